@@ -1,0 +1,37 @@
+"""Kullback-Leibler divergence of the distribution objects people already hold."""
+
+from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
+from kl_plugins.covariance.full import Cholesky, Dense
+from kl_plugins.covariance.precision import Precision
+from kl_plugins.dispatch import (
+    Explanation,
+    cross_entropy,
+    entropy,
+    explain,
+    independent,
+    jeffreys,
+    kl,
+    register_kl,
+)
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cholesky",
+    "Dense",
+    "Diagonal",
+    "Explanation",
+    "Isotropic",
+    "MultivariateNormal",
+    "NoClosedFormError",
+    "Precision",
+    "cross_entropy",
+    "entropy",
+    "explain",
+    "independent",
+    "jeffreys",
+    "kl",
+    "register_kl",
+]

@@ -1,0 +1,45 @@
+"""Scalar formulas, free of cancellation, that families and covariance structures share."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+# 1/3 + x/5 + x²/7 + …: with x = r² and |r| ≤ 1/9 the first nine terms reach float64's precision.
+_ATANH_TAIL = tuple(1.0 / (2 * k + 3) for k in reversed(range(9)))
+
+
+def identity_minus_log1p(x: Any) -> Any:
+    """Return x − log(1 + x) for |x| ≤ 0.2 without cancellation.
+
+    With r = x / (2 + x), log(1 + x) = 2 atanh r and x − 2r = x r, so that
+    x − log(1 + x) = x r − 2 r³ (1/3 + r²/5 + r⁴/7 + …), whose first term dominates. The same series
+    serves the deviance of the Poisson distribution (C. Loader, Fast and accurate computation of
+    binomial probabilities, 2000).
+    """
+    r = x / (2.0 + x)
+    r2 = r * r
+    tail = _ATANH_TAIL[0]
+    for coefficient in _ATANH_TAIL[1:]:
+        tail = tail * r2 + coefficient
+    return x * r - 2.0 * r * r2 * tail
+
+
+def scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
+    """KL of centred normals with the given scales: ½ (m² − 1 − 2 ln m), m = p_scale / q_scale.
+
+    Near m = 1 it is ½ e² + (e − log(1 + e)) with e = m − 1 taken from the difference of the scales:
+    two non-negative terms. The logarithm of the ratio goes through square roots so that no pair of
+    finite scales overflows or underflows on the way to a finite answer.
+    """
+
+    def near(p_scale: Any, q_scale: Any) -> Any:
+        e = (p_scale - q_scale) / q_scale
+        return 0.5 * e * e + identity_minus_log1p(e)
+
+    def far(p_scale: Any, q_scale: Any) -> Any:
+        ratio = p_scale / q_scale
+        return (0.5 * ratio) * ratio - 0.5 - 2.0 * ops.log(ops.sqrt(p_scale) / ops.sqrt(q_scale))
+
+    is_near = ops.absolute(p_scale - q_scale) <= 0.2 * q_scale
+    return ops.select(is_near, near, far, p_scale, q_scale)

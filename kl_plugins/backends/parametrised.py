@@ -1,0 +1,93 @@
+"""The base of every immutable object whose parameters are arrays of one backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from types import ModuleType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from kl_plugins.backends import backend_of
+
+
+class Parametrised:
+    """An immutable dataclass whose parameters are converted and checked when it is made.
+
+    A subclass is a frozen dataclass that names its array fields in ``arrays`` and its fields that are
+    themselves parametrised in ``parts``. Numbers are checked at once; symbolic parameters can only be
+    checked when the graph runs, so `conditions` hands their checks to the caller.
+    """
+
+    arrays: ClassVar[tuple[str, ...]] = ()
+    parts: ClassVar[tuple[str, ...]] = ()
+    find_backend = staticmethod(backend_of)
+    ops: ModuleType
+
+    def __post_init__(self) -> None:
+        self._become(self.find_backend(*self.values()))
+        self.check_shapes()
+        if not self.ops.symbolic:
+            self.ops.require(self.own_conditions())
+
+    @classmethod
+    def trusted(cls, ops: ModuleType, **state: Any) -> Self:
+        """Make the object from arrays of the backend `ops` that are known to be valid: no checks."""
+        made = object.__new__(cls)
+        made.__dict__.update(state, ops=ops)
+        return made
+
+    def values(self) -> list[Any]:
+        """All array parameters, those of the parts included."""
+        state = self.__dict__
+        own = [state[name] for name in self.arrays]
+        return own + [value for name in self.parts for value in state[name].values()]
+
+    def to(self, ops: ModuleType) -> Self:
+        """Return the same object with its parameters as arrays of the backend `ops`."""
+        if self.ops is ops:
+            return self
+        # Fields only: what was computed from them belongs to the old backend.
+        kept = {field.name: self.__dict__[field.name] for field in fields(self)}  # type: ignore[arg-type]
+        other = self.trusted(ops, **kept)
+        other._become(ops)
+        return other
+
+    def _become(self, ops: ModuleType) -> None:
+        state = self.__dict__  # the dataclass is frozen, and this is still its making
+        for name in self.arrays:
+            state[name] = ops.asarray(state[name], name)
+        for name in self.parts:
+            state[name] = state[name].to(ops)
+        state["ops"] = ops
+
+    def check_shapes(self) -> None:
+        """Raise ValueError where the parameters' shapes do not fit together."""
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        """Yield (condition, message) for what the object's own parameters must satisfy."""
+        yield from ()
+
+    def conditions(self) -> Iterator[tuple[Any, str]]:
+        """Yield (condition, message) for the object's parameters and those of its parts."""
+        yield from self.own_conditions()
+        for name in self.parts:
+            yield from self.__dict__[name].conditions()
+
+
+Shape = tuple[int | None, ...]
+"""A shape as far as it is known: None stands for a length that only a running graph knows."""
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """Broadcast shapes whose lengths may be unknown; ValueError where known lengths clash."""
+    ndim = max((len(shape) for shape in shapes), default=0)
+    columns = zip(*[(1,) * (ndim - len(shape)) + tuple(shape) for shape in shapes], strict=True)
+    return tuple(_broadcast_length(column) for column in columns)
+
+
+def _broadcast_length(lengths: tuple[int | None, ...]) -> int | None:
+    known = [length for length in lengths if length is not None]
+    (common,) = np.broadcast_shapes((1,), *[(length,) for length in known])
+    return common if len(known) == len(lengths) or common != 1 else None

@@ -1,0 +1,197 @@
+"""The operations on PyTensor variables. Everything is computed in at least ``config.floatX``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+symbolic = True
+
+log = pt.log
+sqrt = pt.sqrt
+isnan = pt.isnan
+isinf = pt.isinf
+absolute = pt.abs
+logical_and = pt.and_
+logical_or = pt.or_
+logical_not = pt.invert
+square = pt.square
+matmul = pt.matmul
+broadcast_arrays = pt.broadcast_arrays
+zeros_like = pt.zeros_like
+equal = pt.eq
+
+
+def isfinite(value: Any) -> Any:
+    return pt.invert(pt.or_(pt.isnan(value), pt.isinf(value)))
+
+
+def asarray(value: Any, name: str) -> Any:
+    """Convert `value` to a variable of floats, at least of ``config.floatX``.
+
+    PyTensor stores a Python float that fits as a float32 constant and a small integer as int8; a
+    divergence computed in those would be worthless.
+    """
+    if not isinstance(value, pytensor.graph.basic.Variable):
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
+        value = pt.as_tensor_variable(array)
+    if value.type.numpy_dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be real numbers, got dtype {value.type.dtype}")
+    wide = np.promote_types(value.type.dtype, pytensor.config.floatX)
+    if wide not in (np.float32, np.float64):
+        wide = np.dtype(np.float64)
+    if value.type.numpy_dtype == wide:
+        return value
+    if isinstance(value, pt.TensorConstant):
+        return pt.as_tensor_variable(value.data.astype(wide))
+    return pt.cast(value, str(wide))
+
+
+def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
+    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
+
+    Each branch gets ones in place of the arguments it is not meant for: the gradient of the branch not
+    taken is multiplied by zero, and must be finite for that to vanish.
+    """
+    taken = [pt.switch(condition, arg, 1.0) for arg in args]
+    other = [pt.switch(condition, 1.0, arg) for arg in args]
+    return pt.switch(condition, yes(*taken), no(*other))
+
+
+def shape(value: Any) -> tuple[int | None, ...]:
+    """The static shape, None where it is not known before run time."""
+    return tuple(value.type.shape)
+
+
+def epsilon(value: Any) -> float:
+    """Machine epsilon of the variable's type."""
+    return float(np.finfo(value.type.dtype).eps)
+
+
+def expand_last(value: Any) -> Any:
+    return value[..., None]
+
+
+def runtime_shape(value: Any) -> tuple[Any, ...]:
+    return tuple(
+        value.shape[i] if length is None else length for i, length in enumerate(value.type.shape)
+    )
+
+
+def broadcast_to(value: Any, new_shape: Any) -> Any:
+    return pt.broadcast_to(value, new_shape)
+
+
+def sum_last(value: Any) -> Any:
+    return pt.sum(value, axis=-1)
+
+
+def sum_of_squares(matrix: Any) -> Any:
+    """Sum of the squared entries over the last two axes."""
+    return pt.sum(pt.square(matrix), axis=(-2, -1))
+
+
+def row_sums_of_squares(matrix: Any) -> Any:
+    """Sum of the squared entries of each row."""
+    return pt.sum(pt.square(matrix), axis=-1)
+
+
+def all_last_two(value: Any) -> Any:
+    return pt.all(value, axis=(-2, -1))
+
+
+def diagonal(matrix: Any) -> Any:
+    return pt.diagonal(matrix, axis1=-2, axis2=-1)
+
+
+def from_diagonal(vector: Any) -> Any:
+    """Diagonal matrices with the last axis of `vector` on their diagonals."""
+    return vector[..., None] * pt.eye(vector.shape[-1])
+
+
+def transpose(matrix: Any) -> Any:
+    return pt.matrix_transpose(matrix)
+
+
+def flip(matrix: Any) -> Any:
+    """Reverse the order of rows and columns."""
+    return matrix[..., ::-1, ::-1]
+
+
+def strictly_lower(matrix: Any) -> Any:
+    return pt.tril(matrix, -1)
+
+
+def eye_like(matrix: Any) -> Any:
+    return pt.eye(matrix.shape[-1], dtype=matrix.dtype)
+
+
+def take(value: Any, index: Any) -> Any:
+    return value[..., np.asarray(index)]
+
+
+def take_both(matrix: Any, index: Any) -> Any:
+    """Rows and columns `index` of matrices."""
+    return take(transpose(take(transpose(matrix), index)), index)
+
+
+def stack_blocks(blocks: list[Any]) -> Any:
+    """Block-diagonal matrix of unbatched `blocks`."""
+    return pt.linalg.block_diag(*blocks)
+
+
+def concatenate(parts: list[Any]) -> Any:
+    return pt.concatenate(parts, axis=-1)
+
+
+def cholesky(matrix: Any, name: str) -> Any:
+    """Lower Cholesky factor, NaN where there is none (the conditions then say which parameter)."""
+    return pt.linalg.cholesky(matrix, lower=True)
+
+
+def cholesky_of_root(root: Any) -> Any:
+    """Lower Cholesky factor of ``root @ root.T``."""
+    return pt.linalg.cholesky(matmul(root, transpose(root)), lower=True)
+
+
+def solve_lower(factor: Any, right: Any) -> Any:
+    """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
+
+
+def require(conditions: Iterable[tuple[Any, str]]) -> None:
+    """Symbolic conditions are checked when the graph runs: see `guard`."""
+
+
+def quiet() -> nullcontext[None]:
+    return nullcontext()
+
+
+def guard(value: Any, conditions: Iterable[tuple[Any, str]]) -> Any:
+    """Wrap `value` so that it raises at run time where a condition does not hold.
+
+    With PyMC the checks are PyMC's own (``ParameterValueError``), so that PyMC removes them where it
+    removes its own; without PyMC they raise ValueError.
+    """
+    try:
+        from pymc.distributions.dist_math import check_parameters
+    except ImportError:
+        from pytensor.raise_op import CheckAndRaise
+
+        for holds, message in conditions:
+            value = CheckAndRaise(ValueError, message)(value, pt.all(holds))
+        return value
+    for holds, message in conditions:
+        value = check_parameters(value, pt.all(holds), msg=message, can_be_replaced_by_ninf=False)
+    return value
+
+
+def result(value: Any) -> Any:
+    return value

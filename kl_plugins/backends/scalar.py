@@ -1,0 +1,64 @@
+"""The operations on Python floats: a scalar pair should not pay for arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+symbolic = False
+
+log = math.log
+sqrt = math.sqrt
+isnan = math.isnan
+isinf = math.isinf
+isfinite = math.isfinite
+absolute = abs
+
+
+def asarray(value: Any, name: str) -> float:
+    return float(value)
+
+
+def logical_and(first: bool, second: bool) -> bool:
+    return first and second
+
+
+def logical_or(first: bool, second: bool) -> bool:
+    return first or second
+
+
+def logical_not(value: bool) -> bool:
+    return not value
+
+
+def select(condition: bool, yes: Callable[..., Any], no: Callable[..., Any], *args: float) -> Any:
+    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
+    return yes(*args) if condition else no(*args)
+
+
+def zeros_like(value: float) -> float:
+    return 0.0
+
+
+def shape(value: float) -> tuple[int, ...]:
+    return ()
+
+
+def require(conditions: Iterable[tuple[bool, str]]) -> None:
+    """Raise ValueError with the message of the first condition that does not hold."""
+    for holds, message in conditions:
+        if not holds:
+            raise ValueError(message)
+
+
+def quiet() -> nullcontext[None]:
+    """Python floats overflow to infinity without a warning."""
+    return nullcontext()
+
+
+def result(value: float) -> np.float64:
+    return np.float64(value)

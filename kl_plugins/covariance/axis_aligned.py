@@ -1,0 +1,195 @@
+"""Isotropic and diagonal covariances: their axes are the coordinates. O(d), and no matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from kl_plugins.backends.formulas import scale_divergence
+from kl_plugins.backends.parametrised import Shape
+from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
+from kl_plugins.covariance.full import Full
+
+
+class AxisAligned(Covariance):
+    """A diagonal covariance; ``scales`` are its standard deviations, shape (..., d) or (..., 1)."""
+
+    scales: Any
+
+    @property
+    def dimension(self) -> int | None:
+        return self.ops.shape(self.scales)[-1]  # type: ignore[no-any-return]
+
+    @property
+    def batch_shape(self) -> Shape:
+        return self.ops.shape(self.scales)[:-1]  # type: ignore[no-any-return]
+
+    @cached_property
+    def factor(self) -> Any:
+        return self.ops.from_diagonal(self.full_scales())
+
+    def full_scales(self) -> Any:
+        """The standard deviation of each variable, shape (..., d)."""
+        return self.scales
+
+    def whiten(self, x: Any) -> Any:
+        return x / self.scales
+
+    def log_det(self) -> Any:
+        return 2.0 * self.ops.sum_last(self.ops.log(self.full_scales()))
+
+
+@dataclass(frozen=True, eq=False)
+class Isotropic(AxisAligned):
+    """A multiple of the identity.
+
+    Parameters
+    ----------
+    variance : array_like or TensorVariable, shape (...)
+        The variance of every variable.
+    dim : int or scalar TensorVariable
+        The number of variables d.
+
+    Raises
+    ------
+    ValueError
+        If a variance is not positive and finite, or `dim` is not a positive integer.
+
+    Examples
+    --------
+    >>> from kl_plugins import Isotropic
+    >>> Isotropic(4.0, dim=2).matrix()
+    array([[4., 0.],
+           [0., 4.]])
+    """
+
+    variance: Any
+    dim: Any
+    arrays: ClassVar[tuple[str, ...]] = ("variance",)
+
+    def check_shapes(self) -> None:
+        if not hasattr(self.dim, "owner") and (int(self.dim) != self.dim or self.dim < 1):
+            raise ValueError(f"dim must be a positive integer, got {self.dim!r}")
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from positive_and_finite(self.variance, "variance", self.ops)
+
+    @property
+    def dimension(self) -> int | None:
+        return None if hasattr(self.dim, "owner") else int(self.dim)
+
+    @cached_property
+    def scales(self) -> Any:
+        return self.ops.expand_last(self.ops.sqrt(self.variance))
+
+    def full_scales(self) -> Any:
+        batch = self.ops.runtime_shape(self.scales)[:-1]
+        return self.ops.broadcast_to(self.scales, (*batch, self.dim))
+
+    def log_det(self) -> Any:
+        return self.dim * self.ops.log(self.variance)
+
+    def marginal(self, index: Any) -> Isotropic:
+        return self.trusted(self.ops, variance=self.variance, dim=len(index))
+
+
+@dataclass(frozen=True, eq=False)
+class Diagonal(AxisAligned):
+    """A diagonal covariance given by its variances.
+
+    Parameters
+    ----------
+    variances : array_like or TensorVariable, shape (..., d)
+        The variance of each variable.
+
+    Raises
+    ------
+    ValueError
+        If a variance is not positive and finite, or `variances` has no axis.
+
+    Examples
+    --------
+    >>> from kl_plugins import Diagonal
+    >>> Diagonal([4.0, 9.0]).matrix()
+    array([[4., 0.],
+           [0., 9.]])
+    """
+
+    variances: Any
+    arrays: ClassVar[tuple[str, ...]] = ("variances",)
+
+    def check_shapes(self) -> None:
+        needs_axis(self.variances, "variances", self.ops)
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from positive_and_finite(self.variances, "variances", self.ops)
+
+    @cached_property
+    def scales(self) -> Any:
+        return self.ops.sqrt(self.variances)
+
+    def marginal(self, index: Any) -> Diagonal:
+        return self.trusted(self.ops, variances=self.ops.take(self.variances, index))
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonalScales(AxisAligned):
+    """A diagonal covariance given by its standard deviations, which are not squared on the way.
+
+    Parameters
+    ----------
+    scales : array_like or TensorVariable, shape (..., d)
+        The standard deviation of each variable.
+    """
+
+    scales: Any
+    name: ClassVar[str] = "Diagonal"
+    arrays: ClassVar[tuple[str, ...]] = ("scales",)
+
+    def check_shapes(self) -> None:
+        needs_axis(self.scales, "scales", self.ops)
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from positive_and_finite(self.scales, "scales", self.ops)
+
+    def marginal(self, index: Any) -> DiagonalScales:
+        return self.trusted(self.ops, scales=self.ops.take(self.scales, index))
+
+
+def needs_axis(values: Any, name: str, ops: Any) -> None:
+    if not ops.shape(values):
+        raise ValueError(f"{name} must have shape (..., d), got a scalar; for one variable pass [value]")
+
+
+def positive_and_finite(values: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:
+    yield ops.isfinite(values), f"{name} must be finite, but holds NaN or infinity"
+    yield values > 0.0, f"{name} must be positive"
+
+
+@log_det_divergences.register(Isotropic, Isotropic, cost="O(1) in the covariances, O(d) in the means")
+def isotropic_isotropic(p: Isotropic, q: Isotropic) -> Any:
+    one = scale_divergence(p.scales, q.scales, p.ops)
+    return p.dim * p.ops.sum_last(one)
+
+
+@log_det_divergences.register(AxisAligned, AxisAligned, cost="O(d)")
+def axis_aligned_axis_aligned(p: AxisAligned, q: AxisAligned) -> Any:
+    return p.ops.sum_last(scale_divergence(p.scales, q.scales, p.ops))
+
+
+@log_det_divergences.register(Full, AxisAligned, cost="O(d²) after the Cholesky factor of p")
+def full_axis_aligned(p: Full, q: AxisAligned) -> Any:
+    """M = Lp with its rows divided by q's scales."""
+    ops = p.ops
+    rest = p.factor / q.scales[..., :, None]
+    return triangular_divergence(ops.diagonal(p.factor), q.scales, rest, ops)
+
+
+@log_det_divergences.register(AxisAligned, Full, cost="O(d³): the inverse of q's Cholesky factor")
+def axis_aligned_full(p: AxisAligned, q: Full) -> Any:
+    """M = Lq⁻¹ with its columns multiplied by p's scales."""
+    ops = p.ops
+    rest = ops.solve_lower(q.factor, ops.eye_like(q.factor) * p.scales[..., None, :])
+    return triangular_divergence(p.scales, ops.diagonal(q.factor), rest, ops)

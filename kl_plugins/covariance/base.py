@@ -1,0 +1,104 @@
+"""What every structure of a covariance matrix can do, and the table of divergences between structures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kl_plugins.backends import array_backend_of
+from kl_plugins.backends.formulas import scale_divergence
+from kl_plugins.backends.parametrised import Parametrised, Shape
+from kl_plugins.rules import Rule, RuleTable
+
+log_det_divergences = RuleTable("log_det_divergence")
+"""Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""
+
+
+class Covariance(Parametrised):
+    """A covariance matrix, or a batch of them, of known structure.
+
+    Every structure has the same few operations, each at the best cost that the structure allows:
+    ``dimension``, ``batch_shape``, ``factor``, ``matrix``, ``whiten``, ``log_det`` and ``marginal``.
+    """
+
+    name: str = ""
+    """What `explain` calls the structure; the class's name where empty."""
+
+    factor: Any
+    """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
+
+    find_backend = staticmethod(array_backend_of)
+
+    @property
+    def dimension(self) -> int | None:
+        """Number of variables d; None where a graph does not know it before it runs."""
+        raise NotImplementedError
+
+    @property
+    def batch_shape(self) -> Shape:
+        raise NotImplementedError
+
+    @property
+    def rank(self) -> Any:
+        """Rank of Σ: the dimension, except of singular covariances."""
+        return self.dimension
+
+    def matrix(self) -> Any:
+        """The covariance matrix Σ, shape (..., d, d)."""
+        return self.ops.matmul(self.factor, self.ops.transpose(self.factor))
+
+    def whiten(self, x: Any) -> Any:
+        """Return A⁻¹x for some square root A of Σ = AAᵀ; `x` has shape (..., d)."""
+        raise NotImplementedError
+
+    def log_det(self) -> Any:
+        """Logarithm of the determinant (of singular covariances: of its positive part)."""
+        raise NotImplementedError
+
+    def marginal(self, index: Any) -> Covariance:
+        """The covariance of the variables `index` (integers), in that order."""
+        raise NotImplementedError
+
+
+def divergence_rule(p: Covariance, q: Covariance) -> Rule:
+    rule = log_det_divergences.find(p, q)
+    if rule is None:
+        raise TypeError(f"not covariance structures: {type(p).__name__} and {type(q).__name__}")
+    return rule
+
+
+def log_det_divergence(p: Covariance, q: Covariance) -> Any:
+    """KL divergence of two centred Gaussians, ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|]."""
+    return divergence_rule(p, q)(p, q)
+
+
+def triangular_divergence(p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Any) -> Any:
+    """Sum over a triangular factor M of the whitened covariance: ½ [Σᵢ φ(Mᵢᵢ) + Σ_{i≠j} Mᵢⱼ²].
+
+    M's diagonal is given as the ratio ``p_diagonal / q_diagonal``, because the difference of the two
+    keeps the digits that Mᵢᵢ − 1 loses. `rest` is M, of which only what is below the diagonal counts.
+    """
+    diagonal = ops.sum_last(scale_divergence(p_diagonal, q_diagonal, ops))
+    return diagonal + 0.5 * ops.sum_of_squares(ops.strictly_lower(rest))
+
+
+def square_dimension(matrix: Any, name: str, ops: Any) -> None:
+    """Raise ValueError unless `matrix` has shape (..., d, d), as far as is known."""
+    shape = ops.shape(matrix)
+    if len(shape) < 2 or (None not in shape[-2:] and shape[-1] != shape[-2]):
+        raise ValueError(f"{name} must be square matrices of shape (..., d, d), got shape {shape}")
+
+
+def matrix_conditions(matrix: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:
+    """Conditions of a symmetric matrix of finite numbers.
+
+    Rounding may leave it slightly asymmetric: up to √ε of the geometric mean of the two variances.
+    """
+    yield ops.all_last_two(ops.isfinite(matrix)), f"{name} must be finite, but holds NaN or infinity"
+    scale = ops.sqrt(ops.absolute(ops.diagonal(matrix)))
+    slack = ops.epsilon(matrix) ** 0.5 * scale[..., :, None] * scale[..., None, :]
+    gap = ops.absolute(matrix - ops.transpose(matrix))
+    yield (
+        ops.all_last_two(gap <= slack),
+        f"{name} must be symmetric; symmetrise it with (A + A.T) / 2 if that is what is meant",
+    )

@@ -1,0 +1,134 @@
+"""Covariances that work through their lower Cholesky factor: given by it, or by the whole matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from kl_plugins.backends.parametrised import Shape
+from kl_plugins.covariance.base import (
+    Covariance,
+    log_det_divergences,
+    matrix_conditions,
+    square_dimension,
+    triangular_divergence,
+)
+
+
+class Full(Covariance):
+    """A covariance without structure: O(d³) for its factor, O(d²) for whitening with it."""
+
+    @property
+    def dimension(self) -> int | None:
+        return self.ops.shape(self.factor)[-1]  # type: ignore[no-any-return]
+
+    @property
+    def batch_shape(self) -> Shape:
+        return self.ops.shape(self.factor)[:-2]  # type: ignore[no-any-return]
+
+    def whiten(self, x: Any) -> Any:
+        return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
+
+    def log_det(self) -> Any:
+        return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
+
+    def marginal(self, index: Any) -> Covariance:
+        return Dense(self.ops.take_both(self.matrix(), index))
+
+
+@dataclass(frozen=True, eq=False)
+class Cholesky(Full):
+    """A covariance given by its lower Cholesky factor.
+
+    Parameters
+    ----------
+    factor : array_like or TensorVariable, shape (..., d, d)
+        Lower triangular L with a positive diagonal; the covariance is L Lᵀ.
+
+    Raises
+    ------
+    ValueError
+        If the factor is not square, finite, lower triangular and positive on its diagonal.
+
+    Examples
+    --------
+    >>> from kl_plugins import Cholesky
+    >>> Cholesky([[2.0, 0.0], [1.0, 3.0]]).matrix()
+    array([[ 4.,  2.],
+           [ 2., 10.]])
+    """
+
+    factor: Any
+    arrays: ClassVar[tuple[str, ...]] = ("factor",)
+
+    def check_shapes(self) -> None:
+        square_dimension(self.factor, "factor", self.ops)
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        ops, factor = self.ops, self.factor
+        yield ops.all_last_two(ops.isfinite(factor)), "factor must be finite, but holds NaN or infinity"
+        upper = ops.strictly_lower(ops.transpose(factor))
+        lower = "factor must be lower triangular; pass its transpose if it is upper triangular"
+        yield ops.all_last_two(ops.equal(upper, 0.0)), lower
+        yield ops.diagonal(factor) > 0.0, "factor must have a positive diagonal"
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Full):
+    """A covariance given by its matrix; factored once, when the object is made.
+
+    Parameters
+    ----------
+    covariance : array_like or TensorVariable, shape (..., d, d)
+        Symmetric positive definite matrices.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, finite and symmetric.
+    numpy.linalg.LinAlgError
+        If it is not positive definite.
+
+    Examples
+    --------
+    >>> from kl_plugins import Dense
+    >>> Dense([[4.0, 2.0], [2.0, 10.0]]).factor
+    array([[2., 0.],
+           [1., 3.]])
+    """
+
+    covariance: Any
+    arrays: ClassVar[tuple[str, ...]] = ("covariance",)
+
+    def check_shapes(self) -> None:
+        square_dimension(self.covariance, "covariance", self.ops)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.factor
+
+    @cached_property
+    def factor(self) -> Any:
+        return self.ops.cholesky(self.covariance, "covariance")
+
+    def matrix(self) -> Any:
+        return self.covariance
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from matrix_conditions(self.covariance, "covariance", self.ops)
+        if self.ops.symbolic:
+            positive = self.ops.diagonal(self.factor) > 0.0
+            yield positive, "covariance must be positive definite"
+
+
+@log_det_divergences.register(Full, Full, cost="O(d³): a triangular solve between Cholesky factors")
+@log_det_divergences.register(
+    Covariance, Covariance, cost="O(d³): no path of its own, both through Cholesky factors"
+)
+def full_full(p: Covariance, q: Covariance) -> Any:
+    """M = Lq⁻¹Lp; below the diagonal it is Lq⁻¹(Lp − Lq), which is exactly zero at p = q."""
+    ops = p.ops
+    rest = ops.solve_lower(q.factor, p.factor - q.factor)
+    return triangular_divergence(ops.diagonal(p.factor), ops.diagonal(q.factor), rest, ops)

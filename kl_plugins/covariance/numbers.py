@@ -1,0 +1,32 @@
+"""Structure found from the numbers of a covariance matrix, by exact comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.covariance.axis_aligned import AxisAligned, Diagonal, Isotropic
+from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.full import Dense
+
+
+def from_matrix(matrix: NDArray[Any]) -> Covariance:
+    """Isotropic, Diagonal or Dense: the most special structure that the numbers have exactly."""
+    square = matrix.ndim >= 2 and matrix.shape[-1] == matrix.shape[-2]
+    if square and np.count_nonzero(matrix) == np.count_nonzero(diagonal := _diagonal(matrix)):
+        return from_variances(diagonal)
+    return Dense(matrix)
+
+
+def from_variances(variances: NDArray[Any]) -> AxisAligned:
+    """Isotropic where the variances of each distribution are all equal, else Diagonal."""
+    first = variances[..., :1]
+    if variances.shape[-1] and (variances == first).all():
+        return Isotropic(first[..., 0], dim=variances.shape[-1])
+    return Diagonal(variances)
+
+
+def _diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)

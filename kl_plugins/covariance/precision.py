@@ -1,0 +1,144 @@
+"""Covariances given by their inverse, without ever inverting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from kl_plugins.backends.parametrised import Shape
+from kl_plugins.covariance.axis_aligned import AxisAligned
+from kl_plugins.covariance.base import (
+    Covariance,
+    log_det_divergences,
+    matrix_conditions,
+    square_dimension,
+    triangular_divergence,
+)
+from kl_plugins.covariance.full import Dense, Full
+
+
+@dataclass(frozen=True, eq=False)
+class Precision(Covariance):
+    """A covariance given by the precision matrix, its inverse.
+
+    Parameters
+    ----------
+    precision : array_like or TensorVariable, shape (..., d, d)
+        Symmetric positive definite matrices P; the covariance is P⁻¹.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, finite and symmetric.
+    numpy.linalg.LinAlgError
+        If it is not positive definite.
+
+    Notes
+    -----
+    With P = CCᵀ the whitened covariance of two precisions has the triangular factor (Cp⁻¹Cq)ᵀ. A lower
+    Cholesky factor of Σ itself, needed against a covariance or its factor, is U⁻ᵀ where P = UUᵀ with U
+    *upper* triangular: the Cholesky factor of P with rows and columns reversed, reversed again.
+
+    Examples
+    --------
+    >>> from kl_plugins import Precision
+    >>> Precision([[0.25, 0.0], [0.0, 4.0]]).matrix()
+    array([[4.  , 0.  ],
+           [0.  , 0.25]])
+    """
+
+    precision: Any
+    arrays: ClassVar[tuple[str, ...]] = ("precision",)
+
+    def check_shapes(self) -> None:
+        square_dimension(self.precision, "precision", self.ops)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.precision_factor
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from matrix_conditions(self.precision, "precision", self.ops)
+        if self.ops.symbolic:
+            positive = self.ops.diagonal(self.precision_factor) > 0.0
+            yield positive, "precision must be positive definite"
+
+    @property
+    def dimension(self) -> int | None:
+        return self.ops.shape(self.precision)[-1]  # type: ignore[no-any-return]
+
+    @property
+    def batch_shape(self) -> Shape:
+        return self.ops.shape(self.precision)[:-2]  # type: ignore[no-any-return]
+
+    @cached_property
+    def precision_factor(self) -> Any:
+        """Lower Cholesky factor C of the precision P = CCᵀ."""
+        return self.ops.cholesky(self.precision, "precision")
+
+    @cached_property
+    def reversed_factor(self) -> Any:
+        """Transpose of the upper U with P = UUᵀ: the inverse of Σ's lower Cholesky factor."""
+        ops = self.ops
+        lower = ops.cholesky(ops.flip(self.precision), "precision")
+        return ops.transpose(ops.flip(lower))
+
+    @cached_property
+    def factor(self) -> Any:
+        inverse = self.reversed_factor
+        return self.ops.solve_lower(inverse, self.ops.eye_like(inverse))
+
+    def whiten(self, x: Any) -> Any:
+        return self.ops.matmul(x[..., None, :], self.precision_factor)[..., 0, :]
+
+    def log_det(self) -> Any:
+        return -2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.precision_factor)))
+
+    def marginal(self, index: Any) -> Covariance:
+        return Dense(self.ops.take_both(self.matrix(), index))
+
+
+@log_det_divergences.register(Precision, Precision, cost="O(d³): a triangular solve")
+def precision_precision(p: Precision, q: Precision) -> Any:
+    """Mᵀ = Cp⁻¹Cq, whose part below the diagonal is that of Cp⁻¹(Cq − Cp)."""
+    ops = p.ops
+    p_factor, q_factor = p.precision_factor, q.precision_factor
+    rest = ops.solve_lower(p_factor, q_factor - p_factor)
+    return triangular_divergence(ops.diagonal(q_factor), ops.diagonal(p_factor), rest, ops)
+
+
+@log_det_divergences.register(Precision, AxisAligned, cost="O(d³): the inverse of a triangular factor")
+def precision_axis_aligned(p: Precision, q: AxisAligned) -> Any:
+    """Mᵀ = Cp⁻¹ with its columns divided by q's scales."""
+    ops, factor = p.ops, p.precision_factor
+    rest = ops.solve_lower(factor, ops.eye_like(factor) / q.scales[..., None, :])
+    return triangular_divergence(1.0 / q.scales, ops.diagonal(factor), rest, ops)
+
+
+@log_det_divergences.register(AxisAligned, Precision, cost="O(d²) after the Cholesky factor of q's precision")
+def axis_aligned_precision(p: AxisAligned, q: Precision) -> Any:
+    """Mᵀ = Cq with its rows multiplied by p's scales."""
+    ops, factor = p.ops, q.precision_factor
+    rest = factor * p.scales[..., :, None]
+    return triangular_divergence(ops.diagonal(factor), 1.0 / p.scales, rest, ops)
+
+
+@log_det_divergences.register(Full, Precision, cost="O(d³): a product of triangular factors")
+def full_precision(p: Full, q: Precision) -> Any:
+    """M = UqᵀLp."""
+    ops, inverse = p.ops, q.reversed_factor
+    rest = ops.matmul(inverse, p.factor)
+    return triangular_divergence(ops.diagonal(p.factor), 1.0 / ops.diagonal(inverse), rest, ops)
+
+
+@log_det_divergences.register(Precision, Full, cost="O(d³): a product of triangular factors, inverted")
+def precision_full(p: Precision, q: Full) -> Any:
+    """M = (UpᵀLq)⁻¹."""
+    ops, inverse = p.ops, p.reversed_factor
+    product = ops.matmul(inverse, q.factor)
+    rest = ops.solve_lower(product, ops.eye_like(product))
+    return triangular_divergence(1.0 / ops.diagonal(inverse), ops.diagonal(q.factor), rest, ops)
+
+

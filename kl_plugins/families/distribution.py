@@ -1,0 +1,59 @@
+"""What every family of distributions has in common, and the table of closed forms for pairs of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kl_plugins.backends.parametrised import Parametrised, Shape, broadcast_shapes
+from kl_plugins.rules import RuleTable
+
+kl_rules = RuleTable("kl")
+"""Closed forms of KL(p‖q) for pairs of types: our families, and whatever users register."""
+
+
+class Distribution(Parametrised):
+    """An immutable distribution (or a batch of them) that formulas understand.
+
+    Foreign objects are turned into one of these when they are recognised. ``batch_shape`` and
+    ``event_shape`` are as in PyTorch; a length that a graph does not know yet is None.
+    """
+
+    @property
+    def batch_shape(self) -> Shape:
+        raise NotImplementedError
+
+    @property
+    def event_shape(self) -> Shape:
+        raise NotImplementedError
+
+    def check_against(self, other: Distribution) -> None:
+        """Raise ValueError where `other`, the q of a pair, has another event shape or a batch shape
+        that does not broadcast, as far as shapes are known."""
+        events = self.event_shape, other.event_shape
+        clash = any(a != b for a, b in zip(*events, strict=False) if None not in (a, b))
+        if len(events[0]) != len(events[1]) or clash:
+            raise ValueError(
+                f"p and q have different event shapes: p is {self.describe()} with event shape "
+                f"{events[0]}, q is {other.describe()} with event shape {events[1]}"
+            )
+        try:
+            broadcast_shapes(self.batch_shape, other.batch_shape)
+        except ValueError:
+            raise ValueError(
+                f"batch shape {self.batch_shape} of p does not broadcast against batch shape "
+                f"{other.batch_shape} of q"
+            ) from None
+
+    def describe(self) -> str:
+        """Name of the family, with its structure where it has one."""
+        return type(self).__name__
+
+    def entropy(self) -> Any:
+        """Differential entropy in nats (Shannon entropy of a discrete family)."""
+        raise NotImplementedError(f"the entropy of {self.describe()} is not known in closed form")
+
+    def independent(self) -> Distribution:
+        """Turn the last batch dimension into an event dimension."""
+        from kl_plugins.families.independent import Independent
+
+        return Independent(self)

@@ -1,0 +1,73 @@
+"""The univariate normal distribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends.formulas import scale_divergence
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.covariance.axis_aligned import DiagonalScales
+from kl_plugins.families.distribution import Distribution, kl_rules
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+
+
+@dataclass(frozen=True, eq=False)
+class Normal(Distribution):
+    """Normal distributions with density exp(−½ ((x − mean) / scale)²) / (scale √(2π)).
+
+    Parameters
+    ----------
+    mean : array_like or TensorVariable
+    scale : array_like or TensorVariable
+        Standard deviation; broadcasts against `mean`.
+
+    Raises
+    ------
+    ValueError
+        If a mean is infinite, or a scale is not positive or infinite.
+    """
+
+    mean: Any
+    scale: Any
+    arrays: ClassVar[tuple[str, ...]] = ("mean", "scale")
+
+    def check_shapes(self) -> None:
+        _ = self.batch_shape
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        # Stated so that NaN passes: it comes out where it went in, as everywhere in NumPy.
+        ops = self.ops
+        yield ops.logical_not(ops.isinf(self.mean)), "mean must be finite"
+        yield ops.logical_not(self.scale <= 0.0), "scale (the standard deviation) must be positive"
+        yield ops.logical_not(ops.isinf(self.scale)), "scale (the standard deviation) must be finite"
+
+    @property
+    def batch_shape(self) -> Shape:
+        return broadcast_shapes(self.ops.shape(self.mean), self.ops.shape(self.scale))
+
+    @property
+    def event_shape(self) -> Shape:
+        return ()
+
+    def entropy(self) -> Any:
+        """½ ln(2πe) + ln scale, shape ``batch_shape``."""
+        constant = 0.5 * math.log(2.0 * math.pi * math.e)
+        return constant + self.ops.log(self.scale) + self.ops.zeros_like(self.mean)
+
+    def independent(self) -> Distribution:
+        """The trailing batch dimension as the variables of a diagonal MultivariateNormal."""
+        mean, scale = self.ops.broadcast_arrays(self.mean, self.scale)
+        return MultivariateNormal(mean, DiagonalScales(scale))
+
+
+@kl_rules.register(Normal, Normal, cost="O(1)")
+def normal_normal(p: Normal, q: Normal) -> Any:
+    """½ [m² − 1 − 2 ln m + w²], m the ratio of the scales, w the whitened difference of the means.
+
+    Source: https://statproofbook.github.io/P/norm-kl, in the form without cancellation.
+    """
+    w = (p.mean - q.mean) / q.scale
+    return scale_divergence(p.scale, q.scale, p.ops) + (0.5 * w) * w

@@ -1,0 +1,1 @@
+"""Recognition of the objects of other libraries, one module per library."""

@@ -1,0 +1,77 @@
+"""Random variables of PyTensor, and so of PyMC, whose random variables are PyTensor's."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import pytensor.tensor as pt
+from pytensor.tensor.random.basic import MvNormalRV, NormalRV
+from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.type_other import NoneTypeT
+from pytensor.tensor.variable import TensorVariable
+
+from kl_plugins.backends import pytensor as ops
+from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.normal import Normal
+from kl_plugins.plugins.pytensor_covariance import covariance_of, see_through
+from kl_plugins.recognition import recognise
+
+
+@recognise.register(TensorVariable)
+def _(variable: Any) -> Distribution:
+    source = see_through(variable)
+    node = source.owner
+    if node is None or not isinstance(node.op, RandomVariable):
+        what = "a constant or an input" if node is None else f"the output of {node.op}"
+        raise TypeError(f"{variable} is not a random variable but {what}")
+    return family(node.op, *node.op.dist_params(node), batch=_batch(source))
+
+
+def _batch(variable: Any) -> tuple[Any, ...] | None:
+    """Batch shape of a random variable that was given a size; None where its parameters decide it."""
+    op = variable.owner.op
+    size = op.size_param(variable.owner)
+    if isinstance(size.type, NoneTypeT):
+        return None
+    lengths = variable.type.shape[: variable.ndim - op.ndim_supp]
+    return tuple(size[i] if length is None else length for i, length in enumerate(lengths))
+
+
+@singledispatch
+def family(op: Any, *parameters: Any, batch: tuple[Any, ...] | None) -> Distribution:
+    """The family of a random variable; a function registered for the class of its op adds one.
+
+    Parameters
+    ----------
+    op : RandomVariable
+    *parameters : TensorVariable
+        The distribution parameters in the order of the op's signature.
+    batch : tuple or None
+        Batch shape, where it was given.
+    """
+    raise TypeError(
+        f"PyTensor's random variable {op} is not supported; register a function for {type(op).__name__} "
+        "with kl_plugins.plugins.pytensor.family"
+    )
+
+
+def sized(value: Any, batch: tuple[Any, ...] | None, event_ndim: int, name: str) -> Any:
+    """A parameter as floats, broadcast to the batch shape where one was given."""
+    value = ops.asarray(value, name)
+    if batch is None:
+        return value
+    event = ops.runtime_shape(value)[value.ndim - event_ndim :]
+    shape = (*batch, *event)
+    return value if ops.shape(value) == shape else pt.broadcast_to(value, shape)
+
+
+@family.register(NormalRV)
+def _(op: Any, mean: Any, scale: Any, *, batch: Any) -> Distribution:
+    return Normal(sized(mean, batch, 0, "mu"), sized(scale, batch, 0, "sigma"))
+
+
+@family.register(MvNormalRV)
+def _(op: Any, mean: Any, matrix: Any, *, batch: Any) -> Distribution:
+    return MultivariateNormal(sized(mean, batch, 1, "mu"), covariance_of(matrix))

@@ -1,0 +1,107 @@
+"""Foreign object → Distribution: the plugin of a library is loaded when one of its objects shows up.
+
+A plugin is a module named in the entry-point group ``kl_plugins`` under the top-level package whose
+objects it understands. Importing it registers functions with `recognise`, one per class.
+"""
+
+from __future__ import annotations
+
+from functools import cache, singledispatch
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from kl_plugins.families.distribution import Distribution
+
+GROUP = "kl_plugins"
+
+
+@singledispatch
+def recognise(obj: Any) -> Distribution:
+    """Turn an object of a known library into one of the library's own distributions.
+
+    To teach it a class, register a function for the class; in a package of its own, do so in the module
+    that the package's ``kl_plugins`` entry point names.
+
+    Parameters
+    ----------
+    obj : object
+        A distribution object of any library.
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    TypeError
+        If `obj` is not a distribution, or not one that is understood.
+    ImportError
+        If the plugin for the object's library cannot be imported.
+
+    Examples
+    --------
+    >>> from kl_plugins import kl
+    >>> from kl_plugins.families.normal import Normal
+    >>> from kl_plugins.recognition import recognise
+    >>> class Reading:
+    ...     def __init__(self, value, error):
+    ...         self.value, self.error = value, error
+    >>> @recognise.register(Reading)
+    ... def _(reading):
+    ...     return Normal(reading.value, reading.error)
+    >>> kl(Reading(0.0, 1.0), Reading(1.0, 1.0))
+    np.float64(0.5)
+    """
+    kind = type(obj)
+    for root in dict.fromkeys(base.__module__.partition(".")[0] for base in kind.__mro__):
+        for plugin in plugins().get(root, ()):
+            load(plugin)
+    function = recognise.dispatch(kind)
+    if function is _unknown:
+        raise TypeError(unknown(obj))
+    return function(obj)
+
+
+_unknown = recognise.dispatch(object)
+
+
+@recognise.register
+def _(obj: Distribution) -> Distribution:
+    return obj
+
+
+@cache
+def plugins() -> dict[str, tuple[EntryPoint, ...]]:
+    """The installed plugins, by the top-level package whose objects they understand."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for entry_point in entry_points(group=GROUP):
+        found[entry_point.name] = (*found.get(entry_point.name, ()), entry_point)
+    return found
+
+
+@cache
+def load(plugin: EntryPoint) -> None:
+    """Import a plugin's module, which registers what it understands."""
+    try:
+        plugin.load()
+    except ImportError as error:
+        distribution = plugin.dist.name if plugin.dist else plugin.value
+        raise ImportError(
+            f"the kl_plugins plugin for objects of {plugin.name!r} could not be imported ({error}); "
+            f'install it with: pip install "{distribution}[{plugin.name}]"'
+        ) from error
+
+
+def unknown(obj: Any) -> str:
+    """Message for an object that no plugin understands."""
+    kind = f"{type(obj).__module__}.{type(obj).__qualname__}"
+    if not plugins():
+        return (
+            f"{kind} is not understood because no plugins are installed: kl_plugins has to be "
+            "installed (pip install .), not only importable"
+        )
+    return (
+        f"{kind} is not a distribution that kl_plugins understands (plugins are installed for "
+        f"{', '.join(sorted(plugins()))}). Register a closed form with kl_plugins.register_kl, or teach "
+        "kl_plugins.recognition.recognise the class"
+    )

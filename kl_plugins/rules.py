@@ -1,0 +1,77 @@
+"""A table of rules over pairs of types: plum's two-argument dispatch, plus what each rule costs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import plum
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A function of a pair ``(p, q)`` and its cost as text.
+
+    ``cost`` may be a function of the pair: one that returns the text, or one that returns
+    ``(rule, p, q)`` where the work is that of another rule on a part of the pair.
+    """
+
+    function: Callable[[Any, Any], Any]
+    cost: str | Callable[[Any, Any], Any]
+
+    def __call__(self, p: Any, q: Any) -> Any:
+        return self.function(p, q)
+
+    def explain(self, p: Any, q: Any) -> tuple[tuple[str, ...], str]:
+        """Return the names of the functions that do the work, outermost first, and the cost."""
+        name = getattr(self.function, "__name__", repr(self.function))
+        cost = self.cost if isinstance(self.cost, str) else self.cost(p, q)
+        if isinstance(cost, str):
+            return (name,), cost
+        inner, inner_p, inner_q = cost
+        names, text = inner.explain(inner_p, inner_q)
+        return (name, *names), text
+
+
+class RuleTable:
+    """Rules for pairs of types; the most specific one applies, an ambiguity is an error.
+
+    plum resolves on the types of the two objects and caches the outcome. What it resolves to is the
+    `Rule` itself rather than the rule's result, so that the rule can be explained as well as called.
+    """
+
+    def __init__(self, name: str) -> None:
+        def no_rule(p: object, q: object) -> Any:
+            return None
+
+        no_rule.__name__ = name
+        self._find = plum.Function(no_rule, warn_redefinition=False)
+        self._find.register(no_rule, signature=plum.Signature(object, object))
+
+    def register(
+        self,
+        p_type: type,
+        q_type: type,
+        *,
+        cost: str | Callable[[Any, Any], Any],
+        precedence: int = 0,
+    ) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
+        """Register the decorated function for the pair of types; a later one replaces an earlier one.
+
+        `precedence` decides between rules of which neither is more specific than the other.
+        """
+
+        def decorate(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+            rule = Rule(function, cost)
+
+            def found(p: object, q: object) -> Any:  # plum converts to any narrower annotation
+                return rule
+
+            signature = plum.Signature(p_type, q_type, precedence=precedence)
+            self._find.register(found, signature=signature)
+            return function
+
+        return decorate
+
+    def find(self, p: object, q: object) -> Rule | None:
+        """Return the rule for the types of `p` and `q`, or None."""
+        return self._find(p, q)  # type: ignore[no-any-return]
