@@ -33,6 +33,10 @@ def scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
     finite scales overflows or underflows on the way to a finite answer.
     """
 
+    def value(p_scale: Any, q_scale: Any) -> Any:
+        is_near = ops.absolute(p_scale - q_scale) <= 0.2 * q_scale
+        return ops.select(is_near, near, far, p_scale, q_scale)
+
     def near(p_scale: Any, q_scale: Any) -> Any:
         e = (p_scale - q_scale) / q_scale
         return 0.5 * e * e + identity_minus_log1p(e)
@@ -41,5 +45,10 @@ def scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
         ratio = p_scale / q_scale
         return (0.5 * ratio) * ratio - 0.5 - 2.0 * ops.log(ops.sqrt(p_scale) / ops.sqrt(q_scale))
 
-    is_near = ops.absolute(p_scale - q_scale) <= 0.2 * q_scale
-    return ops.select(is_near, near, far, p_scale, q_scale)
+    return ops.elementwise(value, _scale_divergence_gradient, p_scale, q_scale)
+
+
+def _scale_divergence_gradient(p_scale: Any, q_scale: Any) -> tuple[Any, Any]:
+    """Derivatives (m² − 1) / p_scale and −(m² − 1) / q_scale, with m² − 1 = (m − 1)(m + 1)."""
+    excess = ((p_scale - q_scale) / q_scale) * ((p_scale + q_scale) / q_scale)
+    return excess / p_scale, -excess / q_scale

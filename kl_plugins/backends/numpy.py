@@ -42,6 +42,11 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
     return np.where(condition, yes(*args), no(*args))
 
 
+def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
+    """Return ``value(*args)``; symbolic backends take derivatives from `gradient`."""
+    return value(*args)
+
+
 def shape(value: NDArray[Any]) -> tuple[int, ...]:
     return np.shape(value)
 
@@ -159,9 +164,7 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     if factor.ndim == 2:
         # One factor, many right-hand sides: all their columns in one solve.
         columns = np.moveaxis(right, -2, 0)
-        solved = solve_triangular(
-            factor, columns.reshape(dimension, -1), lower=True, check_finite=False
-        )
+        solved = solve_triangular(factor, columns.reshape(dimension, -1), lower=True, check_finite=False)
         return np.moveaxis(solved.reshape(columns.shape), 0, -2)
     out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))
     if out[..., 0, 0].size > dimension:

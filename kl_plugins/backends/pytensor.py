@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.builders import OpFromGraph
 
 symbolic = True
+
+_PULLBACK = "pullback" if "pullback" in signature(OpFromGraph.__init__).parameters else "lop_overrides"
+"""The argument of OpFromGraph that PyTensor 3 renamed."""
 
 log = pt.log
 sqrt = pt.sqrt
@@ -55,14 +60,24 @@ def asarray(value: Any, name: str) -> Any:
 
 
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
-    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
+    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
+    return pt.switch(condition, yes(*args), no(*args))
 
-    Each branch gets ones in place of the arguments it is not meant for: the gradient of the branch not
-    taken is multiplied by zero, and must be finite for that to vanish.
+
+def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
+    """Return ``value(*args)`` as one node whose derivatives are ``gradient(*args)``.
+
+    Differentiating a switch between a series and a logarithm would multiply the graph, and the time to
+    compile it; the derivatives themselves are short.
     """
-    taken = [pt.switch(condition, arg, 1.0) for arg in args]
-    other = [pt.switch(condition, 1.0, arg) for arg in args]
-    return pt.switch(condition, yes(*taken), no(*other))
+    args = tuple(pt.broadcast_arrays(*args)) if any(arg.ndim for arg in args) else args
+    inputs = [arg.type() for arg in args]
+
+    def pullback(inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
+        return [output_gradients[0] * derivative for derivative in gradient(*inputs)]
+
+    node = OpFromGraph(inputs, [value(*inputs)], inline=True, **{_PULLBACK: pullback})
+    return node(*args)
 
 
 def shape(value: Any) -> tuple[int | None, ...]:
@@ -80,9 +95,7 @@ def expand_last(value: Any) -> Any:
 
 
 def runtime_shape(value: Any) -> tuple[Any, ...]:
-    return tuple(
-        value.shape[i] if length is None else length for i, length in enumerate(value.type.shape)
-    )
+    return tuple(value.shape[i] if length is None else length for i, length in enumerate(value.type.shape))
 
 
 def broadcast_to(value: Any, new_shape: Any) -> Any:

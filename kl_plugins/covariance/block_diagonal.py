@@ -67,9 +67,7 @@ class BlockDiagonal(Covariance):
     def split(self) -> list[slice]:
         """The slice of variables of each block."""
         stops = np.cumsum(self.sizes)
-        return [
-            slice(int(stop) - size, int(stop)) for size, stop in zip(self.sizes, stops, strict=True)
-        ]
+        return [slice(int(stop) - size, int(stop)) for size, stop in zip(self.sizes, stops, strict=True)]
 
     def whiten(self, x: Any) -> Any:
         parts = zip(self.blocks, self.split(), strict=True)
@@ -114,5 +112,3 @@ def by_blocks(p: Covariance, q: Covariance) -> Any:
     if pairs is None:
         return full_full(p, q)
     return reduce(add, [log_det_divergence(*pair) for pair in pairs])
-
-

@@ -140,5 +140,3 @@ def precision_full(p: Precision, q: Full) -> Any:
     product = ops.matmul(inverse, q.factor)
     rest = ops.solve_lower(product, ops.eye_like(product))
     return triangular_divergence(1.0 / ops.diagonal(inverse), ops.diagonal(q.factor), rest, ops)
-
-

@@ -68,12 +68,8 @@ class Singular(Covariance):
         return self.trusted(self.ops, basis=self.basis[index], inner=self.inner)
 
 
-@log_det_divergences.register(
-    Singular, Covariance, cost="O(1): p is singular and q is not", precedence=1
-)
-@log_det_divergences.register(
-    Covariance, Singular, cost="O(1): q is singular and p is not", precedence=1
-)
+@log_det_divergences.register(Singular, Covariance, cost="O(1): p is singular and q is not", precedence=1)
+@log_det_divergences.register(Covariance, Singular, cost="O(1): q is singular and p is not", precedence=1)
 def different_subspaces(p: Covariance, q: Covariance) -> Any:
     """One lives on a subspace that the other gives probability 0 or leaves: infinite."""
     return np.float64(np.inf)

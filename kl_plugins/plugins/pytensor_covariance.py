@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.ops import DeepCopyOp, ViewOp
+from pytensor.graph.basic import equal_computations
 from pytensor.scalar.basic import Add, Cast, Identity, Mul, Neg, Sub, TrueDiv
 from pytensor.tensor.basic import Alloc, AllocDiag, ARange, Eye
 from pytensor.tensor.blockwise import Blockwise
@@ -226,9 +227,7 @@ def _is_triangular(variable: Any, lower: bool) -> bool:
         if isinstance(op.scalar_op, Mul):
             return any(_is_triangular(x, lower) or _is_mask(x, lower) for x in matrices)
         if isinstance(op.scalar_op, Add | Sub | Neg | Cast):
-            return len(matrices) == len(inputs) and all(
-                _is_triangular(x, lower) for x in matrices
-            )
+            return len(matrices) == len(inputs) and all(_is_triangular(x, lower) for x in matrices)
     return False
 
 
@@ -250,20 +249,35 @@ def _indices(variable: Any) -> Any:
 
 
 def _is_mask(variable: Any, lower: bool) -> bool:
-    """Whether the matrix is the comparison of row and column numbers that pt.tril and pt.triu use.
+    """Whether the matrix is the mask that pt.tril (or pt.triu) multiplies by.
 
-    ``pt.tri(n, m, k)`` is ``arange(n)[:, None] >= arange(-k, m - k)[None, :]``; pt.triu multiplies by
-    one minus the mask with k = −1, which is not recognised.
+    pt.tril uses [i ≥ j + k] with k ≥ 0, pt.triu one minus [i ≥ j + k] with k ≤ 1.
     """
+    variable = _without_casts(variable)
+    if lower:
+        offset = _mask_offset(variable)
+        return offset is not None and offset >= 0
+    node = variable.owner
+    if node is None or not isinstance(getattr(node.op, "scalar_op", None), Sub):
+        return False
+    offset = _mask_offset(_without_casts(node.inputs[1]))
+    return _constant(node.inputs[0]) == 1 and offset is not None and offset <= 1
+
+
+def _mask_offset(variable: Any) -> int | None:
+    """The k of a matrix that ``pt.tri`` makes, whose entries are [i ≥ j + k]; None for others."""
+    node = variable.owner
+    if node is None or type(getattr(node.op, "scalar_op", None)).__name__ != "GE":
+        return None
+    rows, columns = (_arange_start(x, axis) for axis, x in enumerate(node.inputs))
+    return None if rows is None or columns is None else columns - rows
+
+
+def _without_casts(variable: Any) -> Any:
     variable = see_through(variable)
     while variable.owner and isinstance(getattr(variable.owner.op, "scalar_op", None), Cast):
         variable = see_through(variable.owner.inputs[0])
-    if not lower or variable.owner is None or not isinstance(variable.owner.op, Elemwise):
-        return False
-    if type(variable.owner.op.scalar_op).__name__ != "GE":
-        return False
-    starts = [_arange_start(x, axis) for x, axis in zip(variable.owner.inputs, (0, 1), strict=True)]
-    return None not in starts and starts[1] >= starts[0]  # type: ignore[operator]
+    return variable
 
 
 def _arange_start(variable: Any, axis: int) -> int | None:
@@ -290,8 +304,10 @@ def _root(matrix: Any) -> Any:
     if not isinstance(core, Dot):
         return None
     left, right = matrix.owner.inputs
-    if _untransposed(right) is left or _untransposed(left) is right:
-        return left
+    for transposed, factor in ((right, left), (left, right)):
+        inner = _untransposed(transposed)
+        if inner is not None and (inner is factor or equal_computations([inner], [factor])):
+            return left
     return None
 
 
