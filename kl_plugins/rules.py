@@ -74,4 +74,5 @@ class RuleTable:
 
     def find(self, p: object, q: object) -> Rule | None:
         """Return the rule for the types of `p` and `q`, or None."""
-        return self._find(p, q)  # type: ignore[no-any-return]
+        rule: Rule | None = self._find(p, q)  # type: ignore[assignment]
+        return rule

@@ -16,7 +16,7 @@ _NUMERIC = frozenset({"builtins", "numpy"})
 
 
 @cache
-def _backend_of_type(kind: type) -> str:
+def _backend_of_type(kind: Any) -> str:
     root = kind.__module__.partition(".")[0]
     if root in _NUMERIC:
         return "scalar" if issubclass(kind, (int, float)) and kind is not bool else "numpy"

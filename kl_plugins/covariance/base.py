@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from kl_plugins.backends import array_backend_of
 from kl_plugins.backends.formulas import scale_divergence
@@ -21,7 +21,7 @@ class Covariance(Parametrised):
     ``dimension``, ``batch_shape``, ``factor``, ``matrix``, ``whiten``, ``log_det`` and ``marginal``.
     """
 
-    name: str = ""
+    name: ClassVar[str] = ""
     """What `explain` calls the structure; the class's name where empty."""
 
     factor: Any

@@ -43,8 +43,14 @@ def variables_of(approximation: Any) -> tuple[Variable, ...]:
 @singledispatch
 def covariance(group: Group) -> Covariance:
     """The covariance of a group of variables, symbolic in its parameters."""
-    raise TypeError(
-        f"{type(group).__name__} is not a Gaussian group of variables, so it has no closed-form divergence"
+    raise TypeError(not_gaussian(group))
+
+
+def not_gaussian(group: Group) -> str:
+    """Message for a group of variables that has no closed form."""
+    return (
+        f"{type(group).__name__} is not a Gaussian group of variables (pm.MeanField or pm.FullRank), "
+        "so its divergence has no closed form"
     )
 
 
