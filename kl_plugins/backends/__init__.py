@@ -6,7 +6,6 @@ named after it: a file ``backends/jax.py`` would serve arrays whose type lives i
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -15,15 +14,20 @@ from typing import Any
 _NUMERIC = frozenset({"builtins", "numpy"})
 
 
-@cache
-def _backend_of_type(kind: Any) -> str:
+_names: dict[type, str] = {}
+"""The backend of each type that was met."""
+
+
+def _find_name(kind: type) -> str:
     root = kind.__module__.partition(".")[0]
     if root in _NUMERIC:
-        return "scalar" if issubclass(kind, (int, float)) and kind is not bool else "numpy"
+        scalar = issubclass(kind, int | float) and kind is not bool
+        return "scalar" if scalar else "numpy"
+    module = f"kl_plugins.backends.{root}"
     try:
-        import_module(f"kl_plugins.backends.{root}")
+        import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != f"kl_plugins.backends.{root}":
+        if error.name != module:
             raise
         return "numpy"  # array-likes of other libraries (pandas, xarray): NumPy converts them
     return root
@@ -35,11 +39,16 @@ def backend_of(*values: Any) -> ModuleType:
     Plain Python (or NumPy float64) numbers alone are served by ``scalar``, NumPy arrays among them by
     ``numpy``, symbolic variables among them by the backend of their library.
     """
-    names = {_backend_of_type(type(value)) for value in values}
-    symbolic = names - {"scalar", "numpy"}
+    found = set()
+    for value in values:
+        kind = type(value)
+        if kind not in _names:
+            _names[kind] = _find_name(kind)
+        found.add(_names[kind])
+    symbolic = found - {"scalar", "numpy"}
     if len(symbolic) > 1:
         raise TypeError(f"cannot mix arrays of {' and '.join(sorted(symbolic))} in one divergence")
-    name = symbolic.pop() if symbolic else "numpy" if "numpy" in names else "scalar"
+    name = symbolic.pop() if symbolic else "numpy" if "numpy" in found else "scalar"
     return import_module(f"kl_plugins.backends.{name}")
 
 
