@@ -128,8 +128,10 @@ def entropy(p: Any) -> Any:
     2.112086
     """
     p = _recognised(p, "p")
-    with p.ops.quiet():
+    if p.ops.symbolic:
         return _guarded(p.entropy(), p.ops, p=p)
+    with p.ops.quiet():
+        return p.ops.result(p.entropy())
 
 
 def cross_entropy(p: Any, q: Any) -> Any:
@@ -299,6 +301,8 @@ def _match_half_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:
 
 
 def _recognised(obj: Any, side: str) -> Distribution:
+    if isinstance(obj, Distribution):
+        return obj
     try:
         return recognise(obj)
     except (TypeError, ValueError) as error:
@@ -315,16 +319,17 @@ def _compute(rule: Rule, p: Any, q: Any) -> Any:
     if not (isinstance(p, Distribution) and isinstance(q, Distribution)):
         return rule(p, q)
     ops = p.ops
-    with ops.quiet():
+    if ops.symbolic:
         return _guarded(rule(p, q), ops, p=p, q=q)
+    with ops.quiet():
+        return ops.result(rule(p, q))
 
 
 def _guarded(value: Any, ops: Any, **sides: Distribution) -> Any:
-    if ops.symbolic:
-        conditions = [
-            (holds, f"{side}: {message}")
-            for side, distribution in sides.items()
-            for holds, message in distribution.conditions()
-        ]
-        return ops.guard(value, conditions)
-    return ops.result(value)
+    """The symbolic `value`, with the conditions of each side checked when the graph runs."""
+    conditions = [
+        (holds, f"{side}: {message}")
+        for side, distribution in sides.items()
+        for holds, message in distribution.conditions()
+    ]
+    return ops.guard(value, conditions)

@@ -14,23 +14,23 @@ from typing import Any
 _NUMERIC = frozenset({"builtins", "numpy"})
 
 
-_names: dict[type, str] = {}
+_of_type: dict[type, ModuleType] = {}
 """The backend of each type that was met."""
 
 
-def _find_name(kind: type) -> str:
+def _find(kind: type) -> ModuleType:
     root = kind.__module__.partition(".")[0]
     if root in _NUMERIC:
-        scalar = issubclass(kind, int | float) and kind is not bool
-        return "scalar" if scalar else "numpy"
+        number = issubclass(kind, int | float) and kind is not bool
+        return import_module("kl_plugins.backends.scalar" if number else "kl_plugins.backends.numpy")
     module = f"kl_plugins.backends.{root}"
     try:
-        import_module(module)
+        return import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        return "numpy"  # array-likes of other libraries (pandas, xarray): NumPy converts them
-    return root
+        # array-likes of other libraries (pandas, xarray): NumPy converts them
+        return import_module("kl_plugins.backends.numpy")
 
 
 def backend_of(*values: Any) -> ModuleType:
@@ -39,17 +39,17 @@ def backend_of(*values: Any) -> ModuleType:
     Plain Python (or NumPy float64) numbers alone are served by ``scalar``, NumPy arrays among them by
     ``numpy``, symbolic variables among them by the backend of their library.
     """
-    found = set()
     for value in values:
-        kind = type(value)
-        if kind not in _names:
-            _names[kind] = _find_name(kind)
-        found.add(_names[kind])
-    symbolic = found - {"scalar", "numpy"}
+        if type(value) not in _of_type:
+            _of_type[type(value)] = _find(type(value))
+    found = {_of_type[type(value)] for value in values}
+    if len(found) == 1:
+        return found.pop()
+    symbolic = [backend for backend in found if backend.symbolic]
     if len(symbolic) > 1:
-        raise TypeError(f"cannot mix arrays of {' and '.join(sorted(symbolic))} in one divergence")
-    name = symbolic.pop() if symbolic else "numpy" if "numpy" in found else "scalar"
-    return import_module(f"kl_plugins.backends.{name}")
+        names = sorted(backend.__name__.rpartition(".")[2] for backend in symbolic)
+        raise TypeError(f"cannot mix arrays of {' and '.join(names)} in one divergence")
+    return symbolic[0] if symbolic else import_module("kl_plugins.backends.numpy")
 
 
 def array_backend_of(*values: Any) -> ModuleType:

@@ -82,6 +82,8 @@ Shape = tuple[int | None, ...]
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """Broadcast shapes whose lengths may be unknown; ValueError where known lengths clash."""
+    if all(shape == shapes[0] for shape in shapes):
+        return shapes[0]
     ndim = max((len(shape) for shape in shapes), default=0)
     columns = zip(*[(1,) * (ndim - len(shape)) + tuple(shape) for shape in shapes], strict=True)
     return tuple(_broadcast_length(column) for column in columns)

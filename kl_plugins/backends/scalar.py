@@ -60,9 +60,12 @@ def require(conditions: Iterable[tuple[bool, str]]) -> None:
             raise ValueError(message)
 
 
+_NOTHING = nullcontext()
+
+
 def quiet() -> nullcontext[None]:
-    """Python floats overflow to infinity without a warning."""
-    return nullcontext()
+    """Context of a computation: Python floats overflow to infinity without a warning."""
+    return _NOTHING
 
 
 def result(value: float) -> np.float64:

@@ -30,6 +30,9 @@ class Distribution(Parametrised):
         """Raise ValueError where `other`, the q of a pair, has another event shape or a batch shape
         that does not broadcast, as far as shapes are known."""
         events = self.event_shape, other.event_shape
+        batches = self.batch_shape, other.batch_shape
+        if events[0] == events[1] and batches[0] == batches[1]:
+            return
         clash = any(a != b for a, b in zip(*events, strict=False) if None not in (a, b))
         if len(events[0]) != len(events[1]) or clash:
             raise ValueError(
@@ -37,11 +40,10 @@ class Distribution(Parametrised):
                 f"{events[0]}, q is {other.describe()} with event shape {events[1]}"
             )
         try:
-            broadcast_shapes(self.batch_shape, other.batch_shape)
+            broadcast_shapes(*batches)
         except ValueError:
             raise ValueError(
-                f"batch shape {self.batch_shape} of p does not broadcast against batch shape "
-                f"{other.batch_shape} of q"
+                f"batch shape {batches[0]} of p does not broadcast against batch shape {batches[1]} of q"
             ) from None
 
     def describe(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from kl_plugins.backends.formulas import scale_divergence
@@ -35,7 +36,13 @@ class Normal(Distribution):
     arrays: ClassVar[tuple[str, ...]] = ("mean", "scale")
 
     def check_shapes(self) -> None:
-        _ = self.batch_shape
+        try:
+            _ = self.batch_shape
+        except ValueError:
+            shapes = self.ops.shape(self.mean), self.ops.shape(self.scale)
+            raise ValueError(
+                f"shapes of mean {shapes[0]} and scale {shapes[1]} do not broadcast"
+            ) from None
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         # Stated so that NaN passes: it comes out where it went in, as everywhere in NumPy.
@@ -44,7 +51,7 @@ class Normal(Distribution):
         yield ops.logical_not(self.scale <= 0.0), "scale (the standard deviation) must be positive"
         yield ops.logical_not(ops.isinf(self.scale)), "scale (the standard deviation) must be finite"
 
-    @property
+    @cached_property
     def batch_shape(self) -> Shape:
         return broadcast_shapes(self.ops.shape(self.mean), self.ops.shape(self.scale))
 
