@@ -7,7 +7,6 @@ from typing import Any
 
 import pytensor.tensor as pt
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
-from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.type_other import NoneTypeT
 from pytensor.tensor.variable import TensorVariable
 
@@ -15,15 +14,15 @@ from kl_plugins.backends import pytensor as ops
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
-from kl_plugins.plugins.pytensor_covariance import covariance_of, see_through
+from kl_plugins.plugins.pytensor_covariance import covariance_of, original
 from kl_plugins.recognition import recognise
 
 
 @recognise.register(TensorVariable)
 def _(variable: Any) -> Distribution:
-    source = see_through(variable)
+    source = original(variable)
     node = source.owner
-    if node is None or not isinstance(node.op, RandomVariable):
+    if node is None or not hasattr(node.op, "dist_params"):  # RandomVariable, or PyMC's symbolic ones
         what = "a constant or an input" if node is None else f"the output of {node.op}"
         raise TypeError(f"{variable} is not a random variable but {what}")
     return family(node.op, *node.op.dist_params(node), batch=_batch(source))
@@ -33,7 +32,7 @@ def _batch(variable: Any) -> tuple[Any, ...] | None:
     """Batch shape of a random variable that was given a size; None where its parameters decide it."""
     op = variable.owner.op
     size = op.size_param(variable.owner)
-    if isinstance(size.type, NoneTypeT):
+    if size is None or isinstance(size.type, NoneTypeT):
         return None
     lengths = variable.type.shape[: variable.ndim - op.ndim_supp]
     return tuple(size[i] if length is None else length for i, length in enumerate(lengths))
@@ -45,14 +44,14 @@ def family(op: Any, *parameters: Any, batch: tuple[Any, ...] | None) -> Distribu
 
     Parameters
     ----------
-    op : RandomVariable
+    op : RandomVariable or pymc's SymbolicRandomVariable
     *parameters : TensorVariable
         The distribution parameters in the order of the op's signature.
     batch : tuple or None
         Batch shape, where it was given.
     """
     raise TypeError(
-        f"PyTensor's random variable {op} is not supported; register a function for {type(op).__name__} "
+        f"the random variable {op} is not supported; register a function for {type(op).__name__} "
         "with kl_plugins.plugins.pytensor.family"
     )
 

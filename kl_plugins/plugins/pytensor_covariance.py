@@ -33,20 +33,21 @@ except ImportError:  # PyTensor 2 has no assumptions; what the graph itself show
 
 def covariance_of(matrix: Any) -> Covariance:
     """The covariance whose matrix is the variable `matrix`, with the structure that is proved."""
+    known_diagonal = _holds(DIAGONAL, matrix)  # may be an assumption that see_through leaves behind
     matrix = see_through(matrix)
     if isinstance(matrix, TensorConstant):
         return from_matrix(np.asarray(ops.asarray(matrix, "covariance").data)).to(ops)
     variances = diagonal_of(matrix)
     if variances is not None:
         return _axis_aligned(*variances)
-    if _holds(DIAGONAL, matrix):
+    if known_diagonal:
         return Diagonal(ops.diagonal(matrix))
     inverted = _input_of(matrix, "MatrixInverse")
     if inverted is not None:
         return _inverse_of(inverted)
     factor = _root(matrix)
-    if factor is not None and is_lower_triangular(factor):
-        factor = ops.asarray(factor, "factor")
+    if factor is not None and is_lower_triangular(factor) and not _is_tall(factor):
+        factor = _square(ops.asarray(factor, "factor"))
         # A triangular root may have negative entries on its diagonal; a Cholesky factor has none.
         signs = pt.sign(ops.diagonal(factor))
         return Cholesky(factor * signs[..., None, :])
@@ -58,6 +59,17 @@ def _axis_aligned(variances: Any, dim: Any) -> Covariance:
     if variances.type.shape[-1] == 1:
         return Isotropic(variances[..., 0], dim)
     return Diagonal(variances)
+
+
+def _is_tall(factor: Any) -> bool:
+    rows, columns = factor.type.shape[-2:]
+    return None not in (rows, columns) and rows > columns
+
+
+def _square(factor: Any) -> Any:
+    """A lower triangular root without the columns, all zero, by which it may be wider than high."""
+    rows, columns = factor.type.shape[-2:]
+    return factor if rows is not None and rows == columns else factor[..., : factor.shape[-2]]
 
 
 def _inverse_of(matrix: Any) -> Covariance:
@@ -79,15 +91,22 @@ def see_through(variable: Any) -> Any:
 
     Leading dimensions of length 1 are dropped too: they broadcast.
     """
-    while variable.owner is not None:
-        op = variable.owner.op
-        copies = isinstance(op, ViewOp | DeepCopyOp | SpecifyShape)
-        copies = copies or (isinstance(op, Elemwise) and isinstance(op.scalar_op, Identity))
-        copies = copies or type(op).__name__ == "SpecifyAssumptions"
-        if not (copies or _adds_leading_dimensions(op)):
-            break
+    while variable.owner and (_copies(variable.owner.op) or _adds_leading_dimensions(variable.owner.op)):
         variable = variable.owner.inputs[0]
     return variable
+
+
+def original(variable: Any) -> Any:
+    """The variable that this one is a copy of, of the same shape."""
+    while variable.owner and _copies(variable.owner.op):
+        variable = variable.owner.inputs[0]
+    return variable
+
+
+def _copies(op: Any) -> bool:
+    copies = isinstance(op, ViewOp | DeepCopyOp | SpecifyShape)
+    copies = copies or (isinstance(op, Elemwise) and isinstance(op.scalar_op, Identity))
+    return copies or type(op).__name__ == "SpecifyAssumptions"
 
 
 def _adds_leading_dimensions(op: Any) -> bool:
@@ -113,7 +132,11 @@ def diagonal_of(variable: Any) -> tuple[Any, Any] | None:
     if isinstance(op, Eye):
         rows, columns, offset = (_constant(x) for x in inputs)
         square = inputs[0] is inputs[1] or (rows is not None and rows == columns)
-        return (pt.ones(1), inputs[0] if rows is None else int(rows)) if square and offset == 0 else None
+        return (
+            (pt.ones(1, dtype=op.dtype), inputs[0] if rows is None else int(rows))
+            if square and offset == 0
+            else None
+        )
     if isinstance(op, AllocDiag):
         last = inputs[0].ndim
         on_last = op.offset == 0 and {op.axis1 % (last + 1), op.axis2 % (last + 1)} == {last - 1, last}
@@ -152,7 +175,7 @@ def _diagonal_of_elementwise(scalar_op: Any, inputs: list[Any]) -> tuple[Any, An
     if isinstance(scalar_op, TrueDiv) and parts[0] is not None and _is_scalar(inputs[1]):
         return parts[0][0] / _entries(inputs[1]), parts[0][1]
     if isinstance(scalar_op, Cast | Neg) and parts[0] is not None:
-        return (-parts[0][0] if isinstance(scalar_op, Neg) else parts[0][0]), parts[0][1]
+        return Elemwise(scalar_op)(parts[0][0]), parts[0][1]
     if isinstance(scalar_op, Add):
         return _combined(parts, lambda a, b: a + b)
     if isinstance(scalar_op, Sub):
@@ -223,7 +246,8 @@ def _is_triangular(variable: Any, lower: bool) -> bool:
     if isinstance(op, Alloc):
         return _constant(inputs[0]) == 0
     if isinstance(op, Elemwise):
-        matrices = [x for x in inputs if x.ndim >= 2]
+        # A row, a column or a single entry fills a matrix when it is broadcast.
+        matrices = [x for x in inputs if x.ndim >= 2 and 1 not in x.type.shape[-2:]]
         if isinstance(op.scalar_op, Mul):
             return any(_is_triangular(x, lower) or _is_mask(x, lower) for x in matrices)
         if isinstance(op.scalar_op, Add | Sub | Neg | Cast):
@@ -264,7 +288,7 @@ def _is_mask(variable: Any, lower: bool) -> bool:
     return _constant(node.inputs[0]) == 1 and offset is not None and offset <= 1
 
 
-def _mask_offset(variable: Any) -> int | None:
+def _mask_offset(variable: Any) -> float | None:
     """The k of a matrix that ``pt.tri`` makes, whose entries are [i ≥ j + k]; None for others."""
     node = variable.owner
     if node is None or type(getattr(node.op, "scalar_op", None)).__name__ != "GE":
@@ -280,7 +304,7 @@ def _without_casts(variable: Any) -> Any:
     return variable
 
 
-def _arange_start(variable: Any, axis: int) -> int | None:
+def _arange_start(variable: Any, axis: int) -> float | None:
     """First number of an arange laid along the given axis of a matrix, where it is constant."""
     node = variable.owner
     if node is None or not isinstance(node.op, DimShuffle):
@@ -292,7 +316,7 @@ def _arange_start(variable: Any, axis: int) -> int | None:
         return None
     start = _constant(inner.owner.inputs[0])
     step = _constant(inner.owner.inputs[2])
-    return int(start) if start is not None and step == 1 else None
+    return float(start) if start is not None and step == 1 else None
 
 
 def _root(matrix: Any) -> Any:
