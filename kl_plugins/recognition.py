@@ -58,7 +58,7 @@ def recognise(obj: Any) -> Distribution:
             load(plugin)
     function = recognise.dispatch(kind)
     if function is _unknown:
-        raise TypeError(unknown(obj))
+        raise TypeError(unknown(f"{kind.__module__}.{kind.__qualname__}"))
     return function(obj)
 
 
@@ -92,9 +92,8 @@ def load(plugin: EntryPoint) -> None:
         ) from error
 
 
-def unknown(obj: Any) -> str:
-    """Message for an object that no plugin understands."""
-    kind = f"{type(obj).__module__}.{type(obj).__qualname__}"
+def unknown(kind: str) -> str:
+    """Message for an object of a kind that no plugin understands."""
     if not plugins():
         return (
             f"{kind} is not understood because no plugins are installed: kl_plugins has to be "

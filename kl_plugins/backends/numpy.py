@@ -149,7 +149,7 @@ def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
 def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
     """Lower Cholesky factor of ``root @ root.T`` without forming the product (one QR factorisation)."""
     upper = np.linalg.qr(transpose(root), mode="r")
-    signs = np.where(np.diagonal(upper, axis1=-2, axis2=-1) < 0.0, -1.0, 1.0)
+    signs = np.copysign(1.0, diagonal(upper))
     return transpose(upper * signs[..., :, None])
 
 

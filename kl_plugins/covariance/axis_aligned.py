@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any, ClassVar
 
 from kl_plugins.backends.formulas import scale_divergence
@@ -70,7 +71,8 @@ class Isotropic(AxisAligned):
     arrays: ClassVar[tuple[str, ...]] = ("variance",)
 
     def check_shapes(self) -> None:
-        if not hasattr(self.dim, "owner") and (int(self.dim) != self.dim or self.dim < 1):
+        known = not hasattr(self.dim, "owner")  # else it is a variable of a graph
+        if known and not (isinstance(self.dim, Integral) and self.dim >= 1):
             raise ValueError(f"dim must be a positive integer, got {self.dim!r}")
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:

@@ -82,6 +82,17 @@ def triangular_divergence(p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Any)
     return diagonal + 0.5 * ops.sum_of_squares(ops.strictly_lower(rest))
 
 
+def less_where_near(p_factor: Any, q_factor: Any, ops: Any) -> Any:
+    """Lp − Lq in the columns where their diagonals are close, Lp in the others.
+
+    Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal. The difference is exactly zero at p = q
+    and keeps its digits near it; far from it, it would lose Lp's digits next to a much larger Lq.
+    """
+    p_diagonal, q_diagonal = ops.diagonal(p_factor), ops.diagonal(q_factor)
+    is_near = ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
+    return ops.select(is_near[..., None, :], lambda p, q: p - q, lambda p, q: p, p_factor, q_factor)
+
+
 def square_dimension(matrix: Any, name: str, ops: Any) -> None:
     """Raise ValueError unless `matrix` has shape (..., d, d), as far as is known."""
     shape = ops.shape(matrix)

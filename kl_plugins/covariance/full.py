@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.base import (
     Covariance,
+    less_where_near,
     log_det_divergences,
     matrix_conditions,
     square_dimension,
@@ -130,5 +131,5 @@ class Dense(Full):
 def full_full(p: Covariance, q: Covariance) -> Any:
     """M = Lq⁻¹Lp; below the diagonal it is Lq⁻¹(Lp − Lq), which is exactly zero at p = q."""
     ops = p.ops
-    rest = ops.solve_lower(q.factor, p.factor - q.factor)
+    rest = ops.solve_lower(q.factor, less_where_near(p.factor, q.factor, ops))
     return triangular_divergence(ops.diagonal(p.factor), ops.diagonal(q.factor), rest, ops)

@@ -11,6 +11,7 @@ from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
     Covariance,
+    less_where_near,
     log_det_divergences,
     matrix_conditions,
     square_dimension,
@@ -105,7 +106,7 @@ def precision_precision(p: Precision, q: Precision) -> Any:
     """Mᵀ = Cp⁻¹Cq, whose part below the diagonal is that of Cp⁻¹(Cq − Cp)."""
     ops = p.ops
     p_factor, q_factor = p.precision_factor, q.precision_factor
-    rest = ops.solve_lower(p_factor, q_factor - p_factor)
+    rest = ops.solve_lower(p_factor, less_where_near(q_factor, p_factor, ops))
     return triangular_divergence(ops.diagonal(q_factor), ops.diagonal(p_factor), rest, ops)
 
 

@@ -49,11 +49,11 @@ class Singular(Covariance):
         return self.basis @ self.inner.matrix() @ self.basis.T
 
     def whiten(self, x: Any) -> Any:
-        """Whitened coordinates in the subspace; infinite where `x` points out of it."""
+        """Whitened coordinates in the subspace, and one more: infinite where `x` points out of it."""
         coordinates = x @ self.basis
         outside = np.linalg.norm(x - coordinates @ self.basis.T, axis=-1, keepdims=True)
         slack = _TOLERANCE * (np.linalg.norm(x, axis=-1, keepdims=True) + self.largest_scale)
-        return np.where(outside <= slack, self.inner.whiten(coordinates), np.inf)
+        return self.ops.concatenate([self.inner.whiten(coordinates), np.where(outside > slack, np.inf, 0.0)])
 
     @cached_property
     def largest_scale(self) -> float:

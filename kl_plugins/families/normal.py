@@ -40,9 +40,7 @@ class Normal(Distribution):
             _ = self.batch_shape
         except ValueError:
             shapes = self.ops.shape(self.mean), self.ops.shape(self.scale)
-            raise ValueError(
-                f"shapes of mean {shapes[0]} and scale {shapes[1]} do not broadcast"
-            ) from None
+            raise ValueError(f"shapes of mean {shapes[0]} and scale {shapes[1]} do not broadcast") from None
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         # Stated so that NaN passes: it comes out where it went in, as everywhere in NumPy.

@@ -47,7 +47,7 @@ def frozen(generic: type) -> Callable[[Callable[..., Distribution]], Callable[..
 def _(obj: Any) -> Distribution:
     family = frozen_families.get(type(obj.dist))
     if family is None:
-        raise TypeError(f"scipy.stats.{obj.dist.name} is not supported. " + unknown(obj))
+        raise TypeError(unknown(f"scipy.stats.{obj.dist.name}"))
     shapes, loc, scale = obj.dist._parse_args(*obj.args, **obj.kwds)
     return family(shapes, loc, scale)
 
@@ -80,13 +80,18 @@ def covariance(obj: Any, allow_singular: bool) -> Covariance:
 @covariance.register
 def _(obj: _covariance.CovViaDiagonal, allow_singular: bool) -> Covariance:
     variances = np.diagonal(obj.covariance)
-    if (variances < 0.0).any():
-        raise ValueError("covariance must have variances that are not negative")
-    positive = variances > 0.0
+    positive = is_positive(variances, "variances")
     if positive.all():
         return from_variances(variances)
     basis = np.eye(len(variances))[:, positive]
     return Singular(basis, from_variances(variances[positive]))
+
+
+def is_positive(values: Any, name: str) -> Any:
+    """Which of the values are positive and not zero; ValueError where one is neither."""
+    if not (np.isfinite(values) & (values >= 0.0)).all():
+        raise ValueError(f"covariance must have {name} that are finite and not negative")
+    return values > 0.0
 
 
 @covariance.register
@@ -96,17 +101,16 @@ def _(obj: _covariance.CovViaCholesky, allow_singular: bool) -> Covariance:
 
 @covariance.register
 def _(obj: _covariance.CovViaPrecision, allow_singular: bool) -> Covariance:
-    made = Precision.trusted(array_ops, precision=obj._precision)
-    made.__dict__["precision_factor"] = obj._chol_P
+    precision = array_ops.asarray(obj._precision, "precision")
+    made = Precision.trusted(array_ops, precision=precision, precision_factor=obj._chol_P)
+    array_ops.require(made.own_conditions())  # SciPy has read one triangle of it only
     return made
 
 
 @covariance.register
 def _(obj: _covariance.CovViaEigendecomposition, allow_singular: bool) -> Covariance:
     eigenvalues, eigenvectors = obj._w, obj._v
-    if (eigenvalues < 0.0).any():
-        raise ValueError("covariance must have eigenvalues that are not negative")
-    positive = eigenvalues > 0.0
+    positive = is_positive(eigenvalues, "eigenvalues")
     if positive.all():
         return Eigendecomposition(eigenvalues, eigenvectors)
     return Singular(eigenvectors[:, positive], from_variances(eigenvalues[positive]))
