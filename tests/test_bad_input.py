@@ -1,0 +1,246 @@
+"""Bad input: every message says which side or parameter it is about, and what to do."""
+
+import re
+
+import numpy as np
+import pytest
+from numpy.linalg import LinAlgError
+from scipy import stats
+from scipy.stats import Covariance, multivariate_normal
+
+from kl_plugins import (
+    Cholesky,
+    Dense,
+    Diagonal,
+    Isotropic,
+    MultivariateNormal,
+    Precision,
+    cross_entropy,
+    entropy,
+    explain,
+    jeffreys,
+    kl,
+)
+from kl_plugins.covariance.axis_aligned import DiagonalScales
+from kl_plugins.covariance.block_diagonal import BlockDiagonal
+from kl_plugins.covariance.eigendecomposition import Eigendecomposition
+from kl_plugins.families.normal import Normal
+
+PLANE = multivariate_normal([0.0, 0.0])
+ASYMMETRIC, INDEFINITE = [[1.0, 0.5], [0.1, 1.0]], [[1.0, 2.0], [2.0, 1.0]]
+
+NOT_A_DISTRIBUTION = [
+    (3.0, "builtins.float"),
+    (None, "builtins.NoneType"),
+    ("norm", "builtins.str"),
+    (np.eye(2), "numpy.ndarray"),
+    (stats.norm, "scipy.stats._continuous_distns.norm_gen"),
+    (stats.Normal, "abc.ABCMeta"),
+    (stats.gaussian_kde([0.0, 1.0, 3.0]), "scipy.stats._kde.gaussian_kde"),
+    (stats.cauchy(), "scipy.stats.cauchy"),
+    (stats.Uniform(a=0.0, b=1.0), "Uniform"),
+    (2.0 * stats.Normal() + 1.0, "ShiftedScaledDistribution"),
+]
+
+
+@pytest.mark.parametrize(("obj", "kind"), NOT_A_DISTRIBUTION, ids=[kind for _, kind in NOT_A_DISTRIBUTION])
+@pytest.mark.parametrize("function", [kl, explain, jeffreys, cross_entropy])
+def test_not_a_distribution(function, obj, kind):
+    for side, pair in (("p", (obj, stats.norm())), ("q", (stats.norm(), obj))):
+        with pytest.raises(TypeError, match=re.escape(kind)) as caught:
+            function(*pair)
+        message = str(caught.value)
+        # cross_entropy takes the entropy of p first, and jeffreys takes the pair in both orders.
+        assert message.startswith(f"{side}: ")
+        assert "is not a distribution that kl_plugins understands" in message
+        assert "register_kl" in message
+
+
+PARAMETERS = [
+    # made, its exception, what the message says
+    (lambda: Isotropic(0.0, dim=2), ValueError, "variance must be positive"),
+    (lambda: Isotropic([1.0, -1.0], dim=2), ValueError, "variance must be positive"),
+    (lambda: Isotropic(np.nan, dim=2), ValueError, "variance must be finite, but holds NaN or infinity"),
+    (lambda: Isotropic(np.inf, dim=2), ValueError, "variance must be finite, but holds NaN or infinity"),
+    (lambda: Isotropic(1j, dim=2), ValueError, "variance must be real numbers, got dtype complex128"),
+    (lambda: Isotropic(1.0, dim=0), ValueError, "dim must be a positive integer, got 0"),
+    (lambda: Isotropic(1.0, dim=2.5), ValueError, "dim must be a positive integer, got 2.5"),
+    (lambda: Isotropic(1.0, dim="2"), ValueError, "dim must be a positive integer, got '2'"),
+    (lambda: Isotropic(1.0, dim=None), ValueError, "dim must be a positive integer, got None"),
+    (lambda: Diagonal([1.0, 0.0]), ValueError, "variances must be positive"),
+    (lambda: Diagonal([1.0, -2.0]), ValueError, "variances must be positive"),
+    (lambda: Diagonal([1.0, np.nan]), ValueError, "variances must be finite"),
+    (lambda: Diagonal([1.0, np.inf]), ValueError, "variances must be finite"),
+    (lambda: Diagonal([1.0, 1j]), ValueError, "variances must be real numbers"),
+    (lambda: Diagonal(2.0), ValueError, r"variances must have shape (..., d), got a scalar"),
+    (lambda: Diagonal(["a", "b"]), ValueError, "variances must be real numbers, got dtype <U1"),
+    (lambda: DiagonalScales([1.0, 0.0]), ValueError, "scales must be positive"),
+    (lambda: DiagonalScales([np.nan]), ValueError, "scales must be finite"),
+    (lambda: Dense(ASYMMETRIC), ValueError, "covariance must be symmetric; symmetrise it with (A + A.T) / 2"),
+    (lambda: Dense([np.eye(2), ASYMMETRIC]), ValueError, "covariance must be symmetric"),
+    (lambda: Dense(INDEFINITE), LinAlgError, "covariance must be positive definite"),
+    (lambda: Dense([np.eye(2), INDEFINITE]), LinAlgError, "covariance must be positive definite"),
+    (lambda: Dense(np.zeros((2, 2))), LinAlgError, "covariance must be positive definite"),
+    (lambda: Dense([[1.0, np.nan], [np.nan, 1.0]]), ValueError, "covariance must be finite"),
+    (lambda: Dense([[np.inf, 0.0], [0.0, 1.0]]), ValueError, "covariance must be finite"),
+    (lambda: Dense([[1.0, 1j], [-1j, 1.0]]), ValueError, "covariance must be real numbers"),
+    (lambda: Dense(np.ones((2, 3))), ValueError, "covariance must be square matrices of shape (..., d, d)"),
+    (lambda: Dense([1.0, 2.0]), ValueError, "covariance must be square matrices"),
+    (lambda: Dense(1.0), ValueError, "covariance must be square matrices"),
+    (lambda: Precision(ASYMMETRIC), ValueError, "precision must be symmetric"),
+    (lambda: Precision(INDEFINITE), LinAlgError, "precision must be positive definite"),
+    (lambda: Precision([[np.nan]]), ValueError, "precision must be finite"),
+    (lambda: Precision([[1j]]), ValueError, "precision must be real numbers"),
+    (lambda: Precision(np.ones((1, 2))), ValueError, "precision must be square matrices"),
+    (
+        lambda: Cholesky([[1.0, 1.0], [0.0, 1.0]]),
+        ValueError,
+        "factor must be lower triangular; pass its transpose",
+    ),
+    (lambda: Cholesky([[1.0, 0.0], [1.0, -1.0]]), ValueError, "factor must have a positive diagonal"),
+    (lambda: Cholesky([[1.0, 0.0], [1.0, 0.0]]), ValueError, "factor must have a positive diagonal"),
+    (lambda: Cholesky([[1.0, 0.0], [np.nan, 1.0]]), ValueError, "factor must be finite"),
+    (lambda: Cholesky([[1j]]), ValueError, "factor must be real numbers"),
+    (lambda: Cholesky([1.0, 1.0]), ValueError, "factor must be square matrices"),
+    (lambda: Eigendecomposition([1.0, 0.0], np.eye(2)), ValueError, "eigenvalues must be positive"),
+    (
+        lambda: Eigendecomposition([1.0, 2.0], np.full((2, 2), np.nan)),
+        ValueError,
+        "eigenvectors must be finite",
+    ),
+    (lambda: BlockDiagonal((Diagonal(np.ones((3, 2))),)), ValueError, "blocks must have no batch dimensions"),
+    (lambda: MultivariateNormal([0.0, 0.0], np.eye(2)), TypeError, "covariance must say its structure"),
+    (lambda: MultivariateNormal([0.0, 0.0], 1.0), TypeError, "Dense(matrix), Diagonal(variances)"),
+    (
+        lambda: MultivariateNormal(0.0, Diagonal([1.0])),
+        ValueError,
+        "mean must have shape (..., d), got a scalar",
+    ),
+    (lambda: MultivariateNormal([0.0, np.inf], Diagonal([1.0, 1.0])), ValueError, "mean must be finite"),
+    (lambda: MultivariateNormal([0.0, 1j], Diagonal([1.0, 1.0])), ValueError, "mean must be real numbers"),
+    (
+        lambda: MultivariateNormal([0.0] * 3, Diagonal([1.0, 1.0])),
+        ValueError,
+        "mean has 3 variables, covariance has 2",
+    ),
+    (
+        lambda: MultivariateNormal(np.zeros((3, 2)), Diagonal(np.ones((4, 2)))),
+        ValueError,
+        "batch shapes of mean (3,) and covariance (4,) do not broadcast",
+    ),
+    (lambda: Normal(0.0, 0.0), ValueError, "scale (the standard deviation) must be positive"),
+    (
+        lambda: Normal([0.0, 1.0], [1.0, 2.0, 3.0]),
+        ValueError,
+        "shapes of mean (2,) and scale (3,) do not broadcast",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "kind", "message"), PARAMETERS, ids=[row[2] for row in PARAMETERS])
+def test_parameter_out_of_its_domain(make, kind, message):
+    with pytest.raises(kind, match=re.escape(message)) as caught:
+        make()
+    assert type(caught.value) is kind
+
+
+def of_covariance(made):
+    return multivariate_normal([0.0, 0.0], made)
+
+
+def cholesky(factor):
+    """SciPy warns of the logarithm of a negative pivot, and makes it all the same."""
+    with np.errstate(invalid="ignore"):
+        return of_covariance(Covariance.from_cholesky(factor))
+
+
+def diagonal(variances):
+    with np.errstate(invalid="ignore"):
+        return of_covariance(Covariance.from_diagonal(variances))
+
+
+SCIPY = [
+    # What SciPy accepts without a word, a distribution to set against it, and what is said here.
+    (stats.norm(0.0, 0.0), stats.norm(), "scale (the standard deviation) must be positive"),
+    (stats.norm(0.0, [1.0, -1.0]), stats.norm(), "scale (the standard deviation) must be positive"),
+    (stats.norm(0.0, np.inf), stats.norm(), "scale (the standard deviation) must be finite"),
+    (stats.norm(np.inf), stats.norm(), "mean must be finite"),
+    (stats.norm([0.0, -np.inf]), stats.norm(), "mean must be finite"),
+    (stats.norm(1j), stats.norm(), "mean must be real numbers, got dtype complex128"),
+    (stats.norm(0.0, [1j, 1.0]), stats.norm(), "scale must be real numbers, got dtype complex128"),
+    (
+        stats.norm([0.0, 1.0], [1.0, 2.0, 3.0]),
+        stats.norm(),
+        "shapes of mean (2,) and scale (3,) do not broadcast",
+    ),
+    (stats.Normal(mu=0.0, sigma=-1.0), stats.norm(), "stats.Normal has parameters out of its domain"),
+    (
+        stats.Normal(mu=[0.0, 1.0], sigma=[1.0, 0.0]),
+        stats.norm(),
+        "stats.Normal has parameters out of its domain",
+    ),
+    (multivariate_normal([0.0, np.inf]), PLANE, "mean must be finite"),
+    (multivariate_normal([0.0, 0.0], ASYMMETRIC), PLANE, "covariance must be symmetric"),
+    (diagonal([1.0, -1.0]), PLANE, "variances that are finite and not negative"),
+    (diagonal([1.0, np.nan]), PLANE, "variances that are finite and not negative"),
+    (diagonal([1.0, np.inf]), PLANE, "variances that are finite and not negative"),
+    (cholesky([[1.0, 0.5], [0.0, 1.0]]), PLANE, "factor must be lower triangular"),
+    (cholesky([[-1.0, 0.0], [0.0, 1.0]]), PLANE, "factor must have a positive diagonal"),
+    (of_covariance(Covariance.from_precision(ASYMMETRIC)), PLANE, "precision must be symmetric"),
+    (
+        of_covariance(Covariance.from_eigendecomposition(([1.0, np.nan], np.eye(2)))),
+        PLANE,
+        "eigenvalues that are finite and not negative",
+    ),
+    (
+        of_covariance(Covariance.from_eigendecomposition(([1.0, 2.0], np.full((2, 2), np.nan)))),
+        PLANE,
+        "eigenvectors must be finite",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "message"), SCIPY, ids=[f"{row[2]} {i}" for i, row in enumerate(SCIPY)]
+)
+def test_distribution_of_scipy_with_parameters_out_of_their_domain(bad, good, message):
+    for side, pair in (("p", (bad, good)), ("q", (good, bad)), ("p", (bad, bad))):
+        for function in (kl, explain, jeffreys):
+            with pytest.raises(ValueError, match=rf"^{side}: .*{re.escape(message)}"):
+                function(*pair)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        entropy(bad)
+
+
+def own(mean_shape, covariance):
+    return MultivariateNormal(np.zeros(mean_shape), covariance)
+
+
+SHAPES = [
+    (PLANE, multivariate_normal([0.0]), "p is MultivariateNormal(Isotropic) with event shape (2,)"),
+    (PLANE, multivariate_normal([0.0]), "q is MultivariateNormal(Isotropic) with event shape (1,)"),
+    (
+        PLANE,
+        multivariate_normal([0.0] * 3, [1.0, 2.0, 3.0]),
+        "q is MultivariateNormal(Diagonal) with event shape (3,)",
+    ),
+    (stats.norm(), PLANE, "p is Normal with event shape ()"),
+    (own((2,), Dense(np.eye(2))), own((3,), Precision(np.eye(3))), "different event shapes"),
+    (
+        stats.norm([0.0, 1.0]),
+        stats.norm([0.0] * 3),
+        "batch shape (2,) of p does not broadcast against batch shape (3,)",
+    ),
+    (
+        own((4, 2), Dense(np.eye(2))),
+        own((2,), Diagonal(np.ones((3, 2)))),
+        "batch shape (4,) of p does not broadcast against batch shape (3,) of q",
+    ),
+]
+
+
+@pytest.mark.parametrize(("p", "q", "message"), SHAPES)
+@pytest.mark.parametrize("function", [kl, explain, jeffreys, cross_entropy])
+def test_shapes_that_do_not_fit(function, p, q, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        function(p, q)
