@@ -72,7 +72,7 @@ class Isotropic(AxisAligned):
 
     def check_shapes(self) -> None:
         known = not hasattr(self.dim, "owner")  # else it is a variable of a graph
-        if known and not (isinstance(self.dim, Integral) and self.dim >= 1):
+        if known and not (isinstance(self.dim, Integral) and int(self.dim) >= 1):
             raise ValueError(f"dim must be a positive integer, got {self.dim!r}")
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
