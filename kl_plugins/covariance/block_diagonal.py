@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
@@ -77,7 +78,21 @@ class BlockDiagonal(Covariance):
         return reduce(add, [block.log_det() for block in self.blocks])
 
     def marginal(self, index: Any) -> Covariance:
-        return Dense(self.ops.take_both(self.matrix(), index))
+        """Block by block where `index` takes all that it takes of one block before it goes to the next."""
+        index = np.asarray(index)
+        parts = self.split()
+        owners = np.searchsorted([part.stop for part in parts], index, side="right")
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        order = owners[starts]
+        if len(set(order)) < len(order):
+            return Dense(self.ops.take_both(self.matrix(), index))
+        runs = np.split(index, starts[1:])
+        blocks = [_taken(self.blocks[i], run - parts[i].start) for i, run in zip(order, runs, strict=True)]
+        return blocks[0] if len(blocks) == 1 else BlockDiagonal(tuple(blocks))
+
+
+def _taken(block: Covariance, index: NDArray[np.intp]) -> Covariance:
+    return block if np.array_equal(index, np.arange(block.dimension or 0)) else block.marginal(index)
 
 
 def _aligned_blocks(p: Covariance, q: Covariance) -> list[tuple[Covariance, Covariance]] | None:
