@@ -11,7 +11,7 @@ import numpy as np
 from kl_plugins.backends import backend_of
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution, kl_rules
-from kl_plugins.recognition import recognise
+from kl_plugins.recognition import load_plugins_of, recognise
 from kl_plugins.rules import Rule
 
 _foreign_rules = False
@@ -264,6 +264,8 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
 
 def _match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
     """The rule for the pair, and the pair as the rule wants it."""
+    for side in (p, q):
+        load_plugins_of(type(side))  # what it registers may be this very pair
     if _foreign_rules:
         rule = kl_rules.find(p, q)
         if rule is not None and not (isinstance(p, Distribution) and isinstance(q, Distribution)):
@@ -292,10 +294,10 @@ def _match_half_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:
     for raw_p, raw_q in ((True, False), (False, True)):
         try:
             pair = p if raw_p else recognise(p), q if raw_q else recognise(q)
-        except TypeError:
-            continue  # that side is not a distribution of ours; the full match will say so
+        except (TypeError, ValueError):
+            continue  # that side is not a (valid) distribution of ours; the full match will say so
         rule = kl_rules.find(*pair)
-        if rule is not None and pair != (p, q):
+        if rule is not None and (pair[0] is not p or pair[1] is not q):
             return (rule, *pair)
     return None
 

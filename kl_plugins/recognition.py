@@ -7,10 +7,12 @@ objects it understands. Importing it registers functions with `recognise`, one p
 from __future__ import annotations
 
 from functools import cache, singledispatch
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kl_plugins.families.distribution import Distribution
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "kl_plugins"
 
@@ -53,9 +55,7 @@ def recognise(obj: Any) -> Distribution:
     np.float64(0.5)
     """
     kind = type(obj)
-    for root in dict.fromkeys(base.__module__.partition(".")[0] for base in kind.__mro__):
-        for plugin in plugins().get(root, ()):
-            load(plugin)
+    load_plugins_of(kind)
     function = recognise.dispatch(kind)
     if function is _unknown:
         raise TypeError(unknown(f"{kind.__module__}.{kind.__qualname__}"))
@@ -73,10 +73,20 @@ def _(obj: Distribution) -> Distribution:
 @cache
 def plugins() -> dict[str, tuple[EntryPoint, ...]]:
     """The installed plugins, by the top-level package whose objects they understand."""
+    from importlib.metadata import entry_points  # takes longer to import than this library
+
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for entry_point in entry_points(group=GROUP):
         found[entry_point.name] = (*found.get(entry_point.name, ()), entry_point)
     return found
+
+
+@cache
+def load_plugins_of(kind: Any) -> None:
+    """Load the plugins of the packages that the class and its bases come from."""
+    for root in dict.fromkeys(base.__module__.partition(".")[0] for base in kind.__mro__):
+        for plugin in plugins().get(root, ()):
+            load(plugin)
 
 
 @cache

@@ -43,7 +43,9 @@ def scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
 
     def far(p_scale: Any, q_scale: Any) -> Any:
         ratio = p_scale / q_scale
-        return (0.5 * ratio) * ratio - 0.5 - 2.0 * ops.log(ops.sqrt(p_scale) / ops.sqrt(q_scale))
+        half_log = ops.log(ops.sqrt(p_scale) / ops.sqrt(q_scale))
+        # A ratio beyond all floats: its square is the answer, infinity, and not infinity less itself.
+        return (0.5 * ratio) * ratio - 0.5 - 2.0 * ops.minimum(half_log, 1e3)
 
     return ops.elementwise(value, _scale_divergence_gradient, p_scale, q_scale)
 

@@ -16,6 +16,7 @@ isnan = np.isnan
 isinf = np.isinf
 isfinite = np.isfinite
 absolute = np.abs
+minimum = np.minimum
 logical_and = np.logical_and
 logical_or = np.logical_or
 logical_not = np.logical_not
@@ -148,7 +149,7 @@ def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
 
 def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
     """Lower Cholesky factor of ``root @ root.T`` without forming the product (one QR factorisation)."""
-    upper = np.linalg.qr(transpose(root), mode="r")
+    upper: Any = np.linalg.qr(transpose(root), mode="r")
     signs = np.copysign(1.0, diagonal(upper))
     return transpose(upper * signs[..., :, None])
 
@@ -158,7 +159,8 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     from scipy.linalg import solve_triangular
 
     if factor.ndim == 2 and right.ndim == 2:
-        return solve_triangular(factor, right, lower=True, check_finite=False)
+        solution: NDArray[Any] = solve_triangular(factor, right, lower=True, check_finite=False)
+        return solution
     batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
     dimension = factor.shape[-1]
     if factor.ndim == 2:

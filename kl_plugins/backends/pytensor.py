@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from inspect import signature
 from typing import Any
 
@@ -22,6 +21,7 @@ sqrt = pt.sqrt
 isnan = pt.isnan
 isinf = pt.isinf
 absolute = pt.abs
+minimum = pt.minimum
 logical_and = pt.and_
 logical_or = pt.or_
 logical_not = pt.invert
@@ -181,10 +181,6 @@ def solve_lower(factor: Any, right: Any) -> Any:
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:
     """Symbolic conditions are checked when the graph runs: see `guard`."""
-
-
-def quiet() -> nullcontext[None]:
-    return nullcontext()
 
 
 def guard(value: Any, conditions: Iterable[tuple[Any, str]]) -> Any:

@@ -17,6 +17,7 @@ isnan = math.isnan
 isinf = math.isinf
 isfinite = math.isfinite
 absolute = abs
+minimum = min
 
 
 def asarray(value: Any, name: str) -> float:

@@ -244,7 +244,7 @@ def _is_triangular(variable: Any, lower: bool) -> bool:
     if isinstance(op, AdvancedIncSubtensor):
         return _sets_triangle(op, inputs, lower)
     if isinstance(op, Alloc):
-        return _constant(inputs[0]) == 0
+        return bool(_constant(inputs[0]) == 0)
     if isinstance(op, Elemwise):
         # A row, a column or a single entry fills a matrix when it is broadcast.
         matrices = [x for x in inputs if x.ndim >= 2 and 1 not in x.type.shape[-2:]]
