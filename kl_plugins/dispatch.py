@@ -284,8 +284,9 @@ def _match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
             "if you have one, register it with kl_plugins.register_kl"
         )
     if ours_p.ops is not ours_q.ops:
-        ops = backend_of(*ours_p.values(), *ours_q.values())
-        ours_p, ours_q = ours_p.to(ops), ours_q.to(ops)
+        values = [*ours_p.values(), *ours_q.values()]
+        ops = backend_of(*values)
+        ours_p, ours_q = ours_p.to(ops, values), ours_q.to(ops, values)
     return rule, ours_p, ours_q
 
 

@@ -81,12 +81,17 @@ def plugins() -> dict[str, tuple[EntryPoint, ...]]:
     return found
 
 
-@cache
-def load_plugins_of(kind: Any) -> None:
+_seen: set[type] = set()
+
+
+def load_plugins_of(kind: type) -> None:
     """Load the plugins of the packages that the class and its bases come from."""
+    if kind in _seen:
+        return
     for root in dict.fromkeys(base.__module__.partition(".")[0] for base in kind.__mro__):
         for plugin in plugins().get(root, ()):
             load(plugin)
+    _seen.add(kind)
 
 
 @cache

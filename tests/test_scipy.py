@@ -277,3 +277,10 @@ def test_matrices_of_scipy_against_the_oracle(dimension):
     p, q = (multivariate_normal(*parameters) for parameters in pair)
     exact = oracle.kl(*(oracle.from_covariance(*parameters) for parameters in pair))
     assert oracle.relative_error(kl(p, q), exact) < 1e-13
+
+
+def test_a_plain_number_leaves_float32_arrays_their_precision():
+    p, q = stats.norm(np.float32([0.0, 1.0]), 1.0), stats.norm(0, 1)
+    for pair in ((p, q), (q, p), (p, p)):
+        assert kl(*pair).dtype == np.float32
+    assert kl(stats.norm([0.0, 1.0], 1.0), q).dtype == np.float64

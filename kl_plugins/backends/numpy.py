@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 symbolic = False
+
+_PLAIN = (int, float)
 
 log = np.log
 sqrt = np.sqrt
@@ -28,8 +30,14 @@ matmul = np.matmul
 equal = np.equal
 
 
-def asarray(value: Any, name: str) -> NDArray[Any]:
-    """Convert `value` to an array of floats; `name` is the parameter's, for the error."""
+def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
+    """Convert `value` to an array of floats; `name` is the parameter's, for the error.
+
+    As in NumPy, a plain number does not raise the precision of the float32 arrays `beside` it.
+    """
+    if type(value) in _PLAIN:
+        kinds = {np.asarray(other).dtype for other in beside if type(other) not in _PLAIN}
+        return np.asarray(value, dtype=np.float32 if kinds == {np.dtype(np.float32)} else np.float64)
     array = np.asarray(value)
     if array.dtype == np.float32 or array.dtype == np.float64:
         return array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from types import ModuleType
 from typing import Any, ClassVar, Self
@@ -44,20 +44,24 @@ class Parametrised:
         own = [state[name] for name in self.arrays]
         return own + [value for name in self.parts for value in state[name].values()]
 
-    def to(self, ops: ModuleType) -> Self:
-        """Return the same object with its parameters as arrays of the backend `ops`."""
+    def to(self, ops: ModuleType, beside: Sequence[Any] = ()) -> Self:
+        """Return the same object with its parameters as arrays of the backend `ops`.
+
+        `beside` are the values that it is used with: plain numbers take on their precision.
+        """
         if self.ops is ops:
             return self
         # Fields only: what was computed from them belongs to the old backend.
         kept = {field.name: self.__dict__[field.name] for field in fields(self)}  # type: ignore[arg-type]
         other = self.trusted(ops, **kept)
-        other._become(ops)
+        other._become(ops, beside)
         return other
 
-    def _become(self, ops: ModuleType) -> None:
+    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
         state = self.__dict__  # the dataclass is frozen, and this is still its making
+        beside = [*beside, *(state[name] for name in self.arrays)]
         for name in self.arrays:
-            state[name] = ops.asarray(state[name], name)
+            state[name] = ops.asarray(state[name], name, beside)
         for name in self.parts:
             state[name] = state[name].to(ops)
         state["ops"] = ops

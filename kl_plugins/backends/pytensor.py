@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
 from typing import Any
 
@@ -36,7 +36,7 @@ def isfinite(value: Any) -> Any:
     return pt.invert(pt.or_(pt.isnan(value), pt.isinf(value)))
 
 
-def asarray(value: Any, name: str) -> Any:
+def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> Any:
     """Convert `value` to a variable of floats, at least of ``config.floatX``.
 
     PyTensor stores a Python float that fits as a float32 constant and a small integer as int8; a

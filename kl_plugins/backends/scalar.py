@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -20,7 +20,7 @@ absolute = abs
 minimum = min
 
 
-def asarray(value: Any, name: str) -> float:
+def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> float:
     return float(value)
 
 

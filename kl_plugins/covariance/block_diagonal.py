@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
@@ -37,7 +38,7 @@ class BlockDiagonal(Covariance):
     def values(self) -> list[Any]:
         return [value for block in self.blocks for value in block.values()]
 
-    def _become(self, ops: ModuleType) -> None:
+    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
         self.__dict__["blocks"] = tuple(block.to(ops) for block in self.blocks)
         self.__dict__["ops"] = ops
 
