@@ -82,11 +82,20 @@ def kl(p: Any, q: Any) -> Any:
 def jeffreys(p: Any, q: Any) -> Any:
     """Jeffreys divergence KL(p‖q) + KL(q‖p), in nats: symmetric in its arguments.
 
-    Parameters and what is raised are those of `kl`.
+    Parameters
+    ----------
+    p, q : distributions
+        As in `kl`.
 
     Returns
     -------
     numpy scalar, numpy.ndarray or TensorVariable
+        Shape: the broadcast batch shapes of `p` and `q`.
+
+    Raises
+    ------
+    TypeError, ValueError, NoClosedFormError
+        As `kl` does.
 
     References
     ----------
@@ -137,11 +146,20 @@ def entropy(p: Any) -> Any:
 def cross_entropy(p: Any, q: Any) -> Any:
     """Cross-entropy −E_p[log q] = H(p) + KL(p‖q), in nats.
 
-    Parameters and what is raised are those of `kl`.
+    Parameters
+    ----------
+    p, q : distributions
+        As in `kl`.
 
     Returns
     -------
     numpy scalar, numpy.ndarray or TensorVariable
+        Shape: the broadcast batch shapes of `p` and `q`.
+
+    Raises
+    ------
+    TypeError, ValueError, NoClosedFormError
+        As `kl` does.
 
     Examples
     --------
@@ -156,12 +174,20 @@ def cross_entropy(p: Any, q: Any) -> Any:
 def explain(p: Any, q: Any) -> Explanation:
     """Say how ``kl(p, q)`` is computed, without computing it.
 
-    Parameters are those of `kl`; so is what is raised.
+    Parameters
+    ----------
+    p, q : distributions
+        As in `kl`.
 
     Returns
     -------
     Explanation
         With the fields ``p`` and ``q`` (family and covariance structure), ``rule`` and ``cost``.
+
+    Raises
+    ------
+    TypeError, ValueError, NoClosedFormError
+        As `kl` does.
 
     Examples
     --------

@@ -158,6 +158,8 @@ def test_library_that_is_not_installed_only_importable():
             print(error)
     """
     assert "no plugins are installed: kl_plugins has to be installed" in run(code)
+
+
 def test_closed_form_of_a_plugin_is_found_by_the_first_call(tmp_path):
     install(tmp_path, COINS)
     code = """
@@ -165,5 +167,3 @@ def test_closed_form_of_a_plugin_is_found_by_the_first_call(tmp_path):
         print(round(kl_plugins.kl(coins.Coin(0.25), coins.Coin(0.5)), 6))
     """
     assert run(code, tmp_path) == "0.130812"
-
-

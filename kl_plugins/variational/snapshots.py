@@ -95,5 +95,6 @@ def _value(parameter: Any) -> NDArray[Any]:
 
 def _softplus(x: NDArray[Any]) -> NDArray[Any]:
     """log(1 + exp(x)), PyMC's map from a free parameter to a standard deviation."""
-    positive: NDArray[Any] = np.logaddexp(np.zeros_like(x), x)
+    with np.errstate(invalid="ignore"):  # NaN of a diverged fit is refused by name, further on
+        positive: NDArray[Any] = np.logaddexp(np.zeros_like(x), x)
     return positive
