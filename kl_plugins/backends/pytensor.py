@@ -134,8 +134,12 @@ def transpose(matrix: Any) -> Any:
 
 
 def flip(matrix: Any) -> Any:
-    """Reverse the order of rows and columns."""
-    return matrix[..., ::-1, ::-1]
+    """Reverse the order of rows and columns.
+
+    By indices: on slices of step −1, XLA (jaxlib 0.10.2) ends the process when it compiles a gradient.
+    """
+    order = pt.arange(matrix.shape[-1])[::-1]
+    return take_both(matrix, order)
 
 
 def strictly_lower(matrix: Any) -> Any:
@@ -147,7 +151,7 @@ def eye_like(matrix: Any) -> Any:
 
 
 def take(value: Any, index: Any) -> Any:
-    return value[..., np.asarray(index)]
+    return value[..., pt.as_tensor_variable(index)]
 
 
 def take_both(matrix: Any, index: Any) -> Any:
