@@ -176,3 +176,18 @@ def test_what_is_not_a_supported_random_variable(what, message):
         kl(what(), NORMAL)
     with pytest.raises(TypeError, match=f"q: .*{message}"):
         kl(pm.Normal.dist(), what())
+
+
+def test_dimensions_that_differ_raise_when_the_graph_runs():
+    mean, n = pt.dvector("mean"), pt.iscalar("n")
+    p, q = (MultivariateNormal(mean, Isotropic(variance, n)) for variance in (2.0, 1.0))
+    divergence = kl(p, q)
+    np.testing.assert_allclose(value(divergence, {mean: np.zeros(3), n: 3}), 1.5 * (1.0 - np.log(2.0)))
+    with pytest.raises(ParameterValueError, match="p: mean and covariance must have the same number"):
+        value(divergence, {mean: np.zeros(3), n: 4})
+
+
+def test_a_singular_side_is_infinitely_far_from_a_random_variable():
+    singular = st.multivariate_normal([0, 0], [[1.0, 1.0], [1.0, 1.0]], allow_singular=True)
+    variable = pm.MvNormal.dist(np.zeros(2), cov=np.eye(2))
+    assert value(kl(variable, singular), {}) == value(kl(singular, variable), {}) == np.inf

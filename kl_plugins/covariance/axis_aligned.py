@@ -82,6 +82,10 @@ class Isotropic(AxisAligned):
     def dimension(self) -> int | None:
         return None if hasattr(self.dim, "owner") else int(self.dim)
 
+    @property
+    def symbolic_dim(self) -> Any:
+        return self.dim if self.dimension is None else None
+
     @cached_property
     def scales(self) -> Any:
         return self.ops.expand_last(self.ops.sqrt(self.variance))

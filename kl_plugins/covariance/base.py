@@ -35,6 +35,11 @@ class Covariance(Parametrised):
         raise NotImplementedError
 
     @property
+    def symbolic_dim(self) -> Any:
+        """The dimension as a variable of a graph, where no array would reveal that it is wrong."""
+        return None
+
+    @property
     def batch_shape(self) -> Shape:
         raise NotImplementedError
 

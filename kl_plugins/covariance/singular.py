@@ -50,6 +50,8 @@ class Singular(Covariance):
 
     def whiten(self, x: Any) -> Any:
         """Whitened coordinates in the subspace, and one more: infinite where `x` points out of it."""
+        if self.ops.symbolic:  # a graph has no singular p, and against any other the divergence is infinite
+            return self.ops.zeros_like(x)
         coordinates = x @ self.basis
         outside = np.linalg.norm(x - coordinates @ self.basis.T, axis=-1, keepdims=True)
         slack = _TOLERANCE * (np.linalg.norm(x, axis=-1, keepdims=True) + self.largest_scale)

@@ -71,6 +71,10 @@ class MultivariateNormal(Distribution):
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield self.ops.logical_not(self.ops.isinf(self.mean)), "mean must be finite"
+        dim = self.covariance.symbolic_dim
+        if dim is not None:
+            same = self.ops.equal(self.mean.shape[-1], dim)
+            yield same, "mean and covariance must have the same number of variables"
 
     @property
     def batch_shape(self) -> Shape:
