@@ -6,7 +6,17 @@ import pytest
 import gaussians
 import oracle
 from gaussians import ANY, LEVELS, MULTIPLE, PAIRS, STRUCTURES, make
-from kl_plugins import Cholesky, Dense, Isotropic, MultivariateNormal, cross_entropy, entropy, jeffreys, kl
+from kl_plugins import (
+    Cholesky,
+    Dense,
+    Isotropic,
+    MultivariateNormal,
+    Precision,
+    cross_entropy,
+    entropy,
+    jeffreys,
+    kl,
+)
 from kl_plugins.covariance.singular import Singular
 
 DIMENSIONS = [1, 2, 8, 30]
@@ -211,3 +221,24 @@ def test_one_dimension_agrees_with_the_univariate_formula(variances, mean):
     p, exact_p = make("Dense", [mean], [[variances]])
     q, exact_q = MultivariateNormal([0.0], Isotropic(1.0, dim=1)), oracle.from_scales([0], [1])
     assert oracle.relative_error(kl(p, q) + 1.0, oracle.kl(exact_p, exact_q) + 1) < 1e-14
+
+
+@pytest.mark.parametrize("step", [1e-6, 1e-8, 1e-10, 1e-12])
+@pytest.mark.parametrize("dim", [1, 8, 30])
+@pytest.mark.parametrize("given", [Dense, Precision])
+def test_nearly_equal_matrices_keep_nearly_all_digits(given, dim, step):
+    """Down to KL ≈ 1e-24, at condition numbers up to 1e2: the difference of the matrices is exact."""
+    rng = np.random.default_rng(dim)
+    basis = np.linalg.qr(rng.normal(size=(dim, dim)))[0]
+    matrix = (basis * np.geomspace(1.0, 1e-2, dim)) @ basis.T
+    matrix = (matrix + matrix.T) / 2.0
+    change = rng.normal(size=(dim, dim))
+    other = matrix * (1.0 + step * (change + change.T))
+    read = oracle.from_covariance if given is Dense else oracle.from_precision
+    mean = np.zeros(dim)
+    exact = float(oracle.kl(read(mean, matrix), read(mean, other)))
+    p, q = MultivariateNormal(mean, given(matrix)), MultivariateNormal(mean, given(other))
+    assert kl(p, q) == pytest.approx(exact, rel=3e-10)
+    batch = MultivariateNormal(mean, given(np.stack([matrix, 2.0 * matrix, other])))
+    assert kl(batch, q)[0] == pytest.approx(exact, rel=3e-10)
+    assert kl(batch, q)[2] == 0.0

@@ -54,3 +54,30 @@ def _scale_divergence_gradient(p_scale: Any, q_scale: Any) -> tuple[Any, Any]:
     """Derivatives (m² − 1) / p_scale and −(m² − 1) / q_scale, with m² − 1 = (m − 1)(m + 1)."""
     excess = ((p_scale - q_scale) / q_scale) * ((p_scale + q_scale) / q_scale)
     return excess / p_scale, -excess / q_scale
+
+
+def variance_divergence(p_variance: Any, q_variance: Any, ops: ModuleType) -> Any:
+    """KL of centred normals with the given variances: ½ (ρ − 1 − ln ρ), ρ = p_variance / q_variance.
+
+    Near ρ = 1 it is ½ (g − log(1 + g)) with g = ρ − 1 taken from the difference of the variances, which
+    no square root has rounded.
+    """
+
+    def value(p_variance: Any, q_variance: Any) -> Any:
+        is_near = ops.absolute(p_variance - q_variance) <= 0.2 * q_variance
+        return ops.select(is_near, near, far, p_variance, q_variance)
+
+    def near(p_variance: Any, q_variance: Any) -> Any:
+        return 0.5 * identity_minus_log1p((p_variance - q_variance) / q_variance)
+
+    def far(p_variance: Any, q_variance: Any) -> Any:
+        half_log = ops.log(ops.sqrt(p_variance) / ops.sqrt(q_variance))
+        return 0.5 * (p_variance / q_variance) - 0.5 - ops.minimum(half_log, 1e3)
+
+    return ops.elementwise(value, _variance_divergence_gradient, p_variance, q_variance)
+
+
+def _variance_divergence_gradient(p_variance: Any, q_variance: Any) -> tuple[Any, Any]:
+    """Derivatives ½ (ρ − 1) / p_variance and −½ (ρ − 1) / q_variance."""
+    half = 0.5 * ((p_variance - q_variance) / q_variance)
+    return half / p_variance, -half / q_variance

@@ -8,7 +8,7 @@ from functools import cached_property
 from numbers import Integral
 from typing import Any, ClassVar
 
-from kl_plugins.backends.formulas import scale_divergence
+from kl_plugins.backends.formulas import scale_divergence, variance_divergence
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import Full
@@ -176,13 +176,37 @@ def positive_and_finite(values: Any, name: str, ops: Any) -> Iterator[tuple[Any,
 
 @log_det_divergences.register(Isotropic, Isotropic, cost="O(1) in the covariances, O(d) in the means")
 def isotropic_isotropic(p: Isotropic, q: Isotropic) -> Any:
-    one = scale_divergence(p.scales, q.scales, p.ops)
-    return p.dim * p.ops.sum_last(one)
+    return p.dim * variance_divergence(p.variance, q.variance, p.ops)
+
+
+@log_det_divergences.register(Isotropic, Diagonal, cost="O(d)")
+def isotropic_diagonal(p: Isotropic, q: Diagonal) -> Any:
+    ops = p.ops
+    return ops.sum_last(variance_divergence(ops.expand_last(p.variance), q.variances, ops))
+
+
+@log_det_divergences.register(Diagonal, Isotropic, cost="O(d)")
+def diagonal_isotropic(p: Diagonal, q: Isotropic) -> Any:
+    ops = p.ops
+    return ops.sum_last(variance_divergence(p.variances, ops.expand_last(q.variance), ops))
+
+
+@log_det_divergences.register(Diagonal, Diagonal, cost="O(d)")
+def diagonal_diagonal(p: Diagonal, q: Diagonal) -> Any:
+    return p.ops.sum_last(variance_divergence(p.variances, q.variances, p.ops))
 
 
 @log_det_divergences.register(AxisAligned, AxisAligned, cost="O(d)")
 def axis_aligned_axis_aligned(p: AxisAligned, q: AxisAligned) -> Any:
     return p.ops.sum_last(scale_divergence(p.scales, q.scales, p.ops))
+
+
+@log_det_divergences.register(Full, Isotropic, cost="O(d²) after the Cholesky factor of p")
+def full_isotropic(p: Full, q: Isotropic) -> Any:
+    """M = Lp divided by q's one scale."""
+    ops = p.ops
+    rest = p.factor / q.scales[..., None]
+    return triangular_divergence(ops.diagonal(p.factor), q.scales, rest, ops)
 
 
 @log_det_divergences.register(Full, AxisAligned, cost="O(d²) after the Cholesky factor of p")
@@ -191,6 +215,14 @@ def full_axis_aligned(p: Full, q: AxisAligned) -> Any:
     ops = p.ops
     rest = p.factor / q.scales[..., :, None]
     return triangular_divergence(ops.diagonal(p.factor), q.scales, rest, ops)
+
+
+@log_det_divergences.register(Isotropic, Full, cost="O(d³): the inverse of q's Cholesky factor")
+def isotropic_full(p: Isotropic, q: Full) -> Any:
+    """M = Lq⁻¹ times p's one scale."""
+    ops = p.ops
+    rest = ops.solve_lower(q.factor, ops.eye_like(q.factor)) * p.scales[..., None]
+    return triangular_divergence(p.scales, ops.diagonal(q.factor), rest, ops)
 
 
 @log_det_divergences.register(AxisAligned, Full, cost="O(d³): the inverse of q's Cholesky factor")

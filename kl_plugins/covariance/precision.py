@@ -101,8 +101,7 @@ class Precision(Covariance):
         return Dense(self.ops.take_both(self.matrix(), index))
 
 
-@log_det_divergences.register(Precision, Precision, cost="O(d³): a triangular solve")
-def precision_precision(p: Precision, q: Precision) -> Any:
+def between_factors(p: Precision, q: Precision) -> Any:
     """Mᵀ = Cp⁻¹Cq, whose part below the diagonal is that of Cp⁻¹(Cq − Cp)."""
     ops = p.ops
     p_factor, q_factor = p.precision_factor, q.precision_factor

@@ -1,0 +1,263 @@
+"""Time of the Gaussian divergence: ours beside PyTorch's, NumPyro's and the textbook formula's.
+
+Every implementation gets the same data. Ours, PyTorch's and the textbook's runs are interleaved in one
+process and compared by medians; NumPyro (jit, float64) runs in a process of its own with a time limit. The
+last column is a physical limit measured in the same run: a dgemm of the same size for full covariances, one
+pass over the inputs for diagonal ones. Needs the extra ``bench``. Run it from the project's root:
+
+    python benchmarks/speed.py [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import stats
+from torch.distributions import Independent, kl_divergence
+from torch.distributions import LowRankMultivariateNormal as TorchLowRank
+from torch.distributions import MultivariateNormal as TorchMultivariateNormal
+from torch.distributions import Normal as TorchNormal
+
+import kl_plugins
+from kl_plugins import Dense, Diagonal, Isotropic, MultivariateNormal, kl
+
+Timed = Callable[[], Any]
+
+
+class Case(NamedTuple):
+    """One row: what is timed, the data for NumPyro (None: not measured) and the ratio to reach."""
+
+    label: str
+    ours: Timed
+    torch: Timed
+    textbook: Timed | None = None
+    limit: Timed | None = None
+    numpyro: tuple[str, dict[str, Any]] | None = None
+    target: float | None = None
+
+
+NUMPYRO = """
+import json, sys, time
+import jax
+jax.config.update("jax_enable_x64", True)
+import jax.numpy as jnp
+import numpy as np
+from numpyro.distributions import LowRankMultivariateNormal, MultivariateNormal, Normal, kl_divergence
+kind, shape = sys.argv[1], json.loads(sys.argv[2])
+rng = np.random.default_rng(0)
+def covariance(n, d):
+    a = rng.normal(size=(*n, d, 2 * d))
+    return jnp.asarray(a @ np.swapaxes(a, -1, -2) / (2 * d))
+if kind == "scalar":
+    data = (0.0, 1.0, 1.0, 2.0)
+    f = jax.jit(lambda a, b, c, d: kl_divergence(Normal(a, b), Normal(c, d)))
+elif kind == "diagonal":
+    d = shape["d"]
+    data = (jnp.zeros(d), jnp.asarray(rng.random(d) + 0.5), jnp.zeros(d), jnp.asarray(rng.random(d) + 0.5))
+    f = jax.jit(lambda a, b, c, d: kl_divergence(Normal(a, b).to_event(1), Normal(c, d).to_event(1)))
+else:
+    n, d = shape["n"], shape["d"]
+    data = (jnp.zeros((*n, d)), covariance(n, d), jnp.ones((*n, d)), covariance(n, d))
+    f = jax.jit(lambda a, b, c, d: kl_divergence(MultivariateNormal(a, b), MultivariateNormal(c, d)))
+jax.block_until_ready(f(*data))
+times = []
+for _ in range(5):
+    start = time.perf_counter()
+    jax.block_until_ready(f(*data))
+    times.append(time.perf_counter() - start)
+print(sorted(times)[2])
+"""
+
+
+def covariances(rng: np.random.Generator, shape: tuple[int, ...], d: int) -> np.ndarray:
+    """Random covariance matrices."""
+    root = rng.normal(size=(*shape, d, 2 * d))
+    matrix = root @ np.swapaxes(root, -1, -2) / (2 * d)
+    return (matrix + np.swapaxes(matrix, -1, -2)) / 2.0
+
+
+def textbook(mp: Any, sp: Any, mq: Any, sq: Any) -> Any:
+    inverse, gap = np.linalg.inv(sq), mq - mp
+    quadratic = np.einsum("...i,...ij,...j->...", gap, inverse, gap)
+    log_dets = np.linalg.slogdet(sq)[1] - np.linalg.slogdet(sp)[1]
+    return 0.5 * (np.einsum("...ij,...ji->...", inverse, sp) + quadratic - mp.shape[-1] + log_dets)
+
+
+def full(label: str, shape: tuple[int, ...], d: int, target: float) -> Case:
+    rng = np.random.default_rng(0)
+    sp, sq = covariances(rng, shape, d), covariances(rng, shape, d)
+    mp, mq = np.zeros((*shape, d)), np.ones((*shape, d))
+    tp, tq, ta, tb = (torch.from_numpy(x) for x in (mp, mq, sp, sq))
+    return Case(
+        label,
+        lambda: kl(MultivariateNormal(mp, Dense(sp)), MultivariateNormal(mq, Dense(sq))),
+        lambda: kl_divergence(TorchMultivariateNormal(tp, ta), TorchMultivariateNormal(tq, tb)),
+        lambda: textbook(mp, sp, mq, sq),
+        (lambda: sp @ sq) if not shape else None,
+        ("full", {"n": list(shape), "d": d}),
+        target,
+    )
+
+
+def prebuilt(d: int, target: float) -> Case:
+    rng = np.random.default_rng(0)
+    sp, sq = covariances(rng, (), d), covariances(rng, (), d)
+    mp, mq = np.zeros(d), np.ones(d)
+    p, q = MultivariateNormal(mp, Dense(sp)), MultivariateNormal(mq, Dense(sq))
+    tp, tq, ta, tb = (torch.from_numpy(x) for x in (mp, mq, sp, sq))
+    torch_p, torch_q = TorchMultivariateNormal(tp, ta), TorchMultivariateNormal(tq, tb)
+    label = f"dense–dense, d = {d}, both seen before"
+    return Case(label, lambda: kl(p, q), lambda: kl_divergence(torch_p, torch_q), target=target)
+
+
+def diagonal(d: int, isotropic: bool, target: float | None) -> Case:
+    rng = np.random.default_rng(0)
+    vp, vq, mean = rng.random(d) + 0.5, rng.random(d) + 0.5, np.zeros(d)
+    p = MultivariateNormal(mean, Isotropic(1.5, d) if isotropic else Diagonal(vp))
+    q = MultivariateNormal(mean, Diagonal(vq))
+    scale = np.full(d, 1.5**0.5) if isotropic else np.sqrt(vp)
+    t_mean, t_p, t_q = (torch.from_numpy(x) for x in (mean, scale, np.sqrt(vq)))
+    torch_p, torch_q = (Independent(TorchNormal(t_mean, x), 1) for x in (t_p, t_q))
+    return Case(
+        f"{'isotropic' if isotropic else 'diagonal'}–diagonal, d = {d:.0e}",
+        lambda: kl(p, q),
+        lambda: kl_divergence(torch_p, torch_q),
+        lambda: 0.5 * np.sum(vp / vq + mean**2 / vq - 1.0 + np.log(vq / vp)),
+        lambda: (vp.sum(), vq.sum(), mean.sum(), mean.sum()),
+        None if isotropic else ("diagonal", {"d": d}),
+        target,
+    )
+
+
+def scalar(target: float) -> Case:
+    p, q = stats.norm(0, 1), stats.norm(1, 2)
+    torch_p, torch_q = TorchNormal(0.0, 1.0), TorchNormal(1.0, 2.0)
+    return Case(
+        "frozen stats.norm pair",
+        lambda: kl(p, q),
+        lambda: kl_divergence(torch_p, torch_q),
+        numpyro=("scalar", {}),
+        target=target,
+    )
+
+
+def low_rank(d: int, k: int, target: float) -> Case:
+    rng = np.random.default_rng(0)
+    dp, dq = rng.random(d) + 0.5, rng.random(d) + 0.5
+    wp, wq, mean = rng.normal(size=(d, k)), rng.normal(size=(d, k)), np.zeros(d)
+    tensors = [torch.from_numpy(x) for x in (mean, wp, dp, wq, dq)]
+    low = kl_plugins.LowRank
+    return Case(
+        f"low rank, d = {d:.0e}, k = {k}",
+        lambda: kl(MultivariateNormal(mean, low(dp, wp)), MultivariateNormal(mean, low(dq, wq))),
+        lambda: kl_divergence(
+            TorchLowRank(tensors[0], tensors[1], tensors[2]), TorchLowRank(tensors[0], tensors[3], tensors[4])
+        ),
+        limit=lambda: (dp.sum(), dq.sum(), wp.sum(), wq.sum()),
+        target=target,
+    )
+
+
+def cases(quick: bool) -> list[Callable[[], Case]]:
+    shrink = 10 if quick else 1
+    return [
+        lambda: scalar(0.5),
+        lambda: full("dense–dense, d = 10", (), 10, 0.25),
+        lambda: full("dense–dense, d = 100", (), 100, 0.6),
+        lambda: full(f"dense–dense, d = {1000 // shrink}", (), 1000 // shrink, 0.9),
+        lambda: full(f"dense–dense, d = {2000 // shrink}", (), 2000 // shrink, 0.9),
+        lambda: prebuilt(1000 // shrink, 0.8),
+        lambda: diagonal(10**6 // shrink, False, 0.5),
+        lambda: diagonal(2 * 10**6 // shrink, False, None),
+        lambda: diagonal(10**6 // shrink, True, 0.5),
+        *[
+            lambda d=d, n=n, target=target: full(f"batch of {n:.0e}, d = {d}", (n,), d, target)
+            for d, n, target in (
+                (2, 100_000 // shrink, 0.3),
+                (5, 100_000 // shrink, 0.25),
+                (10, 30_000 // shrink, 0.2),
+                (30, 5_000 // shrink, 0.5),
+                (100, 1_000 // shrink, 0.8),
+            )
+        ],
+        lambda: low_rank(10**5 // shrink, 10, 0.7),
+    ]
+
+
+def interleaved(functions: list[Timed], seconds: float) -> list[float]:
+    """Median time of each function, run in turns for about the given time."""
+    times: list[list[float]] = [[] for _ in functions]
+    loops = []
+    for function in functions:
+        function()
+        start = time.perf_counter()
+        function()
+        loops.append(max(1, int(2e-3 / max(time.perf_counter() - start, 1e-9))))
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times[0]) < 5:
+        for function, loop, found in zip(functions, loops, times, strict=True):
+            start = time.perf_counter()
+            for _ in range(loop):
+                function()
+            found.append((time.perf_counter() - start) / loop)
+    return [statistics.median(found) for found in times]
+
+
+def numpyro_time(kind: str, shape: dict[str, Any]) -> str:
+    command = [sys.executable, "-c", NUMPYRO, kind, json.dumps(shape)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except subprocess.TimeoutExpired:
+        return "> 60 s"
+    return shown(float(done.stdout))
+
+
+def shown(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return f"{seconds * 1e6:.3g} µs" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms"
+
+
+def main() -> None:
+    """Print the machine and the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--seconds", type=float, default=3.0, help="per row")
+    args = parser.parse_args()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    print(
+        f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, PyTorch {torch.__version__}\n"
+    )
+    print("| case | kl_plugins | PyTorch | ratio | to reach | NumPyro | textbook | limit | ours ÷ limit |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for make in cases(args.quick):
+        case = make()
+        functions = [case.ours, case.torch, *filter(None, (case.textbook, case.limit))]
+        times = interleaved(functions, args.seconds)
+        rest = times[2:]
+        plain = rest.pop(0) if case.textbook else None
+        limit = rest.pop(0) if case.limit else None
+        numpyro = numpyro_time(*case.numpyro) if case.numpyro else "–"
+        over = f"{times[0] / limit:.2f}" if limit else "–"
+        reach = f"{case.target:g}" if case.target else "–"
+        print(
+            f"| {case.label} | {shown(times[0])} | {shown(times[1])} | {times[0] / times[1]:.2f} | {reach} "
+            f"| {numpyro} | {shown(plain)} | {shown(limit)} | {over} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
