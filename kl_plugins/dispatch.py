@@ -6,16 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from kl_plugins.backends import backend_of
-from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.distribution import Distribution, kl_rules
-from kl_plugins.recognition import load_plugins_of, recognise
+from kl_plugins.families.distribution import Distribution
+from kl_plugins.matching import match, name_of, recognised, register
 from kl_plugins.rules import Rule
-
-_foreign_rules = False
-"""Whether a rule was registered for a class that is not one of our families."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,7 @@ def kl(p: Any, q: Any) -> Any:
     >>> round(float(kl(p, stats.multivariate_normal([0, 0]))), 6)
     0.143841
     """
-    rule, p, q = _match(p, q)
+    rule, p, q = match(p, q)
     return _compute(rule, p, q)
 
 
@@ -136,9 +129,9 @@ def entropy(p: Any) -> Any:
     >>> round(float(entropy(stats.norm(0, 2))), 6)
     2.112086
     """
-    p = _recognised(p, "p")
+    p = recognised(p, "p")
     if p.ops.symbolic:
-        return _guarded(p.entropy(), p.ops, p=p)
+        return _guarded("entropy", p.entropy(), [], p=p)
     with p.ops.quiet():
         return p.ops.result(p.entropy())
 
@@ -199,9 +192,9 @@ def explain(p: Any, q: Any) -> Explanation:
     >>> explained.p, explained.q, explained.cost
     ('MultivariateNormal(Diagonal)', 'MultivariateNormal(Isotropic)', 'O(d)')
     """
-    rule, p, q = _match(p, q)
+    rule, p, q = match(p, q)
     names, cost = rule.explain(p, q)
-    return Explanation(_described(p), _described(q), " → ".join(names), cost)
+    return Explanation(name_of(p), name_of(q), " → ".join(names), cost)
 
 
 def register_kl(
@@ -213,7 +206,8 @@ def register_kl(
     ----------
     p_type, q_type : type
         Any two classes: our families, or anybody's own. The function receives the objects of the
-        classes it was registered for: a foreign object as it is, ours as it was recognised.
+        classes it was registered for: a foreign object as it is, ours as it was recognised. All frozen
+        distributions of SciPy have one class; name one by that of its generator, ``type(stats.t)``.
     cost : str, optional
         What `explain` says of the cost, for example ``"O(d)"``.
 
@@ -225,7 +219,7 @@ def register_kl(
     Raises
     ------
     TypeError
-        If `p_type` or `q_type` is not a class.
+        If `p_type` or `q_type` is not a class, or is one that many distributions share.
 
     Examples
     --------
@@ -239,12 +233,7 @@ def register_kl(
     >>> kl(Coin(1.0), Coin(1.0))
     0.0
     """
-    global _foreign_rules
-    for kind in (p_type, q_type):
-        if not isinstance(kind, type):
-            raise TypeError(f"register_kl takes two classes, got {kind!r}")
-        _foreign_rules |= not issubclass(kind, Distribution)
-    return kl_rules.register(p_type, q_type, cost=cost)
+    return register(p_type, q_type, cost)
 
 
 def independent(p: Any, ndims: int = 1) -> Distribution:
@@ -277,7 +266,7 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
     >>> kl(independent(p), independent(q))
     np.float64(2.5)
     """
-    made = _recognised(p, "p")
+    made = recognised(p, "p")
     if ndims < 0 or ndims > len(made.batch_shape):
         raise ValueError(
             f"ndims must be between 0 and the number of batch dimensions, here "
@@ -288,77 +277,21 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
     return made
 
 
-def _match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
-    """The rule for the pair, and the pair as the rule wants it."""
-    for side in (p, q):
-        load_plugins_of(type(side))  # what it registers may be this very pair
-    if _foreign_rules:
-        rule = kl_rules.find(p, q)
-        if rule is not None and not (isinstance(p, Distribution) and isinstance(q, Distribution)):
-            return rule, p, q
-        if rule is None:
-            found = _match_half_foreign(p, q)
-            if found is not None:
-                return found
-    ours_p, ours_q = _recognised(p, "p"), _recognised(q, "q")
-    ours_p.check_against(ours_q)
-    rule = kl_rules.find(ours_p, ours_q)
-    if rule is None:
-        names = ours_p.describe(), ours_q.describe()
-        raise NoClosedFormError(
-            f"no closed form of KL(p‖q) is known for p: {names[0]} and q: {names[1]}; "
-            "if you have one, register it with kl_plugins.register_kl"
-        )
-    if ours_p.ops is not ours_q.ops:
-        values = [*ours_p.values(), *ours_q.values()]
-        ops = backend_of(*values)
-        ours_p, ours_q = ours_p.to(ops, values), ours_q.to(ops, values)
-    return rule, ours_p, ours_q
-
-
-def _match_half_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:
-    """A rule registered for a foreign class on one side and one of our families on the other."""
-    for raw_p, raw_q in ((True, False), (False, True)):
-        try:
-            pair = p if raw_p else recognise(p), q if raw_q else recognise(q)
-        except (TypeError, ValueError):
-            continue  # that side is not a (valid) distribution of ours; the full match will say so
-        rule = kl_rules.find(*pair)
-        if rule is not None and (pair[0] is not p or pair[1] is not q):
-            return (rule, *pair)
-    return None
-
-
-def _recognised(obj: Any, side: str) -> Distribution:
-    if isinstance(obj, Distribution):
-        return obj
-    try:
-        return recognise(obj)
-    except (TypeError, ValueError) as error:
-        if type(error) in (TypeError, ValueError, np.linalg.LinAlgError):
-            raise type(error)(f"{side}: {error}") from error
-        raise
-
-
-def _described(side: Any) -> str:
-    return side.describe() if isinstance(side, Distribution) else type(side).__qualname__
-
-
 def _compute(rule: Rule, p: Any, q: Any) -> Any:
     if not (isinstance(p, Distribution) and isinstance(q, Distribution)):
         return rule(p, q)
     ops = p.ops
     if ops.symbolic:
-        return _guarded(rule(p, q), ops, p=p, q=q)
+        return _guarded("kl", rule(p, q), [*p.conditions_against(q)], p=p, q=q)
     with ops.quiet():
         return ops.result(rule(p, q))
 
 
-def _guarded(value: Any, ops: Any, **sides: Distribution) -> Any:
-    """The symbolic `value`, with the conditions of each side checked when the graph runs."""
-    conditions = [
-        (holds, f"{side}: {message}")
-        for side, distribution in sides.items()
-        for holds, message in distribution.conditions()
-    ]
-    return ops.guard(value, conditions)
+def _guarded(name: str, value: Any, conditions: list[tuple[Any, str]], **sides: Distribution) -> Any:
+    """The symbolic `value`, with the conditions of the pair and of each side checked when the graph runs."""
+    for side, distribution in sides.items():
+        conditions += [(holds, f"{side}: {message}") for holds, message in distribution.conditions()]
+        ops = distribution.ops
+    guarded = ops.guard(value, conditions)
+    guarded.name = name
+    return guarded

@@ -58,11 +58,26 @@ def recognise(obj: Any) -> Distribution:
     load_plugins_of(kind)
     function = recognise.dispatch(kind)
     if function is _unknown:
+        if isinstance(obj, type):
+            raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
         raise TypeError(unknown(f"{kind.__module__}.{kind.__qualname__}"))
     return function(obj)
 
 
 _unknown = recognise.dispatch(object)
+
+
+@singledispatch
+def representative(obj: Any) -> Any:
+    """The object whose class rules are registered for: the object itself, unless a plugin says otherwise.
+
+    Where a library has one class for all its distributions, it is what tells them apart.
+    """
+    return obj
+
+
+shared_classes: dict[type, str] = {}
+"""Classes that many distributions share, so that no rule can be for them; and what to register instead."""
 
 
 @recognise.register

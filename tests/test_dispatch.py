@@ -1,5 +1,7 @@
 """Recognise, match, compute: the routes that explain shows, and the closed forms that users register."""
 
+import copy
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +17,18 @@ from kl_plugins import (
     NoClosedFormError,
     Precision,
     cross_entropy,
-    dispatch,
     entropy,
     explain,
     independent,
     jeffreys,
     kl,
+    matching,
     register_kl,
 )
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.normal import Normal
+from kl_plugins.recognition import recognise
 
 MATRIX = np.array([[2.0, 0.5], [0.5, 1.0]])
 HELD = {
@@ -70,7 +73,7 @@ ROUTES = [
 @pytest.fixture(autouse=True)
 def _flag_as_it_was(monkeypatch):
     """What is registered here is for classes of this file only; other tests see no foreign rules."""
-    monkeypatch.setattr(dispatch, "_foreign_rules", False)
+    monkeypatch.setattr(matching, "_foreign", set())
 
 
 @pytest.mark.parametrize(("p", "q", "route", "cost"), ROUTES)
@@ -265,3 +268,40 @@ def test_independent_parts_without_closed_form():
     p = independent(UnheardBatch())
     with pytest.raises(NoClosedFormError, match="UnheardBatch"):
         kl(p, p)
+
+
+def test_a_generator_of_scipy_stands_for_its_frozen_distributions():
+    @register_kl(type(stats.levy), type(stats.levy))
+    def levy_levy(p, q):
+        return np.log(q.kwds["scale"] / p.kwds["scale"])
+
+    assert kl(stats.levy(scale=1.0), stats.levy(scale=np.e)) == 1.0
+    assert explain(stats.levy(scale=1.0), stats.levy(scale=2.0)).p == "levy"
+    assert kl(stats.norm(0, 1), stats.norm(1, 1)) == 0.5
+    with pytest.raises(NoClosedFormError, match=r"registered for levy, but none .* p: levy and q: Normal"):
+        kl(stats.levy(), Normal(0.0, 1.0))
+
+
+def test_the_class_that_all_frozen_distributions_share_is_refused():
+    with pytest.raises(TypeError, match=r"class of many distributions.*type\(scipy.stats.t\)"):
+        register_kl(type(stats.t(3)), type(stats.t(3)))
+
+
+def test_a_recogniser_has_to_return_a_family():
+    class Wrapped:
+        pass
+
+    @recognise.register(Wrapped)
+    def _(obj):
+        return stats.norm(0, 1)
+
+    with pytest.raises(TypeError, match=r"q: .*Wrapped was recognised as rv_continuous_frozen, which"):
+        kl(stats.norm(), Wrapped())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize("made", [Normal(0.0, 2.0), *(MultivariateNormal([0, 1], c) for c in HELD.values())])
+def test_distributions_are_copied_and_pickled(made, copied):
+    other = copied(made)
+    assert kl(made, other) == kl(other, made) == 0.0
+    assert other.describe() == made.describe()

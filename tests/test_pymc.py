@@ -191,3 +191,23 @@ def test_a_singular_side_is_infinitely_far_from_a_random_variable():
     singular = st.multivariate_normal([0, 0], [[1.0, 1.0], [1.0, 1.0]], allow_singular=True)
     variable = pm.MvNormal.dist(np.zeros(2), cov=np.eye(2))
     assert value(kl(variable, singular), {}) == value(kl(singular, variable), {}) == np.inf
+
+
+d, s, K = pt.dvector("d"), pt.dvector("s"), pt.dmatrix("K")
+RUNTIME_SHAPES = [
+    (MultivariateNormal(d, Isotropic(4.0, dim=3)), MultivariateNormal(s, Isotropic(1.0, dim=3)), (5, 5, 2)),
+    (MultivariateNormal(d, Dense(K)), MultivariateNormal(s, Isotropic(1.0, dim=3)), (3, 3, 2)),
+    (MultivariateNormal(d, Diagonal(s)), MultivariateNormal(np.zeros(3), Isotropic(1.0, dim=3)), (3, 1, 2)),
+    (MultivariateNormal(d, Diagonal(s)), MultivariateNormal(np.zeros(1), Isotropic(1.0, dim=1)), (3, 3, 2)),
+]
+
+
+@pytest.mark.parametrize(("p", "q", "lengths"), RUNTIME_SHAPES)
+def test_shapes_that_differ_at_run_time_give_no_number(p, q, lengths):
+    given = {d: np.ones(lengths[0]), s: np.full(lengths[1], 2.0), K: np.eye(lengths[2])}
+    with pytest.raises((ParameterValueError, ValueError), match=r"shape|number of variables"):
+        value(kl(p, q), given)
+
+
+def test_the_result_has_a_name():
+    assert str(kl(pm.Normal.dist(0.0, 1.0), st.norm(0, 1))) == "kl"

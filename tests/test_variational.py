@@ -128,7 +128,7 @@ def test_the_monitor_stops_a_fit_below_its_tolerance(model):
     values = [change.jeffreys for change in watched.history]
     tolerance = sorted(values)[len(values) // 2]
     first = next(change.iteration for change in watched.history if change.jeffreys < tolerance)
-    monitor = KLConvergence(every=50, tolerance=tolerance)
+    monitor = KLConvergence(every=50, tolerance=tolerance, window=2)
     approximation = run(model, monitor)
     assert monitor.converged
     assert monitor.history[-1].iteration == first
@@ -164,3 +164,22 @@ def test_a_diverged_fit_is_an_error(model):
 def test_the_monitor_refuses_settings_without_meaning(options, message):
     with pytest.raises(ValueError, match=message):
         KLConvergence(**options)
+
+
+def test_a_steady_drift_is_not_convergence(model):
+    """Small steps in one direction: each below the tolerance, all of them together far above it."""
+    with model:
+        approximation = pm.MeanField()
+    monitor = KLConvergence(every=1, tolerance=0.01, window=5)
+    mean = approximation.params_dict["mu"]
+    for iteration in range(1, 30):
+        mean.set_value(mean.get_value() + 0.03)
+        monitor(approximation, None, iteration)
+    assert max(change.jeffreys for change in monitor.history) < 0.01
+    assert not monitor.converged
+    for iteration in range(30, 32):
+        monitor(approximation, None, iteration)
+    with pytest.raises(StopIteration, match="the last 5 snapshots"):
+        monitor(approximation, None, 32)
+    assert monitor.converged
+    assert "converged" in repr(monitor)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 symbolic = False
 
 _PLAIN = (int, float)
+_TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+"""Between them a number keeps its digits in float32."""
 
 log = np.log
 sqrt = np.sqrt
@@ -37,7 +39,10 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
     """
     if type(value) in _PLAIN:
         kinds = {np.asarray(other).dtype for other in beside if type(other) not in _PLAIN}
-        return np.asarray(value, dtype=np.float32 if kinds == {np.dtype(np.float32)} else np.float64)
+        narrow = kinds == {np.dtype(np.float32)} and (value == 0.0 or _TINY <= abs(value) <= _HUGE)
+        return np.asarray(value, dtype=np.float32 if narrow else np.float64)
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name} must not be a masked array; use .filled or .compressed")
     array = np.asarray(value)
     if array.dtype == np.float32 or array.dtype == np.float64:
         return array

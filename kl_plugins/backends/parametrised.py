@@ -38,6 +38,14 @@ class Parametrised:
         made.__dict__.update(state, ops=ops)
         return made
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: the backend is a module, and the rest can be computed again."""
+        return {field.name: self.__dict__[field.name] for field in fields(self)}  # type: ignore[arg-type]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__["ops"] = self.find_backend(*self.values())
+
     def values(self) -> list[Any]:
         """All array parameters, those of the parts included."""
         state = self.__dict__
@@ -52,9 +60,9 @@ class Parametrised:
         if self.ops is ops:
             return self
         # Fields only: what was computed from them belongs to the old backend.
-        kept = {field.name: self.__dict__[field.name] for field in fields(self)}  # type: ignore[arg-type]
-        other = self.trusted(ops, **kept)
+        other = self.trusted(ops, **self.__getstate__())
         other._become(ops, beside)
+        other.__dict__["checked"] = not self.ops.symbolic  # numbers were checked when they came
         return other
 
     def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
@@ -75,6 +83,8 @@ class Parametrised:
 
     def conditions(self) -> Iterator[tuple[Any, str]]:
         """Yield (condition, message) for the object's parameters and those of its parts."""
+        if self.__dict__.get("checked"):
+            return
         yield from self.own_conditions()
         for name in self.parts:
             yield from self.__dict__[name].conditions()

@@ -82,9 +82,8 @@ class Isotropic(AxisAligned):
     def dimension(self) -> int | None:
         return None if hasattr(self.dim, "owner") else int(self.dim)
 
-    @property
-    def symbolic_dim(self) -> Any:
-        return self.dim if self.dimension is None else None
+    def runtime_dimension(self) -> Any:
+        return self.dim
 
     @cached_property
     def scales(self) -> Any:

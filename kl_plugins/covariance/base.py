@@ -34,10 +34,9 @@ class Covariance(Parametrised):
         """Number of variables d; None where a graph does not know it before it runs."""
         raise NotImplementedError
 
-    @property
-    def symbolic_dim(self) -> Any:
-        """The dimension as a variable of a graph, where no array would reveal that it is wrong."""
-        return None
+    def runtime_dimension(self) -> Any:
+        """Number of variables d, as a graph knows it when it runs."""
+        return self.ops.runtime_shape(self.values()[0])[-1] if self.dimension is None else self.dimension
 
     @property
     def batch_shape(self) -> Shape:

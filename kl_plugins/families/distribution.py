@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from kl_plugins.backends.parametrised import Parametrised, Shape, broadcast_shapes
@@ -35,9 +36,11 @@ class Distribution(Parametrised):
             return
         clash = any(a != b for a, b in zip(*events, strict=False) if None not in (a, b))
         if len(events[0]) != len(events[1]) or clash:
+            hint = "; kl_plugins.independent turns batch dimensions into event dimensions"
             raise ValueError(
                 f"p and q have different event shapes: p is {self.describe()} with event shape "
                 f"{events[0]}, q is {other.describe()} with event shape {events[1]}"
+                f"{hint if len(events[0]) != len(events[1]) else ''}"
             )
         try:
             broadcast_shapes(*batches)
@@ -45,6 +48,18 @@ class Distribution(Parametrised):
             raise ValueError(
                 f"batch shape {batches[0]} of p does not broadcast against batch shape {batches[1]} of q"
             ) from None
+
+    def runtime_event_shape(self) -> tuple[Any, ...]:
+        """The event shape as a graph knows it when it runs."""
+        return self.event_shape
+
+    def conditions_against(self, other: Distribution) -> Iterator[tuple[Any, str]]:
+        """Conditions on the pair that only a running graph can check."""
+        static = zip(self.event_shape, other.event_shape, strict=True)
+        runtime = zip(self.runtime_event_shape(), other.runtime_event_shape(), strict=True)
+        for known, lengths in zip(static, runtime, strict=True):
+            if None in known and None not in lengths:
+                yield self.ops.equal(*lengths), "p and q must have the same event shape"
 
     def describe(self) -> str:
         """Name of the family, with its structure where it has one."""

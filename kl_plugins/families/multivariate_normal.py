@@ -59,6 +59,8 @@ class MultivariateNormal(Distribution):
         shape, dimension = self.ops.shape(self.mean), self.covariance.dimension
         if not shape:
             raise ValueError("mean must have shape (..., d), got a scalar")
+        if shape[-1] == 0:
+            raise ValueError(f"mean must have at least one variable, got shape {shape}")
         if None not in (shape[-1], dimension) and shape[-1] != dimension:
             raise ValueError(f"mean has {shape[-1]} variables, covariance has {dimension}")
         try:
@@ -71,10 +73,12 @@ class MultivariateNormal(Distribution):
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield self.ops.logical_not(self.ops.isinf(self.mean)), "mean must be finite"
-        dim = self.covariance.symbolic_dim
-        if dim is not None:
-            same = self.ops.equal(self.mean.shape[-1], dim)
+        if None in (self.ops.shape(self.mean)[-1], self.covariance.dimension):
+            same = self.ops.equal(self.mean.shape[-1], self.covariance.runtime_dimension())
             yield same, "mean and covariance must have the same number of variables"
+
+    def runtime_event_shape(self) -> tuple[Any, ...]:
+        return (self.mean.shape[-1],)
 
     @property
     def batch_shape(self) -> Shape:

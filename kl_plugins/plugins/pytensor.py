@@ -11,6 +11,7 @@ from pytensor.tensor.type_other import NoneTypeT
 from pytensor.tensor.variable import TensorVariable
 
 from kl_plugins.backends import pytensor as ops
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
@@ -50,8 +51,8 @@ def family(op: Any, *parameters: Any, batch: tuple[Any, ...] | None) -> Distribu
     batch : tuple or None
         Batch shape, where it was given.
     """
-    raise TypeError(
-        f"the random variable {op} is not supported; register a function for {type(op).__name__} "
+    raise NoClosedFormError(
+        f"no closed form is known for the random variable {op}; register a function for {type(op).__name__} "
         "with kl_plugins.plugins.pytensor.family"
     )
 

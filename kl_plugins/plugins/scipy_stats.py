@@ -10,8 +10,9 @@ import numpy as np
 from scipy import stats
 from scipy.stats import _covariance
 from scipy.stats._continuous_distns import norm_gen
-from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen
-from scipy.stats._multivariate import multivariate_normal_frozen
+from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic
+from scipy.stats._distribution_infrastructure import ShiftedScaledDistribution, UnivariateDistribution
+from scipy.stats._multivariate import multi_rv_generic, multivariate_normal_frozen
 
 from kl_plugins.backends import numpy as array_ops
 from kl_plugins.covariance.base import Covariance
@@ -20,10 +21,11 @@ from kl_plugins.covariance.full import Cholesky
 from kl_plugins.covariance.numbers import from_matrix, from_variances
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
-from kl_plugins.recognition import recognise, unknown
+from kl_plugins.recognition import recognise, representative, shared_classes
 
 frozen_families: dict[type, Callable[..., Distribution]] = {}
 """From the exact class of ``frozen.dist`` to a function of (shape parameters, loc, scale).
@@ -47,9 +49,38 @@ def frozen(generic: type) -> Callable[[Callable[..., Distribution]], Callable[..
 def _(obj: Any) -> Distribution:
     family = frozen_families.get(type(obj.dist))
     if family is None:
-        raise TypeError(unknown(f"scipy.stats.{obj.dist.name}"))
+        raise unsupported(f"scipy.stats.{name_of(obj.dist)}", f"type(scipy.stats.{name_of(obj.dist)})")
     shapes, loc, scale = obj.dist._parse_args(*obj.args, **obj.kwds)
     return family(shapes, loc, scale)
+
+
+def name_of(generic: Any) -> str:
+    return generic.name or type(generic).__name__
+
+
+def unsupported(name: str, key: str) -> NoClosedFormError:
+    """Error for a distribution of SciPy that is not among the families."""
+    return NoClosedFormError(
+        f"no closed form is known for {name}; if you have one, register it with "
+        f"kl_plugins.register_kl for {key}"
+    )
+
+
+@representative.register(rv_continuous_frozen)
+@representative.register(rv_discrete_frozen)
+def _(obj: Any) -> Any:
+    return obj.dist
+
+
+_HOW = "register for the class of the generator instead, for example type(scipy.stats.t)"
+shared_classes.update(dict.fromkeys([rv_continuous_frozen, rv_discrete_frozen], _HOW))
+
+
+@recognise.register(rv_generic)
+@recognise.register(multi_rv_generic)
+def _(obj: Any) -> Distribution:
+    name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
+    raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")
 
 
 @frozen(norm_gen)
@@ -59,6 +90,8 @@ def _(shapes: tuple[()], loc: Any, scale: Any) -> Distribution:
 
 @recognise.register(stats.Normal)
 def _(obj: Any) -> Distribution:
+    if not type(obj).__module__.startswith("scipy."):
+        raise unsupported(f"the subclass {type(obj).__name__} of stats.Normal", type(obj).__name__)
     if np.any(obj._invalid):
         raise ValueError("stats.Normal has parameters out of its domain (SciPy stores NaN for them)")
     # stats.Normal() is a StandardNormal, which has no parameters.
@@ -66,8 +99,25 @@ def _(obj: Any) -> Distribution:
     return Normal(given.get("mu", 0.0), given.get("sigma", 1.0))
 
 
+@recognise.register(UnivariateDistribution)
+def _(obj: Any) -> Distribution:
+    raise unsupported(f"scipy.stats.{type(obj).__name__}", type(obj).__name__)
+
+
+@recognise.register(ShiftedScaledDistribution)
+def _(obj: Any) -> Distribution:
+    base = recognise(obj._dist)
+    if not isinstance(base, Normal):
+        raise unsupported(f"a shifted and scaled {base.describe()}", type(obj).__name__)
+    loc, scale = (np.asarray(obj._parameters[name]) for name in ("loc", "scale"))
+    return Normal(base.mean * scale + loc, base.scale * np.abs(scale))
+
+
 @recognise.register(multivariate_normal_frozen)
 def _(obj: Any) -> Distribution:
+    if type(obj) is not multivariate_normal_frozen:
+        name = f"the subclass {type(obj).__name__} of a frozen multivariate_normal"
+        raise unsupported(name, type(obj).__name__)
     return MultivariateNormal(obj.mean, covariance(obj.cov_object, obj.allow_singular))
 
 

@@ -1,5 +1,12 @@
 """Diagnostics of fitted variational approximations by closed-form divergences."""
 
+try:
+    import pymc as _  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f'kl_plugins.variational needs PyMC ({error}); install it with: pip install "kl-plugins[variational]"'
+    ) from error
+
 from kl_plugins.variational.convergence import KLConvergence
 from kl_plugins.variational.snapshots import snapshot
 

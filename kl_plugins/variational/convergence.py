@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -29,7 +30,9 @@ class KLConvergence:
     every : int
         Iterations between snapshots.
     tolerance : float
-        Stop when the Jeffreys divergence between snapshots falls below this many nats.
+        Stop when the latest snapshots are all within this Jeffreys divergence of the last one, in nats.
+    window : int
+        How many snapshots that is, the last one included.
 
     Attributes
     ----------
@@ -41,7 +44,7 @@ class KLConvergence:
     Raises
     ------
     ValueError
-        If `every` is not a positive integer or `tolerance` is not positive.
+        If `every` or `window` is not a positive integer (2 or more), or `tolerance` is not positive.
 
     Examples
     --------
@@ -58,21 +61,26 @@ class KLConvergence:
     True
     """
 
-    def __init__(self, every: int = 100, tolerance: float = 0.01) -> None:
+    def __init__(self, every: int = 100, tolerance: float = 0.01, window: int = 5) -> None:
         if int(every) != every or every < 1:
             raise ValueError(f"every must be a positive number of iterations, got {every!r}")
         if not tolerance > 0.0:
             raise ValueError(f"tolerance must be a positive number of nats, got {tolerance!r}")
+        if int(window) != window or window < 2:
+            raise ValueError(f"window must be a number of snapshots, at least 2, got {window!r}")
         self.every = int(every)
+        self.window = int(window)
         self.tolerance = float(tolerance)
         self.history: list[Change] = []
         self.converged = False
-        self._last: tuple[int, NamedMultivariateNormal] | None = None
+        self._iteration = 0
+        self._recent: deque[NamedMultivariateNormal] = deque(maxlen=self.window)
 
     def __call__(self, approximation: Any, losses: Sequence[float] | None, iteration: int) -> None:
         """Called by ``pm.fit`` after each iteration; raises StopIteration to stop the fit."""
-        if self._last is not None and iteration <= self._last[0]:
+        if iteration <= self._iteration:
             self._forget()  # a new fit with the same callback
+        self._iteration = iteration
         if iteration % self.every:
             return
         try:
@@ -82,21 +90,33 @@ class KLConvergence:
                 f"the approximation diverged by iteration {iteration} ({error}); "
                 "try a smaller learning rate or rescale the model"
             ) from error
-        if self._last is not None:
-            self.history.append(Change(iteration, float(jeffreys(self._last[1], current))))
-        self._last = (iteration, current)
+        if self._recent:
+            self.history.append(Change(iteration, float(jeffreys(self._recent[-1], current))))
+        self._recent.append(current)
         if self.should_stop():
             self.converged = True
             raise StopIteration(
-                f"KLConvergence: Jeffreys divergence {self.history[-1].jeffreys:.2g} between iterations "
-                f"{iteration - self.every} and {iteration} is below {self.tolerance:g}"
+                f"KLConvergence: the last {self.window} snapshots, {self.every} iterations apart up to "
+                f"iteration {iteration}, are within a Jeffreys divergence of {self.tolerance:g}"
             )
 
     def should_stop(self) -> bool:
-        """The stopping rule, on the history so far."""
-        return bool(self.history) and self.history[-1].jeffreys < self.tolerance
+        """The stopping rule: the latest snapshots all lie within the tolerance of the last one.
+
+        Several of them, because a fit on its way moves little between two snapshots if its steps are
+        small, but ever further from the earlier ones.
+        """
+        if len(self._recent) < self.window:
+            return False
+        current = self._recent[-1]
+        return all(jeffreys(past, current) < self.tolerance for past in list(self._recent)[:-1])
+
+    def __repr__(self) -> str:
+        settings = f"every={self.every}, tolerance={self.tolerance:g}, window={self.window}"
+        state = "converged" if self.converged else f"{len(self.history)} comparisons"
+        return f"KLConvergence({settings}): {state}"
 
     def _forget(self) -> None:
         self.history = []
         self.converged = False
-        self._last = None
+        self._recent.clear()

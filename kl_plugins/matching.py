@@ -1,0 +1,111 @@
+"""The rule for a pair of objects: one registered for their own classes, else one for their families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.backends import backend_of
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.distribution import Distribution, kl_rules
+from kl_plugins.recognition import load_plugins_of, recognise, representative, shared_classes
+from kl_plugins.rules import Rule
+
+_foreign: set[type] = set()
+"""Classes, not families of ours, that a rule was registered for."""
+
+
+def register(
+    p_type: type, q_type: type, cost: str
+) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
+    """Register a rule for a pair of classes; see `kl_plugins.register_kl`."""
+    for kind in (p_type, q_type):
+        if not isinstance(kind, type):
+            raise TypeError(f"register_kl takes two classes, got {kind!r}")
+        load_plugins_of(kind)
+        if kind in shared_classes:
+            raise TypeError(f"{kind.__name__} is the class of many distributions: {shared_classes[kind]}")
+    _foreign.update(kind for kind in (p_type, q_type) if not issubclass(kind, Distribution))
+    return kl_rules.register(p_type, q_type, cost=cost)
+
+
+def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
+    """The rule for the pair, and the pair as the rule wants it."""
+    for side in (p, q):
+        load_plugins_of(type(side))  # what it registers may be this very pair
+    if _foreign:
+        found = _match_foreign(p, q)
+        if found is not None:
+            return found
+    ours_p, ours_q = _of_pair(p, "p", (p, q)), _of_pair(q, "q", (p, q))
+    ours_p.check_against(ours_q)
+    rule = kl_rules.find(ours_p, ours_q)
+    if rule is None:
+        names = ours_p.describe(), ours_q.describe()
+        raise NoClosedFormError(
+            f"no closed form of KL(p‖q) is known for p: {names[0]} and q: {names[1]}; "
+            "if you have one, register it with kl_plugins.register_kl"
+        )
+    if ours_p.ops is not ours_q.ops:
+        values = [*ours_p.values(), *ours_q.values()]
+        ops = backend_of(*values)
+        ours_p, ours_q = ours_p.to(ops, values), ours_q.to(ops, values)
+    return rule, ours_p, ours_q
+
+
+def recognised(obj: Any, side: str) -> Distribution:
+    """One of our distributions for the object; errors say which side it is."""
+    if isinstance(obj, Distribution):
+        return obj
+    try:
+        made = recognise(obj)
+        if not isinstance(made, Distribution):
+            raise TypeError(
+                f"{type(obj).__qualname__} was recognised as {type(made).__qualname__}, which is not one of "
+                "the families of kl_plugins (return kl_plugins.families.normal.Normal(...), for example)"
+            )
+        return made
+    except (TypeError, ValueError, NoClosedFormError) as error:
+        if type(error) in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
+            raise type(error)(f"{side}: {error}") from error
+        raise
+
+
+def name_of(obj: Any) -> str:
+    """What to call an object of a pair."""
+    if isinstance(obj, Distribution):
+        return obj.describe()
+    stand_in = representative(obj)
+    return str(getattr(stand_in, "name", None) or type(stand_in).__qualname__)
+
+
+def _of_pair(obj: Any, side: str, pair: tuple[Any, Any]) -> Distribution:
+    try:
+        return recognised(obj, side)
+    except (TypeError, NoClosedFormError) as error:
+        if any(isinstance(representative(obj), kind) for kind in _foreign):
+            raise NoClosedFormError(
+                f"{side}: closed forms are registered for {name_of(obj)}, but none for the pair "
+                f"p: {name_of(pair[0])} and q: {name_of(pair[1])}; register it with kl_plugins.register_kl"
+            ) from error
+        raise
+
+
+def _match_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:
+    """A rule registered for the objects' own classes, or for that of one and the family of the other."""
+    raw = representative(p), representative(q)
+    if not all(isinstance(side, Distribution) for side in raw):
+        rule = kl_rules.find(*raw)
+        if rule is not None:
+            return rule, p, q
+    for keep_p in (True, False):
+        try:
+            family = recognise(q if keep_p else p)
+        except (TypeError, ValueError, NoClosedFormError):
+            continue  # not a (valid) distribution of ours; the full match will say so
+        rule = kl_rules.find(raw[0], family) if keep_p else kl_rules.find(family, raw[1])
+        if rule is not None and family is not (q if keep_p else p):
+            return (rule, p, family) if keep_p else (rule, family, q)
+    return None
