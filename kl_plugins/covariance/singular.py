@@ -35,7 +35,7 @@ class Singular(Covariance):
 
     @property
     def dimension(self) -> int | None:
-        return int(self.basis.shape[0])
+        return self.ops.shape(self.basis)[0]  # type: ignore[no-any-return]
 
     @property
     def batch_shape(self) -> Shape:
@@ -43,7 +43,7 @@ class Singular(Covariance):
 
     @property
     def rank(self) -> int:
-        return int(self.basis.shape[1])
+        return self.ops.shape(self.basis)[1]  # type: ignore[no-any-return]
 
     def matrix(self) -> Any:
         return self.basis @ self.inner.matrix() @ self.basis.T
