@@ -56,6 +56,13 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     return value(*args)
 
 
+def of_factors(
+    value: Callable[..., Any], derivatives: Sequence[Callable[..., Any]], args: Sequence[Any], matrices: Any
+) -> Any:
+    """Return ``value(*args)``; symbolic backends take derivatives from the functions `derivatives`."""
+    return value(*args)
+
+
 def shape(value: NDArray[Any]) -> tuple[int, ...]:
     return np.shape(value)
 
@@ -110,6 +117,10 @@ def transpose(matrix: NDArray[Any]) -> NDArray[Any]:
 def flip(matrix: NDArray[Any]) -> NDArray[Any]:
     """Reverse the order of rows and columns."""
     return matrix[..., ::-1, ::-1]
+
+
+def lower(matrix: NDArray[Any]) -> NDArray[Any]:
+    return np.tril(matrix)
 
 
 def strictly_lower(matrix: NDArray[Any]) -> NDArray[Any]:
@@ -188,6 +199,15 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     for index in np.ndindex(*batch):
         out[index] = solve_triangular(factors[index], rights[index], lower=True, check_finite=False)
     return out
+
+
+def solve_lower_transposed(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    return flip_rows(solve_lower(flip(transpose(factor)), flip_rows(right)))
+
+
+def flip_rows(matrix: NDArray[Any]) -> NDArray[Any]:
+    return matrix[..., ::-1, :]
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:

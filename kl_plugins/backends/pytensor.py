@@ -80,6 +80,46 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     return node(*args)
 
 
+def of_factors(
+    value: Callable[..., Any],
+    derivatives: Sequence[Callable[..., Any]],
+    args: Sequence[Any],
+    matrices: Sequence[Any],
+) -> Any:
+    """Return ``value(*args)`` as one node, a batch of numbers, with derivatives in closed form.
+
+    Where an argument is the lower Cholesky factor of one of `matrices` (else None), the node is one of the
+    matrix: it is factored inside, and the derivative is by the matrix. Value and derivatives state the same
+    factorisation and solves, which PyTensor merges into one when both are compiled together.
+    """
+    given = [arg if matrix is None else matrix for arg, matrix in zip(args, matrices, strict=True)]
+    inputs = [variable.type() for variable in given]
+
+    def factored(inputs: Sequence[Any]) -> list[Any]:
+        pairs = zip(inputs, matrices, strict=True)
+        return [x if matrix is None else cholesky(x, "") for x, matrix in pairs]
+
+    def pullback(inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
+        factors = factored(inputs)
+        found = []
+        for x, derivative in zip(inputs, derivatives, strict=True):
+            full = derivative(*factors)
+            weight = output_gradients[0][(..., *[None] * (full.ndim - output_gradients[0].ndim))]
+            found.append(_sum_to(weight * full, x))
+        return found
+
+    node = OpFromGraph(inputs, [value(*factored(inputs))], inline=True, **{_PULLBACK: pullback})
+    return node(*given)
+
+
+def _sum_to(value: Any, like: Any) -> Any:
+    """Sum over the dimensions along which a variable `like` another was broadcast."""
+    leading = value.ndim - like.ndim
+    value = value.sum(axis=tuple(range(leading))) if leading else value
+    stretched = [i for i, length in enumerate(like.type.shape) if length == 1 != value.type.shape[i]]
+    return value.sum(axis=stretched, keepdims=True) if stretched else value
+
+
 def shape(value: Any) -> tuple[int | None, ...]:
     """The static shape, None where it is not known before run time."""
     return tuple(value.type.shape)
@@ -126,7 +166,7 @@ def diagonal(matrix: Any) -> Any:
 
 def from_diagonal(vector: Any) -> Any:
     """Diagonal matrices with the last axis of `vector` on their diagonals."""
-    return vector[..., None] * pt.eye(vector.shape[-1])
+    return vector[..., None] * pt.eye(vector.shape[-1], dtype=vector.dtype)
 
 
 def transpose(matrix: Any) -> Any:
@@ -140,6 +180,10 @@ def flip(matrix: Any) -> Any:
     """
     order = pt.arange(matrix.shape[-1])[::-1]
     return take_both(matrix, order)
+
+
+def lower(matrix: Any) -> Any:
+    return pt.tril(matrix)
 
 
 def strictly_lower(matrix: Any) -> Any:
@@ -181,6 +225,11 @@ def cholesky_of_root(root: Any) -> Any:
 def solve_lower(factor: Any, right: Any) -> Any:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
+
+
+def solve_lower_transposed(factor: Any, right: Any) -> Any:
+    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    return pt.linalg.solve_triangular(factor, right, trans=1, lower=True, b_ndim=2)
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:

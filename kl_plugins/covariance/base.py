@@ -27,6 +27,9 @@ class Covariance(Parametrised):
     factor: Any
     """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
 
+    factored: Any = None
+    """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
+
     find_backend = staticmethod(array_backend_of)
 
     @property
@@ -50,6 +53,10 @@ class Covariance(Parametrised):
     def whiten(self, x: Any) -> Any:
         """Return A⁻¹x for some square root A of Σ = AAᵀ; `x` has shape (..., d)."""
         raise NotImplementedError
+
+    def quadratic_form(self, x: Any) -> Any:
+        """Return ½ xᵀΣ⁻¹x; `x` has shape (..., d)."""
+        return 0.5 * self.ops.sum_last(self.ops.square(self.whiten(x)))
 
     def log_det(self) -> Any:
         """Logarithm of the determinant (of singular covariances: of its positive part)."""
