@@ -119,12 +119,19 @@ def flip(matrix: NDArray[Any]) -> NDArray[Any]:
     return matrix[..., ::-1, ::-1]
 
 
-def lower(matrix: NDArray[Any]) -> NDArray[Any]:
+def lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
+    """The lower triangle of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix)
 
 
-def strictly_lower(matrix: NDArray[Any]) -> NDArray[Any]:
+def strictly_lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
+    """What is below the diagonal of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix, -1)
+
+
+def add_to_diagonal(matrix: NDArray[Any], vector: NDArray[Any], like: Any) -> NDArray[Any]:
+    """`matrix` with `vector` added to its diagonal; `like` serves symbolic backends."""
+    return matrix + from_diagonal(vector)
 
 
 def eye_like(matrix: NDArray[Any]) -> NDArray[Any]:

@@ -182,12 +182,31 @@ def flip(matrix: Any) -> Any:
     return take_both(matrix, order)
 
 
-def lower(matrix: Any) -> Any:
-    return pt.tril(matrix)
+def lower(matrix: Any, like: Any) -> Any:
+    """The lower triangle of `matrix`, which has the size of the square matrix `like`.
+
+    The size of an input is at hand. That of a result would first be deduced and checked, by more nodes than
+    there are in the rest of the graph.
+    """
+    rows, columns = _indices(like)
+    return pt.switch(rows >= columns, matrix, 0.0)
 
 
-def strictly_lower(matrix: Any) -> Any:
-    return pt.tril(matrix, -1)
+def strictly_lower(matrix: Any, like: Any) -> Any:
+    """What is below the diagonal of `matrix`; `like` as for `lower`."""
+    rows, columns = _indices(like)
+    return pt.switch(rows > columns, matrix, 0.0)
+
+
+def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
+    """`matrix` with `vector` added to its diagonal; `like` as for `lower`."""
+    rows, columns = _indices(like)
+    return matrix + pt.switch(pt.eq(rows, columns), vector[..., None, :], 0.0)
+
+
+def _indices(like: Any) -> tuple[Any, Any]:
+    index = pt.arange(like.shape[-1])
+    return index[:, None], index[None, :]
 
 
 def eye_like(matrix: Any) -> Any:

@@ -72,7 +72,7 @@ class Cholesky(Full):
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         ops, factor = self.ops, self.factor
         yield ops.all_last_two(ops.isfinite(factor)), "factor must be finite, but holds NaN or infinity"
-        upper = ops.strictly_lower(ops.transpose(factor))
+        upper = ops.strictly_lower(ops.transpose(factor), like=factor)
         lower = "factor must be lower triangular; pass its transpose if it is upper triangular"
         yield ops.all_last_two(ops.equal(upper, 0.0)), lower
         yield ops.diagonal(factor) > 0.0, "factor must have a positive diagonal"

@@ -39,7 +39,7 @@ def factored_quadratic_form(x: Any, factor: Any, matrix: Any | None, ops: Module
 
 def _divergence(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
     rest = _below_diagonal(p_factor, q_factor, ops)
-    return triangular_divergence(ops.diagonal(p_factor), ops.diagonal(q_factor), rest, ops)
+    return triangular_divergence(ops.diagonal(p_factor), ops.diagonal(q_factor), rest, ops, like=q_factor)
 
 
 def _below_diagonal(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
@@ -50,15 +50,16 @@ def _below_diagonal(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
 def _excess(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
     """E = Lq⁻¹(Lp − Lq)."""
     p_diagonal, q_diagonal = ops.diagonal(p_factor), ops.diagonal(q_factor)
-    below = ops.strictly_lower(_below_diagonal(p_factor, q_factor, ops))
-    return below + ops.from_diagonal((p_diagonal - q_diagonal) / q_diagonal)
+    below = ops.strictly_lower(_below_diagonal(p_factor, q_factor, ops), like=q_factor)
+    return ops.add_to_diagonal(below, (p_diagonal - q_diagonal) / q_diagonal, like=q_factor)
 
 
 def _by_p_factor(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
     """tril(Lq⁻ᵀM) − diag(1/Lp); the part of it that is Lq⁻ᵀ alone has diagonal 1/Lq."""
     excess = _excess(p_factor, q_factor, ops)
     solved = ops.solve_lower_transposed(q_factor, excess)
-    return ops.lower(solved + ops.from_diagonal(ops.diagonal(excess) / ops.diagonal(p_factor)))
+    diagonal = ops.diagonal(excess) / ops.diagonal(p_factor)
+    return ops.lower(ops.add_to_diagonal(solved, diagonal, like=q_factor), like=q_factor)
 
 
 def _by_q_factor(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
@@ -66,8 +67,8 @@ def _by_q_factor(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
     excess = _excess(p_factor, q_factor, ops)
     solved = ops.solve_lower_transposed(q_factor, excess)
     product = ops.matmul(solved, ops.transpose(excess))
-    diagonal = ops.from_diagonal(ops.diagonal(excess) / ops.diagonal(q_factor))
-    return -ops.lower(solved + product + diagonal)
+    diagonal = ops.diagonal(excess) / ops.diagonal(q_factor)
+    return -ops.lower(ops.add_to_diagonal(solved + product, diagonal, like=q_factor), like=q_factor)
 
 
 def _by_p_matrix(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
@@ -106,7 +107,8 @@ def _solved(x: Any, factor: Any, ops: ModuleType) -> Any:
 def _quadratic_by_factor(x: Any, factor: Any, ops: ModuleType) -> Any:
     """−tril(u wᵀ), w = L⁻¹x."""
     whitened = _whitened(x, factor, ops)[..., 0]
-    return -ops.lower(_solved(x, factor, ops)[..., :, None] * whitened[..., None, :])
+    product = _solved(x, factor, ops)[..., :, None] * whitened[..., None, :]
+    return -ops.lower(product, like=factor)
 
 
 def _quadratic_by_matrix(x: Any, factor: Any, ops: ModuleType) -> Any:
