@@ -1,10 +1,13 @@
-"""Value and gradient of the divergence of two full Gaussians: ours on PyTensor's Numba backend beside PyTorch.
+"""Value and gradient of the divergence of two full Gaussians: PyTensor's Numba backend beside PyTorch.
 
-The gradient is with respect to (μp, Lp, Σq): p has a Cholesky factor, q a covariance matrix. PyTorch computes
-``kl_divergence`` and ``backward`` in the same process, on the same data, alternating with ours; each figure is
-a median. "call" is what a compiled function of the same inputs and outputs costs that computes nothing. The
-other columns are the time to compile ours and the textbook graph with its automatic gradient, and the number
-of nodes of each. Needs the extra ``bench``. Run it from the project's root:
+The gradient is with respect to (μp, Lp, Σq): p has a Cholesky factor, q a covariance matrix. PyTorch
+computes ``kl_divergence`` and ``backward`` in the same process, on the same data, alternating with ours;
+each figure is a median. "of which the call" is what a compiled function of the same inputs and outputs costs
+that computes nothing. A second table has the time to compile, beside the textbook graph with its automatic
+gradient. Where other work shares the cores, the threads of the libraries wait for one another, and the
+figures mean something with one thread only: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1.
+
+Needs the extra ``bench``. Run it from the project's root:
 
     python benchmarks/gradients.py
 """
@@ -83,7 +86,7 @@ def torch_autograd(arrays: list[np.ndarray]) -> Callable[[], Any]:
 
 
 def check(found: Any, expected: Any) -> None:
-    """The same value and gradient; PyTorch's factor has an upper triangle, its matrix need not be symmetric."""
+    """The same value and gradient; PyTorch's have an upper triangle, or need not be symmetric."""
     value, by_mean, by_factor, by_matrix = expected
     wanted = value, by_mean, np.tril(by_factor), (by_matrix + by_matrix.T) / 2.0
     for ours_, theirs in zip(found, wanted, strict=True):

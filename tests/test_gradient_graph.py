@@ -1,4 +1,4 @@
-"""Divergences of full Gaussians as one node: derivatives in closed form, factored once, differentiable again."""
+"""Divergences of full Gaussians as one node: exact derivatives, factored once, differentiable again."""
 
 from __future__ import annotations
 

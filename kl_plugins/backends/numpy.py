@@ -131,7 +131,8 @@ def strictly_lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
 
 def add_to_diagonal(matrix: NDArray[Any], vector: NDArray[Any], like: Any) -> NDArray[Any]:
     """`matrix` with `vector` added to its diagonal; `like` serves symbolic backends."""
-    return matrix + from_diagonal(vector)
+    total: NDArray[Any] = matrix + from_diagonal(vector)
+    return total
 
 
 def eye_like(matrix: NDArray[Any]) -> NDArray[Any]:
