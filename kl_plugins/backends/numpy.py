@@ -61,6 +61,13 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     return value(*args)
 
 
+def of_factors(
+    value: Callable[..., Any], derivatives: Sequence[Callable[..., Any]], args: Sequence[Any], matrices: Any
+) -> Any:
+    """Return ``value(*args)``; symbolic backends take derivatives from the functions `derivatives`."""
+    return value(*args)
+
+
 def shape(value: NDArray[Any]) -> tuple[int, ...]:
     return np.shape(value)
 
@@ -117,8 +124,20 @@ def flip(matrix: NDArray[Any]) -> NDArray[Any]:
     return matrix[..., ::-1, ::-1]
 
 
-def strictly_lower(matrix: NDArray[Any]) -> NDArray[Any]:
+def lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
+    """The lower triangle of `matrix`; `like` serves symbolic backends."""
+    return np.tril(matrix)
+
+
+def strictly_lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
+    """What is below the diagonal of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix, -1)
+
+
+def add_to_diagonal(matrix: NDArray[Any], vector: NDArray[Any], like: Any) -> NDArray[Any]:
+    """`matrix` with `vector` added to its diagonal; `like` serves symbolic backends."""
+    total: NDArray[Any] = matrix + from_diagonal(vector)
+    return total
 
 
 def eye_like(matrix: NDArray[Any]) -> NDArray[Any]:
@@ -193,6 +212,15 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     for index in np.ndindex(*batch):
         out[index] = solve_triangular(factors[index], rights[index], lower=True, check_finite=False)
     return out
+
+
+def solve_lower_transposed(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    return flip_rows(solve_lower(flip(transpose(factor)), flip_rows(right)))
+
+
+def flip_rows(matrix: NDArray[Any]) -> NDArray[Any]:
+    return matrix[..., ::-1, :]
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:

@@ -80,6 +80,46 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     return node(*args)
 
 
+def of_factors(
+    value: Callable[..., Any],
+    derivatives: Sequence[Callable[..., Any]],
+    args: Sequence[Any],
+    matrices: Sequence[Any],
+) -> Any:
+    """Return ``value(*args)`` as one node, a batch of numbers, with derivatives in closed form.
+
+    Where an argument is the lower Cholesky factor of one of `matrices` (else None), the node is one of the
+    matrix: it is factored inside, and the derivative is by the matrix. Value and derivatives state the same
+    factorisation and solves, which PyTensor merges into one when both are compiled together.
+    """
+    given = [arg if matrix is None else matrix for arg, matrix in zip(args, matrices, strict=True)]
+    inputs = [variable.type() for variable in given]
+
+    def factored(inputs: Sequence[Any]) -> list[Any]:
+        pairs = zip(inputs, matrices, strict=True)
+        return [x if matrix is None else cholesky(x, "") for x, matrix in pairs]
+
+    def pullback(inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
+        factors = factored(inputs)
+        found = []
+        for x, derivative in zip(inputs, derivatives, strict=True):
+            full = derivative(*factors)
+            weight = output_gradients[0][(..., *[None] * (full.ndim - output_gradients[0].ndim))]
+            found.append(_sum_to(weight * full, x))
+        return found
+
+    node = OpFromGraph(inputs, [value(*factored(inputs))], inline=True, **{_PULLBACK: pullback})
+    return node(*given)
+
+
+def _sum_to(value: Any, like: Any) -> Any:
+    """Sum over the dimensions along which a variable `like` another was broadcast."""
+    leading = value.ndim - like.ndim
+    value = value.sum(axis=tuple(range(leading))) if leading else value
+    stretched = [i for i, length in enumerate(like.type.shape) if length == 1 != value.type.shape[i]]
+    return value.sum(axis=stretched, keepdims=True) if stretched else value
+
+
 def shape(value: Any) -> tuple[int | None, ...]:
     """The static shape, None where it is not known before run time."""
     return tuple(value.type.shape)
@@ -126,7 +166,7 @@ def diagonal(matrix: Any) -> Any:
 
 def from_diagonal(vector: Any) -> Any:
     """Diagonal matrices with the last axis of `vector` on their diagonals."""
-    return vector[..., None] * pt.eye(vector.shape[-1])
+    return vector[..., None] * pt.eye(vector.shape[-1], dtype=vector.dtype)
 
 
 def transpose(matrix: Any) -> Any:
@@ -142,8 +182,31 @@ def flip(matrix: Any) -> Any:
     return matrix[..., order, :][..., order]
 
 
-def strictly_lower(matrix: Any) -> Any:
-    return pt.tril(matrix, -1)
+def lower(matrix: Any, like: Any) -> Any:
+    """The lower triangle of `matrix`, which has the size of the square matrix `like`.
+
+    The size of an input is at hand. That of a result would first be deduced and checked, by more nodes than
+    there are in the rest of the graph.
+    """
+    rows, columns = _indices(like)
+    return pt.switch(rows >= columns, matrix, 0.0)
+
+
+def strictly_lower(matrix: Any, like: Any) -> Any:
+    """What is below the diagonal of `matrix`; `like` as for `lower`."""
+    rows, columns = _indices(like)
+    return pt.switch(rows > columns, matrix, 0.0)
+
+
+def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
+    """`matrix` with `vector` added to its diagonal; `like` as for `lower`."""
+    rows, columns = _indices(like)
+    return matrix + pt.switch(pt.eq(rows, columns), vector[..., None, :], 0.0)
+
+
+def _indices(like: Any) -> tuple[Any, Any]:
+    index = pt.arange(like.shape[-1])
+    return index[:, None], index[None, :]
 
 
 def eye_like(matrix: Any) -> Any:
@@ -181,6 +244,11 @@ def cholesky_of_root(root: Any) -> Any:
 def solve_lower(factor: Any, right: Any) -> Any:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
+
+
+def solve_lower_transposed(factor: Any, right: Any) -> Any:
+    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    return pt.linalg.solve_triangular(factor, right, trans=1, lower=True, b_ndim=2)
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:

@@ -27,6 +27,9 @@ class Covariance(Parametrised):
     factor: Any
     """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
 
+    factored: Any = None
+    """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
+
     find_backend = staticmethod(array_backend_of)
 
     @property
@@ -55,6 +58,10 @@ class Covariance(Parametrised):
         """Return A⁻¹x for some square root A of Σ = AAᵀ; `x` has shape (..., d)."""
         raise NotImplementedError
 
+    def quadratic_form(self, x: Any) -> Any:
+        """Return ½ xᵀΣ⁻¹x; `x` has shape (..., d)."""
+        return 0.5 * self.ops.sum_last(self.ops.square(self.whiten(x)))
+
     def log_det(self) -> Any:
         """Logarithm of the determinant (of singular covariances: of its positive part)."""
         raise NotImplementedError
@@ -76,14 +83,18 @@ def log_det_divergence(p: Covariance, q: Covariance) -> Any:
     return divergence_rule(p, q)(p, q)
 
 
-def triangular_divergence(p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Any) -> Any:
+def triangular_divergence(
+    p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Any, like: Any | None = None
+) -> Any:
     """Sum over a triangular factor M of the whitened covariance: ½ [Σᵢ φ(Mᵢᵢ) + Σ_{i≠j} Mᵢⱼ²].
 
     M's diagonal is given as the ratio ``p_diagonal / q_diagonal``, because the difference of the two
-    keeps the digits that Mᵢᵢ − 1 loses. `rest` is M, of which only what is below the diagonal counts.
+    keeps the digits that Mᵢᵢ − 1 loses. `rest` is M, of which only what is below the diagonal counts;
+    `like` is a matrix of its size, which a graph would otherwise deduce.
     """
     diagonal = ops.sum_last(scale_divergence(p_diagonal, q_diagonal, ops))
-    return diagonal + 0.5 * ops.sum_of_squares(ops.strictly_lower(rest))
+    below = ops.strictly_lower(rest, like=rest if like is None else like)
+    return diagonal + 0.5 * ops.sum_of_squares(below)
 
 
 def less_where_near(p_factor: Any, q_factor: Any, ops: Any) -> Any:

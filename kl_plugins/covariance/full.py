@@ -10,12 +10,11 @@ from typing import Any, ClassVar
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.base import (
     Covariance,
-    less_where_near,
     log_det_divergences,
     matrix_conditions,
     square_dimension,
-    triangular_divergence,
 )
+from kl_plugins.covariance.triangular import factored_divergence, factored_quadratic_form
 
 
 class Full(Covariance):
@@ -31,6 +30,9 @@ class Full(Covariance):
 
     def whiten(self, x: Any) -> Any:
         return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
+
+    def quadratic_form(self, x: Any) -> Any:
+        return factored_quadratic_form(x, self.factor, self.factored, self.ops)
 
     def log_det(self) -> Any:
         return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
@@ -70,7 +72,7 @@ class Cholesky(Full):
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         ops, factor = self.ops, self.factor
         yield ops.all_last_two(ops.isfinite(factor)), "factor must be finite, but holds NaN or infinity"
-        upper = ops.strictly_lower(ops.transpose(factor))
+        upper = ops.strictly_lower(ops.transpose(factor), like=factor)
         lower = "factor must be lower triangular; pass its transpose if it is upper triangular"
         yield ops.all_last_two(ops.equal(upper, 0.0)), lower
         yield ops.diagonal(factor) > 0.0, "factor must have a positive diagonal"
@@ -114,6 +116,10 @@ class Dense(Full):
     def factor(self) -> Any:
         return self.ops.cholesky(self.covariance, "covariance")
 
+    @property
+    def factored(self) -> Any:
+        return self.covariance
+
     def matrix(self) -> Any:
         return self.covariance
 
@@ -130,6 +136,4 @@ class Dense(Full):
 )
 def full_full(p: Covariance, q: Covariance) -> Any:
     """M = Lq⁻¹Lp; below the diagonal it is Lq⁻¹(Lp − Lq), which is exactly zero at p = q."""
-    ops = p.ops
-    rest = ops.solve_lower(q.factor, less_where_near(p.factor, q.factor, ops))
-    return triangular_divergence(ops.diagonal(p.factor), ops.diagonal(q.factor), rest, ops)
+    return factored_divergence(p.factor, q.factor, p.factored, q.factored, p.ops)

@@ -11,13 +11,13 @@ from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
     Covariance,
-    less_where_near,
     log_det_divergences,
     matrix_conditions,
     square_dimension,
     triangular_divergence,
 )
 from kl_plugins.covariance.full import Dense, Full
+from kl_plugins.covariance.triangular import factored_divergence
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +102,8 @@ class Precision(Covariance):
 
 
 def between_factors(p: Precision, q: Precision) -> Any:
-    """Mᵀ = Cp⁻¹Cq, whose part below the diagonal is that of Cp⁻¹(Cq − Cp)."""
-    ops = p.ops
-    p_factor, q_factor = p.precision_factor, q.precision_factor
-    rest = ops.solve_lower(p_factor, less_where_near(q_factor, p_factor, ops))
-    return triangular_divergence(ops.diagonal(q_factor), ops.diagonal(p_factor), rest, ops)
+    """tr(Σq⁻¹Σp) = tr(Pp⁻¹Pq): the divergence of the two as if Pq and Pp were covariances."""
+    return factored_divergence(q.precision_factor, p.precision_factor, q.precision, p.precision, p.ops)
 
 
 @log_det_divergences.register(Precision, AxisAligned, cost="O(d³): the inverse of a triangular factor")

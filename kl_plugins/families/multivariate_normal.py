@@ -117,5 +117,5 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
 
     Source: https://statproofbook.github.io/P/mvn-kl, in the form without cancellation.
     """
-    w = q.covariance.whiten(p.mean - q.mean)
-    return log_det_divergence(p.covariance, q.covariance) + 0.5 * p.ops.sum_last(p.ops.square(w))
+    quadratic = q.covariance.quadratic_form(p.mean - q.mean)
+    return log_det_divergence(p.covariance, q.covariance) + quadratic
