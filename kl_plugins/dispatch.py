@@ -333,7 +333,7 @@ def _recognised(obj: Any, side: str) -> Distribution:
     if isinstance(obj, Distribution):
         return obj
     try:
-        return recognise(obj)
+        return recognise.dispatch(type(obj))(obj)
     except (TypeError, ValueError) as error:
         if type(error) in (TypeError, ValueError, np.linalg.LinAlgError):
             raise type(error)(f"{side}: {error}") from error

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.backends import lapack
+
 symbolic = False
+
+_LARGE = 128
+"""From this dimension on a matrix is checked block by block."""
+
+_MODERATE = 32
+"""From this dimension on LAPACK is called without NumPy's or SciPy's wrapping."""
 
 _PLAIN = (int, float)
 
@@ -46,6 +54,13 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
     return array.astype(np.float64)
 
 
+def frozen(value: NDArray[Any]) -> NDArray[Any]:
+    """A copy that nobody else can write to: what is computed from it stays true."""
+    copy = np.array(value)
+    copy.setflags(write=False)
+    return copy
+
+
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
     return np.where(condition, yes(*args), no(*args))
@@ -57,7 +72,7 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
 
 
 def shape(value: NDArray[Any]) -> tuple[int, ...]:
-    return np.shape(value)
+    return value.shape
 
 
 def epsilon(value: NDArray[Any]) -> float:
@@ -74,7 +89,7 @@ def runtime_shape(value: NDArray[Any]) -> tuple[int, ...]:
 
 
 def sum_last(value: NDArray[Any]) -> Any:
-    return np.sum(value, axis=-1)
+    return np.add.reduce(value, axis=-1)
 
 
 def sum_of_squares(matrix: NDArray[Any]) -> Any:
@@ -92,7 +107,7 @@ def all_last_two(value: NDArray[Any]) -> Any:
 
 
 def diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
-    return np.diagonal(matrix, axis1=-2, axis2=-1)
+    return matrix.diagonal(axis1=-2, axis2=-1)
 
 
 def from_diagonal(vector: NDArray[Any]) -> NDArray[Any]:
@@ -145,14 +160,48 @@ def concatenate(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(parts, axis=-1)
 
 
+def is_finite(matrix: NDArray[Any]) -> Any:
+    """Whether each matrix holds neither NaN nor infinity."""
+    if matrix.ndim > 2 or len(matrix) < _LARGE:
+        return np.isfinite(matrix).all(axis=(-2, -1))
+    return lapack.is_finite(matrix)
+
+
+def is_symmetric(matrix: NDArray[Any]) -> Any:
+    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
+    if matrix.ndim == 2 and len(matrix) < _LARGE and (matrix == matrix.T).all():
+        return True
+    scales = np.sqrt(np.abs(diagonal(matrix))) * epsilon(matrix) ** 0.25
+    if matrix.ndim > 2:
+        gap = np.abs(matrix - transpose(matrix))
+        return np.all(gap <= scales[..., :, None] * scales[..., None, :], axis=(-2, -1))
+    return lapack.is_symmetric(matrix, scales)
+
+
 def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
     """Lower Cholesky factor; LinAlgError naming the parameter where there is none."""
-    try:
-        return np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        raise np.linalg.LinAlgError(
-            f"{name} must be positive definite: its Cholesky factorisation failed"
-        ) from None
+    factor = _cholesky(matrix)
+    if factor is None:
+        raise np.linalg.LinAlgError(f"{name} must be positive definite: its Cholesky factorisation failed")
+    return factor
+
+
+def _cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
+    # A matrix alone and the same one in a batch go through the same routine: their factors are equal.
+    if matrix.shape[-1] < _MODERATE:
+        try:
+            return np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            return None
+    if matrix.ndim == 2:
+        return lapack.cholesky(matrix)
+    out = np.empty(matrix.shape, matrix.dtype)
+    for index in np.ndindex(*matrix.shape[:-2]):
+        factor = lapack.cholesky(matrix[index])
+        if factor is None:
+            return None
+        out[index] = factor
+    return out
 
 
 def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
@@ -164,17 +213,14 @@ def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
 
 def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
-    from scipy.linalg import solve_triangular
-
     if factor.ndim == 2 and right.ndim == 2:
-        solution: NDArray[Any] = solve_triangular(factor, right, lower=True, check_finite=False)
-        return solution
+        return lapack.solve(factor, right)
     batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
     dimension = factor.shape[-1]
     if factor.ndim == 2:
         # One factor, many right-hand sides: all their columns in one solve.
         columns = np.moveaxis(right, -2, 0)
-        solved = solve_triangular(factor, columns.reshape(dimension, -1), lower=True, check_finite=False)
+        solved = lapack.solve(factor, columns.reshape(dimension, -1))
         return np.moveaxis(solved.reshape(columns.shape), 0, -2)
     out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))
     if out[..., 0, 0].size > dimension:
@@ -186,14 +232,26 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     factors = np.broadcast_to(factor, (*batch, *factor.shape[-2:]))
     rights = np.broadcast_to(right, (*batch, *right.shape[-2:]))
     for index in np.ndindex(*batch):
-        out[index] = solve_triangular(factors[index], rights[index], lower=True, check_finite=False)
+        out[index] = lapack.solve(factors[index], rights[index])
     return out
+
+
+def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: Any) -> Any:
+    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
+
+    In the columns where `near` holds, ``right - factor`` takes the place of `right`: the same below the
+    diagonal, exactly zero where the two are equal, and with all its digits where they almost are.
+    """
+    if factor.ndim == 2 and right.ndim == 2:
+        return lapack.triangular_ratio_squares(factor, right, near)
+    rest = np.where(near[..., None, :], right - factor, right)
+    return sum_of_squares(strictly_lower(solve_lower(factor, rest)))
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:
     """Raise ValueError with the message of the first condition that does not hold everywhere."""
     for holds, message in conditions:
-        if not np.all(holds):
+        if not (holds if isinstance(holds, bool) else holds.all()):
             raise ValueError(message)
 
 

@@ -59,6 +59,11 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> Any:
     return pt.cast(value, str(wide))
 
 
+def frozen(value: Any) -> Any:
+    """The variable itself: nobody can write to it."""
+    return value
+
+
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
     return pt.switch(condition, yes(*args), no(*args))
@@ -168,6 +173,18 @@ def concatenate(parts: list[Any]) -> Any:
     return pt.concatenate(parts, axis=-1)
 
 
+def is_finite(matrix: Any) -> Any:
+    """Whether each matrix holds neither NaN nor infinity."""
+    return all_last_two(isfinite(matrix))
+
+
+def is_symmetric(matrix: Any) -> Any:
+    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
+    scale = epsilon(matrix) ** 0.25 * sqrt(absolute(diagonal(matrix)))
+    gap = absolute(matrix - transpose(matrix))
+    return all_last_two(pt.le(gap, scale[..., :, None] * scale[..., None, :]))
+
+
 def cholesky(matrix: Any, name: str) -> Any:
     """Lower Cholesky factor, NaN where there is none (the conditions then say which parameter)."""
     return pt.linalg.cholesky(matrix, lower=True)
@@ -181,6 +198,15 @@ def cholesky_of_root(root: Any) -> Any:
 def solve_lower(factor: Any, right: Any) -> Any:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
+
+
+def triangular_ratio_squares(factor: Any, right: Any, near: Any) -> Any:
+    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
+
+    In the columns where `near` holds, ``right - factor`` takes the place of `right`.
+    """
+    rest = pt.switch(near[..., None, :], right - factor, right)
+    return sum_of_squares(strictly_lower(solve_lower(factor, rest)))
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any, ClassVar
 
 from kl_plugins.backends import array_backend_of
@@ -28,6 +29,11 @@ class Covariance(Parametrised):
     """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
 
     find_backend = staticmethod(array_backend_of)
+
+    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
+        super()._become(ops, beside)
+        for name in self.arrays:  # factors are kept: nobody may change what they came from
+            self.__dict__[name] = ops.frozen(self.__dict__[name])
 
     @property
     def dimension(self) -> int | None:
@@ -82,15 +88,17 @@ def triangular_divergence(p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Any)
     return diagonal + 0.5 * ops.sum_of_squares(ops.strictly_lower(rest))
 
 
-def less_where_near(p_factor: Any, q_factor: Any, ops: Any) -> Any:
-    """Lp − Lq in the columns where their diagonals are close, Lp in the others.
+def factor_ratio_divergence(p_factor: Any, q_factor: Any, ops: Any) -> Any:
+    """`triangular_divergence` of M = Lq⁻¹Lp, Lp and Lq lower triangular.
 
-    Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal. The difference is exactly zero at p = q
-    and keeps its digits near it; far from it, it would lose Lp's digits next to a much larger Lq.
+    In the columns where the diagonals are close, M below the diagonal comes from Lp − Lq: that is exactly
+    zero at p = q and keeps its digits near it; far from it, it would lose Lp's digits next to a much
+    larger Lq.
     """
     p_diagonal, q_diagonal = ops.diagonal(p_factor), ops.diagonal(q_factor)
-    is_near = ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
-    return ops.select(is_near[..., None, :], lambda p, q: p - q, lambda p, q: p, p_factor, q_factor)
+    near = ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
+    diagonal = ops.sum_last(scale_divergence(p_diagonal, q_diagonal, ops))
+    return diagonal + 0.5 * ops.triangular_ratio_squares(q_factor, p_factor, near)
 
 
 def square_dimension(matrix: Any, name: str, ops: Any) -> None:
@@ -101,15 +109,9 @@ def square_dimension(matrix: Any, name: str, ops: Any) -> None:
 
 
 def matrix_conditions(matrix: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:
-    """Conditions of a symmetric matrix of finite numbers.
-
-    Rounding may leave it slightly asymmetric: up to √ε of the geometric mean of the two variances.
-    """
-    yield ops.all_last_two(ops.isfinite(matrix)), f"{name} must be finite, but holds NaN or infinity"
-    scale = ops.sqrt(ops.absolute(ops.diagonal(matrix)))
-    slack = ops.epsilon(matrix) ** 0.5 * scale[..., :, None] * scale[..., None, :]
-    gap = ops.absolute(matrix - ops.transpose(matrix))
+    """Conditions of a symmetric matrix of finite numbers; rounding may leave it slightly asymmetric."""
+    yield ops.is_finite(matrix), f"{name} must be finite, but holds NaN or infinity"
     yield (
-        ops.all_last_two(gap <= slack),
+        ops.is_symmetric(matrix),
         f"{name} must be symmetric; symmetrise it with (A + A.T) / 2 if that is what is meant",
     )

@@ -10,11 +10,10 @@ from typing import Any, ClassVar
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.base import (
     Covariance,
-    less_where_near,
+    factor_ratio_divergence,
     log_det_divergences,
     matrix_conditions,
     square_dimension,
-    triangular_divergence,
 )
 
 
@@ -69,7 +68,7 @@ class Cholesky(Full):
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         ops, factor = self.ops, self.factor
-        yield ops.all_last_two(ops.isfinite(factor)), "factor must be finite, but holds NaN or infinity"
+        yield ops.is_finite(factor), "factor must be finite, but holds NaN or infinity"
         upper = ops.strictly_lower(ops.transpose(factor))
         lower = "factor must be lower triangular; pass its transpose if it is upper triangular"
         yield ops.all_last_two(ops.equal(upper, 0.0)), lower
@@ -129,7 +128,5 @@ class Dense(Full):
     Covariance, Covariance, cost="O(d³): no path of its own, both through Cholesky factors"
 )
 def full_full(p: Covariance, q: Covariance) -> Any:
-    """M = Lq⁻¹Lp; below the diagonal it is Lq⁻¹(Lp − Lq), which is exactly zero at p = q."""
-    ops = p.ops
-    rest = ops.solve_lower(q.factor, less_where_near(p.factor, q.factor, ops))
-    return triangular_divergence(ops.diagonal(p.factor), ops.diagonal(q.factor), rest, ops)
+    """M = Lq⁻¹Lp."""
+    return factor_ratio_divergence(p.factor, q.factor, p.ops)

@@ -11,7 +11,7 @@ from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
     Covariance,
-    less_where_near,
+    factor_ratio_divergence,
     log_det_divergences,
     matrix_conditions,
     square_dimension,
@@ -103,11 +103,8 @@ class Precision(Covariance):
 
 @log_det_divergences.register(Precision, Precision, cost="O(d³): a triangular solve")
 def precision_precision(p: Precision, q: Precision) -> Any:
-    """Mᵀ = Cp⁻¹Cq, whose part below the diagonal is that of Cp⁻¹(Cq − Cp)."""
-    ops = p.ops
-    p_factor, q_factor = p.precision_factor, q.precision_factor
-    rest = ops.solve_lower(p_factor, less_where_near(q_factor, p_factor, ops))
-    return triangular_divergence(ops.diagonal(q_factor), ops.diagonal(p_factor), rest, ops)
+    """Mᵀ = Cp⁻¹Cq."""
+    return factor_ratio_divergence(q.precision_factor, p.precision_factor, p.ops)
 
 
 @log_det_divergences.register(Precision, AxisAligned, cost="O(d³): the inverse of a triangular factor")
