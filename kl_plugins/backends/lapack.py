@@ -19,7 +19,7 @@ from scipy.linalg import blas, cython_blas, lapack
 BLOCK = 256
 """Columns that are worked on together: 256² numbers fit in the second-level cache."""
 
-_SMALL = 192
+_SMALL = 128
 """Below this dimension one call for the whole matrix is faster than blocks."""
 
 
@@ -81,7 +81,7 @@ def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: ND
         below = np.tril(solve(factor, np.where(near, right - factor, right)), -1).ravel()
         return np.dot(below, below)
     factor = np.ascontiguousarray(factor)
-    width = BLOCK if dimension > 4 * BLOCK else BLOCK // 2
+    width = BLOCK if dimension >= 3 * BLOCK else BLOCK // 4
     workspace = np.empty(dimension * width, dtype=factor.dtype)
     weight = near.astype(factor.dtype)
     total = factor.dtype.type(0.0)

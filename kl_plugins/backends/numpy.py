@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib import import_module
+from math import prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +21,34 @@ _LARGE = 128
 
 _MODERATE = 32
 """From this dimension on LAPACK is called without NumPy's or SciPy's wrapping."""
+
+_FEW = 1024
+"""Below this size both sides of a choice are computed: that is faster than picking."""
+
+_PIECE = 16_384
+"""Numbers of a long vector that are worked on together."""
+
+_WORTH_COMPILING = 200_000
+"""From this many numbers in a batch's matrices on compiled kernels make up for being loaded."""
+
+_KERNELS_UP_TO = 128
+"""Up to this dimension the compiled kernels are faster than BLAS (measured: see CHANGELOG.md)."""
+
+
+@cache
+def _loaded_kernels() -> ModuleType | None:
+    try:
+        return import_module("kl_plugins.backends.kernels")
+    except ImportError:  # no Numba: the same numbers, more slowly
+        return None
+
+
+def kernels_for(batch: tuple[int, ...], dimension: int) -> ModuleType | None:
+    """The compiled kernels, where there are any and a batch is worth them."""
+    if not 0 < dimension <= _KERNELS_UP_TO or prod(batch) * (dimension * dimension) < _WORTH_COMPILING:
+        return None
+    return _loaded_kernels()
+
 
 _PLAIN = (int, float)
 
@@ -63,16 +95,44 @@ def frozen(value: NDArray[Any]) -> NDArray[Any]:
 
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
-    return np.where(condition, yes(*args), no(*args))
+    if np.size(condition) < _FEW:
+        return np.where(condition, yes(*args), no(*args))
+    count = np.count_nonzero(condition)
+    if count == condition.size:
+        return yes(*args)
+    chosen = np.broadcast_to(no(*args), condition.shape)
+    if count:
+        chosen = chosen if chosen.flags.writeable else chosen.copy()
+        chosen[condition] = yes(*[np.broadcast_to(arg, condition.shape)[condition] for arg in args])
+    return chosen
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
-    """Return ``value(*args)``; symbolic backends take derivatives from `gradient`."""
-    return value(*args)
+    """Return ``value(*args)``; symbolic backends take derivatives from `gradient`.
+
+    Long vectors are taken in pieces whose intermediate results stay in the processor's cache.
+    """
+    length = max(arg.shape[-1] if arg.ndim == 1 else 0 for arg in args)
+    if length <= _PIECE or any(arg.ndim > 1 for arg in args):
+        return value(*args)
+    out = np.empty(length, np.result_type(*args))
+    for start in range(0, length, _PIECE):
+        piece = slice(start, start + _PIECE)
+        out[piece] = value(*[arg[piece] if arg.size == length else arg for arg in args])
+    return out
 
 
 def shape(value: NDArray[Any]) -> tuple[int, ...]:
     return value.shape
+
+
+def all_finite(value: NDArray[Any]) -> Any:
+    """Whether there is neither NaN nor infinity: their sum shows it, unless that overflows."""
+    return np.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all()
+
+
+def all_positive(value: NDArray[Any]) -> Any:
+    return value.size == 0 or value.min() > 0.0
 
 
 def epsilon(value: NDArray[Any]) -> float:
@@ -95,6 +155,11 @@ def sum_last(value: NDArray[Any]) -> Any:
 def sum_of_squares(matrix: NDArray[Any]) -> Any:
     """Sum of the squared entries over the last two axes."""
     return np.einsum("...ij,...ij->...", matrix, matrix)
+
+
+def sum_of_squares_last(vectors: NDArray[Any]) -> Any:
+    """Sum of the squared entries of each vector."""
+    return np.vecdot(vectors, vectors)
 
 
 def row_sums_of_squares(matrix: NDArray[Any]) -> Any:
@@ -162,6 +227,8 @@ def concatenate(parts: list[NDArray[Any]]) -> NDArray[Any]:
 
 def is_finite(matrix: NDArray[Any]) -> Any:
     """Whether each matrix holds neither NaN nor infinity."""
+    if kernels := kernels_for(matrix.shape[:-2], matrix.shape[-1]):
+        return kernels.is_finite(matrix)
     if matrix.ndim > 2 or len(matrix) < _LARGE:
         return np.isfinite(matrix).all(axis=(-2, -1))
     return lapack.is_finite(matrix)
@@ -169,6 +236,8 @@ def is_finite(matrix: NDArray[Any]) -> Any:
 
 def is_symmetric(matrix: NDArray[Any]) -> Any:
     """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
+    if kernels := kernels_for(matrix.shape[:-2], matrix.shape[-1]):
+        return kernels.is_symmetric(matrix)
     if matrix.ndim == 2 and len(matrix) < _LARGE and (matrix == matrix.T).all():
         return True
     scales = np.sqrt(np.abs(diagonal(matrix))) * epsilon(matrix) ** 0.25
@@ -182,8 +251,23 @@ def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
     """Lower Cholesky factor; LinAlgError naming the parameter where there is none."""
     factor = _cholesky(matrix)
     if factor is None:
-        raise np.linalg.LinAlgError(f"{name} must be positive definite: its Cholesky factorisation failed")
+        raise _not_positive_definite(name)
     return factor
+
+
+def _not_positive_definite(name: str) -> np.linalg.LinAlgError:
+    return np.linalg.LinAlgError(f"{name} must be positive definite: its Cholesky factorisation failed")
+
+
+def factors_late(matrix: NDArray[Any], name: str) -> bool:
+    """Whether factors of a batch are better not kept: kernels make each when its turn comes.
+
+    That they exist has been checked then: LinAlgError naming the parameter where one does not.
+    """
+    kernels = kernels_for(matrix.shape[:-2], matrix.shape[-1])
+    if kernels is not None and not kernels.is_positive_definite(matrix).all():
+        raise _not_positive_definite(name)
+    return kernels is not None
 
 
 def _cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:

@@ -90,6 +90,15 @@ def shape(value: Any) -> tuple[int | None, ...]:
     return tuple(value.type.shape)
 
 
+def all_finite(value: Any) -> Any:
+    """Whether there is neither NaN nor infinity."""
+    return pt.all(isfinite(value))
+
+
+def all_positive(value: Any) -> Any:
+    return pt.all(value > 0.0)
+
+
 def epsilon(value: Any) -> float:
     """Machine epsilon of the variable's type."""
     return float(np.finfo(value.type.dtype).eps)
@@ -114,6 +123,11 @@ def sum_last(value: Any) -> Any:
 def sum_of_squares(matrix: Any) -> Any:
     """Sum of the squared entries over the last two axes."""
     return pt.sum(pt.square(matrix), axis=(-2, -1))
+
+
+def sum_of_squares_last(vectors: Any) -> Any:
+    """Sum of the squared entries of each vector."""
+    return pt.sum(pt.square(vectors), axis=-1)
 
 
 def row_sums_of_squares(matrix: Any) -> Any:
@@ -188,6 +202,16 @@ def is_symmetric(matrix: Any) -> Any:
 def cholesky(matrix: Any, name: str) -> Any:
     """Lower Cholesky factor, NaN where there is none (the conditions then say which parameter)."""
     return pt.linalg.cholesky(matrix, lower=True)
+
+
+def factors_late(matrix: Any, name: str) -> bool:
+    """Whether factors of a batch are better not kept; a graph keeps nothing."""
+    return False
+
+
+def kernels_for(batch: Any, dimension: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
 
 
 def cholesky_of_root(root: Any) -> Any:

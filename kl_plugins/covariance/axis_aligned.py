@@ -166,8 +166,8 @@ def needs_axis(values: Any, name: str, ops: Any) -> None:
 
 
 def positive_and_finite(values: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:
-    yield ops.isfinite(values), f"{name} must be finite, but holds NaN or infinity"
-    yield values > 0.0, f"{name} must be positive"
+    yield ops.all_finite(values), f"{name} must be finite, but holds NaN or infinity"
+    yield ops.all_positive(values), f"{name} must be positive"
 
 
 @log_det_divergences.register(Isotropic, Isotropic, cost="O(1) in the covariances, O(d) in the means")

@@ -28,6 +28,10 @@ class Full(Covariance):
     def batch_shape(self) -> Shape:
         return self.ops.shape(self.factor)[:-2]  # type: ignore[no-any-return]
 
+    def root(self) -> tuple[Any, bool]:
+        """What compiled kernels start from: the factor and True, or the matrix and False."""
+        return self.factor, True
+
     def whiten(self, x: Any) -> Any:
         return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
 
@@ -107,7 +111,19 @@ class Dense(Full):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.factor
+        if not self.ops.factors_late(self.covariance, "covariance"):
+            _ = self.factor
+
+    @property
+    def dimension(self) -> int | None:
+        return self.ops.shape(self.covariance)[-1]  # type: ignore[no-any-return]
+
+    @property
+    def batch_shape(self) -> Shape:
+        return self.ops.shape(self.covariance)[:-2]  # type: ignore[no-any-return]
+
+    def root(self) -> tuple[Any, bool]:
+        return (self.factor, True) if "factor" in self.__dict__ else (self.covariance, False)
 
     @cached_property
     def factor(self) -> Any:

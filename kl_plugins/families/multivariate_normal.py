@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from kl_plugins.backends import array_backend_of
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
+from kl_plugins.covariance.full import Full
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.rules import Rule
 
@@ -109,5 +110,13 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
 
     Source: https://statproofbook.github.io/P/mvn-kl, in the form without cancellation.
     """
+    if isinstance(p.covariance, Full) and isinstance(q.covariance, Full):
+        batch = broadcast_shapes(p.batch_shape, q.batch_shape)
+        if kernels := p.ops.kernels_for(batch, p.event_shape[0]):
+            roots = p.covariance.root(), q.covariance.root()
+            if roots[0][1] != roots[1][1]:
+                # equal matrices have equal factors if the same routine makes both
+                roots = (p.covariance.factor, True), (q.covariance.factor, True)
+            return kernels.gaussian_pairs(p.mean, *roots[0], q.mean, *roots[1])
     w = q.covariance.whiten(p.mean - q.mean)
-    return log_det_divergence(p.covariance, q.covariance) + 0.5 * p.ops.sum_last(p.ops.square(w))
+    return log_det_divergence(p.covariance, q.covariance) + 0.5 * p.ops.sum_of_squares_last(w)
