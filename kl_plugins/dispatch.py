@@ -136,7 +136,7 @@ def entropy(p: Any) -> Any:
     >>> round(float(entropy(stats.norm(0, 2))), 6)
     2.112086
     """
-    p = _recognised(p, "p")
+    p = recognised(p, "p")
     if p.ops.symbolic:
         return _guarded(p.entropy(), p.ops, p=p)
     with p.ops.quiet():
@@ -277,7 +277,7 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
     >>> kl(independent(p), independent(q))
     np.float64(2.5)
     """
-    made = _recognised(p, "p")
+    made = recognised(p, "p")
     if ndims < 0 or ndims > len(made.batch_shape):
         raise ValueError(
             f"ndims must be between 0 and the number of batch dimensions, here "
@@ -300,7 +300,7 @@ def _match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
             found = _match_half_foreign(p, q)
             if found is not None:
                 return found
-    ours_p, ours_q = _recognised(p, "p"), _recognised(q, "q")
+    ours_p, ours_q = recognised(p, "p"), recognised(q, "q")
     ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
     if rule is None:
@@ -329,7 +329,8 @@ def _match_half_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:
     return None
 
 
-def _recognised(obj: Any, side: str) -> Distribution:
+def recognised(obj: Any, side: str) -> Distribution:
+    """The family of an object; an error says which side it is."""
     if isinstance(obj, Distribution):
         return obj
     try:

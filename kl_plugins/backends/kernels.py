@@ -116,6 +116,28 @@ def _gaussian_pairs(  # type: ignore[no-untyped-def]
     out[0] = total
 
 
+_AXES_TYPES = [",".join([f"{t}[:]"] * 4 + ["float64[:]"]) for t in _FLOATS]
+
+
+@_cached(guvectorize, _AXES_TYPES, "(d),(d),(d),(d)->()", fastmath=_SUMS, nopython=True)
+def _axis_aligned_pairs(p_mean, p_scale, q_mean, q_scale, out):  # type: ignore[no-untyped-def]
+    total, product = 0.0, 1.0  # of the ratios whose logarithms are still to be taken
+    for i in range(len(p_mean)):
+        p, q = p_scale[i], q_scale[i]
+        white = (p_mean[i] - q_mean[i]) / q
+        total += 0.5 * white * white
+        ratio = p / q
+        if abs(p - q) > 0.2 * q and 1e-100 < ratio < 1e100:
+            total += 0.5 * ratio * ratio - 0.5
+            product *= ratio
+            if not 1e-200 < product < 1e200:
+                total -= math.log(product)
+                product = 1.0
+        else:
+            total += _scale_divergence(p, q)
+    out[0] = total - math.log(product)
+
+
 @_cached(guvectorize, _MATRIX_TYPES, "(d,d)->()", nopython=True)
 def _is_finite(matrix, out):  # type: ignore[no-untyped-def]
     out[0] = True
@@ -167,6 +189,28 @@ def gaussian_pairs(
 
     _in_threads(work, out.shape)
     return out
+
+
+def long_axis_aligned_pair(
+    p_mean: NDArray[Any], p_scale: NDArray[Any], q_mean: NDArray[Any], q_scale: NDArray[Any]
+) -> Any:
+    """KL divergence of two Gaussians of very many independent variables, given by vectors."""
+    arrays = (p_mean, p_scale, q_mean, q_scale)
+    dtype = np.result_type(*arrays)
+    size = len(p_mean)
+    whole = [np.broadcast_to(array.astype(dtype, copy=False), (size,)) for array in arrays]
+    # parts of a fixed length, so that the sum does not depend on the number of threads
+    length = 1 << 13
+    count = size // length
+    out = np.empty(count + 1)
+    rows = [array[: count * length].reshape(count, length) for array in whole]
+
+    def work(part: Callable[[NDArray[Any], int], NDArray[Any]]) -> None:
+        _axis_aligned_pairs(*[part(row, 1) for row in rows], part(out[:count], 0))
+
+    _in_threads(work, (count,))
+    _axis_aligned_pairs(*[array[count * length :] for array in whole], out[count:].reshape(()))
+    return dtype.type(math.fsum(out))
 
 
 def is_finite(matrices: NDArray[Any]) -> Any:

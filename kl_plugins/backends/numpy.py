@@ -35,6 +35,10 @@ _KERNELS_UP_TO = 128
 """Up to this dimension the compiled kernels are faster than BLAS (measured: see CHANGELOG.md)."""
 
 
+_LONG = 200_000
+"""From this many variables on the compiled kernel for independent variables is used."""
+
+
 @cache
 def _loaded_kernels() -> ModuleType | None:
     try:
@@ -45,7 +49,9 @@ def _loaded_kernels() -> ModuleType | None:
 
 def kernels_for(batch: tuple[int, ...], dimension: int) -> ModuleType | None:
     """The compiled kernels, where there are any and a batch is worth them."""
-    if not 0 < dimension <= _KERNELS_UP_TO or prod(batch) * (dimension * dimension) < _WORTH_COMPILING:
+    if not (batch and 0 < dimension <= _KERNELS_UP_TO):
+        return None
+    if prod(batch) * dimension**2 < _WORTH_COMPILING:
         return None
     return _loaded_kernels()
 
@@ -68,6 +74,11 @@ broadcast_arrays = np.broadcast_arrays
 zeros_like = np.zeros_like
 matmul = np.matmul
 equal = np.equal
+
+
+def kernels_for_vectors(shape: tuple[int, ...]) -> ModuleType | None:
+    """The compiled kernels, where there are any and one pair of vectors is long enough."""
+    return _loaded_kernels() if len(shape) == 1 and shape[0] >= _LONG else None
 
 
 def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:

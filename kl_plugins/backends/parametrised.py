@@ -21,6 +21,9 @@ class Parametrised:
     """
 
     arrays: ClassVar[tuple[str, ...]] = ()
+    core_ndims: ClassVar[tuple[int, ...]] = ()
+    """Number of dimensions of each of ``arrays`` that are not batch dimensions."""
+
     parts: ClassVar[tuple[str, ...]] = ()
     find_backend = staticmethod(backend_of)
     ops: ModuleType
@@ -45,6 +48,10 @@ class Parametrised:
         for name in self.parts:
             own += state[name].values()
         return own
+
+    def cores(self) -> Iterator[tuple[str, int]]:
+        """The name of each array and its number of dimensions that are not batch dimensions."""
+        return zip(self.arrays, self.core_ndims, strict=True)
 
     def to(self, ops: ModuleType, beside: Sequence[Any] = ()) -> Self:
         """Return the same object with its parameters as arrays of the backend `ops`.

@@ -214,6 +214,11 @@ def kernels_for(batch: Any, dimension: Any) -> None:
     return None
 
 
+def kernels_for_vectors(shape: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
+
+
 def cholesky_of_root(root: Any) -> Any:
     """Lower Cholesky factor of ``root @ root.T``."""
     return pt.linalg.cholesky(matmul(root, transpose(root)), lower=True)

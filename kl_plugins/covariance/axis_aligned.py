@@ -69,6 +69,7 @@ class Isotropic(AxisAligned):
     variance: Any
     dim: Any
     arrays: ClassVar[tuple[str, ...]] = ("variance",)
+    core_ndims: ClassVar[tuple[int, ...]] = (0,)
 
     def check_shapes(self) -> None:
         known = not hasattr(self.dim, "owner")  # else it is a variable of a graph
@@ -121,6 +122,7 @@ class Diagonal(AxisAligned):
 
     variances: Any
     arrays: ClassVar[tuple[str, ...]] = ("variances",)
+    core_ndims: ClassVar[tuple[int, ...]] = (1,)
 
     def check_shapes(self) -> None:
         needs_axis(self.variances, "variances", self.ops)
@@ -149,6 +151,7 @@ class DiagonalScales(AxisAligned):
     scales: Any
     name: ClassVar[str] = "Diagonal"
     arrays: ClassVar[tuple[str, ...]] = ("scales",)
+    core_ndims: ClassVar[tuple[int, ...]] = (1,)
 
     def check_shapes(self) -> None:
         needs_axis(self.scales, "scales", self.ops)

@@ -28,10 +28,6 @@ class Full(Covariance):
     def batch_shape(self) -> Shape:
         return self.ops.shape(self.factor)[:-2]  # type: ignore[no-any-return]
 
-    def root(self) -> tuple[Any, bool]:
-        """What compiled kernels start from: the factor and True, or the matrix and False."""
-        return self.factor, True
-
     def whiten(self, x: Any) -> Any:
         return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
 
@@ -66,6 +62,7 @@ class Cholesky(Full):
 
     factor: Any
     arrays: ClassVar[tuple[str, ...]] = ("factor",)
+    core_ndims: ClassVar[tuple[int, ...]] = (2,)
 
     def check_shapes(self) -> None:
         square_dimension(self.factor, "factor", self.ops)
@@ -105,6 +102,7 @@ class Dense(Full):
 
     covariance: Any
     arrays: ClassVar[tuple[str, ...]] = ("covariance",)
+    core_ndims: ClassVar[tuple[int, ...]] = (2,)
 
     def check_shapes(self) -> None:
         square_dimension(self.covariance, "covariance", self.ops)
@@ -121,9 +119,6 @@ class Dense(Full):
     @property
     def batch_shape(self) -> Shape:
         return self.ops.shape(self.covariance)[:-2]  # type: ignore[no-any-return]
-
-    def root(self) -> tuple[Any, bool]:
-        return (self.factor, True) if "factor" in self.__dict__ else (self.covariance, False)
 
     @cached_property
     def factor(self) -> Any:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from kl_plugins.backends import array_backend_of
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
-from kl_plugins.covariance.full import Full
+from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.rules import Rule
 
@@ -44,6 +45,7 @@ class MultivariateNormal(Distribution):
     mean: Any
     covariance: Covariance
     arrays: ClassVar[tuple[str, ...]] = ("mean",)
+    core_ndims: ClassVar[tuple[int, ...]] = (1,)
     parts: ClassVar[tuple[str, ...]] = ("covariance",)
     find_backend = staticmethod(array_backend_of)
 
@@ -110,13 +112,26 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
 
     Source: https://statproofbook.github.io/P/mvn-kl, in the form without cancellation.
     """
-    if isinstance(p.covariance, Full) and isinstance(q.covariance, Full):
-        batch = broadcast_shapes(p.batch_shape, q.batch_shape)
-        if kernels := p.ops.kernels_for(batch, p.event_shape[0]):
-            roots = p.covariance.root(), q.covariance.root()
-            if roots[0][1] != roots[1][1]:
-                # equal matrices have equal factors if the same routine makes both
-                roots = (p.covariance.factor, True), (q.covariance.factor, True)
-            return kernels.gaussian_pairs(p.mean, *roots[0], q.mean, *roots[1])
+    compiled = _compiled(p, q)
+    if compiled is not None:
+        return compiled
     w = q.covariance.whiten(p.mean - q.mean)
     return log_det_divergence(p.covariance, q.covariance) + 0.5 * p.ops.sum_of_squares_last(w)
+
+
+def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
+    """The same by a compiled kernel, None where there is none for the pair or it would not pay."""
+    ops, sides = p.ops, (p.covariance, q.covariance)
+    if isinstance(sides[0], Full) and isinstance(sides[1], Full):
+        batch = broadcast_shapes(p.batch_shape, q.batch_shape)
+        if kernels := ops.kernels_for(batch, p.event_shape[0]):
+            # Equal matrices have equal factors if one routine makes both: here, or where they are kept.
+            dense = all(isinstance(side, Dense) for side in sides)
+            if not dense or all("factor" in vars(side) for side in sides):
+                return kernels.gaussian_pairs(p.mean, sides[0].factor, True, q.mean, sides[1].factor, True)
+            return kernels.gaussian_pairs(p.mean, sides[0].matrix(), False, q.mean, sides[1].matrix(), False)
+    elif isinstance(sides[0], AxisAligned) and isinstance(sides[1], AxisAligned):
+        shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), *p.event_shape)
+        if kernels := ops.kernels_for_vectors(shape):
+            return kernels.long_axis_aligned_pair(p.mean, sides[0].scales, q.mean, sides[1].scales)
+    return None

@@ -33,6 +33,7 @@ class Normal(Distribution):
     mean: Any
     scale: Any
     arrays: ClassVar[tuple[str, ...]] = ("mean", "scale")
+    core_ndims: ClassVar[tuple[int, ...]] = (0, 0)
 
     def check_shapes(self) -> None:
         try:
