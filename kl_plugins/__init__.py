@@ -15,6 +15,7 @@ from kl_plugins.dispatch import (
 )
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.pairwise import pairwise_kl
 
 __version__ = "0.1.0"
 
@@ -33,5 +34,6 @@ __all__ = [
     "independent",
     "jeffreys",
     "kl",
+    "pairwise_kl",
     "register_kl",
 ]

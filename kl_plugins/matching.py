@@ -60,7 +60,7 @@ def recognised(obj: Any, side: str) -> Distribution:
     if isinstance(obj, Distribution):
         return obj
     try:
-        made = recognise(obj)
+        made = recognise.dispatch(type(obj))(obj)
         if not isinstance(made, Distribution):
             raise TypeError(
                 f"{type(obj).__qualname__} was recognised as {type(made).__qualname__}, which is not one of "

@@ -35,8 +35,9 @@ class Rule:
 class RuleTable:
     """Rules for pairs of types; the most specific one applies, an ambiguity is an error.
 
-    plum resolves on the types of the two objects and caches the outcome. What it resolves to is the
-    `Rule` itself rather than the rule's result, so that the rule can be explained as well as called.
+    plum resolves on the types of the two objects. What it resolves to is the `Rule` itself rather than
+    the rule's result, so that the rule can be explained as well as called; it is kept for the pair of
+    types until another rule is registered.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,6 +45,7 @@ class RuleTable:
             return None
 
         no_rule.__name__ = name
+        self._found: dict[tuple[type, type], Rule | None] = {}
         self._find = plum.Function(no_rule, warn_redefinition=False)
         self._find.register(no_rule, signature=plum.Signature(object, object))
 
@@ -68,11 +70,14 @@ class RuleTable:
 
             signature = plum.Signature(p_type, q_type, precedence=precedence)
             self._find.register(found, signature=signature)
+            self._found.clear()
             return function
 
         return decorate
 
     def find(self, p: object, q: object) -> Rule | None:
         """Return the rule for the types of `p` and `q`, or None."""
-        rule: Rule | None = self._find(p, q)  # type: ignore[assignment]
-        return rule
+        pair = type(p), type(q)
+        if pair not in self._found:
+            self._found[pair] = self._find(p, q)  # type: ignore[assignment]
+        return self._found[pair]

@@ -6,6 +6,7 @@ named after it: a file ``backends/jax.py`` would serve arrays whose type lives i
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -39,20 +40,27 @@ def backend_of(*values: Any) -> ModuleType:
     Plain Python (or NumPy float64) numbers alone are served by ``scalar``, NumPy arrays among them by
     ``numpy``, symbolic variables among them by the backend of their library.
     """
-    for value in values:
-        if type(value) not in _of_type:
-            _of_type[type(value)] = _find(type(value))
-    found = {_of_type[type(value)] for value in values}
+    kinds = set(map(type, values))
+    try:
+        found = {_of_type[kind] for kind in kinds}
+    except KeyError:
+        _of_type.update({kind: _find(kind) for kind in kinds})
+        found = {_of_type[kind] for kind in kinds}
     if len(found) == 1:
         return found.pop()
     symbolic = [backend for backend in found if backend.symbolic]
     if len(symbolic) > 1:
         names = sorted(backend.__name__.rpartition(".")[2] for backend in symbolic)
         raise TypeError(f"cannot mix arrays of {' and '.join(names)} in one divergence")
-    return symbolic[0] if symbolic else import_module("kl_plugins.backends.numpy")
+    return symbolic[0] if symbolic else _numpy()
 
 
 def array_backend_of(*values: Any) -> ModuleType:
     """Like `backend_of`, but numbers too are taken as arrays."""
     backend = backend_of(*values)
-    return backend if backend.symbolic else import_module("kl_plugins.backends.numpy")
+    return backend if backend.symbolic else _numpy()
+
+
+@cache
+def _numpy() -> ModuleType:
+    return import_module("kl_plugins.backends.numpy")

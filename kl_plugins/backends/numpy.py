@@ -3,12 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib import import_module
+from math import prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.backends import lapack
+
 symbolic = False
+
+_LARGE = 128
+"""From this dimension on a matrix is checked block by block."""
+
+_MODERATE = 32
+"""From this dimension on LAPACK is called without NumPy's or SciPy's wrapping."""
+
+_FEW = 1024
+"""Below this size both sides of a choice are computed: that is faster than picking."""
+
+_PIECE = 16_384
+"""Numbers of a long vector that are worked on together."""
+
+_WORTH_COMPILING = 200_000
+"""From this many numbers in a batch's matrices on compiled kernels make up for being loaded."""
+
+_KERNELS_UP_TO = 128
+"""Up to this dimension the compiled kernels are faster than BLAS (measured: see CHANGELOG.md)."""
+
+
+_LONG = 200_000
+"""From this many variables on the compiled kernel for independent variables is used."""
+
+
+@cache
+def _loaded_kernels() -> ModuleType | None:
+    try:
+        return import_module("kl_plugins.backends.kernels")
+    except ImportError:  # no Numba: the same numbers, more slowly
+        return None
+
+
+def kernels_for(batch: tuple[int, ...], dimension: int) -> ModuleType | None:
+    """The compiled kernels, where there are any and a batch is worth them."""
+    if not (batch and 0 < dimension <= _KERNELS_UP_TO):
+        return None
+    if prod(batch) * dimension**2 < _WORTH_COMPILING:
+        return None
+    return _loaded_kernels()
+
 
 _PLAIN = (int, float)
 _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -32,6 +78,11 @@ matmul = np.matmul
 equal = np.equal
 
 
+def kernels_for_vectors(shape: tuple[int, ...]) -> ModuleType | None:
+    """The compiled kernels, where there are any and one pair of vectors is long enough."""
+    return _loaded_kernels() if len(shape) == 1 and shape[0] >= _LONG else None
+
+
 def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
     """Convert `value` to an array of floats; `name` is the parameter's, for the error.
 
@@ -51,14 +102,40 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
     return array.astype(np.float64)
 
 
+def frozen(value: NDArray[Any]) -> NDArray[Any]:
+    """A copy that nobody else can write to: what is computed from it stays true."""
+    copy = np.array(value)
+    copy.setflags(write=False)
+    return copy
+
+
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
-    return np.where(condition, yes(*args), no(*args))
+    if np.size(condition) < _FEW:
+        return np.where(condition, yes(*args), no(*args))
+    count = np.count_nonzero(condition)
+    if count == condition.size:
+        return yes(*args)
+    chosen = np.broadcast_to(no(*args), condition.shape)
+    if count:
+        chosen = chosen if chosen.flags.writeable else chosen.copy()
+        chosen[condition] = yes(*[np.broadcast_to(arg, condition.shape)[condition] for arg in args])
+    return chosen
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
-    """Return ``value(*args)``; symbolic backends take derivatives from `gradient`."""
-    return value(*args)
+    """Return ``value(*args)``; symbolic backends take derivatives from `gradient`.
+
+    Long vectors are taken in pieces whose intermediate results stay in the processor's cache.
+    """
+    length = max(arg.shape[-1] if arg.ndim == 1 else 0 for arg in args)
+    if length <= _PIECE or any(arg.ndim > 1 for arg in args):
+        return value(*args)
+    out = np.empty(length, np.result_type(*args))
+    for start in range(0, length, _PIECE):
+        piece = slice(start, start + _PIECE)
+        out[piece] = value(*[arg[piece] if arg.size == length else arg for arg in args])
+    return out
 
 
 def of_factors(
@@ -69,7 +146,16 @@ def of_factors(
 
 
 def shape(value: NDArray[Any]) -> tuple[int, ...]:
-    return np.shape(value)
+    return value.shape
+
+
+def all_finite(value: NDArray[Any]) -> Any:
+    """Whether there is neither NaN nor infinity: their sum shows it, unless that overflows."""
+    return np.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all()
+
+
+def all_positive(value: NDArray[Any]) -> Any:
+    return value.size == 0 or value.min() > 0.0
 
 
 def epsilon(value: NDArray[Any]) -> float:
@@ -86,12 +172,17 @@ def runtime_shape(value: NDArray[Any]) -> tuple[int, ...]:
 
 
 def sum_last(value: NDArray[Any]) -> Any:
-    return np.sum(value, axis=-1)
+    return np.add.reduce(value, axis=-1)
 
 
 def sum_of_squares(matrix: NDArray[Any]) -> Any:
     """Sum of the squared entries over the last two axes."""
     return np.einsum("...ij,...ij->...", matrix, matrix)
+
+
+def sum_of_squares_last(vectors: NDArray[Any]) -> Any:
+    """Sum of the squared entries of each vector."""
+    return np.vecdot(vectors, vectors)
 
 
 def row_sums_of_squares(matrix: NDArray[Any]) -> Any:
@@ -104,7 +195,7 @@ def all_last_two(value: NDArray[Any]) -> Any:
 
 
 def diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
-    return np.diagonal(matrix, axis1=-2, axis2=-1)
+    return matrix.diagonal(axis1=-2, axis2=-1)
 
 
 def from_diagonal(vector: NDArray[Any]) -> NDArray[Any]:
@@ -169,14 +260,67 @@ def concatenate(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(parts, axis=-1)
 
 
+def is_finite(matrix: NDArray[Any]) -> Any:
+    """Whether each matrix holds neither NaN nor infinity."""
+    if kernels := kernels_for(matrix.shape[:-2], matrix.shape[-1]):
+        return kernels.is_finite(matrix)
+    if matrix.ndim > 2 or len(matrix) < _LARGE:
+        return np.isfinite(matrix).all(axis=(-2, -1))
+    return lapack.is_finite(matrix)
+
+
+def is_symmetric(matrix: NDArray[Any]) -> Any:
+    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
+    if kernels := kernels_for(matrix.shape[:-2], matrix.shape[-1]):
+        return kernels.is_symmetric(matrix)
+    if matrix.ndim == 2 and len(matrix) < _LARGE and (matrix == matrix.T).all():
+        return True
+    scales = np.sqrt(np.abs(diagonal(matrix))) * epsilon(matrix) ** 0.25
+    if matrix.ndim > 2:
+        gap = np.abs(matrix - transpose(matrix))
+        return np.all(gap <= scales[..., :, None] * scales[..., None, :], axis=(-2, -1))
+    return lapack.is_symmetric(matrix, scales)
+
+
 def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
     """Lower Cholesky factor; LinAlgError naming the parameter where there is none."""
-    try:
-        return np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        raise np.linalg.LinAlgError(
-            f"{name} must be positive definite: its Cholesky factorisation failed"
-        ) from None
+    factor = _cholesky(matrix)
+    if factor is None:
+        raise _not_positive_definite(name)
+    return factor
+
+
+def _not_positive_definite(name: str) -> np.linalg.LinAlgError:
+    return np.linalg.LinAlgError(f"{name} must be positive definite: its Cholesky factorisation failed")
+
+
+def factors_late(matrix: NDArray[Any], name: str) -> bool:
+    """Whether factors of a batch are better not kept: kernels make each when its turn comes.
+
+    That they exist has been checked then: LinAlgError naming the parameter where one does not.
+    """
+    kernels = kernels_for(matrix.shape[:-2], matrix.shape[-1])
+    if kernels is not None and not kernels.is_positive_definite(matrix).all():
+        raise _not_positive_definite(name)
+    return kernels is not None
+
+
+def _cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
+    # A matrix alone and the same one in a batch go through the same routine: their factors are equal.
+    if matrix.shape[-1] < _MODERATE:
+        try:
+            return np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            return None
+    if matrix.ndim == 2:
+        return lapack.cholesky(matrix)
+    out = np.empty(matrix.shape, matrix.dtype)
+    for index in np.ndindex(*matrix.shape[:-2]):
+        factor = lapack.cholesky(matrix[index])
+        if factor is None:
+            return None
+        out[index] = factor
+    return out
 
 
 def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
@@ -188,17 +332,14 @@ def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
 
 def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
-    from scipy.linalg import solve_triangular
-
     if factor.ndim == 2 and right.ndim == 2:
-        solution: NDArray[Any] = solve_triangular(factor, right, lower=True, check_finite=False)
-        return solution
+        return lapack.solve(factor, right)
     batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
     dimension = factor.shape[-1]
     if factor.ndim == 2:
         # One factor, many right-hand sides: all their columns in one solve.
         columns = np.moveaxis(right, -2, 0)
-        solved = solve_triangular(factor, columns.reshape(dimension, -1), lower=True, check_finite=False)
+        solved = lapack.solve(factor, columns.reshape(dimension, -1))
         return np.moveaxis(solved.reshape(columns.shape), 0, -2)
     out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))
     if out[..., 0, 0].size > dimension:
@@ -210,7 +351,7 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     factors = np.broadcast_to(factor, (*batch, *factor.shape[-2:]))
     rights = np.broadcast_to(right, (*batch, *right.shape[-2:]))
     for index in np.ndindex(*batch):
-        out[index] = solve_triangular(factors[index], rights[index], lower=True, check_finite=False)
+        out[index] = lapack.solve(factors[index], rights[index])
     return out
 
 
@@ -223,10 +364,22 @@ def flip_rows(matrix: NDArray[Any]) -> NDArray[Any]:
     return matrix[..., ::-1, :]
 
 
+def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: Any) -> Any:
+    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
+
+    In the columns where `near` holds, ``right - factor`` takes the place of `right`: the same below the
+    diagonal, exactly zero where the two are equal, and with all its digits where they almost are.
+    """
+    if factor.ndim == 2 and right.ndim == 2:
+        return lapack.triangular_ratio_squares(factor, right, near)
+    rest = np.where(near[..., None, :], right - factor, right)
+    return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
+
+
 def require(conditions: Iterable[tuple[Any, str]]) -> None:
     """Raise ValueError with the message of the first condition that does not hold everywhere."""
     for holds, message in conditions:
-        if not np.all(holds):
+        if not (holds if isinstance(holds, bool) else holds.all()):
             raise ValueError(message)
 
 

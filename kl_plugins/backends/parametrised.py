@@ -21,6 +21,9 @@ class Parametrised:
     """
 
     arrays: ClassVar[tuple[str, ...]] = ()
+    core_ndims: ClassVar[tuple[int, ...]] = ()
+    """Number of dimensions of each of ``arrays`` that are not batch dimensions."""
+
     parts: ClassVar[tuple[str, ...]] = ()
     find_backend = staticmethod(backend_of)
     ops: ModuleType
@@ -50,7 +53,13 @@ class Parametrised:
         """All array parameters, those of the parts included."""
         state = self.__dict__
         own = [state[name] for name in self.arrays]
-        return own + [value for name in self.parts for value in state[name].values()]
+        for name in self.parts:
+            own += state[name].values()
+        return own
+
+    def cores(self) -> Iterator[tuple[str, int]]:
+        """The name of each array and its number of dimensions that are not batch dimensions."""
+        return zip(self.arrays, self.core_ndims, strict=True)
 
     def to(self, ops: ModuleType, beside: Sequence[Any] = ()) -> Self:
         """Return the same object with its parameters as arrays of the backend `ops`.
@@ -67,7 +76,7 @@ class Parametrised:
 
     def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
         state = self.__dict__  # the dataclass is frozen, and this is still its making
-        beside = [*beside, *(state[name] for name in self.arrays)]
+        beside = [*beside, *[state[name] for name in self.arrays]]
         for name in self.arrays:
             state[name] = ops.asarray(state[name], name, beside)
         for name in self.parts:
@@ -96,7 +105,7 @@ Shape = tuple[int | None, ...]
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """Broadcast shapes whose lengths may be unknown; ValueError where known lengths clash."""
-    if all(shape == shapes[0] for shape in shapes):
+    if shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
     ndim = max((len(shape) for shape in shapes), default=0)
     columns = zip(*[(1,) * (ndim - len(shape)) + tuple(shape) for shape in shapes], strict=True)

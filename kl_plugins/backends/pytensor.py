@@ -59,6 +59,11 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> Any:
     return pt.cast(value, str(wide))
 
 
+def frozen(value: Any) -> Any:
+    """The variable itself: nobody can write to it."""
+    return value
+
+
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
     return pt.switch(condition, yes(*args), no(*args))
@@ -125,6 +130,15 @@ def shape(value: Any) -> tuple[int | None, ...]:
     return tuple(value.type.shape)
 
 
+def all_finite(value: Any) -> Any:
+    """Whether there is neither NaN nor infinity."""
+    return pt.all(isfinite(value))
+
+
+def all_positive(value: Any) -> Any:
+    return pt.all(value > 0.0)
+
+
 def epsilon(value: Any) -> float:
     """Machine epsilon of the variable's type."""
     return float(np.finfo(value.type.dtype).eps)
@@ -149,6 +163,11 @@ def sum_last(value: Any) -> Any:
 def sum_of_squares(matrix: Any) -> Any:
     """Sum of the squared entries over the last two axes."""
     return pt.sum(pt.square(matrix), axis=(-2, -1))
+
+
+def sum_of_squares_last(vectors: Any) -> Any:
+    """Sum of the squared entries of each vector."""
+    return pt.sum(pt.square(vectors), axis=-1)
 
 
 def row_sums_of_squares(matrix: Any) -> Any:
@@ -231,9 +250,36 @@ def concatenate(parts: list[Any]) -> Any:
     return pt.concatenate(parts, axis=-1)
 
 
+def is_finite(matrix: Any) -> Any:
+    """Whether each matrix holds neither NaN nor infinity."""
+    return all_last_two(isfinite(matrix))
+
+
+def is_symmetric(matrix: Any) -> Any:
+    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
+    scale = epsilon(matrix) ** 0.25 * sqrt(absolute(diagonal(matrix)))
+    gap = absolute(matrix - transpose(matrix))
+    return all_last_two(pt.le(gap, scale[..., :, None] * scale[..., None, :]))
+
+
 def cholesky(matrix: Any, name: str) -> Any:
     """Lower Cholesky factor, NaN where there is none (the conditions then say which parameter)."""
     return pt.linalg.cholesky(matrix, lower=True)
+
+
+def factors_late(matrix: Any, name: str) -> bool:
+    """Whether factors of a batch are better not kept; a graph keeps nothing."""
+    return False
+
+
+def kernels_for(batch: Any, dimension: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
+
+
+def kernels_for_vectors(shape: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
 
 
 def cholesky_of_root(root: Any) -> Any:
@@ -249,6 +295,15 @@ def solve_lower(factor: Any, right: Any) -> Any:
 def solve_lower_transposed(factor: Any, right: Any) -> Any:
     """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, trans=1, lower=True, b_ndim=2)
+
+
+def triangular_ratio_squares(factor: Any, right: Any, near: Any) -> Any:
+    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
+
+    In the columns where `near` holds, ``right - factor`` takes the place of `right`.
+    """
+    rest = pt.switch(near[..., None, :], right - factor, right)
+    return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:

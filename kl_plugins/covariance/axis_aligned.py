@@ -69,6 +69,7 @@ class Isotropic(AxisAligned):
     variance: Any
     dim: Any
     arrays: ClassVar[tuple[str, ...]] = ("variance",)
+    core_ndims: ClassVar[tuple[int, ...]] = (0,)
 
     def check_shapes(self) -> None:
         known = not hasattr(self.dim, "owner")  # else it is a variable of a graph
@@ -124,6 +125,7 @@ class Diagonal(AxisAligned):
 
     variances: Any
     arrays: ClassVar[tuple[str, ...]] = ("variances",)
+    core_ndims: ClassVar[tuple[int, ...]] = (1,)
 
     def check_shapes(self) -> None:
         needs_axis(self.variances, "variances", self.ops)
@@ -152,6 +154,7 @@ class DiagonalScales(AxisAligned):
     scales: Any
     name: ClassVar[str] = "Diagonal"
     arrays: ClassVar[tuple[str, ...]] = ("scales",)
+    core_ndims: ClassVar[tuple[int, ...]] = (1,)
 
     def check_shapes(self) -> None:
         needs_axis(self.scales, "scales", self.ops)
@@ -169,8 +172,8 @@ def needs_axis(values: Any, name: str, ops: Any) -> None:
 
 
 def positive_and_finite(values: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:
-    yield ops.isfinite(values), f"{name} must be finite, but holds NaN or infinity"
-    yield values > 0.0, f"{name} must be positive"
+    yield ops.all_finite(values), f"{name} must be finite, but holds NaN or infinity"
+    yield ops.all_positive(values), f"{name} must be positive"
 
 
 @log_det_divergences.register(Isotropic, Isotropic, cost="O(1) in the covariances, O(d) in the means")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any, ClassVar
 
 from kl_plugins.backends import array_backend_of
 from kl_plugins.backends.formulas import scale_divergence
 from kl_plugins.backends.parametrised import Parametrised, Shape
 from kl_plugins.rules import Rule, RuleTable
+
+NEARLY_EQUAL = 1e-10
+"""Nats below which Cholesky factors no longer tell two matrices apart to nine digits."""
 
 log_det_divergences = RuleTable("log_det_divergence")
 """Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""
@@ -31,6 +35,11 @@ class Covariance(Parametrised):
     """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
 
     find_backend = staticmethod(array_backend_of)
+
+    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
+        super()._become(ops, beside)
+        for name in self.arrays:  # factors are kept: nobody may change what they came from
+            self.__dict__[name] = ops.frozen(self.__dict__[name])
 
     @property
     def dimension(self) -> int | None:
@@ -60,7 +69,7 @@ class Covariance(Parametrised):
 
     def quadratic_form(self, x: Any) -> Any:
         """Return ½ xᵀΣ⁻¹x; `x` has shape (..., d)."""
-        return 0.5 * self.ops.sum_last(self.ops.square(self.whiten(x)))
+        return 0.5 * self.ops.sum_of_squares_last(self.whiten(x))
 
     def log_det(self) -> Any:
         """Logarithm of the determinant (of singular covariances: of its positive part)."""
@@ -97,15 +106,22 @@ def triangular_divergence(
     return diagonal + 0.5 * ops.sum_of_squares(below)
 
 
-def less_where_near(p_factor: Any, q_factor: Any, ops: Any) -> Any:
-    """Lp − Lq in the columns where their diagonals are close, Lp in the others.
+def factor_ratio_divergence(p_factor: Any, q_factor: Any, ops: Any) -> Any:
+    """`triangular_divergence` of M = Lq⁻¹Lp, Lp and Lq lower triangular.
 
-    Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal. The difference is exactly zero at p = q
-    and keeps its digits near it; far from it, it would lose Lp's digits next to a much larger Lq.
+    In the columns where the diagonals are close, M below the diagonal comes from Lp − Lq: that is exactly
+    zero at p = q and keeps its digits near it; far from it, it would lose Lp's digits next to a much
+    larger Lq.
     """
+    diagonal = ops.sum_last(scale_divergence(ops.diagonal(p_factor), ops.diagonal(q_factor), ops))
+    near = nearby(p_factor, q_factor, ops)
+    return diagonal + 0.5 * ops.triangular_ratio_squares(q_factor, p_factor, near)
+
+
+def nearby(p_factor: Any, q_factor: Any, ops: Any) -> Any:
+    """In which columns the diagonals of two triangular factors are close."""
     p_diagonal, q_diagonal = ops.diagonal(p_factor), ops.diagonal(q_factor)
-    is_near = ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
-    return ops.select(is_near[..., None, :], lambda p, q: p - q, lambda p, q: p, p_factor, q_factor)
+    return ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
 
 
 def square_dimension(matrix: Any, name: str, ops: Any) -> None:
@@ -116,15 +132,9 @@ def square_dimension(matrix: Any, name: str, ops: Any) -> None:
 
 
 def matrix_conditions(matrix: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:
-    """Conditions of a symmetric matrix of finite numbers.
-
-    Rounding may leave it slightly asymmetric: up to √ε of the geometric mean of the two variances.
-    """
-    yield ops.all_last_two(ops.isfinite(matrix)), f"{name} must be finite, but holds NaN or infinity"
-    scale = ops.sqrt(ops.absolute(ops.diagonal(matrix)))
-    slack = ops.epsilon(matrix) ** 0.5 * scale[..., :, None] * scale[..., None, :]
-    gap = ops.absolute(matrix - ops.transpose(matrix))
+    """Conditions of a symmetric matrix of finite numbers; rounding may leave it slightly asymmetric."""
+    yield ops.is_finite(matrix), f"{name} must be finite, but holds NaN or infinity"
     yield (
-        ops.all_last_two(gap <= slack),
+        ops.is_symmetric(matrix),
         f"{name} must be symmetric; symmetrise it with (A + A.T) / 2 if that is what is meant",
     )

@@ -26,6 +26,7 @@ class Eigendecomposition(Full):
     eigenvalues: Any
     eigenvectors: Any
     arrays: ClassVar[tuple[str, ...]] = ("eigenvalues", "eigenvectors")
+    core_ndims: ClassVar[tuple[int, ...]] = (1, 2)
 
     def check_shapes(self) -> None:
         square_dimension(self.eigenvectors, "eigenvectors", self.ops)

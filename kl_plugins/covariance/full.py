@@ -65,13 +65,14 @@ class Cholesky(Full):
 
     factor: Any
     arrays: ClassVar[tuple[str, ...]] = ("factor",)
+    core_ndims: ClassVar[tuple[int, ...]] = (2,)
 
     def check_shapes(self) -> None:
         square_dimension(self.factor, "factor", self.ops)
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         ops, factor = self.ops, self.factor
-        yield ops.all_last_two(ops.isfinite(factor)), "factor must be finite, but holds NaN or infinity"
+        yield ops.is_finite(factor), "factor must be finite, but holds NaN or infinity"
         upper = ops.strictly_lower(ops.transpose(factor), like=factor)
         lower = "factor must be lower triangular; pass its transpose if it is upper triangular"
         yield ops.all_last_two(ops.equal(upper, 0.0)), lower
@@ -104,13 +105,23 @@ class Dense(Full):
 
     covariance: Any
     arrays: ClassVar[tuple[str, ...]] = ("covariance",)
+    core_ndims: ClassVar[tuple[int, ...]] = (2,)
 
     def check_shapes(self) -> None:
         square_dimension(self.covariance, "covariance", self.ops)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.factor
+        if not self.ops.factors_late(self.covariance, "covariance"):
+            _ = self.factor
+
+    @property
+    def dimension(self) -> int | None:
+        return self.ops.shape(self.covariance)[-1]  # type: ignore[no-any-return]
+
+    @property
+    def batch_shape(self) -> Shape:
+        return self.ops.shape(self.covariance)[:-2]  # type: ignore[no-any-return]
 
     @cached_property
     def factor(self) -> Any:

@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.covariance.base import log_det_divergences
+from kl_plugins.covariance.base import NEARLY_EQUAL, log_det_divergences
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.covariance.precision import Precision, between_factors
-
-_NEAR = 1e-10
-"""Nats below which the Cholesky factors no longer tell the two apart to nine digits."""
 
 
 @log_det_divergences.register(Dense, Dense, cost="O(d³): a triangular solve between Cholesky factors")
@@ -36,9 +33,9 @@ def refined(value: Any, first: Any, second: Any, whitener: Any, factor_name: str
     numbers are refined so, not graphs.
     """
     ops = whitener.ops
-    if ops.symbolic or not np.any(value < _NEAR):
+    if ops.symbolic or not np.any(value < NEARLY_EQUAL):
         return value
-    near = value < _NEAR
+    near = value < NEARLY_EQUAL
     shape = (*np.shape(value), *first.shape[-2:])
     difference = np.broadcast_to(first - second, shape)[near]
     factor = np.broadcast_to(getattr(whitener, factor_name), shape)[near]

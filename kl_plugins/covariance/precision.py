@@ -52,6 +52,7 @@ class Precision(Covariance):
 
     precision: Any
     arrays: ClassVar[tuple[str, ...]] = ("precision",)
+    core_ndims: ClassVar[tuple[int, ...]] = (2,)
 
     def check_shapes(self) -> None:
         square_dimension(self.precision, "precision", self.ops)

@@ -11,7 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from kl_plugins.covariance.base import less_where_near, triangular_divergence
+from kl_plugins.covariance.base import factor_ratio_divergence, nearby
 
 
 def factored_divergence(
@@ -38,13 +38,13 @@ def factored_quadratic_form(x: Any, factor: Any, matrix: Any | None, ops: Module
 
 
 def _divergence(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
-    rest = _below_diagonal(p_factor, q_factor, ops)
-    return triangular_divergence(ops.diagonal(p_factor), ops.diagonal(q_factor), rest, ops, like=q_factor)
+    return factor_ratio_divergence(p_factor, q_factor, ops)
 
 
 def _below_diagonal(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
-    """A matrix that below its diagonal is M, and so E."""
-    return ops.solve_lower(q_factor, less_where_near(p_factor, q_factor, ops))
+    """A matrix that below its diagonal is M, and so E: the solve that the divergence makes too."""
+    near = nearby(p_factor, q_factor, ops)[..., None, :]
+    return ops.solve_lower(q_factor, ops.select(near, lambda p, q: p - q, lambda p, q: p, p_factor, q_factor))
 
 
 def _excess(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:

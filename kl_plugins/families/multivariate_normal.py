@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 from kl_plugins.backends import array_backend_of
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
-from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
+from kl_plugins.covariance.axis_aligned import AxisAligned
+from kl_plugins.covariance.base import NEARLY_EQUAL, Covariance, divergence_rule, log_det_divergence
+from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.rules import Rule
 
@@ -43,6 +45,7 @@ class MultivariateNormal(Distribution):
     mean: Any
     covariance: Covariance
     arrays: ClassVar[tuple[str, ...]] = ("mean",)
+    core_ndims: ClassVar[tuple[int, ...]] = (1,)
     parts: ClassVar[tuple[str, ...]] = ("covariance",)
     find_backend = staticmethod(array_backend_of)
 
@@ -117,5 +120,48 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
 
     Source: https://statproofbook.github.io/P/mvn-kl, in the form without cancellation.
     """
+    compiled = _compiled(p, q)
+    return _uncompiled(p, q) if compiled is None else compiled
+
+
+def _uncompiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
     quadratic = q.covariance.quadratic_form(p.mean - q.mean)
     return log_det_divergence(p.covariance, q.covariance) + quadratic
+
+
+def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
+    """The same by a compiled kernel, None where there is none for the pair or it would not pay."""
+    ops, sides = p.ops, (p.covariance, q.covariance)
+    if isinstance(sides[0], Full) and isinstance(sides[1], Full):
+        batch = broadcast_shapes(p.batch_shape, q.batch_shape)
+        if kernels := ops.kernels_for(batch, p.event_shape[0]):
+            # Equal matrices have equal factors if one routine makes both: here, or where they are kept.
+            dense = all(isinstance(side, Dense) for side in sides)
+            if not dense or all("factor" in vars(side) for side in sides):
+                roots, given = [side.factor for side in sides], True
+            else:
+                roots, given = [side.matrix() for side in sides], False
+            value = kernels.gaussian_pairs(p.mean, roots[0], given, q.mean, roots[1], given)
+            return _refined(value, p, q) if dense else value
+    elif isinstance(sides[0], AxisAligned) and isinstance(sides[1], AxisAligned):
+        shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), *p.event_shape)
+        if kernels := ops.kernels_for_vectors(shape):
+            value = kernels.long_axis_aligned_pair(p.mean, sides[0].scales, q.mean, sides[1].scales)
+            return value if value == 0.0 or value >= NEARLY_EQUAL else None
+    return None
+
+
+def _refined(value: Any, p: MultivariateNormal, q: MultivariateNormal) -> Any:
+    """The members of a batch that are nearly equal, taken from the difference of their matrices."""
+    near = (value > 0.0) & (value < NEARLY_EQUAL)
+    if not near.any():
+        return value
+
+    def members(side: MultivariateNormal) -> MultivariateNormal:
+        ops, covariance = side.ops, side.covariance.matrix()
+        means = ops.broadcast_to(side.mean, (*near.shape, *side.mean.shape[-1:]))[near]
+        matrices = ops.broadcast_to(covariance, (*near.shape, *covariance.shape[-2:]))[near]
+        return MultivariateNormal.trusted(ops, mean=means, covariance=Dense.trusted(ops, covariance=matrices))
+
+    value[near] = _uncompiled(members(p), members(q))
+    return value

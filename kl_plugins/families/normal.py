@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 from kl_plugins.backends.formulas import scale_divergence
@@ -34,6 +33,7 @@ class Normal(Distribution):
     mean: Any
     scale: Any
     arrays: ClassVar[tuple[str, ...]] = ("mean", "scale")
+    core_ndims: ClassVar[tuple[int, ...]] = (0, 0)
 
     def check_shapes(self) -> None:
         try:
@@ -44,12 +44,12 @@ class Normal(Distribution):
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         # Stated so that NaN passes: it comes out where it went in, as everywhere in NumPy.
-        ops = self.ops
+        ops, scale = self.ops, self.scale
         yield ops.logical_not(ops.isinf(self.mean)), "mean must be finite"
-        yield ops.logical_not(self.scale <= 0.0), "scale (the standard deviation) must be positive"
-        yield ops.logical_not(ops.isinf(self.scale)), "scale (the standard deviation) must be finite"
+        yield ops.logical_not(scale <= 0.0), "scale (the standard deviation) must be positive"
+        yield ops.logical_not(ops.isinf(scale)), "scale (the standard deviation) must be finite"
 
-    @cached_property
+    @property
     def batch_shape(self) -> Shape:
         return broadcast_shapes(self.ops.shape(self.mean), self.ops.shape(self.scale))
 

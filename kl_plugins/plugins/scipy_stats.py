@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import stats
@@ -17,7 +18,7 @@ from scipy.stats._multivariate import multi_rv_generic, multivariate_normal_froz
 from kl_plugins.backends import numpy as array_ops
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
-from kl_plugins.covariance.full import Cholesky
+from kl_plugins.covariance.full import Cholesky, Full
 from kl_plugins.covariance.numbers import from_matrix, from_variances
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
@@ -121,6 +122,21 @@ def _(obj: Any) -> Distribution:
     return MultivariateNormal(obj.mean, covariance(obj.cov_object, obj.allow_singular))
 
 
+_factored: WeakKeyDictionary[Any, Covariance] = WeakKeyDictionary()
+"""By covariance object of SciPy: ours, whose factors and whose copy of the numbers belong together."""
+
+
+def factored_once(obj: Any, arrays: tuple[Any, ...], make: Callable[[], Covariance]) -> Covariance:
+    """What `make` returns, made again only where the `arrays` of `obj` no longer hold the same numbers."""
+    known = _factored.get(obj)
+    if known is not None and all(map(np.array_equal, known.values(), arrays)):
+        return known
+    made = make()
+    if isinstance(made, Full):
+        _factored[obj] = made
+    return made
+
+
 @singledispatch
 def covariance(obj: Any, allow_singular: bool) -> Covariance:
     """Structure of a ``scipy.stats.Covariance``, with the factors that SciPy already holds."""
@@ -151,7 +167,7 @@ def _(obj: _covariance.CovViaCholesky, allow_singular: bool) -> Covariance:
 
 @covariance.register
 def _(obj: _covariance.CovViaPrecision, allow_singular: bool) -> Covariance:
-    precision = array_ops.asarray(obj._precision, "precision")
+    precision = array_ops.frozen(array_ops.asarray(obj._precision, "precision"))
     made = Precision.trusted(array_ops, precision=precision, precision_factor=obj._chol_P)
     array_ops.require(made.own_conditions())  # SciPy has read one triangle of it only
     return made
@@ -162,7 +178,8 @@ def _(obj: _covariance.CovViaEigendecomposition, allow_singular: bool) -> Covari
     eigenvalues, eigenvectors = obj._w, obj._v
     positive = is_positive(eigenvalues, "eigenvalues")
     if positive.all():
-        return Eigendecomposition(eigenvalues, eigenvectors)
+        arrays = (eigenvalues, eigenvectors)
+        return factored_once(obj, arrays, lambda: Eigendecomposition(*arrays))
     return Singular(eigenvectors[:, positive], from_variances(eigenvalues[positive]))
 
 
@@ -171,7 +188,7 @@ def _(obj: _covariance.CovViaPSD, allow_singular: bool) -> Covariance:
     # SciPy holds an eigendecomposition here. Where the matrix is regular its Cholesky factor is both
     # cheaper than a QR of the eigenvectors and more accurate; where it is not, they span the subspace.
     if obj._rank == obj._shape[-1]:
-        return from_matrix(obj._covariance)
+        return factored_once(obj, (obj._covariance,), lambda: from_matrix(obj._covariance))
     whitening = obj._LP[:, np.any(obj._LP != 0.0, axis=0)]
     scales = 1.0 / np.linalg.norm(whitening, axis=0)
     return Singular(whitening * scales, from_variances(scales**2))

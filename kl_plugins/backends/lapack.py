@@ -1,0 +1,125 @@
+"""One large matrix at a time: LAPACK and BLAS on NumPy arrays without copies or temporaries of its size.
+
+NumPy's arrays lie in memory row by row, LAPACK's column by column. A symmetric matrix is its own
+transpose, and a lower triangular one is an upper triangular one read the other way: nothing is copied
+for the order. The blocks of a matrix are reached by its leading dimension, which SciPy's own wrappers
+of BLAS do not take; the functions behind ``scipy.linalg.cython_blas`` do.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import blas, cython_blas, lapack
+
+BLOCK = 256
+"""Columns that are worked on together: 256² numbers fit in the second-level cache."""
+
+_SMALL = 128
+"""Below this dimension one call for the whole matrix is faster than blocks."""
+
+
+def cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
+    """Lower Cholesky factor of one symmetric matrix, None where there is none."""
+    potrf = lapack.spotrf if matrix.dtype == np.float32 else lapack.dpotrf
+    upper, info = potrf(matrix.T, lower=0)  # its transpose is lower, and C-ordered
+    return upper.T if info == 0 else None
+
+
+def is_finite(matrix: NDArray[Any]) -> bool:
+    """Whether one matrix holds neither NaN nor infinity: then neither does the sum of its rows."""
+    with np.errstate(all="ignore"):
+        rows = [np.add.reduce(matrix[i : i + BLOCK], axis=None) for i in range(0, len(matrix), BLOCK)]
+    if np.isfinite(rows).all():
+        return True
+    # a sum of finite numbers may overflow
+    return all(np.isfinite(matrix[i : i + BLOCK]).all() for i in range(0, len(matrix), BLOCK))
+
+
+def is_symmetric(matrix: NDArray[Any], scales: NDArray[Any]) -> bool:
+    """Whether one matrix differs from its transpose by no more than ``scales[i] * scales[j]``."""
+    for i in range(0, len(matrix), BLOCK):
+        rows = slice(i, i + BLOCK)
+        for j in range(0, i + 1, BLOCK):
+            columns = slice(j, j + BLOCK)
+            here, there = matrix[rows, columns], matrix[columns, rows].T
+            if np.array_equal(here, there):
+                continue
+            if not (np.abs(here - there) <= scales[rows, None] * scales[columns]).all():
+                return False
+    return True
+
+
+def solve_vector(factor: NDArray[Any], vector: NDArray[Any]) -> NDArray[Any]:
+    """Solve ``factor @ x = vector``, `factor` one lower triangular matrix."""
+    trsv = blas.strsv if factor.dtype == np.float32 == vector.dtype else blas.dtrsv
+    solution: NDArray[Any] = trsv(factor.T, vector, lower=0, trans=1)
+    return solution
+
+
+def solve(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+    """Solve ``factor @ x = right``, `factor` one lower triangular matrix."""
+    if right.shape[1] == 1:
+        return solve_vector(factor, right[:, 0])[:, None]
+    trsm = blas.strsm if factor.dtype == np.float32 == right.dtype else blas.dtrsm
+    transposed: NDArray[Any] = trsm(1.0, factor.T, right.T, side=1, lower=0)
+    return transposed.T
+
+
+def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: NDArray[Any]) -> Any:
+    """Sum of the squares below the diagonal of ``factor⁻¹ right``; all three as in the NumPy backend.
+
+    The columns from j on of a lower triangular solution need the rows from j on alone: d³/3 operations
+    where a solve that takes `right` for full needs d³. One block of columns is held at a time.
+    """
+    dimension = len(factor)
+    if dimension <= _SMALL or factor.dtype != right.dtype:
+        below = np.tril(solve(factor, np.where(near, right - factor, right)), -1).ravel()
+        return np.dot(below, below)
+    factor = np.ascontiguousarray(factor)
+    width = BLOCK if dimension >= 3 * BLOCK else BLOCK // 4
+    workspace = np.empty(dimension * width, dtype=factor.dtype)
+    weight = near.astype(factor.dtype)
+    total = factor.dtype.type(0.0)
+    for start in range(0, dimension, width):
+        columns = slice(start, start + width)
+        block = right[start:, columns]
+        solved = workspace[: block.size].reshape(block.shape)
+        np.multiply(factor[start:, columns], weight[columns], out=solved)
+        np.subtract(block, solved, out=solved)
+        _solve_in_place(factor, start, solved)
+        wide = len(weight[columns])
+        triangle, rest = np.tril(solved[:wide], -1).ravel(), solved[wide:].ravel()
+        total += np.dot(triangle, triangle) + np.dot(rest, rest)
+    return total
+
+
+def _solve_in_place(factor: NDArray[Any], start: int, right: NDArray[Any]) -> None:
+    """Overwrite `right` by ``factor[start:, start:]⁻¹ right``; both are C-ordered.
+
+    Read column by column they are Y U = Rᵀ with U upper triangular: a solve from the right.
+    """
+    rows, columns = right.shape
+    item = factor.itemsize
+    corner = factor.ctypes.data + start * (len(factor) + 1) * item
+    one = ctypes.byref(ctypes.c_float(1.0) if item == 4 else ctypes.c_double(1.0))
+    m, n, leading = (ctypes.byref(ctypes.c_int(length)) for length in (columns, rows, len(factor)))
+    trsm = _function("strsm" if item == 4 else "dtrsm")
+    trsm(b"R", b"U", b"N", b"N", m, n, one, corner, leading, right.ctypes.data, m)
+
+
+@cache
+def _function(name: str) -> Any:
+    """The BLAS subroutine `name`, as SciPy exports it to Cython; calls release the GIL."""
+    api = ctypes.pythonapi
+    name_prototype: Any = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)
+    pointer_prototype: Any = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    capsule = cython_blas.__pyx_capi__[name]
+    signature: bytes = name_prototype(("PyCapsule_GetName", api))(capsule)
+    pointer = pointer_prototype(("PyCapsule_GetPointer", api))(capsule, signature)
+    arguments = [ctypes.c_void_p] * (signature.count(b",") + 1)
+    return ctypes.CFUNCTYPE(None, *arguments)(pointer)

@@ -1,0 +1,133 @@
+"""Compiled kernels for batches give the numbers of the plain NumPy path."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kl_plugins import Cholesky, Dense, Diagonal, Isotropic, MultivariateNormal, kl
+from kl_plugins.backends import numpy as ops
+
+
+def without_kernels(function):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ops, "_loaded_kernels", lambda: None)
+        return function()
+
+
+@pytest.fixture(autouse=True)
+def _kernels_for_every_batch(monkeypatch):
+    monkeypatch.setattr(ops, "_WORTH_COMPILING", 1)
+
+
+def matrices(rng, batch, dimension, dtype=float):
+    root = rng.normal(size=(*batch, dimension, 2 * dimension))
+    return (root @ root.swapaxes(-1, -2) / dimension).astype(dtype)
+
+
+BATCHES = [((7,), (7,)), ((7,), ()), ((), (7,)), ((3, 1), (4,)), ((1,), (1,)), ((2, 1, 3), (5, 1))]
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 5, 30, 100])
+@pytest.mark.parametrize(("p_batch", "q_batch"), BATCHES, ids=str)
+@pytest.mark.parametrize(("p_kind", "q_kind"), [("S", "S"), ("L", "S"), ("L", "L")])
+def test_kernel_agrees_with_numpy(p_kind, q_kind, p_batch, q_batch, dimension):
+    rng = np.random.default_rng(dimension)
+    p_matrix, q_matrix = matrices(rng, p_batch, dimension), matrices(rng, q_batch, dimension)
+    p_mean, q_mean = rng.normal(size=(*p_batch, dimension)), rng.normal(size=dimension)
+    make = {"S": Dense, "L": lambda matrix: Cholesky(np.linalg.cholesky(matrix))}
+
+    def value():
+        p = MultivariateNormal(p_mean, make[p_kind](p_matrix))
+        return kl(p, MultivariateNormal(q_mean, make[q_kind](q_matrix)))
+
+    compiled = value()
+    assert compiled.shape == np.broadcast_shapes(p_batch, q_batch)
+    np.testing.assert_allclose(compiled, without_kernels(value), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 5, 17, 100])
+def test_equal_members_are_exactly_zero_and_near_ones_keep_their_digits(dimension):
+    rng = np.random.default_rng(3)
+    matrix = matrices(rng, (6,), dimension)
+    mean = rng.normal(size=(6, dimension))
+    p, same = MultivariateNormal(mean, Dense(matrix)), MultivariateNormal(mean.copy(), Dense(matrix.copy()))
+    np.testing.assert_array_equal(kl(p, same), np.zeros(6))
+
+    def near():
+        return kl(
+            MultivariateNormal(mean, Dense(matrix)), MultivariateNormal(mean, Dense(matrix * (1 + 1e-8)))
+        )
+
+    np.testing.assert_allclose(near(), dimension * 0.25e-16, rtol=1e-5)
+
+
+def test_float32_stays_float32():
+    rng = np.random.default_rng(3)
+    p, q = (
+        MultivariateNormal(np.zeros(4, np.float32), Dense(matrices(rng, (9,), 4, np.float32))) for _ in "pq"
+    )
+    assert kl(p, q).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "message"),
+    [
+        (lambda m: m.__setitem__((5, 0, 0), -1.0), np.linalg.LinAlgError, "covariance must be positive def"),
+        (lambda m: m.__setitem__((5, 0, 1), np.nan), ValueError, "covariance must be finite"),
+        (lambda m: m.__setitem__((5, 2, 2), np.inf), ValueError, "covariance must be finite"),
+        (lambda m: m.__setitem__((5, 0, 1), 9.0), ValueError, "covariance must be symmetric"),
+    ],
+)
+def test_one_bad_member_is_an_error(spoil, kind, message):
+    matrix = matrices(np.random.default_rng(0), (9,), 3)
+    spoil(matrix)
+    with pytest.raises(kind, match=message):
+        Dense(matrix)
+
+
+def test_factors_of_a_batch_are_not_kept():
+    dense = Dense(matrices(np.random.default_rng(0), (9,), 3))
+    kl(MultivariateNormal(np.zeros(3), dense), MultivariateNormal(np.ones(3), dense))
+    assert "factor" not in vars(dense)
+
+
+@pytest.mark.parametrize("p_scale", [0.5, 1.0, 1e-160, 1e150])
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_long_vectors_agree_with_numpy(isotropic, p_scale, monkeypatch):
+    monkeypatch.setattr(ops, "_LONG", 1)
+    rng = np.random.default_rng(1)
+    for dimension in (3, 8192, 20_000):
+        p_variances = 1.5 * p_scale if isotropic else rng.uniform(0.1, 3.0, dimension) * p_scale
+        covariance = Isotropic(p_variances, dim=dimension) if isotropic else Diagonal(p_variances)
+        p = MultivariateNormal(rng.normal(size=dimension), covariance)
+        q = MultivariateNormal(rng.normal(size=dimension), Diagonal(rng.uniform(0.1, 3.0, dimension)))
+        compiled, plain = kl(p, q), without_kernels(lambda p=p, q=q: kl(p, q))
+        assert type(compiled) is type(plain)
+        np.testing.assert_allclose(compiled, plain, rtol=1e-12)
+        assert kl(p, p) == kl(q, q) == 0.0
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = None
+import numpy as np
+from kl_plugins import Dense, MultivariateNormal, kl
+matrix = np.tile(np.eye(2), (60_000, 1, 1))
+p, q = MultivariateNormal(np.zeros(2), Dense(matrix)), MultivariateNormal(np.ones(2), Dense(matrix))
+np.testing.assert_array_equal(kl(p, q), np.ones(60_000))
+"""
+SMALL_BATCH = """
+import sys
+import numpy as np
+from kl_plugins import Dense, MultivariateNormal, kl
+p = MultivariateNormal(np.zeros(2), Dense(np.tile(np.eye(2), (100, 1, 1))))
+kl(p, p)
+assert "numba" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("program", [WITHOUT_NUMBA, SMALL_BATCH], ids=["absent", "not needed"])
+def test_numba_is_optional(program):
+    subprocess.run([sys.executable, "-c", program], check=True)

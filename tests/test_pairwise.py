@@ -1,0 +1,92 @@
+"""All pairs of two collections are what `kl` says of each pair."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import gaussians
+from kl_plugins import (
+    Cholesky,
+    Dense,
+    Diagonal,
+    Isotropic,
+    MultivariateNormal,
+    Precision,
+    kl,
+    pairwise_kl,
+)
+from kl_plugins.covariance.eigendecomposition import Eigendecomposition
+
+MAKE = {
+    "Isotropic": lambda c: Isotropic(c[0, 0], dim=len(c)),
+    "Diagonal": lambda c: Diagonal(np.diagonal(c)),
+    "Dense": Dense,
+    "Cholesky": lambda c: Cholesky(np.linalg.cholesky(c)),
+    "Precision": lambda c: Precision((np.linalg.inv(c) + np.linalg.inv(c).T) / 2),
+    "Eigendecomposition": lambda c: Eigendecomposition(*np.linalg.eigh(c)),
+}
+
+
+def several(structure, count, seed, dimension=3):
+    rng = np.random.default_rng(seed)
+    covariances = [gaussians.well_conditioned(rng, dimension, gaussians.ANY) for _ in range(count)]
+    return [MultivariateNormal(rng.normal(size=dimension), MAKE[structure](c)) for c in covariances]
+
+
+def one_by_one(ps, qs):
+    return np.array([[kl(p, q) for q in qs] for p in ps])
+
+
+@pytest.mark.parametrize("q_structure", MAKE)
+@pytest.mark.parametrize("p_structure", MAKE)
+def test_all_pairs_of_gaussians(p_structure, q_structure):
+    ps, qs = several(p_structure, 4, 1), several(q_structure, 5, 2)
+    np.testing.assert_allclose(pairwise_kl(ps, qs), one_by_one(ps, qs), rtol=1e-12)
+
+
+@pytest.mark.parametrize("structure", MAKE)
+def test_pairs_of_one_collection_have_a_diagonal_of_exact_zeros(structure):
+    ps = several(structure, 4, 3)
+    value = pairwise_kl(ps)
+    np.testing.assert_array_equal(np.diagonal(value), np.zeros(4))
+    np.testing.assert_allclose(value, one_by_one(ps, ps), rtol=1e-12, atol=1e-25)
+
+
+def test_structures_and_families_may_be_mixed():
+    ps = [*several("Dense", 2, 1), *several("Diagonal", 2, 2)]
+    np.testing.assert_allclose(pairwise_kl(ps), one_by_one(ps, ps), rtol=1e-12)
+    norms = [stats.norm(m, s) for m, s in ((0.0, 1.0), (1.0, 2.0), (3.0, 0.5))]
+    np.testing.assert_allclose(pairwise_kl(norms, norms[:2]), one_by_one(norms, norms[:2]), rtol=1e-14)
+
+
+@pytest.mark.parametrize("covariance_is_batched", [True, False])
+def test_a_batch_is_a_collection(covariance_is_batched):
+    rng = np.random.default_rng(6)
+    means = rng.normal(size=(4, 3))
+    batch = np.array([gaussians.well_conditioned(rng, 3, gaussians.ANY) for _ in range(4)])
+    matrices = batch if covariance_is_batched else np.broadcast_to(batch[0], batch.shape)
+    p = MultivariateNormal(means, Dense(batch if covariance_is_batched else batch[0]))
+    alone = [MultivariateNormal(mean, Dense(matrix)) for mean, matrix in zip(means, matrices, strict=True)]
+    expected = one_by_one(alone, alone)
+    for value in (pairwise_kl(p), pairwise_kl(p, alone), pairwise_kl(alone, p), pairwise_kl(p, p)):
+        np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-25)
+    mixed = several("Diagonal", 1, 2) + several("Dense", 1, 3)
+    np.testing.assert_allclose(pairwise_kl(p, mixed), one_by_one(alone, mixed), rtol=1e-12)
+    np.testing.assert_array_equal(pairwise_kl(stats.norm([0.0, 1.0], 1.0)), [[0.0, 0.5], [0.5, 0.0]])
+
+
+def test_nothing_has_no_pairs():
+    ps = several("Dense", 3, 1)
+    assert pairwise_kl([]).shape == (0, 0)
+    assert pairwise_kl(ps, []).shape == (3, 0)
+    assert pairwise_kl([], ps).shape == (0, 3)
+
+
+def test_bad_collections():
+    batch = stats.norm([0.0, 1.0], 1.0)
+    with pytest.raises(ValueError, match=r"^p: pairwise_kl takes .* batch shape \(2,\)"):
+        pairwise_kl([batch])
+    with pytest.raises(ValueError, match=r"^q: pairwise_kl takes .* batch shape \(\)"):
+        pairwise_kl(batch, stats.norm())
+    with pytest.raises(TypeError, match=r"^q: builtins.int is not a distribution"):
+        pairwise_kl(batch, [3])
