@@ -22,6 +22,7 @@ isnan = pt.isnan
 isinf = pt.isinf
 absolute = pt.abs
 minimum = pt.minimum
+maximum = pt.maximum
 logical_and = pt.and_
 logical_or = pt.or_
 logical_not = pt.invert
@@ -181,6 +182,27 @@ def cholesky_of_root(root: Any) -> Any:
 def solve_lower(factor: Any, right: Any) -> Any:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
+
+
+def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: list[Any]) -> list[Any]:
+    """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows."""
+    return list(function(*vectors, *matrices))
+
+
+def same_columns(left: Any, right: Any) -> list[Any]:
+    """The two matrices with columns of zeros appended to the one that has fewer."""
+    known = left.type.shape[-1], right.type.shape[-1]
+    if known[0] == known[1] and None not in known:
+        return [left, right]
+    columns = pt.maximum(left.shape[-1], right.shape[-1]) if None in known else max(known)
+    return [_widened(matrix, columns) for matrix in (left, right)]
+
+
+def _widened(matrix: Any, columns: Any) -> Any:
+    *others, own = runtime_shape(matrix)
+    if own is columns or own == columns:
+        return matrix
+    return concatenate([matrix, pt.zeros((*others, columns - own), dtype=matrix.dtype)])
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:
