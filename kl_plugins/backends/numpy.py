@@ -191,7 +191,7 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
-_ROWS = 2048
+_ROWS = 4096
 """Rows of a tall matrix that are worked on at a time, so that what is made of them stays in the cache."""
 
 

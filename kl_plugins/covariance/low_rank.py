@@ -24,8 +24,6 @@ _NEAR = 0.2
 """How far from the identity the whitened covariance may be for the sums that do not cancel."""
 _TERMS = 22
 """Of the series in powers of at most `_NEAR`: what follows is less than float64's precision."""
-_HUGE = 1e300
-"""Where a ratio of variances is cut off: the divergence is infinite there by its other terms."""
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -243,7 +241,9 @@ def _thin(p: LowRank, q: LowRank) -> Any:
         inner = triangular_divergence(ops.diagonal(moved_factor), ops.diagonal(middle_factor), rest, ops)
         return axes + 0.5 * (along_middle - along_q) + inner + _series(safe(whitened), ops)
 
-    return ops.maximum(ops.select(is_near, lambda: near(), lambda: direct()), 0.0)
+    value = ops.maximum(ops.select(is_near, near, direct), 0.0)
+    # A ratio of variances beyond all floats: the answer is infinity, and not infinity less itself.
+    return ops.select(ops.isinf(axes), lambda: axes, lambda: value)
 
 
 def _sums(ops: ModuleType) -> Callable[..., tuple[Any, ...]]:
@@ -251,7 +251,7 @@ def _sums(ops: ModuleType) -> Callable[..., tuple[Any, ...]]:
 
     def sums(p_scales: Any, q_scales: Any, p_loadings: Any, q_loadings: Any) -> tuple[Any, ...]:
         difference, total = p_scales - q_scales, p_scales + q_scales
-        excess = ops.minimum((difference / q_scales) * (total / q_scales), _HUGE)  # ρ
+        excess = (difference / q_scales) * (total / q_scales)  # ρ
         shrinkage = (difference / p_scales) * (total / p_scales)  # ρ / (1 + ρ)
         far = 1.0 * (ops.absolute(excess) > _NEAR)
         by = q_scales[..., :, None]
