@@ -10,6 +10,7 @@ from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 from pytensor.tensor.type_other import NoneTypeT
 from pytensor.tensor.variable import TensorVariable
 
+import kl_plugins.plugins.pytensor_products  # noqa: F401  (adds its rules)
 from kl_plugins.backends import pytensor as ops
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal

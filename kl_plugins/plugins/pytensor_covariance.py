@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -30,6 +31,10 @@ try:
 except ImportError:  # PyTensor 2 has no assumptions; what the graph itself shows has to do
     DIAGONAL = LOWER_TRIANGULAR = None
 
+StructureRule = Callable[[Any], Covariance | None]
+structure_rules: list[StructureRule] = []
+"""Tried in turn on a matrix of which the operations below prove nothing."""
+
 
 def covariance_of(matrix: Any) -> Covariance:
     """The covariance whose matrix is the variable `matrix`, with the structure that is proved."""
@@ -45,13 +50,20 @@ def covariance_of(matrix: Any) -> Covariance:
     inverted = _input_of(matrix, "MatrixInverse")
     if inverted is not None:
         return _inverse_of(inverted)
-    factor = _root(matrix)
+    factor = root_of(matrix)
     if factor is not None and is_lower_triangular(factor) and not _is_tall(factor):
         factor = _square(ops.asarray(factor, "factor"))
         # A triangular root may have negative entries on its diagonal; a Cholesky factor has none.
         signs = pt.sign(ops.diagonal(factor))
         return Cholesky(factor * signs[..., None, :])
-    return Dense(matrix)
+    found = (rule(matrix) for rule in structure_rules)
+    return next((made for made in found if made is not None), None) or Dense(matrix)
+
+
+def structure_rule(rule: StructureRule) -> StructureRule:
+    """Add a rule that reads one more structure off a matrix, or returns None where it is not there."""
+    structure_rules.append(rule)
+    return rule
 
 
 def _axis_aligned(variances: Any, dim: Any) -> Covariance:
@@ -319,7 +331,7 @@ def _arange_start(variable: Any, axis: int) -> float | None:
     return float(start) if start is not None and step == 1 else None
 
 
-def _root(matrix: Any) -> Any:
+def root_of(matrix: Any) -> Any:
     """The A of a product A @ A.T, else None."""
     if matrix.owner is None:
         return None

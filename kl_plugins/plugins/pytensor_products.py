@@ -1,0 +1,63 @@
+"""Covariances that PyTensor graphs build of smaller matrices: a diagonal plus W @ W.T."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+import pytensor.tensor as pt
+from pytensor.scalar.basic import Add
+from pytensor.tensor.elemwise import Elemwise
+
+from kl_plugins.backends import pytensor as ops
+from kl_plugins.covariance.low_rank import LowRank
+from kl_plugins.plugins.pytensor_covariance import (
+    diagonal_of,
+    is_lower_triangular,
+    root_of,
+    see_through,
+    structure_rule,
+)
+
+
+@structure_rule
+def low_rank(matrix: Any) -> LowRank | None:
+    """A sum of one product W @ W.T and of matrices that are proved diagonal.
+
+    Not where W is as wide as high (a triangular one, or one of known shape): a sum of that kind has no
+    low rank. That the diagonal part is positive is checked when the graph runs, as LowRank demands.
+    """
+    roots, diagonals = [], []
+    for term in _terms(matrix):
+        diagonal = diagonal_of(term)
+        root = root_of(see_through(term)) if diagonal is None else None
+        if diagonal is None and root is None:
+            return None
+        roots += [] if root is None else [root]
+        diagonals += [] if diagonal is None else [ops.asarray(diagonal[0], "covariance")]
+    if len(roots) != 1 or not diagonals or _is_wide(roots[0]):
+        return None
+    root = ops.asarray(roots[0], "covariance")
+    diagonal = reduce(add, diagonals)
+    if ops.shape(diagonal)[-1] == 1:
+        lengths = [*ops.runtime_shape(diagonal)[:-1], ops.runtime_shape(root)[-2]]
+        diagonal = pt.broadcast_to(diagonal, lengths)
+    return LowRank(diagonal, root)
+
+
+def _terms(matrix: Any) -> list[Any]:
+    """What a sum adds up; a matrix that is no sum is its only term."""
+    matrix = see_through(matrix)
+    node = matrix.owner
+    if node is None or not isinstance(node.op, Elemwise) or not isinstance(node.op.scalar_op, Add):
+        return [matrix]
+    if diagonal_of(matrix) is not None:
+        return [matrix]
+    return [term for x in node.inputs for term in _terms(x)]
+
+
+def _is_wide(root: Any) -> bool:
+    rows, columns = root.type.shape[-2:]
+    known = rows is not None and columns is not None
+    return (known and 2 * columns >= rows) or is_lower_triangular(root)
