@@ -2,6 +2,7 @@
 
 from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
 from kl_plugins.covariance.full import Cholesky, Dense
+from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.dispatch import (
@@ -25,6 +26,7 @@ __all__ = [
     "Diagonal",
     "Explanation",
     "Isotropic",
+    "Kronecker",
     "LowRank",
     "MultivariateNormal",
     "NoClosedFormError",

@@ -11,16 +11,18 @@ from scipy import stats
 from scipy.stats import _covariance
 from scipy.stats._continuous_distns import norm_gen
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen
-from scipy.stats._multivariate import multivariate_normal_frozen
+from scipy.stats._multivariate import matrix_normal_frozen, multivariate_normal_frozen
 
 from kl_plugins.backends import numpy as array_ops
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
 from kl_plugins.covariance.full import Cholesky
+from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.numbers import from_matrix, from_variances
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
 from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.recognition import recognise, unknown
@@ -69,6 +71,12 @@ def _(obj: Any) -> Distribution:
 @recognise.register(multivariate_normal_frozen)
 def _(obj: Any) -> Distribution:
     return MultivariateNormal(obj.mean, covariance(obj.cov_object, obj.allow_singular))
+
+
+@recognise.register(matrix_normal_frozen)
+def _(obj: Any) -> Distribution:
+    both = tuple(from_matrix(np.asarray(matrix, dtype=np.float64)) for matrix in (obj.rowcov, obj.colcov))
+    return MatrixNormal(np.ravel(obj.mean), Kronecker(both))
 
 
 @singledispatch
