@@ -1,6 +1,7 @@
 """Kullback-Leibler divergence of the distribution objects people already hold."""
 
 from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
+from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky, Dense
 from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.low_rank import LowRank
@@ -21,6 +22,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 __version__ = "0.1.0"
 
 __all__ = [
+    "BlockDiagonal",
     "Cholesky",
     "Dense",
     "Diagonal",

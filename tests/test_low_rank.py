@@ -1,9 +1,9 @@
 """Diagonal plus low rank: against the oracle and the dense equivalent, without a matrix of d × d."""
 
 import numpy as np
-import pytest
 import pytensor
 import pytensor.tensor as pt
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +107,9 @@ def test_factor_times_a_rotation_is_the_same_covariance():
     assert 0.0 <= kl(p, q) < 1e-15
 
 
-@pytest.mark.parametrize("scales", [(1e-70, 1e70), (1e70, 1e-70), (1e-120, 1e-120 * (1 + 1e-8)), (1e-140, 1e10)])
+@pytest.mark.parametrize(
+    "scales", [(1e-70, 1e70), (1e70, 1e-70), (1e-120, 1e-120 * (1 + 1e-8)), (1e-140, 1e10)]
+)
 def test_extreme_scales_do_not_overflow(scales):
     rng = np.random.default_rng(5)
     diagonal, factor = rng.uniform(0.5, 2.0, 6), rng.normal(size=(6, 2))

@@ -31,6 +31,19 @@ class BlockDiagonal(Covariance):
     ----------
     blocks : tuple of Covariance
         The covariance of each group of variables, in order; without batch dimensions.
+
+    Raises
+    ------
+    ValueError
+        If a block has batch dimensions or its number of variables is not known.
+
+    Examples
+    --------
+    >>> from kl_plugins import BlockDiagonal, Dense, Isotropic
+    >>> BlockDiagonal((Isotropic(4.0, dim=1), Dense([[2.0, 1.0], [1.0, 2.0]]))).matrix()
+    array([[4., 0., 0.],
+           [0., 2., 1.],
+           [0., 1., 2.]])
     """
 
     blocks: tuple[Covariance, ...]

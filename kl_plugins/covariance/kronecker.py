@@ -116,7 +116,9 @@ class Kronecker(Covariance):
         return x.reshape((*batch, self.dimension))
 
     def log_det(self) -> Any:
-        each = [self.dimension // size * a.log_det() for size, a in zip(self.sizes, self.factors, strict=True)]
+        each = [
+            self.dimension // size * a.log_det() for size, a in zip(self.sizes, self.factors, strict=True)
+        ]
         return reduce(add, each)
 
     def marginal(self, index: Any) -> Covariance:

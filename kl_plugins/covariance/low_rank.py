@@ -166,12 +166,12 @@ def low_rank_low_rank(p: LowRank, q: LowRank) -> Any:
 
 @log_det_divergences.register(LowRank, AxisAligned, cost=_cost)
 def low_rank_axis_aligned(p: LowRank, q: AxisAligned) -> Any:
-    return _thin(p, _beside(q, p)) if _is_thin(p, q) else full_axis_aligned(p, q)  # type: ignore[arg-type]
+    return _thin(p, _beside(q, p)) if _is_thin(p, q) else full_axis_aligned(p, q)
 
 
 @log_det_divergences.register(AxisAligned, LowRank, cost=_cost)
 def axis_aligned_low_rank(p: AxisAligned, q: LowRank) -> Any:
-    return _thin(_beside(p, q), q) if _is_thin(p, q) else axis_aligned_full(p, q)  # type: ignore[arg-type]
+    return _thin(_beside(p, q), q) if _is_thin(p, q) else axis_aligned_full(p, q)
 
 
 def _replaced(side: LowRank, loadings: Any) -> LowRank:

@@ -1,4 +1,4 @@
-"""Covariances that PyTensor graphs build of smaller matrices: a diagonal plus W @ W.T."""
+"""Covariances that PyTensor graphs build of smaller matrices: diagonal plus W @ W.T, Kronecker products."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from pytensor.scalar.basic import Add
 from pytensor.tensor.elemwise import Elemwise
 
 from kl_plugins.backends import pytensor as ops
+from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.plugins.pytensor_covariance import (
+    covariance_of,
     diagonal_of,
     is_lower_triangular,
     root_of,
@@ -44,6 +47,28 @@ def low_rank(matrix: Any) -> LowRank | None:
         lengths = [*ops.runtime_shape(diagonal)[:-1], ops.runtime_shape(root)[-2]]
         diagonal = pt.broadcast_to(diagonal, lengths)
     return LowRank(diagonal, root)
+
+
+@structure_rule
+def kronecker(matrix: Any) -> Kronecker | None:
+    """The product that ``pt.linalg.kron`` makes, of matrices of known shape."""
+    factors = _kronecker_factors(matrix)
+    return product_of([covariance_of(x) for x in factors]) if len(factors) > 1 else None
+
+
+def product_of(factors: list[Covariance]) -> Kronecker | None:
+    """The Kronecker product, where the sizes of its factors are known before the graph runs."""
+    if any(a.dimension is None or a.batch_shape for a in factors):
+        return None
+    return Kronecker(tuple(factors))
+
+
+def _kronecker_factors(matrix: Any) -> list[Any]:
+    """What a (nested) Kronecker product multiplies; a matrix that is none is its only factor."""
+    matrix = see_through(matrix)
+    if matrix.owner is None or type(matrix.owner.op).__name__ != "KroneckerProduct":
+        return [matrix]
+    return [factor for x in matrix.owner.inputs for factor in _kronecker_factors(x)]
 
 
 def _terms(matrix: Any) -> list[Any]:
