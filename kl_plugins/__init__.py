@@ -1,7 +1,10 @@
 """Kullback-Leibler divergence of the distribution objects people already hold."""
 
 from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
+from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky, Dense
+from kl_plugins.covariance.kronecker import Kronecker
+from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.dispatch import (
     Explanation,
@@ -20,11 +23,14 @@ from kl_plugins.pairwise import pairwise_kl
 __version__ = "0.1.0"
 
 __all__ = [
+    "BlockDiagonal",
     "Cholesky",
     "Dense",
     "Diagonal",
     "Explanation",
     "Isotropic",
+    "Kronecker",
+    "LowRank",
     "MultivariateNormal",
     "NoClosedFormError",
     "Precision",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import oracle
-from kl_plugins import Cholesky, Dense, Diagonal, Isotropic, MultivariateNormal, Precision
+from kl_plugins import Cholesky, Dense, Diagonal, Isotropic, LowRank, MultivariateNormal, Precision
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
@@ -23,6 +23,7 @@ LEVELS = {
     "Cholesky": ANY,
     "Precision": ANY,
     "Eigendecomposition": ANY,
+    "LowRank": ANY,
 }
 STRUCTURES = tuple(LEVELS)
 PAIRS = [(p, q) for p in STRUCTURES for q in STRUCTURES]
@@ -61,6 +62,12 @@ def make(structure, mean, covariance):
             eigenvalues, eigenvectors = np.linalg.eigh(covariance)
             held = Eigendecomposition(eigenvalues, eigenvectors)
             exact = oracle.from_eigendecomposition(mean, eigenvalues, eigenvectors)
+        case "LowRank":
+            # A tenth of every variance is its own; the rest needs as many columns as there are variables.
+            diagonal = variances / 10
+            factor = np.linalg.cholesky(covariance - np.diag(diagonal))
+            held = LowRank(diagonal, factor)
+            exact = oracle.from_low_rank(mean, diagonal, factor)
     return MultivariateNormal(mean, held), exact
 
 

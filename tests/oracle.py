@@ -57,6 +57,14 @@ def from_eigendecomposition(mean: Any, eigenvalues: Any, eigenvectors: Any) -> G
     return Gaussian(vector(mean), _cholesky(covariance))
 
 
+def from_low_rank(mean: Any, diagonal: Any, factor: Any) -> Gaussian:
+    rows = matrix(factor)
+    covariance = [[mpmath.fdot(left, right) for right in rows] for left in rows]
+    for i, variance in enumerate(vector(diagonal)):
+        covariance[i][i] += variance
+    return Gaussian(vector(mean), _cholesky(covariance))
+
+
 def from_variances(mean: Any, variances: Any) -> Gaussian:
     return Gaussian(vector(mean), _diagonal([mpmath.sqrt(v) for v in vector(variances)]))
 

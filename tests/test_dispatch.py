@@ -66,6 +66,12 @@ ROUTES = [
     ("Dense", "Precision", "full_precision", "O(d³): a product of triangular factors"),
     ("Precision", "Dense", "precision_full", "O(d³): a product of triangular factors, inverted"),
     ("BlockDiagonal", "Isotropic", *BLOCKS),
+    (
+        "Dense",
+        "BlockDiagonal",
+        "full_block_diagonal",
+        "O(d² b) for blocks of b variables, after the Cholesky factor of p",
+    ),
     ("BlockDiagonal", "Dense", "full_full", "O(d³): no path of its own, both through Cholesky factors"),
 ]
 

@@ -89,6 +89,12 @@ PROVED = {
     "constant factor": (squared(pt.constant(np.linalg.cholesky(SPD)) * s), "Cholesky"),
     "written below the diagonal": (squared(pt.set_subtensor(LOWER[[1, 2], [0, 0]], 0.5)), "Cholesky"),
     "transposed twice": (squared(LOWER.T.T), "Cholesky"),
+    # LowRank
+    "diagonal plus product": (pt.diag(v) + squared(A), "LowRank"),
+    "product plus isotropic": (squared(A) + s * pt.eye(n), "LowRank"),
+    "product between diagonals": (pt.diag(v) + squared(A) + s * pt.eye(3), "LowRank"),
+    "diagonal plus tall product": (squared(A[:, :1]) + pt.diag(v), "LowRank"),
+    "diagonal plus product the other way": (pt.diag(v) + A.T @ A, "LowRank"),
     # Precision and Dense
     "inverse": (pt.linalg.inv(squared(A)), "Precision"),
     "constant": (pt.constant(SPD), "Dense"),
@@ -133,6 +139,11 @@ NOT_PROVED = {
     "lower plus upper": squared(LOWER + UPPER),
     "lower times upper": squared(LOWER @ UPPER),
     "different masks": pt.tril(A) @ pt.tril(A, -1).T + pt.tril(A, -1) @ pt.tril(A).T + 9.0 * pt.eye(3),
+    "diagonal plus triangle": pt.diag(v) + squared(LOWER),
+    "diagonal plus known square": pt.diag(v) + squared(pt.specify_shape(A, (3, 3))),
+    "two products and a diagonal": pt.diag(v) + squared(A) + squared(B),
+    "product minus diagonal": squared(A) - pt.diag(v) / 100.0,
+    "diagonal plus product of two": 9.0 * pt.eye(3) + A @ B.T + B @ A.T,
     "scaled on one side": squared(A) * 2.0 + pt.diag(v),
 }
 

@@ -63,6 +63,8 @@ def solve_vector(factor: NDArray[Any], vector: NDArray[Any]) -> NDArray[Any]:
 
 def solve(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     """Solve ``factor @ x = right``, `factor` one lower triangular matrix."""
+    if right.size == 0:  # BLAS refuses what has no columns
+        return right
     if right.shape[1] == 1:
         return solve_vector(factor, right[:, 0])[:, None]
     trsm = blas.strsm if factor.dtype == np.float32 == right.dtype else blas.dtrsm

@@ -67,6 +67,7 @@ isinf = np.isinf
 isfinite = np.isfinite
 absolute = np.abs
 minimum = np.minimum
+maximum = np.maximum
 logical_and = np.logical_and
 logical_or = np.logical_or
 logical_not = np.logical_not
@@ -220,7 +221,7 @@ def lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
     return np.tril(matrix)
 
 
-def strictly_lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
+def strictly_lower(matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
     """What is below the diagonal of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix, -1)
 
@@ -374,6 +375,37 @@ def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: An
         return lapack.triangular_ratio_squares(factor, right, near)
     rest = np.where(near[..., None, :], right - factor, right)
     return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
+
+
+_ROWS = 4096
+"""Rows of a tall matrix that are worked on at a time, so that what is made of them stays in the cache."""
+
+
+def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: list[Any]) -> list[Any]:
+    """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows.
+
+    Vectors have shape (..., d) and matrices (..., d, k); the rows are the axis of length d.
+    """
+    rows = matrices[0].shape[-2]
+    totals: list[Any] = []
+    for start in range(0, max(rows, 1), _ROWS):
+        part = slice(start, start + _ROWS)
+        values = function(*[x[..., part] for x in vectors], *[x[..., part, :] for x in matrices])
+        totals = [a + b for a, b in zip(totals, values, strict=True)] if totals else list(values)
+    return totals
+
+
+def same_columns(left: NDArray[Any], right: NDArray[Any]) -> list[NDArray[Any]]:
+    """The two matrices with columns of zeros appended to the one that has fewer."""
+    columns = max(left.shape[-1], right.shape[-1])
+    return [_widened(matrix, columns) for matrix in (left, right)]
+
+
+def _widened(matrix: NDArray[Any], columns: int) -> NDArray[Any]:
+    missing = columns - matrix.shape[-1]
+    if not missing:
+        return matrix
+    return concatenate([matrix, np.zeros((*matrix.shape[:-1], missing), dtype=matrix.dtype)])
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:

@@ -22,6 +22,7 @@ isnan = pt.isnan
 isinf = pt.isinf
 absolute = pt.abs
 minimum = pt.minimum
+maximum = pt.maximum
 logical_and = pt.and_
 logical_or = pt.or_
 logical_not = pt.invert
@@ -211,9 +212,9 @@ def lower(matrix: Any, like: Any) -> Any:
     return pt.switch(rows >= columns, matrix, 0.0)
 
 
-def strictly_lower(matrix: Any, like: Any) -> Any:
+def strictly_lower(matrix: Any, like: Any = None) -> Any:
     """What is below the diagonal of `matrix`; `like` as for `lower`."""
-    rows, columns = _indices(like)
+    rows, columns = _indices(matrix if like is None else like)
     return pt.switch(rows > columns, matrix, 0.0)
 
 
@@ -304,6 +305,27 @@ def triangular_ratio_squares(factor: Any, right: Any, near: Any) -> Any:
     """
     rest = pt.switch(near[..., None, :], right - factor, right)
     return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
+
+
+def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: list[Any]) -> list[Any]:
+    """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows."""
+    return list(function(*vectors, *matrices))
+
+
+def same_columns(left: Any, right: Any) -> list[Any]:
+    """The two matrices with columns of zeros appended to the one that has fewer."""
+    known = left.type.shape[-1], right.type.shape[-1]
+    if known[0] == known[1] and None not in known:
+        return [left, right]
+    columns = pt.maximum(left.shape[-1], right.shape[-1]) if None in known else max(known)
+    return [_widened(matrix, columns) for matrix in (left, right)]
+
+
+def _widened(matrix: Any, columns: Any) -> Any:
+    *others, own = runtime_shape(matrix)
+    if own is columns or own == columns:
+        return matrix
+    return concatenate([matrix, pt.zeros((*others, columns - own), dtype=matrix.dtype)])
 
 
 def require(conditions: Iterable[tuple[Any, str]]) -> None:

@@ -124,6 +124,15 @@ def nearby(p_factor: Any, q_factor: Any, ops: Any) -> Any:
     return ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
 
 
+def less_where_near(p_factor: Any, q_factor: Any, ops: Any) -> Any:
+    """Lp − Lq in the columns where their diagonals are close, Lp in the others.
+
+    Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal.
+    """
+    near = nearby(p_factor, q_factor, ops)[..., None, :]
+    return ops.select(near, lambda p, q: p - q, lambda p, q: p, p_factor, q_factor)
+
+
 def square_dimension(matrix: Any, name: str, ops: Any) -> None:
     """Raise ValueError unless `matrix` has shape (..., d, d), as far as is known."""
     shape = ops.shape(matrix)

@@ -17,10 +17,12 @@ from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
     Covariance,
     divergence_rule,
+    less_where_near,
     log_det_divergence,
     log_det_divergences,
+    triangular_divergence,
 )
-from kl_plugins.covariance.full import Dense, full_full
+from kl_plugins.covariance.full import Dense, Full, full_full
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,19 @@ class BlockDiagonal(Covariance):
     ----------
     blocks : tuple of Covariance
         The covariance of each group of variables, in order; without batch dimensions.
+
+    Raises
+    ------
+    ValueError
+        If a block has batch dimensions or its number of variables is not known.
+
+    Examples
+    --------
+    >>> from kl_plugins import BlockDiagonal, Dense, Isotropic
+    >>> BlockDiagonal((Isotropic(4.0, dim=1), Dense([[2.0, 1.0], [1.0, 2.0]]))).matrix()
+    array([[4., 0., 0.],
+           [0., 2., 1.],
+           [0., 1., 2.]])
     """
 
     blocks: tuple[Covariance, ...]
@@ -109,6 +124,23 @@ def _aligned_blocks(p: Covariance, q: Covariance) -> list[tuple[Covariance, Cova
         return tuple(side.marginal(range(part.start, part.stop)) for part in outline.split())
 
     return list(zip(blocks(p), blocks(q), strict=True))
+
+
+@log_det_divergences.register(
+    Full, BlockDiagonal, cost="O(d² b) for blocks of b variables, after the Cholesky factor of p"
+)
+def full_block_diagonal(p: Full, q: BlockDiagonal) -> Any:
+    """M = Lq⁻¹Lp, the rows of each block solved with that block's factor alone."""
+    ops = p.ops
+    total: Any = 0.0
+    for block, part in zip(q.blocks, q.split(), strict=True):
+        own, factor = p.factor[..., part, part], block.factor
+        rest = ops.solve_lower(factor, less_where_near(own, factor, ops))
+        total = total + triangular_divergence(ops.diagonal(own), ops.diagonal(factor), rest, ops)
+        if part.start:
+            left = ops.solve_lower(factor, p.factor[..., part, : part.start])
+            total = total + 0.5 * ops.sum_of_squares(left)
+    return total
 
 
 def _cost(p: Covariance, q: Covariance) -> str:

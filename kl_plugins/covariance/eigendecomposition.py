@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from kl_plugins.covariance.axis_aligned import positive_and_finite
-from kl_plugins.covariance.base import square_dimension
+from kl_plugins.backends.formulas import scale_divergence
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.covariance.axis_aligned import (
+    Isotropic,
+    axis_aligned_full,
+    full_axis_aligned,
+    positive_and_finite,
+)
+from kl_plugins.covariance.base import Covariance, log_det_divergences, square_dimension
 from kl_plugins.covariance.full import Full
 
 
@@ -21,6 +28,12 @@ class Eigendecomposition(Full):
     eigenvalues : array_like, shape (..., d)
     eigenvectors : array_like, shape (..., d, d)
         Orthonormal eigenvectors as columns.
+
+    Notes
+    -----
+    SciPy takes the eigenvectors on trust. Here one matrix product, once for the object, finds whether they
+    are orthonormal to rounding; what follows from the eigenvalues alone is only used where they are. In a
+    graph that is not known before it runs, and the Cholesky factor is used.
     """
 
     eigenvalues: Any
@@ -36,10 +49,55 @@ class Eigendecomposition(Full):
         finite = self.ops.all_last_two(self.ops.isfinite(self.eigenvectors))
         yield finite, "eigenvectors must be finite, but hold NaN or infinity"
 
+    @property
+    def dimension(self) -> int | None:
+        return self.ops.shape(self.eigenvectors)[-1]  # type: ignore[no-any-return]
+
+    @property
+    def batch_shape(self) -> Shape:
+        return broadcast_shapes(self.ops.shape(self.eigenvalues)[:-1], self.ops.shape(self.eigenvectors)[:-2])
+
     @cached_property
     def factor(self) -> Any:
         scales = self.ops.sqrt(self.eigenvalues)
         return self.ops.cholesky_of_root(self.eigenvectors * scales[..., None, :])
 
+    @cached_property
+    def is_orthonormal(self) -> bool:
+        if self.ops.symbolic:
+            return False
+        ops, vectors = self.ops, self.eigenvectors
+        gap = ops.absolute(ops.matmul(ops.transpose(vectors), vectors) - ops.eye_like(vectors))
+        return bool((gap <= 20.0 * vectors.shape[-1] ** 0.5 * ops.epsilon(vectors)).all())
+
+    def whiten(self, x: Any) -> Any:
+        if not self.is_orthonormal:
+            return super().whiten(x)
+        along = self.ops.matmul(x[..., None, :], self.eigenvectors)[..., 0, :]
+        return along / self.ops.sqrt(self.eigenvalues)
+
     def log_det(self) -> Any:
         return self.ops.sum_last(self.ops.log(self.eigenvalues))
+
+
+def _cost(p: Covariance, q: Covariance) -> str:
+    side = p if isinstance(p, Eigendecomposition) else q
+    assert isinstance(side, Eigendecomposition)
+    if side.is_orthonormal:
+        return "O(d) in the eigenvalues, O(d²) in the means"
+    return "O(d³): the eigenvectors are not known to be orthonormal, through a Cholesky factor"
+
+
+@log_det_divergences.register(Eigendecomposition, Isotropic, cost=_cost)
+def eigendecomposition_isotropic(p: Eigendecomposition, q: Isotropic) -> Any:
+    """A multiple of the identity is diagonal in p's eigenvectors too."""
+    if not p.is_orthonormal:
+        return full_axis_aligned(p, q)
+    return p.ops.sum_last(scale_divergence(p.ops.sqrt(p.eigenvalues), q.scales, p.ops))
+
+
+@log_det_divergences.register(Isotropic, Eigendecomposition, cost=_cost)
+def isotropic_eigendecomposition(p: Isotropic, q: Eigendecomposition) -> Any:
+    if not q.is_orthonormal:
+        return axis_aligned_full(p, q)
+    return p.ops.sum_last(scale_divergence(p.scales, p.ops.sqrt(q.eigenvalues), p.ops))

@@ -11,7 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from kl_plugins.covariance.base import factor_ratio_divergence, nearby
+from kl_plugins.covariance.base import factor_ratio_divergence, less_where_near
 
 
 def factored_divergence(
@@ -43,8 +43,7 @@ def _divergence(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
 
 def _below_diagonal(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:
     """A matrix that below its diagonal is M, and so E: the solve that the divergence makes too."""
-    near = nearby(p_factor, q_factor, ops)[..., None, :]
-    return ops.solve_lower(q_factor, ops.select(near, lambda p, q: p - q, lambda p, q: p, p_factor, q_factor))
+    return ops.solve_lower(q_factor, less_where_near(p_factor, q_factor, ops))
 
 
 def _excess(p_factor: Any, q_factor: Any, ops: ModuleType) -> Any:

@@ -23,7 +23,7 @@ class MultivariateNormal(Distribution):
     Parameters
     ----------
     mean : array_like or TensorVariable, shape (..., d)
-    covariance : Isotropic, Diagonal, Dense, Cholesky or Precision
+    covariance : Isotropic, Diagonal, Dense, Cholesky, Precision, LowRank, Kronecker or BlockDiagonal
         The covariance and its structure; leading (batch) dimensions broadcast against the mean's.
 
     Raises
@@ -53,7 +53,8 @@ class MultivariateNormal(Distribution):
         if not isinstance(self.covariance, Covariance):
             raise TypeError(
                 "covariance must say its structure: Dense(matrix), Diagonal(variances), "
-                "Isotropic(variance, dim), Cholesky(factor) or Precision(matrix), got "
+                "Isotropic(variance, dim), Cholesky(factor), Precision(matrix), LowRank(diagonal, factor), "
+                "Kronecker(factors) or BlockDiagonal(blocks), got "
                 f"{type(self.covariance).__name__}"
             )
         super().__post_init__()

@@ -10,13 +10,14 @@ from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 from pytensor.tensor.type_other import NoneTypeT
 from pytensor.tensor.variable import TensorVariable
 
+import kl_plugins.plugins.pytensor_products  # noqa: F401  (adds its rules)
 from kl_plugins.backends import pytensor as ops
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.plugins.pytensor_covariance import covariance_of, original
-from kl_plugins.recognition import recognise
+from kl_plugins.recognition import load_plugins_of, recognise
 
 
 @recognise.register(TensorVariable)
@@ -26,6 +27,7 @@ def _(variable: Any) -> Distribution:
     if node is None or not hasattr(node.op, "dist_params"):  # RandomVariable, or PyMC's symbolic ones
         what = "a constant or an input" if node is None else f"the output of {node.op}"
         raise TypeError(f"{variable} is not a random variable but {what}")
+    load_plugins_of(type(node.op))  # which is another library's, where that defines its own variables
     return family(node.op, *node.op.dist_params(node), batch=_batch(source))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -30,6 +31,10 @@ try:
 except ImportError:  # PyTensor 2 has no assumptions; what the graph itself shows has to do
     DIAGONAL = LOWER_TRIANGULAR = None
 
+StructureRule = Callable[[Any], Covariance | None]
+structure_rules: list[StructureRule] = []
+"""Tried in turn on a matrix of which the operations below prove nothing."""
+
 
 def covariance_of(matrix: Any) -> Covariance:
     """The covariance whose matrix is the variable `matrix`, with the structure that is proved."""
@@ -42,16 +47,23 @@ def covariance_of(matrix: Any) -> Covariance:
         return _axis_aligned(*variances)
     if known_diagonal:
         return Diagonal(ops.diagonal(matrix))
-    inverted = _input_of(matrix, "MatrixInverse")
+    inverted = input_of(matrix, "MatrixInverse")
     if inverted is not None:
         return _inverse_of(inverted)
-    factor = _root(matrix)
+    factor = root_of(matrix)
     if factor is not None and is_lower_triangular(factor) and not _is_tall(factor):
         factor = _square(ops.asarray(factor, "factor"))
         # A triangular root may have negative entries on its diagonal; a Cholesky factor has none.
         signs = pt.sign(ops.diagonal(factor))
         return Cholesky(factor * signs[..., None, :])
-    return Dense(matrix)
+    found = (rule(matrix) for rule in structure_rules)
+    return next((made for made in found if made is not None), None) or Dense(matrix)
+
+
+def structure_rule(rule: StructureRule) -> StructureRule:
+    """Add a rule that reads one more structure off a matrix, or returns None where it is not there."""
+    structure_rules.append(rule)
+    return rule
 
 
 def _axis_aligned(variances: Any, dim: Any) -> Covariance:
@@ -130,7 +142,7 @@ def diagonal_of(variable: Any) -> tuple[Any, Any] | None:
     op, inputs = variable.owner.op, variable.owner.inputs
     core = op.core_op if isinstance(op, Blockwise) else op
     if isinstance(op, Eye):
-        rows, columns, offset = (_constant(x) for x in inputs)
+        rows, columns, offset = (constant_of(x) for x in inputs)
         square = inputs[0] is inputs[1] or (rows is not None and rows == columns)
         return (
             (pt.ones(1, dtype=op.dtype), inputs[0] if rows is None else int(rows))
@@ -244,7 +256,7 @@ def _is_triangular(variable: Any, lower: bool) -> bool:
     if isinstance(op, AdvancedIncSubtensor):
         return _sets_triangle(op, inputs, lower)
     if isinstance(op, Alloc):
-        return bool(_constant(inputs[0]) == 0)
+        return bool(constant_of(inputs[0]) == 0)
     if isinstance(op, Elemwise):
         # A row, a column or a single entry fills a matrix when it is broadcast.
         matrices = [x for x in inputs if x.ndim >= 2 and 1 not in x.type.shape[-2:]]
@@ -285,7 +297,7 @@ def _is_mask(variable: Any, lower: bool) -> bool:
     if node is None or not isinstance(getattr(node.op, "scalar_op", None), Sub):
         return False
     offset = _mask_offset(_without_casts(node.inputs[1]))
-    return _constant(node.inputs[0]) == 1 and offset is not None and offset <= 1
+    return constant_of(node.inputs[0]) == 1 and offset is not None and offset <= 1
 
 
 def _mask_offset(variable: Any) -> float | None:
@@ -314,12 +326,12 @@ def _arange_start(variable: Any, axis: int) -> float | None:
     inner = node.inputs[0]
     if inner.owner is None or not isinstance(inner.owner.op, ARange):
         return None
-    start = _constant(inner.owner.inputs[0])
-    step = _constant(inner.owner.inputs[2])
+    start = constant_of(inner.owner.inputs[0])
+    step = constant_of(inner.owner.inputs[2])
     return float(start) if start is not None and step == 1 else None
 
 
-def _root(matrix: Any) -> Any:
+def root_of(matrix: Any) -> Any:
     """The A of a product A @ A.T, else None."""
     if matrix.owner is None:
         return None
@@ -349,7 +361,7 @@ def _is_transpose(op: Any) -> bool:
     return n >= 2 and order == (*range(n - 2), n - 1, n - 2)
 
 
-def _input_of(variable: Any, op_name: str) -> Any:
+def input_of(variable: Any, op_name: str) -> Any:
     """The input of the operation of that name which made the variable, else None.
 
     By name, because the class moved between PyTensor 2 and 3.
@@ -361,7 +373,7 @@ def _input_of(variable: Any, op_name: str) -> Any:
     return variable.owner.inputs[0] if type(core).__name__ == op_name else None
 
 
-def _constant(variable: Any) -> Any:
+def constant_of(variable: Any) -> Any:
     """The number that a scalar variable is, or None."""
     try:
         return pt.get_underlying_scalar_constant_value(variable)

@@ -13,17 +13,19 @@ from scipy.stats import _covariance
 from scipy.stats._continuous_distns import norm_gen
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic
 from scipy.stats._distribution_infrastructure import ShiftedScaledDistribution, UnivariateDistribution
-from scipy.stats._multivariate import multi_rv_generic, multivariate_normal_frozen
+from scipy.stats._multivariate import matrix_normal_frozen, multi_rv_generic, multivariate_normal_frozen
 
 from kl_plugins.backends import numpy as array_ops
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
 from kl_plugins.covariance.full import Cholesky, Full
+from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.numbers import from_matrix, from_variances
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.recognition import recognise, representative, shared_classes
@@ -120,6 +122,12 @@ def _(obj: Any) -> Distribution:
         name = f"the subclass {type(obj).__name__} of a frozen multivariate_normal"
         raise unsupported(name, type(obj).__name__)
     return MultivariateNormal(obj.mean, covariance(obj.cov_object, obj.allow_singular))
+
+
+@recognise.register(matrix_normal_frozen)
+def _(obj: Any) -> Distribution:
+    both = tuple(from_matrix(np.asarray(matrix, dtype=np.float64)) for matrix in (obj.rowcov, obj.colcov))
+    return MatrixNormal(np.ravel(obj.mean), Kronecker(both))
 
 
 _factored: WeakKeyDictionary[Any, Covariance] = WeakKeyDictionary()

@@ -1,0 +1,297 @@
+"""Low-rank covariances: a diagonal plus the square of a tall matrix. O(d k²), never a d × d array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any, ClassVar
+
+from kl_plugins.backends.formulas import scale_divergence
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.covariance.axis_aligned import (
+    AxisAligned,
+    axis_aligned_full,
+    full_axis_aligned,
+    needs_axis,
+    positive_and_finite,
+)
+from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
+from kl_plugins.covariance.full import full_full
+
+_NEAR = 0.2
+"""How far from the identity the whitened covariance may be for the sums that do not cancel."""
+_TERMS = 22
+"""Of the series in powers of at most `_NEAR`: what follows is less than float64's precision."""
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class LowRank(Covariance):
+    """A covariance Σ = diag(D) + W Wᵀ of d variables, with W of few columns.
+
+    Parameters
+    ----------
+    diagonal : array_like or TensorVariable, shape (..., d)
+        The variances D of the part that is independent.
+    factor : array_like or TensorVariable, shape (..., d, k)
+        The matrix W, which need not have full rank.
+
+    Raises
+    ------
+    ValueError
+        If a variance is not positive and finite, the factor is not finite, or shapes do not fit.
+
+    Notes
+    -----
+    By Woodbury's identity and the determinant lemma, everything follows from the *capacitance*
+    C = I + Wᵀ D⁻¹ W, a k × k matrix (https://en.wikipedia.org/wiki/Woodbury_matrix_identity):
+    Σ⁻¹ = D⁻¹ − D⁻¹ W C⁻¹ Wᵀ D⁻¹ and |Σ| = |C| ∏ D.
+
+    Examples
+    --------
+    >>> from kl_plugins import LowRank
+    >>> LowRank([1.0, 1.0, 2.0], [[1.0], [0.0], [2.0]]).matrix()
+    array([[2., 0., 2.],
+           [0., 1., 0.],
+           [2., 0., 6.]])
+    """
+
+    diagonal: Any
+    loadings: Any  # W: the attribute `factor` of every covariance is its Cholesky factor
+    name: ClassVar[str] = "LowRank"
+    arrays: ClassVar[tuple[str, ...]] = ("diagonal", "loadings")
+    core_ndims: ClassVar[tuple[int, ...]] = (1, 2)
+
+    def __init__(self, diagonal: Any, factor: Any) -> None:
+        self.__dict__.update(diagonal=diagonal, loadings=factor)
+        self.__post_init__()
+
+    def check_shapes(self) -> None:
+        needs_axis(self.diagonal, "diagonal", self.ops)
+        diagonal, factor = self.ops.shape(self.diagonal), self.ops.shape(self.loadings)
+        if len(factor) < 2:
+            raise ValueError(f"factor must have shape (..., d, k), got shape {factor}")
+        if None not in (diagonal[-1], factor[-2]) and diagonal[-1] != factor[-2]:
+            raise ValueError(f"diagonal has {diagonal[-1]} variables, factor has {factor[-2]} rows")
+        try:
+            _ = self.batch_shape
+        except ValueError:
+            raise ValueError(
+                f"batch shapes of diagonal {diagonal[:-1]} and factor {factor[:-2]} do not broadcast"
+            ) from None
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from positive_and_finite(self.diagonal, "diagonal", self.ops)
+        yield self.ops.isfinite(self.loadings), "factor must be finite, but holds NaN or infinity"
+
+    @property
+    def dimension(self) -> int | None:
+        lengths = self.ops.shape(self.diagonal)[-1], self.ops.shape(self.loadings)[-2]
+        return next((length for length in lengths if length is not None), None)
+
+    @property
+    def batch_shape(self) -> Shape:
+        return broadcast_shapes(self.ops.shape(self.diagonal)[:-1], self.ops.shape(self.loadings)[:-2])
+
+    @cached_property
+    def scales(self) -> Any:
+        """√D, shape (..., d)."""
+        return self.ops.sqrt(self.diagonal)
+
+    @cached_property
+    def capacitance(self) -> Any:
+        """C = I + Wᵀ D⁻¹ W, shape (..., k, k)."""
+        ops = self.ops
+
+        def gram(scales: Any, loadings: Any) -> tuple[Any]:
+            whitened = loadings / scales[..., :, None]
+            return (ops.matmul(ops.transpose(whitened), whitened),)
+
+        (total,) = ops.sum_over_rows(gram, [self.scales], [self.loadings])
+        return total + ops.eye_like(total)
+
+    @cached_property
+    def capacitance_factor(self) -> Any:
+        return self.ops.cholesky(self.capacitance, "covariance")
+
+    @cached_property
+    def factor(self) -> Any:
+        return self.ops.cholesky(self.matrix(), "covariance")
+
+    def matrix(self) -> Any:
+        ops = self.ops
+        return ops.from_diagonal(self.diagonal) + ops.matmul(self.loadings, ops.transpose(self.loadings))
+
+    def whiten(self, x: Any) -> Any:
+        """With V = D^(-1/2) W and C = LLᵀ, a root of Σ⁻¹ is (I − V (I + Lᵀ)⁻¹ L⁻¹ Vᵀ) D^(-1/2)."""
+        ops, lower = self.ops, self.capacitance_factor
+        eye = ops.eye_like(lower)
+        x = x / self.scales
+        along = ops.matmul(x[..., None, :] / self.scales[..., None, :], self.loadings)  # (Vᵀx)ᵀ
+        inner = ops.solve_lower(lower, ops.transpose(along))
+        inner = ops.matmul(ops.transpose(ops.solve_lower(lower + eye, eye)), inner)
+        return x - ops.matmul(self.loadings, inner)[..., 0] / self.scales
+
+    def log_det(self) -> Any:
+        ops = self.ops
+        return 2.0 * ops.sum_last(ops.log(self.scales)) + _log_det(self.capacitance_factor, ops)
+
+    def marginal(self, index: Any) -> LowRank:
+        ops = self.ops
+        rows = ops.transpose(ops.take(ops.transpose(self.loadings), index))
+        return self.trusted(ops, diagonal=ops.take(self.diagonal, index), loadings=rows)
+
+
+def _cost(p: Covariance, q: Covariance) -> str:
+    if _is_thin(p, q):
+        return "O(d k²) for k columns: Woodbury's identity and the determinant lemma"
+    return "O(d³): the factors are not thin, both through Cholesky factors"
+
+
+def _is_thin(p: Covariance, q: Covariance) -> bool:
+    """Whether the two factors side by side have fewer columns than rows, as far as is known."""
+    columns = [side.ops.shape(side.loadings)[-1] for side in (p, q) if isinstance(side, LowRank)]
+    dimension = p.dimension if p.dimension is not None else q.dimension
+    return dimension is None or None in columns or 2 * max(columns) < dimension
+
+
+@log_det_divergences.register(LowRank, LowRank, cost=_cost)
+def low_rank_low_rank(p: LowRank, q: LowRank) -> Any:
+    """Through k × k matrices where the factors are thin; else it is the smaller work to go densely."""
+    if not _is_thin(p, q):
+        return full_full(p, q)
+    p_loadings, q_loadings = p.ops.same_columns(p.loadings, q.loadings)
+    return _thin(_replaced(p, p_loadings), _replaced(q, q_loadings))
+
+
+@log_det_divergences.register(LowRank, AxisAligned, cost=_cost)
+def low_rank_axis_aligned(p: LowRank, q: AxisAligned) -> Any:
+    return _thin(p, _beside(q, p)) if _is_thin(p, q) else full_axis_aligned(p, q)
+
+
+@log_det_divergences.register(AxisAligned, LowRank, cost=_cost)
+def axis_aligned_low_rank(p: AxisAligned, q: LowRank) -> Any:
+    return _thin(_beside(p, q), q) if _is_thin(p, q) else axis_aligned_full(p, q)
+
+
+def _replaced(side: LowRank, loadings: Any) -> LowRank:
+    if loadings is side.loadings:
+        return side
+    return LowRank.trusted(side.ops, scales=side.scales, loadings=loadings)
+
+
+def _beside(side: AxisAligned, other: LowRank) -> LowRank:
+    """A diagonal covariance as one of low rank whose factor is zero."""
+    ops = side.ops
+    return LowRank.trusted(ops, scales=side.full_scales(), loadings=ops.zeros_like(other.loadings))
+
+
+def _thin(p: LowRank, q: LowRank) -> Any:
+    """½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|] of equal numbers of columns.
+
+    Everything is whitened by q's diagonal: Σq becomes I + VVᵀ, Σp becomes I + diag(ρ) + UUᵀ, and E = U − V.
+    Far from p = q, with the capacitances Cp and Cq,
+
+        Σᵢ φ(1 + ρᵢ) + ½ [tr Eᵀ(I + VVᵀ)⁻¹(U + V) − tr Cq⁻¹VᵀρV − ln|Cp| + ln|Cq|].
+
+    Near it, the way goes through Σm = I + UUᵀ, so that one step changes only the diagonal and the other
+    only the factor: KL(p‖q) = KL(p‖m) + KL(m‖q) + ½ tr (Σq⁻¹ − Σm⁻¹)(Σp − Σm), each of them of second order
+    in the difference. With Cm = I + UᵀU and N = Uᵀ (ρ/(1 + ρ)) U,
+
+        KL(p‖m) = Σᵢ φ(1 + ρᵢ) + ½ [tr Cm⁻¹N − tr Cm⁻¹UᵀρU] + KL(N(0, Cm − N) ‖ N(0, Cm)),
+
+    and KL(m‖q) = ½ Σᵢ (gᵢ − log1p gᵢ) over the eigenvalues of G = (I + VVᵀ)⁻¹ (ESᵀ + SEᵀ)/2, S = U + V, by
+    its series in tr Gⁿ, which a matrix of twice the columns has too.
+    """
+    ops = p.ops
+    axes, far, ee, ev, n, vv = ops.sum_over_rows(_sums(ops), [p.scales, q.scales], [p.loadings, q.loadings])
+    lower = q.capacitance_factor
+    eye = ops.eye_like(lower)
+    inverse_root = ops.solve_lower(lower, eye)
+    inverse = ops.matmul(ops.transpose(inverse_root), inverse_root)
+    # EᵀQE, VᵀQE and VᵀQV, where Q is the inverse of I + VVᵀ.
+    part = ops.matmul(inverse_root, ops.transpose(ev))
+    e_e = ee - ops.matmul(ops.transpose(part), part)
+    v_e = ops.matmul(ops.transpose(inverse_root), part)
+    e_v = ops.transpose(v_e)
+    e_s, s_e = e_e + 2.0 * e_v, e_e + 2.0 * v_e
+    s_s = e_e + 2.0 * (e_v + v_e) + 4.0 * (eye - inverse)
+    whitened = 0.5 * _rows([s_e, s_s], [e_e, e_s], ops)
+    is_near = ops.logical_and(ops.equal(far, 0.0), _inner(whitened, whitened, ops) <= _NEAR**2)
+    along_q = _inner(inverse, vv, ops)
+
+    def direct() -> Any:
+        trace = ops.sum_last(ops.diagonal(e_s)) - along_q
+        log_dets = _log_det(lower, ops) - _log_det(p.capacitance_factor, ops)
+        return axes + 0.5 * (trace + log_dets)
+
+    def near() -> Any:
+        # Where the pair is far, a pair that is equal: nothing overflows, and gradients stay numbers.
+        def safe(matrix: Any) -> Any:
+            condition = is_near[..., None, None]
+            return ops.select(condition, lambda x: x, ops.zeros_like, matrix)
+
+        step = safe(n)
+        middle = q.capacitance + safe(ev + ops.transpose(ev) + ee)
+        middle_factor = ops.cholesky(middle, "covariance")
+        moved_factor = ops.cholesky(middle - step, "covariance")
+        root = ops.solve_lower(middle_factor, eye)
+        along_middle = _inner(ops.matmul(ops.transpose(root), root), step, ops)
+        rest = ops.matmul(root, moved_factor - middle_factor)
+        inner = triangular_divergence(ops.diagonal(moved_factor), ops.diagonal(middle_factor), rest, ops)
+        return axes + 0.5 * (along_middle - along_q) + inner + _series(safe(whitened), ops)
+
+    value = ops.maximum(ops.select(is_near, near, direct), 0.0)
+    # A ratio of variances beyond all floats: the answer is infinity, and not infinity less itself.
+    return ops.select(ops.isinf(axes), lambda: axes, lambda: value)
+
+
+def _sums(ops: ModuleType) -> Callable[..., tuple[Any, ...]]:
+    """What is summed over the variables, as a function of some of the rows."""
+
+    def sums(p_scales: Any, q_scales: Any, p_loadings: Any, q_loadings: Any) -> tuple[Any, ...]:
+        difference, total = p_scales - q_scales, p_scales + q_scales
+        excess = (difference / q_scales) * (total / q_scales)  # ρ
+        shrinkage = (difference / p_scales) * (total / p_scales)  # ρ / (1 + ρ)
+        far = 1.0 * (ops.absolute(excess) > _NEAR)
+        by = q_scales[..., :, None]
+        u, v, e = p_loadings / by, q_loadings / by, (p_loadings - q_loadings) / by
+        u_t, v_t, e_t = ops.transpose(u), ops.transpose(v), ops.transpose(e)
+        return (
+            ops.sum_last(scale_divergence(p_scales, q_scales, ops)),
+            ops.sum_last(far),
+            ops.matmul(e_t, e),
+            ops.matmul(e_t, v),
+            ops.matmul(u_t, u * shrinkage[..., :, None]),
+            ops.matmul(v_t, v * excess[..., :, None]),
+        )
+
+    return sums
+
+
+def _series(matrix: Any, ops: ModuleType) -> Any:
+    """½ Σᵢ (gᵢ − log1p gᵢ) = ½ [½ tr G² − ⅓ tr G³ + …] over the eigenvalues of a small matrix G."""
+    powers = [matrix]
+    while 2 * len(powers) < _TERMS:
+        powers.append(ops.matmul(powers[-1], matrix))
+    total: Any = 0.0
+    for n in reversed(range(2, _TERMS + 1)):
+        trace = _inner(powers[(n + 1) // 2 - 1], powers[n // 2 - 1], ops)
+        total = total + (-1.0) ** n * trace / n
+    return 0.5 * total
+
+
+def _inner(a: Any, b: Any, ops: ModuleType) -> Any:
+    """The trace of AB."""
+    return ops.sum_last(ops.sum_last(a * ops.transpose(b)))
+
+
+def _log_det(factor: Any, ops: ModuleType) -> Any:
+    return 2.0 * ops.sum_last(ops.log(ops.diagonal(factor)))
+
+
+def _rows(first: list[Any], second: list[Any], ops: ModuleType) -> Any:
+    """A matrix of two rows of blocks."""
+    rows = [ops.transpose(ops.concatenate(row)) for row in (first, second)]
+    return ops.transpose(ops.concatenate(rows))

@@ -1,0 +1,32 @@
+"""The matrix normal distribution: a multivariate normal over the entries of a matrix, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kl_plugins.backends.parametrised import Shape
+from kl_plugins.covariance.kronecker import Kronecker
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixNormal(MultivariateNormal):
+    """Matrix normal distributions of matrices of m rows and n columns.
+
+    Parameters
+    ----------
+    mean : array_like or TensorVariable, shape (..., m * n)
+        The mean matrix, row by row.
+    covariance : Kronecker
+        The product of the rows' covariance, of m variables, and the columns', of n.
+    """
+
+    covariance: Kronecker
+
+    @property
+    def event_shape(self) -> Shape:
+        return self.covariance.sizes
+
+    def runtime_event_shape(self) -> tuple[Any, ...]:
+        return self.event_shape
