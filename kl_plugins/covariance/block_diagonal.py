@@ -121,7 +121,7 @@ def _aligned_blocks(p: Covariance, q: Covariance) -> list[tuple[Covariance, Cova
     def blocks(side: Covariance) -> tuple[Covariance, ...]:
         if isinstance(side, BlockDiagonal):
             return side.blocks
-        return tuple(side.marginal(range(part.start, part.stop)) for part in outline.split())
+        return tuple(side.marginal(np.arange(part.start, part.stop)) for part in outline.split())
 
     return list(zip(blocks(p), blocks(q), strict=True))
 
