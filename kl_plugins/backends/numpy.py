@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.backends import lapack
-
 symbolic = False
 
 _LARGE = 128
@@ -37,6 +35,11 @@ _KERNELS_UP_TO = 128
 
 _LONG = 200_000
 """From this many variables on the compiled kernel for independent variables is used."""
+
+
+@cache
+def _lapack() -> Any:
+    return import_module("kl_plugins.backends.lapack")  # and with it SciPy, which diagonals do without
 
 
 @cache
@@ -267,7 +270,7 @@ def is_finite(matrix: NDArray[Any]) -> Any:
         return kernels.is_finite(matrix)
     if matrix.ndim > 2 or len(matrix) < _LARGE:
         return np.isfinite(matrix).all(axis=(-2, -1))
-    return lapack.is_finite(matrix)
+    return _lapack().is_finite(matrix)
 
 
 def is_symmetric(matrix: NDArray[Any]) -> Any:
@@ -280,7 +283,7 @@ def is_symmetric(matrix: NDArray[Any]) -> Any:
     if matrix.ndim > 2:
         gap = np.abs(matrix - transpose(matrix))
         return np.all(gap <= scales[..., :, None] * scales[..., None, :], axis=(-2, -1))
-    return lapack.is_symmetric(matrix, scales)
+    return _lapack().is_symmetric(matrix, scales)
 
 
 def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
@@ -314,10 +317,10 @@ def _cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
         except np.linalg.LinAlgError:
             return None
     if matrix.ndim == 2:
-        return lapack.cholesky(matrix)
+        return _lapack().cholesky(matrix)  # type: ignore[no-any-return]
     out = np.empty(matrix.shape, matrix.dtype)
     for index in np.ndindex(*matrix.shape[:-2]):
-        factor = lapack.cholesky(matrix[index])
+        factor = _lapack().cholesky(matrix[index])
         if factor is None:
             return None
         out[index] = factor
@@ -334,13 +337,13 @@ def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
 def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     if factor.ndim == 2 and right.ndim == 2:
-        return lapack.solve(factor, right)
+        return _lapack().solve(factor, right)  # type: ignore[no-any-return]
     batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
     dimension = factor.shape[-1]
     if factor.ndim == 2:
         # One factor, many right-hand sides: all their columns in one solve.
         columns = np.moveaxis(right, -2, 0)
-        solved = lapack.solve(factor, columns.reshape(dimension, -1))
+        solved = _lapack().solve(factor, columns.reshape(dimension, -1))
         return np.moveaxis(solved.reshape(columns.shape), 0, -2)
     out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))
     if out[..., 0, 0].size > dimension:
@@ -352,7 +355,7 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     factors = np.broadcast_to(factor, (*batch, *factor.shape[-2:]))
     rights = np.broadcast_to(right, (*batch, *right.shape[-2:]))
     for index in np.ndindex(*batch):
-        out[index] = lapack.solve(factors[index], rights[index])
+        out[index] = _lapack().solve(factors[index], rights[index])
     return out
 
 
@@ -372,7 +375,7 @@ def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: An
     diagonal, exactly zero where the two are equal, and with all its digits where they almost are.
     """
     if factor.ndim == 2 and right.ndim == 2:
-        return lapack.triangular_ratio_squares(factor, right, near)
+        return _lapack().triangular_ratio_squares(factor, right, near)
     rest = np.where(near[..., None, :], right - factor, right)
     return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
 
