@@ -79,7 +79,9 @@ def _to_factor(root: Any, is_factor: Any, factor: Any) -> Any:
 
 
 _PAIRS = "(d),(d,d),(),(d),(d,d),()->()"
-_FLOATS = ("float32", "float64")
+_FLOATS = ("float64",)
+"""One type only: of a kernel for two, Numba 0.68 reads back a broken first one from its disk cache."""
+
 _PAIR_TYPES = [f"{t}[:],{t}[:,:],boolean,{t}[:],{t}[:,:],boolean,{t}[:]" for t in _FLOATS]
 _MATRIX_TYPES = [f"{t}[:,:],boolean[:]" for t in _FLOATS]
 

@@ -230,7 +230,8 @@ def _indices(like: Any) -> tuple[Any, Any]:
 
 
 def eye_like(matrix: Any) -> Any:
-    return pt.eye(matrix.shape[-1], dtype=matrix.dtype)
+    rows, columns = _indices(matrix)  # JAX needs the size of pt.eye to be a constant
+    return pt.cast(pt.eq(rows, columns), matrix.dtype)
 
 
 def take(value: Any, index: Any) -> Any:
@@ -273,12 +274,12 @@ def factors_late(matrix: Any, name: str) -> bool:
     return False
 
 
-def kernels_for(batch: Any, dimension: Any) -> None:
+def kernels_for(batch: Any, *matrices: Any) -> None:
     """Compiled kernels are for numbers."""
     return None
 
 
-def kernels_for_vectors(shape: Any) -> None:
+def kernels_for_vectors(shape: Any, *vectors: Any) -> None:
     """Compiled kernels are for numbers."""
     return None
 

@@ -135,7 +135,7 @@ def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
     ops, sides = p.ops, (p.covariance, q.covariance)
     if isinstance(sides[0], Full) and isinstance(sides[1], Full):
         batch = broadcast_shapes(p.batch_shape, q.batch_shape)
-        if kernels := ops.kernels_for(batch, p.event_shape[0]):
+        if kernels := ops.kernels_for(batch, p.mean, *p.values(), *q.values()):
             # Equal matrices have equal factors if one routine makes both: here, or where they are kept.
             dense = all(isinstance(side, Dense) for side in sides)
             if not dense or all("factor" in vars(side) for side in sides):
@@ -146,7 +146,7 @@ def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
             return _refined(value, p, q) if dense else value
     elif isinstance(sides[0], AxisAligned) and isinstance(sides[1], AxisAligned):
         shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), *p.event_shape)
-        if kernels := ops.kernels_for_vectors(shape):
+        if kernels := ops.kernels_for_vectors(shape, *p.values(), *q.values()):
             value = kernels.long_axis_aligned_pair(p.mean, sides[0].scales, q.mean, sides[1].scales)
             return value if value == 0.0 or value >= NEARLY_EQUAL else None
     return None
