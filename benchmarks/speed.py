@@ -5,7 +5,10 @@ process and compared by medians; NumPyro (jit, float64) runs in a process of its
 last column is a physical limit measured in the same run: a dgemm of the same size for full covariances, one
 pass over the inputs for diagonal ones. Needs the extra ``bench``. Run it from the project's root:
 
-    python benchmarks/speed.py [--quick]
+    python benchmarks/speed.py [--quick] [--cores 1]
+
+With more than one core the thread pools of the libraries in the process wait for each other's cores; one
+core compares the work.
 """
 
 from __future__ import annotations
@@ -13,10 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
+
+if "--cores" in sys.argv:  # before any library counts them
+    _cores = sorted(os.sched_getaffinity(0))[: int(sys.argv[sys.argv.index("--cores") + 1])]
+    os.sched_setaffinity(0, _cores)
 import platform
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -234,6 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--seconds", type=float, default=3.0, help="per row")
+    parser.add_argument("--cores", type=int, help="use only so many")
     args = parser.parse_args()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     print(

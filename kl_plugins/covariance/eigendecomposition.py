@@ -76,6 +76,9 @@ class Eigendecomposition(Full):
         along = self.ops.matmul(x[..., None, :], self.eigenvectors)[..., 0, :]
         return along / self.ops.sqrt(self.eigenvalues)
 
+    def quadratic_form(self, x: Any) -> Any:
+        return 0.5 * self.ops.sum_of_squares_last(self.whiten(x))
+
     def log_det(self) -> Any:
         return self.ops.sum_last(self.ops.log(self.eigenvalues))
 
