@@ -21,7 +21,10 @@ minimum = min
 
 
 def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> float:
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float: {str(value)[:20]}…") from None
 
 
 def logical_and(first: bool, second: bool) -> bool:

@@ -51,7 +51,8 @@ class Normal(Distribution):
 
     @property
     def batch_shape(self) -> Shape:
-        return broadcast_shapes(self.ops.shape(self.mean), self.ops.shape(self.scale))
+        mean, scale = self.ops.shape(self.mean), self.ops.shape(self.scale)
+        return mean if mean == scale else broadcast_shapes(mean, scale)
 
     @property
     def event_shape(self) -> Shape:
