@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from kl_plugins import Cholesky, Dense, Diagonal, Isotropic, MultivariateNormal, kl
-from kl_plugins.backends import numpy as ops
+from kl_plugins.backends import compiled as choice
 
 
 def without_kernels(function):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ops, "_loaded_kernels", lambda: None)
+        patch.setattr(choice, "_loaded_kernels", lambda: None)
         return function()
 
 
 @pytest.fixture(autouse=True)
 def _kernels_for_every_batch(monkeypatch):
-    monkeypatch.setattr(ops, "_WORTH_COMPILING", 1)
+    monkeypatch.setattr(choice, "_WORTH_COMPILING", 1)
 
 
 def matrices(rng, batch, dimension, dtype=float):
@@ -96,7 +96,7 @@ def test_factors_of_a_batch_are_not_kept():
 @pytest.mark.parametrize("p_scale", [0.5, 1.0, 1e-160, 1e150])
 @pytest.mark.parametrize("isotropic", [True, False])
 def test_long_vectors_agree_with_numpy(isotropic, p_scale, monkeypatch):
-    monkeypatch.setattr(ops, "_LONG", 1)
+    monkeypatch.setattr(choice, "_LONG", 1)
     rng = np.random.default_rng(1)
     for dimension in (3, 8192, 20_000):
         p_variances = 1.5 * p_scale if isotropic else rng.uniform(0.1, 3.0, dimension) * p_scale

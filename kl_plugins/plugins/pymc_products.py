@@ -16,7 +16,8 @@ from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.plugins.pytensor import family, sized
-from kl_plugins.plugins.pytensor_covariance import constant_of, covariance_of, input_of
+from kl_plugins.plugins.pytensor_covariance import covariance_of
+from kl_plugins.plugins.pytensor_graph import constant_of, input_of
 from kl_plugins.plugins.pytensor_products import product_of
 
 

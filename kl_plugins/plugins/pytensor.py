@@ -16,7 +16,8 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
-from kl_plugins.plugins.pytensor_covariance import covariance_of, original
+from kl_plugins.plugins.pytensor_covariance import covariance_of
+from kl_plugins.plugins.pytensor_graph import original
 from kl_plugins.recognition import load_plugins_of, recognise
 
 

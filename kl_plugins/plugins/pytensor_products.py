@@ -14,14 +14,10 @@ from kl_plugins.backends import pytensor as ops
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.low_rank import LowRank
-from kl_plugins.plugins.pytensor_covariance import (
-    covariance_of,
-    diagonal_of,
-    is_lower_triangular,
-    root_of,
-    see_through,
-    structure_rule,
-)
+from kl_plugins.plugins.pytensor_covariance import covariance_of, structure_rule
+from kl_plugins.plugins.pytensor_diagonal import diagonal_of
+from kl_plugins.plugins.pytensor_graph import root_of, see_through
+from kl_plugins.plugins.pytensor_triangular import is_lower_triangular
 
 
 @structure_rule

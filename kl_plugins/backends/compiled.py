@@ -1,0 +1,48 @@
+"""When the compiled kernels serve: there have to be some, and the work has to be worth loading them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from math import prod
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WORTH_COMPILING = 200_000
+"""From this many numbers in a batch's matrices on compiled kernels make up for being loaded."""
+
+_KERNELS_UP_TO = 128
+"""Up to this dimension compiled kernels are used (1000 pairs of d = 100: 144 ms, through BLAS 539 ms)."""
+
+
+_LONG = 200_000
+"""From this many variables on the compiled kernel for independent variables is used."""
+
+
+@cache
+def _loaded_kernels() -> ModuleType | None:
+    try:
+        return import_module("kl_plugins.backends.kernels")
+    except ImportError:  # no Numba: the same numbers, more slowly
+        return None
+
+
+def kernels_for(batch: tuple[int, ...], *matrices: NDArray[Any]) -> ModuleType | None:
+    """The compiled kernels, where there are any and a batch of float64 `matrices` is worth them."""
+    dimension = matrices[0].shape[-1]
+    if any(matrix.dtype != np.float64 for matrix in matrices):
+        return None
+    if not (batch and 0 < dimension <= _KERNELS_UP_TO):
+        return None
+    if prod(batch) * dimension**2 < _WORTH_COMPILING:
+        return None
+    return _loaded_kernels()
+
+
+def kernels_for_vectors(shape: tuple[int, ...], *vectors: NDArray[Any]) -> ModuleType | None:
+    """The compiled kernels, where there are any and one pair of vectors is long enough."""
+    double = all(vector.dtype == np.float64 for vector in vectors)
+    return _loaded_kernels() if double and len(shape) == 1 and shape[0] >= _LONG else None

@@ -1,0 +1,108 @@
+"""Small questions about a PyTensor graph: what an operation leaves as it is, transposes or multiplies."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import pytensor.tensor as pt
+from pytensor.compile.ops import DeepCopyOp, ViewOp
+from pytensor.graph.basic import equal_computations
+from pytensor.scalar.basic import Identity
+from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Dot
+from pytensor.tensor.shape import SpecifyShape
+
+DIAGONAL: Any
+LOWER_TRIANGULAR: Any
+try:
+    assumptions = import_module("pytensor.assumptions")
+    DIAGONAL, LOWER_TRIANGULAR = assumptions.DIAGONAL, assumptions.LOWER_TRIANGULAR
+except ImportError:  # PyTensor 2 has none; what the graph itself shows has to do
+    DIAGONAL = LOWER_TRIANGULAR = None
+
+
+def see_through(variable: Any) -> Any:
+    """Follow a variable through operations that leave its values as they are.
+
+    Leading dimensions of length 1 are dropped too: they broadcast.
+    """
+    while variable.owner and (_copies(variable.owner.op) or _adds_leading_dimensions(variable.owner.op)):
+        variable = variable.owner.inputs[0]
+    return variable
+
+
+def original(variable: Any) -> Any:
+    """The variable that this one is a copy of, of the same shape."""
+    while variable.owner and _copies(variable.owner.op):
+        variable = variable.owner.inputs[0]
+    return variable
+
+
+def _copies(op: Any) -> bool:
+    copies = isinstance(op, ViewOp | DeepCopyOp | SpecifyShape)
+    copies = copies or (isinstance(op, Elemwise) and isinstance(op.scalar_op, Identity))
+    return copies or type(op).__name__ == "SpecifyAssumptions"
+
+
+def _adds_leading_dimensions(op: Any) -> bool:
+    if not isinstance(op, DimShuffle):
+        return False
+    order = tuple(op.new_order)
+    ndim = sum(axis != "x" for axis in order)
+    return order[len(order) - ndim :] == tuple(range(ndim)) and ndim >= 2
+
+
+def holds(assumption: Any, variable: Any) -> bool:
+    return assumption is not None and assumption.holds(variable)
+
+
+def is_transpose(op: Any) -> bool:
+    """Whether a DimShuffle swaps the last two axes and nothing else."""
+    order = tuple(op.new_order)
+    n = len(order)
+    return n >= 2 and order == (*range(n - 2), n - 1, n - 2)
+
+
+def root_of(matrix: Any) -> Any:
+    """The A of a product A @ A.T, else None."""
+    if matrix.owner is None:
+        return None
+    op = matrix.owner.op
+    core = op.core_op if isinstance(op, Blockwise) else op
+    if not isinstance(core, Dot):
+        return None
+    left, right = matrix.owner.inputs
+    for transposed, factor in ((right, left), (left, right)):
+        inner = _untransposed(transposed)
+        if inner is not None and (inner is factor or equal_computations([inner], [factor])):
+            return left
+    return None
+
+
+def _untransposed(variable: Any) -> Any:
+    node = variable.owner
+    if node is not None and isinstance(node.op, DimShuffle) and is_transpose(node.op):
+        return node.inputs[0]
+    return None
+
+
+def input_of(variable: Any, op_name: str) -> Any:
+    """The input of the operation of that name which made the variable, else None.
+
+    By name, because the class moved between PyTensor 2 and 3.
+    """
+    if variable.owner is None:
+        return None
+    op = variable.owner.op
+    core = op.core_op if isinstance(op, Blockwise) else op
+    return variable.owner.inputs[0] if type(core).__name__ == op_name else None
+
+
+def constant_of(variable: Any) -> Any:
+    """The number that a scalar variable is, or None."""
+    try:
+        return pt.get_underlying_scalar_constant_value(variable)
+    except pt.exceptions.NotScalarConstantError:
+        return None
