@@ -64,7 +64,12 @@ ROUTES = [
     ("Precision", "Diagonal", "precision_axis_aligned", "O(d³): the inverse of a triangular factor"),
     ("Diagonal", "Precision", "axis_aligned_precision", "O(d²) after the Cholesky factor of q's precision"),
     ("Dense", "Precision", "full_precision", "O(d³): a product of triangular factors"),
-    ("Precision", "Dense", "precision_full", "O(d³): a product of triangular factors, inverted"),
+    (
+        "Precision",
+        "Dense",
+        "precision_full",
+        "O(d³): the inverse of a triangular factor and a triangular solve",
+    ),
     ("BlockDiagonal", "Isotropic", *BLOCKS),
     (
         "Dense",

@@ -242,3 +242,18 @@ def test_nearly_equal_matrices_keep_nearly_all_digits(given, dim, step):
     batch = MultivariateNormal(mean, given(np.stack([matrix, 2.0 * matrix, other])))
     assert kl(batch, q)[0] == pytest.approx(exact, rel=3e-10)
     assert kl(batch, q)[2] == 0.0
+
+
+def test_a_precision_of_widely_different_scales():
+    """Against a covariance of one scale: the product of the triangular factors would lose every digit."""
+    rng = np.random.default_rng(3)
+    scales, root = np.array([1e-70, 1e-95, 1e2, 1e5]), rng.normal(size=(4, 4))
+    matrix = root @ root.T + np.eye(4)
+    precision = matrix / scales[:, None] / scales
+    precision, plain = (precision + precision.T) / 2.0, rng.normal(size=(4, 4))
+    covariance = plain @ plain.T + np.eye(4)
+    mean = np.zeros(4)
+    p, q = MultivariateNormal(mean, Precision(precision)), MultivariateNormal(mean, Dense(covariance))
+    exact_p, exact_q = oracle.from_precision(mean, precision), oracle.from_covariance(mean, covariance)
+    assert kl(p, q) == pytest.approx(float(oracle.kl(exact_p, exact_q)), rel=1e-13)
+    assert kl(q, p) == pytest.approx(float(oracle.kl(exact_q, exact_p)), rel=1e-13)

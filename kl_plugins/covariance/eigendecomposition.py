@@ -18,6 +18,9 @@ from kl_plugins.covariance.axis_aligned import (
 from kl_plugins.covariance.base import Covariance, log_det_divergences, square_dimension
 from kl_plugins.covariance.full import Full
 
+_MODERATE = 1e6
+"""Condition number up to which the eigenvectors whiten without a Cholesky factor."""
+
 
 @dataclass(frozen=True, eq=False)
 class Eigendecomposition(Full):
@@ -71,12 +74,22 @@ class Eigendecomposition(Full):
         return bool((gap <= 20.0 * vectors.shape[-1] ** 0.5 * ops.epsilon(vectors)).all())
 
     def whiten(self, x: Any) -> Any:
-        if not self.is_orthonormal:
+        if not self.whitens_by_axes:
             return super().whiten(x)
         along = self.ops.matmul(x[..., None, :], self.eigenvectors)[..., 0, :]
         return along / self.ops.sqrt(self.eigenvalues)
 
+    @cached_property
+    def whitens_by_axes(self) -> bool:
+        """Whether Vᵀ may stand for V⁻¹: their difference, about ε, is multiplied by √(condition number)."""
+        if not self.is_orthonormal:
+            return False
+        values = self.eigenvalues
+        return bool((values.max(axis=-1) <= _MODERATE * values.min(axis=-1)).all())
+
     def quadratic_form(self, x: Any) -> Any:
+        if not self.whitens_by_axes:
+            return super().quadratic_form(x)
         return 0.5 * self.ops.sum_of_squares_last(self.whiten(x))
 
     def log_det(self) -> Any:

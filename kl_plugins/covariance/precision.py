@@ -16,7 +16,7 @@ from kl_plugins.covariance.base import (
     square_dimension,
     triangular_divergence,
 )
-from kl_plugins.covariance.full import Dense, Full
+from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.triangular import factored_divergence
 
 
@@ -131,10 +131,9 @@ def full_precision(p: Full, q: Precision) -> Any:
     return triangular_divergence(ops.diagonal(p.factor), 1.0 / ops.diagonal(inverse), rest, ops)
 
 
-@log_det_divergences.register(Precision, Full, cost="O(d³): a product of triangular factors, inverted")
+@log_det_divergences.register(
+    Precision, Full, cost="O(d³): the inverse of a triangular factor and a triangular solve"
+)
 def precision_full(p: Precision, q: Full) -> Any:
-    """M = (UpᵀLq)⁻¹."""
-    ops, inverse = p.ops, p.reversed_factor
-    product = ops.matmul(inverse, q.factor)
-    rest = ops.solve_lower(product, ops.eye_like(product))
-    return triangular_divergence(1.0 / ops.diagonal(inverse), ops.diagonal(q.factor), rest, ops)
+    """M = Lq⁻¹Lp with Lp = Up⁻ᵀ: unlike (UpᵀLq)⁻¹ it keeps its digits where p's scales differ widely."""
+    return full_full(p, q)
