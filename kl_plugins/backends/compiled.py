@@ -15,7 +15,7 @@ _WORTH_COMPILING = 200_000
 """From this many numbers in a batch's matrices on compiled kernels make up for being loaded."""
 
 _KERNELS_UP_TO = 128
-"""Up to this dimension compiled kernels are used (1000 pairs of d = 100: 144 ms, through BLAS 539 ms)."""
+"""Up to this dimension compiled kernels are used; 100 is the largest that ``benchmarks/speed.py`` times."""
 
 
 _LONG = 200_000
