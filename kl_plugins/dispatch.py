@@ -132,8 +132,7 @@ def entropy(p: Any) -> Any:
     p = recognised(p, "p")
     if p.ops.symbolic:
         return _guarded("entropy", p.entropy(), [], p=p)
-    with p.ops.quiet():
-        return p.ops.result(p.entropy())
+    return p.ops.numbers(type(p).entropy, p)
 
 
 def cross_entropy(p: Any, q: Any) -> Any:
@@ -283,8 +282,7 @@ def _compute(rule: Rule, p: Any, q: Any) -> Any:
     ops = p.ops
     if ops.symbolic:
         return _guarded("kl", rule(p, q), [*p.conditions_against(q)], p=p, q=q)
-    with ops.quiet():
-        return ops.result(rule(p, q))
+    return ops.numbers(rule.function, p, q)
 
 
 def _guarded(name: str, value: Any, conditions: list[tuple[Any, str]], **sides: Distribution) -> Any:

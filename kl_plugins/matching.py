@@ -33,13 +33,18 @@ def register(
 
 def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
     """The rule for the pair, and the pair as the rule wants it."""
-    for side in (p, q):
-        load_plugins_of(type(side))  # what it registers may be this very pair
+    load_plugins_of(type(p))  # what it registers may be this very pair
+    load_plugins_of(type(q))
     if _foreign:
         found = _match_foreign(p, q)
         if found is not None:
             return found
-    ours_p, ours_q = _of_pair(p, "p", (p, q)), _of_pair(q, "q", (p, q))
+    try:
+        ours_p, ours_q = recognised(p, "p"), recognised(q, "q")
+    except (TypeError, NoClosedFormError) as error:
+        if _foreign:
+            _raise_if_registered(error, {"p": p, "q": q})
+        raise
     ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
     if rule is None:
@@ -81,16 +86,14 @@ def name_of(obj: Any) -> str:
     return str(getattr(stand_in, "name", None) or type(stand_in).__qualname__)
 
 
-def _of_pair(obj: Any, side: str, pair: tuple[Any, Any]) -> Distribution:
-    try:
-        return recognised(obj, side)
-    except (TypeError, NoClosedFormError) as error:
-        if any(isinstance(representative(obj), kind) for kind in _foreign):
-            raise NoClosedFormError(
-                f"{side}: closed forms are registered for {name_of(obj)}, but none for the pair "
-                f"p: {name_of(pair[0])} and q: {name_of(pair[1])}; register it with kl_plugins.register_kl"
-            ) from error
-        raise
+def _raise_if_registered(error: Exception, pair: dict[str, Any]) -> None:
+    """Say so where the side that is not understood has closed forms, but none with the other side."""
+    side = str(error).partition(":")[0]
+    if side in pair and any(isinstance(representative(pair[side]), kind) for kind in _foreign):
+        raise NoClosedFormError(
+            f"{side}: closed forms are registered for {name_of(pair[side])}, but none for the pair "
+            f"p: {name_of(pair['p'])} and q: {name_of(pair['q'])}; register it with kl_plugins.register_kl"
+        ) from error
 
 
 def _match_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:

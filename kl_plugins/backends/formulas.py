@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import ModuleType
 from typing import Any
-
-# 1/3 + x/5 + x²/7 + …: with x = r² and |r| ≤ 1/9 the first nine terms reach float64's precision.
-_ATANH_TAIL = tuple(1.0 / (2 * k + 3) for k in reversed(range(9)))
 
 
 def identity_minus_log1p(x: Any) -> Any:
@@ -18,10 +16,9 @@ def identity_minus_log1p(x: Any) -> Any:
     binomial probabilities, 2000).
     """
     r = x / (2.0 + x)
-    r2 = r * r
-    tail = _ATANH_TAIL[0]
-    for coefficient in _ATANH_TAIL[1:]:
-        tail = tail * r2 + coefficient
+    r2 = r * r  # at most 1/81: nine terms reach float64's precision
+    tail = 1 / 15 + r2 * (1 / 17 + r2 / 19)
+    tail = 1 / 3 + r2 * (1 / 5 + r2 * (1 / 7 + r2 * (1 / 9 + r2 * (1 / 11 + r2 * (1 / 13 + r2 * tail)))))
     return x * r - 2.0 * r * r2 * tail
 
 
@@ -33,21 +30,24 @@ def scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
     finite scales overflows or underflows on the way to a finite answer.
     """
 
-    def value(p_scale: Any, q_scale: Any) -> Any:
-        is_near = ops.absolute(p_scale - q_scale) <= 0.2 * q_scale
-        return ops.select(is_near, near, far, p_scale, q_scale)
+    return ops.elementwise(_scale_divergence, _scale_divergence_gradient, p_scale, q_scale)
 
-    def near(p_scale: Any, q_scale: Any) -> Any:
-        e = (p_scale - q_scale) / q_scale
-        return 0.5 * e * e + identity_minus_log1p(e)
 
-    def far(p_scale: Any, q_scale: Any) -> Any:
-        ratio = p_scale / q_scale
-        half_log = ops.log(ops.sqrt(p_scale) / ops.sqrt(q_scale))
-        # A ratio beyond all floats: its square is the answer, infinity, and not infinity less itself.
-        return (0.5 * ratio) * ratio - 0.5 - 2.0 * ops.minimum(half_log, 1e3)
+def _scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
+    is_near = ops.absolute(p_scale - q_scale) <= 0.2 * q_scale
+    return ops.select(is_near, _scales_near, partial(_scales_far, ops=ops), p_scale, q_scale)
 
-    return ops.elementwise(value, _scale_divergence_gradient, p_scale, q_scale)
+
+def _scales_near(p_scale: Any, q_scale: Any) -> Any:
+    e = (p_scale - q_scale) / q_scale
+    return 0.5 * e * e + identity_minus_log1p(e)
+
+
+def _scales_far(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
+    ratio = p_scale / q_scale
+    half_log = ops.log(ops.sqrt(p_scale) / ops.sqrt(q_scale))
+    # A ratio beyond all floats: its square is the answer, infinity, and not infinity less itself.
+    return (0.5 * ratio) * ratio - 0.5 - 2.0 * ops.minimum(half_log, 1e3)
 
 
 def _scale_divergence_gradient(p_scale: Any, q_scale: Any) -> tuple[Any, Any]:
@@ -63,18 +63,23 @@ def variance_divergence(p_variance: Any, q_variance: Any, ops: ModuleType) -> An
     no square root has rounded.
     """
 
-    def value(p_variance: Any, q_variance: Any) -> Any:
-        is_near = ops.absolute(p_variance - q_variance) <= 0.2 * q_variance
-        return ops.select(is_near, near, far, p_variance, q_variance)
+    return ops.elementwise(_variance_divergence, _variance_divergence_gradient, p_variance, q_variance)
 
-    def near(p_variance: Any, q_variance: Any) -> Any:
-        return 0.5 * identity_minus_log1p((p_variance - q_variance) / q_variance)
 
-    def far(p_variance: Any, q_variance: Any) -> Any:
-        half_log = ops.log(ops.sqrt(p_variance) / ops.sqrt(q_variance))
-        return 0.5 * (p_variance / q_variance) - 0.5 - ops.minimum(half_log, 1e3)
+def _variance_divergence(p_variance: Any, q_variance: Any, ops: ModuleType) -> Any:
+    is_near = ops.absolute(p_variance - q_variance) <= 0.2 * q_variance
+    return ops.select(
+        is_near, _variances_near, lambda p, q: _variances_far(p, q, ops), p_variance, q_variance
+    )
 
-    return ops.elementwise(value, _variance_divergence_gradient, p_variance, q_variance)
+
+def _variances_near(p_variance: Any, q_variance: Any) -> Any:
+    return 0.5 * identity_minus_log1p((p_variance - q_variance) / q_variance)
+
+
+def _variances_far(p_variance: Any, q_variance: Any, ops: ModuleType) -> Any:
+    half_log = ops.log(ops.sqrt(p_variance) / ops.sqrt(q_variance))
+    return 0.5 * (p_variance / q_variance) - 0.5 - ops.minimum(half_log, 1e3)
 
 
 def _variance_divergence_gradient(p_variance: Any, q_variance: Any) -> tuple[Any, Any]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.backends import scalar
+
 # The backend is one namespace over several rooms.
 from kl_plugins.backends.compiled import *  # noqa: F403
 from kl_plugins.backends.numpy_matrices import *  # noqa: F403
 
 symbolic = False
+_HERE = sys.modules[__name__]
 
 _FEW = 1024
 """Below this size both sides of a choice are computed: that is faster than picking."""
 
 _PIECE = 16_384
 """Numbers of a long vector that are worked on together."""
+
+_SHORT = 24
+"""Up to this length a formula is faster on Python's floats, one after the other, than on the vector."""
 
 _PLAIN = (int, float)
 _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -84,17 +91,23 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
-    """Return ``value(*args)``; symbolic backends take derivatives from `gradient`.
+    """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`.
 
-    Long vectors are taken in pieces whose intermediate results stay in the processor's cache.
+    Short vectors are taken number by number, which is faster; long ones in pieces whose intermediate
+    results stay in the processor's cache.
     """
-    length = max(arg.shape[-1] if arg.ndim == 1 else 0 for arg in args)
-    if length <= _PIECE or any(arg.ndim > 1 for arg in args):
-        return value(*args)
+    if any(arg.ndim != 1 for arg in args):
+        return value(*args, _HERE)
+    length = max(map(len, args))
+    if length <= _SHORT and all(len(arg) == length for arg in args):
+        numbers = [value(*row, scalar) for row in zip(*[arg.tolist() for arg in args], strict=True)]
+        return np.array(numbers, np.result_type(*args))
+    if length <= _PIECE:
+        return value(*args, _HERE)
     out = np.empty(length, np.result_type(*args))
     for start in range(0, length, _PIECE):
         piece = slice(start, start + _PIECE)
-        out[piece] = value(*[arg[piece] if arg.size == length else arg for arg in args])
+        out[piece] = value(*[arg[piece] if arg.size == length else arg for arg in args], _HERE)
     return out
 
 
@@ -133,10 +146,8 @@ def require(conditions: Iterable[tuple[Any, str]]) -> None:
             raise ValueError(message)
 
 
-def quiet() -> Any:
-    """Context in which infinities and NaN arise silently: they are the answer where they remain."""
-    return np.errstate(all="ignore")
-
-
-def result(value: Any) -> Any:
+def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
+    """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain."""
+    with np.errstate(all="ignore"):
+        value = formula(*sides)
     return value[()] if isinstance(value, np.ndarray) else value

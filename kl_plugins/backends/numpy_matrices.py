@@ -16,7 +16,10 @@ _LARGE = 128
 """From this dimension on a matrix is checked block by block."""
 
 _MODERATE = 32
-"""From this dimension on LAPACK is called without NumPy's or SciPy's wrapping."""
+"""Below this dimension a matrix is small: NumPy factors a batch faster, and checks are made in one go."""
+
+
+_DOUBLE = np.dtype(np.float64)
 
 
 @cache
@@ -140,6 +143,27 @@ def is_symmetric(matrix: NDArray[Any]) -> Any:
     return _lapack().is_symmetric(matrix, scales)
 
 
+def plain_vector(value: Any, length: int | None) -> NDArray[Any] | None:
+    """`value` where it is a vector of finite float64 numbers, None where it has to be looked at."""
+    if type(value) is np.ndarray and value.dtype is _DOUBLE and value.shape == (length,):
+        return value if np.isfinite(value).all() else None
+    return None
+
+
+def plain_matrix(value: Any) -> NDArray[Any] | None:
+    """A frozen copy where `value` is one small symmetric matrix of finite float64 numbers, else None."""
+    if type(value) is not np.ndarray or value.dtype is not _DOUBLE or value.ndim != 2:
+        return None
+    rows, columns = value.shape
+    if rows != columns or not 0 < rows <= _MODERATE:
+        return None
+    matrix = value.copy()
+    if matrix.tobytes() != matrix.T.tobytes() or not np.isfinite(matrix).all():
+        return None
+    matrix.setflags(write=False)
+    return matrix
+
+
 def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
     """Lower Cholesky factor; LinAlgError naming the parameter where there is none."""
     factor = _cholesky(matrix)
@@ -164,14 +188,13 @@ def factors_late(matrix: NDArray[Any], name: str) -> bool:
 
 
 def _cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
-    # A matrix alone and the same one in a batch go through the same routine: their factors are equal.
+    if matrix.ndim == 2:
+        return _lapack().cholesky(matrix)  # type: ignore[no-any-return]
     if matrix.shape[-1] < _MODERATE:
         try:
             return np.linalg.cholesky(matrix)
         except np.linalg.LinAlgError:
             return None
-    if matrix.ndim == 2:
-        return _lapack().cholesky(matrix)  # type: ignore[no-any-return]
     out = np.empty(matrix.shape, matrix.dtype)
     for index in np.ndindex(*matrix.shape[:-2]):
         factor = _lapack().cholesky(matrix[index])

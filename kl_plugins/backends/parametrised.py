@@ -9,7 +9,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from kl_plugins.backends import backend_of
+from kl_plugins.backends import backend_of, scalar
+from kl_plugins.backends.domains import Domain
+
+_PLAIN = frozenset({float, int, np.float64})
+"""Types of a single number that `scalar` computes with."""
 
 
 class Parametrised:
@@ -24,11 +28,16 @@ class Parametrised:
     core_ndims: ClassVar[tuple[int, ...]] = ()
     """Number of dimensions of each of ``arrays`` that are not batch dimensions."""
 
+    domains: ClassVar[tuple[Domain, ...]] = ()
+    """The domain of each of ``arrays``, where that is all there is to check."""
+
     parts: ClassVar[tuple[str, ...]] = ()
     find_backend = staticmethod(backend_of)
     ops: ModuleType
 
     def __post_init__(self) -> None:
+        if self._become_plain():
+            return
         self._become(self.find_backend(*self.values()))
         self.check_shapes()
         if not self.ops.symbolic:
@@ -83,12 +92,32 @@ class Parametrised:
             state[name] = state[name].to(ops)
         state["ops"] = ops
 
+    def _become_plain(self) -> bool:
+        """Take plain parameters at once where they are certainly valid; else leave them to be looked at.
+
+        Here: parameters that are all single numbers of their domains.
+        """
+        if not self.domains:
+            return False
+        state = self.__dict__
+        for name, (low, high, _) in zip(self.arrays, self.domains, strict=True):
+            value = state[name]
+            if type(value) not in _PLAIN or not low < value < high:
+                return False
+            try:
+                state[name] = float(value)
+            except OverflowError:
+                return False
+        state["ops"] = scalar
+        return True
+
     def check_shapes(self) -> None:
         """Raise ValueError where the parameters' shapes do not fit together."""
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         """Yield (condition, message) for what the object's own parameters must satisfy."""
-        yield from ()
+        for name, domain in zip(self.arrays, self.domains, strict=bool(self.domains)):
+            yield from domain.conditions(self.__dict__[name], name, self.ops)
 
     def conditions(self) -> Iterator[tuple[Any, str]]:
         """Yield (condition, message) for the object's parameters and those of its parts."""

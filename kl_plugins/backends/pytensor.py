@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
 from typing import Any
@@ -71,7 +72,7 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
-    """Return ``value(*args)`` as one node whose derivatives are ``gradient(*args)``.
+    """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args)``.
 
     Differentiating a switch between a series and a logarithm would multiply the graph, and the time to
     compile it; the derivatives themselves are short.
@@ -82,7 +83,7 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     def pullback(inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
         return [output_gradients[0] * derivative for derivative in gradient(*inputs)]
 
-    node = OpFromGraph(inputs, [value(*inputs)], inline=True, **{_PULLBACK: pullback})
+    node = OpFromGraph(inputs, [value(*inputs, sys.modules[__name__])], inline=True, **{_PULLBACK: pullback})
     return node(*args)
 
 
@@ -275,6 +276,11 @@ def factors_late(matrix: Any, name: str) -> bool:
 
 
 def kernels_for(batch: Any, *matrices: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
+
+
+def kernels_for_pair(*arrays: Any) -> None:
     """Compiled kernels are for numbers."""
     return None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -49,8 +49,11 @@ def zeros_like(value: float) -> float:
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: float) -> Any:
-    """Return ``value(*args)``; symbolic backends take derivatives from `gradient`."""
-    return value(*args)
+    """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`."""
+    return value(*args, _HERE)
+
+
+_HERE = sys.modules[__name__]
 
 
 def shape(value: float) -> tuple[int, ...]:
@@ -64,13 +67,6 @@ def require(conditions: Iterable[tuple[bool, str]]) -> None:
             raise ValueError(message)
 
 
-_NOTHING = nullcontext()
-
-
-def quiet() -> nullcontext[None]:
-    """Context of a computation: Python floats overflow to infinity without a warning."""
-    return _NOTHING
-
-
-def result(value: float) -> np.float64:
-    return np.float64(value)
+def numbers(formula: Callable[..., Any], *sides: Any) -> np.float64:
+    """Return ``formula(*sides)``; Python floats overflow to infinity without a warning."""
+    return np.float64(formula(*sides))

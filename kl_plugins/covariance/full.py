@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from kl_plugins.backends import numpy as array_ops
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.base import (
     Covariance,
@@ -112,8 +113,16 @@ class Dense(Full):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.ops.factors_late(self.covariance, "covariance"):
+        if "factor" not in self.__dict__ and not self.ops.factors_late(self.covariance, "covariance"):
             _ = self.factor
+
+    def _become_plain(self) -> bool:
+        matrix = array_ops.plain_matrix(self.covariance)
+        if matrix is None:
+            return False
+        factor = array_ops.cholesky(matrix, "covariance")
+        self.__dict__.update(covariance=matrix, factor=factor, ops=array_ops)
+        return True
 
     @property
     def dimension(self) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kl_plugins.backends import array_backend_of
+from kl_plugins.backends import numpy as array_ops
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import NEARLY_EQUAL, Covariance, divergence_rule, log_det_divergence
@@ -58,6 +59,15 @@ class MultivariateNormal(Distribution):
                 f"{type(self.covariance).__name__}"
             )
         super().__post_init__()
+
+    def _become_plain(self) -> bool:
+        if type(self) is not MultivariateNormal or self.covariance.ops is not array_ops:
+            return False
+        mean = array_ops.plain_vector(self.mean, self.covariance.dimension)
+        if mean is None or self.covariance.batch_shape:
+            return False
+        self.__dict__["ops"] = array_ops
+        return True
 
     def check_shapes(self) -> None:
         shape, dimension = self.ops.shape(self.mean), self.covariance.dimension
@@ -144,6 +154,10 @@ def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
                 roots, given = [side.matrix() for side in sides], False
             value = kernels.gaussian_pairs(p.mean, roots[0], given, q.mean, roots[1], given)
             return _refined(value, p, q) if dense else value
+        pair = p.mean, sides[0].factor, q.mean, sides[1].factor
+        if not batch and (kernels := ops.kernels_for_pair(*pair)):
+            value = kernels.gaussian_pair(*pair)
+            return value if value == 0.0 or value >= NEARLY_EQUAL else None
     elif isinstance(sides[0], AxisAligned) and isinstance(sides[1], AxisAligned):
         shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), *p.event_shape)
         if kernels := ops.kernels_for_vectors(shape, *p.values(), *q.values()):

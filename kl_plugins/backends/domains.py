@@ -1,0 +1,28 @@
+"""Where a parameter may lie: the check of plain numbers and the conditions of arrays, from one statement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+
+class Domain(NamedTuple):
+    """The open interval from `low` to `high` that the values of a parameter lie in."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    meaning: str = ""
+    """What the parameter is, where its name does not say it to everybody."""
+
+    def conditions(self, value: Any, name: str, ops: ModuleType) -> Iterator[tuple[Any, str]]:
+        """Yield (condition, message). Stated so that NaN passes: it comes out where it went in."""
+        called = f"{name} ({self.meaning})" if self.meaning else name
+        if self.low > -math.inf:
+            bound = "positive" if self.low == 0.0 else f"greater than {self.low:g}"
+            yield ops.logical_not(value <= self.low), f"{called} must be {bound}"
+        if self.high < math.inf:
+            yield ops.logical_not(value >= self.high), f"{called} must be less than {self.high:g}"
+        else:
+            yield ops.logical_not(ops.isinf(value)), f"{called} must be finite"
