@@ -47,13 +47,53 @@ def test_kernel_agrees_with_numpy(p_kind, q_kind, p_batch, q_batch, dimension):
     np.testing.assert_allclose(compiled, without_kernels(value), rtol=1e-12)
 
 
+WIDE = [((100,), (100,)), ((200,), ()), ((), (75,)), ((3, 1), (150,)), ((2, 1, 80), (5, 1)), ((80, 1), (3,))]
+"""Batches of which the longest axis is taken a tile at a time."""
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 9, 24])
+@pytest.mark.parametrize(("p_batch", "q_batch"), WIDE, ids=str)
+@pytest.mark.parametrize(("p_kind", "q_kind"), [("S", "S"), ("L", "S"), ("L", "L")])
+def test_tiles_agree_with_numpy(p_kind, q_kind, p_batch, q_batch, dimension):
+    test_kernel_agrees_with_numpy(p_kind, q_kind, p_batch, q_batch, dimension)
+
+
+@pytest.mark.parametrize("scale", [1e-140, 1e-12, 1e12, 1e140])
+def test_extreme_members_of_a_tile(scale):
+    rng = np.random.default_rng(5)
+    q_matrix, p_matrix = matrices(rng, (100,), 12), matrices(rng, (100,), 12)
+    p_matrix[3] *= scale
+    p_matrix[80] = np.diag(np.logspace(0, np.log10(scale), 12))
+
+    def value():
+        p, q = (MultivariateNormal(np.zeros(12), Dense(matrix)) for matrix in (p_matrix, q_matrix))
+        return kl(p, q)
+
+    compiled = value()
+    assert np.isfinite(compiled).all()
+    np.testing.assert_allclose(compiled, without_kernels(value), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 10, 64, 100])
+def test_single_pair_agrees_with_numpy(dimension, monkeypatch):
+    monkeypatch.setattr(choice, "_MANY_PAIRS", 0)
+    rng = np.random.default_rng(dimension)
+    p, q = (MultivariateNormal(rng.normal(size=dimension), Dense(matrices(rng, (), dimension))) for _ in "pq")
+    near = MultivariateNormal(p.mean, Dense(p.covariance.covariance * (1 + 1e-8)))
+    np.testing.assert_allclose(kl(p, q), without_kernels(lambda: kl(p, q)), rtol=1e-12)
+    np.testing.assert_allclose(kl(p, near), dimension * 0.25e-16, rtol=1e-5)
+    assert kl(p, p) == 0.0
+    assert type(kl(p, q)) is np.float64
+
+
+@pytest.mark.parametrize("count", [6, 100])
 @pytest.mark.parametrize("dimension", [1, 2, 5, 17, 100])
-def test_equal_members_are_exactly_zero_and_near_ones_keep_their_digits(dimension):
+def test_equal_members_are_exactly_zero_and_near_ones_keep_their_digits(dimension, count):
     rng = np.random.default_rng(3)
-    matrix = matrices(rng, (6,), dimension)
-    mean = rng.normal(size=(6, dimension))
+    matrix = matrices(rng, (count,), dimension)
+    mean = rng.normal(size=(count, dimension))
     p, same = MultivariateNormal(mean, Dense(matrix)), MultivariateNormal(mean.copy(), Dense(matrix.copy()))
-    np.testing.assert_array_equal(kl(p, same), np.zeros(6))
+    np.testing.assert_array_equal(kl(p, same), np.zeros(count))
 
     def near():
         return kl(
@@ -80,8 +120,9 @@ def test_float32_stays_float32():
         (lambda m: m.__setitem__((5, 0, 1), 9.0), ValueError, "covariance must be symmetric"),
     ],
 )
-def test_one_bad_member_is_an_error(spoil, kind, message):
-    matrix = matrices(np.random.default_rng(0), (9,), 3)
+@pytest.mark.parametrize("count", [9, 100])
+def test_one_bad_member_is_an_error(spoil, kind, message, count):
+    matrix = matrices(np.random.default_rng(0), (count,), 3)
     spoil(matrix)
     with pytest.raises(kind, match=message):
         Dense(matrix)
@@ -123,7 +164,8 @@ import sys
 import numpy as np
 from kl_plugins import Dense, MultivariateNormal, kl
 p = MultivariateNormal(np.zeros(2), Dense(np.tile(np.eye(2), (100, 1, 1))))
-kl(p, p)
+one = MultivariateNormal(np.zeros(2), Dense(np.eye(2)))
+kl(p, p), kl(one, one)
 assert "numba" not in sys.modules
 """
 

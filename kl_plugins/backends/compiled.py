@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from importlib import import_module
 from itertools import count
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_KERNELS = "kl_plugins.backends.kernels"
 
 _WORTH_COMPILING = 200_000
 """From this many numbers in a batch's matrices on compiled kernels make up for being loaded."""
@@ -29,7 +32,7 @@ _LONG = 200_000
 @cache
 def _loaded_kernels() -> ModuleType | None:
     try:
-        return import_module("kl_plugins.backends.kernels")
+        return import_module(_KERNELS)
     except ImportError:  # no Numba: the same numbers, more slowly
         return None
 
@@ -42,7 +45,7 @@ def kernels_for_pair(*arrays: NDArray[Any]) -> ModuleType | None:
     """
     if arrays[0].shape[-1] > _KERNELS_UP_TO or any(array.dtype != np.float64 for array in arrays):
         return None
-    loaded = _loaded_kernels.cache_info().currsize > 0
+    loaded = _KERNELS in sys.modules
     return _loaded_kernels() if loaded or next(_pairs) >= _MANY_PAIRS else None
 
 

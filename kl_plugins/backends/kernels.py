@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -19,23 +19,11 @@ import numpy as np
 from numba import guvectorize, njit
 from numpy.typing import NDArray
 
-_SUMS = {"reassoc", "contract"}
-"""What the compiler may do to sums, so that they use vector instructions; NaN and infinity stay."""
+from kl_plugins.backends import wide_kernels
+from kl_plugins.backends.jit import SUMS, cached
 
 
-def _cached(decorate: Callable[..., Any], *args: Any, **options: Any) -> Callable[[Any], Any]:
-    """Decorate with the disk cache, or without it where there is no place to write."""
-
-    def apply(function: Any) -> Any:
-        try:
-            return decorate(*args, cache=True, **options)(function)
-        except RuntimeError:  # no directory that could hold the cache
-            return decorate(*args, **options)(function)
-
-    return apply
-
-
-@_cached(njit, fastmath=_SUMS, inline="never")
+@cached(njit, fastmath=SUMS, inline="never")
 def _cholesky(matrix: Any, factor: Any) -> bool:
     """Write the lower factor of `matrix`; False where it is not positive definite."""
     dimension = matrix.shape[0]
@@ -53,7 +41,7 @@ def _cholesky(matrix: Any, factor: Any) -> bool:
     return True
 
 
-@_cached(njit)
+@cached(njit)
 def _scale_divergence(p: Any, q: Any) -> Any:
     if abs(p - q) <= 0.2 * q:
         e = (p - q) / q
@@ -68,7 +56,7 @@ def _scale_divergence(p: Any, q: Any) -> Any:
     return (0.5 * ratio) * ratio - 0.5 - 2.0 * min(half_log, 1e3)
 
 
-@_cached(njit)
+@cached(njit)
 def _to_factor(root: Any, is_factor: Any, factor: Any) -> Any:
     if not is_factor:
         return _cholesky(root, factor)
@@ -78,6 +66,9 @@ def _to_factor(root: Any, is_factor: Any, factor: Any) -> Any:
     return True
 
 
+Array = tuple[NDArray[Any], int]
+"""An array and its number of dimensions that are not of the batch."""
+
 _PAIRS = "(d),(d,d),(),(d),(d,d),()->()"
 _FLOATS = ("float64",)
 """One type only: of a kernel for two, Numba 0.68 reads back a broken first one from its disk cache."""
@@ -86,7 +77,7 @@ _PAIR_TYPES = [f"{t}[:],{t}[:,:],boolean,{t}[:],{t}[:,:],boolean,{t}[:]" for t i
 _MATRIX_TYPES = [f"{t}[:,:],boolean[:]" for t in _FLOATS]
 
 
-@_cached(guvectorize, _PAIR_TYPES, _PAIRS, fastmath=_SUMS, nopython=True)
+@cached(guvectorize, _PAIR_TYPES, _PAIRS, fastmath=SUMS, nopython=True)
 def _gaussian_pairs(  # type: ignore[no-untyped-def]
     p_mean, p_root, p_is_factor, q_mean, q_root, q_is_factor, out
 ) -> None:
@@ -121,7 +112,7 @@ def _gaussian_pairs(  # type: ignore[no-untyped-def]
 _AXES_TYPES = [",".join([f"{t}[:]"] * 4 + ["float64[:]"]) for t in _FLOATS]
 
 
-@_cached(guvectorize, _AXES_TYPES, "(d),(d),(d),(d)->()", fastmath=_SUMS, nopython=True)
+@cached(guvectorize, _AXES_TYPES, "(d),(d),(d),(d)->()", fastmath=SUMS, nopython=True)
 def _axis_aligned_pairs(p_mean, p_scale, q_mean, q_scale, out):  # type: ignore[no-untyped-def]
     total, product = 0.0, 1.0  # of the ratios whose logarithms are still to be taken
     for i in range(len(p_mean)):
@@ -140,7 +131,7 @@ def _axis_aligned_pairs(p_mean, p_scale, q_mean, q_scale, out):  # type: ignore[
     out[0] = total - math.log(product)
 
 
-@_cached(guvectorize, _MATRIX_TYPES, "(d,d)->()", nopython=True)
+@cached(guvectorize, _MATRIX_TYPES, "(d,d)->()", nopython=True)
 def _is_finite(matrix, out):  # type: ignore[no-untyped-def]
     out[0] = True
     for i in range(len(matrix)):
@@ -148,7 +139,7 @@ def _is_finite(matrix, out):  # type: ignore[no-untyped-def]
             out[0] &= abs(matrix[i, j]) < math.inf
 
 
-@_cached(guvectorize, _MATRIX_TYPES, "(d,d)->()", nopython=True)
+@cached(guvectorize, _MATRIX_TYPES, "(d,d)->()", nopython=True)
 def _is_symmetric(matrix, out):  # type: ignore[no-untyped-def]
     slack = np.finfo(matrix.dtype).eps ** 0.5
     out[0] = True
@@ -160,7 +151,7 @@ def _is_symmetric(matrix, out):  # type: ignore[no-untyped-def]
                 out[0] &= gap <= slack * scale
 
 
-@_cached(guvectorize, _MATRIX_TYPES, "(d,d)->()", nopython=True)
+@cached(guvectorize, _MATRIX_TYPES, "(d,d)->()", nopython=True)
 def _is_positive_definite(matrix, out):  # type: ignore[no-untyped-def]
     out[0] = _cholesky(matrix, np.empty(matrix.shape, matrix.dtype))
 
@@ -177,19 +168,21 @@ def gaussian_pairs(
 
     A root is a covariance matrix or, where its flag says so, its lower Cholesky factor.
     """
-    arrays = (p_mean, p_root, q_mean, q_root)
-    dtype = np.result_type(*arrays)
-    p_mean, p_root, q_mean, q_root = (array.astype(dtype, copy=False) for array in arrays)
     batches = (p_mean.shape[:-1], p_root.shape[:-2], q_mean.shape[:-1], q_root.shape[:-2])
-    out = np.empty(np.broadcast_shapes(*batches), dtype)
+    batch = np.broadcast_shapes(*batches)
+    out, left_out = np.empty(batch), np.zeros(batch, np.bool_)
+    sides = [(p_mean, 1), (p_root, 2), (q_mean, 1), (q_root, 2)]
 
-    def work(part: Callable[[NDArray[Any], int], NDArray[Any]]) -> None:
-        _gaussian_pairs(
-            part(p_mean, 1), part(p_root, 2), p_is_factor, part(q_mean, 1), part(q_root, 2), q_is_factor,
-            part(out, 0),
-        )  # fmt: skip
+    def work(kernel: Any) -> Callable[..., None]:
+        return lambda pm, p, qm, q, *outs: kernel(pm, p, p_is_factor, qm, q, q_is_factor, *outs)
 
-    _in_threads(work, out.shape)
+    if max(batch) < wide_kernels.TILE:
+        _in_threads(work(_gaussian_pairs), batch, [*sides, (out, 0)])
+        return out
+    _in_tiles(work(wide_kernels.gaussian_pairs), batch, [*sides, (out, 0), (left_out, 0)])
+    if left_out.any():
+        whole = [np.broadcast_to(x, batch + x.shape[x.ndim - core :])[left_out] for x, core in sides]
+        out[left_out] = _gaussian_pairs(whole[0], whole[1], p_is_factor, whole[2], whole[3], q_is_factor)
     return out
 
 
@@ -204,22 +197,24 @@ def long_axis_aligned_pair(
     p_mean: NDArray[Any], p_scale: NDArray[Any], q_mean: NDArray[Any], q_scale: NDArray[Any]
 ) -> Any:
     """KL divergence of two Gaussians of very many independent variables, given by vectors."""
-    arrays = (p_mean, p_scale, q_mean, q_scale)
-    dtype = np.result_type(*arrays)
-    size = len(p_mean)
-    whole = [np.broadcast_to(array.astype(dtype, copy=False), (size,)) for array in arrays]
+    vectors = [np.ascontiguousarray(vector) for vector in (p_mean, p_scale, q_mean, q_scale)]
     # parts of a fixed length, so that the sum does not depend on the number of threads
-    length = 1 << 13
-    count = size // length
-    out = np.empty(count + 1)
-    rows = [array[: count * length].reshape(count, length) for array in whole]
+    starts = range(0, max(map(len, vectors)), _PART)
 
-    def work(part: Callable[[NDArray[Any], int], NDArray[Any]]) -> None:
-        _axis_aligned_pairs(*[part(row, 1) for row in rows], part(out[:count], 0))
+    def of_part(start: int) -> float:
+        part = [vector if len(vector) == 1 else vector[start : start + _PART] for vector in vectors]
+        length = max(map(len, part))
+        value, widest = wide_kernels.axis_aligned_pair(*part, length)
+        if widest < wide_kernels.WIDEST:
+            return float(value)
+        with np.errstate(all="ignore"):  # of this thread
+            return float(_axis_aligned_pairs(*[np.broadcast_to(vector, length) for vector in part]))
 
-    _in_threads(work, (count,))
-    _axis_aligned_pairs(*[array[count * length :] for array in whole], out[count:].reshape(()))
-    return dtype.type(math.fsum(out))
+    return np.float64(math.fsum(_mapped(of_part, starts)))
+
+
+_PART = 1 << 16
+"""Variables of a very long vector that one thread takes at a time."""
 
 
 def is_finite(matrices: NDArray[Any]) -> Any:
@@ -234,34 +229,73 @@ def is_symmetric(matrices: NDArray[Any]) -> Any:
 
 def is_positive_definite(matrices: NDArray[Any]) -> Any:
     """Whether each matrix, of which the lower triangle is read, has a Cholesky factor."""
-    return _of_each(_is_positive_definite, matrices)
+    batch = matrices.shape[:-2]
+    if max(batch) < wide_kernels.TILE:
+        return _of_each(_is_positive_definite, matrices)
+    out = np.empty(batch, np.bool_)
+    _in_tiles(wide_kernels.is_positive_definite, batch, [(matrices, 2), (out, 0)])
+    return out
 
 
 def _of_each(kernel: Any, matrices: NDArray[Any]) -> Any:
     out = np.empty(matrices.shape[:-2], np.bool_)
-    _in_threads(lambda part: kernel(part(matrices, 2), part(out, 0)), out.shape)
+    _in_threads(kernel, out.shape, [(matrices, 2), (out, 0)])
     return out
 
 
-def _in_threads(work: Callable[[Any], None], batch: tuple[int, ...]) -> None:
-    """Do the `work` on parts of a batch; it takes a function from (array, core dimensions) to its part."""
-    threads = _available()
+def _in_threads(kernel: Callable[..., Any], batch: tuple[int, ...], arrays: list[Array]) -> None:
+    """Run the kernel on parts of a batch that are cut along its longest axis."""
     axis = int(np.argmax(batch))
-    edges = np.linspace(0, batch[axis], 4 * threads + 1).astype(int)
+    _in_parts(kernel, arrays, len(batch) - axis, _edges(batch[axis], 1))
 
-    def part_between(start: int, stop: int) -> Callable[[NDArray[Any], int], NDArray[Any]]:
-        def part(array: NDArray[Any], core: int) -> NDArray[Any]:
-            position = array.ndim - core - (len(batch) - axis)
-            if position < 0 or array.shape[position] == 1:
-                return array
-            return array[(slice(None),) * position + (slice(start, stop),)]
 
-        return part
+def _in_tiles(kernel: Callable[..., Any], batch: tuple[int, ...], arrays: list[Array]) -> None:
+    """The same for a kernel that takes an axis of the batch as tiles: the longest one, moved to the end."""
+    axis = int(np.argmax(batch))
+    length, others = batch[axis], (*batch[:axis], *batch[axis + 1 :])
+    arranged = []
+    for array, core in arrays:
+        array = array.reshape((1,) * (len(batch) + core - array.ndim) + array.shape)
+        array = np.moveaxis(array, axis, len(others))
+        if array.shape[len(others)] != length:
+            array = np.broadcast_to(array, (*array.shape[: len(others)], length, *array.shape[-core:]))
+        arranged.append((array, core))
+    whole = length >= 4 * _available() * wide_kernels.TILE or max(others, default=1) == 1
+    if whole:
+        _in_parts(kernel, arranged, 1, _edges(length, wide_kernels.TILE))
+    else:
+        cut = int(np.argmax(others))
+        _in_parts(kernel, arranged, 1 + len(others) - cut, _edges(others[cut], 1))
 
-    parts = [part_between(a, b) for a, b in pairwise(edges.tolist()) if a < b]
+
+def _edges(length: int, step: int) -> list[int]:
+    """Where to cut an axis into four parts for each thread, between whole steps."""
+    steps = np.linspace(0, math.ceil(length / step), 4 * _available() + 1).astype(int)
+    return np.minimum(steps * step, length).tolist()  # type: ignore[no-any-return]
+
+
+def _in_parts(kernel: Callable[..., Any], arrays: list[Array], from_end: int, edges: list[int]) -> None:
+    """Run the kernel on parts of the arrays, cut along that axis of the batch, counted from its end."""
+
+    def run(cut: tuple[int, int]) -> None:
+        parts, (start, stop) = [], cut
+        for array, core in arrays:
+            axis = array.ndim - core - from_end
+            shared = axis < 0 or array.shape[axis] == 1
+            parts.append(array if shared else array[(slice(None),) * axis + (slice(start, stop),)])
+        with np.errstate(all="ignore"):  # of this thread
+            kernel(*parts)
+
+    _mapped(run, [(start, stop) for start, stop in pairwise(edges) if start < stop])
+
+
+def _mapped(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """The function's values, by as many threads as there are cores."""
+    threads = _available()
+    if threads == 1 or len(items) == 1:
+        return [function(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, parts):
-            pass
+        return list(pool.map(function, items))
 
 
 def _available() -> int:

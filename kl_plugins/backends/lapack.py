@@ -81,9 +81,9 @@ def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: ND
     dimension = len(factor)
     if dimension <= _SMALL or factor.dtype != right.dtype:
         # what is above the diagonal is zero, and stays so
-        solved = solve(factor, np.where(near, right - factor, right)).ravel(order="K")
-        solved[:: dimension + 1] = 0.0
-        return np.dot(solved, solved)
+        whole = solve(factor, np.where(near, right - factor, right)).ravel(order="K")
+        whole[:: dimension + 1] = 0.0
+        return np.dot(whole, whole)
     factor = np.ascontiguousarray(factor)
     width = BLOCK if dimension >= 3 * BLOCK else BLOCK // 4
     workspace = np.empty(dimension * width, dtype=factor.dtype)
