@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import blas, cython_blas, lapack
 
 BLOCK = 256
-"""Columns that are worked on together: 256² numbers fit in the second-level cache."""
+"""Rows and columns that are checked together: 256² numbers fit in the second-level cache."""
 
 _SMALL = 128
 """Below this dimension one call for the whole matrix is faster than blocks."""
@@ -85,8 +85,10 @@ def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: ND
         whole[:: dimension + 1] = 0.0
         return np.dot(whole, whole)
     factor = np.ascontiguousarray(factor)
-    width = BLOCK if dimension >= 3 * BLOCK else BLOCK // 4
-    workspace = np.empty(dimension * width, dtype=factor.dtype)
+    width = 64 if dimension < 600 else 128 if dimension < 1500 else 256
+    workspace, product = (
+        np.empty(rows * width, factor.dtype) for rows in (dimension, dimension // 2 + _STEP)
+    )
     weight = near.astype(factor.dtype)
     total = factor.dtype.type(0.0)
     for start in range(0, dimension, width):
@@ -95,25 +97,43 @@ def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: ND
         solved = workspace[: block.size].reshape(block.shape)
         np.multiply(factor[start:, columns], weight[columns], out=solved)
         np.subtract(block, solved, out=solved)
-        _solve_in_place(factor, start, solved)
+        _solve_in_place(factor[start:, start:], solved, product)
         wide = len(weight[columns])
         triangle, rest = np.tril(solved[:wide], -1).ravel(), solved[wide:].ravel()
         total += np.dot(triangle, triangle) + np.dot(rest, rest)
     return total
 
 
-def _solve_in_place(factor: NDArray[Any], start: int, right: NDArray[Any]) -> None:
-    """Overwrite `right` by ``factor[start:, start:]⁻¹ right``; both are C-ordered.
+_STEP = 16
+"""Halves of a triangle begin at multiples of it, where vector registers begin."""
 
-    Read column by column they are Y U = Rᵀ with U upper triangular: a solve from the right.
+
+def _solve_in_place(factor: NDArray[Any], right: NDArray[Any], product: NDArray[Any]) -> None:
+    """Overwrite `right` by ``factor⁻¹ right``; `product` is workspace.
+
+    One half after the other: what connects them is a matrix product, for which BLAS is twice as fast as
+    for a solve with few columns.
     """
     rows, columns = right.shape
+    if rows <= _SMALL // 2:
+        _solve_small_in_place(factor, right)
+        return
+    half = (rows // 2 + _STEP - 1) // _STEP * _STEP
+    _solve_in_place(factor[:half, :half], right[:half], product)
+    known = product[: (rows - half) * columns].reshape(rows - half, columns)
+    np.matmul(factor[half:, :half], right[:half], out=known)
+    right[half:] -= known
+    _solve_in_place(factor[half:, half:], right[half:], product)
+
+
+def _solve_small_in_place(factor: NDArray[Any], right: NDArray[Any]) -> None:
+    """The same by BLAS: read column by column they are Y U = Rᵀ with U upper triangular."""
+    rows, columns = right.shape
     item = factor.itemsize
-    corner = factor.ctypes.data + start * (len(factor) + 1) * item
     one = ctypes.byref(ctypes.c_float(1.0) if item == 4 else ctypes.c_double(1.0))
-    m, n, leading = (ctypes.byref(ctypes.c_int(length)) for length in (columns, rows, len(factor)))
+    m, n, leading = (ctypes.byref(ctypes.c_int(x)) for x in (columns, rows, factor.strides[0] // item))
     trsm = _function("strsm" if item == 4 else "dtrsm")
-    trsm(b"R", b"U", b"N", b"N", m, n, one, corner, leading, right.ctypes.data, m)
+    trsm(b"R", b"U", b"N", b"N", m, n, one, factor.ctypes.data, leading, right.ctypes.data, m)
 
 
 @cache

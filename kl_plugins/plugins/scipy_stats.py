@@ -140,7 +140,7 @@ def factored_once(obj: Any, arrays: tuple[Any, ...], make: Callable[[], Covarian
     if known is not None and all(map(np.array_equal, known.values(), arrays)):
         return known
     made = make()
-    if isinstance(made, Full):
+    if isinstance(made, Full | Precision):
         _factored[obj] = made
     return made
 
@@ -175,6 +175,10 @@ def _(obj: _covariance.CovViaCholesky, allow_singular: bool) -> Covariance:
 
 @covariance.register
 def _(obj: _covariance.CovViaPrecision, allow_singular: bool) -> Covariance:
+    return factored_once(obj, (obj._precision,), lambda: _precision(obj))
+
+
+def _precision(obj: _covariance.CovViaPrecision) -> Precision:
     precision = array_ops.frozen(array_ops.asarray(obj._precision, "precision"))
     made = Precision.trusted(array_ops, precision=precision, precision_factor=obj._chol_P)
     array_ops.require(made.own_conditions())  # SciPy has read one triangle of it only
