@@ -8,6 +8,7 @@ import pytest
 
 from kl_plugins import Cholesky, Dense, Diagonal, Isotropic, MultivariateNormal, kl
 from kl_plugins.backends import compiled as choice
+from kl_plugins.covariance.axis_aligned import DiagonalScales
 
 
 def without_kernels(function):
@@ -148,6 +149,16 @@ def test_long_vectors_agree_with_numpy(isotropic, p_scale, monkeypatch):
         assert type(compiled) is type(plain)
         np.testing.assert_allclose(compiled, plain, rtol=1e-12)
         assert kl(p, p) == kl(q, q) == 0.0
+
+
+def test_long_vectors_of_any_layout(monkeypatch):
+    monkeypatch.setattr(choice, "_LONG", 1)
+    rng = np.random.default_rng(1)
+    scales = rng.uniform(0.1, 3.0, (2, 1000))
+    unaligned = np.frombuffer(b" " + rng.normal(size=1000).tobytes(), offset=1)
+    p = MultivariateNormal(unaligned, DiagonalScales(scales[0]))
+    q = MultivariateNormal(rng.normal(size=2000)[::2], DiagonalScales(scales[1]))
+    np.testing.assert_allclose(kl(p, q), without_kernels(lambda: kl(p, q)), rtol=1e-12)
 
 
 WITHOUT_NUMBA = """

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import guvectorize, njit
+from numba import guvectorize, njit, types
 
 from kl_plugins.backends.jit import FUSED, cached
 
@@ -190,9 +190,11 @@ def _next(vector: Any, start: Any, count: Any, scratch: Any) -> Any:
     return scratch
 
 
-@cached(
-    njit, ["UniTuple(float64, 2)(float64[::1], float64[::1], float64[::1], float64[::1], int64)"], nogil=True
-)
+_VECTOR = types.Array(types.float64, 1, "C", readonly=True)  # what may be written to serves as well
+_SIGNATURE = types.UniTuple(types.float64, 2)(*[_VECTOR] * 4, types.int64)
+
+
+@cached(njit, [_SIGNATURE], error_model="numpy", nogil=True)
 def axis_aligned_pair(p_mean: Any, p_scale: Any, q_mean: Any, q_scale: Any, length: Any) -> Any:
     """Divergence of independent variables, and the widest ratio: beyond `WIDEST` it may be wrong.
 
