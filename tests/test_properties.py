@@ -10,6 +10,7 @@ import gaussians
 import oracle
 from gaussians import ANY, AXES, LEVELS, STRUCTURES, make
 from kl_plugins import Cholesky, MultivariateNormal, Precision, kl
+from kl_plugins.backends import compiled
 from kl_plugins.covariance.numbers import from_matrix
 
 quick = settings(
@@ -19,6 +20,16 @@ quick = settings(
 exponents = st.floats(-100.0, 100.0)
 seeds = st.integers(0, 2**32 - 1)
 structures = st.sampled_from(STRUCTURES)
+
+
+@pytest.fixture(params=["plain", "compiled"], autouse=True, scope="module")
+def _kernels(request):
+    """Everything once as it comes, and once by compiled kernels wherever there are any."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "compiled":
+            for limit in ("_MANY_PAIRS", "_WORTH_COMPILING", "_LONG"):
+                patch.setattr(compiled, limit, 0)
+        yield
 
 
 @st.composite
