@@ -207,13 +207,14 @@ def register_kl(
         Any two classes: our families, or anybody's own. The function receives the objects of the
         classes it was registered for: a foreign object as it is, ours as it was recognised. All frozen
         distributions of SciPy have one class; name one by that of its generator, ``type(stats.t)``.
+        A pair that is registered already, by anybody, gets the new function.
     cost : str, optional
         What `explain` says of the cost, for example ``"O(d)"``.
 
     Returns
     -------
     decorator
-        Returns the function unchanged.
+        Returns the function unchanged. What that returns is the result of `kl` as it is, unchecked.
 
     Raises
     ------
