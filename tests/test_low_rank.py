@@ -195,7 +195,8 @@ def test_large_dimension_makes_no_matrix():
         (
             LowRank(np.ones(3), np.ones((3, 1))),
             Precision(np.eye(3)),
-            "O(d³): no path of its own, both through Cholesky factors",
+            "k columns whitened by q, beside the diagonal part: O(d²) after the Cholesky factor of q's "
+            "precision; O(d³) if the divergence is tiny beside its parts",
         ),
     ],
 )
