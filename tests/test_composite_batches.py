@@ -1,10 +1,13 @@
 """Batches of products, blocks and singular covariances: every entry is the unbatched divergence."""
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 import pytest
 from scipy.stats import ortho_group
 
 import gaussians
+from graphs import value
 from kl_plugins import (
     BlockDiagonal,
     Cholesky,
@@ -175,6 +178,32 @@ def test_members_of_a_singular_batch_on_other_subspaces_are_infinitely_far():
         np.testing.assert_array_equal(kl(*pair), np.full(3, np.inf))
     lower = MultivariateNormal(np.zeros(6), Singular(BASIS[:, :3], Isotropic(1.0, dim=3)))
     np.testing.assert_array_equal(kl(p, lower), np.full(3, np.inf))
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("name", ["Kronecker", "BlockDiagonal"])
+@pytest.mark.parametrize("other", ["Kronecker", "BlockDiagonal", "Dense", "Precision", "Diagonal"])
+def test_graphs_of_batches(name, other, known):
+    """The numbers of the same batch without a graph, and the slope of their sum in a direction."""
+    rng = np.random.default_rng(6)
+    first, second = STRUCTURES[name][0](rng, (2, 1), (3,))
+    q, _ = side(rng, STRUCTURES[other], ((), (3,), ()))
+    a = pt.tensor("a", dtype="float64", shape=(2, 1, 2, 2) if known else (None, 1, 2, 2))
+    make = {
+        "Kronecker": lambda a, b: Kronecker([a, b]),
+        "BlockDiagonal": lambda a, b: BlockDiagonal((Dense(a), Dense(b))),
+    }[name]
+    p, symbolic = (MultivariateNormal(np.ones(6), make(x, second)) for x in (first, a))
+    direction, step = dense(rng, (2, 1), 2), 1e-6
+    for swap in (False, True):
+        term = kl(q, symbolic) if swap else kl(symbolic, q)
+        got, slope = value([term, pytensor.grad(term.sum(), a)], {a: first})
+        np.testing.assert_allclose(got, kl(q, p) if swap else kl(p, q), rtol=1e-11)
+        ahead, behind = (
+            MultivariateNormal(np.ones(6), make(first + h * direction, second)) for h in (step, -step)
+        )
+        change = (kl(q, ahead) - kl(q, behind)) if swap else (kl(ahead, q) - kl(behind, q))
+        assert np.sum(slope * direction) == pytest.approx(change.sum() / (2 * step), rel=1e-6)
 
 
 def test_pairs_of_singular_collections():

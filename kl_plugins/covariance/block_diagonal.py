@@ -58,6 +58,9 @@ class BlockDiagonal(Composite):
     def factor(self) -> Any:
         return self.ops.stack_blocks([block.factor for block in self.blocks])
 
+    def matrix(self) -> Any:
+        return self.ops.stack_blocks([block.matrix() for block in self.blocks])
+
     def split(self) -> list[slice]:
         """The slice of variables of each block."""
         stops = np.cumsum(self.sizes)

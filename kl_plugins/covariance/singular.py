@@ -80,7 +80,10 @@ class Singular(Covariance):
 def different_subspaces(p: Covariance, q: Covariance) -> Any:
     """One lives on a subspace that the other gives probability 0 or leaves: infinite."""
     batch = broadcast_shapes(p.batch_shape, q.batch_shape)
-    return np.inf + (np.zeros(batch) if None not in batch else p.ops.zeros_like(p.log_det() + q.log_det()))
+    known = [length for length in batch if length is not None]
+    if len(known) == len(batch):
+        return np.inf + np.zeros(known)
+    return np.inf + p.ops.zeros_like(p.log_det() + q.log_det())
 
 
 @log_det_divergences.register(
