@@ -130,7 +130,11 @@ PARAMETERS = [
         ValueError,
         "eigenvectors must be finite",
     ),
-    (lambda: BlockDiagonal((Diagonal(np.ones((3, 2))),)), ValueError, "blocks must have no batch dimensions"),
+    (
+        lambda: BlockDiagonal((Diagonal(np.ones((3, 2))), Diagonal(np.ones((4, 2))))),
+        ValueError,
+        "batch shapes of blocks do not broadcast: (3,), (4,)",
+    ),
     (lambda: MultivariateNormal([0.0, 0.0], np.eye(2)), TypeError, "covariance must say its structure"),
     (lambda: MultivariateNormal([0.0, 0.0], 1.0), TypeError, "Dense(matrix), Diagonal(variances)"),
     (

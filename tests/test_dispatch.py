@@ -13,6 +13,7 @@ from kl_plugins import (
     Dense,
     Diagonal,
     Isotropic,
+    Kronecker,
     MultivariateNormal,
     NoClosedFormError,
     Precision,
@@ -38,10 +39,16 @@ HELD = {
     "Cholesky": Cholesky(np.linalg.cholesky(MATRIX)),
     "Precision": Precision(MATRIX),
     "BlockDiagonal": BlockDiagonal((Dense([[2.0]]), Isotropic(1.0, dim=1))),
+    "Kronecker": Kronecker([Dense(MATRIX)]),
 }
 
-FROM_AXES_TO_FULL = "axis_aligned_full", "O(d³): the inverse of q's Cholesky factor"
+FROM_AXES_TO_FULL = "axis_aligned_full", "O(d) after q's Cholesky factor and its inverse"
 FROM_FULL_TO_AXES = "full_axis_aligned", "O(d²) after the Cholesky factor of p"
+FROM_ANY_TO_BLOCKS = (
+    "any_block_diagonal",
+    "O(d² b) for blocks of b variables, after the Cholesky factor of p",
+)
+FROM_BLOCKS = "O(d² b) for blocks of b variables, after q's Cholesky factor and its inverse"
 FULL = "full_full", "O(d³): a triangular solve between Cholesky factors"
 BLOCKS = (
     "by_blocks",
@@ -50,7 +57,7 @@ BLOCKS = (
 ROUTES = [
     ("Isotropic", "Isotropic", "isotropic_isotropic", "O(1) in the covariances, O(d) in the means"),
     ("Isotropic", "Diagonal", "isotropic_diagonal", "O(d)"),
-    ("Isotropic", "Dense", "isotropic_full", FROM_AXES_TO_FULL[1]),
+    ("Isotropic", "Dense", *FROM_AXES_TO_FULL),
     ("Diagonal", "Isotropic", "diagonal_isotropic", "O(d)"),
     ("Diagonal", "Diagonal", "diagonal_diagonal", "O(d)"),
     ("Diagonal", "Dense", *FROM_AXES_TO_FULL),
@@ -61,7 +68,12 @@ ROUTES = [
     ("Cholesky", "Diagonal", *FROM_FULL_TO_AXES),
     ("Diagonal", "Cholesky", *FROM_AXES_TO_FULL),
     ("Precision", "Precision", "precision_precision", FULL[1]),
-    ("Precision", "Diagonal", "precision_axis_aligned", "O(d³): the inverse of a triangular factor"),
+    (
+        "Precision",
+        "Diagonal",
+        "precision_axis_aligned",
+        "O(d) after the Cholesky factor of p's precision and its inverse",
+    ),
     ("Diagonal", "Precision", "axis_aligned_precision", "O(d²) after the Cholesky factor of q's precision"),
     ("Dense", "Precision", "full_precision", "O(d³): a product of triangular factors"),
     (
@@ -71,13 +83,11 @@ ROUTES = [
         "O(d³): the inverse of a triangular factor and a triangular solve",
     ),
     ("BlockDiagonal", "Isotropic", *BLOCKS),
-    (
-        "Dense",
-        "BlockDiagonal",
-        "full_block_diagonal",
-        "O(d² b) for blocks of b variables, after the Cholesky factor of p",
-    ),
-    ("BlockDiagonal", "Dense", "full_full", "O(d³): no path of its own, both through Cholesky factors"),
+    ("Dense", "BlockDiagonal", *FROM_ANY_TO_BLOCKS),
+    ("Precision", "BlockDiagonal", *FROM_ANY_TO_BLOCKS),
+    ("BlockDiagonal", "Dense", "block_diagonal_full", FROM_BLOCKS),
+    ("BlockDiagonal", "Precision", "block_diagonal_precision", FROM_BLOCKS),
+    ("Kronecker", "Dense", "full_full", "O(d³): no path of its own, both through Cholesky factors"),
 ]
 
 

@@ -139,7 +139,11 @@ def test_other_sizes_go_through_whole_factors():
     ("factors", "error", "message"),
     [
         ([], ValueError, "factors must hold at least one covariance"),
-        ([Diagonal(np.ones((3, 2)))], ValueError, "factors must have no batch dimensions"),
+        (
+            [Diagonal(np.ones((3, 2))), Diagonal(np.ones((4, 2)))],
+            ValueError,
+            r"batch shapes of factors do not broadcast: \(3,\), \(4,\)",
+        ),
         ([[[1.0, 2.0], [2.0, 1.0]]], np.linalg.LinAlgError, "covariance must be positive definite"),
     ],
 )

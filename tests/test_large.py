@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kl_plugins import Cholesky, Dense, Diagonal, Isotropic, MultivariateNormal, kl
+from kl_plugins import (
+    BlockDiagonal,
+    Cholesky,
+    Dense,
+    Diagonal,
+    Isotropic,
+    Kronecker,
+    MultivariateNormal,
+    kl,
+)
 from kl_plugins.backends import lapack
 from kl_plugins.backends import numpy as ops
 
@@ -40,6 +49,16 @@ def test_blocks_agree_with_the_textbook(dimension, dtype, order):
         for mean, cov in sides
     )
     np.testing.assert_allclose(kl(p, q), exact, rtol=rtol)
+
+
+@pytest.mark.parametrize("whole", [lambda a: BlockDiagonal((a,)), lambda a: Kronecker((a,))])
+def test_columns_of_a_large_block_that_are_near_and_far(whole):
+    factor = np.eye(1100)
+    factor[:500] *= 3.0
+    p, q = (MultivariateNormal(np.zeros(1100), Cholesky(a)) for a in (factor, np.eye(1100)))
+    parts = [MultivariateNormal(np.zeros(1100), whole(side.covariance)) for side in (p, q)]
+    assert kl(p, parts[1]) == pytest.approx(kl(p, q), rel=1e-13)
+    assert kl(*parts) == pytest.approx(kl(p, q), rel=1e-13)
 
 
 def test_a_factor_in_single_against_one_in_double_precision():

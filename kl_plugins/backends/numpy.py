@@ -81,12 +81,13 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
     if np.size(condition) < _FEW:
         return np.where(condition, yes(*args), no(*args))
     count = np.count_nonzero(condition)
-    if count == condition.size:
-        return yes(*args)
+    if count in (0, condition.size):
+        return yes(*args) if count else no(*args)
+    if not args or np.broadcast_shapes(condition.shape, *map(np.shape, args)) != condition.shape:
+        return np.where(condition, yes(*args), no(*args))  # it chooses rows or members, not single numbers
     chosen = np.broadcast_to(no(*args), condition.shape)
-    if count:
-        chosen = chosen if chosen.flags.writeable else chosen.copy()
-        chosen[condition] = yes(*[np.broadcast_to(arg, condition.shape)[condition] for arg in args])
+    chosen = chosen if chosen.flags.writeable else chosen.copy()
+    chosen[condition] = yes(*[np.broadcast_to(arg, condition.shape)[condition] for arg in args])
     return chosen
 
 

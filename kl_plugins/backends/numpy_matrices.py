@@ -106,13 +106,14 @@ def take_both(matrix: NDArray[Any], index: Any) -> NDArray[Any]:
 
 
 def stack_blocks(blocks: list[NDArray[Any]]) -> NDArray[Any]:
-    """Block-diagonal matrix of unbatched `blocks`."""
+    """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
     size = sum(block.shape[-1] for block in blocks)
-    matrix = np.zeros((size, size), dtype=np.result_type(*blocks))
+    batch = np.broadcast_shapes(*[block.shape[:-2] for block in blocks])
+    matrix = np.zeros((*batch, size, size), dtype=np.result_type(*blocks))
     start = 0
     for block in blocks:
         stop = start + block.shape[-1]
-        matrix[start:stop, start:stop] = block
+        matrix[..., start:stop, start:stop] = block
         start = stop
     return matrix
 
@@ -234,6 +235,26 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     for index in np.ndindex(*batch):
         out[index] = _lapack().solve(factors[index], rights[index])
     return out
+
+
+def inverse_lower(factor: NDArray[Any]) -> NDArray[Any]:
+    """The inverse of lower triangular matrices."""
+    if factor.ndim > 2:
+        return solve_lower(factor, eye_like(factor))
+    lapack = _lapack().lapack
+    trtri = lapack.strtri if factor.dtype == np.float32 else lapack.dtrtri
+    inverse: NDArray[Any] = trtri(factor.T, lower=0)[0]
+    return inverse.T
+
+
+def column_norms_below(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Norm of what is below the diagonal in each column; no square of an entry leaves the range of floats."""
+    below = np.tril(matrix, -1)
+    scale = np.maximum(below.max(axis=-2), -below.min(axis=-2))
+    scale = np.where(scale > 0.0, scale, 1.0).astype(matrix.dtype)
+    below /= scale[..., None, :]
+    norms: NDArray[Any] = scale * np.sqrt(np.einsum("...ij,...ij->...j", below, below))
+    return norms
 
 
 def solve_lower_transposed(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:

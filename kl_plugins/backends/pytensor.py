@@ -245,7 +245,7 @@ def take_both(matrix: Any, index: Any) -> Any:
 
 
 def stack_blocks(blocks: list[Any]) -> Any:
-    """Block-diagonal matrix of unbatched `blocks`."""
+    """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
     return pt.linalg.block_diag(*blocks)
 
 
@@ -298,6 +298,11 @@ def cholesky_of_root(root: Any) -> Any:
 def solve_lower(factor: Any, right: Any) -> Any:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
+
+
+def inverse_lower(factor: Any) -> Any:
+    """The inverse of lower triangular matrices."""
+    return solve_lower(factor, eye_like(factor))
 
 
 def solve_lower_transposed(factor: Any, right: Any) -> Any:

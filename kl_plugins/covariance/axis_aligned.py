@@ -38,6 +38,9 @@ class AxisAligned(Covariance):
     def whiten(self, x: Any) -> Any:
         return x / self.scales
 
+    def whiten_columns(self, x: Any) -> Any:
+        return x / self.scales[..., :, None]
+
     def log_det(self) -> Any:
         return 2.0 * self.ops.sum_last(self.ops.log(self.full_scales()))
 
@@ -219,17 +222,18 @@ def full_axis_aligned(p: Full, q: AxisAligned) -> Any:
     return triangular_divergence(ops.diagonal(p.factor), q.scales, rest, ops)
 
 
-@log_det_divergences.register(Isotropic, Full, cost="O(d³): the inverse of q's Cholesky factor")
-def isotropic_full(p: Isotropic, q: Full) -> Any:
-    """M = Lq⁻¹ times p's one scale."""
-    ops = p.ops
-    rest = ops.solve_lower(q.factor, ops.eye_like(q.factor)) * p.scales[..., None]
-    return triangular_divergence(p.scales, ops.diagonal(q.factor), rest, ops)
+def _inverse_cost(p: Covariance, q: Covariance) -> str:
+    if p.ops.symbolic:
+        return "O(d³): the inverse of q's Cholesky factor"
+    return "O(d) after q's Cholesky factor and its inverse"
 
 
-@log_det_divergences.register(AxisAligned, Full, cost="O(d³): the inverse of q's Cholesky factor")
-def axis_aligned_full(p: AxisAligned, q: Full) -> Any:
-    """M = Lq⁻¹ with its columns multiplied by p's scales."""
+@log_det_divergences.register(AxisAligned, Full, cost=_inverse_cost)
+def axis_aligned_full(p: AxisAligned, q: Covariance) -> Any:
+    """M = Lq⁻¹ with its columns multiplied by p's scales: their norms are all that is kept of Lq⁻¹."""
     ops = p.ops
-    rest = ops.solve_lower(q.factor, ops.eye_like(q.factor) * p.scales[..., None, :])
-    return triangular_divergence(p.scales, ops.diagonal(q.factor), rest, ops)
+    if ops.symbolic:
+        rest = ops.solve_lower(q.factor, ops.eye_like(q.factor) * p.scales[..., None, :])
+        return triangular_divergence(p.scales, ops.diagonal(q.factor), rest, ops)
+    below = ops.sum_of_squares_last(q.inverse_norms * p.scales)
+    return ops.sum_last(scale_divergence(p.scales, ops.diagonal(q.factor), ops)) + 0.5 * below

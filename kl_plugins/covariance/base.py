@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -67,9 +68,27 @@ class Covariance(Parametrised):
         """Return A⁻¹x for some square root A of Σ = AAᵀ; `x` has shape (..., d)."""
         raise NotImplementedError
 
+    def whiten_columns(self, x: Any) -> Any:
+        """`whiten` of each column of `x`, which has shape (..., d, n)."""
+        raise NotImplementedError
+
     def quadratic_form(self, x: Any) -> Any:
         """Return ½ xᵀΣ⁻¹x; `x` has shape (..., d)."""
         return 0.5 * self.ops.sum_of_squares_last(self.whiten(x))
+
+    @cached_property
+    def inverse_factor(self) -> Any:
+        """L⁻¹, lower triangular; made once, at O(d³)."""
+        return self.ops.inverse_lower(self.factor)
+
+    @cached_property
+    def inverse_norms(self) -> Any:
+        """Norm of each column of L⁻¹ below its diagonal, shape (..., d); numbers only.
+
+        Made once, at O(d³), and kept without the inverse: it is all that a diagonal covariance needs of it.
+        """
+        held = self.__dict__.get("inverse_factor")
+        return self.ops.column_norms_below(self.ops.inverse_lower(self.factor) if held is None else held)
 
     def log_det(self) -> Any:
         """Logarithm of the determinant (of singular covariances: of its positive part)."""

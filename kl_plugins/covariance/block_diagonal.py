@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
-from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
     Covariance,
@@ -22,22 +19,24 @@ from kl_plugins.covariance.base import (
     log_det_divergences,
     triangular_divergence,
 )
+from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, Full, full_full
+from kl_plugins.covariance.precision import Precision
 
 
 @dataclass(frozen=True, eq=False)
-class BlockDiagonal(Covariance):
+class BlockDiagonal(Composite):
     """A covariance of independent groups.
 
     Parameters
     ----------
     blocks : tuple of Covariance
-        The covariance of each group of variables, in order; without batch dimensions.
+        The covariance of each group of variables, in order; their batch dimensions broadcast.
 
     Raises
     ------
     ValueError
-        If a block has batch dimensions or its number of variables is not known.
+        If the number of variables of a block is not known, or batch shapes do not broadcast.
 
     Examples
     --------
@@ -49,37 +48,18 @@ class BlockDiagonal(Covariance):
     """
 
     blocks: tuple[Covariance, ...]
-
-    def values(self) -> list[Any]:
-        return [value for block in self.blocks for value in block.values()]
-
-    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
-        self.__dict__["blocks"] = tuple(block.to(ops) for block in self.blocks)
-        self.__dict__["ops"] = ops
-
-    def conditions(self) -> Any:
-        for block in self.blocks:
-            yield from block.conditions()
-
-    def check_shapes(self) -> None:
-        if any(block.dimension is None or block.batch_shape for block in self.blocks):
-            raise ValueError("blocks must have no batch dimensions and a known number of variables")
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return tuple(int(block.dimension or 0) for block in self.blocks)
+    held: ClassVar[str] = "blocks"
 
     @property
     def dimension(self) -> int:
         return sum(self.sizes)
 
-    @property
-    def batch_shape(self) -> Shape:
-        return ()
-
     @cached_property
     def factor(self) -> Any:
         return self.ops.stack_blocks([block.factor for block in self.blocks])
+
+    def matrix(self) -> Any:
+        return self.ops.stack_blocks([block.matrix() for block in self.blocks])
 
     def split(self) -> list[slice]:
         """The slice of variables of each block."""
@@ -87,8 +67,19 @@ class BlockDiagonal(Covariance):
         return [slice(int(stop) - size, int(stop)) for size, stop in zip(self.sizes, stops, strict=True)]
 
     def whiten(self, x: Any) -> Any:
+        return self.whiten_columns(x[..., None])[..., 0]
+
+    def whiten_columns(self, x: Any) -> Any:
+        ops, parts = self.ops, zip(self.blocks, self.split(), strict=True)
+        rows = [ops.transpose(block.whiten_columns(x[..., part, :])) for block, part in parts]
+        if self.batch_shape:
+            common = ops.zeros_like(reduce(add, [row[..., :1] for row in rows]))
+            rows = [row + common for row in rows]
+        return ops.transpose(ops.concatenate(rows))
+
+    def quadratic_form(self, x: Any) -> Any:
         parts = zip(self.blocks, self.split(), strict=True)
-        return self.ops.concatenate([block.whiten(x[..., part]) for block, part in parts])
+        return reduce(add, [block.quadratic_form(x[..., part]) for block, part in parts])
 
     def log_det(self) -> Any:
         return reduce(add, [block.log_det() for block in self.blocks])
@@ -127,9 +118,9 @@ def _aligned_blocks(p: Covariance, q: Covariance) -> list[tuple[Covariance, Cova
 
 
 @log_det_divergences.register(
-    Full, BlockDiagonal, cost="O(d² b) for blocks of b variables, after the Cholesky factor of p"
+    Covariance, BlockDiagonal, cost="O(d² b) for blocks of b variables, after the Cholesky factor of p"
 )
-def full_block_diagonal(p: Full, q: BlockDiagonal) -> Any:
+def any_block_diagonal(p: Covariance, q: BlockDiagonal) -> Any:
     """M = Lq⁻¹Lp, the rows of each block solved with that block's factor alone."""
     ops = p.ops
     total: Any = 0.0
@@ -143,10 +134,53 @@ def full_block_diagonal(p: Full, q: BlockDiagonal) -> Any:
     return total
 
 
+def _inverse_cost(p: Covariance, q: Covariance) -> str:
+    if p.ops.symbolic:
+        return "O(d³): in a graph, both through Cholesky factors"
+    return "O(d² b) for blocks of b variables, after q's Cholesky factor and its inverse"
+
+
+@log_det_divergences.register(BlockDiagonal, Full, cost=_inverse_cost)
+def block_diagonal_full(p: BlockDiagonal, q: Full) -> Any:
+    """M = Lq⁻¹Lp, its columns of each block from that block's factor alone."""
+    if p.ops.symbolic:
+        return full_full(p, q)
+    ops = p.ops
+    total = _below_blocks(p, q.inverse_factor)
+    for block, part in zip(p.blocks, p.split(), strict=True):
+        own, factor = q.factor[..., part, part], block.factor
+        rest = ops.solve_lower(own, less_where_near(factor, own, ops))
+        total = total + triangular_divergence(ops.diagonal(factor), ops.diagonal(own), rest, ops)
+    return total
+
+
+@log_det_divergences.register(BlockDiagonal, Precision, cost=_inverse_cost)
+def block_diagonal_precision(p: BlockDiagonal, q: Precision) -> Any:
+    """The same with Lq⁻¹ = Uqᵀ, which needs no inverse."""
+    if p.ops.symbolic:
+        return full_full(p, q)
+    ops = p.ops
+    total = _below_blocks(p, q.inverse_factor)
+    for block, part in zip(p.blocks, p.split(), strict=True):
+        own, factor = q.inverse_factor[..., part, part], block.factor
+        rest = ops.matmul(own, factor)
+        total = total + triangular_divergence(ops.diagonal(factor), 1.0 / ops.diagonal(own), rest, ops)
+    return total
+
+
+def _below_blocks(p: BlockDiagonal, inverse: Any) -> Any:
+    """½ Σ Mᵢⱼ² over the entries below the blocks of p."""
+    total: Any = 0.0
+    for block, part in zip(p.blocks[:-1], p.split()[:-1], strict=True):
+        below = p.ops.matmul(inverse[..., part.stop :, part], block.factor)
+        total = total + 0.5 * p.ops.sum_of_squares(below)
+    return total
+
+
 def _cost(p: Covariance, q: Covariance) -> str:
     pairs = _aligned_blocks(p, q)
     if pairs is None:
-        return "O(d³): the groups differ, both through Cholesky factors"
+        return "O(d² b) for blocks of b variables: the groups differ"
     costs = dict.fromkeys(divergence_rule(*pair).explain(*pair)[1] for pair in pairs)
     return "block by block: " + "; ".join(costs)
 
@@ -155,8 +189,9 @@ def _cost(p: Covariance, q: Covariance) -> str:
 @log_det_divergences.register(BlockDiagonal, AxisAligned, cost=_cost)
 @log_det_divergences.register(AxisAligned, BlockDiagonal, cost=_cost)
 def by_blocks(p: Covariance, q: Covariance) -> Any:
-    """Sum over the groups where both sides have them; else through the whole Cholesky factors."""
+    """Sum over the groups where both sides have them; else by q's blocks, of p's whole factor."""
     pairs = _aligned_blocks(p, q)
     if pairs is None:
-        return full_full(p, q)
+        assert isinstance(q, BlockDiagonal)
+        return any_block_diagonal(p, q)
     return reduce(add, [log_det_divergence(*pair) for pair in pairs])

@@ -79,6 +79,12 @@ class Eigendecomposition(Full):
         along = self.ops.matmul(x[..., None, :], self.eigenvectors)[..., 0, :]
         return along / self.ops.sqrt(self.eigenvalues)
 
+    def whiten_columns(self, x: Any) -> Any:
+        if not self.whitens_by_axes:
+            return super().whiten_columns(x)
+        along = self.ops.matmul(self.ops.transpose(self.eigenvectors), x)
+        return along / self.ops.sqrt(self.eigenvalues)[..., :, None]
+
     @cached_property
     def whitens_by_axes(self) -> bool:
         """Whether Vᵀ may stand for V⁻¹: their difference, about ε, is multiplied by √(condition number)."""

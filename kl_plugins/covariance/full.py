@@ -32,6 +32,9 @@ class Full(Covariance):
     def whiten(self, x: Any) -> Any:
         return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
 
+    def whiten_columns(self, x: Any) -> Any:
+        return self.ops.solve_lower(self.factor, x)
+
     def quadratic_form(self, x: Any) -> Any:
         return factored_quadratic_form(x, self.factor, self.factored, self.ops)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from math import prod
 from operator import add, mul
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kl_plugins.backends.formulas import identity_minus_log1p, scale_divergence
-from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned, Isotropic
 from kl_plugins.covariance.base import (
     Covariance,
@@ -21,13 +19,14 @@ from kl_plugins.covariance.base import (
     log_det_divergences,
     triangular_divergence,
 )
+from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, full_full
 
 _BY_FACTORS = "O(Σ dᵢ³) for factors of dᵢ variables, O(d Σ dᵢ) in the means"
 
 
 @dataclass(frozen=True, eq=False)
-class Kronecker(Covariance):
+class Kronecker(Composite):
     """A Kronecker product Σ = A₁ ⊗ A₂ ⊗ … of covariances.
 
     It is the covariance of an array of shape (d₁, d₂, …) in row-major order, whose axis i has the
@@ -36,13 +35,14 @@ class Kronecker(Covariance):
     Parameters
     ----------
     factors : sequence of Covariance or array_like
-        The covariances Aᵢ of dᵢ variables, without batch dimensions; an array of shape (dᵢ, dᵢ) is taken
-        as `Dense`.
+        The covariances Aᵢ of dᵢ variables, whose batch dimensions broadcast; an array of shape
+        (..., dᵢ, dᵢ) is taken as `Dense`.
 
     Raises
     ------
     ValueError
-        If there is no factor, one has batch dimensions or its number of variables is not known.
+        If there is no factor, the number of variables of one is not known, or batch shapes do not
+        broadcast.
     numpy.linalg.LinAlgError
         If a factor is not positive definite.
 
@@ -64,6 +64,7 @@ class Kronecker(Covariance):
     """
 
     factors: tuple[Covariance, ...]
+    held: ClassVar[str] = "factors"
 
     def __post_init__(self) -> None:
         held = [a if isinstance(a, Covariance) else Dense(a) for a in self.factors]
@@ -72,48 +73,30 @@ class Kronecker(Covariance):
         self.__dict__["factors"] = tuple(held)
         super().__post_init__()
 
-    def values(self) -> list[Any]:
-        return [value for a in self.factors for value in a.values()]
-
-    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
-        self.__dict__["factors"] = tuple(a.to(ops) for a in self.factors)
-        self.__dict__["ops"] = ops
-
-    def check_shapes(self) -> None:
-        if any(a.dimension is None or a.batch_shape for a in self.factors):
-            raise ValueError("factors must have no batch dimensions and a known number of variables")
-
-    def conditions(self) -> Iterator[tuple[Any, str]]:
-        for a in self.factors:
-            yield from a.conditions()
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return tuple(int(a.dimension or 0) for a in self.factors)
-
     @property
     def dimension(self) -> int:
         return prod(self.sizes)
 
-    @property
-    def batch_shape(self) -> Shape:
-        return ()
-
     @cached_property
     def factor(self) -> Any:
-        return reduce(_product, [a.factor for a in self.factors])
+        return reduce(partial(_product, ops=self.ops), [a.factor for a in self.factors])
 
     def matrix(self) -> Any:
-        return reduce(_product, [a.matrix() for a in self.factors])
+        return reduce(partial(_product, ops=self.ops), [a.matrix() for a in self.factors])
 
     def whiten(self, x: Any) -> Any:
+        return self.whiten_columns(x[..., None])[..., 0]
+
+    def whiten_columns(self, x: Any) -> Any:
         """Each axis of the array is whitened by its own covariance."""
-        batch, sizes = self.ops.runtime_shape(x)[:-1], self.sizes
+        ops, sizes, columns = self.ops, self.sizes, self.ops.runtime_shape(x)[-1]
         for i, a in enumerate(self.factors):
-            before, own, after = prod(sizes[:i]), sizes[i], prod(sizes[i + 1 :])
-            columns = self.ops.transpose(x.reshape((*batch, before, own, after)))
-            x = self.ops.transpose(a.whiten(columns))
-        return x.reshape((*batch, self.dimension))
+            before, own, after = prod(sizes[:i]), sizes[i], prod(sizes[i + 1 :]) * columns
+            x = x.reshape((*ops.runtime_shape(x)[:-2], before, own, after)).swapaxes(-3, -2)
+            x = a.whiten_columns(x.reshape((*ops.runtime_shape(x)[:-3], own, before * after)))
+            x = x.reshape((*ops.runtime_shape(x)[:-2], own, before, after)).swapaxes(-3, -2)
+            x = x.reshape((*ops.runtime_shape(x)[:-3], self.dimension, columns))
+        return x
 
     def log_det(self) -> Any:
         each = [
@@ -128,15 +111,18 @@ class Kronecker(Covariance):
         return Dense(reduce(mul, taken))
 
 
-def _product(left: Any, right: Any) -> Any:
-    """The Kronecker product of two square matrices."""
-    rows, columns = (left.shape[i] * right.shape[i] for i in (0, 1))
-    return (left[:, None, :, None] * right[None, :, None, :]).reshape((rows, columns))
+def _product(left: Any, right: Any, ops: ModuleType) -> Any:
+    """The Kronecker product of square matrices."""
+    entries = left[..., :, None, :, None] * right[..., None, :, None, :]
+    *batch, a, b, _, _ = ops.runtime_shape(entries)
+    return entries.reshape((*batch, a * b, a * b))
 
 
-def _outer(left: Any, right: Any) -> Any:
-    """The Kronecker product of two vectors."""
-    return (left[:, None] * right[None, :]).reshape((left.shape[0] * right.shape[0],))
+def _outer(left: Any, right: Any, ops: ModuleType) -> Any:
+    """The Kronecker product of vectors."""
+    entries = left[..., :, None] * right[..., None, :]
+    *batch, a, b = ops.runtime_shape(entries)
+    return entries.reshape((*batch, a * b))
 
 
 def _pair_cost(p: Kronecker, q: Kronecker) -> str:
@@ -216,7 +202,7 @@ def kronecker_axis_aligned(p: Kronecker, q: AxisAligned) -> Any:
     ops, scales = p.ops, q.full_scales()
     diagonals = [ops.diagonal(a.factor) for a in p.factors]
     rest = _rows_of(diagonals, [ops.strictly_lower(a.factor) for a in p.factors], ops)
-    own = scale_divergence(reduce(_outer, diagonals), scales, ops)
+    own = scale_divergence(reduce(partial(_outer, ops=ops), diagonals), scales, ops)
     return ops.sum_last(own + 0.5 * rest / ops.square(scales))
 
 
@@ -228,7 +214,7 @@ def axis_aligned_kronecker(p: AxisAligned, q: Kronecker) -> Any:
     inverses = [ops.solve_lower(a.factor, ops.eye_like(a.factor)) for a in q.factors]
     columns = [ops.transpose(ops.strictly_lower(inverse)) for inverse in inverses]
     rest = _rows_of([1.0 / x for x in diagonals], columns, ops)
-    own = scale_divergence(scales, reduce(_outer, diagonals), ops)
+    own = scale_divergence(scales, reduce(partial(_outer, ops=ops), diagonals), ops)
     return ops.sum_last(own + 0.5 * rest * ops.square(scales))
 
 
@@ -237,6 +223,6 @@ def _rows_of(diagonals: list[Any], others: list[Any], ops: ModuleType) -> Any:
     squares, rest = ops.square(diagonals[0]), ops.row_sums_of_squares(others[0])
     for diagonal, other in zip(diagonals[1:], others[1:], strict=True):
         own, off = ops.square(diagonal), ops.row_sums_of_squares(other)
-        rest = _outer(rest, own + off) + _outer(squares, off)
-        squares = _outer(squares, own)
+        rest = _outer(rest, own + off, ops) + _outer(squares, off, ops)
+        squares = _outer(squares, own, ops)
     return rest

@@ -124,14 +124,17 @@ class LowRank(Covariance):
         return ops.from_diagonal(self.diagonal) + ops.matmul(self.loadings, ops.transpose(self.loadings))
 
     def whiten(self, x: Any) -> Any:
+        return self.whiten_columns(x[..., None])[..., 0]
+
+    def whiten_columns(self, x: Any) -> Any:
         """With V = D^(-1/2) W and C = LLᵀ, a root of Σ⁻¹ is (I − V (I + Lᵀ)⁻¹ L⁻¹ Vᵀ) D^(-1/2)."""
         ops, lower = self.ops, self.capacitance_factor
         eye = ops.eye_like(lower)
-        x = x / self.scales
-        along = ops.matmul(x[..., None, :] / self.scales[..., None, :], self.loadings)  # (Vᵀx)ᵀ
-        inner = ops.solve_lower(lower, ops.transpose(along))
+        scales = self.scales[..., :, None]
+        x = x / scales
+        inner = ops.solve_lower(lower, ops.matmul(ops.transpose(self.loadings), x / scales))
         inner = ops.matmul(ops.transpose(ops.solve_lower(lower + eye, eye)), inner)
-        return x - ops.matmul(self.loadings, inner)[..., 0] / self.scales
+        return x - ops.matmul(self.loadings, inner) / scales
 
     def log_det(self) -> Any:
         ops = self.ops
@@ -143,13 +146,16 @@ class LowRank(Covariance):
         return self.trusted(ops, diagonal=ops.take(self.diagonal, index), loadings=rows)
 
 
+WIDE_COST = "O(d³): the factors are not thin, both through Cholesky factors"
+
+
 def _cost(p: Covariance, q: Covariance) -> str:
-    if _is_thin(p, q):
+    if is_thin(p, q):
         return "O(d k²) for k columns: Woodbury's identity and the determinant lemma"
-    return "O(d³): the factors are not thin, both through Cholesky factors"
+    return WIDE_COST
 
 
-def _is_thin(p: Covariance, q: Covariance) -> bool:
+def is_thin(p: Covariance, q: Covariance) -> bool:
     """Whether the two factors side by side have fewer columns than rows, as far as is known."""
     columns = [side.ops.shape(side.loadings)[-1] for side in (p, q) if isinstance(side, LowRank)]
     dimension = p.dimension if p.dimension is not None else q.dimension
@@ -159,7 +165,7 @@ def _is_thin(p: Covariance, q: Covariance) -> bool:
 @log_det_divergences.register(LowRank, LowRank, cost=_cost)
 def low_rank_low_rank(p: LowRank, q: LowRank) -> Any:
     """Through k × k matrices where the factors are thin; else it is the smaller work to go densely."""
-    if not _is_thin(p, q):
+    if not is_thin(p, q):
         return full_full(p, q)
     p_loadings, q_loadings = p.ops.same_columns(p.loadings, q.loadings)
     return _thin(_replaced(p, p_loadings), _replaced(q, q_loadings))
@@ -167,12 +173,12 @@ def low_rank_low_rank(p: LowRank, q: LowRank) -> Any:
 
 @log_det_divergences.register(LowRank, AxisAligned, cost=_cost)
 def low_rank_axis_aligned(p: LowRank, q: AxisAligned) -> Any:
-    return _thin(p, _beside(q, p)) if _is_thin(p, q) else full_axis_aligned(p, q)
+    return _thin(p, _beside(q, p)) if is_thin(p, q) else full_axis_aligned(p, q)
 
 
 @log_det_divergences.register(AxisAligned, LowRank, cost=_cost)
 def axis_aligned_low_rank(p: AxisAligned, q: LowRank) -> Any:
-    return _thin(_beside(p, q), q) if _is_thin(p, q) else axis_aligned_full(p, q)
+    return _thin(_beside(p, q), q) if is_thin(p, q) else axis_aligned_full(p, q)
 
 
 def _replaced(side: LowRank, loadings: Any) -> LowRank:

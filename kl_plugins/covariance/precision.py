@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from kl_plugins.backends.formulas import scale_divergence
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
@@ -89,11 +90,22 @@ class Precision(Covariance):
 
     @cached_property
     def factor(self) -> Any:
-        inverse = self.reversed_factor
-        return self.ops.solve_lower(inverse, self.ops.eye_like(inverse))
+        return self.ops.inverse_lower(self.reversed_factor)
+
+    @property
+    def inverse_factor(self) -> Any:
+        return self.reversed_factor
+
+    @cached_property
+    def precision_norms(self) -> Any:
+        """As `inverse_norms`, of the precision's own Cholesky factor."""
+        return self.ops.column_norms_below(self.ops.inverse_lower(self.precision_factor))
 
     def whiten(self, x: Any) -> Any:
         return self.ops.matmul(x[..., None, :], self.precision_factor)[..., 0, :]
+
+    def whiten_columns(self, x: Any) -> Any:
+        return self.ops.matmul(self.ops.transpose(self.precision_factor), x)
 
     def log_det(self) -> Any:
         return -2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.precision_factor)))
@@ -107,10 +119,19 @@ def between_factors(p: Precision, q: Precision) -> Any:
     return factored_divergence(q.precision_factor, p.precision_factor, q.precision, p.precision, p.ops)
 
 
-@log_det_divergences.register(Precision, AxisAligned, cost="O(d³): the inverse of a triangular factor")
+def _inverse_cost(p: Covariance, q: Covariance) -> str:
+    if p.ops.symbolic:
+        return "O(d³): the inverse of a triangular factor"
+    return "O(d) after the Cholesky factor of p's precision and its inverse"
+
+
+@log_det_divergences.register(Precision, AxisAligned, cost=_inverse_cost)
 def precision_axis_aligned(p: Precision, q: AxisAligned) -> Any:
     """Mᵀ = Cp⁻¹ with its columns divided by q's scales."""
     ops, factor = p.ops, p.precision_factor
+    if not ops.symbolic:
+        below = ops.sum_of_squares_last(p.precision_norms / q.scales)
+        return ops.sum_last(scale_divergence(1.0 / q.scales, ops.diagonal(factor), ops)) + 0.5 * below
     rest = ops.solve_lower(factor, ops.eye_like(factor) / q.scales[..., None, :])
     return triangular_divergence(1.0 / q.scales, ops.diagonal(factor), rest, ops)
 

@@ -1,4 +1,4 @@
-"""Singular covariances: Gaussians that live on an affine subspace. Numbers only, no batches."""
+"""Singular covariances: Gaussians that live on an affine subspace. Numbers only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.parametrised import Shape
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.base import Covariance, log_det_divergence, log_det_divergences
 from kl_plugins.covariance.full import Cholesky
 
@@ -22,8 +22,8 @@ class Singular(Covariance):
 
     Parameters
     ----------
-    basis : array_like, shape (d, r)
-        Orthonormal basis B of the subspace, as columns.
+    basis : array_like, shape (..., d, r)
+        Orthonormal bases B of the subspaces, as columns; all of one rank.
     inner : Covariance
         Positive definite covariance C of dimension r, of the coordinates in that basis.
     """
@@ -31,50 +31,59 @@ class Singular(Covariance):
     basis: Any
     inner: Covariance
     arrays: ClassVar[tuple[str, ...]] = ("basis",)
+    core_ndims: ClassVar[tuple[int, ...]] = (2,)
     parts: ClassVar[tuple[str, ...]] = ("inner",)
 
     @property
     def dimension(self) -> int | None:
-        return self.ops.shape(self.basis)[0]  # type: ignore[no-any-return]
+        return self.ops.shape(self.basis)[-2]  # type: ignore[no-any-return]
 
     @property
     def batch_shape(self) -> Shape:
-        return ()
+        return broadcast_shapes(self.ops.shape(self.basis)[:-2], self.inner.batch_shape)
 
     @property
     def rank(self) -> int:
-        return self.ops.shape(self.basis)[1]  # type: ignore[no-any-return]
+        return self.ops.shape(self.basis)[-1]  # type: ignore[no-any-return]
 
     def matrix(self) -> Any:
-        return self.basis @ self.inner.matrix() @ self.basis.T
+        return self.basis @ self.inner.matrix() @ self.ops.transpose(self.basis)
 
     def whiten(self, x: Any) -> Any:
         """Whitened coordinates in the subspace, and one more: infinite where `x` points out of it."""
         if self.ops.symbolic:  # a graph has no singular p, and against any other the divergence is infinite
             return self.ops.zeros_like(x)
-        coordinates = x @ self.basis
-        outside = np.linalg.norm(x - coordinates @ self.basis.T, axis=-1, keepdims=True)
-        slack = _TOLERANCE * (np.linalg.norm(x, axis=-1, keepdims=True) + self.largest_scale)
-        return self.ops.concatenate([self.inner.whiten(coordinates), np.where(outside > slack, np.inf, 0.0)])
+        coordinates = (x[..., None, :] @ self.basis)[..., 0, :]
+        within = (coordinates[..., None, :] @ self.ops.transpose(self.basis))[..., 0, :]
+        outside = np.linalg.norm(x - within, axis=-1)
+        slack = _TOLERANCE * (np.linalg.norm(x, axis=-1) + self.largest_scale)
+        whitened = self.inner.whiten(coordinates)
+        out = np.broadcast_to(np.where(outside > slack, np.inf, 0.0), whitened.shape[:-1])
+        return self.ops.concatenate([whitened, out[..., None]])
 
     @cached_property
-    def largest_scale(self) -> float:
-        return float(np.sqrt(np.diagonal(self.inner.matrix()).max(initial=0.0)))
+    def largest_scale(self) -> Any:
+        """Standard deviation of the widest coordinate, shape ``batch_shape``."""
+        return np.sqrt(self.ops.diagonal(self.inner.matrix()).max(axis=-1, initial=0.0))
 
     def log_det(self) -> Any:
-        return self.inner.log_det()
+        return self.ops.broadcast_to(self.inner.log_det(), self.batch_shape)
 
     def marginal(self, index: Any) -> Covariance:
         if len(set(index)) != self.dimension:
             raise ValueError("a marginal of a singular covariance needs all of its variables")
-        return self.trusted(self.ops, basis=self.basis[index], inner=self.inner)
+        return self.trusted(self.ops, basis=self.basis[..., index, :], inner=self.inner)
 
 
 @log_det_divergences.register(Singular, Covariance, cost="O(1): p is singular and q is not", precedence=1)
 @log_det_divergences.register(Covariance, Singular, cost="O(1): q is singular and p is not", precedence=1)
 def different_subspaces(p: Covariance, q: Covariance) -> Any:
     """One lives on a subspace that the other gives probability 0 or leaves: infinite."""
-    return np.float64(np.inf)
+    batch = broadcast_shapes(p.batch_shape, q.batch_shape)
+    known = [length for length in batch if length is not None]
+    if len(known) == len(batch):
+        return np.inf + np.zeros(known)
+    return np.inf + p.ops.zeros_like(p.log_det() + q.log_det())
 
 
 @log_det_divergences.register(
@@ -82,11 +91,16 @@ def different_subspaces(p: Covariance, q: Covariance) -> Any:
 )
 def singular_singular(p: Singular, q: Singular) -> Any:
     if p.rank != q.rank:
-        return np.float64(np.inf)
-    if np.array_equal(p.basis, q.basis):
-        return log_det_divergence(p.inner, q.inner)
-    rotation = q.basis.T @ p.basis
-    if np.linalg.norm(p.basis - q.basis @ rotation, ord=2) > _TOLERANCE:
-        return np.float64(np.inf)
-    factor = p.ops.cholesky_of_root(rotation @ p.inner.factor)
-    return log_det_divergence(Cholesky.trusted(p.ops, factor=factor), q.inner)
+        return different_subspaces(p, q)
+    same = np.all(p.basis == q.basis, axis=(-2, -1))
+    if same.all():
+        return np.broadcast_to(log_det_divergence(p.inner, q.inner), same.shape)
+    ops = p.ops
+    rotation = ops.transpose(q.basis) @ p.basis
+    aligned = np.linalg.norm(p.basis - q.basis @ rotation, ord=2, axis=(-2, -1)) <= _TOLERANCE
+    # where they are not, any factor will do
+    safe = np.where(aligned[..., None, None], rotation, ops.eye_like(rotation))
+    factor = ops.cholesky_of_root(safe @ p.inner.factor)
+    rotated = log_det_divergence(Cholesky.trusted(ops, factor=factor), q.inner)
+    value = np.where(aligned, rotated, np.inf)
+    return np.where(same, log_det_divergence(p.inner, q.inner), value) if same.any() else value

@@ -1,0 +1,59 @@
+"""What covariances that are made of other covariances have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
+
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.covariance.base import Covariance
+
+
+class Composite(Covariance):
+    """A covariance made of several, in the tuple that is its only field; their batch shapes broadcast."""
+
+    held: ClassVar[str]
+    """Name of that field."""
+
+    @property
+    def _members(self) -> tuple[Covariance, ...]:
+        return self.__dict__[self.held]  # type: ignore[no-any-return]
+
+    def values(self) -> list[Any]:
+        return [value for member in self._members for value in member.values()]
+
+    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
+        self.__dict__[self.held] = tuple(member.to(ops) for member in self._members)
+        self.__dict__["ops"] = ops
+
+    def conditions(self) -> Iterator[tuple[Any, str]]:
+        for member in self._members:
+            yield from member.conditions()
+
+    def check_shapes(self) -> None:
+        if any(member.dimension is None for member in self._members):
+            raise ValueError(f"{self.held} must have a known number of variables")
+        try:
+            _ = self.batch_shape
+        except ValueError:
+            shapes = ", ".join(str(member.batch_shape) for member in self._members)
+            raise ValueError(f"batch shapes of {self.held} do not broadcast: {shapes}") from None
+
+    def cores(self) -> Iterator[tuple[str, int]]:
+        """No array of its own; a batch cannot be cut through what it is made of."""
+        if self.batch_shape:
+            raise ValueError(
+                f"a batch of {type(self).__name__} covariances cannot be taken apart: "
+                "pass its members as a sequence of distributions"
+            )
+        yield from ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of variables of each."""
+        return tuple(int(member.dimension or 0) for member in self._members)
+
+    @property
+    def batch_shape(self) -> Shape:
+        return broadcast_shapes((), *[member.batch_shape for member in self._members])
