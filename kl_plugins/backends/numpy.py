@@ -19,7 +19,7 @@ symbolic = False
 _HERE = sys.modules[__name__]
 
 _FEW = 1024
-"""Below this size both sides of a choice are computed: that is faster than picking."""
+"""From this size on it is worth a look whether one side of a choice serves everywhere."""
 
 _PIECE = 16_384
 """Numbers of a long vector that are worked on together."""
@@ -77,18 +77,16 @@ def frozen(value: NDArray[Any]) -> NDArray[Any]:
 
 
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
-    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
-    if np.size(condition) < _FEW:
-        return np.where(condition, yes(*args), no(*args))
-    count = np.count_nonzero(condition)
-    if count in (0, condition.size):
-        return yes(*args) if count else no(*args)
-    if not args or np.broadcast_shapes(condition.shape, *map(np.shape, args)) != condition.shape:
-        return np.where(condition, yes(*args), no(*args))  # it chooses rows or members, not single numbers
-    chosen = np.broadcast_to(no(*args), condition.shape)
-    chosen = chosen if chosen.flags.writeable else chosen.copy()
-    chosen[condition] = yes(*[np.broadcast_to(arg, condition.shape)[condition] for arg in args])
-    return chosen
+    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
+
+    Where both are needed somewhere, both are computed everywhere: that is faster than picking.
+    """
+    if np.size(condition) >= _FEW:
+        count = np.count_nonzero(condition)
+        if count in (0, condition.size):
+            chosen = yes(*args) if count else no(*args)
+            return np.broadcast_to(chosen, np.broadcast_shapes(np.shape(chosen), condition.shape))
+    return np.where(condition, yes(*args), no(*args))
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:

@@ -261,8 +261,8 @@ def _sums(ops: ModuleType) -> Callable[..., tuple[Any, ...]]:
         excess = (difference / q_scales) * (total / q_scales)  # ρ
         shrinkage = (difference / p_scales) * (total / p_scales)  # ρ / (1 + ρ)
         far = 1.0 * (ops.absolute(excess) > _NEAR)
-        by = q_scales[..., :, None]
-        u, v, e = p_loadings / by, q_loadings / by, (p_loadings - q_loadings) / by
+        by = (1.0 / q_scales)[..., :, None]
+        u, v, e = p_loadings * by, q_loadings * by, (p_loadings - q_loadings) * by
         u_t, v_t, e_t = ops.transpose(u), ops.transpose(v), ops.transpose(e)
         return (
             ops.sum_last(scale_divergence(p_scales, q_scales, ops)),
