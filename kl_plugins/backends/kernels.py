@@ -197,7 +197,7 @@ def long_axis_aligned_pair(
     p_mean: NDArray[Any], p_scale: NDArray[Any], q_mean: NDArray[Any], q_scale: NDArray[Any]
 ) -> Any:
     """KL divergence of two Gaussians of very many independent variables, given by vectors."""
-    vectors = [np.require(vector, requirements="CA") for vector in (p_mean, p_scale, q_mean, q_scale)]
+    vectors = [np.require(vector, requirements=("C", "A")) for vector in (p_mean, p_scale, q_mean, q_scale)]
     # parts of a fixed length, so that the sum does not depend on the number of threads
     starts = range(0, max(map(len, vectors)), _PART)
 
