@@ -1,0 +1,179 @@
+"""All pairs of two batches of Gaussians at once: their divergences as products of two matrices.
+
+With P = Σq⁻¹, means counted from a common centre, and m and k for those of p and q,
+
+    2 KL = ⟨Σp + m mᵀ, P⟩ − 2 ⟨m, P k⟩ + kᵀP k − d − ln|Σp| + ln|Σq|:
+
+the inner product of a row made from p alone and one made from q alone. For all pairs that is one matrix
+product, O(d²) for a pair, after O(d³) for each distribution. The sum is the textbook's and cancels, so
+every value comes with an estimate of its rounding error, and `divergences` says which values are good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+Array = NDArray[np.float64]
+
+_ROUNDING = 2.0**-53
+
+_SAFETY = 4.0
+"""Errors measured against 60 digits reach 1.3 times ``_ROUNDING * size`` for dimensions 1 to 100."""
+
+_GOOD = 5e-13
+"""Relative error below which a value is kept, however well its covariance is conditioned."""
+
+_CONDITION_UNITS = 16.0
+"""Else it is kept where its error is this many units of rounding times q's condition number."""
+
+_NUMBERS = 1 << 20
+"""Numbers of the rows that are multiplied together: 8 MB."""
+
+_FEWEST, _MOST, _PAIRS = 16, 1024, 1 << 17
+"""Bounds on the rows of a block, and on the pairs of two."""
+
+_MODERATE = 32
+"""From this dimension on LAPACK inverts one matrix after the other."""
+
+
+class Gaussians(NamedTuple):
+    """A batch of n Gaussians, float64. A length of 1 in place of n is shared by all of them."""
+
+    means: Array
+    """Shape (n, d)."""
+
+    covariances: Array
+    """Matrices of shape (n, d, d), or variances of independent variables of shape (n, d)."""
+
+    factors: Array
+    """Lower Cholesky factors (n, d, d), or standard deviations (n, d)."""
+
+    def part(self, start: int, stop: int) -> Gaussians:
+        return Gaussians(*[x if len(x) == 1 else x[start:stop] for x in self])
+
+    @property
+    def count(self) -> int:
+        return max(len(self.means), len(self.covariances))
+
+    @property
+    def is_diagonal(self) -> bool:
+        return self.covariances.ndim == 2
+
+
+class _Side(NamedTuple):
+    """What the pairs share of the distributions of one side."""
+
+    rows: Array
+    """Rows whose inner products with the other side's are ⟨Σp + m mᵀ, P⟩ − 2 ⟨m, P k⟩ + kᵀP k."""
+
+    log_dets: Array
+
+    spreads: Array
+    """s = √diag Σ of p, c = √diag P of q; of independent variables s² + 2 m² and c²."""
+
+    gaps: Array
+    """|m| of p, |k|·c of q; of independent variables 2 k²·c² of q."""
+
+
+def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, Array, NDArray[np.bool_]]]:
+    """Yield the rows and columns of a block of pairs, their divergences, and which of those are good.
+
+    A good one is accurate to ``_GOOD``, or to a few units of rounding times the condition number of Σq.
+    """
+    d = p.means.shape[-1]
+    length = 2 * d + 1 if p.is_diagonal else d * (d + 1) // 2 + d + 1
+    most = max(_FEWEST, _NUMBERS // length)
+    width = min(q.count, most, _MOST)
+    height = min(p.count, most, max(_FEWEST, _PAIRS // max(1, width)))
+    centre = np.nan_to_num(q.means).mean(0)
+    for j in range(0, q.count, width):
+        columns = slice(j, min(j + width, q.count))
+        right, condition = _of_q(q.part(j, j + width), centre)
+        for i in range(0, p.count, height):
+            rows = slice(i, min(i + height, p.count))
+            left = _of_p(p.part(i, i + height), centre)
+            yield rows, columns, *_divergences(left, right, condition, p.is_diagonal)
+
+
+def _divergences(
+    left: _Side, right: _Side, condition: Array, is_diagonal: bool
+) -> tuple[Array, NDArray[np.bool_]]:
+    d = right.spreads.shape[-1]
+    value = left.rows @ right.rows.T
+    value -= left.log_dets[:, None]
+    value += right.log_dets - d
+    value *= 0.5
+    size = left.spreads @ right.spreads.T
+    if is_diagonal:  # sums of d terms of one sign, and |m − k|² ≤ 2 m² + 2 k²
+        size = np.sqrt(d) * (size + right.gaps)
+    else:  # |Σp| ≤ s sᵀ and |P| ≤ c cᵀ, entry by entry
+        size = size**2 + (left.gaps @ right.spreads.T + right.gaps) ** 2
+    size += np.abs(left.log_dets)[:, None] + np.abs(right.log_dets)
+    size *= _SAFETY * _ROUNDING / np.maximum(_GOOD, _CONDITION_UNITS * _ROUNDING * condition)
+    return value, value > size  # not where either is NaN, nor where both are infinite
+
+
+def _of_p(p: Gaussians, centre: Array) -> _Side:
+    m, ones = p.means - centre, np.ones((1, 1))
+    if p.is_diagonal:
+        moments, spreads = p.covariances + m * m, p.covariances + 2.0 * m * m
+    else:
+        moments = _lower(p.covariances + m[:, :, None] * m[:, None, :])
+        spreads = np.sqrt(_diagonals(p.covariances))
+    return _Side(_joined(moments, m, ones), _log_dets(p), spreads, np.abs(m))
+
+
+def _of_q(q: Gaussians, centre: Array) -> tuple[_Side, Array]:
+    """The side, and a lower bound on each condition number: max Σᵢᵢ Pᵢᵢ, 1 of independent variables."""
+    k = q.means - centre
+    if q.is_diagonal:
+        precisions = spreads = 1.0 / q.covariances
+        linear, gaps, condition = precisions * k, 2.0 * np.vecdot(k * k, precisions), np.ones(1)
+    else:
+        inverses = _inverses(q.factors)
+        linear = (inverses @ k[:, :, None])[:, :, 0]
+        spreads = np.sqrt(_diagonals(inverses))
+        gaps, condition = np.vecdot(np.abs(k), spreads), (_diagonals(q.covariances) * spreads**2).max(1)
+        below = np.tril(np.full(inverses.shape[1:], 2.0), -1) + np.eye(inverses.shape[1])
+        precisions = _lower(inverses) * _lower(below)
+    rows = _joined(precisions, -2.0 * linear, np.vecdot(linear, k)[:, None])
+    return _Side(rows, _log_dets(q), spreads, gaps), condition
+
+
+def _joined(*columns: Array) -> Array:
+    count = max(len(part) for part in columns)
+    return np.concatenate([np.broadcast_to(part, (count, part.shape[1])) for part in columns], axis=1)
+
+
+def _lower(matrices: Array) -> Array:
+    """The lower triangles, row by row, as rows."""
+    d = matrices.shape[-1]
+    i, j = np.tril_indices(d)
+    return matrices.reshape(-1, d * d).take(i * d + j, axis=1)
+
+
+def _diagonals(matrices: Array) -> Array:
+    return matrices.diagonal(axis1=-2, axis2=-1)
+
+
+def _log_dets(side: Gaussians) -> Array:
+    scales = side.factors if side.is_diagonal else _diagonals(side.factors)
+    return 2.0 * np.log(scales).sum(-1)
+
+
+def _inverses(factors: Array) -> Array:
+    """(LLᵀ)⁻¹ = L⁻ᵀL⁻¹ for each lower triangular L."""
+    if factors.shape[-1] < _MODERATE:
+        inverse = np.linalg.inv(factors)
+        return inverse.swapaxes(-1, -2) @ inverse
+    out = np.empty_like(factors)
+    for factor, inverse in zip(factors, out, strict=True):
+        # L read column by column is upper triangular, and of the inverse the upper triangle is written
+        half = np.triu(lapack.dpotri(factor.T, lower=0)[0])
+        np.add(half, np.triu(half, 1).T, out=inverse)
+    return out
