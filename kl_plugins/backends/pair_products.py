@@ -12,11 +12,10 @@ every value comes with an estimate of its rounding error, and `divergences` says
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 Array = NDArray[np.float64]
 
@@ -26,10 +25,8 @@ _SAFETY = 4.0
 """Errors measured against 60 digits reach 1.3 times ``_ROUNDING * size`` for dimensions 1 to 100."""
 
 _GOOD = 5e-13
-"""Relative error below which a value is kept, however well its covariance is conditioned."""
-
-_CONDITION_UNITS = 16.0
-"""Else it is kept where its error is this many units of rounding times q's condition number."""
+"""Relative error up to which a value is kept, well or ill conditioned: a multiple of the condition number
+would still be what `kl` promises, but `kl` is often far better than that."""
 
 _NUMBERS = 1 << 20
 """Numbers of the rows that are multiplied together: 8 MB."""
@@ -83,7 +80,7 @@ class _Side(NamedTuple):
 def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, Array, NDArray[np.bool_]]]:
     """Yield the rows and columns of a block of pairs, their divergences, and which of those are good.
 
-    A good one is accurate to ``_GOOD``, or to a few units of rounding times the condition number of Σq.
+    The estimate behind ``good`` is for the products: the error of the factors is the same as in `kl`.
     """
     d = p.means.shape[-1]
     length = 2 * d + 1 if p.is_diagonal else d * (d + 1) // 2 + d + 1
@@ -93,16 +90,14 @@ def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, Array, ND
     centre = np.nan_to_num(q.means).mean(0)
     for j in range(0, q.count, width):
         columns = slice(j, min(j + width, q.count))
-        right, condition = _of_q(q.part(j, j + width), centre)
+        right = _of_q(q.part(j, j + width), centre)
         for i in range(0, p.count, height):
             rows = slice(i, min(i + height, p.count))
             left = _of_p(p.part(i, i + height), centre)
-            yield rows, columns, *_divergences(left, right, condition, p.is_diagonal)
+            yield rows, columns, *_divergences(left, right, p.is_diagonal)
 
 
-def _divergences(
-    left: _Side, right: _Side, condition: Array, is_diagonal: bool
-) -> tuple[Array, NDArray[np.bool_]]:
+def _divergences(left: _Side, right: _Side, is_diagonal: bool) -> tuple[Array, NDArray[np.bool_]]:
     d = right.spreads.shape[-1]
     value = left.rows @ right.rows.T
     value -= left.log_dets[:, None]
@@ -114,7 +109,7 @@ def _divergences(
     else:  # |Σp| ≤ s sᵀ and |P| ≤ c cᵀ, entry by entry
         size = size**2 + (left.gaps @ right.spreads.T + right.gaps) ** 2
     size += np.abs(left.log_dets)[:, None] + np.abs(right.log_dets)
-    size *= _SAFETY * _ROUNDING / np.maximum(_GOOD, _CONDITION_UNITS * _ROUNDING * condition)
+    size *= _SAFETY * _ROUNDING / _GOOD
     return value, value > size  # not where either is NaN, nor where both are infinite
 
 
@@ -128,21 +123,20 @@ def _of_p(p: Gaussians, centre: Array) -> _Side:
     return _Side(_joined(moments, m, ones), _log_dets(p), spreads, np.abs(m))
 
 
-def _of_q(q: Gaussians, centre: Array) -> tuple[_Side, Array]:
-    """The side, and a lower bound on each condition number: max Σᵢᵢ Pᵢᵢ, 1 of independent variables."""
+def _of_q(q: Gaussians, centre: Array) -> _Side:
     k = q.means - centre
     if q.is_diagonal:
         precisions = spreads = 1.0 / q.covariances
-        linear, gaps, condition = precisions * k, 2.0 * np.vecdot(k * k, precisions), np.ones(1)
+        linear, gaps = precisions * k, 2.0 * np.vecdot(k * k, precisions)
     else:
         inverses = _inverses(q.factors)
         linear = (inverses @ k[:, :, None])[:, :, 0]
         spreads = np.sqrt(_diagonals(inverses))
-        gaps, condition = np.vecdot(np.abs(k), spreads), (_diagonals(q.covariances) * spreads**2).max(1)
+        gaps = np.vecdot(np.abs(k), spreads)
         below = np.tril(np.full(inverses.shape[1:], 2.0), -1) + np.eye(inverses.shape[1])
         precisions = _lower(inverses) * _lower(below)
     rows = _joined(precisions, -2.0 * linear, np.vecdot(linear, k)[:, None])
-    return _Side(rows, _log_dets(q), spreads, gaps), condition
+    return _Side(rows, _log_dets(q), spreads, gaps)
 
 
 def _joined(*columns: Array) -> Array:
@@ -171,6 +165,8 @@ def _inverses(factors: Array) -> Array:
     if factors.shape[-1] < _MODERATE:
         inverse = np.linalg.inv(factors)
         return inverse.swapaxes(-1, -2) @ inverse
+    from scipy.linalg import lapack  # which small matrices and diagonals do without
+
     out = np.empty_like(factors)
     for factor, inverse in zip(factors, out, strict=True):
         # L read column by column is upper triangular, and of the inverse the upper triangle is written
