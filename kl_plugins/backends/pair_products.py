@@ -22,7 +22,8 @@ Array = NDArray[np.float64]
 _ROUNDING = 2.0**-53
 
 _SAFETY = 4.0
-"""Errors measured against 60 digits reach 1.3 times ``_ROUNDING * size`` for dimensions 1 to 100."""
+"""The estimate is no proof: the largest error seen was 1.2 times ``_ROUNDING * size``, beside `kl` for nearly
+equal pairs of 2 to 100 variables and condition numbers up to 10⁶."""
 
 _GOOD = 5e-13
 """Relative error up to which a value is kept, well or ill conditioned: a multiple of the condition number
@@ -54,7 +55,7 @@ class Gaussians(NamedTuple):
         return Gaussians(*[x if len(x) == 1 else x[start:stop] for x in self])
 
     @property
-    def count(self) -> int:
+    def members(self) -> int:
         return max(len(self.means), len(self.covariances))
 
     @property
@@ -85,14 +86,14 @@ def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, Array, ND
     d = p.means.shape[-1]
     length = 2 * d + 1 if p.is_diagonal else d * (d + 1) // 2 + d + 1
     most = max(_FEWEST, _NUMBERS // length)
-    width = min(q.count, most, _MOST)
-    height = min(p.count, most, max(_FEWEST, _PAIRS // max(1, width)))
+    width = min(q.members, most, _MOST)
+    height = min(p.members, most, max(_FEWEST, _PAIRS // max(1, width)))
     centre = np.nan_to_num(q.means).mean(0)
-    for j in range(0, q.count, width):
-        columns = slice(j, min(j + width, q.count))
+    for j in range(0, q.members, width):
+        columns = slice(j, min(j + width, q.members))
         right = _of_q(q.part(j, j + width), centre)
-        for i in range(0, p.count, height):
-            rows = slice(i, min(i + height, p.count))
+        for i in range(0, p.members, height):
+            rows = slice(i, min(i + height, p.members))
             left = _of_p(p.part(i, i + height), centre)
             yield rows, columns, *_divergences(left, right, p.is_diagonal)
 
@@ -148,7 +149,8 @@ def _lower(matrices: Array) -> Array:
     """The lower triangles, row by row, as rows."""
     d = matrices.shape[-1]
     i, j = np.tril_indices(d)
-    return matrices.reshape(-1, d * d).take(i * d + j, axis=1)
+    rows: Array = matrices.reshape(-1, d * d).take(i * d + j, axis=1)
+    return rows
 
 
 def _diagonals(matrices: Array) -> Array:
@@ -157,7 +159,8 @@ def _diagonals(matrices: Array) -> Array:
 
 def _log_dets(side: Gaussians) -> Array:
     scales = side.factors if side.is_diagonal else _diagonals(side.factors)
-    return 2.0 * np.log(scales).sum(-1)
+    log_dets: Array = 2.0 * np.log(scales).sum(-1)
+    return log_dets
 
 
 def _inverses(factors: Array) -> Array:
