@@ -37,7 +37,7 @@ from torch.distributions import MultivariateNormal as TorchMultivariateNormal
 from torch.distributions import Normal as TorchNormal
 
 import kl_plugins
-from kl_plugins import Dense, Diagonal, Isotropic, MultivariateNormal, kl
+from kl_plugins import Dense, Diagonal, Isotropic, MultivariateNormal, kl, pairwise_kl
 
 Timed = Callable[[], Any]
 
@@ -176,6 +176,21 @@ def low_rank(d: int, k: int, target: float) -> Case:
     )
 
 
+def all_pairs(n: int, d: int, target: float | None) -> Case:
+    """Prebuilt on both sides; PyTorch gets the pairs by broadcasting."""
+    rng = np.random.default_rng(0)
+    (mp, mq), sp, sq = rng.normal(size=(2, n, d)), covariances(rng, (n,), d), covariances(rng, (n,), d)
+    p, q = MultivariateNormal(mp, Dense(sp)), MultivariateNormal(mq, Dense(sq))
+    tp, tq, ta, tb = (torch.from_numpy(x) for x in (mp, mq, sp, sq))
+    torch_p, torch_q = TorchMultivariateNormal(tp[:, None], ta[:, None]), TorchMultivariateNormal(tq, tb)
+    return Case(
+        f"all pairs of {n} and {n}, d = {d}",
+        lambda: pairwise_kl(p, q),
+        lambda: kl_divergence(torch_p, torch_q),
+        target=target,
+    )
+
+
 def cases(quick: bool) -> list[Callable[[], Case]]:
     shrink = 10 if quick else 1
     return [
@@ -199,6 +214,8 @@ def cases(quick: bool) -> list[Callable[[], Case]]:
             )
         ],
         lambda: low_rank(10**5 // shrink, 10, 0.7),
+        lambda: all_pairs(300 // shrink, 5, None),
+        lambda: all_pairs(300 // shrink, 30, None),
     ]
 
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.backends import numpy as array_ops
+from kl_plugins.backends.pair_products import Gaussians, blocks
 from kl_plugins.backends.parametrised import Parametrised
+from kl_plugins.covariance.axis_aligned import AxisAligned
+from kl_plugins.covariance.full import Full
 from kl_plugins.dispatch import kl
 from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.matching import recognised
 
-_AT_ONCE = 4_000_000
-"""Numbers of a triangular solution that the pairs computed together may have: 32 MB."""
+_AT_ONCE = 1_000_000
+"""Numbers of a triangular solution that the pairs computed together may have: 8 MB."""
+
+_FEW = 0.25
+"""Up to this part of a block's pairs are gathered to be computed one by one; else all of them are."""
 
 
 def pairwise_kl(ps: Any, qs: Any = None) -> NDArray[Any]:
@@ -48,6 +54,11 @@ def pairwise_kl(ps: Any, qs: Any = None) -> NDArray[Any]:
     -----
     Each distribution is recognised, checked and factored once. Those of one family and structure are
     stacked, and the pairs computed as batches; what differs in kind is computed pair by pair.
+
+    Gaussians of d variables, both sides with full covariances or both with diagonal ones, take O(d²) or
+    O(d) for a pair, in one matrix product for many pairs. Its rounding error is estimated for each pair;
+    pairs that are too close to each other for it, equal ones among them, are computed as `kl` does.
+    Beside inputs, their factors and the result, memory does not depend on the number of pairs.
 
     Examples
     --------
@@ -128,8 +139,8 @@ def _stacked(members: Sequence[Any]) -> Any:
     return _trusted(first, state)
 
 
-def _reshaped(made: Any, rows: slice, batch: tuple[int, ...]) -> Any:
-    """The distributions `rows` of a batch, with the batch shape `batch`."""
+def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
+    """The distributions `rows` (a slice or indices) of a batch, with the batch shape `batch`."""
     state = dict(made.__dict__)
     cores = dict(made.cores())
     if "factor" in state:
@@ -138,8 +149,7 @@ def _reshaped(made: Any, rows: slice, batch: tuple[int, ...]) -> Any:
         array = state[name]
         if array.ndim > core:  # else all distributions share it
             part = array if array.shape[0] == 1 else array[rows]
-            shape = batch if prod(batch) == len(part) else (1,) * len(batch)
-            state[name] = part.reshape(shape + part.shape[1:])
+            state[name] = part.reshape(batch + part.shape[1:])
     for name in made.parts:
         state[name] = _reshaped(state[name], rows, batch)
     return _trusted(made, state)
@@ -152,13 +162,77 @@ def _trusted(made: Any, state: dict[str, Any]) -> Any:
 
 
 def _all_pairs(rows: Any, columns: Any) -> NDArray[Any]:
-    count = int(rows.batch_shape[0])
     for side in (rows, columns):
         _factor_parts(side)
-    dimension = rows.event_shape[0] if rows.event_shape else 1
-    step = max(1, _AT_ONCE // max(1, int(columns.batch_shape[0]) * dimension**2))
-    parts = [slice(start, min(start + step, count)) for start in range(0, count, step)] or [slice(0, 0)]
-    return np.concatenate([kl(_reshaped(rows, part, (part.stop - part.start, 1)), columns) for part in parts])
+    if _share_work(rows, columns):
+        try:
+            return _by_products(rows, columns)
+        except np.linalg.LinAlgError:  # what float32 could factor, float64 finds not positive definite
+            pass
+    return _as_kl(rows, columns)
+
+
+def _share_work(p: Any, q: Any) -> bool:
+    """Whether the pairs are Gaussians that products of matrices serve."""
+    if not (isinstance(p, MultivariateNormal) and isinstance(q, MultivariateNormal)):
+        return False
+    if p.event_shape != q.event_shape or 0 in (*p.batch_shape, *q.batch_shape):
+        return False
+    sides = p.covariance, q.covariance
+    alike = any(all(isinstance(side, kind) for side in sides) for kind in (Full, AxisAligned))
+    return alike and any(side.batch_shape not in ((), (1,)) for side in sides)
+
+
+def _by_products(rows: Any, columns: Any) -> NDArray[Any]:
+    """The pairs as products of matrices, and as `kl` does those that are too close for that."""
+    dtype = np.result_type(*rows.values(), *columns.values())
+    rows, columns = _double(rows), _double(columns)
+    out = np.empty((rows.batch_shape[0], columns.batch_shape[0]), dtype)
+    with np.errstate(all="ignore"):
+        for some, others, value, good in blocks(_arrays(rows), _arrays(columns)):
+            bad = np.nonzero(~good)
+            if len(bad[0]) > _FEW * good.size:
+                p, q = (_reshaped(side, part, (-1,)) for side, part in ((rows, some), (columns, others)))
+                value = _as_kl(p, q)
+            else:
+                for part in _parts(len(bad[0]), columns):
+                    i, j = bad[0][part], bad[1][part]
+                    p, q = _reshaped(rows, some.start + i, (-1,)), _reshaped(columns, others.start + j, (-1,))
+                    value[i, j] = kl(p, q)
+            out[some, others] = value
+    return out
+
+
+def _double(made: Any) -> Any:
+    """The same in float64, in which nothing is gained by rounding what is between inputs and result."""
+    if all(value.dtype == np.float64 for value in made.values()):
+        return made
+    state = {name: made.__dict__[name] for name in (field.name for field in fields(made))}
+    state |= {name: state[name].astype(np.float64) for name in made.arrays}
+    state |= {name: _double(state[name]) for name in made.parts}
+    return _trusted(made, state)
+
+
+def _arrays(made: Any) -> Gaussians:
+    covariance, d = made.covariance, made.event_shape[0]
+    if isinstance(covariance, AxisAligned):
+        scales = covariance.full_scales().reshape(-1, d)
+        return Gaussians(made.mean.reshape(-1, d), scales * scales, scales)
+    matrices, factors = (matrix.reshape(-1, d, d) for matrix in (covariance.matrix(), covariance.factor))
+    return Gaussians(made.mean.reshape(-1, d), matrices, factors)
+
+
+def _as_kl(rows: Any, columns: Any) -> NDArray[Any]:
+    """All pairs as `kl` computes batches, a few rows at a time."""
+    parts = _parts(int(rows.batch_shape[0]), columns, int(columns.batch_shape[0])) or [slice(0, 0)]
+    return np.concatenate([kl(_reshaped(rows, part, (-1, 1)), columns) for part in parts])
+
+
+def _parts(count: int, made: Any, width: int = 1) -> list[slice]:
+    """Slices of `count` rows of `width` pairs each, as many as are computed together."""
+    dimension = made.event_shape[0] if made.event_shape else 1
+    step = max(1, _AT_ONCE // max(1, width * dimension**2))
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def _factor_parts(made: Any) -> None:
