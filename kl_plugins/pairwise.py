@@ -13,6 +13,7 @@ from kl_plugins.backends import numpy as array_ops
 from kl_plugins.backends.pair_products import Gaussians, blocks
 from kl_plugins.backends.parametrised import Parametrised
 from kl_plugins.covariance.axis_aligned import AxisAligned
+from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Full
 from kl_plugins.dispatch import kl
 from kl_plugins.families.distribution import Distribution
@@ -117,14 +118,24 @@ def _kind(made: Parametrised) -> Any:
     """What has to agree for distributions to be stacked; None where they cannot be."""
     state = made.__dict__
     names = [field.name for field in fields(made)]  # type: ignore[arg-type]
-    parts = [_kind(state[name]) for name in made.parts]
-    rest = [state[name] for name in names if name not in (*made.arrays, *made.parts)]
+    parts = [_kind(part) for part in _inside(made)]
+    rest = [state[name] for name in names if name not in (*made.arrays, *made.parts, _held(made))]
     if len(made.core_ndims) != len(made.arrays) or None in parts:
         return None
     cores = [
         np.shape(state[name])[np.ndim(state[name]) - core :] if core else () for name, core in made.cores()
     ]
     return type(made), *cores, *parts, *rest
+
+
+def _held(made: Parametrised) -> str:
+    """The field with the tuple of what a composite is made of, empty for others."""
+    return made.held if isinstance(made, Composite) else ""
+
+
+def _inside(made: Parametrised) -> list[Any]:
+    """What the object is made of, itself made of arrays."""
+    return [made.__dict__[name] for name in made.parts] + [*made.__dict__.get(_held(made), ())]
 
 
 def _stacked(members: Sequence[Any]) -> Any:
@@ -134,6 +145,9 @@ def _stacked(members: Sequence[Any]) -> Any:
         state[name] = np.stack([one.__dict__[name] for one in members])
     for name in first.parts:
         state[name] = _stacked([one.__dict__[name] for one in members])
+    if held := _held(first):
+        groups = zip(*[one.__dict__[held] for one in members], strict=True)
+        state[held] = tuple(_stacked(group) for group in groups)
     if "factor" in state and "factor" not in first.arrays:
         state["factor"] = np.stack([one.factor for one in members])
     return _trusted(first, state)
@@ -152,6 +166,8 @@ def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
             state[name] = part.reshape(batch + part.shape[1:])
     for name in made.parts:
         state[name] = _reshaped(state[name], rows, batch)
+    if held := _held(made):
+        state[held] = tuple(_reshaped(member, rows, batch) for member in state[held])
     return _trusted(made, state)
 
 
@@ -237,7 +253,7 @@ def _parts(count: int, made: Any, width: int = 1) -> list[slice]:
 
 def _factor_parts(made: Any) -> None:
     """Make the factors that the pairs share before the batch is cut up."""
-    for name in made.parts:
-        part = made.__dict__[name]
+    for part in _inside(made):
         if "covariance" in part.arrays:
             _ = part.factor
+        _factor_parts(part)

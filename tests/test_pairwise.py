@@ -6,10 +6,13 @@ from scipy import stats
 
 import gaussians
 from kl_plugins import (
+    BlockDiagonal,
     Cholesky,
     Dense,
     Diagonal,
     Isotropic,
+    Kronecker,
+    LowRank,
     MultivariateNormal,
     Precision,
     kl,
@@ -24,6 +27,9 @@ MAKE = {
     "Cholesky": lambda c: Cholesky(np.linalg.cholesky(c)),
     "Precision": lambda c: Precision((np.linalg.inv(c) + np.linalg.inv(c).T) / 2),
     "Eigendecomposition": lambda c: Eigendecomposition(*np.linalg.eigh(c)),
+    "BlockDiagonal": lambda c: BlockDiagonal([Dense(c[:2, :2]), Diagonal(c[2:, 2])]),
+    "Kronecker": lambda c: Kronecker([Dense(c), Isotropic(2.0, dim=1)]),
+    "LowRank": lambda c: LowRank(np.diagonal(c), c[:, :1]),
 }
 
 
@@ -73,6 +79,21 @@ def test_a_batch_is_a_collection(covariance_is_batched):
     mixed = several("Diagonal", 1, 2) + several("Dense", 1, 3)
     np.testing.assert_allclose(pairwise_kl(p, mixed), one_by_one(alone, mixed), rtol=1e-12)
     np.testing.assert_array_equal(pairwise_kl(stats.norm([0.0, 1.0], 1.0)), [[0.0, 0.5], [0.5, 0.0]])
+
+
+@pytest.mark.parametrize("structure", [BlockDiagonal, Kronecker])
+def test_a_batch_of_composites_is_a_collection(structure):
+    rng = np.random.default_rng(8)
+    first = np.array([gaussians.well_conditioned(rng, 2, gaussians.ANY) for _ in range(4)])
+    second = gaussians.well_conditioned(rng, 3, gaussians.ANY)
+    means = rng.normal(size=(4, 5 if structure is BlockDiagonal else 6))
+    batch = MultivariateNormal(means, structure([Dense(first), Dense(second)]))
+    alone = [
+        MultivariateNormal(mean, structure([Dense(matrix), Dense(second)]))
+        for mean, matrix in zip(means, first, strict=True)
+    ]
+    for value in (pairwise_kl(batch), pairwise_kl(batch, alone), pairwise_kl(alone, batch)):
+        np.testing.assert_allclose(value, one_by_one(alone, alone), rtol=1e-12, atol=1e-25)
 
 
 def test_nothing_has_no_pairs():

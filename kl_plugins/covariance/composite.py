@@ -40,15 +40,6 @@ class Composite(Covariance):
             shapes = ", ".join(str(member.batch_shape) for member in self._members)
             raise ValueError(f"batch shapes of {self.held} do not broadcast: {shapes}") from None
 
-    def cores(self) -> Iterator[tuple[str, int]]:
-        """No array of its own; a batch cannot be cut through what it is made of."""
-        if self.batch_shape:
-            raise ValueError(
-                f"a batch of {type(self).__name__} covariances cannot be taken apart: "
-                "pass its members as a sequence of distributions"
-            )
-        yield from ()
-
     @property
     def sizes(self) -> tuple[int, ...]:
         """The number of variables of each."""
