@@ -79,9 +79,9 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     Differentiating a switch between a series and a logarithm would multiply the graph, and the time to
     compile it; the derivatives themselves are short.
     """
-    dtype = np.result_type(*[arg.type.numpy_dtype for arg in args])
-    node = formula(value, gradient, len(args), str(dtype))
-    return Elemwise(node)(*[pt.cast(arg, str(dtype)) for arg in args])
+    dtype = str(np.result_type(*[arg.type.numpy_dtype for arg in args]))
+    node = formula(value, gradient, dtype, len(args))
+    return Elemwise(node)(*[pt.cast(arg, dtype) for arg in args])
 
 
 def of_factors(
@@ -223,12 +223,13 @@ def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
 
 
 def _indices(like: Any) -> tuple[Any, Any]:
-    index = pt.arange(like.shape[-1])
+    # Counted up, for JAX: it makes an arange only of a length that is a constant.
+    index = pt.cumsum(pt.ones((like.shape[-1],), dtype="int64"))
     return index[:, None], index[None, :]
 
 
 def eye_like(matrix: Any) -> Any:
-    rows, columns = _indices(matrix)  # JAX needs the size of pt.eye to be a constant
+    rows, columns = _indices(matrix)
     return pt.cast(pt.eq(rows, columns), matrix.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Conditions on parameters as one node of a PyTensor graph, which says at run time which one does not hold."""
+"""Conditions on parameters as one node of a PyTensor graph, which says when it runs which does not hold."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ except ImportError:  # without PyMC there is nobody to strip the checks, and the
 class CheckAll(Base):  # type: ignore[misc]
     """A value, with a vector of conditions and the message of each.
 
-    A node for each condition, as PyMC has them, costs more time to compile than the divergence. This is one of
-    PyMC's, so that PyMC strips it where it strips its own.
+    A node for each condition, as PyMC has them, costs more time to compile than the divergence. This is
+    one of PyMC's, so that PyMC strips it where it strips its own.
     """
 
     __props__ = (*Base.__props__, "messages")
