@@ -3,8 +3,8 @@
 The gradient is with respect to (μp, Lp, Σq): p has a Cholesky factor, q a covariance matrix. PyTorch
 computes ``kl_divergence`` and ``backward`` in the same process, on the same data, alternating with ours;
 each figure is a median. "of which the call" is what a compiled function of the same inputs and outputs costs
-that computes nothing. A second table has the time to compile, beside the textbook graph with its automatic
-gradient. Where other work shares the cores, the threads of the libraries wait for one another, and the
+that computes nothing; the textbook graph has its automatic gradient. The time to compile the two is in
+``compile_times.py``. Where other work shares the cores, the threads of the libraries wait for one another, and the
 figures mean something with one thread only: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1.
 
 Needs the extra ``bench``. Run it from the project's root:
@@ -48,15 +48,12 @@ def textbook(mp: Any, lp: Any, mq: Any, sq: Any) -> Any:
     return 0.5 * (pt.trace(inverse @ sp) + gap @ inverse @ gap - mp.shape[0] + log_dets)
 
 
-def compiled(divergence: Callable[..., Any]) -> tuple[Any, float]:
-    """A function of the value and the gradient, and the seconds until its first result."""
-    start = perf_counter()
+def compiled(divergence: Callable[..., Any]) -> Any:
+    """A function of the value and the gradient."""
     inputs = [pt.dvector("mp"), pt.dmatrix("lp"), pt.dvector("mq"), pt.dmatrix("sq")]
     value = divergence(*inputs)
     gradient = pytensor.grad(value, [inputs[0], inputs[1], inputs[3]])
-    function = pytensor.function(inputs, [value, *gradient], mode="NUMBA", trust_input=True)
-    function(*data(3))
-    return function, perf_counter() - start
+    return pytensor.function(inputs, [value, *gradient], mode="NUMBA", trust_input=True)
 
 
 def empty() -> Any:
@@ -105,9 +102,8 @@ def interleaved(runs: list[Callable[[], Any]], repetitions: int) -> list[float]:
 
 
 def main() -> None:
-    """Print the time of value and gradient for each dimension, then the time to compile."""
-    function, seconds = compiled(ours)
-    naive, naive_seconds = compiled(textbook)
+    """Print the time of value and gradient for each dimension."""
+    function, naive = compiled(ours), compiled(textbook)
     nothing = empty()
     print("| d | kl_plugins (µs) | of which the call | PyTorch (µs) | textbook graph (µs) | ours ÷ PyTorch |")
     print("|---|---|---|---|---|---|")
@@ -125,11 +121,6 @@ def main() -> None:
         ours_, call, torch_, textbook_ = (1e6 * time for time in interleaved(runs, repetitions))
         cells = f"{ours_:.0f} | {call:.1f} | {torch_:.0f} | {textbook_:.0f} | {ours_ / torch_:.3f}"
         print(f"| {d} | {cells} |", flush=True)
-    print()
-    print("| graph | nodes | seconds to compile and first run |")
-    print("|---|---|---|")
-    for name, graph, took in (("kl_plugins", function, seconds), ("textbook", naive, naive_seconds)):
-        print(f"| {name} | {len(graph.maker.fgraph.apply_nodes)} | {took:.2f} |")
 
 
 if __name__ == "__main__":

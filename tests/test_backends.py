@@ -11,7 +11,7 @@ import scipy.stats as st
 
 import oracle
 from graphs import value
-from kl_plugins import Cholesky, MultivariateNormal, Precision, kl
+from kl_plugins import Cholesky, Dense, LowRank, MultivariateNormal, Precision, kl
 
 pytestmark = [
     pytest.mark.filterwarnings("error"),
@@ -81,3 +81,38 @@ def test_accuracy_survives_the_rewrites(mode):
 
     normal, _ = function(0.0, 1e-150, 1e150, ROOT)
     np.testing.assert_allclose(normal, kl(st.norm(0, 1e-150), st.norm(0, 1e150)), rtol=1e-14)
+
+
+@pytest.mark.parametrize("mode", BACKENDS)
+def test_scales_whose_squares_underflow(mode):
+    """The rewrites would put the series over the square of a scale; the value depends on the ratio alone."""
+    scales = pt.dscalars("p_scale", "q_scale")
+    graph = kl(pm.Normal.dist(0.0, scales[0]), pm.Normal.dist(0.0, scales[1]))
+    function = pytensor.function(scales, graph, mode=mode)
+    for unit in (1e-170, 1e170):
+        np.testing.assert_allclose(
+            function(unit, 1.1 * unit), kl(st.norm(0, 1.0), st.norm(0, 1.1)), rtol=1e-13
+        )
+
+
+UNKNOWN = {name: pt.dmatrix(name) for name in ("factor", "other")}
+SIDES = {
+    "full": (Cholesky(UNKNOWN["factor"]), Dense(UNKNOWN["other"] @ UNKNOWN["other"].T)),
+    "low rank": tuple(
+        LowRank(pt.diagonal(x) ** 2, pt.specify_shape(x[:, :1], (None, 1))) for x in UNKNOWN.values()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_jax_without_known_dimensions(name):
+    """JAX makes an identity or a range only of lengths that are constants: the graphs need neither."""
+    mean = pt.dvector("mean")
+    sides = [MultivariateNormal(mean * i, covariance) for i, covariance in enumerate(SIDES[name])]
+    inputs = [mean, *UNKNOWN.values()]
+    graphs = [kl(*sides)]
+    graphs += pytensor.grad(graphs[0], inputs[:1] if name == "low rank" else inputs[:2])
+    numbers = [MEAN, ROOT, ROOT + 0.3 * np.eye(3)]
+    want = value(graphs, dict(zip(inputs, numbers, strict=True)))
+    for found, expected in zip(pytensor.function(inputs, graphs, mode="JAX")(*numbers), want, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13)

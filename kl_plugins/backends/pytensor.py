@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
+from pytensor.tensor.elemwise import Elemwise
+
+from kl_plugins.backends.pytensor_formula import formula
 
 symbolic = True
 
@@ -72,19 +76,14 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
-    """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args)``.
+    """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args)``, each one node.
 
     Differentiating a switch between a series and a logarithm would multiply the graph, and the time to
     compile it; the derivatives themselves are short.
     """
-    args = tuple(pt.broadcast_arrays(*args)) if any(arg.ndim for arg in args) else args
-    inputs = [arg.type() for arg in args]
-
-    def pullback(inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
-        return [output_gradients[0] * derivative for derivative in gradient(*inputs)]
-
-    node = OpFromGraph(inputs, [value(*inputs, sys.modules[__name__])], inline=True, **{_PULLBACK: pullback})
-    return node(*args)
+    dtype = str(np.result_type(*[arg.type.numpy_dtype for arg in args]))
+    node = formula(partial(value, ops=sys.modules[__name__]), gradient, dtype, len(args))
+    return Elemwise(node)(*[pt.cast(arg, dtype) for arg in args])
 
 
 def of_factors(
@@ -226,12 +225,13 @@ def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
 
 
 def _indices(like: Any) -> tuple[Any, Any]:
-    index = pt.arange(like.shape[-1])
+    # Counted up, for JAX: it makes an arange only of a length that is a constant.
+    index = pt.cumsum(pt.ones((like.shape[-1],), dtype="int64"))
     return index[:, None], index[None, :]
 
 
 def eye_like(matrix: Any) -> Any:
-    rows, columns = _indices(matrix)  # JAX needs the size of pt.eye to be a constant
+    rows, columns = _indices(matrix)
     return pt.cast(pt.eq(rows, columns), matrix.dtype)
 
 
@@ -347,20 +347,13 @@ def require(conditions: Iterable[tuple[Any, str]]) -> None:
 def guard(value: Any, conditions: Iterable[tuple[Any, str]]) -> Any:
     """Wrap `value` so that it raises at run time where a condition does not hold.
 
-    With PyMC the checks are PyMC's own (``ParameterValueError``), so that PyMC removes them where it
-    removes its own; without PyMC they raise ValueError.
+    With PyMC the check is one of PyMC's own (``ParameterValueError``), so that PyMC removes it where it
+    removes its own; without PyMC it raises ValueError.
     """
-    try:
-        from pymc.distributions.dist_math import check_parameters
-    except ImportError:
-        from pytensor.raise_op import CheckAndRaise
+    from kl_plugins.backends.pytensor_checks import check_all  # loads PyMC
 
-        for holds, message in conditions:
-            value = CheckAndRaise(ValueError, message)(value, pt.all(holds))
-        return value
-    for holds, message in conditions:
-        value = check_parameters(value, pt.all(holds), msg=message, can_be_replaced_by_ninf=False)
-    return value
+    conditions = list(conditions)
+    return check_all(value, conditions) if conditions else value
 
 
 def result(value: Any) -> Any:

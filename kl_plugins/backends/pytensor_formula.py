@@ -1,0 +1,79 @@
+"""Scalar formulas as single nodes of a PyTensor graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+from pytensor.scalar.basic import Composite
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.variable import TensorConstant
+
+
+class Formula(Composite):  # type: ignore[misc]
+    """A function of scalars as one node, for every backend, with derivatives that are nodes like it.
+
+    PyTensor's rewrites do not look inside. That saves the time they would take, and it saves the formula:
+    they would put the ratios (p − q)/q of a series over the common denominator q², which is zero for a q
+    whose square underflows.
+    """
+
+    def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any], gradient: Any = None) -> None:
+        super().__init__(list(inputs), list(outputs))
+        self._gradient = gradient
+        self._derivatives: list[Formula] | None = None
+
+    def clone(self) -> Formula:
+        return self
+
+    def pullback(self, inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
+        if self._derivatives is None:
+            self._derivatives = self._differentiated()
+        return [output_gradients[0] * derivative(*inputs) for derivative in self._derivatives]
+
+    L_op = pullback  # its name before PyTensor 3
+
+    def _differentiated(self) -> list[Formula]:
+        """The derivative by each input: as stated, else by reversing through the operations."""
+        gradient, dtype = self._gradient or self._reversed, self.inputs_type[0].dtype
+        return [
+            formula(lambda *args, i=i: gradient(*args)[i], None, dtype, self.nin) for i in range(self.nin)
+        ]
+
+    def _reversed(self, *args: Any) -> Any:
+        known = dict(zip(self.fgraph.inputs, args, strict=True))
+        for node in self.fgraph.toposort():
+            inputs = [
+                known[x] if x in known else pt.constant(x.data, dtype=x.type.dtype) for x in node.inputs
+            ]
+            known[node.outputs[0]] = Elemwise(node.op)(*inputs)
+        return pytensor.grad(known[self.fgraph.outputs[0]], list(args), disconnected_inputs="ignore")
+
+
+def formula(value: Callable[..., Any], gradient: Any, dtype: str, nin: int) -> Formula:
+    """The node of ``value``, a function of `nin` scalars written in the operations of tensors.
+
+    Its derivatives are those that ``gradient`` returns; where that is None, they are found from `value`.
+    """
+    tensors = [pt.tensor(dtype=dtype, shape=()) for _ in range(nin)]
+    scalars = [ps.get_scalar_type(dtype)() for _ in range(nin)]
+    known: dict[Any, Any] = dict(zip(tensors, scalars, strict=True))
+
+    def scalar(variable: Any) -> Any:
+        if variable not in known:
+            known[variable] = made(variable)
+        return known[variable]
+
+    def made(variable: Any) -> Any:
+        if isinstance(variable, TensorConstant):
+            return ps.constant(np.asarray(variable.data, dtype=dtype).item(), dtype=dtype)
+        op, inputs = variable.owner.op, variable.owner.inputs
+        if isinstance(op, DimShuffle):  # of a scalar to a scalar
+            return scalar(inputs[0])
+        return op.scalar_op(*map(scalar, inputs))
+
+    return Formula(scalars, [scalar(value(*tensors))], gradient)
