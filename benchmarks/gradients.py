@@ -4,8 +4,9 @@ The gradient is with respect to (μp, Lp, Σq): p has a Cholesky factor, q a cov
 computes ``kl_divergence`` and ``backward`` in the same process, on the same data, alternating with ours;
 each figure is a median. "of which the call" is what a compiled function of the same inputs and outputs costs
 that computes nothing; the textbook graph has its automatic gradient. The time to compile the two is in
-``compile_times.py``. Where other work shares the cores, the threads of the libraries wait for one another, and the
-figures mean something with one thread only: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1.
+``compile_times.py``.
+Where other work shares the cores, the threads of the libraries wait for one another, and the figures mean
+something with one thread only: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1.
 
 Needs the extra ``bench``. Run it from the project's root:
 

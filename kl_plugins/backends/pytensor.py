@@ -79,11 +79,19 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args)``, each one node.
 
     Differentiating a switch between a series and a logarithm would multiply the graph, and the time to
-    compile it; the derivatives themselves are short.
+    compile it; the derivatives themselves are short. `gradient` is a function of a module: the node is made
+    once for each of them.
     """
     dtype = str(np.result_type(*[arg.type.numpy_dtype for arg in args]))
-    node = formula(partial(value, ops=sys.modules[__name__]), gradient, dtype, len(args))
-    return Elemwise(node)(*[pt.cast(arg, dtype) for arg in args])
+    key = value, gradient, dtype, len(args)
+    if key not in _formulas:
+        _formulas[key] = Elemwise(formula(partial(value, ops=_HERE), *key[1:]))
+    return _formulas[key](*[pt.cast(arg, dtype) for arg in args])
+
+
+_HERE = sys.modules[__name__]
+_formulas: dict[Any, Elemwise] = {}
+"""The nodes of formulas that were met."""
 
 
 def of_factors(

@@ -61,12 +61,14 @@ def check_all(value: Any, conditions: Sequence[tuple[Any, str]]) -> Any:
     return CheckAll(messages)(value, MakeVector("bool")(*scalars))
 
 
-@_vectorize_node.register(CheckAll)
-def _(op: CheckAll, node: Any, value: Any, holds: Any) -> Any:
+def _vectorize(op: CheckAll, node: Any, value: Any, holds: Any) -> Any:
     """All members of a batch are checked at once."""
     if holds.ndim > 1:
         holds = pt.all(holds, axis=tuple(range(holds.ndim - 1)))
     return op.make_node(value, holds)
+
+
+_vectorize_node.register(CheckAll, _vectorize)
 
 
 class RegisterForNumba(GraphRewriter):  # type: ignore[misc]
