@@ -124,17 +124,23 @@ class LowRank(Covariance):
         return ops.from_diagonal(self.diagonal) + ops.matmul(self.loadings, ops.transpose(self.loadings))
 
     def whiten(self, x: Any) -> Any:
-        return self.whiten_columns(x[..., None])[..., 0]
+        """With V = D^(-1/2) W and C = LLᵀ, a root of Σ⁻¹ is (I − V (I + Lᵀ)⁻¹ L⁻¹ Vᵀ) D^(-1/2)."""
+        ops, scales = self.ops, self.scales
+        x = x / scales
+        along = ops.matmul(x[..., None, :] / scales[..., None, :], self.loadings)  # (Vᵀx)ᵀ
+        return x - ops.matmul(self.loadings, self._inner(ops.transpose(along)))[..., 0] / scales
 
     def whiten_columns(self, x: Any) -> Any:
-        """With V = D^(-1/2) W and C = LLᵀ, a root of Σ⁻¹ is (I − V (I + Lᵀ)⁻¹ L⁻¹ Vᵀ) D^(-1/2)."""
-        ops, lower = self.ops, self.capacitance_factor
-        eye = ops.eye_like(lower)
         scales = self.scales[..., :, None]
         x = x / scales
-        inner = ops.solve_lower(lower, ops.matmul(ops.transpose(self.loadings), x / scales))
-        inner = ops.matmul(ops.transpose(ops.solve_lower(lower + eye, eye)), inner)
-        return x - ops.matmul(self.loadings, inner) / scales
+        inner = self._inner(self.ops.matmul(self.ops.transpose(self.loadings), x / scales))
+        return x - self.ops.matmul(self.loadings, inner) / scales
+
+    def _inner(self, along: Any) -> Any:
+        ops, lower = self.ops, self.capacitance_factor
+        eye = ops.eye_like(lower)
+        inverse = ops.transpose(ops.solve_lower(lower + eye, eye))
+        return ops.matmul(inverse, ops.solve_lower(lower, along))
 
     def log_det(self) -> Any:
         ops = self.ops
