@@ -21,6 +21,7 @@ from kl_plugins import (
     jeffreys,
     kl,
 )
+from kl_plugins.backends import compiled
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 
 THIN = "O(d k²) for k columns: Woodbury's identity and the determinant lemma"
@@ -239,3 +240,22 @@ def test_graph_and_its_gradient(distance, columns):
     slope = np.linalg.inv(sigma_p) @ (sigma_p - sigma_q) @ np.linalg.inv(sigma_q) / 2
     np.testing.assert_allclose(by_d, np.diagonal(slope), rtol=1e-6, atol=1e-14)
     np.testing.assert_allclose(by_w, (slope + slope.T) @ first[2], rtol=1e-6, atol=1e-14)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5])
+@pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12, 1e-60])
+@pytest.mark.parametrize("step", [1.0, 1e-3, 1e-7, 0.0])
+def test_row_kernels_agree_with_numpy(columns, unit, step, monkeypatch):
+    rng = np.random.default_rng([columns, 7])
+    (mean, diagonal, factor), change = parameters(rng, 1000, columns), 1.0 + step * rng.uniform(size=1000)
+
+    def value():
+        p = MultivariateNormal(mean, LowRank(diagonal, factor))
+        q = MultivariateNormal(mean, LowRank(diagonal * change * unit, factor * change[:, None]))
+        return kl(p, q)
+
+    monkeypatch.setattr(compiled, "_loaded_kernels", lambda: None)
+    plain = value()
+    monkeypatch.undo()
+    monkeypatch.setattr(compiled, "_LONG", 1)
+    np.testing.assert_allclose(value(), plain, rtol=1e-12 + 1e-16 / max(step, 1e-9), atol=1e-25)

@@ -61,6 +61,16 @@ def kernels_for(batch: tuple[int, ...], *matrices: NDArray[Any]) -> ModuleType |
     return _loaded_kernels()
 
 
+def kernels_for_rows(*arrays: NDArray[Any]) -> ModuleType | None:
+    """The compiled kernels for tall matrices, where there are any and one pair of float64 is tall enough."""
+    tallest = arrays[-1]
+    if tallest.ndim != 2 or any(array.dtype != np.float64 or array.ndim > 2 for array in arrays):
+        return None
+    if tallest.size < _LONG or any(len(array) != len(tallest) for array in arrays):
+        return None
+    return import_module("kl_plugins.backends.row_kernels") if _loaded_kernels() else None
+
+
 def kernels_for_vectors(shape: tuple[int, ...], *vectors: NDArray[Any]) -> ModuleType | None:
     """The compiled kernels, where there are any and one pair of vectors is long enough."""
     double = all(vector.dtype == np.float64 for vector in vectors)

@@ -9,9 +9,7 @@ and neither a second thread of the caller's nor a fork upsets them. Compiled cod
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.backends import wide_kernels
 from kl_plugins.backends.jit import SUMS, cached
+from kl_plugins.backends.threads import available, in_threads
 
 
 @cached(njit, fastmath=SUMS, inline="never")
@@ -210,7 +209,7 @@ def long_axis_aligned_pair(
         with np.errstate(all="ignore"):  # of this thread
             return float(_axis_aligned_pairs(*[np.broadcast_to(vector, length) for vector in part]))
 
-    return np.float64(math.fsum(_mapped(of_part, starts)))
+    return np.float64(math.fsum(in_threads(of_part, starts)))
 
 
 _PART = 1 << 16
@@ -237,6 +236,16 @@ def is_positive_definite(matrices: NDArray[Any]) -> Any:
     return out
 
 
+def are_covariances(matrices: NDArray[Any]) -> bool:
+    """Whether all matrices are exactly symmetric and positive definite, and so finite, in one pass."""
+    batch = matrices.shape[:-2]
+    if max(batch) < wide_kernels.TILE:
+        return False
+    out = np.empty(batch, np.bool_)
+    _in_tiles(wide_kernels.is_covariance, batch, [(matrices, 2), (out, 0)])
+    return bool(out.all())
+
+
 def _of_each(kernel: Any, matrices: NDArray[Any]) -> Any:
     out = np.empty(matrices.shape[:-2], np.bool_)
     _in_threads(kernel, out.shape, [(matrices, 2), (out, 0)])
@@ -260,7 +269,7 @@ def _in_tiles(kernel: Callable[..., Any], batch: tuple[int, ...], arrays: list[A
         if array.shape[len(others)] != length:
             array = np.broadcast_to(array, (*array.shape[: len(others)], length, *array.shape[-core:]))
         arranged.append((array, core))
-    whole = length >= 4 * _available() * wide_kernels.TILE or max(others, default=1) == 1
+    whole = length >= 4 * available() * wide_kernels.TILE or max(others, default=1) == 1
     if whole:
         _in_parts(kernel, arranged, 1, _edges(length, wide_kernels.TILE))
     else:
@@ -270,7 +279,7 @@ def _in_tiles(kernel: Callable[..., Any], batch: tuple[int, ...], arrays: list[A
 
 def _edges(length: int, step: int) -> list[int]:
     """Where to cut an axis into four parts for each thread, between whole steps."""
-    steps = np.linspace(0, math.ceil(length / step), 4 * _available() + 1).astype(int)
+    steps = np.linspace(0, math.ceil(length / step), 4 * available() + 1).astype(int)
     return np.minimum(steps * step, length).tolist()  # type: ignore[no-any-return]
 
 
@@ -286,17 +295,4 @@ def _in_parts(kernel: Callable[..., Any], arrays: list[Array], from_end: int, ed
         with np.errstate(all="ignore"):  # of this thread
             kernel(*parts)
 
-    _mapped(run, [(start, stop) for start, stop in pairwise(edges) if start < stop])
-
-
-def _mapped(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """The function's values, by as many threads as there are cores."""
-    threads = _available()
-    if threads == 1 or len(items) == 1:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
-
-
-def _available() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    in_threads(run, [(start, stop) for start, stop in pairwise(edges) if start < stop])

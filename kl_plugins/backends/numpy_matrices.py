@@ -86,6 +86,19 @@ def strictly_lower(matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
     return np.tril(matrix, -1)
 
 
+def plain_matrices(value: Any) -> NDArray[Any] | None:
+    """A frozen copy where `value` is a large batch of float64 covariances beyond doubt, else None."""
+    if type(value) is not np.ndarray or value.ndim < 3 or value.shape[-1] != value.shape[-2]:
+        return None
+    if (kernels := kernels_for(value.shape[:-2], value)) is None:
+        return None
+    matrices = value.copy()
+    if not kernels.are_covariances(matrices):
+        return None
+    matrices.setflags(write=False)
+    return matrices
+
+
 def add_to_diagonal(matrix: NDArray[Any], vector: NDArray[Any], like: Any) -> NDArray[Any]:
     """`matrix` with `vector` added to its diagonal; `like` serves symbolic backends."""
     total: NDArray[Any] = matrix + from_diagonal(vector)

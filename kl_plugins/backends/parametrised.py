@@ -42,6 +42,7 @@ class Parametrised:
         self.check_shapes()
         if not self.ops.symbolic:
             self.ops.require(self.own_conditions())
+        self._complete()
 
     @classmethod
     def trusted(cls, ops: ModuleType, **state: Any) -> Self:
@@ -91,6 +92,9 @@ class Parametrised:
         for name in self.parts:
             state[name] = state[name].to(ops)
         state["ops"] = ops
+
+    def _complete(self) -> None:
+        """Compute at once what shows whether valid-looking parameters are so."""
 
     def _become_plain(self) -> bool:
         """Take plain parameters at once where they are certainly valid; else leave them to be looked at.

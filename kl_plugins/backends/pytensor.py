@@ -293,6 +293,11 @@ def kernels_for_pair(*arrays: Any) -> None:
     return None
 
 
+def kernels_for_rows(*arrays: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
+
+
 def kernels_for_vectors(shape: Any, *vectors: Any) -> None:
     """Compiled kernels are for numbers."""
     return None

@@ -66,7 +66,7 @@ def _add_solved(factor: Any, inverse: Any, right: Any, start: Any, total: Any, s
 
 
 @cached(njit, fastmath=FUSED, error_model="numpy")
-def _twice_scale_divergence(p: Any, q: Any, inverse: Any) -> Any:
+def twice_scale_divergence(p: Any, q: Any, inverse: Any) -> Any:
     """φ(M) without its logarithm, the argument of that, M − 1 (or M), and whether p and q are near."""
     is_near = abs(p - q) <= 0.2 * q
     ratio, e = p * inverse, (p - q) * inverse
@@ -86,7 +86,7 @@ def _add_scales(p: Any, q: Any, inverse: Any, total: Any, product: Any, excess: 
     `excess` becomes M − 1 where p and q are near each other and `near` 1, else M and 0.
     """
     for lane in range(TILE):
-        value, ratio, excess[lane], near[lane] = _twice_scale_divergence(p[lane], q[lane], inverse[lane])
+        value, ratio, excess[lane], near[lane] = twice_scale_divergence(p[lane], q[lane], inverse[lane])
         total[lane] += value
         product[lane] *= ratio
 
@@ -143,6 +143,15 @@ def gaussian_pairs(  # type: ignore[no-untyped-def]
                     left_out[start + lane] = True
 
 
+@cached(njit)
+def _has_factor(tile: Any, lane: Any) -> Any:
+    """Whether the diagonal is that of a Cholesky factor: NaN and infinity anywhere would have reached it."""
+    for i in range(len(tile)):  # noqa: SIM110  Numba has no generators
+        if not 0.0 < tile[i, i, lane] < math.inf:
+            return False
+    return True
+
+
 @cached(guvectorize, ["float64[:,:,:],boolean[:]"], "(n,d,d)->(n)", nopython=True)
 def is_positive_definite(matrices, out):  # type: ignore[no-untyped-def]
     """Whether each matrix, of which the lower triangle is read, has a Cholesky factor."""
@@ -152,10 +161,24 @@ def is_positive_definite(matrices, out):  # type: ignore[no-untyped-def]
         _load(matrices, start, tile)
         _factor(tile, column)
         for lane in range(min(TILE, count - start)):
+            out[start + lane] = _has_factor(tile, lane)
+
+
+@cached(guvectorize, ["float64[:,:,:],boolean[:]"], "(n,d,d)->(n)", nopython=True)
+def is_covariance(matrices, out):  # type: ignore[no-untyped-def]
+    """Whether each matrix is exactly symmetric and has a Cholesky factor."""
+    count, dimension, _ = matrices.shape
+    tile, column = np.empty((dimension, dimension, TILE)), np.empty((dimension, TILE))
+    for start in range(0, count, TILE):
+        _load(matrices, start, tile)
+        for lane in range(min(TILE, count - start)):
             out[start + lane] = True
             for i in range(dimension):
-                if not 0.0 < tile[i, i, lane] < math.inf:
-                    out[start + lane] = False
+                for j in range(i):
+                    out[start + lane] &= tile[i, j, lane] == matrices[start + lane, j, i]
+        _factor(tile, column)
+        for lane in range(min(TILE, count - start)):
+            out[start + lane] &= _has_factor(tile, lane)
 
 
 _LENGTH = 256
@@ -172,7 +195,7 @@ def _add_variables(
     for i in range(_LENGTH):
         inverse = 1.0 / q_scale[i]
         white = (p_mean[i] - q_mean[i]) * inverse
-        value, ratio, _, _ = _twice_scale_divergence(p_scale[i], q_scale[i], inverse)
+        value, ratio, _, _ = twice_scale_divergence(p_scale[i], q_scale[i], inverse)
         total[i] += white * white + value
         product[i] *= ratio
         low[i], high[i] = min(low[i], ratio), max(high[i], ratio)

@@ -114,18 +114,19 @@ class Dense(Full):
     def check_shapes(self) -> None:
         square_dimension(self.covariance, "covariance", self.ops)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if "factor" not in self.__dict__ and not self.ops.factors_late(self.covariance, "covariance"):
+    def _complete(self) -> None:
+        if not self.ops.factors_late(self.covariance, "covariance"):
             _ = self.factor
 
     def _become_plain(self) -> bool:
-        matrix = array_ops.plain_matrix(self.covariance)
-        if matrix is None:
-            return False
-        factor = array_ops.cholesky(matrix, "covariance")
-        self.__dict__.update(covariance=matrix, factor=factor, ops=array_ops)
-        return True
+        if (matrices := array_ops.plain_matrices(self.covariance)) is not None:
+            self.__dict__.update(covariance=matrices, ops=array_ops)
+            return True
+        if (matrix := array_ops.plain_matrix(self.covariance)) is not None:
+            factor = array_ops.cholesky(matrix, "covariance")
+            self.__dict__.update(covariance=matrix, factor=factor, ops=array_ops)
+            return True
+        return False
 
     @property
     def dimension(self) -> int | None:
