@@ -106,7 +106,7 @@ SIDES = {
 
 @pytest.mark.parametrize("name", SIDES)
 def test_jax_without_known_dimensions(name):
-    """JAX makes an identity or a range only of lengths that are constants: the graphs need neither."""
+    """JAX makes an identity only of a constant size; the number of columns of a low rank has to be known."""
     mean = pt.dvector("mean")
     sides = [MultivariateNormal(mean * i, covariance) for i, covariance in enumerate(SIDES[name])]
     inputs = [mean, *UNKNOWN.values()]

@@ -233,13 +233,12 @@ def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
 
 
 def _indices(like: Any) -> tuple[Any, Any]:
-    # Counted up, for JAX: it makes an arange only of a length that is a constant.
-    index = pt.cumsum(pt.ones((like.shape[-1],), dtype="int64"))
+    index = pt.arange(like.shape[-1])
     return index[:, None], index[None, :]
 
 
 def eye_like(matrix: Any) -> Any:
-    rows, columns = _indices(matrix)
+    rows, columns = _indices(matrix)  # JAX needs the size of pt.eye to be a constant
     return pt.cast(pt.eq(rows, columns), matrix.dtype)
 
 
