@@ -141,6 +141,11 @@ class Chart:
         constant = self.family.log_det(self.reference.root) + 0.5 * self.dimension * (1.0 + np.log(2.0 * np.pi))
         return value - constant, float(slope @ slope)
 
+    def remaining(self) -> float:
+        """About the Jeffreys divergence from the reference to the maximum over the draws."""
+        value, slope = self(np.zeros(len(self.weights)))
+        return float(slope @ slope) if np.isfinite(value) else np.inf
+
     def gaussian(self, coordinates: Array) -> Gaussian:
         u, change = self._unpacked(coordinates)
         mean = self.reference.mean + self.family.spread(self.reference.root, u)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -52,8 +53,9 @@ class LogDensity:
     """
 
     def __init__(self, model: Model, variables: Sequence[tuple[str, tuple[int, ...]]] | None = None) -> None:
+        self._began = time.perf_counter()
         point = _initial_point(model)
-        found = {name: Variable(name, np.shape(value)) for name, value in point.items()}
+        found = {variable.name: variable for variable in _variables(point)}
         wanted = list(found) if variables is None else [name for name, _ in variables]
         shapes = found if variables is None else {name: (name, tuple(shape)) for name, shape in variables}
         if set(wanted) != set(found) or any(found[name] != shapes[name] for name in wanted):
@@ -76,6 +78,10 @@ class LogDensity:
             self._function(points[start : start + self.chunk]) for start in range(0, len(points), self.chunk)
         ]
         return np.concatenate([values for values, _ in parts]), np.concatenate([slope for _, slope in parts])
+
+    def seconds(self) -> float:
+        """Time since this began to be built, compilation included."""
+        return time.perf_counter() - self._began
 
     def _compile(self, model: Model) -> Callable[[Array], Any]:
         x = pt.vector("x", dtype="float64", shape=(self.dimension,))
@@ -112,6 +118,15 @@ class LogDensity:
             f"the model's {what} at its initial point; model.point_logps() says which variable it comes "
             "from: check the data for missing or impossible values, and the variables' initval"
         )
+
+
+def variables_in(model: Model) -> tuple[Variable, ...]:
+    """The free variables of a model after their transforms, in its own order."""
+    return _variables(_initial_point(model))
+
+
+def _variables(point: dict[str, Any]) -> tuple[Variable, ...]:
+    return tuple(Variable(name, np.shape(value)) for name, value in point.items())
 
 
 def _initial_point(model: Model) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.draws import normal_draws
-from kl_plugins.variational.fixed_draws import Minimum, minimise, negative_elbo
+from kl_plugins.variational.fixed_draws import Chart, Minimum, minimise, negative_elbo
 from kl_plugins.variational.log_density import LogDensity
 from kl_plugins.variational.scale_families import Gaussian, ScaleFamily
 
@@ -49,8 +49,8 @@ class Optimum:
     reason : str
         Why it was not reached; empty where it was.
     jeffreys : float
-        The error of the optimum, in nats: the largest divergence of the last two pairs (one pair, while
-        there is only one), and what the optimiser left.
+        The error of the optimum, in nats: the largest of what the last two pairs differed by, what the
+        optimiser left and what a fresh set of draws would still have moved.
     history : tuple of Agreement
     others : tuple of float
         ELBOs, relative to this one's, of worse optima that other starts led to.
@@ -84,19 +84,19 @@ def find_optimum(
 
     A coarse optimum from every start, over the same few draws; the best of them starts the pairs. Each pair
     is two independent sets of draws, twice as many as the pair before, until the optima over them agree
-    to a quarter of the tolerance twice in a row: one agreement may be luck.
+    to a quarter of the tolerance twice in a row (one agreement may be luck), and the ELBO over a fresh
+    set has its maximum that close too.
     """
     began, evaluated = time.perf_counter(), target.evaluations
     if limit := too_large(family):
         raise ValueError(limit)
     accuracy = 1e-4 * tolerance
-    fewest = max(FIRST_DRAWS, _power_of_two(8 * family.dimension if needs_covariances(family) else 0))
+    correlated = needs_covariances(family)
+    fewest = max(FIRST_DRAWS, _power_of_two(8 * family.dimension) if correlated else 0)
     most = max(fewest, min(most_draws, MOST_NUMBERS // family.dimension))
 
     report("coarse optimum")
-    coarse = normal_draws(
-        max(COARSE_DRAWS, fewest // 4 if fewest > FIRST_DRAWS else 0), family.dimension, rng
-    )
+    coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * family.dimension) if correlated else 0), family.dimension, rng)
     candidates = _coarse_optima(target, family, starts, coarse, 1e-2 * tolerance)
     if not candidates:
         raise ValueError(NO_FINITE_ELBO)
@@ -107,9 +107,9 @@ def find_optimum(
         return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
 
     history: list[Agreement] = []
-    current, draws, reached, reason, left = best.gaussian, fewest, False, "", np.inf
+    current, draws, reached, reason = best.gaussian, fewest, False, ""
+    goal = tolerance / STRICTNESS
     while True:
-        report(f"{draws:,d} draws")
         pair = [
             minimise(target, family, current, normal_draws(draws, family.dimension, rng), accuracy)
             for _ in range(2)
@@ -119,27 +119,28 @@ def find_optimum(
             reason = "the log density was not finite at some of the draws"
             break
         first, second = pair[0].gaussian, pair[1].gaussian
-        history.append(Agreement(draws, float(jeffreys(named(first), named(second)))))
+        history.append(Agreement(draws, max(float(jeffreys(named(first), named(second))), left)))
         report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
         current = Gaussian(0.5 * (first.mean + second.mean), family.middle(first.root, second.root))
-        if left > tolerance / STRICTNESS:
-            reason = "the optimiser did not come to rest: the ELBO may have no maximum (an improper posterior?)"
-            if draws > fewest:
+        if len(history) > 1 and max(agreement.jeffreys for agreement in history[-2:]) <= goal:
+            fresh = Chart(target, family, current, normal_draws(draws, family.dimension, rng)).remaining()
+            history[-1] = Agreement(draws, max(history[-1].jeffreys, fresh))
+            if fresh <= goal:
+                reached = True
                 break
-        enough = [pair.jeffreys <= tolerance / STRICTNESS for pair in history[-2:]]
-        if len(enough) == 2 and all(enough) and left <= tolerance / STRICTNESS:
-            reached, reason = True, ""
-            break
-        if 2 * draws > most:
-            reason = reason or f"independent sets of {draws:,d} draws do not agree to {tolerance / STRICTNESS:.2g} nats"
+        if 2 * draws > most or (left > goal and len(history) > 1):
+            reason = (
+                "the optimiser did not come to rest: the ELBO may have no maximum (an improper posterior?)"
+                if left > goal
+                else f"independent sets of {draws:,d} draws do not agree to {goal:.2g} nats"
+            )
             break
         draws *= 2
-    error = max([pair.jeffreys for pair in history[-2:]], default=np.inf)
     return Optimum(
         distribution=named(current),
         reached=reached,
         reason=reason,
-        jeffreys=max(error, left),
+        jeffreys=max((agreement.jeffreys for agreement in history[-2:]), default=np.inf),
         history=tuple(history),
         draws=draws,
         evaluations=target.evaluations - evaluated,

@@ -51,3 +51,8 @@ def at_mode(target: Target, family: ScaleFamily, point: Array) -> Gaussian:
         if 0.5 * slope @ step < DECREMENT:
             break
     return Gaussian(here.mean, family.from_hessian(hessian))
+
+
+def starts_from(target: Target, family: ScaleFamily, point: Array) -> list[Gaussian]:
+    """The starts that need no fit: the mode, and where PyMC starts, with unit scales around the point."""
+    return [at_mode(target, family, point), Gaussian(point, family.from_hessian(np.eye(len(point))))]
