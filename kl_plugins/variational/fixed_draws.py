@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from copy import copy
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,18 @@ from kl_plugins.variational.scale_families import Gaussian, ScaleFamily
 Array = NDArray[np.float64]
 Target = Callable[[Array], tuple[Array, Array]]
 
-RESTARTS = 20
+RESTARTS = 30
 ITERATIONS = 60
+NEAR = 1.0
+"""Jeffreys divergence, in nats, below which Newton's method takes over from L-BFGS."""
 LARGEST_LOG_SCALE = 4.0
 """How far one run may take the logarithm of a scale, so that no step overflows the log density."""
 DENSE_DIMENSIONS = 300
 """Up to so many dimensions the means are preconditioned by the whole Hessian."""
+CURVATURE_DRAWS = 512
+"""The Hessian is that over so many of the draws: it changes the steps of Newton's method, not their end."""
+SOLVER_STEPS = 80
+SOLVER_ACCURACY = 1e-3
 
 
 class Minimum(NamedTuple):
@@ -46,10 +53,11 @@ def minimise(
 ) -> Minimum:
     """The Gaussian of the family with the largest ELBO over fixed draws.
 
-    L-BFGS in coordinates around a reference in which the Fisher information is constant, with the means
-    rotated so that their Hessian is the identity; started again around where it ended until that no longer
-    moves. The squared length of the natural gradient there is, to second order, the Jeffreys divergence that
-    is left.
+    In coordinates around a reference in which the Fisher information is constant, with the means rotated so
+    that their Hessian is the identity: L-BFGS while far, Newton's method (conjugate gradients, with products
+    of the Hessian by differences of gradients) when near; then again around where that ended. The squared
+    length of Newton's step is, to second order, the Jeffreys divergence that is left. The gradient's
+    would not do: where means and scales trade off, as in a funnel, it is thousands of times smaller.
 
     Parameters
     ----------
@@ -61,16 +69,22 @@ def minimise(
     accuracy : float
         Jeffreys divergence, in nats, at which to stop.
     """
-    gaussian, remaining, value = start, np.inf, np.inf
+    gaussian, remaining = start, np.inf
     for _ in range(RESTARTS):
         chart = Chart(target, family, gaussian, draws)
-        if not np.isfinite(chart.origin_value):
+        if not np.isfinite(chart.value):
             return Minimum(gaussian, np.inf, np.inf)
-        found = chart.minimise(accuracy)
-        gaussian, value, remaining = chart.gaussian(found), *chart.at(found)
-        if remaining <= accuracy and chart.distance(found) <= 1.0:
+        step, remaining = chart.newton_step()
+        if remaining <= accuracy:
+            return Minimum(chart.gaussian(step), chart.elbo_loss(), remaining)
+        found = chart.lowered(step, remaining) if remaining <= NEAR else None
+        found = chart.far_minimum() if found is None else found
+        if not found.any() and np.isfinite(remaining):  # L-BFGS was stuck
+            found = chart.lowered(step, remaining)
+        if found is None or not found.any():
             break
-    return Minimum(gaussian, value, remaining)
+        gaussian = chart.gaussian(found)
+    return Minimum(gaussian, chart.elbo_loss(), remaining)
 
 
 class Chart:
@@ -81,18 +95,14 @@ class Chart:
         self.dimension = len(reference.mean)
         self.rotation = self._rotation()
         self.weights: Array = np.concatenate([np.ones(self.dimension), family.metric])
-        self.penalty = 0.0
-        self._last: tuple[Array, float, Array] | None = None
-        self.origin_value, _ = self(np.zeros(len(self.weights)))
-        self.offset = self.origin_value
+        self.value, self.slope = self(np.zeros(len(self.weights)))
 
     def __call__(self, coordinates: Array) -> tuple[float, Array]:
         """−ELBO (up to a constant) and its gradient by the coordinates, over √weights."""
         u, change = self._unpacked(coordinates)
         w = u + self.family.spread(change, self.draws)
         values, gradients = self.target(self.reference.mean + self.family.spread(self.reference.root, w))
-        finite = bool(np.isfinite(values).all() and np.isfinite(gradients).all())
-        if not finite:
+        if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
             return np.inf, np.zeros_like(coordinates)
         pulled = -self.family.pull(self.reference.root, gradients)
         slope_u = pulled.mean(axis=0)
@@ -101,59 +111,89 @@ class Chart:
         value = float(-values.mean() - self.family.log_det(change))
         return value, np.concatenate([slope_u, slope_t]) / np.sqrt(self.weights)
 
-    def minimise(self, accuracy: float) -> Array:
-        """L-BFGS from the reference; returns coordinates."""
-        small = 0.5 * accuracy
+    def far_minimum(self) -> Array:
+        """Coordinates where L-BFGS ends."""
+        last: list[Any] = []
+        enough = 1e-3 * min(NEAR, self.slope @ self.slope)
 
         def objective(coordinates: Array) -> tuple[float, Array]:
             value, slope = self(coordinates)
+            last[:] = [coordinates.copy(), slope]
             if not np.isfinite(value):  # the line search takes it for a wall, and turns back
-                return 10.0 * (1.0 + abs(self.origin_value)), slope
-            self._last = (coordinates.copy(), value, slope)
-            return value - self.offset, slope
+                return 10.0 * (1.0 + abs(self.value)), slope
+            return value - self.value, slope
 
-        def stop(intermediate_result: object) -> None:
-            last = self._last
-            if last is not None and np.array_equal(last[0], intermediate_result.x) and last[2] @ last[2] <= small:  # type: ignore[attr-defined]
+        def stop(intermediate_result: Any) -> None:
+            if np.array_equal(last[0], intermediate_result.x) and last[1] @ last[1] <= enough:
                 raise StopIteration
 
-        limit = LARGEST_LOG_SCALE * np.sqrt(2.0)
         upper = np.full(len(self.weights), np.inf)
-        upper[self.dimension :][self.family.logarithms] = limit
+        upper[self.dimension :][self.family.logarithms] = LARGEST_LOG_SCALE * np.sqrt(2.0)
+        options = {"maxiter": ITERATIONS, "gtol": 0.0, "ftol": 0.0, "maxcor": 20}
+        bounds = np.column_stack([-upper, upper])
         result = minimize(
-            objective,
-            np.zeros(len(self.weights)),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=np.column_stack([-upper, upper]),
-            callback=stop,
-            options={"maxiter": ITERATIONS, "gtol": np.sqrt(small / len(self.weights)), "ftol": 0.0, "maxcor": 20},
+            objective, np.zeros_like(upper), jac=True, method="L-BFGS-B", bounds=bounds, callback=stop, options=options
         )
         found: Array = result.x
         return found
 
-    def at(self, coordinates: Array) -> tuple[float, float]:
-        """−ELBO and the squared length of its natural gradient."""
-        if self._last is not None and np.array_equal(self._last[0], coordinates):
-            _, value, slope = self._last
-        else:
-            value, slope = self(coordinates)
-        constant = self.family.log_det(self.reference.root) + 0.5 * self.dimension * (1.0 + np.log(2.0 * np.pi))
-        return value - constant, float(slope @ slope)
+    def newton_step(self) -> tuple[Array, float]:
+        """Newton's step from the reference and its squared length; infinite where that is no minimum's."""
+        step = np.zeros_like(self.slope)
+        if self.slope @ self.slope > NEAR:
+            return step, np.inf
+        product = self._hessian_products()
+        residual = -self.slope
+        direction, size = residual, residual @ residual
+        enough = SOLVER_ACCURACY**2 * size
+        for _ in range(SOLVER_STEPS):
+            if size <= enough:
+                break
+            image = product(direction)
+            curvature = direction @ image
+            if not curvature > 0.0:
+                return step, np.inf
+            step = step + size / curvature * direction
+            residual = residual - size / curvature * image
+            size, before = residual @ residual, size
+            direction = residual + size / before * direction
+        return step, float(step @ step)
 
-    def remaining(self) -> float:
-        """About the Jeffreys divergence from the reference to the maximum over the draws."""
-        value, slope = self(np.zeros(len(self.weights)))
-        return float(slope @ slope) if np.isfinite(value) else np.inf
+    def lowered(self, step: Array, squared_length: float) -> Array | None:
+        """The step, shortened to where the reference's geometry holds, if it lowers −ELBO; else None."""
+        longest = min(1.0, np.sqrt(NEAR / squared_length))
+        for length in (longest, 0.25 * longest):
+            value, _ = self(length * step)
+            if value < self.value:
+                return length * step
+        return None
+
+    def elbo_loss(self) -> float:
+        """−ELBO at the reference, in nats."""
+        constant = 0.5 * self.dimension * (1.0 + np.log(2.0 * np.pi))
+        return self.value - self.family.log_det(self.reference.root) - constant
+
+    def _hessian_products(self) -> Callable[[Array], Array]:
+        """Hessian times vector at the reference, by differences of gradients over some of the draws."""
+        half, enough = len(self.draws) // 2, max(CURVATURE_DRAWS, 8 * self.dimension) // 2
+        if enough >= half:
+            part, base = self, self.slope
+        else:  # with the mirror images of the draws
+            part = copy(self)
+            part.draws = np.concatenate([self.draws[:enough], self.draws[half : half + enough]])
+            _, base = part(np.zeros_like(self.slope))
+
+        def product(direction: Array) -> Array:
+            step = 1e-5 / np.sqrt(direction @ direction)
+            value, slope = part(step * direction)
+            return (slope - base) / step if np.isfinite(value) else np.full_like(direction, np.nan)
+
+        return product
 
     def gaussian(self, coordinates: Array) -> Gaussian:
         u, change = self._unpacked(coordinates)
         mean = self.reference.mean + self.family.spread(self.reference.root, u)
         return Gaussian(mean, self.family.compose(self.reference.root, change))
-
-    def distance(self, coordinates: Array) -> float:
-        """About the Jeffreys divergence from the reference."""
-        return float(coordinates @ coordinates)
 
     def _unpacked(self, coordinates: Array) -> tuple[Array, Array]:
         scaled = coordinates / np.sqrt(self.weights)

@@ -11,6 +11,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.model import Model
+from pymc.pytensorf import compile
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
@@ -99,11 +100,11 @@ class LogDensity:
         try:
             many = vectorize_graph(log_density, {x: points})
             gradient = pytensor.grad(many.sum(), points, disconnected_inputs="ignore")
-            function: Callable[[Array], Any] = pytensor.function([points], [many, gradient])
+            function: Callable[[Array], Any] = _compiled(model, [points], [many, gradient])
             function(np.stack([self.initial] * 2))
         except Exception:  # an operation that knows no batches (a scan, somebody's own): point by point
             gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
-            single = pytensor.function([x], [log_density, gradient])
+            single = _compiled(model, [x], [log_density, gradient])
             return lambda points: tuple(
                 np.array(part) for part in zip(*(single(point) for point in points), strict=True)
             )
@@ -140,6 +141,13 @@ def _initial_point(model: Model) -> dict[str, Any]:
         )
     point = model.initial_point(0)
     return {value.name: point[value.name] for value in model.value_vars}
+
+
+def _compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[[Array], Any]:
+    """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
+    with model:
+        function: Callable[[Array], Any] = compile(inputs, outputs)
+    return function
 
 
 def _refuse_minibatches(graph: Sequence[Any]) -> None:

@@ -90,14 +90,14 @@ def find_optimum(
     began, evaluated = time.perf_counter(), target.evaluations
     if limit := too_large(family):
         raise ValueError(limit)
-    accuracy = 1e-4 * tolerance
+    accuracy = 1e-2 * tolerance
     correlated = needs_covariances(family)
     fewest = max(FIRST_DRAWS, _power_of_two(8 * family.dimension) if correlated else 0)
     most = max(fewest, min(most_draws, MOST_NUMBERS // family.dimension))
 
     report("coarse optimum")
     coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * family.dimension) if correlated else 0), family.dimension, rng)
-    candidates = _coarse_optima(target, family, starts, coarse, 1e-2 * tolerance)
+    candidates = _coarse_optima(target, family, starts, coarse, 0.1 * tolerance)
     if not candidates:
         raise ValueError(NO_FINITE_ELBO)
     best = candidates[0]
@@ -123,7 +123,7 @@ def find_optimum(
         report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
         current = Gaussian(0.5 * (first.mean + second.mean), family.middle(first.root, second.root))
         if len(history) > 1 and max(agreement.jeffreys for agreement in history[-2:]) <= goal:
-            fresh = Chart(target, family, current, normal_draws(draws, family.dimension, rng)).remaining()
+            fresh = Chart(target, family, current, normal_draws(draws, family.dimension, rng)).newton_step()[1]
             history[-1] = Agreement(draws, max(history[-1].jeffreys, fresh))
             if fresh <= goal:
                 reached = True
