@@ -11,8 +11,8 @@ import numpy as np
 from pymc.model import Model, modelcontext
 from pymc.variational.opvi import Approximation
 
-from kl_plugins.covariance.full import Dense
 from kl_plugins.covariance.axis_aligned import Diagonal
+from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import kl
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
@@ -84,7 +84,8 @@ class OptimumDistance:
             f"Jeffreys(q, q*) = {self.jeffreys:.4g} nats (between {low:.3g} and {high:.3g})",
             f"KL(q‖q*) = {self.kl_to_optimum:.4g}, KL(q*‖q) = {self.kl_from_optimum:.4g}",
             f"ELBO(q*) − ELBO(q) = {self.elbo_gap:.4g} ± {self.elbo_gap_error:.2g}",
-            f"error of q* {self.sampling_error:.2g} nats; {self.evaluations:,d} evaluations, {self.seconds:.1f} s",
+            f"error of q* {self.sampling_error:.2g} nats",
+            f"{self.evaluations:,d} evaluations of the log density, {self.seconds:.1f} s",
         ]
         if not self.reached:
             lines.append(f"q* is not known within the tolerance: {self.reason}")
@@ -185,15 +186,22 @@ def distance_to_optimum(
 
 def _model_and_distribution(approx: Any, model: Model | None) -> tuple[Model, NamedMultivariateNormal]:
     if isinstance(approx, Approximation):
+        model = approx.model
         try:
-            return approx.model, snapshot(approx)
+            q = snapshot(approx)
         except ValueError as error:
-            raise ValueError(
-                f"the approximation diverged ({error}); fit it again with a smaller learning rate, or with "
-                "kl_plugins.variational.fit"
-            ) from error
-    model = modelcontext(model)
-    return model, _named(approx, model)
+            raise ValueError(f"{DIVERGED} ({error})") from error
+    else:
+        model = modelcontext(model)
+        q = _named(approx, model)
+    if q.batch_shape:
+        raise ValueError(f"one approximation at a time, got a batch of shape {q.batch_shape}")
+    if not np.isfinite(q.mean).all():
+        raise ValueError(f"{DIVERGED} (its mean is not finite)")
+    return model, q
+
+
+DIVERGED = "the approximation diverged; fit it with a smaller learning rate or by kl_plugins.variational.fit"
 
 
 @singledispatch

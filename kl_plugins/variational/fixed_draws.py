@@ -23,14 +23,14 @@ LARGEST_LOG_SCALE = 4.0
 """How far one run may take the logarithm of a scale, so that no step overflows the log density."""
 DENSE_DIMENSIONS = 300
 """Up to so many dimensions the means are preconditioned by the whole Hessian."""
-CURVATURE_DRAWS = 512
+CURVATURE_DRAWS = 2048
 """The Hessian is that over so many of the draws: it changes the steps of Newton's method, not their end."""
 SOLVER_STEPS = 80
 SOLVER_ACCURACY = 1e-3
 
 
 class Minimum(NamedTuple):
-    """Where a run ended: the Gaussian, −ELBO there, and the Jeffreys divergence that is left to the minimum."""
+    """Where a run ended: the Gaussian, −ELBO there, and the Jeffreys divergence left to the minimum."""
 
     gaussian: Gaussian
     value: float
@@ -48,9 +48,7 @@ def negative_elbo(target: Target, family: ScaleFamily, gaussian: Gaussian, draws
     )
 
 
-def minimise(
-    target: Target, family: ScaleFamily, start: Gaussian, draws: Array, accuracy: float
-) -> Minimum:
+def minimise(target: Target, family: ScaleFamily, start: Gaussian, draws: Array, accuracy: float) -> Minimum:
     """The Gaussian of the family with the largest ELBO over fixed draws.
 
     In coordinates around a reference in which the Fisher information is constant, with the means rotated so
@@ -114,7 +112,7 @@ class Chart:
     def far_minimum(self) -> Array:
         """Coordinates where L-BFGS ends."""
         last: list[Any] = []
-        enough = 1e-3 * min(NEAR, self.slope @ self.slope)
+        enough = 1e-3 * min(NEAR, float(self.slope @ self.slope))
 
         def objective(coordinates: Array) -> tuple[float, Array]:
             value, slope = self(coordinates)
@@ -132,7 +130,13 @@ class Chart:
         options = {"maxiter": ITERATIONS, "gtol": 0.0, "ftol": 0.0, "maxcor": 20}
         bounds = np.column_stack([-upper, upper])
         result = minimize(
-            objective, np.zeros_like(upper), jac=True, method="L-BFGS-B", bounds=bounds, callback=stop, options=options
+            objective,
+            np.zeros_like(upper),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            callback=stop,
+            options=options,
         )
         found: Array = result.x
         return found
@@ -161,7 +165,7 @@ class Chart:
 
     def lowered(self, step: Array, squared_length: float) -> Array | None:
         """The step, shortened to where the reference's geometry holds, if it lowers −ELBO; else None."""
-        longest = min(1.0, np.sqrt(NEAR / squared_length))
+        longest = min(1.0, float(np.sqrt(NEAR / squared_length)))
         for length in (longest, 0.25 * longest):
             value, _ = self(length * step)
             if value < self.value:
@@ -171,7 +175,7 @@ class Chart:
     def elbo_loss(self) -> float:
         """−ELBO at the reference, in nats."""
         constant = 0.5 * self.dimension * (1.0 + np.log(2.0 * np.pi))
-        return self.value - self.family.log_det(self.reference.root) - constant
+        return float(self.value - self.family.log_det(self.reference.root) - constant)
 
     def _hessian_products(self) -> Callable[[Array], Array]:
         """Hessian times vector at the reference, by differences of gradients over some of the draws."""
@@ -237,4 +241,5 @@ def positive_eigen(matrix: Array) -> tuple[Array, Array]:
     """Eigenvectors, and the square roots of the eigenvalues' sizes, none smaller than 10⁻⁵ of the largest."""
     values, vectors = np.linalg.eigh(matrix)
     roots = np.sqrt(np.abs(values))
-    return vectors, np.maximum(roots, 1e-5 * max(float(roots.max()), 1e-300))
+    largest = float(roots.max())
+    return vectors, np.maximum(roots, 1e-5 * largest if largest > 0.0 else 1.0)

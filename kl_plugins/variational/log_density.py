@@ -14,7 +14,7 @@ from pymc.model import Model
 from pymc.pytensorf import compile
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
-from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.families.named import Variable
 
@@ -61,7 +61,8 @@ class LogDensity:
         shapes = found if variables is None else {name: (name, tuple(shape)) for name, shape in variables}
         if set(wanted) != set(found) or any(found[name] != shapes[name] for name in wanted):
             raise ValueError(
-                f"the approximation is over {_listed(shapes.values())}, the model over {_listed(found.values())}"
+                f"the approximation is over {_listed(shapes.values())}, "
+                f"the model over {_listed(found.values())}"
             )
         self.variables = tuple(found[name] for name in wanted)
         self.dimension = sum(variable.size for variable in self.variables)
@@ -151,7 +152,7 @@ def _compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[[
 
 
 def _refuse_minibatches(graph: Sequence[Any]) -> None:
-    if any(node.owner is not None and isinstance(node.owner.op, RandomVariable) for node in graph):
+    if any(isinstance(node.type, RandomType) for node in graph):
         raise ValueError(
             "the model's log density is random: it draws minibatches (pm.Minibatch). The optimum is "
             "that of all the data: build the model on the full data for this"

@@ -96,7 +96,9 @@ def find_optimum(
     most = max(fewest, min(most_draws, MOST_NUMBERS // family.dimension))
 
     report("coarse optimum")
-    coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * family.dimension) if correlated else 0), family.dimension, rng)
+    coarse = normal_draws(
+        max(COARSE_DRAWS, _power_of_two(4 * family.dimension) if correlated else 0), family.dimension, rng
+    )
     candidates = _coarse_optima(target, family, starts, coarse, 0.1 * tolerance)
     if not candidates:
         raise ValueError(NO_FINITE_ELBO)
@@ -115,25 +117,33 @@ def find_optimum(
             for _ in range(2)
         ]
         left = max(member.remaining for member in pair)
-        if not np.isfinite(left):
+        if not np.isfinite([member.value for member in pair]).all():
             reason = "the log density was not finite at some of the draws"
             break
+        if not np.isfinite(left):
+            history.append(Agreement(draws, np.inf))
+            reason = NO_REST
+            break
         first, second = pair[0].gaussian, pair[1].gaussian
+        stuck = left > goal
         history.append(Agreement(draws, max(float(jeffreys(named(first), named(second))), left)))
         report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
         current = Gaussian(0.5 * (first.mean + second.mean), family.middle(first.root, second.root))
         if len(history) > 1 and max(agreement.jeffreys for agreement in history[-2:]) <= goal:
-            fresh = Chart(target, family, current, normal_draws(draws, family.dimension, rng)).newton_step()[1]
+            fresh = Chart(target, family, current, normal_draws(draws, family.dimension, rng)).newton_step()[
+                1
+            ]
             history[-1] = Agreement(draws, max(history[-1].jeffreys, fresh))
             if fresh <= goal:
                 reached = True
                 break
-        if 2 * draws > most or (left > goal and len(history) > 1):
+        if stuck and len(history) > 1:
             reason = (
                 "the optimiser did not come to rest: the ELBO may have no maximum (an improper posterior?)"
-                if left > goal
-                else f"independent sets of {draws:,d} draws do not agree to {goal:.2g} nats"
             )
+            break
+        if 2 * draws > most:
+            reason = f"independent sets of {draws:,d} draws do not agree to {goal:.2g} nats"
             break
         draws *= 2
     return Optimum(
@@ -150,6 +160,8 @@ def find_optimum(
     )
 
 
+NO_REST = "the optimiser did not come to rest: the ELBO may have no maximum (an improper posterior?)"
+
 NO_FINITE_ELBO = (
     "the ELBO is not finite for any Gaussian that was tried: the log density is −∞ or NaN at points that a "
     "Gaussian reaches. A variable with bounds and no transform, or data that are impossible for some "
@@ -161,8 +173,8 @@ def too_large(family: ScaleFamily) -> str:
     """Why the family has too many dimensions, empty where it has not."""
     if needs_covariances(family) and family.dimension > FULL_RANK_DIMENSIONS:
         return (
-            f"the optimum of correlated approximations is found for at most {FULL_RANK_DIMENSIONS} dimensions, "
-            f"this one has {family.dimension}; the mean-field optimum can be had"
+            f"the optimum of correlated approximations is found for at most {FULL_RANK_DIMENSIONS} "
+            f"dimensions, this one has {family.dimension}; the mean-field optimum can be had"
         )
     return ""
 

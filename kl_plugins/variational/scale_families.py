@@ -95,16 +95,19 @@ class MeanFieldScales:
         return np.exp(coordinates)
 
     def slope(self, gradients: Array, z: Array, change: Array) -> Array:
-        return np.einsum("nd,nd->d", gradients, z) / len(z) * change
+        slopes: Array = np.einsum("nd,nd->d", gradients, z) / len(z) * change
+        return slopes
 
     def compose(self, root: Array, change: Array) -> Array:
         return root * change
 
     def middle(self, p: Array, q: Array) -> Array:
-        return np.sqrt(p * q)
+        middle: Array = np.sqrt(p * q)
+        return middle
 
     def from_hessian(self, hessian: Array) -> Array:
-        return 1.0 / np.sqrt(np.diagonal(hessian))
+        root: Array = 1.0 / np.sqrt(np.diagonal(hessian))
+        return root
 
     def from_covariance(self, covariance: Covariance) -> Array:
         if isinstance(covariance, AxisAligned):
