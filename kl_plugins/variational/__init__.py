@@ -7,9 +7,9 @@ except ImportError as error:
         f'kl_plugins.variational needs PyMC ({error}); install it with: pip install "kl-plugins[variational]"'
     ) from error
 
+from kl_plugins.variational.certified import Certificate, fit
 from kl_plugins.variational.convergence import KLConvergence, NotConvergedWarning
 from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
-from kl_plugins.variational.fit import Certificate, fit
 from kl_plugins.variational.snapshots import snapshot
 
 __all__ = [

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
-from math import ceil, inf, isfinite, nan, sqrt
+from math import ceil, isfinite
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.comparison import Comparison
+from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.iterates import MOVING, Iterates, Window
 from kl_plugins.variational.parameters import Parameters
 
@@ -22,8 +21,6 @@ GROWTH = 1.2
 """Looks are at iterations that grow by this factor, so that there are few of them."""
 REST_SHARE = 0.25
 """How much of the tolerance the error of the average, and what still moves, may take up at rest."""
-OPTIMUM_SHARE = 0.1
-"""How much of the tolerance the error of the optimum may take up."""
 PATIENCE = 10.0
 """Where the fit's end is not known, it is taken to go on for so many times as long."""
 
@@ -82,8 +79,6 @@ class KLConvergence:
         Whether the status is "converged".
     message : str
         The status in a sentence.
-    distance : OptimumDistance or None
-        Of the average from the optimum, after a check.
     history : list of Look
         ``(iteration, jeffreys, rhat, drift, to_optimum)`` of every look.
 
@@ -135,7 +130,6 @@ class KLConvergence:
         self.random_seed = random_seed
         self.status = "running"
         self.message = ""
-        self.distance: OptimumDistance | None = None
         self.history: list[Look] = []
         self._approximation: Any = None
         self._iteration = 0
@@ -161,6 +155,11 @@ class KLConvergence:
         return self.status == "converged"
 
     @property
+    def distance(self) -> OptimumDistance | None:
+        """Of the average from the optimum, after a check."""
+        return None if self._approximation is None else self._comparison.distance
+
+    @property
     def average(self) -> NamedMultivariateNormal:
         """The average of the last half of the iterates: of means, log scales and Cholesky factors.
 
@@ -169,7 +168,7 @@ class KLConvergence:
         ValueError
             If fewer than 32 iterates were kept so far.
         """
-        window = self._window()
+        window = self._window() if self._approximation is not None else None
         if window is None:
             raise ValueError("too few iterates to average: no fit was watched for long enough")
         return self._parameters.distribution(window.average)
@@ -197,7 +196,8 @@ class KLConvergence:
             self._iterates = Iterates(self._parameters.size, self.every)
             self._next_look = FIRST_LOOK * self.every
             self.history = []
-        self.status, self.message, self.distance, self._unchecked = "running", "", None, ""
+        self.status, self.message = "running", ""
+        self._comparison = Comparison(approximation.model, self._parameters, self.tolerance)
         # PyMC hands out the losses so far as the beginning of an array of all that there will be.
         whole = getattr(losses, "base", None)
         self._end = None if whole is None else iteration - len(losses) + len(whole)
@@ -213,29 +213,28 @@ class KLConvergence:
         self._iterates.keep(row)
 
     def _window(self) -> Window | None:
-        rows = self._iterates.window() if self._approximation is not None else ()
+        rows = self._iterates.window()
         if len(rows) < 32:
             return None
         return Window.of(self._parameters.coordinates(rows), self._parameters.whiten)
 
     def _look(self, window: Window) -> None:
-        to_optimum = nan if self.distance is None else self._to_optimum(window.average)
-        rhat = float(window.rhat.max())
-        self.history.append(Look(self._iteration, window.jeffreys, rhat, window.drift, to_optimum))
-        if to_optimum <= self.tolerance and self._is_known():
-            self._converge(window)
-        nearly = window.jeffreys <= self.tolerance and window.drift <= self.tolerance
-        if nearly and self.check and self.distance is None and not self._unchecked:
-            self._compare(window)
-        if not nearly:
+        optimum, rhat = self._comparison, float(np.max(window.rhat))
+        look = Look(self._iteration, window.jeffreys, rhat, window.drift, optimum.jeffreys_of(window.average))
+        if max(look.jeffreys, look.drift) <= self.tolerance and self.check and not optimum.tried:
+            optimum.find(window.average, self.random_seed)
+            look = look._replace(to_optimum=optimum.jeffreys_of(window.average))
+        self.history.append(look)
+        if look.to_optimum <= self.tolerance and optimum.is_known:
+            self._converge()
+        if max(look.jeffreys, look.drift) > self.tolerance:
             return
-        look = self.history[-1]
         if look.to_optimum > self.tolerance:
-            needed = self._needed(window)
+            needed = optimum.iterations_to(window, self._iterates.spacing)
             if needed > self._left() and self._is_accurate(window):
-                self._not_optimal(window, needed)
+                self._not_optimal(needed)
         elif self._rests(look) and self._is_accurate(window):
-            why = self._unchecked or "check=False"
+            why = optimum.reason or "check=False"
             claim = f"its place is known to {self.history[-1].jeffreys:.2g} nats (Jeffreys). This claims "
             self._stop("stationary", claim + f"stationarity only ({why})", warn=self.check)
 
@@ -258,72 +257,27 @@ class KLConvergence:
         earlier = [past.drift for past in self.history if 2 * past.iteration <= look.iteration]
         return look.drift <= REST_SHARE * self.tolerance and bool(earlier) and look.drift <= earlier[-1]
 
-    def _compare(self, window: Window) -> None:
-        """Find the optimum, and how far the average is from it."""
-        try:
-            found = distance_to_optimum(
-                self._parameters.distribution(window.average),
-                self._approximation.model,
-                tolerance=OPTIMUM_SHARE * self.tolerance,
-                random_seed=self.random_seed,
-            )
-        except (ValueError, ArithmeticError, NotImplementedError) as error:
-            self._unchecked = str(error)
-            return
-        self.distance = found
-        self.history[-1] = self.history[-1]._replace(to_optimum=found.jeffreys)
-        if not found.reached:
-            self._unchecked = f"the optimum is not known within the tolerance: {found.reason}"
-        elif found.jeffreys <= self.tolerance:
-            self._converge(window)
-
-    def _is_known(self) -> bool:
-        return self.distance is not None and self.distance.reached
-
-    def _to_optimum(self, coordinates: Any) -> float:
-        assert self.distance is not None
-        return float(jeffreys(self._parameters.distribution(coordinates), self.distance.optimum))
-
-    def _needed(self, window: Window) -> float:
-        """Iterations to the optimum at the speed of the last half; the root of Jeffreys is a distance."""
-        before, now = (sqrt(self._to_optimum(half)) for half in window.halves())
-        if not now < before:
-            return inf
-        apart = 0.5 * len(window.coordinates) * self._iterates.spacing
-        return (now - sqrt(self.tolerance)) / (before - now) * apart
-
     def _left(self) -> float:
         return PATIENCE * self._iteration if self._end is None else self._end - self._iteration
 
-    def _converge(self, window: Window) -> NoReturn:
-        self._update_distance(window)
+    def _converge(self) -> NoReturn:
         what = f"it is {self.history[-1].to_optimum:.2g} nats (Jeffreys) from the optimum of its family"
         self._stop("converged", what, warn=False)
 
-    def _update_distance(self, window: Window) -> None:
-        """That of this average, where the optimum is known since an earlier look."""
-        if self.distance is None or self.distance.jeffreys == self.history[-1].to_optimum:
-            return
-        average, optimum = self._parameters.distribution(window.average), self.distance.optimum
-        there, back = float(kl(average, optimum)), float(kl(optimum, average))
-        new = {"jeffreys": there + back, "kl_to_optimum": there, "kl_from_optimum": back}
-        self.distance = replace(self.distance, **new, elbo_gap=nan, elbo_gap_error=nan)
-
-    def _not_optimal(self, window: Window, needed: float) -> NoReturn:
+    def _not_optimal(self, needed: float) -> NoReturn:
         rate = (
             f"at the speed of the last half it would take {needed:.2g} more iterations to get there"
             if isfinite(needed)
             else "it comes no closer"
         )
-        self._update_distance(window)
         far = self.history[-1].to_optimum
         what = (
             f"it is {far:.3g} nats (Jeffreys) from the optimum of its family, tolerance {self.tolerance:g}; "
             f"{rate}. Use kl_plugins.variational.fit, or take the optimum that was found, "
             "monitor.write_back(monitor.distance.optimum), or another optimiser or learning rate"
         )
-        if self._unchecked:
-            what += f" ({self._unchecked})"
+        if self._comparison.reason:
+            what += f" ({self._comparison.reason})"
         self._stop("stationary but not optimal", what, warn=True)
 
     def _stop(self, status: str, what: str, *, warn: bool) -> NoReturn:
@@ -341,7 +295,6 @@ class KLConvergence:
         self.status = "not stationary"
         what = "too few for a look at them"
         if window is not None:
-            self._update_distance(window)
             look = self.history[-1]
             what = (
                 f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
