@@ -17,10 +17,12 @@ from kl_plugins.variational.parameters import Parameters
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
-GROWTH = 1.2
+GROWTH = 1.25
 """Looks are at iterations that grow by this factor, so that there are few of them."""
 REST_SHARE = 0.25
 """How much of the tolerance the error of the average, and what still moves, may take up at rest."""
+SLOW = 4.0
+"""The optimum is computed once the window moves by no more than so many times the tolerance."""
 PATIENCE = 10.0
 """Where the fit's end is not known, it is taken to go on for so many times as long."""
 
@@ -46,11 +48,11 @@ class Look(NamedTuple):
 class KLConvergence:
     """Callback for ``pm.fit`` that stops at rest, averages the iterates and compares them with the optimum.
 
-    It looks at the last half of the iterates, at iterations that grow by a fifth. They are at rest when their
-    average is known within a quarter of the tolerance, and what moves still (split-R̂ above 1.1) moved by no
-    more than that. Both are Jeffreys divergences, so that the units of the variables do not matter. Once in
-    a fit, when they are nearly at rest, the optimum of the family is computed (`distance_to_optimum`); from
-    there on their average is compared with it. The fit stops as
+    It looks at the last half of the iterates, at iterations that grow by a quarter: how well their average is
+    known, and how far what moves still (split-R̂ above 1.1) moved. Both are Jeffreys divergences, so that the
+    units of the variables do not matter. Once in a fit, when little moves or at its end, the optimum of the
+    family is computed (`distance_to_optimum`); from there on the averages are compared with it. The fit
+    stops as
 
     * **converged**: the average is within the tolerance of the optimum;
     * **stationary but not optimal**: it is not, and at the rate of the last half it would not be by the end
@@ -221,13 +223,14 @@ class KLConvergence:
     def _look(self, window: Window) -> None:
         optimum, rhat = self._comparison, float(np.max(window.rhat))
         look = Look(self._iteration, window.jeffreys, rhat, window.drift, optimum.jeffreys_of(window.average))
-        if max(look.jeffreys, look.drift) <= self.tolerance and self.check and not optimum.tried:
+        slow = look.jeffreys <= self.tolerance and look.drift <= SLOW * self.tolerance
+        if self.check and not optimum.tried and (slow or self._iteration == self._end):
             optimum.find(window.average, self.random_seed)
             look = look._replace(to_optimum=optimum.jeffreys_of(window.average))
         self.history.append(look)
         if look.to_optimum <= self.tolerance and optimum.is_known:
             self._converge()
-        if max(look.jeffreys, look.drift) > self.tolerance:
+        if look.drift > self.tolerance:
             return
         if look.to_optimum > self.tolerance:
             needed = optimum.iterations_to(window, self._iterates.spacing)

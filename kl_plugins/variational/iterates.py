@@ -106,7 +106,7 @@ class Window:
         rhat = split_rhat(coordinates)
         quarters = _averages(coordinates, QUARTERS)
         moves = whiten(np.where(rhat > MOVING, quarters - average, 0.0), average)
-        drift = max(float(np.sum((a - b) ** 2)) for a in moves for b in moves)
+        drift = float(np.max(np.sum((moves[:, None] - moves) ** 2, axis=-1)))
         batches = whiten(_averages(coordinates, BATCHES) - average, average)
         errors = np.sum(batches**2, axis=0) / (BATCHES * (BATCHES - 1))
         return cls(coordinates, average, rhat, drift, float(errors.sum()), whiten, errors)
