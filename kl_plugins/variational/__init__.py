@@ -8,8 +8,16 @@ except ImportError as error:
     ) from error
 
 from kl_plugins.variational.certified import Certificate, fit
-from kl_plugins.variational.convergence import KLConvergence
+from kl_plugins.variational.convergence import KLConvergence, NotConvergedWarning
 from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.snapshots import snapshot
 
-__all__ = ["Certificate", "KLConvergence", "OptimumDistance", "distance_to_optimum", "fit", "snapshot"]
+__all__ = [
+    "Certificate",
+    "KLConvergence",
+    "NotConvergedWarning",
+    "OptimumDistance",
+    "distance_to_optimum",
+    "fit",
+    "snapshot",
+]
