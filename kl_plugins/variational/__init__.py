@@ -8,8 +8,19 @@ except ImportError as error:
     ) from error
 
 from kl_plugins.variational.convergence import KLConvergence
+from kl_plugins.variational.diagnose import diagnose
+from kl_plugins.variational.diagnosis import Diagnosis
 from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.fit import Certificate, fit
 from kl_plugins.variational.snapshots import snapshot
 
-__all__ = ["Certificate", "KLConvergence", "OptimumDistance", "distance_to_optimum", "fit", "snapshot"]
+__all__ = [
+    "Certificate",
+    "Diagnosis",
+    "KLConvergence",
+    "OptimumDistance",
+    "diagnose",
+    "distance_to_optimum",
+    "fit",
+    "snapshot",
+]

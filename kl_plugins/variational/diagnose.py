@@ -1,0 +1,308 @@
+"""Is a fitted approximation any good?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymc.model import Model
+
+from kl_plugins.dispatch import kl
+from kl_plugins.families.named import NamedMultivariateNormal, Variable
+from kl_plugins.families.normal import Normal
+from kl_plugins.variational.bounds import error_bounds
+from kl_plugins.variational.diagnosis import Diagnosis, Elements, FullRankOptimum
+from kl_plugins.variational.distance import OptimumDistance, _model_and_distribution, distance_to_optimum
+from kl_plugins.variational.importance import (
+    ENOUGH_DRAWS,
+    FEWEST_DRAWS,
+    Estimate,
+    Importance,
+    MarginalKL,
+    Moments,
+    elbo,
+    importance,
+)
+from kl_plugins.variational.log_density import LogDensity
+from kl_plugins.variational.optimum import find_optimum, too_large
+from kl_plugins.variational.prior import information_gained
+from kl_plugins.variational.proposals import Survey, gaussian_draws, log_ratios, scales
+from kl_plugins.variational.references import compare
+from kl_plugins.variational.scale_families import Gaussian, TriangularScales, family_of
+from kl_plugins.variational.starts import starts_from
+from kl_plugins.variational.transforms import constrained
+from kl_plugins.variational.verdict import Evidence, verdict_on
+
+Array = NDArray[np.float64]
+
+FULL_RANK_DIMENSIONS = 100
+"""Up to so many dimensions the best full-rank Gaussian is sought unasked."""
+
+
+def diagnose(
+    approx: Any,
+    reference: Any = None,
+    model: Model | None = None,
+    *,
+    draws: int = 20_000,
+    tolerance: float = 0.1,
+    optimum_tolerance: float = 0.1,
+    full_rank: bool | None = None,
+    random_seed: Any = None,
+) -> Diagnosis:
+    """Say whether a Gaussian approximation of a posterior can be trusted, and where it is wrong.
+
+    Three questions are answered. Is the fit the best of its family? By `distance_to_optimum`. Is the family
+    near the posterior? By the importance ratios p/q of its draws, k̂ and the estimates that they give.
+    And what do draws of q not see? k̂ knows only where q goes: a tail beyond it is invisible. So
+    draws from a proposal with wider tails, coordinate by coordinate, around the best Gaussian that was
+    found, judge the means and standard deviations. A mode far from all of them stays unseen: that takes a
+    `reference`.
+
+    Parameters
+    ----------
+    approx : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
+        What `distance_to_optimum` takes: from elsewhere (Laplace, Pathfinder) a `MultivariateNormal` or
+        ``(mean, covariance)`` over the model's unconstrained variables. Also a list of them in the order of a
+        fit, such as snapshots: the last one is diagnosed, all of them make its ``trajectory``.
+    reference : InferenceData, DataTree, Dataset or dict, optional
+        Posterior draws, as of NUTS, on the constrained scale: a group "posterior", or arrays of shape
+        (chains, draws, \\*shape) or (draws, \\*shape) by the variables' names.
+    model : pymc.Model, optional
+        Where `approx` does not know its model and it is not in context.
+    draws : int
+        Draws of the approximation, and as many of the wider proposal.
+    tolerance : float
+        By how much of the posterior's standard deviation means and standard deviations may be off.
+    optimum_tolerance : float
+        The Jeffreys divergence in nats within which a fit counts as the best of its family.
+    full_rank : bool, optional
+        Whether to find the best full-rank Gaussian, to say what a mean-field fit throws away and to look around
+        for the posterior; by default up to 100 dimensions.
+    random_seed : int, sequence of int or numpy.random.Generator, optional
+
+    Returns
+    -------
+    Diagnosis
+        It prints as a report; has ``verdict``, ``summary()``, ``to_dataset()``, ``plot()``.
+
+    Raises
+    ------
+    TypeError
+        If `approx` is not a Gaussian approximation, or `reference` not of draws.
+    ValueError
+        If the model has no free variables, discrete ones or minibatches; if the approximation diverged; if the
+        reference has other variables or shapes; if `draws` is less than 100.
+
+    Warns
+    -----
+    UserWarning
+        If there are too few draws for a reliable k̂ (2,200).
+
+    Notes
+    -----
+    A. Vehtari et al. (2024), arXiv:1507.02646; Y. Yao et al. (2018), arXiv:1802.02538; J. Huggins et al.
+    (2020), arXiv:1910.04102.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, fit
+    >>> with pm.Model():
+    ...     x = pm.MvNormal("x", [1.0, 2.0], cov=[[1.0, 0.9], [0.9, 1.0]])
+    ...     mean_field = fit(random_seed=1, progressbar=False)
+    >>> diagnosis = diagnose(mean_field, draws=4_000, random_seed=1)
+    >>> diagnosis.verdict.level, [fault.name for fault in diagnosis.verdict.faults]
+    ('reject', ['x[0]', 'x[1]'])
+    >>> print(diagnosis.verdict.advice)
+    The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi').
+    """
+    _check_settings(draws, tolerance, optimum_tolerance)
+    rng = np.random.default_rng(random_seed)
+    trail = list(approx) if isinstance(approx, list) else [approx]
+    if not trail:
+        raise ValueError("an empty list of approximations has nothing to diagnose")
+    model, q = _model_and_distribution(trail[-1], model)
+    target = LogDensity(model, q.variables)
+    compared = None if reference is None else compare(q, model, reference)
+
+    distance = _distance(q, model, optimum_tolerance, rng)
+    full = _full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
+    points, densities = gaussian_draws(q, draws, rng)
+    own = importance(log_ratios(target, points, densities), rng)
+    centre = full or (q if distance is None else distance.optimum)
+    survey = Survey(target, centre, draws, rng)
+
+    names = coordinate_names(q.variables)
+    raw = Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+    evidence = Evidence(
+        names=names,
+        raw=raw,
+        weighted=own.moments(points),
+        truth=survey.moments,
+        source="draws with wider tails",
+        reliable=survey.reliable,
+        importance=own,
+        missed=survey.evidence_missed(own),
+        distance=distance,
+        best=None if distance is None else _exact(distance.optimum),
+        full_rank=None if full is None else _exact(full),
+        mean_field=full is not None and not family_of(q.covariance).every_correlation,
+        tolerance=tolerance,
+        optimum_tolerance=optimum_tolerance,
+    )
+    blind = verdict_on(evidence)
+    if compared is not None:
+        evidence = evidence._replace(truth=compared.moments, source="reference draws", reliable=True)
+    return Diagnosis(
+        verdict=verdict_on(evidence) if compared is not None else blind,
+        verdict_without_reference=blind,
+        approximation=q,
+        names=names,
+        importance=own,
+        raw=raw,
+        weighted=evidence.weighted,
+        posterior=evidence.truth,
+        source=evidence.source,
+        survey=survey,
+        elements=_elements(model, q, own, points, survey),
+        distance=distance,
+        full_rank=_loss(q, full, target, own, rng) if evidence.mean_field and full else None,
+        bounds=error_bounds(own, raw.sd),
+        information_gained=information_gained(q, model),
+        reference=compared,
+        marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
+        points=points,
+        trajectory=None if not isinstance(approx, list) else _trajectory(trail, model, target, distance, rng),
+    )
+
+
+def coordinate_names(variables: Sequence[Variable]) -> tuple[str, ...]:
+    """``name`` of a scalar variable, ``name[0, 1]`` of the elements of another."""
+    found: list[str] = []
+    for name, shape in variables:
+        places = np.ndindex(*shape)
+        found += [name] if not shape else [f"{name}[{', '.join(map(str, place))}]" for place in places]
+    return tuple(found)
+
+
+def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:
+    """Divergences of Gaussians with these moments, coordinate by coordinate; errors to first order."""
+    mine, other = Normal(q.mean, q.sd), Normal(posterior.mean, posterior.sd)
+    s, t, gap = q.sd, posterior.sd, q.mean - posterior.mean
+    to_error = np.hypot(gap / t**2 * posterior.mean_error, (1 / t - (s**2 + gap**2) / t**3) * posterior.sd_error)
+    from_error = np.hypot(gap / s**2 * posterior.mean_error, (t / s**2 - 1 / t) * posterior.sd_error)
+    return MarginalKL(kl(mine, other), to_error, kl(other, mine), from_error)
+
+
+def _check_settings(draws: int, tolerance: float, optimum_tolerance: float) -> None:
+    for name, value in (("tolerance", tolerance), ("optimum_tolerance", optimum_tolerance)):
+        if not value > 0.0:
+            raise ValueError(f"{name} must be a positive number, got {value!r}")
+    if draws < FEWEST_DRAWS:
+        raise ValueError(f"k̂ needs draws of at least {FEWEST_DRAWS}, better {ENOUGH_DRAWS:,d}, got {draws!r}")
+    if draws < ENOUGH_DRAWS:
+        warnings.warn(
+            f"{draws} draws are few for k̂: from {ENOUGH_DRAWS:,d} on its threshold is 0.7", stacklevel=3
+        )
+
+
+def _distance(
+    q: NamedMultivariateNormal, model: Model, tolerance: float, rng: np.random.Generator
+) -> OptimumDistance | None:
+    if too_large(family_of(q.covariance)):
+        return None
+    return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
+
+
+def _full_rank(
+    q: NamedMultivariateNormal,
+    target: LogDensity,
+    distance: OptimumDistance | None,
+    wanted: bool | None,
+    tolerance: float,
+    rng: np.random.Generator,
+) -> NamedMultivariateNormal | None:
+    """The best Gaussian with all correlations."""
+    d = target.dimension
+    family = TriangularScales(((d, True),))
+    if distance is not None and (family_of(q.covariance).every_correlation or d == 1):
+        return distance.optimum
+    if wanted is False or (wanted is None and d > FULL_RANK_DIMENSIONS) or too_large(family):
+        return None
+    centre = q if distance is None else distance.optimum
+    start = Gaussian(np.array(centre.mean, dtype=float), family.from_covariance(centre.covariance))
+    starts = [start, *starts_from(target, family, target.initial)]
+    return find_optimum(target, family, starts, tolerance, rng).distribution
+
+
+def _loss(
+    q: NamedMultivariateNormal,
+    full: NamedMultivariateNormal,
+    target: LogDensity,
+    own: Importance,
+    rng: np.random.Generator,
+) -> FullRankOptimum:
+    """What the approximation throws away beside the best full-rank one."""
+    points, densities = gaussian_draws(full, own.draws, rng)
+    best = elbo(log_ratios(target, points, densities))
+    gain = Estimate(best.value - own.elbo.value, float(np.hypot(best.error, own.elbo.error)))
+    return FullRankOptimum(full, Estimate(float(kl(q, full)), 0.0), Estimate(float(kl(full, q)), 0.0), gain)
+
+
+def _exact(q: NamedMultivariateNormal) -> Moments:
+    return Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+
+
+def _elements(
+    model: Model, q: NamedMultivariateNormal, own: Importance, points: Array, survey: Survey
+) -> Elements:
+    """Means and sds on the constrained scale."""
+    count = len(points)
+    values = constrained(model, q.variables, np.concatenate([points, survey.points]))
+    shapes = [Variable(name, value.shape[1:]) for name, value in values.items()]
+    flat = np.concatenate([value.reshape(len(value), -1) for value in values.values()], axis=1)
+    mean, sd = flat[:count].mean(axis=0), flat[:count].std(axis=0, ddof=1)
+    fourth = np.mean((flat[:count] - mean) ** 4, axis=0)
+    sd_error = np.sqrt(np.maximum(fourth - sd**4, 0.0) / count) / (2.0 * np.maximum(sd, 1e-300))
+    return Elements(
+        coordinate_names(shapes),
+        Moments(mean, sd, sd / np.sqrt(count), sd_error),
+        own.moments(flat[:count]),
+        survey.importance.moments(flat[count:]),
+    )
+
+
+def _trajectory(
+    trail: list[Any],
+    model: Model,
+    target: LogDensity,
+    distance: OptimumDistance | None,
+    rng: np.random.Generator,
+    draws: int = 1_000,
+) -> Any:
+    """Distance to the optimum, length of the last step and ELBO of each approximation of a sequence."""
+    import xarray as xr
+
+    members = [_model_and_distribution(one, model)[1] for one in trail]
+    goal = members[-1] if distance is None else distance.optimum
+    to_goal = [float(kl(one, goal) + kl(goal, one)) for one in members]
+    steps = [np.nan, *(float(kl(a, b) + kl(b, a)) for a, b in zip(members[:-1], members[1:], strict=True))]
+    elbos = []
+    for one in members:
+        aligned = one.reorder(target.variables)
+        points, densities = gaussian_draws(aligned, draws, rng)
+        elbos.append(elbo(log_ratios(target, points, densities)))
+    return xr.Dataset(
+        {
+            "jeffreys_to_optimum": ("snapshot", to_goal),
+            "jeffreys_of_step": ("snapshot", steps),
+            "elbo": ("snapshot", [one.value for one in elbos]),
+            "elbo_error": ("snapshot", [one.error for one in elbos]),
+        },
+        coords={"snapshot": np.arange(len(members))},
+    )
