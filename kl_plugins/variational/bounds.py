@@ -48,7 +48,7 @@ def error_bounds(importance: Importance, sd: Array) -> ErrorBounds | None:
     if not importance.k.value < MOST_K or not np.isfinite(importance.elbo.value):
         return None
     doubled = 2.0 * (importance.log_ratios - importance.elbo.value)
-    largest = doubled.max()
+    largest = np.max(doubled)
     squares = np.exp(doubled - largest)
     divergence = float(largest + np.log(squares.mean()))  # 2 CUBO₂ − 2 ELBO
     # The influence of a draw on log mean w² − 2 mean log w.

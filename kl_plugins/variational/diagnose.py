@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ from numpy.typing import NDArray
 from pymc.model import Model
 
 from kl_plugins.dispatch import kl
-from kl_plugins.families.named import NamedMultivariateNormal, Variable
+from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.variational.bounds import error_bounds
-from kl_plugins.variational.diagnosis import Diagnosis, Elements, FullRankOptimum
+from kl_plugins.variational.diagnosis import Diagnosis, FullRankOptimum
 from kl_plugins.variational.distance import OptimumDistance, _model_and_distribution, distance_to_optimum
+from kl_plugins.variational.elements import coordinate_names, elements_of
 from kl_plugins.variational.importance import (
     ENOUGH_DRAWS,
     FEWEST_DRAWS,
@@ -33,7 +33,7 @@ from kl_plugins.variational.proposals import Survey, gaussian_draws, log_ratios,
 from kl_plugins.variational.references import compare
 from kl_plugins.variational.scale_families import Gaussian, TriangularScales, family_of
 from kl_plugins.variational.starts import starts_from
-from kl_plugins.variational.transforms import constrained
+from kl_plugins.variational.trajectory import trajectory
 from kl_plugins.variational.verdict import Evidence, verdict_on
 
 Array = NDArray[np.float64]
@@ -80,8 +80,8 @@ def diagnose(
     optimum_tolerance : float
         The Jeffreys divergence in nats within which a fit counts as the best of its family.
     full_rank : bool, optional
-        Whether to find the best full-rank Gaussian, to say what a mean-field fit throws away and to look around
-        for the posterior; by default up to 100 dimensions.
+        Whether to find the best full-rank Gaussian, to say what a mean-field fit throws away and to look
+        around for the posterior; by default up to 100 dimensions.
     random_seed : int, sequence of int or numpy.random.Generator, optional
 
     Returns
@@ -94,8 +94,8 @@ def diagnose(
     TypeError
         If `approx` is not a Gaussian approximation, or `reference` not of draws.
     ValueError
-        If the model has no free variables, discrete ones or minibatches; if the approximation diverged; if the
-        reference has other variables or shapes; if `draws` is less than 100.
+        If the model has no free variables, discrete ones or minibatches; if the approximation diverged; if
+        the reference has other variables or shapes; if `draws` is less than 100.
 
     Warns
     -----
@@ -122,16 +122,18 @@ def diagnose(
     The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi').
     """
     _check_settings(draws, tolerance, optimum_tolerance)
-    rng = np.random.default_rng(random_seed)
-    trail = list(approx) if isinstance(approx, list) else [approx]
-    if not trail:
+    # A stream of its own: with the draws that a fit of the same seed was made with, it would look perfect.
+    rng = np.random.default_rng(random_seed).spawn(1)[0]
+    many = isinstance(approx, list)
+    if many and not approx:
         raise ValueError("an empty list of approximations has nothing to diagnose")
-    model, q = _model_and_distribution(trail[-1], model)
+    found = [_model_and_distribution(one, model) for one in (approx if many else [approx])]
+    trail, (model, q) = [member for _, member in found], found[-1]
     target = LogDensity(model, q.variables)
     compared = None if reference is None else compare(q, model, reference)
 
     distance = _distance(q, model, optimum_tolerance, rng)
-    full = _full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
+    full, full_error = _full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
     points, densities = gaussian_draws(q, draws, rng)
     own = importance(log_ratios(target, points, densities), rng)
     centre = full or (q if distance is None else distance.optimum)
@@ -143,6 +145,7 @@ def diagnose(
         names=names,
         raw=raw,
         weighted=own.moments(points),
+        moment_k=own.moment_k(points),
         truth=survey.moments,
         source="draws with wider tails",
         reliable=survey.reliable,
@@ -166,35 +169,29 @@ def diagnose(
         importance=own,
         raw=raw,
         weighted=evidence.weighted,
+        moment_k=evidence.moment_k,
         posterior=evidence.truth,
         source=evidence.source,
         survey=survey,
-        elements=_elements(model, q, own, points, survey),
+        elements=elements_of(model, q, own, points, survey),
         distance=distance,
-        full_rank=_loss(q, full, target, own, rng) if evidence.mean_field and full else None,
+        full_rank=_loss(q, full, full_error, target, own, rng) if evidence.mean_field and full else None,
         bounds=error_bounds(own, raw.sd),
         information_gained=information_gained(q, model),
         reference=compared,
         marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
         points=points,
-        trajectory=None if not isinstance(approx, list) else _trajectory(trail, model, target, distance, rng),
+        trajectory=trajectory(trail, target, distance.optimum if distance else q, rng) if many else None,
     )
-
-
-def coordinate_names(variables: Sequence[Variable]) -> tuple[str, ...]:
-    """``name`` of a scalar variable, ``name[0, 1]`` of the elements of another."""
-    found: list[str] = []
-    for name, shape in variables:
-        places = np.ndindex(*shape)
-        found += [name] if not shape else [f"{name}[{', '.join(map(str, place))}]" for place in places]
-    return tuple(found)
 
 
 def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:
     """Divergences of Gaussians with these moments, coordinate by coordinate; errors to first order."""
     mine, other = Normal(q.mean, q.sd), Normal(posterior.mean, posterior.sd)
     s, t, gap = q.sd, posterior.sd, q.mean - posterior.mean
-    to_error = np.hypot(gap / t**2 * posterior.mean_error, (1 / t - (s**2 + gap**2) / t**3) * posterior.sd_error)
+    to_error = np.hypot(
+        gap / t**2 * posterior.mean_error, (1 / t - (s**2 + gap**2) / t**3) * posterior.sd_error
+    )
     from_error = np.hypot(gap / s**2 * posterior.mean_error, (t / s**2 - 1 / t) * posterior.sd_error)
     return MarginalKL(kl(mine, other), to_error, kl(other, mine), from_error)
 
@@ -226,23 +223,25 @@ def _full_rank(
     wanted: bool | None,
     tolerance: float,
     rng: np.random.Generator,
-) -> NamedMultivariateNormal | None:
-    """The best Gaussian with all correlations."""
+) -> tuple[NamedMultivariateNormal | None, float]:
+    """The best Gaussian with all correlations, and the Jeffreys divergence within which it is known."""
     d = target.dimension
     family = TriangularScales(((d, True),))
     if distance is not None and (family_of(q.covariance).every_correlation or d == 1):
-        return distance.optimum
+        return distance.optimum, distance.sampling_error
     if wanted is False or (wanted is None and d > FULL_RANK_DIMENSIONS) or too_large(family):
-        return None
+        return None, np.inf
     centre = q if distance is None else distance.optimum
     start = Gaussian(np.array(centre.mean, dtype=float), family.from_covariance(centre.covariance))
     starts = [start, *starts_from(target, family, target.initial)]
-    return find_optimum(target, family, starts, tolerance, rng).distribution
+    found = find_optimum(target, family, starts, tolerance, rng)
+    return found.distribution, found.jeffreys
 
 
 def _loss(
     q: NamedMultivariateNormal,
     full: NamedMultivariateNormal,
+    full_error: float,
     target: LogDensity,
     own: Importance,
     rng: np.random.Generator,
@@ -251,58 +250,13 @@ def _loss(
     points, densities = gaussian_draws(full, own.draws, rng)
     best = elbo(log_ratios(target, points, densities))
     gain = Estimate(best.value - own.elbo.value, float(np.hypot(best.error, own.elbo.error)))
-    return FullRankOptimum(full, Estimate(float(kl(q, full)), 0.0), Estimate(float(kl(full, q)), 0.0), gain)
+
+    def known(divergence: float) -> Estimate:
+        # Roots of Jeffreys divergences add up like distances: (√K + √(e/2))² − K.
+        return Estimate(divergence, float(np.sqrt(2.0 * divergence * full_error) + 0.5 * full_error))
+
+    return FullRankOptimum(full, known(float(kl(q, full))), known(float(kl(full, q))), gain)
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:
     return Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
-
-
-def _elements(
-    model: Model, q: NamedMultivariateNormal, own: Importance, points: Array, survey: Survey
-) -> Elements:
-    """Means and sds on the constrained scale."""
-    count = len(points)
-    values = constrained(model, q.variables, np.concatenate([points, survey.points]))
-    shapes = [Variable(name, value.shape[1:]) for name, value in values.items()]
-    flat = np.concatenate([value.reshape(len(value), -1) for value in values.values()], axis=1)
-    mean, sd = flat[:count].mean(axis=0), flat[:count].std(axis=0, ddof=1)
-    fourth = np.mean((flat[:count] - mean) ** 4, axis=0)
-    sd_error = np.sqrt(np.maximum(fourth - sd**4, 0.0) / count) / (2.0 * np.maximum(sd, 1e-300))
-    return Elements(
-        coordinate_names(shapes),
-        Moments(mean, sd, sd / np.sqrt(count), sd_error),
-        own.moments(flat[:count]),
-        survey.importance.moments(flat[count:]),
-    )
-
-
-def _trajectory(
-    trail: list[Any],
-    model: Model,
-    target: LogDensity,
-    distance: OptimumDistance | None,
-    rng: np.random.Generator,
-    draws: int = 1_000,
-) -> Any:
-    """Distance to the optimum, length of the last step and ELBO of each approximation of a sequence."""
-    import xarray as xr
-
-    members = [_model_and_distribution(one, model)[1] for one in trail]
-    goal = members[-1] if distance is None else distance.optimum
-    to_goal = [float(kl(one, goal) + kl(goal, one)) for one in members]
-    steps = [np.nan, *(float(kl(a, b) + kl(b, a)) for a, b in zip(members[:-1], members[1:], strict=True))]
-    elbos = []
-    for one in members:
-        aligned = one.reorder(target.variables)
-        points, densities = gaussian_draws(aligned, draws, rng)
-        elbos.append(elbo(log_ratios(target, points, densities)))
-    return xr.Dataset(
-        {
-            "jeffreys_to_optimum": ("snapshot", to_goal),
-            "jeffreys_of_step": ("snapshot", steps),
-            "elbo": ("snapshot", [one.value for one in elbos]),
-            "elbo_error": ("snapshot", [one.error for one in elbos]),
-        },
-        coords={"snapshot": np.arange(len(members))},
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.bounds import MOST_K, ErrorBounds
 from kl_plugins.variational.distance import OptimumDistance
+from kl_plugins.variational.elements import Elements
 from kl_plugins.variational.importance import Estimate, Importance, MarginalKL, Moments
 from kl_plugins.variational.proposals import Survey
 from kl_plugins.variational.references import Reference
@@ -40,15 +41,6 @@ class FullRankOptimum:
     elbo_gain: Estimate
 
 
-class Elements(NamedTuple):
-    """Means and sds of the scalars of the model's own variables, on their constrained scale."""
-
-    names: tuple[str, ...]
-    raw: Moments
-    weighted: Moments
-    wide: Moments
-
-
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
     """How good an approximation q is, with the uncertainty of every number; made by `diagnose`.
@@ -66,6 +58,8 @@ class Diagnosis:
         k̂, ELBO, effective sample size and weights of draws from q.
     raw, weighted : Moments
         Means and sds of q, and of its draws weighted by importance, in the unconstrained space.
+    moment_k : ndarray, shape (d,)
+        k̂ of the ratios times (x − mean)²: whether each weighted sd can be relied on.
     posterior : Moments
         The posterior's as well as they are known; `source` says from where: the reference draws, or draws
         from a proposal with wider tails around the best Gaussian that was found.
@@ -94,6 +88,7 @@ class Diagnosis:
     importance: Importance
     raw: Moments
     weighted: Moments
+    moment_k: Array
     posterior: Moments
     source: str
     survey: Survey
@@ -140,6 +135,7 @@ class Diagnosis:
             "sd": self.raw.sd,
             "weighted_mean": self.weighted.mean,
             "weighted_sd": self.weighted.sd,
+            "khat_of_squares": self.moment_k,
             "posterior_mean": self.posterior.mean,
             "posterior_sd": self.posterior.sd,
             "shift": (self.raw.mean - self.posterior.mean) / self.posterior.sd,
@@ -152,6 +148,14 @@ class Diagnosis:
         }
         return pd.DataFrame(table, index=pd.Index(self.names, name="coordinate"))
 
+    @property
+    def kl_to_posterior(self) -> Estimate:
+        """KL(q‖posterior) = log p(data) − ELBO, in nats, by the draws that know the evidence best."""
+        evidence, elbo = self.survey.importance.log_evidence, self.importance.elbo
+        wide = Estimate(max(evidence.value - elbo.value, 0.0), float(np.hypot(evidence.error, elbo.error)))
+        own = self.importance.kl_to_posterior
+        return own if self.importance.reliable and own.error < wide.error else wide
+
     def scalars(self) -> dict[str, Estimate]:
         """The numbers that concern the whole approximation, with their standard errors; nats."""
         importance = self.importance
@@ -159,7 +163,7 @@ class Diagnosis:
             "elbo": importance.elbo,
             "khat": importance.k,
             "log_evidence": self.survey.importance.log_evidence,
-            "kl_to_posterior": importance.kl_to_posterior,
+            "kl_to_posterior": self.kl_to_posterior,
             "evidence_missed": self.survey.evidence_missed(importance),
         }
         if self.bounds is not None:
@@ -191,7 +195,10 @@ class Diagnosis:
         data["ess"] = self.importance.ess
         data["khat_threshold"] = self.importance.threshold
         for name, column in self.summary().items():
-            data["kl_to_marginal" if name == "kl_to_posterior" else str(name)] = ("coordinate", column.to_numpy())
+            data["kl_to_marginal" if name == "kl_to_posterior" else str(name)] = (
+                "coordinate",
+                column.to_numpy(),
+            )
         data["kl_to_marginal_error"] = ("coordinate", self.marginal_kl.kl_to_error)
         data["kl_from_marginal"] = data.pop("kl_from_posterior")
         data["kl_from_marginal_error"] = ("coordinate", self.marginal_kl.kl_from_error)
@@ -228,7 +235,7 @@ class Diagnosis:
         return idata
 
     def plot(self, **options: Any) -> Any:
-        """Importance ratios, divergences per coordinate and the worst pair, side by side; returns the axes."""
+        """Importance ratios, divergences per coordinate, the worst pair; returns the axes."""
         from kl_plugins.variational.plots import plot_diagnosis
 
         return plot_diagnosis(self, **options)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 Array = NDArray[np.float64]
 
@@ -25,7 +26,13 @@ class Estimate(NamedTuple):
     error: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} ± {self.error:.1g}"
+        value, error = self
+        if not (np.isfinite(value) and np.isfinite(error) and error > 0.0):
+            return f"{value:.4g}" if error == 0.0 else f"{value:.4g} ± {error:.2g}"
+        if max(abs(value), error) < 1e-3:
+            return f"{value:.1e} ± {error:.0e}"
+        decimals = int(np.clip(1 - np.floor(np.log10(error)), 0, 5))
+        return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 class Moments(NamedTuple):
@@ -114,6 +121,22 @@ class Importance:
         sd_error = np.sqrt(w**2 @ (squares - variance) ** 2) / (2.0 * np.maximum(sd, 1e-300))
         return Moments(mean, sd, mean_error, sd_error)
 
+    def moment_k(self, points: Array, most: int = 200) -> Array:
+        """k̂ of the ratios times (x − mean)², shape (d,): where it is too large the weighted sd is no good.
+
+        The ratios themselves may have a harmless tail and yet all of a variance may sit in it: of a
+        posterior with a tail that the draws do not follow. Of more than `most` coordinates those whose sd
+        the weights change most; NaN for the others.
+        """
+        moments = self.moments(points)
+        change = abs(np.log(np.maximum(moments.sd, 1e-300) / np.maximum(points.std(axis=0), 1e-300)))
+        found = np.full(points.shape[1], np.nan)
+        for i in np.argsort(-change)[:most]:
+            with np.errstate(divide="ignore"):
+                squares = 2.0 * np.log(abs(points[:, i] - moments.mean[i]))
+            found[i] = pareto_smoothed(self.log_ratios + squares)[1]
+        return found
+
     def covariance(self, points: Array) -> Array:
         """The weighted covariance matrix."""
         w = np.exp(self.log_weights)
@@ -127,7 +150,7 @@ def importance(log_ratios: Array, rng: np.random.Generator) -> Importance:
     count = len(log_ratios)
     log_weights, k = pareto_smoothed(log_ratios)
     resampled = [pareto_smoothed(rng.choice(log_ratios, count))[1] for _ in range(BOOTSTRAPS)]
-    largest = log_ratios.max()
+    largest = np.max(log_ratios)
     relative = np.exp(log_ratios - largest)
     evidence = float(largest + np.log(relative.mean()))
     evidence_error = float(relative.std() / relative.mean() / np.sqrt(count))
@@ -163,9 +186,9 @@ def pareto_smoothed(log_ratios: Array) -> tuple[Array, float]:
     try:
         weights, k = _arviz(log_ratios)
     except ValueError:  # the tail is of equal ratios
-        weights, k = log_ratios - np.logaddexp.reduce(log_ratios), 0.0
+        weights, k = log_ratios - logsumexp(log_ratios), 0.0
     if np.isnan(weights).any() or np.isnan(k):
-        return log_ratios - np.logaddexp.reduce(log_ratios), np.inf
+        return log_ratios - logsumexp(log_ratios), np.inf
     return weights, float(k)
 
 

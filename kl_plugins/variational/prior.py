@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pymc.model import Model
 from pytensor.graph.traversal import ancestors
 
+from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
-from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.variational.proposals import scales
 
 Array = NDArray[np.float64]
@@ -30,7 +30,7 @@ def information_gained(q: NamedMultivariateNormal, model: Model) -> dict[str, fl
     """
     slices, sd = q.slices, scales(q)
     shapes = dict(q.variables)
-    found: dict[str, float] = {name: np.nan for name in q.names}
+    found: dict[str, float] = dict.fromkeys(q.names, np.nan)
     graphs: dict[str, Any] = {}
     free = set(model.free_RVs)
     for rv in model.free_RVs:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import Covariance
@@ -16,7 +18,7 @@ from kl_plugins.variational.log_density import LogDensity
 Array = NDArray[np.float64]
 
 FREEDOM = 3.0
-"""Degrees of freedom of the wide tails: those of a posterior are seldom as wide, and the weights stay bounded."""
+"""Degrees of freedom of the wide tails: a posterior's are seldom as wide, so that weights stay bounded."""
 HALF = np.log(0.5)
 
 
@@ -48,10 +50,16 @@ def wide_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator)
     else:
         slopes = np.asarray(q.covariance.matrix()) / sd[:, None]
         points[wide] += shifts[:, None] * slopes[axes]
-    s = (points - mean) / sd
+    return points, wide_log_density(q, points)
+
+
+def wide_log_density(q: NamedMultivariateNormal, points: Array) -> Array:
+    """Log density of `wide_draws` at the rows of `points`."""
+    s = (points - q.mean) / scales(q)
     ratios = _log_student(s) + 0.5 * s**2 + 0.5 * np.log(2.0 * np.pi)
-    widened = np.logaddexp.reduce(ratios, axis=1) - np.log(len(mean))
-    return points, log_density(q, points) + np.logaddexp(HALF, HALF + widened)
+    widened = logsumexp(ratios, axis=1) - np.log(s.shape[1])
+    values: Array = log_density(q, points) + np.logaddexp(HALF, HALF + widened)
+    return values
 
 
 def log_density(q: NamedMultivariateNormal, points: Array) -> Array:
@@ -99,7 +107,7 @@ class Survey:
         # Where no ratio exceeds √S times their mean there is no tail to fear (Ionides 2008, truncated
         # importance sampling), whatever shape is fitted to ratios that pile up at their bound.
         count = self.importance.draws
-        largest = count * float(np.exp(self.importance.log_weights.max()))
+        largest = count * float(np.exp(np.max(self.importance.log_weights)))
         return self.importance.reliable or largest <= np.sqrt(count)
 
     def evidence_missed(self, own: Importance) -> Estimate:
@@ -112,7 +120,7 @@ class Survey:
 
 def _log_normaliser(q: NamedMultivariateNormal) -> float:
     covariance: Covariance = q.covariance
-    return 0.5 * float(covariance.log_det()) + 0.5 * len(q.mean) * np.log(2.0 * np.pi)
+    return 0.5 * (float(covariance.log_det()) + len(q.mean) * math.log(2.0 * math.pi))
 
 
 def _log_student(s: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,7 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Referen
         )
     pieces = max(1, -(-BLOCKS // len(chains)))
     edges = np.linspace(0, draws, pieces + 1).astype(int)
-    blocks = [
-        chain[start:stop]
-        for chain in chains
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
-        if stop > start
-    ]
+    blocks = [chain[start:stop] for chain in chains for start, stop in pairwise(edges) if stop > start]
     mean, sd = np.asarray(q.mean, dtype=float), scales(q)
 
     def figures(x: Array) -> list[Array]:
@@ -140,8 +136,8 @@ def _arrays(reference: Any) -> dict[str, Array]:
         names = getattr(posterior, "data_vars", posterior)
         return {str(name): _leading(posterior[name]) for name in names}
     raise TypeError(
-        "reference must be an InferenceData or DataTree with a posterior group, a Dataset or a dict of draws, "
-        f"got {type(reference).__name__}"
+        "reference must be an InferenceData or DataTree with a posterior group, a Dataset or a dict of "
+        f"draws, got {type(reference).__name__}"
     )
 
 

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 def constrained(model: Model, variables: Sequence[Variable], points: Array) -> dict[str, Array]:
-    """Values of the model's free variables by name, each of shape (n, *shape), at unconstrained points (n, d)."""
+    """Values of the free variables by name, each of shape (n, *shape), at unconstrained points (n, d)."""
     x = pt.vector("x", dtype="float64", shape=(points.shape[1],))
     values = {value.name: value for value in model.value_vars}
     replacements, start = {}, 0
@@ -32,7 +32,7 @@ def constrained(model: Model, variables: Sequence[Variable], points: Array) -> d
 
 
 def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, Array]) -> Array:
-    """Points (n, d) of the unconstrained space from values of the free variables, each of shape (n, *shape)."""
+    """Unconstrained points (n, d) from values of the free variables, each of shape (n, *shape)."""
     given = {rv: rv.type(name=rv.name) for rv in model.free_RVs}
     outputs = []
     for rv in model.free_RVs:

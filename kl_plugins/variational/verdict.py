@@ -18,6 +18,8 @@ ERRORS = 2.0
 """A deviation counts where it exceeds the tolerance by so many standard errors."""
 RIVAL = -4.0
 """A local optimum whose ELBO is less than this far below may hold some percent of the posterior."""
+SEEN = 0.01
+"""Less of the posterior than this out of reach goes unmentioned."""
 
 HEADLINES = {
     "trust": "Trust it",
@@ -83,6 +85,7 @@ class Evidence(NamedTuple):
     names: Sequence[str]
     raw: Moments
     weighted: Moments
+    moment_k: Array
     truth: Moments
     source: str
     reliable: bool
@@ -123,17 +126,25 @@ def verdict_on(evidence: Evidence) -> Verdict:
     known = evidence.reliable and not rivals
     if known and raw.right:
         level = "trust"
-    elif known and weighted.right and importance.reliable:
+    elif known and weighted.right and importance.reliable and not heavy_tails(evidence):
         level = "resample"
     else:
         level = "reject"
     reasons = [_about_k(evidence, weighted), *_about_moments(evidence, raw), *_about_optimum(evidence)]
     if rivals:
         reasons.append(
-            "the ELBO has another optimum of almost the same height: the posterior may have several modes, of "
-            "which draws of one say nothing"
+            "the ELBO has another optimum of almost the same height: the posterior may have several modes, "
+            "and draws of one say nothing of another"
         )
     return Verdict(level, raw.faults, tuple(reasons), _advice(evidence, level, raw, rivals))
+
+
+def heavy_tails(evidence: Evidence) -> list[tuple[str, float]]:
+    """Coordinates whose variance is in a tail that weights do not make up for, with their k̂."""
+    with np.errstate(invalid="ignore"):
+        beyond = np.flatnonzero(evidence.moment_k > evidence.importance.threshold)
+    order = beyond[np.argsort(-evidence.moment_k[beyond])]
+    return [(evidence.names[i], float(evidence.moment_k[i])) for i in order]
 
 
 def _about_k(evidence: Evidence, weighted: Comparison) -> str:
@@ -144,10 +155,16 @@ def _about_k(evidence: Evidence, weighted: Comparison) -> str:
         return f"k̂ = {k} is above {threshold:.2f}: weights cannot repair it"
     near = ", though within its error" if k.value + ERRORS * k.error > threshold else ""
     text = f"k̂ = {k} is below {threshold:.2f}{near}: {share}"
-    if weighted.faults and evidence.reliable:
+    missed = evidence.missed
+    if missed.value > max(SEEN, 3.0 * missed.error):
+        text += f". {1.0 - np.exp(-missed.value):.0%} of the posterior is out of the reach of its draws"
+    if heavy := heavy_tails(evidence):
+        listed = ", ".join(f"{name} ({k:.2f})" for name, k in heavy[:5])
+        text += f". But k̂ of the squares is above it for {listed}: the tail there is beyond the weights too"
+    elif weighted.faults and evidence.reliable:
         text += (
-            f". But {evidence.source} show what it cannot see, because its draws do not reach there: even the "
-            f"weighted estimates are wrong for {_listed(weighted.faults)}"
+            f". But by {evidence.source}, which reach further, even the weighted estimates are wrong: "
+            f"{_listed(weighted.faults)}"
         )
     return text
 
@@ -180,7 +197,9 @@ def at_optimum(evidence: Evidence) -> bool:
 
 def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> str:
     if level == "trust":
-        return "" if at_optimum(evidence) or evidence.distance is None else "A longer fit would be closer yet."
+        return (
+            "" if at_optimum(evidence) or evidence.distance is None else "A longer fit would be closer yet."
+        )
     resample = "Weight or resample its draws before use. " if level == "resample" else ""
     if rivals:
         return resample + "Run NUTS from several starts."
@@ -196,7 +215,9 @@ def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> st
         return resample + (
             "The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi')."
         )
-    prefix = "The fit has not converged. " if evidence.distance is not None and not at_optimum(evidence) else ""
+    prefix = (
+        "The fit has not converged. " if evidence.distance is not None and not at_optimum(evidence) else ""
+    )
     if raw.faults:
         return resample + prefix + "No Gaussian of these coordinates will do: reparametrise, or run NUTS."
     return resample + prefix + "Draw more, or run NUTS."
