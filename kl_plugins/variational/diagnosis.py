@@ -14,6 +14,7 @@ from kl_plugins.variational.bounds import MOST_K, ErrorBounds
 from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.elements import Elements
 from kl_plugins.variational.importance import Estimate, Importance, MarginalKL, Moments
+from kl_plugins.variational.modes import Mode
 from kl_plugins.variational.proposals import Survey
 from kl_plugins.variational.references import Reference
 from kl_plugins.variational.verdict import HEADLINES, Verdict
@@ -66,6 +67,8 @@ class Diagnosis:
     survey : Survey
         Those wide draws. ``survey.evidence_missed(importance)`` is the logarithm of the posterior mass
         over that within reach of q's draws.
+    modes : tuple of Mode
+        Modes outside of the approximation that a search from afar came upon.
     elements : Elements
         Means and sds on the constrained scale.
     distance : OptimumDistance or None
@@ -92,6 +95,7 @@ class Diagnosis:
     posterior: Moments
     source: str
     survey: Survey
+    modes: tuple[Mode, ...]
     elements: Elements
     distance: OptimumDistance | None
     full_rank: FullRankOptimum | None

@@ -133,9 +133,9 @@ def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
     ax.plot(share, ratios, ".", color=COLOURS["fit"], ms=4, label="log p/q", zorder=2)
     # Smoothing touches the tail alone; elsewhere both differ by one normalising constant.
     offset = np.median((smoothed - ratios)[len(order) // 2 :])
-    tail = np.flatnonzero(abs(smoothed - ratios - offset) > 1e-9)
-    if len(tail):
-        tail = np.arange(np.max(tail) + 1)
+    changed = np.flatnonzero(abs(smoothed - ratios - offset) > 1e-9)
+    if len(changed):
+        tail = slice(0, int(changed[-1]) + 1)
         ax.plot(
             share[tail],
             smoothed[tail] - offset,
@@ -144,7 +144,7 @@ def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
             label="Pareto fit",
             zorder=3,
         )
-        ax.axvline(share[tail[-1]], color=COLOURS["limit"], ls=":", lw=1, label="start of the tail")
+        ax.axvline(share[changed[-1]], color=COLOURS["limit"], ls=":", lw=1, label="start of the tail")
     ax.set_xscale("log")
     ax.invert_xaxis()
     # Draws where the posterior has next to nothing say nothing of the tail, and would flatten the picture.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from scipy.special import gammaln, logsumexp
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.block_diagonal import BlockDiagonal
+from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.importance import Estimate, Importance, Moments, importance
 from kl_plugins.variational.log_density import LogDensity
@@ -20,6 +23,19 @@ Array = NDArray[np.float64]
 FREEDOM = 3.0
 """Degrees of freedom of the wide tails: a posterior's are seldom as wide, so that weights stay bounded."""
 HALF = np.log(0.5)
+
+
+def factored(q: NamedMultivariateNormal) -> NamedMultivariateNormal:
+    """The same Gaussian; its covariance is axis-aligned, has a Cholesky factor, or has blocks of these."""
+    return NamedMultivariateNormal(q.mean, _factored(q.covariance), q.variables)
+
+
+def _factored(covariance: Covariance) -> Covariance:
+    if isinstance(covariance, AxisAligned | Full):
+        return covariance
+    if isinstance(covariance, BlockDiagonal):
+        return BlockDiagonal(tuple(_factored(block) for block in covariance.blocks))
+    return Dense(covariance.matrix())
 
 
 def gaussian_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -90,7 +106,7 @@ class Survey:
     Attributes
     ----------
     importance : Importance
-        Of the wide draws. Its ELBO is the wide proposal's.
+        Of the wide draws, their weights not smoothed. Its ELBO is the wide proposal's.
     points : ndarray, shape (S, d)
     moments : Moments
     reliable : bool
@@ -99,7 +115,11 @@ class Survey:
 
     def __init__(self, target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator):
         self.points, densities = wide_draws(q, count, rng)
-        self.importance: Importance = importance(log_ratios(target, self.points, densities), rng)
+        smoothed = importance(log_ratios(target, self.points, densities), rng)
+        # Raw weights: smoothing takes a few large ratios for a tail, and they may be another mode.
+        raw = smoothed.log_ratios - logsumexp(smoothed.log_ratios)
+        ess = float(np.exp(-logsumexp(2.0 * raw)))
+        self.importance: Importance = replace(smoothed, log_weights=raw, ess=ess)
         self.moments: Moments = self.importance.moments(self.points)
 
     @property

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.importance import Estimate, Importance, Moments
+from kl_plugins.variational.modes import Mode
 
 Array = NDArray[np.float64]
 
@@ -88,9 +89,11 @@ class Evidence(NamedTuple):
     moment_k: Array
     truth: Moments
     source: str
+    by_reference: bool
     reliable: bool
     importance: Importance
     missed: Estimate
+    modes: tuple[Mode, ...]
     distance: OptimumDistance | None
     best: Moments | None
     full_rank: Moments | None
@@ -120,23 +123,30 @@ def verdict_on(evidence: Evidence) -> Verdict:
     importance, names = evidence.importance, evidence.names
     raw = compare_moments(names, evidence.raw, evidence.truth, evidence.tolerance)
     weighted = compare_moments(names, evidence.weighted, evidence.truth, evidence.tolerance)
-    rivals = evidence.distance is not None and any(
-        gap > RIVAL for gap in evidence.distance.other_optima if evidence.source != "reference draws"
-    )
+    rivals = () if evidence.by_reference else _rivals(evidence)
     known = evidence.reliable and not rivals
-    if known and raw.right:
+    if known and raw.right and (importance.reliable or evidence.by_reference):
         level = "trust"
     elif known and weighted.right and importance.reliable and not heavy_tails(evidence):
         level = "resample"
     else:
         level = "reject"
-    reasons = [_about_k(evidence, weighted), *_about_moments(evidence, raw), *_about_optimum(evidence)]
-    if rivals:
-        reasons.append(
+    reasons = [_about_k(evidence, weighted), _about_moments(evidence, raw), _about_optimum(evidence), *rivals]
+    return Verdict(level, raw.faults, tuple(reasons), _advice(evidence, level, raw, bool(rivals)))
+
+
+def _rivals(evidence: Evidence) -> tuple[str, ...]:
+    """What speaks for parts of the posterior that the fit does not cover."""
+    found = []
+    if evidence.modes:
+        shares = ", ".join(f"{mode.share:.0%}" for mode in evidence.modes[:5])
+        found.append(f"there are other modes, with about {shares} of the posterior by Laplace's method")
+    if evidence.distance is not None and any(gap > RIVAL for gap in evidence.distance.other_optima):
+        found.append(
             "the ELBO has another optimum of almost the same height: the posterior may have several modes, "
             "and draws of one say nothing of another"
         )
-    return Verdict(level, raw.faults, tuple(reasons), _advice(evidence, level, raw, rivals))
+    return tuple(found)
 
 
 def heavy_tails(evidence: Evidence) -> list[tuple[str, float]]:
@@ -169,25 +179,25 @@ def _about_k(evidence: Evidence, weighted: Comparison) -> str:
     return text
 
 
-def _about_moments(evidence: Evidence, raw: Comparison) -> list[str]:
+def _about_moments(evidence: Evidence, raw: Comparison) -> str:
     by = f"by {evidence.source}"
     if raw.faults:
-        return [f"{by}: {_listed(raw.faults)}"]
+        return f"{by}: {_listed(raw.faults)}"
     if not evidence.reliable:
-        return [f"{by} nothing is certain: their own weights have too heavy a tail"]
+        return f"{by} nothing is certain: their own weights have too heavy a tail"
     if not raw.known:
-        return [f"{by} the errors are not known to {evidence.tolerance:g} sd: more draws are needed"]
-    return [f"{by} all means and sds are right to {evidence.tolerance:g} sd"]
+        return f"{by} the errors are not known to {evidence.tolerance:g} sd: more draws are needed"
+    return f"{by} all means and sds are right to {evidence.tolerance:g} sd"
 
 
-def _about_optimum(evidence: Evidence) -> list[str]:
+def _about_optimum(evidence: Evidence) -> str:
     distance = evidence.distance
     if distance is None:
-        return ["the distance to the best of the family was not computed"]
+        return "the distance to the best of the family was not computed"
     text = f"Jeffreys divergence to the best of its family {distance.jeffreys:.2g} nats"
     if not distance.reached:
-        return [f"{text}, which is not known well: {distance.reason}"]
-    return [f"{text} ({'at' if at_optimum(evidence) else 'not at'} the optimum)"]
+        return f"{text}, which is not known well: {distance.reason}"
+    return f"{text} ({'at' if at_optimum(evidence) else 'not at'} the optimum)"
 
 
 def at_optimum(evidence: Evidence) -> bool:
