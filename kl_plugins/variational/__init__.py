@@ -9,14 +9,18 @@ except ImportError as error:
 
 from kl_plugins.variational.certified import Certificate, fit
 from kl_plugins.variational.convergence import KLConvergence, NotConvergedWarning
+from kl_plugins.variational.diagnose import diagnose
+from kl_plugins.variational.diagnosis import Diagnosis
 from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.snapshots import snapshot
 
 __all__ = [
     "Certificate",
+    "Diagnosis",
     "KLConvergence",
     "NotConvergedWarning",
     "OptimumDistance",
+    "diagnose",
     "distance_to_optimum",
     "fit",
     "snapshot",

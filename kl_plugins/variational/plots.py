@@ -1,0 +1,272 @@
+"""Pictures of fits and diagnoses; every function returns the Axes that it drew on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.covariance.full import Dense
+from kl_plugins.dispatch import kl
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.diagnosis import Diagnosis
+
+Array = NDArray[np.float64]
+
+COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
+LEVELS = (0.5, 0.95)
+MOST_COORDINATES = 25
+PAIR_CANDIDATES = 40
+
+
+def plot_convergence(monitor: Any, ax: Any = None) -> Any:
+    """Jeffreys divergence between snapshots of a fit against its iterations.
+
+    Parameters
+    ----------
+    monitor : KLConvergence
+        Or anything with ``history`` of (iteration, jeffreys) and ``tolerance``; ``window`` and
+        ``converged`` are drawn where it has them.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the history is empty.
+    """
+    if not monitor.history:
+        raise ValueError("the history is empty: run a fit with this monitor first")
+    ax = _axes(ax)
+    iterations, values = np.array([tuple(change)[:2] for change in monitor.history], dtype=float).T
+    shown = np.where(values > 0.0, values, np.nan)
+    ax.semilogy(iterations, shown, ".-", color=COLOURS["fit"], lw=1, ms=4, label="between snapshots")
+    tolerance, window = getattr(monitor, "tolerance", None), getattr(monitor, "window", None)
+    if tolerance is not None:
+        ax.axhline(tolerance, color=COLOURS["limit"], ls="--", lw=1, label=f"tolerance {tolerance:g}")
+    if window is not None and len(iterations) > 1:
+        start = iterations[-min(int(window), len(iterations))]
+        ax.axvspan(start, iterations[-1], color=COLOURS["fit"], alpha=0.12, lw=0, label="window")
+    if getattr(monitor, "converged", False):
+        ax.axvline(iterations[-1], color=COLOURS["posterior"], lw=1.5, label=f"stop at {iterations[-1]:,.0f}")
+    ax.set(xlabel="iteration", ylabel="Jeffreys divergence (nats)")
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) -> Any:
+    """Divergence of each coordinate from the posterior, sorted, both ways, with standard errors.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    ax : matplotlib.axes.Axes, optional
+    most : int
+        How many coordinates to show, the worst ones.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    marginal = diagnosis.marginal_kl
+    order = np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:most][::-1]
+    height = np.arange(len(order))
+    for name, value, error, colour, marker in (
+        ("KL(q‖posterior)", marginal.kl_to, marginal.kl_to_error, COLOURS["fit"], "o"),
+        ("KL(posterior‖q)", marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
+    ):
+        shown = np.maximum(value[order], 1e-8)
+        low = np.minimum(error[order], 0.9 * shown)  # a logarithmic axis has no room for more
+        ax.errorbar(
+            shown,
+            height,
+            xerr=[low, error[order]],
+            fmt=marker,
+            color=colour,
+            ms=5,
+            lw=1,
+            capsize=0,
+            label=name,
+        )
+    faulty = {fault.name for fault in diagnosis.verdict.faults}
+    ax.set_yticks(height, [diagnosis.names[i] for i in order])
+    for label, i in zip(ax.get_yticklabels(), order, strict=True):
+        label.set_fontweight("bold" if diagnosis.names[i] in faulty else "normal")
+    ax.set_xscale("log")
+    ax.grid(axis="y", color="0.9", lw=0.8)
+    ax.set_axisbelow(True)
+    hidden = len(diagnosis.names) - len(order)
+    title = f"by {diagnosis.source}" + (f"; {hidden} more below" if hidden else "")
+    ax.set(xlabel="nats, each coordinate as a Gaussian", title=title)
+    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    return ax
+
+
+def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
+    """The largest importance ratios with the Pareto distribution fitted to their tail.
+
+    The logarithm of the ratio to their mean against the share of draws with a larger one. A
+    straight rising tail is a Pareto tail, k̂ its slope; the smoothed ratios are its quantiles.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    importance = diagnosis.importance
+    order = np.argsort(importance.log_ratios)[::-1]
+    share = (np.arange(len(order)) + 0.5) / len(order)
+    ratios = importance.log_ratios[order] - importance.log_evidence.value
+    smoothed = importance.log_weights[order] + np.log(len(order))
+    ax.plot(share, ratios, ".", color=COLOURS["fit"], ms=4, label="log p/q", zorder=2)
+    # Smoothing touches the tail alone; elsewhere both differ by one normalising constant.
+    offset = np.median((smoothed - ratios)[len(order) // 2 :])
+    changed = np.flatnonzero(abs(smoothed - ratios - offset) > 1e-9)
+    if len(changed):
+        tail = slice(0, int(changed[-1]) + 1)
+        ax.plot(
+            share[tail],
+            smoothed[tail] - offset,
+            color=COLOURS["posterior"],
+            lw=2,
+            label="Pareto fit",
+            zorder=3,
+        )
+        ax.axvline(share[changed[-1]], color=COLOURS["limit"], ls=":", lw=1, label="start of the tail")
+    ax.set_xscale("log")
+    ax.invert_xaxis()
+    # Draws where the posterior has next to nothing say nothing of the tail, and would flatten the picture.
+    bottom, top = np.quantile(ratios[np.isfinite(ratios)], [0.02, 1.0])
+    ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.1 * (top - bottom))
+    state = "≤" if importance.reliable else ">"
+    ax.set(
+        xlabel="share of draws with a larger ratio",
+        ylabel="log ratio to the mean (nats)",
+        title=f"k̂ = {importance.k} {state} {importance.threshold:.2f}",
+    )
+    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    return ax
+
+
+def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any = None) -> Any:
+    """Ellipses (50 and 95 %) of the fit, the best full-rank Gaussian and the posterior for two coordinates.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    pair : (str, str), optional
+        Names of coordinates; by default those whose joint distribution the fit gets most wrong.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is only one coordinate, or a name is not one's.
+    """
+    from matplotlib.lines import Line2D
+
+    ax = _axes(ax)
+    posterior = posterior_gaussian(diagnosis)
+    i, j = worst_pair(diagnosis) if pair is None else (_place(diagnosis, name) for name in pair)
+    index = np.array([i, j])
+    if diagnosis.reference is not None:
+        cloud = diagnosis.reference.points
+        cloud = cloud[:: max(1, len(cloud) // 1_500)][:, index]
+        ax.plot(*cloud.T, ".", color=COLOURS["posterior"], ms=2, alpha=0.35, zorder=1)
+    shown = [("posterior", diagnosis.source, posterior)]
+    if diagnosis.full_rank is not None:
+        shown.append(("full rank", "best full-rank", diagnosis.full_rank.optimum))
+    shown.append(("fit", "the approximation", diagnosis.approximation))
+    handles = []
+    for kind, label, gaussian in shown:
+        for level in LEVELS:
+            ax.plot(*_ellipse(gaussian, index, level), color=COLOURS[kind], lw=1.8, zorder=3)
+        handles.append(Line2D([], [], color=COLOURS[kind], lw=1.8, label=label))
+    ax.set(xlabel=diagnosis.names[i], ylabel=diagnosis.names[j])
+    ax.legend(handles=handles, frameon=False, fontsize="small")
+    return ax
+
+
+def plot_diagnosis(diagnosis: Diagnosis, figsize: tuple[float, float] = (15.0, 4.5)) -> Any:
+    """Importance ratios, divergences per coordinate and the worst pair side by side; the array of Axes."""
+    from matplotlib import pyplot as plt
+
+    panels: list[Callable[..., Any]] = [plot_importance, plot_kl]
+    if len(diagnosis.names) > 1:
+        panels.append(plot_pair)
+    figure, axes = plt.subplots(1, len(panels), figsize=figsize, layout="constrained")
+    for panel, ax in zip(panels, axes, strict=True):
+        panel(diagnosis, ax=ax)
+    headline = str(diagnosis.verdict).split("\n", 1)[0]
+    figure.suptitle(headline)
+    return axes
+
+
+def posterior_gaussian(diagnosis: Diagnosis) -> NamedMultivariateNormal:
+    """The Gaussian with the posterior's moments as well as they are known."""
+    if diagnosis.reference is not None:
+        return diagnosis.reference.gaussian
+    survey = diagnosis.survey
+    covariance = survey.importance.covariance(survey.points)
+    return NamedMultivariateNormal(survey.moments.mean, Dense(covariance), diagnosis.approximation.variables)
+
+
+def worst_pair(diagnosis: Diagnosis) -> tuple[int, int]:
+    """The coordinates whose joint marginal has the largest Jeffreys divergence from the posterior's."""
+    d = len(diagnosis.names)
+    if d < 2:
+        raise ValueError("a pair needs two coordinates, the approximation has one")
+    marginal = diagnosis.marginal_kl
+    candidates = np.sort(np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:PAIR_CANDIDATES])
+    rows, columns = np.triu_indices(len(candidates), k=1)
+    pairs = np.stack([candidates[rows], candidates[columns]], axis=1)
+    q, p = (_pairs(one, pairs) for one in (diagnosis.approximation, posterior_gaussian(diagnosis)))
+    i, j = pairs[int(np.argmax(kl(q, p) + kl(p, q)))]
+    return int(i), int(j)
+
+
+def _pairs(gaussian: NamedMultivariateNormal, pairs: NDArray[np.intp]) -> MultivariateNormal:
+    """The marginals of pairs of coordinates, a batch."""
+    matrix = np.asarray(gaussian.covariance.matrix())
+    return MultivariateNormal(
+        np.asarray(gaussian.mean)[pairs], Dense(matrix[pairs[:, :, None], pairs[:, None, :]])
+    )
+
+
+def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> Array:
+    angle = np.linspace(0.0, 2.0 * np.pi, 200)
+    matrix = np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)]
+    radius = np.sqrt(-2.0 * np.log(1.0 - level))
+    circle = radius * np.stack([np.cos(angle), np.sin(angle)])
+    curve: Array = np.asarray(gaussian.mean)[index][:, None] + np.linalg.cholesky(matrix) @ circle
+    return curve
+
+
+def _place(diagnosis: Diagnosis, name: str) -> int:
+    if name not in diagnosis.names:
+        raise ValueError(f"{name!r} is not a coordinate; there are {', '.join(diagnosis.names)}")
+    return diagnosis.names.index(name)
+
+
+def _axes(ax: Any) -> Any:
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
