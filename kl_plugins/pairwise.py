@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -83,6 +83,8 @@ def pairwise_kl(ps: Any, qs: Any = None) -> NDArray[Any]:
 
 def _collected(side: Any, name: str) -> Distribution | list[Distribution]:
     """One batch, or a list of single distributions; all of them recognised."""
+    if isinstance(side, Iterator | np.ndarray):
+        side = list(side)
     single = not isinstance(side, Sequence)
     made = [recognised(one, name) for one in ([side] if single else side)]
     for one in made:

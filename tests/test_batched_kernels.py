@@ -161,6 +161,21 @@ def test_long_vectors_of_any_layout(monkeypatch):
     np.testing.assert_allclose(kl(p, q), without_kernels(lambda: kl(p, q)), rtol=1e-12)
 
 
+def test_variances_that_differ_in_their_last_digit(monkeypatch):
+    """Their square roots are equal; by the difference of the variances they are not."""
+    variances = np.full(3, 1.1)
+    other = np.array([1.1, np.nextafter(1.1, 2.0), 1.1])
+    exact = 0.25 * ((other[1] - 1.1) / 1.1) ** 2
+    p, q = (MultivariateNormal(np.zeros(3), Diagonal(x)) for x in (variances, other))
+    monkeypatch.setattr(choice, "_LONG", 1)
+    np.testing.assert_allclose(kl(p, q), exact, rtol=1e-12)
+    p, q = (
+        MultivariateNormal(np.zeros((100, 3)), Dense(np.tile(np.diag(x), (100, 1, 1))))
+        for x in (variances, other)
+    )
+    np.testing.assert_allclose(kl(p, q), exact, rtol=1e-12)
+
+
 WITHOUT_NUMBA = """
 import sys
 sys.modules["numba"] = None

@@ -96,6 +96,12 @@ def test_a_batch_of_composites_is_a_collection(structure):
         np.testing.assert_allclose(value, one_by_one(alone, alone), rtol=1e-12, atol=1e-25)
 
 
+def test_iterators_and_arrays_of_objects_are_collections():
+    norms = [stats.norm(0.0, 1.0), stats.norm(1.0, 1.0)]
+    for collection in (iter(norms), (one for one in norms), np.array(norms, dtype=object)):
+        np.testing.assert_array_equal(pairwise_kl(collection), [[0.0, 0.5], [0.5, 0.0]])
+
+
 def test_nothing_has_no_pairs():
     ps = several("Dense", 3, 1)
     assert pairwise_kl([]).shape == (0, 0)

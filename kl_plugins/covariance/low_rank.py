@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
 from typing import Any, ClassVar
+
+import numpy as np
 
 from kl_plugins.backends.formulas import scale_divergence
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
@@ -84,6 +87,14 @@ class LowRank(Covariance):
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield from positive_and_finite(self.diagonal, "diagonal", self.ops)
         yield self.ops.isfinite(self.loadings), "factor must be finite, but holds NaN or infinity"
+        if not self.ops.symbolic and self.loadings.size and self.diagonal.size:
+            largest = max(float(self.loadings.max()), -float(self.loadings.min()))
+            limit = _root_of_largest(self.loadings) * math.sqrt(self.diagonal.min())
+            yield (
+                largest <= limit,
+                f"factor must not exceed {_root_of_largest(self.loadings):.0e} times the smallest standard "
+                "deviation of the diagonal: its square would overflow",
+            )
 
     @property
     def dimension(self) -> int | None:
@@ -156,6 +167,11 @@ class LowRank(Covariance):
 
 
 WIDE_COST = "O(d³): the factors are not thin, both through Cholesky factors"
+
+
+def _root_of_largest(array: Any) -> float:
+    """What may still be squared and summed in the array's precision."""
+    return 1e150 if array.dtype == np.float64 else 1e18
 
 
 def _cost(p: Covariance, q: Covariance) -> str:

@@ -39,11 +39,13 @@ class Distribution(Parametrised):
             return
         clash = any(a != b for a, b in zip(*events, strict=False) if None not in (a, b))
         if len(events[0]) != len(events[1]) or clash:
-            hint = "; kl_plugins.independent turns batch dimensions into event dimensions"
+            shorter = 0 if len(events[0]) < len(events[1]) else 1
+            helps = len(events[0]) != len(events[1]) and batches[shorter]
+            hint = "; kl_plugins.independent turns batch dimensions into event dimensions" if helps else ""
             raise ValueError(
                 f"p and q have different event shapes: p is {self.describe()} with event shape "
                 f"{events[0]}, q is {other.describe()} with event shape {events[1]}"
-                f"{hint if len(events[0]) != len(events[1]) else ''}"
+                f"{hint}"
             )
         try:
             broadcast_shapes(*batches)

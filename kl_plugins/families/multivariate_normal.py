@@ -157,18 +157,18 @@ def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
         pair = p.mean, sides[0].factor, q.mean, sides[1].factor
         if not batch and (kernels := ops.kernels_for_pair(*pair)):
             value = kernels.gaussian_pair(*pair)
-            return value if value == 0.0 or value >= NEARLY_EQUAL else None
+            return None if value < NEARLY_EQUAL else value
     elif isinstance(sides[0], AxisAligned) and isinstance(sides[1], AxisAligned):
         shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), *p.event_shape)
         if kernels := ops.kernels_for_vectors(shape, *p.values(), *q.values()):
             value = kernels.long_axis_aligned_pair(p.mean, sides[0].scales, q.mean, sides[1].scales)
-            return value if value == 0.0 or value >= NEARLY_EQUAL else None
+            return None if value < NEARLY_EQUAL else value
     return None
 
 
 def _refined(value: Any, p: MultivariateNormal, q: MultivariateNormal) -> Any:
     """The members of a batch that are nearly equal, taken from the difference of their matrices."""
-    near = (value > 0.0) & (value < NEARLY_EQUAL)
+    near = value < NEARLY_EQUAL  # zero too: equal factors do not prove that the matrices are equal
     if not near.any():
         return value
 
