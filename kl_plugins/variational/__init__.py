@@ -12,6 +12,7 @@ from kl_plugins.variational.diagnose import diagnose
 from kl_plugins.variational.diagnosis import Diagnosis
 from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.fit import Certificate, fit
+from kl_plugins.variational.plots import plot_convergence, plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.snapshots import snapshot
 
 __all__ = [
@@ -22,5 +23,9 @@ __all__ = [
     "diagnose",
     "distance_to_optimum",
     "fit",
+    "plot_convergence",
+    "plot_importance",
+    "plot_kl",
+    "plot_pair",
     "snapshot",
 ]

@@ -17,7 +17,7 @@ from kl_plugins.variational.importance import Estimate, Importance, MarginalKL, 
 from kl_plugins.variational.modes import Mode
 from kl_plugins.variational.proposals import Survey
 from kl_plugins.variational.references import Reference
-from kl_plugins.variational.verdict import HEADLINES, Verdict
+from kl_plugins.variational.verdict import HEADLINES, Verdict, compare_moments, jeffreys_to_optimum
 
 Array = NDArray[np.float64]
 
@@ -134,6 +134,7 @@ class Diagnosis:
             raise ValueError(f"space must be 'unconstrained' or 'constrained', got {space!r}")
         unknown = np.full(len(self.names), np.nan)
         faulty = {fault.name for fault in self.verdict.faults}
+        against = compare_moments(self.names, self.raw, self.posterior, 1.0)
         table = {
             "mean": self.raw.mean,
             "sd": self.raw.sd,
@@ -142,8 +143,10 @@ class Diagnosis:
             "khat_of_squares": self.moment_k,
             "posterior_mean": self.posterior.mean,
             "posterior_sd": self.posterior.sd,
-            "shift": (self.raw.mean - self.posterior.mean) / self.posterior.sd,
-            "sd_ratio": self.raw.sd / self.posterior.sd,
+            "shift": against.shift,
+            "shift_error": against.shift_error,
+            "sd_ratio": np.exp(against.log_ratio),
+            "sd_ratio_error": np.exp(against.log_ratio) * against.log_ratio_error,
             "kl_to_posterior": self.marginal_kl.kl_to,
             "kl_from_posterior": self.marginal_kl.kl_from,
             "mean_bound": unknown if self.bounds is None else self.bounds.mean,
@@ -173,8 +176,7 @@ class Diagnosis:
         if self.bounds is not None:
             found["divergence_bound"] = self.bounds.divergence
         if self.distance is not None:
-            low, high = self.distance.interval
-            found["jeffreys_to_optimum"] = Estimate(self.distance.jeffreys, 0.5 * (high - low))
+            found["jeffreys_to_optimum"] = jeffreys_to_optimum(self.distance)
             found["elbo_gap_to_optimum"] = Estimate(self.distance.elbo_gap, self.distance.elbo_gap_error)
         if self.full_rank is not None:
             found["kl_to_full_rank"] = self.full_rank.kl_to
