@@ -8,7 +8,7 @@ except ImportError as error:
     ) from error
 
 from kl_plugins.variational.convergence import KLConvergence
-from kl_plugins.variational.diagnose import diagnose
+from kl_plugins.variational.examination import diagnose
 from kl_plugins.variational.diagnosis import Diagnosis
 from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.fit import Certificate, fit
