@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+import posteriors
 from kl_plugins import (
     BlockDiagonal,
     Dense,
@@ -25,7 +26,7 @@ from kl_plugins import (
     kl,
 )
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
-from kl_plugins.variational import diagnose
+from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.bounds import bounds_from_divergence, error_bounds
 from kl_plugins.variational.importance import Estimate, Moments, importance, khat_threshold
 from kl_plugins.variational.modes import Mode
@@ -74,8 +75,6 @@ def heavy_diagnosis():
         pm.StudentT("t", nu=4.0, mu=0.0, sigma=1.0)
         pm.Normal("other", 0.0, 1.0)
     draws = {"t": rng.standard_t(4.0, (4, 5_000)), "other": rng.standard_normal((4, 5_000))}
-    from kl_plugins.variational import fit
-
     return diagnose(fit(model, random_seed=1, progressbar=False), draws, random_seed=1)
 
 
@@ -392,6 +391,27 @@ def test_another_mode(apart, seen):
         (mode,) = found.modes
         assert mode.point[0] == pytest.approx(-apart, abs=1e-3)
         assert 0.3 < mode.share < 0.6
+
+
+@pytest.mark.skipif(
+    not posteriors.ROOT.is_dir(),
+    reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
+)
+@pytest.mark.parametrize(
+    ("name", "method", "level", "worst"),
+    [
+        ("eight_schools-eight_schools_noncentered", "fullrank_advi", "reject", "tau_log__"),
+        ("mesquite-logmesquite", "advi", "reject", "beta[1]"),
+        ("mesquite-logmesquite", "fullrank_advi", "trust", None),
+    ],
+)
+def test_verdicts_of_reference_posteriors(name, method, level, worst):
+    with posteriors.model(name) as model:
+        approximation = fit(method=method, random_seed=1, progressbar=False)
+        found = diagnose(approximation, posteriors.pymc_draws(name), model, random_seed=1)
+    for verdict in (found.verdict, found.verdict_without_reference):
+        assert verdict.level == level
+        assert (verdict.faults[0].name if verdict.faults else None) == worst
 
 
 def test_moments_are_at_fault_beyond_tolerance_and_error():

@@ -11,6 +11,9 @@ from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import distance_to_optimum, fit, snapshot
 from kl_plugins.variational.draws import normal_draws
 from kl_plugins.variational.log_density import LogDensity
+from kl_plugins.variational.optimum import find_optimum
+from kl_plugins.variational.scale_families import MeanFieldScales, TriangularScales
+from kl_plugins.variational.starts import starts_from
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,7 +34,8 @@ def gaussian_model(d, condition, units=1.0):
     P, mean = precision_of(d, condition)
     units = np.broadcast_to(units, d)
     with pm.Model() as model:
-        pm.MvNormal("x", mean * units, tau=P / np.outer(units, units))
+        off = (pm.Flat("x", shape=d) - mean * units) / units
+        pm.Potential("log_density", -0.5 * pm.math.dot(off, pm.math.dot(P, off)))
     return model
 
 
@@ -47,7 +51,7 @@ def gaussian_optimum(d, condition, family, units=1.0):
 
 
 @pytest.mark.parametrize("family", ["advi", "fullrank_advi"])
-@pytest.mark.parametrize(("d", "condition"), [(2, 1.0), (2, 1e3), (20, 1e3), (60, 1e3)])
+@pytest.mark.parametrize(("d", "condition"), [(2, 1.0), (20, 1e3), (60, 1e3)])
 def test_the_optimum_of_a_gaussian_target_is_exact(d, condition, family):
     approximation = fit(gaussian_model(d, condition), family, random_seed=1, progressbar=False)
     assert approximation.certificate.certified
@@ -56,10 +60,8 @@ def test_the_optimum_of_a_gaussian_target_is_exact(d, condition, family):
 
 @pytest.mark.parametrize("family", ["advi", "fullrank_advi"])
 def test_units_do_not_matter(family):
-    """In PyTensor's own mode."""
     units = np.geomspace(1e-6, 1e6, 5)
-    with pytensor.config.change_flags(mode="Mode"):
-        approximation = fit(gaussian_model(5, 100.0, units), family, random_seed=1, progressbar=False)
+    approximation = fit(gaussian_model(5, 100.0, units), family, random_seed=1, progressbar=False)
     assert approximation.certificate.certified
     assert jeffreys(snapshot(approximation), gaussian_optimum(5, 100.0, family, units)) < 1e-6
 
@@ -162,26 +164,31 @@ def eight_schools():
     return model
 
 
-@pytest.mark.parametrize("method", ["advi", "fullrank_advi"])
-def test_certificates_tell_the_truth(eight_schools, method):
-    """Every certified fit is within its tolerance of an optimum over many more, other draws."""
-    judge = snapshot(fit(eight_schools, method, 0.02, random_seed=99, progressbar=False))
-    for seed in range(3):
-        approximation = fit(eight_schools, method, 0.1, random_seed=seed, progressbar=False)
-        certificate = approximation.certificate
-        assert certificate.certified
-        assert certificate.jeffreys <= 0.1
-        assert jeffreys(snapshot(approximation), judge) <= 0.03
+def test_optima_are_as_close_as_they_say(eight_schools):
+    """Each is within its tolerance of one over many more, other draws; compiled in PyTensor's own mode."""
+    with pytensor.config.change_flags(mode="Mode"):
+        target = LogDensity(eight_schools)
+
+    def optimum(family, tolerance, seed):
+        starts = starts_from(target, family, target.initial)
+        return find_optimum(target, family, starts, tolerance, np.random.default_rng(seed))
+
+    for family in (MeanFieldScales(10), TriangularScales(((10, True),))):
+        judge = optimum(family, 0.01, 99)
+        for seed in range(4):
+            found = optimum(family, 0.1, seed)
+            assert judge.reached
+            assert found.reached
+            assert found.jeffreys <= 0.025
+            assert jeffreys(found.distribution, judge.distribution) <= 0.025
 
 
 def test_too_few_draws_are_not_certified(eight_schools):
     with pytest.warns(UserWarning, match="not certified .*do not agree"):
-        approximation = fit(
-            eight_schools, "fullrank_advi", 1e-4, random_seed=1, max_draws=1024, progressbar=False
-        )
+        approximation = fit(eight_schools, "advi", 1e-5, random_seed=1, max_draws=1024, progressbar=False)
     certificate = approximation.certificate
     assert not certificate.certified
-    assert certificate.jeffreys > 1e-4
+    assert certificate.jeffreys > 1e-5
     assert certificate.history[-1].draws == 1024
     distance = distance_to_optimum(approximation, tolerance=1e-5, max_draws=1024, random_seed=2)
     assert not distance.reached

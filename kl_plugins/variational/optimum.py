@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,29 +42,30 @@ class Optimum:
 
     Attributes
     ----------
-    distribution : NamedMultivariateNormal
+    distribution, gaussian : NamedMultivariateNormal, Gaussian
+        The optimum, with and without names.
     reached : bool
-        Whether two pairs of optima in a row agreed within the tolerance.
+        Whether it is known within the tolerance.
     reason : str
-        Why it was not reached; empty where it was.
+        Why it is not; empty where it is.
     jeffreys : float
-        The error of the optimum, in nats: the largest of what the last two pairs differed by, what the
-        optimiser left and what a fresh set of draws would still have moved.
+        Its error, in nats: the largest of what the last two pairs differed by, what the optimiser left and
+        what a fresh set of draws would still have moved.
     history : tuple of Agreement
+    draws : int
+        Number of draws in each of the last sets.
     others : tuple of float
-        ELBOs, relative to this one's, of worse optima that other starts led to.
+        ELBOs, less this one's, of worse optima that other starts led to.
     """
 
     distribution: NamedMultivariateNormal
+    gaussian: Gaussian
     reached: bool
     reason: str
     jeffreys: float
     history: tuple[Agreement, ...]
     draws: int
-    evaluations: int
-    seconds: float
     others: tuple[float, ...]
-    gaussian: Gaussian
 
 
 Report = Callable[[str], None]
@@ -87,79 +87,57 @@ def find_optimum(
     to a quarter of the tolerance twice in a row (one agreement may be luck), and the ELBO over a fresh
     set has its maximum that close too.
     """
-    began, evaluated = time.perf_counter(), target.evaluations
     if limit := too_large(family):
         raise ValueError(limit)
-    accuracy = 1e-2 * tolerance
-    correlated = needs_covariances(family)
-    fewest = max(FIRST_DRAWS, _power_of_two(8 * family.dimension) if correlated else 0)
-    most = max(fewest, min(most_draws, MOST_NUMBERS // family.dimension))
+    correlated, d = needs_covariances(family), family.dimension
+    fewest = max(FIRST_DRAWS, _power_of_two(8 * d) if correlated else 0)
+    most = max(fewest, min(most_draws, MOST_NUMBERS // d))
+    goal, accuracy = tolerance / STRICTNESS, 1e-2 * tolerance
 
     report("coarse optimum")
-    coarse = normal_draws(
-        max(COARSE_DRAWS, _power_of_two(4 * family.dimension) if correlated else 0), family.dimension, rng
-    )
+    coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
     candidates = _coarse_optima(target, family, starts, coarse, 0.1 * tolerance)
     if not candidates:
         raise ValueError(NO_FINITE_ELBO)
-    best = candidates[0]
-    others = _other_optima(target, family, candidates)
 
-    def named(gaussian: Gaussian) -> NamedMultivariateNormal:
-        return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
-
-    history: list[Agreement] = []
-    current, draws, reached, reason = best.gaussian, fewest, False, ""
-    goal = tolerance / STRICTNESS
+    current, draws, history, reached, reason = candidates[0].gaussian, fewest, [], False, ""
     while True:
-        pair = [
-            minimise(target, family, current, normal_draws(draws, family.dimension, rng), accuracy)
-            for _ in range(2)
-        ]
-        left = max(member.remaining for member in pair)
-        if not np.isfinite([member.value for member in pair]).all():
-            reason = "the log density was not finite at some of the draws"
-            break
+        first, second = (
+            minimise(target, family, current, normal_draws(draws, d, rng), accuracy) for _ in range(2)
+        )
+        left = max(first.remaining, second.remaining)
         if not np.isfinite(left):
             history.append(Agreement(draws, np.inf))
-            reason = NO_REST
+            reason = NO_REST if np.isfinite(first.value + second.value) else NOT_FINITE
             break
-        first, second = pair[0].gaussian, pair[1].gaussian
-        stuck = left > goal
-        history.append(Agreement(draws, max(float(jeffreys(named(first), named(second))), left)))
+        apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
+        history.append(Agreement(draws, max(apart, left)))
         report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
-        current = Gaussian(0.5 * (first.mean + second.mean), family.middle(first.root, second.root))
-        if len(history) > 1 and max(agreement.jeffreys for agreement in history[-2:]) <= goal:
-            fresh = Chart(target, family, current, normal_draws(draws, family.dimension, rng)).newton_step()[
-                1
-            ]
-            history[-1] = Agreement(draws, max(history[-1].jeffreys, fresh))
-            if fresh <= goal:
-                reached = True
-                break
-        if stuck and len(history) > 1:
-            reason = (
-                "the optimiser did not come to rest: the ELBO may have no maximum (an improper posterior?)"
-            )
-            break
-        if 2 * draws > most:
+        current = _between(first.gaussian, second.gaussian, family)
+        if len(history) > 1 and _latest(history) <= goal:
+            _, moved = Chart(target, family, current, normal_draws(draws, d, rng)).newton_step()
+            history[-1] = Agreement(draws, max(history[-1].jeffreys, moved))
+            reached = moved <= goal
+        elif left > goal and len(history) > 1:
+            reason = NO_REST
+        if not (reached or reason) and 2 * draws > most:
             reason = f"independent sets of {draws:,d} draws do not agree to {goal:.2g} nats"
+        if reached or reason:
             break
         draws *= 2
     return Optimum(
-        distribution=named(current),
+        distribution=_named(current, target, family),
+        gaussian=current,
         reached=reached,
         reason=reason,
-        jeffreys=max((agreement.jeffreys for agreement in history[-2:]), default=np.inf),
+        jeffreys=_latest(history),
         history=tuple(history),
         draws=draws,
-        evaluations=target.evaluations - evaluated,
-        seconds=time.perf_counter() - began,
-        others=others,
-        gaussian=current,
+        others=_other_optima(target, family, candidates),
     )
 
 
+NOT_FINITE = "the log density was not finite at some of the draws"
 NO_REST = "the optimiser did not come to rest: the ELBO may have no maximum (an improper posterior?)"
 
 NO_FINITE_ELBO = (
@@ -193,17 +171,25 @@ def _coarse_optima(
 
 def _other_optima(target: LogDensity, family: ScaleFamily, candidates: list[Minimum]) -> tuple[float, ...]:
     best = candidates[0]
-
-    def distribution(one: Minimum) -> NamedMultivariateNormal:
-        return NamedMultivariateNormal(
-            one.gaussian.mean, family.covariance(one.gaussian.root), target.variables
-        )
-
+    best_named = _named(best.gaussian, target, family)
     return tuple(
-        best.value - other.value
+        float(best.value - other.value)
         for other in candidates[1:]
-        if other.remaining < 0.1 and jeffreys(distribution(best), distribution(other)) > 1.0
+        if other.remaining < 0.1 and jeffreys(best_named, _named(other.gaussian, target, family)) > 1.0
     )
+
+
+def _named(gaussian: Gaussian, target: LogDensity, family: ScaleFamily) -> NamedMultivariateNormal:
+    return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
+
+
+def _between(p: Gaussian, q: Gaussian, family: ScaleFamily) -> Gaussian:
+    return Gaussian(0.5 * (p.mean + q.mean), family.middle(p.root, q.root))
+
+
+def _latest(history: list[Agreement]) -> float:
+    """The larger of the last two disagreements, or the only one."""
+    return max(agreement.jeffreys for agreement in history[-2:])
 
 
 def elbo_gap(

@@ -133,7 +133,7 @@ def fit(
     >>> approximation.certificate.certified
     True
     >>> approximation.std.eval().round(6)
-    array([1.0000e-03, 1.0198e+01])
+    array([1.0000000e-03, 1.0198039e+01])
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
