@@ -74,7 +74,8 @@ class Diagnosis:
     distance : OptimumDistance or None
     full_rank : FullRankOptimum or None
     bounds : ErrorBounds or None
-        None where k̂ ≥ ½: the divergence that they rest on is infinite.
+        None where k̂ ≥ ½: the divergence that they rest on is infinite; or where k̂ of the squares says that
+        a variance is in a tail beyond the draws.
     information_gained : dict
         KL(q‖prior) by variable, in nats; NaN where there is no closed form.
     reference : Reference or None
@@ -251,7 +252,7 @@ class Diagnosis:
         lines += [f"{LABELS[name]:<44}{estimate}" for name, estimate in self.scalars().items()]
         lines.append(f"{'effective sample size':<44}{self.importance.ess:,.0f} of {self.importance.draws:,d}")
         if self.bounds is None:
-            lines.append(f"error bounds: none, they need k̂ < {MOST_K}")
+            lines.append(f"error bounds: none, they need k̂ < {MOST_K} and no tail beyond the draws")
         gained = {name: value for name, value in self.information_gained.items() if not np.isnan(value)}
         if gained:
             shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())

@@ -195,9 +195,11 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
     shown.append(("fit", "the approximation", diagnosis.approximation))
     handles = []
     for kind, label, gaussian in shown:
+        # Dashed and on top: where another ellipse coincides both are seen.
+        style = {"color": COLOURS[kind], "lw": 1.8, "ls": "--" if kind == "posterior" else "-"}
         for level in LEVELS:
-            ax.plot(*_ellipse(gaussian, index, level), color=COLOURS[kind], lw=1.8, zorder=3)
-        handles.append(Line2D([], [], color=COLOURS[kind], lw=1.8, label=label))
+            ax.plot(*_ellipse(gaussian, index, level), zorder=4 if kind == "posterior" else 3, **style)
+        handles.append(Line2D([], [], label=label, **style))
     ax.set(xlabel=diagnosis.names[i], ylabel=diagnosis.names[j])
     ax.legend(handles=handles, frameon=False, fontsize="small")
     return ax

@@ -168,8 +168,7 @@ def _rivals(evidence: Evidence) -> tuple[str, ...]:
 
 def heavy_tails(evidence: Evidence) -> list[tuple[str, float]]:
     """Coordinates whose variance is in a tail that weights do not make up for, with their k̂."""
-    with np.errstate(invalid="ignore"):
-        beyond = np.flatnonzero(evidence.moment_k > evidence.importance.threshold)
+    beyond = np.flatnonzero(evidence.moment_k > evidence.importance.threshold)
     order = beyond[np.argsort(-evidence.moment_k[beyond])]
     return [(evidence.names[i], float(evidence.moment_k[i])) for i in order]
 
