@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pymc as pm
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.verdict import compare_moments
-from posteriors import MODELS, model, reference_draws
+from posteriors import MODELS, model, pymc_draws
 
 FITS = {
     "best mean-field": lambda seed: fit(random_seed=seed, progressbar=False),
@@ -48,21 +51,6 @@ def advi(method: str, steps: int, seed: int) -> Any:
     return pm.fit(steps, method=method, obj_optimizer=optimizer, progressbar=False, random_seed=seed)
 
 
-def reference(name: str) -> dict[str, Any]:
-    """Reference draws by the names of the PyMC model's variables."""
-    draws = reference_draws(name)
-
-    def vector(key: str) -> Any:
-        count = sum(entry.startswith(f"{key}[") for entry in draws)
-        return np.stack([draws[f"{key}[{i + 1}]"] for i in range(count)], axis=-1)
-
-    if name.startswith("eight"):
-        mu, tau = draws["mu"], draws["tau"]
-        return {"theta_trans": (vector("theta") - mu[..., None]) / tau[..., None], "mu": mu, "tau": tau}
-    scalars = {key: value for key, value in draws.items() if "[" not in key}
-    return scalars | {"beta": vector("beta")}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=2)
@@ -73,7 +61,7 @@ def main() -> None:
     print("|" + "---|" * len(COLUMNS))
     total = agreed = k_agreed = 0
     for name in args.posteriors:
-        draws = reference(name)
+        draws = pymc_draws(name)
         for seed in range(args.seeds):
             for label, make in FITS.items():
                 with model(name) as built, warnings.catch_warnings():

@@ -31,6 +31,20 @@ def reference_draws(name: str) -> dict[str, Any]:
         return {key: file[key] for key in file.files}
 
 
+def pymc_draws(name: str) -> dict[str, Any]:
+    """Reference draws by the names of the PyMC model's variables, each of shape (chains, draws, *shape)."""
+    draws = reference_draws(name)
+
+    def vector(key: str) -> Any:
+        count = sum(entry.startswith(f"{key}[") for entry in draws)
+        return np.stack([draws[f"{key}[{i + 1}]"] for i in range(count)], axis=-1)
+
+    if name.startswith("eight"):
+        mu, tau = draws["mu"], draws["tau"]
+        return {"theta_trans": (vector("theta") - mu[..., None]) / tau[..., None], "mu": mu, "tau": tau}
+    return {key: value for key, value in draws.items() if "[" not in key} | {"beta": vector("beta")}
+
+
 def design_matrix(name: str) -> tuple[Any, Any]:
     """Design matrix and outcome of the regressions on a flat prior."""
     data = data_of(name)

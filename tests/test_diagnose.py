@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+import posteriors
 from kl_plugins import (
     BlockDiagonal,
     Dense,
@@ -25,7 +26,7 @@ from kl_plugins import (
     kl,
 )
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
-from kl_plugins.variational import diagnose
+from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.bounds import bounds_from_divergence, error_bounds
 from kl_plugins.variational.importance import Estimate, Moments, importance, khat_threshold
 from kl_plugins.variational.modes import Mode
@@ -74,8 +75,6 @@ def heavy_diagnosis():
         pm.StudentT("t", nu=4.0, mu=0.0, sigma=1.0)
         pm.Normal("other", 0.0, 1.0)
     draws = {"t": rng.standard_t(4.0, (4, 5_000)), "other": rng.standard_normal((4, 5_000))}
-    from kl_plugins.variational import fit
-
     return diagnose(fit(model, random_seed=1, progressbar=False), draws, random_seed=1)
 
 
@@ -240,7 +239,7 @@ def test_mean_field_is_refused_where_it_is_wrong(diagnoses):
     assert found.verdict.level == "reject"
     assert {fault.name for fault in found.verdict.faults} == {"x[0]", "x[1]"}
     for fault in found.verdict.faults:
-        assert fault.sd_ratio == pytest.approx(math.sqrt(1 - RHO**2), rel=0.05)
+        assert fault.sd_ratio.value == pytest.approx(math.sqrt(1 - RHO**2), rel=0.05)
     assert "independence of mean-field is at fault" in found.verdict.advice
     assert found.distance.jeffreys < 1e-6  # and yet it is the best of its family
     loss = -0.5 * math.log(1 - RHO**2)
@@ -374,17 +373,45 @@ def test_a_reference_decides_where_there_is_one(heavy_diagnosis):
         assert 0.0 < estimate.error < 0.5 * estimate.value
 
 
-def test_another_mode_is_told_by_the_reference():
+@pytest.mark.parametrize(("apart", "seen"), [(20.0, True), (400.0, False)])
+def test_another_mode(apart, seen):
+    """k̂ sees none; a search from afar finds one that is not too far; the reference tells in any case."""
     rng = np.random.default_rng(8)
     with pm.Model() as model:
         x = pm.Flat("x")
-        pm.Potential("modes", pm.math.logaddexp(-0.5 * (x - 200.0) ** 2, -0.5 * (x + 200.0) ** 2))
-    draws = {"x": rng.choice([-200.0, 200.0], 4_000) + rng.standard_normal(4_000)}
-    found = diagnose(([200.0], [1.0]), draws, model, random_seed=1)
+        pm.Potential("modes", pm.math.logaddexp(-0.5 * x**2, -0.5 * (x + apart) ** 2))
+    draws = {"x": rng.choice([-apart, 0.0], 4_000) + rng.standard_normal(4_000)}
+    found = diagnose(([0.0], [1.0]), draws, model, draws=4_000, random_seed=1)
     assert found.importance.k.value < 0.1
     assert found.importance.reliable
     assert found.verdict.level == "reject"
-    assert found.verdict.faults[0].sd_ratio == pytest.approx(1 / 200, rel=0.01)
+    assert found.verdict.faults[0].sd_ratio.value == pytest.approx(1 / math.hypot(1.0, apart / 2), rel=0.01)
+    assert found.verdict_without_reference.level == ("reject" if seen else "trust")
+    if seen:
+        (mode,) = found.modes
+        assert mode.point[0] == pytest.approx(-apart, abs=1e-3)
+        assert 0.3 < mode.share < 0.6
+
+
+@pytest.mark.skipif(
+    not posteriors.ROOT.is_dir(),
+    reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
+)
+@pytest.mark.parametrize(
+    ("name", "method", "level", "worst"),
+    [
+        ("eight_schools-eight_schools_noncentered", "fullrank_advi", "reject", "tau_log__"),
+        ("mesquite-logmesquite", "advi", "reject", "beta[1]"),
+        ("mesquite-logmesquite", "fullrank_advi", "trust", None),
+    ],
+)
+def test_verdicts_of_reference_posteriors(name, method, level, worst):
+    with posteriors.model(name) as model:
+        approximation = fit(method=method, random_seed=1, progressbar=False)
+        found = diagnose(approximation, posteriors.pymc_draws(name), model, random_seed=1)
+    for verdict in (found.verdict, found.verdict_without_reference):
+        assert verdict.level == level
+        assert (verdict.faults[0].name if verdict.faults else None) == worst
 
 
 def test_moments_are_at_fault_beyond_tolerance_and_error():
@@ -543,6 +570,15 @@ def test_stored_as_a_group(diagnoses):
     diagnoses["narrow"].add_to(idata)
     assert idata["vi_diagnosis"].attrs["verdict"] == "resample"
     assert float(idata["vi_diagnosis"]["khat"].values) == diagnoses["narrow"].importance.k.value
+
+
+def test_kept_in_a_file(diagnoses, tmp_path):
+    dataset = diagnoses["narrow"].to_dataset()
+    dataset.to_netcdf(tmp_path / "diagnosis.nc")
+    with xr.open_dataset(tmp_path / "diagnosis.nc") as kept:
+        assert kept.attrs == dataset.attrs
+        np.testing.assert_array_equal(kept["weighted_sd"], dataset["weighted_sd"])
+        assert [str(name) for name in kept["coordinate"].values] == list(diagnoses["narrow"].names)
 
 
 def test_a_trajectory_of_approximations(gaussian_model):

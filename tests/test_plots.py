@@ -10,13 +10,12 @@ import pymc as pm
 import pytest
 
 from kl_plugins.variational import diagnose
+from kl_plugins.variational.pairs import posterior_gaussian, worst_pair
 from kl_plugins.variational.plots import (
     plot_convergence,
     plot_importance,
     plot_kl,
     plot_pair,
-    posterior_gaussian,
-    worst_pair,
 )
 
 matplotlib.use("Agg")

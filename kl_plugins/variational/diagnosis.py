@@ -17,7 +17,7 @@ from kl_plugins.variational.importance import Estimate, Importance, MarginalKL, 
 from kl_plugins.variational.modes import Mode
 from kl_plugins.variational.proposals import Survey
 from kl_plugins.variational.references import Reference
-from kl_plugins.variational.verdict import HEADLINES, Verdict
+from kl_plugins.variational.verdict import HEADLINES, Verdict, compare_moments, jeffreys_to_optimum
 
 Array = NDArray[np.float64]
 
@@ -74,7 +74,8 @@ class Diagnosis:
     distance : OptimumDistance or None
     full_rank : FullRankOptimum or None
     bounds : ErrorBounds or None
-        None where k̂ ≥ ½: the divergence that they rest on is infinite.
+        None where k̂ ≥ ½: the divergence that they rest on is infinite; or where k̂ of the squares says that
+        a variance is in a tail beyond the draws.
     information_gained : dict
         KL(q‖prior) by variable, in nats; NaN where there is no closed form.
     reference : Reference or None
@@ -134,6 +135,7 @@ class Diagnosis:
             raise ValueError(f"space must be 'unconstrained' or 'constrained', got {space!r}")
         unknown = np.full(len(self.names), np.nan)
         faulty = {fault.name for fault in self.verdict.faults}
+        against = compare_moments(self.names, self.raw, self.posterior, 1.0)
         table = {
             "mean": self.raw.mean,
             "sd": self.raw.sd,
@@ -142,8 +144,10 @@ class Diagnosis:
             "khat_of_squares": self.moment_k,
             "posterior_mean": self.posterior.mean,
             "posterior_sd": self.posterior.sd,
-            "shift": (self.raw.mean - self.posterior.mean) / self.posterior.sd,
-            "sd_ratio": self.raw.sd / self.posterior.sd,
+            "shift": against.shift,
+            "shift_error": against.shift_error,
+            "sd_ratio": np.exp(against.log_ratio),
+            "sd_ratio_error": np.exp(against.log_ratio) * against.log_ratio_error,
             "kl_to_posterior": self.marginal_kl.kl_to,
             "kl_from_posterior": self.marginal_kl.kl_from,
             "mean_bound": unknown if self.bounds is None else self.bounds.mean,
@@ -173,8 +177,7 @@ class Diagnosis:
         if self.bounds is not None:
             found["divergence_bound"] = self.bounds.divergence
         if self.distance is not None:
-            low, high = self.distance.interval
-            found["jeffreys_to_optimum"] = Estimate(self.distance.jeffreys, 0.5 * (high - low))
+            found["jeffreys_to_optimum"] = jeffreys_to_optimum(self.distance)
             found["elbo_gap_to_optimum"] = Estimate(self.distance.elbo_gap, self.distance.elbo_gap_error)
         if self.full_rank is not None:
             found["kl_to_full_rank"] = self.full_rank.kl_to
@@ -249,7 +252,7 @@ class Diagnosis:
         lines += [f"{LABELS[name]:<44}{estimate}" for name, estimate in self.scalars().items()]
         lines.append(f"{'effective sample size':<44}{self.importance.ess:,.0f} of {self.importance.draws:,d}")
         if self.bounds is None:
-            lines.append(f"error bounds: none, they need k̂ < {MOST_K}")
+            lines.append(f"error bounds: none, they need k̂ < {MOST_K} and no tail beyond the draws")
         gained = {name: value for name, value in self.information_gained.items() if not np.isnan(value)}
         if gained:
             shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -95,6 +96,5 @@ def _laplace(target: LogDensity, peak: Array, sd: Array) -> float:
     if values[0] <= 1e-8 * max(values[-1], 0.0):
         return -np.inf
     height = float(target(peak[None])[0][0])
-    return (
-        height + 0.5 * d * np.log(2.0 * np.pi) - 0.5 * float(np.log(values).sum()) + float(np.log(sd).sum())
-    )
+    log_det = float(np.log(values).sum() - 2.0 * np.log(sd).sum())
+    return height + 0.5 * (d * math.log(2.0 * math.pi) - log_det)

@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.covariance.full import Dense
-from kl_plugins.dispatch import kl
-from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.diagnosis import Diagnosis
+from kl_plugins.variational.pairs import posterior_gaussian, worst_pair
 
 Array = NDArray[np.float64]
 
 COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
 LEVELS = (0.5, 0.95)
 MOST_COORDINATES = 25
-PAIR_CANDIDATES = 40
 
 
 def plot_convergence(monitor: Any, ax: Any = None) -> Any:
@@ -40,6 +37,17 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
     ------
     ValueError
         If the history is empty.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import KLConvergence, plot_convergence
+    >>> monitor = KLConvergence(every=100)
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     _ = pm.fit(500, callbacks=[monitor], progressbar=False, random_seed=1)
+    >>> plot_convergence(monitor).get_xlabel()
+    'iteration'
     """
     if not monitor.history:
         raise ValueError("the history is empty: run a fit with this monitor first")
@@ -73,6 +81,21 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_kl
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> [label.get_text() for label in plot_kl(diagnosis).get_yticklabels()]
+    ['x[0]', 'x[1]']
     """
     ax = _axes(ax)
     marginal = diagnosis.marginal_kl
@@ -123,6 +146,21 @@ def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_importance
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> plot_importance(diagnosis).get_ylabel()
+    'log ratio to the mean (nats)'
     """
     ax = _axes(ax)
     importance = diagnosis.importance
@@ -178,6 +216,16 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
     ------
     ValueError
         If there is only one coordinate, or a name is not one's.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_pair
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> plot_pair(diagnosis).get_xlabel()
+    'x[0]'
     """
     from matplotlib.lines import Line2D
 
@@ -195,9 +243,15 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
     shown.append(("fit", "the approximation", diagnosis.approximation))
     handles = []
     for kind, label, gaussian in shown:
+        # Dashed and on top: where another ellipse coincides both are seen.
+        style: dict[str, Any] = {
+            "color": COLOURS[kind],
+            "lw": 1.8,
+            "ls": "--" if kind == "posterior" else "-",
+        }
         for level in LEVELS:
-            ax.plot(*_ellipse(gaussian, index, level), color=COLOURS[kind], lw=1.8, zorder=3)
-        handles.append(Line2D([], [], color=COLOURS[kind], lw=1.8, label=label))
+            ax.plot(*_ellipse(gaussian, index, level), zorder=4 if kind == "posterior" else 3, **style)
+        handles.append(Line2D([], [], label=label, **style))
     ax.set(xlabel=diagnosis.names[i], ylabel=diagnosis.names[j])
     ax.legend(handles=handles, frameon=False, fontsize="small")
     return ax
@@ -216,37 +270,6 @@ def plot_diagnosis(diagnosis: Diagnosis, figsize: tuple[float, float] = (15.0, 4
     headline = str(diagnosis.verdict).split("\n", 1)[0]
     figure.suptitle(headline)
     return axes
-
-
-def posterior_gaussian(diagnosis: Diagnosis) -> NamedMultivariateNormal:
-    """The Gaussian with the posterior's moments as well as they are known."""
-    if diagnosis.reference is not None:
-        return diagnosis.reference.gaussian
-    survey = diagnosis.survey
-    covariance = survey.importance.covariance(survey.points)
-    return NamedMultivariateNormal(survey.moments.mean, Dense(covariance), diagnosis.approximation.variables)
-
-
-def worst_pair(diagnosis: Diagnosis) -> tuple[int, int]:
-    """The coordinates whose joint marginal has the largest Jeffreys divergence from the posterior's."""
-    d = len(diagnosis.names)
-    if d < 2:
-        raise ValueError("a pair needs two coordinates, the approximation has one")
-    marginal = diagnosis.marginal_kl
-    candidates = np.sort(np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:PAIR_CANDIDATES])
-    rows, columns = np.triu_indices(len(candidates), k=1)
-    pairs = np.stack([candidates[rows], candidates[columns]], axis=1)
-    q, p = (_pairs(one, pairs) for one in (diagnosis.approximation, posterior_gaussian(diagnosis)))
-    i, j = pairs[int(np.argmax(kl(q, p) + kl(p, q)))]
-    return int(i), int(j)
-
-
-def _pairs(gaussian: NamedMultivariateNormal, pairs: NDArray[np.intp]) -> MultivariateNormal:
-    """The marginals of pairs of coordinates, a batch."""
-    matrix = np.asarray(gaussian.covariance.matrix())
-    return MultivariateNormal(
-        np.asarray(gaussian.mean)[pairs], Dense(matrix[pairs[:, :, None], pairs[:, None, :]])
-    )
 
 
 def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> Array:

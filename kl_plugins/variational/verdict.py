@@ -33,18 +33,26 @@ class Fault(NamedTuple):
     """A coordinate that the approximation gets wrong: the mean's error in posterior sds, the ratio of sds."""
 
     name: str
-    shift: float
-    sd_ratio: float
+    shift: Estimate
+    sd_ratio: Estimate
 
     def __str__(self) -> str:
-        return f"{self.name} (mean off by {self.shift:+.2f} sd, sd {self.sd_ratio:.2f} of the posterior's)"
+        return f"{self.name} (mean off by {self.shift} sd, sd {self.sd_ratio} of the posterior's)"
 
 
 class Comparison(NamedTuple):
-    """What is wrong with moments next to the posterior's, worst first, and whether that is known at all."""
+    """What is wrong with moments next to the posterior's, worst first, and whether that is known at all.
+
+    Of every coordinate the error of the mean in posterior sds and the logarithm of the ratio of sds, each
+    with its standard error.
+    """
 
     faults: tuple[Fault, ...]
     known: bool
+    shift: Array
+    shift_error: Array
+    log_ratio: Array
+    log_ratio_error: Array
 
     @property
     def right(self) -> bool:
@@ -114,8 +122,17 @@ def compare_moments(names: Sequence[str], given: Moments, truth: Moments, tolera
     size = np.hypot(shift, change)
     wrong = [i for i in np.argsort(-size) if beyond[i] > tolerance]
     known = bool((ERRORS * np.maximum(shift_error, change_error) <= tolerance)[beyond <= tolerance].all())
-    faults = tuple(Fault(names[i], float(shift[i]), float(np.exp(change[i]))) for i in wrong)
-    return Comparison(faults, known and bool(np.isfinite(size).all()))
+    ratio = np.exp(change)
+    faults = tuple(
+        Fault(
+            names[i],
+            Estimate(float(shift[i]), float(shift_error[i])),
+            Estimate(float(ratio[i]), float(ratio[i] * change_error[i])),
+        )
+        for i in wrong
+    )
+    known = known and bool(np.isfinite(size).all())
+    return Comparison(faults, known, shift, shift_error, change, change_error)
 
 
 def verdict_on(evidence: Evidence) -> Verdict:
@@ -151,8 +168,7 @@ def _rivals(evidence: Evidence) -> tuple[str, ...]:
 
 def heavy_tails(evidence: Evidence) -> list[tuple[str, float]]:
     """Coordinates whose variance is in a tail that weights do not make up for, with their k̂."""
-    with np.errstate(invalid="ignore"):
-        beyond = np.flatnonzero(evidence.moment_k > evidence.importance.threshold)
+    beyond = np.flatnonzero(evidence.moment_k > evidence.importance.threshold)
     order = beyond[np.argsort(-evidence.moment_k[beyond])]
     return [(evidence.names[i], float(evidence.moment_k[i])) for i in order]
 
@@ -194,10 +210,16 @@ def _about_optimum(evidence: Evidence) -> str:
     distance = evidence.distance
     if distance is None:
         return "the distance to the best of the family was not computed"
-    text = f"Jeffreys divergence to the best of its family {distance.jeffreys:.2g} nats"
+    text = f"Jeffreys divergence to the best of its family {jeffreys_to_optimum(distance)} nats"
     if not distance.reached:
         return f"{text}, which is not known well: {distance.reason}"
     return f"{text} ({'at' if at_optimum(evidence) else 'not at'} the optimum)"
+
+
+def jeffreys_to_optimum(distance: OptimumDistance) -> Estimate:
+    """The Jeffreys divergence with half of its interval as the error."""
+    low, high = distance.interval
+    return Estimate(distance.jeffreys, 0.5 * (high - low))
 
 
 def at_optimum(evidence: Evidence) -> bool:
@@ -225,12 +247,13 @@ def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> st
         return resample + (
             "The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi')."
         )
-    prefix = (
-        "The fit has not converged. " if evidence.distance is not None and not at_optimum(evidence) else ""
-    )
-    if raw.faults:
-        return resample + prefix + "No Gaussian of these coordinates will do: reparametrise, or run NUTS."
-    return resample + prefix + "Draw more, or run NUTS."
+    if evidence.distance is not None and not at_optimum(evidence):
+        resample += "The fit has not converged. "
+    if not raw.faults:
+        return resample + "Draw more, or run NUTS."
+    if evidence.reliable and evidence.full_rank is not None:
+        return resample + "No Gaussian of these coordinates will do: reparametrise, or run NUTS."
+    return resample + "Reparametrise, or run NUTS."
 
 
 def _listed(faults: Sequence[Fault], most: int = 5) -> str:

@@ -35,7 +35,7 @@ from kl_plugins.variational.references import compare
 from kl_plugins.variational.scale_families import Gaussian, TriangularScales, family_of
 from kl_plugins.variational.starts import starts_from
 from kl_plugins.variational.trajectory import trajectory
-from kl_plugins.variational.verdict import Evidence, verdict_on
+from kl_plugins.variational.verdict import Evidence, heavy_tails, verdict_on
 
 Array = NDArray[np.float64]
 
@@ -190,7 +190,7 @@ def diagnose(
         elements=elements_of(model, q, own, points, survey),
         distance=distance,
         full_rank=_loss(q, full, full_error, target, own, rng) if evidence.mean_field and full else None,
-        bounds=error_bounds(own, raw.sd),
+        bounds=None if heavy_tails(evidence) else error_bounds(own, raw.sd),
         information_gained=information_gained(q, model),
         reference=compared,
         marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
