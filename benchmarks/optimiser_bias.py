@@ -26,10 +26,9 @@ from scipy.optimize import brentq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import posteriors
-
 from kl_plugins.variational import KLConvergence, distance_to_optimum
 
-NORMAL_SCALES = (0.01, 1.0, 10.0)
+NORMAL_SCALES = (0.01, 1.0, 3.0)
 DIMENSION = 20
 
 

@@ -20,11 +20,11 @@ FIRST_LOOK = 100
 GROWTH = 1.25
 """Looks are at iterations that grow by this factor, so that there are few of them."""
 REST_SHARE = 0.25
-"""How much of the tolerance the error of the average, and what still moves, may take up at rest."""
+"""How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
 SLOW = 4.0
 """The optimum is computed once the window moves by no more than so many times the tolerance."""
 PATIENCE = 10.0
-"""Where the fit's end is not known, it is taken to go on for so many times as long."""
+"""A fit is given so many times as long as it took so far, or to its end, to come to the optimum."""
 
 
 class NotConvergedWarning(UserWarning):
@@ -55,8 +55,8 @@ class KLConvergence:
     stops as
 
     * **converged**: the average is within the tolerance of the optimum;
-    * **stationary but not optimal**: it is not, and at the rate of the last half it would not be by the end
-      of the fit. `distance` says how far it is, and holds the optimum;
+    * **stationary but not optimal**: it is not, and at the speed of the last half it would need more than ten
+      times as long as so far, and than is left. `distance` says how far it is, and holds the optimum;
     * **stationary**: there is nothing to compare with (``check=False``, minibatches, an optimum that cannot
       be found). This says nothing of how good the approximation is.
 
@@ -141,7 +141,7 @@ class KLConvergence:
         if iteration <= self._iteration or approximation is not self._approximation:
             self._begin(approximation, losses, iteration)
         self._iteration = iteration
-        if iteration % self._iterates.spacing == 0:
+        if iteration >= self._iterates.due:
             self._keep(losses)
         ending = iteration == self._end
         if iteration >= self._next_look or ending:
@@ -212,7 +212,7 @@ class KLConvergence:
                 f"the approximation diverged by iteration {self._iteration} ({what}); try a smaller learning "
                 "rate, rescale the model, or use kl_plugins.variational.fit"
             )
-        self._iterates.keep(row)
+        self._iterates.keep(row, self._iteration)
 
     def _window(self) -> Window | None:
         rows = self._iterates.window()
@@ -261,7 +261,8 @@ class KLConvergence:
         return look.drift <= REST_SHARE * self.tolerance and bool(earlier) and look.drift <= earlier[-1]
 
     def _left(self) -> float:
-        return PATIENCE * self._iteration if self._end is None else self._end - self._iteration
+        remaining = 0 if self._end is None else self._end - self._iteration
+        return max(PATIENCE * self._iteration, remaining)
 
     def _converge(self) -> NoReturn:
         what = f"it is {self.history[-1].to_optimum:.2g} nats (Jeffreys) from the optimum of its family"
