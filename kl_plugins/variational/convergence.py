@@ -135,6 +135,8 @@ class KLConvergence:
         self.history: list[Look] = []
         self._approximation: Any = None
         self._iteration = 0
+        self._next_look = FIRST_LOOK * self.every
+        self._end: int | None = None
 
     def __call__(self, approximation: Any, losses: Sequence[float] | None, iteration: int) -> None:
         """Called by ``pm.fit`` after each iteration; raises StopIteration to stop the fit."""
@@ -269,15 +271,10 @@ class KLConvergence:
         self._stop("converged", what, warn=False)
 
     def _not_optimal(self, needed: float) -> NoReturn:
-        rate = (
-            f"at the speed of the last half it would take {needed:.2g} more iterations to get there"
-            if isfinite(needed)
-            else "it comes no closer"
-        )
         far = self.history[-1].to_optimum
         what = (
             f"it is {far:.3g} nats (Jeffreys) from the optimum of its family, tolerance {self.tolerance:g}; "
-            f"{rate}. Use kl_plugins.variational.fit, or take the optimum that was found, "
+            f"{_rate(needed)}. Use kl_plugins.variational.fit, or take the optimum that was found, "
             "monitor.write_back(monitor.distance.optimum), or another optimiser or learning rate"
         )
         if self._comparison.reason:
@@ -305,7 +302,14 @@ class KLConvergence:
                 f"still (R̂ up to {look.rhat:.3g}) moved by {look.drift:.2g}"
             )
             if look.to_optimum > self.tolerance:
-                what += f", and the optimum of its family is {look.to_optimum:.3g} away"
+                needed = self._comparison.iterations_to(window, self._iterates.spacing)
+                what += f", and the optimum of its family is {look.to_optimum:.3g} away; {_rate(needed)}"
         self.message = f"not stationary after {self._iteration:,d} iterations: {what}"
         advice = "Refine the fit, or use kl_plugins.variational.fit; distance_to_optimum says how far it is"
         warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
+
+
+def _rate(needed: float) -> str:
+    if not isfinite(needed):
+        return "it comes no closer"
+    return f"at the speed of the last half it would take {needed:.2g} more iterations to get there"
