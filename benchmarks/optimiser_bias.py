@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import posteriors
 from kl_plugins.variational import KLConvergence, distance_to_optimum
 
-NORMAL_SCALES = (0.01, 1.0, 10.0)
+NORMAL_SCALES = (0.01, 1.0, 3.0)
 DIMENSION = 20
 
 

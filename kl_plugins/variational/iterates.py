@@ -36,31 +36,37 @@ class Iterates:
     spacing : int
         Iterations between the iterates that are kept at first.
 
+    Attributes
+    ----------
+    due : int
+        The iteration whose iterate is to be kept next.
+
     Examples
     --------
     >>> import numpy as np
     >>> from kl_plugins.variational.iterates import Iterates
     >>> kept = Iterates(size=1, spacing=10)
-    >>> for iteration in range(20_000):
-    ...     if iteration % kept.spacing == 0:
-    ...         kept.keep(np.array([float(iteration)]))
+    >>> for iteration in range(1, 20_001):
+    ...     if iteration >= kept.due:
+    ...         kept.keep(np.array([float(iteration)]), iteration)
     >>> kept.spacing, kept.window().shape, kept.window()[0, 0] // 1000
     (40, (240, 1), np.float64(10.0))
     """
 
     def __init__(self, size: int, spacing: int) -> None:
-        self.spacing = spacing
+        self.spacing = self.due = spacing
         capacity = int(np.clip(MOST_NUMBERS // size, FEWEST_ROWS, MOST_ROWS)) // 2 * 2
         self._rows = np.empty((capacity, size))
         self._count = 0
 
-    def keep(self, row: Array) -> None:
+    def keep(self, row: Array, iteration: int) -> None:
+        self._rows[self._count] = row
+        self._count += 1
         if self._count == len(self._rows):
             self._count //= 2
             self._rows[: self._count] = self._rows[1::2].copy()
             self.spacing *= 2
-        self._rows[self._count] = row
-        self._count += 1
+        self.due = iteration + self.spacing
 
     def window(self) -> Array:
         """The iterates of the last half of the run; their number is a multiple of 16."""

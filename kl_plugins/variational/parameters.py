@@ -176,8 +176,14 @@ class FullRankParameters:
             _set(shared, value)
 
 
-parameters_of.register(MeanFieldGroup)(MeanFieldParameters)
-parameters_of.register(FullRankGroup)(FullRankParameters)
+@parameters_of.register
+def _(group: MeanFieldGroup) -> GroupParameters:
+    return MeanFieldParameters(group)
+
+
+@parameters_of.register
+def _(group: FullRankGroup) -> GroupParameters:
+    return FullRankParameters(group)
 
 
 def inverse_softplus(scale: Array) -> Array:
