@@ -11,7 +11,8 @@ PUBLIC = [
     getattr(module, name)
     for module in (kl_plugins, kl_plugins.variational)
     for name in module.__all__
-    if name not in ("Explanation", "NoClosedFormError")  # a result and an exception
+    if name not in ("Explanation", "Certificate", "OptimumDistance")  # results
+    and name not in ("NoClosedFormError", "NotConvergedWarning")
 ]
 
 
