@@ -119,22 +119,29 @@ def claims(
         return
     monitor, began = KLConvergence(tolerance, random_seed=seed), time.perf_counter()
     watched = advi(model, method, args.steps, seed, [monitor])
-    seconds = time.perf_counter() - began
-    yield Claim("KLConvergence", monitor.converged, off(snapshot(watched)), seconds)
-    yield Claim(f"KLConvergence: {monitor.status}", False, off(snapshot(watched)), seconds)
+    seconds, distance = time.perf_counter() - began, off(watched) if watched else np.inf
+    yield Claim("KLConvergence", monitor.converged, distance, seconds)
+    status = monitor.status if watched else "diverged"
+    yield Claim(f"KLConvergence: {status}", False, distance, seconds)
     if tolerance > TOLERANCES[0]:  # PyMC's own rules have no such tolerance: one run serves
         return
     passive = {diff: Passive(CheckParametersConvergence(diff=diff)) for diff in ("relative", "absolute")}
     began = time.perf_counter()
     ended = advi(model, method, args.steps, seed, list(passive.values()))
     for diff, callback in passive.items():
-        stopped, seconds = callback.stopped or (snapshot(ended), time.perf_counter() - began)
-        yield Claim(f"CheckParametersConvergence({diff})", bool(callback.stopped), off(stopped), seconds)
+        stopped, seconds = callback.stopped or (ended, time.perf_counter() - began)
+        distance = off(stopped) if stopped else np.inf
+        yield Claim(f"CheckParametersConvergence({diff})", bool(callback.stopped), distance, seconds)
 
 
 def advi(model: pm.Model, method: str, steps: int, seed: int, callbacks: list[Any]) -> Any:
-    with model:
-        return pm.fit(steps, method=method, callbacks=callbacks, progressbar=False, random_seed=seed)
+    """What ``pm.fit`` ends at, None where it diverges."""
+    options = {"callbacks": callbacks, "progressbar": False, "random_seed": seed}
+    try:
+        with model:
+            return snapshot(pm.fit(steps, method=method, **options))
+    except FloatingPointError:
+        return None
 
 
 def main() -> None:

@@ -115,11 +115,10 @@ def draw(path: str, fits: dict[str, tuple[Any, KLConvergence, float]]) -> None:
     monitor = next(iter(fits.values()))[1]
     left.axhline(monitor.tolerance, color="0.4", linestyle="--", linewidth=1, label="tolerance")
     left.set(
-        xscale="log",
         yscale="log",
         xlabel="iteration",
         ylabel="Jeffreys divergence (nats)",
-        title="How far the averaged iterates are from the optimum",
+        title="Averaged iterates: their distance from the optimum (dots)",
     )
     left.legend()
     right.set(

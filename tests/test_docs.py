@@ -11,8 +11,13 @@ PUBLIC = [
     getattr(module, name)
     for module in (kl_plugins, kl_plugins.variational)
     for name in module.__all__
+<<<<<<< HEAD
     # Results, and an exception.
     if name not in ("Certificate", "Diagnosis", "Explanation", "NoClosedFormError", "OptimumDistance")
+=======
+    if name not in ("Explanation", "Certificate", "OptimumDistance")  # results
+    and name not in ("NoClosedFormError", "NotConvergedWarning")
+>>>>>>> monitor
 ]
 
 

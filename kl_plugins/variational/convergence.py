@@ -17,7 +17,7 @@ from kl_plugins.variational.parameters import Parameters
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
-GROWTH = 1.25
+GROWTH = 1.4
 """Looks are at iterations that grow by this factor, so that there are few of them."""
 REST_SHARE = 0.25
 """How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
@@ -48,7 +48,7 @@ class Look(NamedTuple):
 class KLConvergence:
     """Callback for ``pm.fit`` that stops at rest, averages the iterates and compares them with the optimum.
 
-    It looks at the last half of the iterates, at iterations that grow by a quarter: how well their average is
+    It looks at the last half of the iterates, each look 1.4 times as late as the last: how well their average is
     known, and how far what moves still (split-R̂ above 1.1) moved. Both are Jeffreys divergences, so that the
     units of the variables do not matter. Once in a fit, when little moves or at its end, the optimum of the
     family is computed (`distance_to_optimum`); from there on the averages are compared with it. The fit
@@ -67,7 +67,7 @@ class KLConvergence:
     tolerance : float
         Jeffreys divergence from the optimum, in nats, that is good enough.
     every : int
-        Iterations between the iterates that are kept at first; it doubles whenever 512 are kept.
+        Iterations between the iterates that are kept at first; it doubles whenever 256 are kept.
     check : bool
         Whether to compare with the optimum, which costs about what `kl_plugins.variational.fit` does.
     random_seed : int, sequence of int or numpy.random.Generator, optional

@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 MOST_NUMBERS = 2**24
 """Numbers that are kept of all iterates (128 MB)."""
-MOST_ROWS, FEWEST_ROWS = 512, 64
+MOST_ROWS, FEWEST_ROWS = 256, 64
 QUARTERS = 4
 BATCHES = 16
 """Averages of consecutive iterates that a first estimate of the error of the whole average comes from."""
@@ -50,7 +50,7 @@ class Iterates:
     ...     if iteration >= kept.due:
     ...         kept.keep(np.array([float(iteration)]), iteration)
     >>> kept.spacing, kept.window().shape, kept.window()[0, 0] // 1000
-    (40, (240, 1), np.float64(10.0))
+    (80, (112, 1), np.float64(11.0))
     """
 
     def __init__(self, size: int, spacing: int) -> None:
