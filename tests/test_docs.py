@@ -11,13 +11,9 @@ PUBLIC = [
     getattr(module, name)
     for module in (kl_plugins, kl_plugins.variational)
     for name in module.__all__
-<<<<<<< HEAD
-    # Results, and an exception.
-    if name not in ("Certificate", "Diagnosis", "Explanation", "NoClosedFormError", "OptimumDistance")
-=======
-    if name not in ("Explanation", "Certificate", "OptimumDistance")  # results
+    # Results, an exception and a warning.
+    if name not in ("Certificate", "Diagnosis", "Explanation", "OptimumDistance")
     and name not in ("NoClosedFormError", "NotConvergedWarning")
->>>>>>> monitor
 ]
 
 

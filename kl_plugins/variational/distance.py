@@ -161,7 +161,8 @@ def distance_to_optimum(
     target = LogDensity(model, q.variables)
     family = family_of(q.covariance)
     start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
-    rng = np.random.default_rng(random_seed)
+    # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
+    rng = np.random.default_rng(random_seed).spawn(1)[0]
     starts = [start, *starts_from(target, family, target.initial)]
     found = find_optimum(target, family, starts, tolerance, rng, max_draws)
     best = found.distribution

@@ -233,8 +233,9 @@ def expected_hessian(
     finite = np.isfinite(hessians).all(axis=(1, 2))
     if not finite.any():
         return None
-    hessian = hessians[finite].mean(axis=0)
-    return 0.5 * (hessian + hessian.T)
+    hessian: Array = hessians[finite].mean(axis=0)
+    symmetric: Array = 0.5 * (hessian + hessian.T)
+    return symmetric
 
 
 def positive_eigen(matrix: Array) -> tuple[Array, Array]:

@@ -151,8 +151,10 @@ def split_rhat(coordinates: Array) -> Array:
     still = between + within <= (1e-12 * np.abs(coordinates).max(axis=0)) ** 2
     with np.errstate(divide="ignore"):
         ratio = np.divide(between, within, out=np.full_like(within, np.inf), where=within > 0.0)
-    return np.where(still, 1.0, np.sqrt((length - 1) / length + ratio))
+    rhat: Array = np.where(still, 1.0, np.sqrt((length - 1) / length + ratio))
+    return rhat
 
 
 def _averages(coordinates: Array, parts: int) -> Array:
-    return coordinates.reshape(parts, len(coordinates) // parts, -1).mean(axis=1)
+    averages: Array = coordinates.reshape(parts, len(coordinates) // parts, -1).mean(axis=1)
+    return averages

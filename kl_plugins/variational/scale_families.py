@@ -112,7 +112,7 @@ class MeanFieldScales:
     def from_covariance(self, covariance: Covariance) -> Array:
         if isinstance(covariance, AxisAligned):
             return np.array(covariance.full_scales(), dtype=float)
-        return np.sqrt(np.diagonal(covariance.matrix()))
+        return np.asarray(np.sqrt(np.diagonal(covariance.matrix())))
 
     def covariance(self, root: Array) -> Covariance:
         return DiagonalScales(root)
