@@ -48,7 +48,7 @@ class Look(NamedTuple):
 class KLConvergence:
     """Callback for ``pm.fit`` that stops at rest, averages the iterates and compares them with the optimum.
 
-    It looks at the last half of the iterates, each look 1.4 times as late as the last: how well their average is
+    It looks at the last half of the iterates, each time 1.4 times as late as the last: how well their mean is
     known, and how far what moves still (split-R̂ above 1.1) moved. Both are Jeffreys divergences, so that the
     units of the variables do not matter. Once in a fit, when little moves or at its end, the optimum of the
     family is computed (`distance_to_optimum`); from there on the averages are compared with it. The fit
