@@ -4,7 +4,8 @@ A logistic regression of 569 breast tumours (malignant or benign, scikit-learn's
 standardised measurements is fitted by mean-field and by full-rank ADVI. While each fit runs, a monitor
 averages its iterates, compares them with the best Gaussian of the family, and says when to stop;
 afterwards the divergence between the two fits says what the independence assumed by the mean-field
-fit costs, and fits without an optimiser's settings say what watching was worth.
+fit costs, a diagnosis says whether each is to be trusted, and fits without an optimiser's settings say
+what watching was worth.
 
     python examples/advi_convergence.py --figure advi_convergence.png
 """
@@ -23,7 +24,7 @@ import pymc as pm
 from sklearn.datasets import load_breast_cancer
 
 from kl_plugins import explain, jeffreys, kl, variational
-from kl_plugins.variational import KLConvergence, snapshot
+from kl_plugins.variational import KLConvergence, diagnose, plot_convergence, snapshot
 
 METHODS = {"mean-field": "advi", "full-rank": "fullrank_advi"}
 MEASUREMENTS = ["radius", "texture", "smoothness", "compactness", "concavity", "symmetry"]
@@ -82,6 +83,13 @@ def report_optimum(model: pm.Model, args: argparse.Namespace, fits: dict[str, An
         print(f"    ADVI ended {away:.4f} nats (Jeffreys) away")
 
 
+def report_diagnoses(model: pm.Model, args: argparse.Namespace, fits: dict[str, Any]) -> None:
+    """Print whether the fits are to be trusted."""
+    for label, (frozen, _, _) in fits.items():
+        print(f"\nIs the {label} fit to be trusted? (kl_plugins.variational.diagnose)")
+        print("  " + str(diagnose(frozen, model=model, random_seed=args.seed)).replace("\n", "\n  "))
+
+
 def report_loss(mean_field: Any, full_rank: Any) -> None:
     """Print what the mean-field fit loses against the full-rank one."""
     print("\nWhat the mean-field fit loses")
@@ -104,23 +112,13 @@ def draw(path: str, fits: dict[str, tuple[Any, KLConvergence, float]]) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
+    right = axes[2]
     rows = np.arange(len(coordinate_names()))
-    for (label, (frozen, monitor, _)), colour in zip(fits.items(), ("C0", "C1"), strict=True):
-        iterations = [look.iteration for look in monitor.history]
-        left.plot(iterations, [look.to_optimum for look in monitor.history], "o-", color=colour, label=label)
-        moved = [max(look.drift, look.jeffreys) for look in monitor.history]
-        left.plot(iterations, moved, ":", color=colour, label=f"{label}: moved, or error of the average")
+    for ax, (label, (frozen, monitor, _)), colour in zip(axes, fits.items(), ("C0", "C1"), strict=False):
+        plot_convergence(monitor, ax)
+        ax.set_title(f"{label}: averaged iterates")
         right.plot(frozen.std, rows, "o", color=colour, label=label)
-    monitor = next(iter(fits.values()))[1]
-    left.axhline(monitor.tolerance, color="0.4", linestyle="--", linewidth=1, label="tolerance")
-    left.set(
-        yscale="log",
-        xlabel="iteration",
-        ylabel="Jeffreys divergence (nats)",
-        title="Averaged iterates: their distance from the optimum (dots)",
-    )
-    left.legend()
     right.set(
         xlabel="posterior standard deviation",
         xlim=(0.0, None),
@@ -156,6 +154,7 @@ def main() -> None:
         fits[label] = fit(model, method, args)
         report_fit(label, *fits[label][1:])
     report_loss(fits["mean-field"][0], fits["full-rank"][0])
+    report_diagnoses(model, args, fits)
     if not args.short:
         report_optimum(model, args, fits)
     draw(args.figure, fits)

@@ -15,11 +15,23 @@ import argparse
 import logging
 import warnings
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pymc as pm
+from matplotlib.axes import Axes
 
 from kl_plugins import jeffreys, variational
-from kl_plugins.variational import KLConvergence, distance_to_optimum, snapshot
+from kl_plugins.variational import (
+    Diagnosis,
+    KLConvergence,
+    diagnose,
+    distance_to_optimum,
+    plot_pair,
+    snapshot,
+)
+
+RIDGE = "A regression far from zero"
 
 
 def ridge() -> pm.Model:
@@ -52,16 +64,26 @@ def looks_converged(approximation: pm.MeanField) -> None:
     print(f"  beside {np.std(after):.2f} from one iteration to the next")
 
 
+def report(diagnosis: Diagnosis, title: str, ax: Axes) -> None:
+    """Print the verdict, and draw the two coordinates at which the fit is furthest off."""
+    print(f"  {diagnosis.verdict}".replace("\n", "\n  "))
+    plot_pair(diagnosis, ax=ax).set_title(title)
+
+
 def main() -> None:
+    """Fit, see through it, mend it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iterations", type=int, default=50_000)
+    parser.add_argument("--figure", default="looks_converged.png", help="where to write the figure")
     parser.add_argument("--short", action="store_true", help="a quick, unfinished run")
     args = parser.parse_args()
     if args.short:
         args.iterations = 2_000
     logging.getLogger("pymc").setLevel(logging.WARNING)
+    matplotlib.use("Agg")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 
-    for title, model in (("A regression far from zero", ridge()), ("Twenty standard normals", normals())):
+    for title, model in ((RIDGE, ridge()), ("Twenty standard normals", normals())):
         print(f"{title}: pm.fit({args.iterations:,d})")
         with model:
             approximation = pm.fit(args.iterations, progressbar=False, random_seed=1)
@@ -76,6 +98,10 @@ def main() -> None:
                 f"  coordinate {i}: {frozen.mean[i]:8.3f} ± {frozen.std[i]:<8.3f} "
                 f"best {best.mean[i]:8.3f} ± {best.std[i]:<8.3f}"
             )
+
+        if title == RIDGE:
+            print("Is it to be trusted? diagnose(approximation)")
+            report(diagnose(approximation, random_seed=1), "pm.fit's mean-field ADVI", axes[0])
 
         print("The same with a monitor: pm.fit(..., callbacks=[KLConvergence()])")
         monitor = KLConvergence(random_seed=1)
@@ -92,6 +118,14 @@ def main() -> None:
         better = variational.fit(model, random_seed=2, progressbar=False)
         print(f"  {better.certificate}")
         print(f"  {jeffreys(snapshot(better), best):.2g} nats (Jeffreys) from the optimum found above\n")
+        if title == RIDGE:
+            print("Mean field cannot follow the ridge: variational.fit(method='fullrank_advi')")
+            best_of_all = variational.fit(model, "fullrank_advi", random_seed=2, progressbar=False)
+            print(f"  {best_of_all.certificate}")
+            report(diagnose(best_of_all, random_seed=1), "variational.fit, full rank", axes[1])
+            print()
+    figure.savefig(args.figure, dpi=150)
+    print(f"figure written to {args.figure}")
 
 
 if __name__ == "__main__":

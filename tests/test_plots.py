@@ -10,6 +10,7 @@ import pymc as pm
 import pytest
 
 from kl_plugins.variational import diagnose
+from kl_plugins.variational.convergence import Look
 from kl_plugins.variational.pairs import posterior_gaussian, worst_pair
 from kl_plugins.variational.plots import (
     plot_convergence,
@@ -45,29 +46,35 @@ def without_reference():
 
 
 def monitor(**attributes):
-    history = [(100, 1.0), (200, 0.1), (300, 0.005), (400, 0.004)]
-    return SimpleNamespace(**{"history": history, "tolerance": 0.01, "converged": True} | attributes)
+    history = [
+        Look(100, jeffreys=1.0, rhat=2.0, drift=3.0, to_optimum=np.nan),
+        Look(200, jeffreys=0.1, rhat=1.2, drift=0.2, to_optimum=0.3),
+        Look(400, jeffreys=0.005, rhat=1.01, drift=0.0, to_optimum=0.004),
+    ]
+    seen = {"history": history, "tolerance": 0.01, "status": "converged"}
+    return SimpleNamespace(**seen | attributes)
 
 
 def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_convergence_shows_tolerance_window_and_stop():
-    ax = plot_convergence(monitor(window=3))
-    line = ax.lines[0]
-    np.testing.assert_array_equal(line.get_xdata(), [100, 200, 300, 400])
-    np.testing.assert_array_equal(line.get_ydata(), [1.0, 0.1, 0.005, 0.004])
+def test_convergence_shows_distances_tolerance_window_and_stop():
+    ax = plot_convergence(monitor())
+    moved, away = ax.lines[:2]
+    np.testing.assert_array_equal(moved.get_ydata(), [3.0, 0.2, 0.005])
+    np.testing.assert_array_equal(away.get_xdata(), [100, 200, 400])
+    np.testing.assert_array_equal(away.get_ydata(), [np.nan, 0.3, 0.004])
     assert ax.get_yscale() == "log"
-    assert labels(ax) == ["between snapshots", "tolerance 0.01", "window", "stop at 400"]
+    assert labels(ax)[1:] == ["to the optimum", "tolerance 0.01", "averaged", "stop at 400: converged"]
 
 
 def test_convergence_draws_what_there_is():
     given = matplotlib.pyplot.subplots()[1]
-    bare = SimpleNamespace(history=[(1, 0.5), (2, 0.0)])
+    bare = monitor(history=[Look(100, 0.0, 1.0, 0.0, np.nan)], status="not stationary")
     assert plot_convergence(bare, ax=given) is given
-    assert labels(given) == ["between snapshots"]
-    assert np.isnan(given.lines[0].get_ydata()[1])  # zero has no logarithm
+    assert labels(given) == ["moved, or error of the average", "tolerance 0.01", "averaged"]
+    assert np.isnan(given.lines[0].get_ydata()[0])  # zero has no logarithm
     with pytest.raises(ValueError, match="history is empty"):
         plot_convergence(monitor(history=[]))
 

@@ -20,13 +20,16 @@ MOST_COORDINATES = 25
 
 
 def plot_convergence(monitor: Any, ax: Any = None) -> Any:
-    """Jeffreys divergence between snapshots of a fit against its iterations.
+    """What a `KLConvergence` saw of a fit, in nats (Jeffreys), against its iterations.
+
+    The distance of the averaged iterates from the optimum of the family, once that is known; by how much
+    they still moved, or how well their average is known, whichever is larger; the tolerance; the last half of
+    the iterates, which was averaged; and where the fit was stopped.
 
     Parameters
     ----------
     monitor : KLConvergence
-        Or anything with ``history`` of (iteration, jeffreys) and ``tolerance``; ``window`` and
-        ``converged`` are drawn where it has them.
+        After a fit.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -36,36 +39,47 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
     Raises
     ------
     ValueError
-        If the history is empty.
+        If the monitor has seen nothing.
 
     Examples
     --------
     >>> import pymc as pm
     >>> from kl_plugins.variational import KLConvergence, plot_convergence
-    >>> monitor = KLConvergence(every=100)
+    >>> monitor = KLConvergence(random_seed=1)
     >>> with pm.Model():
     ...     x = pm.Normal("x", 3.0, 2.0)
-    ...     _ = pm.fit(500, callbacks=[monitor], progressbar=False, random_seed=1)
+    ...     optimizer = pm.adam(learning_rate=0.05)
+    ...     _ = pm.fit(
+    ...         9_000, obj_optimizer=optimizer, callbacks=[monitor], progressbar=False, random_seed=1
+    ...     )
     >>> plot_convergence(monitor).get_xlabel()
     'iteration'
     """
     if not monitor.history:
         raise ValueError("the history is empty: run a fit with this monitor first")
     ax = _axes(ax)
-    iterations, values = np.array([tuple(change)[:2] for change in monitor.history], dtype=float).T
-    shown = np.where(values > 0.0, values, np.nan)
-    ax.semilogy(iterations, shown, ".-", color=COLOURS["fit"], lw=1, ms=4, label="between snapshots")
-    tolerance, window = getattr(monitor, "tolerance", None), getattr(monitor, "window", None)
-    if tolerance is not None:
-        ax.axhline(tolerance, color=COLOURS["limit"], ls="--", lw=1, label=f"tolerance {tolerance:g}")
-    if window is not None and len(iterations) > 1:
-        start = iterations[-min(int(window), len(iterations))]
-        ax.axvspan(start, iterations[-1], color=COLOURS["fit"], alpha=0.12, lw=0, label="window")
-    if getattr(monitor, "converged", False):
-        ax.axvline(iterations[-1], color=COLOURS["posterior"], lw=1.5, label=f"stop at {iterations[-1]:,.0f}")
+    iterations = np.array([look.iteration for look in monitor.history], dtype=float)
+    away = np.array([look.to_optimum for look in monitor.history])
+    moved = np.array([max(look.drift, look.jeffreys) for look in monitor.history])
+    ax.set_yscale("log")
+    ax.plot(iterations, _positive(moved), ":", color=COLOURS["limit"], label="moved, or error of the average")
+    if np.isfinite(away).any():
+        ax.plot(iterations, _positive(away), "o-", color=COLOURS["fit"], ms=4, lw=1, label="to the optimum")
+    tolerance = f"tolerance {monitor.tolerance:g}"
+    ax.axhline(monitor.tolerance, color=COLOURS["limit"], ls="--", lw=1, label=tolerance)
+    last = iterations[-1]
+    ax.axvspan(last / 2.0, last, color=COLOURS["fit"], alpha=0.08, lw=0, label="averaged")
+    if monitor.status not in ("running", "not stationary"):
+        ax.axvline(last, color=COLOURS["posterior"], lw=1.5, label=f"stop at {last:,.0f}: {monitor.status}")
     ax.set(xlabel="iteration", ylabel="Jeffreys divergence (nats)")
     ax.legend(frameon=False, fontsize="small")
     return ax
+
+
+def _positive(values: Array) -> Array:
+    """Zero has no logarithm."""
+    shown: Array = np.where(values > 0.0, values, np.nan)
+    return shown
 
 
 def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) -> Any:
