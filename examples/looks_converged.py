@@ -65,9 +65,9 @@ def looks_converged(approximation: pm.MeanField) -> None:
 
 
 def report(diagnosis: Diagnosis, title: str, ax: Axes) -> None:
-    """Print the verdict, and draw the two coordinates at which the fit is furthest off."""
+    """Print the verdict, and draw the ridge."""
     print(f"  {diagnosis.verdict}".replace("\n", "\n  "))
-    plot_pair(diagnosis, ax=ax).set_title(title)
+    plot_pair(diagnosis, ("intercept", "slope"), ax=ax).set_title(title)
 
 
 def main() -> None:
