@@ -17,6 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from kl_plugins.plugins.pymc import variables_of
 from kl_plugins.variational.log_density import LogDensity
 from kl_plugins.variational.optimum import MOST_DRAWS, Agreement, Report, find_optimum
+from kl_plugins.variational.parameters import Parameters
 from kl_plugins.variational.scale_families import MeanFieldScales, ScaleFamily, TriangularScales
 from kl_plugins.variational.starts import starts_from
 
@@ -158,7 +159,7 @@ def fit(
             max_draws,
             report,
         )
-    _set_parameters(group.params_dict, found.gaussian.mean, found.gaussian.root)
+    Parameters(approximation).write(found.distribution)
     certificate = Certificate(
         certified=found.reached,
         jeffreys=found.jeffreys,
@@ -178,27 +179,6 @@ def fit(
 
 def _family(method: str, dimension: int) -> ScaleFamily:
     return MeanFieldScales(dimension) if method == "advi" else TriangularScales(((dimension, True),))
-
-
-def _set_parameters(parameters: dict[str, Any], mean: Array, root: Array) -> None:
-    """Write a Gaussian into PyMC's shared variables, which hold log(eˢ − 1) of a scale s."""
-
-    def write(name: str, value: Array) -> None:
-        shared = parameters[name]
-        shared.set_value(value.astype(shared.dtype))
-
-    write("mu", mean)
-    if root.ndim == 1:
-        write("rho", _inverse_softplus(root))
-        return
-    free = root.copy()
-    np.fill_diagonal(free, _inverse_softplus(np.diagonal(root)))
-    write("L_tril", free[np.tril_indices(len(root))])
-
-
-def _inverse_softplus(scale: Array) -> Array:
-    """log(eˢ − 1) without overflow."""
-    return scale + np.log(-np.expm1(-scale))
 
 
 @contextmanager
