@@ -84,12 +84,23 @@ def test_at_rest_off_the_optimum_is_said():
 
 def test_small_steps_on_a_badly_scaled_model_are_no_convergence():
     monitor = KLConvergence(random_seed=1)
-    with pytest.warns(
-        NotConvergedWarning, match=r"stationary but not optimal .* more iterations to get there"
-    ):
+    with pytest.warns(NotConvergedWarning, match=r"not stationary .* more iterations to get there"):
         fitted(line(), monitor, 10_000, pm.adam(learning_rate=1e-4))
     assert monitor.distance.jeffreys > 100.0
-    assert monitor.history[-1].iteration < 10_000
+
+
+def test_what_moves_yet_is_not_stopped():
+    """At an early look it is hundreds of nats from the optimum, and on its way there."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=100)
+    with pm.Model() as model:
+        a, b, s = pm.Normal("a", 0, 5), pm.Normal("b", 0, 5), pm.HalfNormal("s", 2)
+        pm.Normal("y", a + b * x, s, observed=1 + 2 * x + rng.normal(size=100))
+    monitor = KLConvergence(random_seed=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        fitted(model, monitor, 8_000, pm.adam(learning_rate=0.01))
+    assert monitor.status in ("converged", "not stationary")
 
 
 def test_a_fit_that_ends_too_early_is_not_stationary():
@@ -136,6 +147,7 @@ def test_minibatches_leave_stationarity_alone():
     assert monitor.status == "stationary"
 
 
+@pytest.mark.filterwarnings("ignore:KLConvergence cannot see the end")
 def test_what_is_claimed_does_not_depend_on_the_units():
     """The same fit in units of a thousandth, its optimiser's steps being those of log scales and z."""
     looks = []
@@ -153,6 +165,7 @@ def test_what_is_claimed_does_not_depend_on_the_units():
     np.testing.assert_allclose(looks[0], looks[1], rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:KLConvergence cannot see the end")
 def test_a_steady_drift_is_not_stationary():
     """Far less than the tolerance between two looks, and no check to catch it."""
     with normals():
@@ -184,7 +197,9 @@ def test_without_losses_the_end_is_not_known():
     with normals():
         approximation = pm.MeanField()
     monitor = KLConvergence()
-    for iteration in range(1, 200):
+    with pytest.warns(NotConvergedWarning, match="cannot see the end of a fit without losses"):
+        monitor(approximation, None, 1)
+    for iteration in range(2, 200):
         monitor(approximation, None, iteration)
     assert monitor.status == "running"
     assert "running, iteration 199" in repr(monitor)

@@ -29,6 +29,7 @@ from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.bounds import bounds_from_divergence, error_bounds
 from kl_plugins.variational.importance import Estimate, Moments, importance, khat_threshold
+from kl_plugins.variational.log_density import variables_in
 from kl_plugins.variational.modes import Mode
 from kl_plugins.variational.proposals import factored, gaussian_draws, wide_draws, wide_log_density
 from kl_plugins.variational.references import compare, reference_draws
@@ -318,7 +319,7 @@ def heavy_importance():
         (
             {"importance": heavy_importance(), "raw": RIGHT},
             "reject",
-            "right to 0.1",
+            "may not reach far enough, no mean or sd is seen to be wrong",
         ),
         ({"importance": heavy_importance(), "raw": RIGHT, "by_reference": True}, "trust", "right to 0.1"),
         ({"raw": RIGHT, "modes": (Mode(np.ones(2), 0.3),)}, "reject", "other modes, with about 30%"),
@@ -641,3 +642,27 @@ def test_few_draws_are_warned_of(gaussian_model):
     # Warnings are errors here.
     with pytest.raises(UserWarning, match="500 draws are few"):
         diagnose(FITS["exact"], model=gaussian_model, draws=500)
+
+
+def test_labelled_axes_are_put_in_the_models_order():
+    rng = np.random.default_rng(0)
+    with pm.Model(coords={"g": ["a", "b", "c"]}) as model:
+        pm.Normal("x", [0.0, 5.0, 10.0], 1.0, dims="g")
+    draws = rng.normal([0.0, 5.0, 10.0], 1.0, size=(2, 500, 3))
+    labelled = xr.Dataset({"x": (("chain", "draw", "g"), draws)}, coords={"g": ["a", "b", "c"]})
+    variables = variables_in(model)
+    want = reference_draws(labelled, model, variables)
+    for other in (labelled.isel(g=[2, 0, 1]), labelled.transpose("g", "draw", "chain")):
+        np.testing.assert_array_equal(reference_draws(other, model, variables), want)
+    with pytest.raises(ValueError, match="other labels of 'g' than the model, in 'x'"):
+        reference_draws(labelled.assign_coords(g=["a", "b", "z"]), model, variables)
+
+
+def test_the_model_of_an_approximation_is_its_own():
+    with pm.Model():
+        pm.Normal("x")
+        approximation = pm.MeanField()
+    with pm.Model() as other:
+        pm.Normal("x")
+    with pytest.raises(ValueError, match="of another model than the one given"):
+        diagnose(approximation, model=other)

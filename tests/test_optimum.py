@@ -300,3 +300,18 @@ def test_draws_have_exact_moments(count, dimension):
         np.testing.assert_allclose(second, np.eye(dimension), atol=1e-12)
     assert not np.array_equal(draws, normal_draws(count, dimension, np.random.default_rng(2)))
     assert np.array_equal(draws, normal_draws(count, dimension, np.random.default_rng(1)))
+
+
+def test_an_optimum_as_good_as_another_is_not_far_from_itself():
+    """A spike on a slab: the ELBO has two maxima of almost the same height."""
+    with pm.Model():
+        pm.NormalMixture("x", [0.5, 0.5], [0.0, 0.0], [1.0, 0.001])
+        found = fit(random_seed=1, progressbar=False)
+        distance = distance_to_optimum(found, random_seed=1)
+    assert distance.jeffreys < 0.1
+    assert distance.other_optima
+
+
+def test_a_number_of_iterations_is_refused():
+    with pytest.raises(TypeError, match="no number of iterations"):
+        fit(10_000)

@@ -136,6 +136,10 @@ def fit(
     >>> approximation.std.eval().round(6)
     array([1.0000000e-03, 1.0198039e+01])
     """
+    if model is not None and not isinstance(model, Model):
+        raise TypeError(
+            f"fit takes a model, got {model!r}; it takes no number of iterations either: it stops by itself"
+        )
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
     if not tolerance > 0.0:

@@ -205,6 +205,13 @@ class KLConvergence:
         # PyMC hands out the losses so far as the beginning of an array of all that there will be.
         whole = getattr(losses, "base", None)
         self._end = None if whole is None else iteration - len(losses) + len(whole)
+        if losses is None:
+            warnings.warn(
+                "KLConvergence cannot see the end of a fit without losses (score=False, ASVGD): it may stop "
+                "the fit, but will not say how it ended otherwise; leave score=True",
+                NotConvergedWarning,
+                stacklevel=3,
+            )
 
     def _keep(self, losses: Any) -> None:
         row = self._parameters.read()
@@ -236,7 +243,7 @@ class KLConvergence:
             return
         if look.to_optimum > self.tolerance:
             needed = optimum.iterations_to(window, self._iterates.spacing)
-            if needed > self._left() and self._is_accurate(window):
+            if needed > self._left() and self._rests(look) and self._is_accurate(window):
                 self._not_optimal(needed)
         elif self._rests(look) and self._is_accurate(window):
             why = optimum.reason or "check=False"

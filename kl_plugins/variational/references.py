@@ -97,7 +97,7 @@ def reference_draws(reference: Any, model: Model, variables: Sequence[Variable])
     variables' names to arrays of shape (chains, draws, *shape) or (draws, *shape). Deterministic variables
     beside the free ones are ignored.
     """
-    given = _arrays(reference)
+    given = _arrays(reference, model)
     free = {rv.name: rv for rv in model.free_RVs}
     shapes = {rv.name: tuple(int(n) for n in shape) for rv, shape in _shapes(model).items()}
     known = {variable.name for variable in model.unobserved_RVs} | {v.name for v in model.value_vars}
@@ -126,25 +126,33 @@ def reference_draws(reference: Any, model: Model, variables: Sequence[Variable])
             for variable, part in zip(variables, _split(points, variables), strict=True)
             if not np.isfinite(part).all()
         ]
-        raise ValueError(f"draws of the reference are outside the model's support: {', '.join(bad)}")
+        raise ValueError(f"draws of the reference are NaN or outside the model's support: {', '.join(bad)}")
     return points.reshape(*count, -1)
 
 
-def _arrays(reference: Any) -> dict[str, Array]:
+def _arrays(reference: Any, model: Model) -> dict[str, Array]:
     posterior = getattr(reference, "posterior", reference)
     if isinstance(posterior, Mapping) or hasattr(posterior, "data_vars"):
         names = getattr(posterior, "data_vars", posterior)
-        return {str(name): _leading(posterior[name]) for name in names}
+        return {str(name): _leading(posterior[name], str(name), model) for name in names}
     raise TypeError(
         "reference must be an InferenceData or DataTree with a posterior group, a Dataset or a dict of "
         f"draws, got {type(reference).__name__}"
     )
 
 
-def _leading(array: Any) -> Array:
-    """As a NumPy array with chain and draw first."""
+def _leading(array: Any, name: str, model: Model) -> Array:
+    """As a NumPy array with chain and draw first; labelled axes in the order of the model's coordinates."""
     if hasattr(array, "dims"):
-        array = array.transpose(*[dim for dim in ("chain", "draw") if dim in array.dims], ...)
+        own = [dim for dim in model.named_vars_to_dims.get(name, ()) if dim in array.dims]
+        for dim in own:
+            labels = model.coords.get(dim)
+            if labels is None or dim not in array.coords:
+                continue
+            if set(array.coords[dim].values.tolist()) != set(labels):
+                raise ValueError(f"the reference has other labels of {dim!r} than the model, in {name!r}")
+            array = array.sel({dim: list(labels)})
+        array = array.transpose(*[dim for dim in ("chain", "draw") if dim in array.dims], ..., *own)
     return np.asarray(array, dtype=float)
 
 

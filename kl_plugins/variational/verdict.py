@@ -29,6 +29,11 @@ HEADLINES = {
 }
 
 
+UNSEEN = (
+    "other modes were looked for at random up to 30 sd away and none was met, which does not exclude them"
+)
+
+
 class Fault(NamedTuple):
     """A coordinate that the approximation gets wrong: the mean's error in posterior sds, the ratio of sds."""
 
@@ -148,7 +153,9 @@ def verdict_on(evidence: Evidence) -> Verdict:
         level = "resample"
     else:
         level = "reject"
-    reasons = [_about_k(evidence, weighted), _about_moments(evidence, raw), _about_optimum(evidence), *rivals]
+    known_of = _about_k(evidence, raw, weighted), _about_moments(evidence, raw), _about_optimum(evidence)
+    unseen = () if evidence.by_reference or rivals else (UNSEEN,)
+    reasons = [*known_of, *rivals, *unseen]
     return Verdict(level, raw.faults, tuple(reasons), _advice(evidence, level, raw, bool(rivals)))
 
 
@@ -173,7 +180,7 @@ def heavy_tails(evidence: Evidence) -> list[tuple[str, float]]:
     return [(evidence.names[i], float(evidence.moment_k[i])) for i in order]
 
 
-def _about_k(evidence: Evidence, weighted: Comparison) -> str:
+def _about_k(evidence: Evidence, raw: Comparison, weighted: Comparison) -> str:
     importance = evidence.importance
     k, threshold = importance.k, importance.threshold
     share = f"{importance.draws:,d} draws are worth {importance.ess:,.0f} weighted ones"
@@ -187,7 +194,7 @@ def _about_k(evidence: Evidence, weighted: Comparison) -> str:
     if heavy := heavy_tails(evidence):
         listed = ", ".join(f"{name} ({k:.2f})" for name, k in heavy[:5])
         text += f". But k̂ of the squares is above it for {listed}: the tail there is beyond the weights too"
-    elif weighted.faults and evidence.reliable:
+    elif weighted.faults and raw.faults and evidence.reliable:
         text += (
             f". But by {evidence.source}, which reach further, even the weighted estimates are wrong: "
             f"{_listed(weighted.faults)}"
@@ -203,6 +210,8 @@ def _about_moments(evidence: Evidence, raw: Comparison) -> str:
         return f"{by} nothing is certain: their own weights have too heavy a tail"
     if not raw.known:
         return f"{by} the errors are not known to {evidence.tolerance:g} sd: more draws are needed"
+    if not (evidence.importance.reliable or evidence.by_reference):
+        return f"{by}, which may not reach far enough, no mean or sd is seen to be wrong"
     return f"{by} all means and sds are right to {evidence.tolerance:g} sd"
 
 
@@ -243,12 +252,15 @@ def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> st
 
     if evidence.distance is not None and not at_optimum(evidence) and would_do(evidence.best):
         return resample + "The fit has not converged: the best of its family would do (variational.fit)."
-    if evidence.mean_field and would_do(evidence.full_rank):
+    seen = evidence.importance.reliable or evidence.by_reference or bool(raw.faults)
+    if evidence.mean_field and seen and would_do(evidence.full_rank):
         return resample + (
             "The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi')."
         )
     if evidence.distance is not None and not at_optimum(evidence):
         resample += "The fit has not converged. "
+    if level == "resample":
+        return resample.strip()
     if not raw.faults:
         return resample + "Draw more, or run NUTS."
     if evidence.reliable and evidence.full_rank is not None:
