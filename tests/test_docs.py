@@ -11,7 +11,9 @@ PUBLIC = [
     getattr(module, name)
     for module in (kl_plugins, kl_plugins.variational)
     for name in module.__all__
-    if name not in ("Explanation", "NoClosedFormError")  # a result and an exception
+    # Results, an exception and a warning.
+    if name not in ("Certificate", "Diagnosis", "Explanation", "OptimumDistance")
+    and name not in ("NoClosedFormError", "NotConvergedWarning")
 ]
 
 

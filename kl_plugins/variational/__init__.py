@@ -7,7 +7,26 @@ except ImportError as error:
         f'kl_plugins.variational needs PyMC ({error}); install it with: pip install "kl-plugins[variational]"'
     ) from error
 
-from kl_plugins.variational.convergence import KLConvergence
+from kl_plugins.variational.certified import Certificate, fit
+from kl_plugins.variational.convergence import KLConvergence, NotConvergedWarning
+from kl_plugins.variational.diagnosis import Diagnosis
+from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.examination import diagnose
+from kl_plugins.variational.plots import plot_convergence, plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.snapshots import snapshot
 
-__all__ = ["KLConvergence", "snapshot"]
+__all__ = [
+    "Certificate",
+    "Diagnosis",
+    "KLConvergence",
+    "NotConvergedWarning",
+    "OptimumDistance",
+    "diagnose",
+    "distance_to_optimum",
+    "fit",
+    "plot_convergence",
+    "plot_importance",
+    "plot_kl",
+    "plot_pair",
+    "snapshot",
+]

@@ -1,122 +1,322 @@
-"""Watching a fit: Jeffreys divergence between snapshots, and when to stop."""
+"""A stopping rule for ``pm.fit``: at rest in the geometry of KL, averaged, and compared with the optimum."""
 
 from __future__ import annotations
 
-from collections import deque
+import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from math import ceil, isfinite
+from typing import Any, NamedTuple, NoReturn
 
-from kl_plugins.dispatch import jeffreys
+import numpy as np
+
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.snapshots import snapshot
+from kl_plugins.variational.comparison import Comparison
+from kl_plugins.variational.distance import OptimumDistance
+from kl_plugins.variational.iterates import MOVING, Iterates, Window
+from kl_plugins.variational.parameters import Parameters
+
+FIRST_LOOK = 100
+"""Iterates that are kept before the first look at them."""
+GROWTH = 1.4
+"""Looks are at iterations that grow by this factor, so that there are few of them."""
+REST_SHARE = 0.25
+"""How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
+SLOW = 4.0
+"""The optimum is computed once the window moves by no more than so many times the tolerance."""
+PATIENCE = 10.0
+"""A fit is given so many times as long as it took so far, or to its end, to come to the optimum."""
 
 
-class Change(NamedTuple):
-    """How far the approximation moved up to an iteration, since the snapshot before it."""
+class NotConvergedWarning(UserWarning):
+    """A fit that was watched ended, and what it ended at is not known to be the optimum."""
+
+
+class Look(NamedTuple):
+    """What was seen of the last half of the iterates, at an iteration; divergences are in nats."""
 
     iteration: int
     jeffreys: float
+    """Expected Jeffreys divergence of the average from the place that the iterates move around."""
+    rhat: float
+    """Largest split-R̂ of a parameter."""
+    drift: float
+    """Jeffreys divergence that the parameters with R̂ above 1.1 still moved."""
+    to_optimum: float
+    """Jeffreys divergence of the average from the optimum; NaN while that is not known."""
 
 
 class KLConvergence:
-    """Callback for ``pm.fit`` that stops once the approximation has all but stopped moving.
+    """Callback for ``pm.fit`` that stops at rest, averages the iterates and compares them with the optimum.
 
-    Every `every` iterations it takes a snapshot and records the Jeffreys divergence from the one before,
-    in nats. Unlike a comparison of parameter vectors this does not depend on the units of the variables.
-    A small value says that the fit moved little, not that it is near the best approximation.
+    It looks at the last half of the iterates, each look 1.4 times as late as the last: how well their
+    average is known, and how far what moves still (split-R̂ above 1.1) moved. Both are Jeffreys
+    divergences, so that the units of the variables do not matter. Once in a fit, when little moves or at
+    its end, the optimum of the family is computed (`distance_to_optimum`); from there on the averages are
+    compared with it. The fit stops as
+
+    * **converged**: the average is within the tolerance of the optimum;
+    * **stationary but not optimal**: it is not, and at the speed of the last half it would need more than ten
+      times as long as so far, and than is left. `distance` says how far it is, and holds the optimum;
+    * **stationary**: there is nothing to compare with (``check=False``, minibatches, an optimum that cannot
+      be found). This says nothing of how good the approximation is.
+
+    The approximation then holds the average. A fit that ends first is *not stationary*.
 
     Parameters
     ----------
-    every : int
-        Iterations between snapshots.
     tolerance : float
-        Stop when the latest snapshots are all within this Jeffreys divergence of the last one, in nats.
-    window : int
-        How many snapshots that is, the last one included.
+        Jeffreys divergence from the optimum, in nats, that is good enough.
+    every : int
+        Iterations between the iterates that are kept at first; it doubles whenever 256 are kept.
+    check : bool
+        Whether to compare with the optimum, which costs about what `kl_plugins.variational.fit` does.
+    random_seed : int, sequence of int or numpy.random.Generator, optional
+        For the draws that the optimum is found with.
 
     Attributes
     ----------
-    history : list of Change
-        ``(iteration, jeffreys)`` of every comparison of the current fit.
+    status : str
+        "running", "converged", "stationary but not optimal", "stationary" or "not stationary".
     converged : bool
-        Whether the fit was stopped by this callback.
+        Whether the status is "converged".
+    message : str
+        The status in a sentence.
+    history : list of Look
+        ``(iteration, jeffreys, rhat, drift, to_optimum)`` of every look.
+
+    Warns
+    -----
+    NotConvergedWarning
+        If the fit stops and is not optimal, or could not be checked though it should have been, or comes to
+        its end before it is stationary (where ``pm.fit`` keeps losses: else only `status` says it).
 
     Raises
     ------
     ValueError
-        If `every` or `window` is not a positive integer (2 or more), or `tolerance` is not positive.
+        If `tolerance` is not positive or `every` not a positive integer.
+    FloatingPointError
+        In the fit, if parameters are not finite.
+
+    Notes
+    -----
+    After R̂ and the Monte Carlo error of iterates in Dhaka et al. (2020), arXiv:2009.00666, and Welandawe et
+    al. (2022), arXiv:2203.15945. At rest is not at the optimum: PyMC's default optimiser rests where
+    standard deviations are several per cent too wide, and on badly scaled models small steps move little
+    from the first iteration on.
 
     Examples
     --------
     >>> import pymc as pm
     >>> from kl_plugins.variational import KLConvergence
+    >>> monitor = KLConvergence(random_seed=1)
     >>> with pm.Model():
     ...     x = pm.Normal("x", 3.0, 2.0)
-    ...     monitor = KLConvergence(every=50, tolerance=0.05)
-    ...     optimizer = pm.adam(learning_rate=0.1)
+    ...     optimizer = pm.adam(learning_rate=0.05)
     ...     approximation = pm.fit(
-    ...         5_000, obj_optimizer=optimizer, callbacks=[monitor], progressbar=False, random_seed=1
+    ...         20_000, obj_optimizer=optimizer, callbacks=[monitor], progressbar=False, random_seed=1
     ...     )
-    >>> monitor.converged
-    True
+    >>> monitor.status, monitor.distance.jeffreys < 0.1
+    ('converged', True)
     """
 
-    def __init__(self, every: int = 100, tolerance: float = 0.01, window: int = 5) -> None:
-        if int(every) != every or every < 1:
-            raise ValueError(f"every must be a positive number of iterations, got {every!r}")
+    def __init__(
+        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Any = None
+    ) -> None:
         if not tolerance > 0.0:
             raise ValueError(f"tolerance must be a positive number of nats, got {tolerance!r}")
-        if int(window) != window or window < 2:
-            raise ValueError(f"window must be a number of snapshots, at least 2, got {window!r}")
-        self.every = int(every)
-        self.window = int(window)
+        if int(every) != every or every < 1:
+            raise ValueError(f"every must be a positive number of iterations, got {every!r}")
         self.tolerance = float(tolerance)
-        self.history: list[Change] = []
-        self.converged = False
+        self.every = int(every)
+        self.check = bool(check)
+        self.random_seed = random_seed
+        self.status = "running"
+        self.message = ""
+        self.history: list[Look] = []
+        self._approximation: Any = None
         self._iteration = 0
-        self._recent: deque[NamedMultivariateNormal] = deque(maxlen=self.window)
+        self._next_look = FIRST_LOOK * self.every
+        self._end: int | None = None
 
     def __call__(self, approximation: Any, losses: Sequence[float] | None, iteration: int) -> None:
         """Called by ``pm.fit`` after each iteration; raises StopIteration to stop the fit."""
-        if iteration <= self._iteration:
-            self._forget()  # a new fit with the same callback
+        if iteration <= self._iteration or approximation is not self._approximation:
+            self._begin(approximation, losses, iteration)
         self._iteration = iteration
-        if iteration % self.every:
-            return
-        try:
-            current = snapshot(approximation)
-        except ValueError as error:
-            raise FloatingPointError(
-                f"the approximation diverged by iteration {iteration} ({error}); "
-                "try a smaller learning rate or rescale the model"
-            ) from error
-        if self._recent:
-            self.history.append(Change(iteration, float(jeffreys(self._recent[-1], current))))
-        self._recent.append(current)
-        if self.should_stop():
-            self.converged = True
-            raise StopIteration(
-                f"KLConvergence: the last {self.window} snapshots, {self.every} iterations apart up to "
-                f"iteration {iteration}, are within a Jeffreys divergence of {self.tolerance:g}"
-            )
+        if iteration >= self._iterates.due:
+            self._keep(losses)
+        ending = iteration == self._end
+        if iteration >= self._next_look or ending:
+            self._next_look = ceil(GROWTH * iteration)
+            window = self._window()
+            if window is not None:
+                self._look(window)
+            if ending:
+                self._not_stationary(window)
 
-    def should_stop(self) -> bool:
-        """The stopping rule: the latest snapshots all lie within the tolerance of the last one.
+    @property
+    def converged(self) -> bool:
+        return self.status == "converged"
 
-        Several of them, because a fit on its way moves little between two snapshots if its steps are
-        small, but ever further from the earlier ones.
+    @property
+    def distance(self) -> OptimumDistance | None:
+        """Of the average from the optimum, after a check."""
+        return None if self._approximation is None else self._comparison.distance
+
+    @property
+    def average(self) -> NamedMultivariateNormal:
+        """The average of the last half of the iterates: of means, log scales and Cholesky factors.
+
+        Raises
+        ------
+        ValueError
+            If fewer than 32 iterates were kept so far.
         """
-        if len(self._recent) < self.window:
-            return False
-        current = self._recent[-1]
-        return all(jeffreys(past, current) < self.tolerance for past in list(self._recent)[:-1])
+        window = self._window() if self._approximation is not None else None
+        if window is None:
+            raise ValueError("too few iterates to average: no fit was watched for long enough")
+        return self._parameters.distribution(window.average)
+
+    def write_back(self, distribution: NamedMultivariateNormal | None = None) -> None:
+        """Set the approximation's parameters to the average, or to another Gaussian of its family.
+
+        Parameters
+        ----------
+        distribution : NamedMultivariateNormal, optional
+            Such as ``monitor.distance.optimum``.
+        """
+        found = self.average if distribution is None else distribution
+        self._parameters.write(found)
 
     def __repr__(self) -> str:
-        settings = f"every={self.every}, tolerance={self.tolerance:g}, window={self.window}"
-        state = "converged" if self.converged else f"{len(self.history)} comparisons"
-        return f"KLConvergence({settings}): {state}"
+        settings = f"tolerance={self.tolerance:g}, every={self.every}, check={self.check}"
+        return f"KLConvergence({settings}): {self.message or f'running, iteration {self._iteration:,d}'}"
 
-    def _forget(self) -> None:
-        self.history = []
-        self.converged = False
-        self._recent.clear()
+    def _begin(self, approximation: Any, losses: Any, iteration: int) -> None:
+        """A fit begins, or is refined: PyMC then repeats the number of the last iteration."""
+        if iteration != self._iteration or approximation is not self._approximation:
+            self._approximation = approximation
+            self._parameters = Parameters(approximation)
+            self._iterates = Iterates(self._parameters.size, self.every)
+            self._next_look = FIRST_LOOK * self.every
+            self.history = []
+        self.status, self.message = "running", ""
+        self._comparison = Comparison(approximation.model, self._parameters, self.tolerance)
+        # PyMC hands out the losses so far as the beginning of an array of all that there will be.
+        whole = getattr(losses, "base", None)
+        self._end = None if whole is None else iteration - len(losses) + len(whole)
+        if losses is None:
+            warnings.warn(
+                "KLConvergence cannot see the end of a fit without losses (score=False, ASVGD): it may stop "
+                "the fit, but will not say how it ended otherwise; leave score=True",
+                NotConvergedWarning,
+                stacklevel=3,
+            )
+
+    def _keep(self, losses: Any) -> None:
+        row = self._parameters.read()
+        if not np.isfinite(row).all() or (losses is not None and np.isnan(losses[-1])):
+            what = "the loss is NaN" if np.isfinite(row).all() else "its parameters are not finite"
+            raise FloatingPointError(
+                f"the approximation diverged by iteration {self._iteration} ({what}); try a smaller learning "
+                "rate, rescale the model, or use kl_plugins.variational.fit"
+            )
+        self._iterates.keep(row, self._iteration)
+
+    def _window(self) -> Window | None:
+        rows = self._iterates.window()
+        if len(rows) < 32:
+            return None
+        return Window.of(self._parameters.coordinates(rows), self._parameters.whiten)
+
+    def _look(self, window: Window) -> None:
+        optimum, rhat = self._comparison, float(np.max(window.rhat))
+        look = Look(self._iteration, window.jeffreys, rhat, window.drift, optimum.jeffreys_of(window.average))
+        slow = look.jeffreys <= self.tolerance and look.drift <= SLOW * self.tolerance
+        if self.check and not optimum.tried and (slow or self._iteration == self._end):
+            optimum.find(window.average, self.random_seed)
+            look = look._replace(to_optimum=optimum.jeffreys_of(window.average))
+        self.history.append(look)
+        if look.to_optimum <= self.tolerance and optimum.is_known:
+            self._converge()
+        if look.drift > self.tolerance:
+            return
+        if look.to_optimum > self.tolerance:
+            needed = optimum.iterations_to(window, self._iterates.spacing)
+            if needed > self._left() and self._rests(look) and self._is_accurate(window):
+                self._not_optimal(needed)
+        elif self._rests(look) and self._is_accurate(window):
+            why = optimum.reason or "check=False"
+            claim = f"its place is known to {self.history[-1].jeffreys:.2g} nats (Jeffreys). This claims "
+            self._stop("stationary", claim + f"stationarity only ({why})", warn=self.check)
+
+    def _is_accurate(self, window: Window) -> bool:
+        """Whether the average is known well enough, by ArviZ's Monte Carlo errors in the end."""
+        most = REST_SHARE * self.tolerance
+        if window.jeffreys > most:
+            return False
+        careful = window.careful_jeffreys()
+        self.history[-1] = self.history[-1]._replace(jeffreys=careful)
+        return careful <= most
+
+    def _rests(self, look: Look) -> bool:
+        """Whether nothing moves, or so little that it does not matter, and that not steadily.
+
+        What drifts steadily moves ever further as the window grows.
+        """
+        if look.rhat <= MOVING:
+            return True
+        earlier = [past.drift for past in self.history if 2 * past.iteration <= look.iteration]
+        return look.drift <= REST_SHARE * self.tolerance and bool(earlier) and look.drift <= earlier[-1]
+
+    def _left(self) -> float:
+        remaining = 0 if self._end is None else self._end - self._iteration
+        return max(PATIENCE * self._iteration, remaining)
+
+    def _converge(self) -> NoReturn:
+        what = f"it is {self.history[-1].to_optimum:.2g} nats (Jeffreys) from the optimum of its family"
+        self._stop("converged", what, warn=False)
+
+    def _not_optimal(self, needed: float) -> NoReturn:
+        far = self.history[-1].to_optimum
+        what = (
+            f"it is {far:.3g} nats (Jeffreys) from the optimum of its family, tolerance {self.tolerance:g}; "
+            f"{_rate(needed)}. Use kl_plugins.variational.fit, or take the optimum that was found, "
+            "monitor.write_back(monitor.distance.optimum), or another optimiser or learning rate"
+        )
+        if self._comparison.reason:
+            what += f" ({self._comparison.reason})"
+        self._stop("stationary but not optimal", what, warn=True)
+
+    def _stop(self, status: str, what: str, *, warn: bool) -> NoReturn:
+        self.status = status
+        taken = f"{status} after {self._iteration:,d} iterations: the average of their last half was taken"
+        self.message = f"{taken}; {what}"
+        if self._parameters.writable:
+            self.write_back()
+        if warn:
+            warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
+        raise StopIteration(f"KLConvergence: {self.message}")
+
+    def _not_stationary(self, window: Window | None) -> None:
+        """The fit is at its end, and nothing stopped it."""
+        self.status = "not stationary"
+        what = "too few for a look at them"
+        if window is not None:
+            look = self.history[-1]
+            what = (
+                f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
+                f"still (R̂ up to {look.rhat:.3g}) moved by {look.drift:.2g}"
+            )
+            if look.to_optimum > self.tolerance:
+                needed = self._comparison.iterations_to(window, self._iterates.spacing)
+                what += f", and the optimum of its family is {look.to_optimum:.3g} away; {_rate(needed)}"
+        self.message = f"not stationary after {self._iteration:,d} iterations: {what}"
+        advice = "Refine the fit, or use kl_plugins.variational.fit; distance_to_optimum says how far it is"
+        warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
+
+
+def _rate(needed: float) -> str:
+    if not isfinite(needed):
+        return "it comes no closer"
+    return f"at the speed of the last half it would take {needed:.2g} more iterations to get there"

@@ -1,0 +1,178 @@
+"""A model's log density over its unconstrained space, with gradients, at many points in one call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pymc.model import Model
+from pymc.pytensorf import compile
+from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.type import RandomType
+
+from kl_plugins.families.named import Variable
+
+Array = NDArray[np.float64]
+
+CHUNK = 2**17
+"""Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
+
+
+class LogDensity:
+    """log p(x, data) and its gradient, the function of x that PyMC's variational inference averages.
+
+    x are the model's free variables after their transforms, flattened one after another; the log density
+    includes the transforms' log Jacobians and potentials.
+
+    Parameters
+    ----------
+    model : pymc.Model
+    variables : sequence of (name, shape), optional
+        The order of the variables in x, by the names of the model's value variables; by default the
+        model's own.
+
+    Attributes
+    ----------
+    variables : tuple of Variable
+    dimension : int
+    initial : ndarray, shape (d,)
+        The model's initial point.
+    evaluations : int
+        At how many points the density was evaluated so far.
+
+    Raises
+    ------
+    ValueError
+        If the model has no free variables, discrete ones, or draws random minibatches; if `variables`
+        are not the model's; if the log density at the initial point is not finite.
+    """
+
+    def __init__(self, model: Model, variables: Sequence[tuple[str, tuple[int, ...]]] | None = None) -> None:
+        self._began = time.perf_counter()
+        point = _initial_point(model)
+        found = {variable.name: variable for variable in _variables(point)}
+        wanted = list(found) if variables is None else [name for name, _ in variables]
+        shapes = found if variables is None else {name: (name, tuple(shape)) for name, shape in variables}
+        if set(wanted) != set(found) or any(found[name] != shapes[name] for name in wanted):
+            raise ValueError(
+                f"the approximation is over {_listed(shapes.values())}, "
+                f"the model over {_listed(found.values())}"
+            )
+        self.variables = tuple(found[name] for name in wanted)
+        self.dimension = sum(variable.size for variable in self.variables)
+        self.initial: Array = np.concatenate(
+            [np.ravel(np.asarray(point[name], dtype=float)) for name in wanted]
+        )
+        self.evaluations = 0
+        self._function = self._compile(model)
+        self._check_initial(model)
+
+    def __call__(self, points: Array) -> tuple[Array, Array]:
+        """Log densities, shape (n,), and their gradients, shape (n, d), at `points`, shape (n, d)."""
+        self.evaluations += len(points)
+        parts = [
+            self._function(points[start : start + self.chunk]) for start in range(0, len(points), self.chunk)
+        ]
+        return np.concatenate([values for values, _ in parts]), np.concatenate([slope for _, slope in parts])
+
+    def seconds(self) -> float:
+        """Time since this began to be built, compilation included."""
+        return time.perf_counter() - self._began
+
+    def _compile(self, model: Model) -> Callable[[Array], Any]:
+        x = pt.vector("x", dtype="float64", shape=(self.dimension,))
+        values = {value.name: value for value in model.value_vars}
+        replacements, start = {}, 0
+        for name, shape in self.variables:
+            stop = start + int(np.prod(shape))
+            replacements[values[name]] = x[start:stop].reshape(shape).astype(values[name].dtype)
+            start = stop
+        log_density = graph_replace(model.logp(), replacements, strict=False).astype("float64")
+        leaves = list(ancestors([log_density]))
+        _refuse_minibatches(leaves)
+        self.chunk = int(np.clip(CHUNK // (self.dimension + _data_points(model, leaves)), 16, 4096))
+        points = pt.matrix("points", dtype="float64", shape=(None, self.dimension))
+        try:
+            many = vectorize_graph(log_density, {x: points})
+            gradient = pytensor.grad(many.sum(), points, disconnected_inputs="ignore")
+            function: Callable[[Array], Any] = _compiled(model, [points], [many, gradient])
+            function(np.stack([self.initial] * 2))
+        except Exception:  # an operation that knows no batches (a scan, somebody's own): point by point
+            gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
+            single = _compiled(model, [x], [log_density, gradient])
+            return lambda points: tuple(
+                np.array(part) for part in zip(*(single(point) for point in points), strict=True)
+            )
+        return function
+
+    def _check_initial(self, model: Model) -> None:
+        value, gradient = self(self.initial[None])
+        if np.isfinite(value).all() and np.isfinite(gradient).all():
+            return
+        what = f"log density is {value[0]}" if not np.isfinite(value).all() else "gradient is not finite"
+        raise ValueError(
+            f"the model's {what} at its initial point; model.point_logps() says which variable it comes "
+            "from: check the data for missing or impossible values, and the variables' initval"
+        )
+
+
+def variables_in(model: Model) -> tuple[Variable, ...]:
+    """The free variables of a model after their transforms, in its own order."""
+    return _variables(_initial_point(model))
+
+
+def _variables(point: dict[str, Any]) -> tuple[Variable, ...]:
+    return tuple(Variable(name, np.shape(value)) for name, value in point.items())
+
+
+def _initial_point(model: Model) -> dict[str, Any]:
+    """The initial point of a model whose free variables are all continuous, and at least one."""
+    if not model.free_RVs:
+        raise ValueError("the model has no free variables, so there is nothing to approximate")
+    if discrete := [variable.name for variable in model.discrete_value_vars]:
+        raise ValueError(
+            f"discrete variables have no Gaussian approximation: {', '.join(discrete)}; "
+            "marginalise them out (see pymc_extras.marginalize)"
+        )
+    point = model.initial_point(0)
+    return {value.name: point[value.name] for value in model.value_vars}
+
+
+def _compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[[Array], Any]:
+    """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
+    with model:
+        function: Callable[[Array], Any] = compile(inputs, outputs)
+    return function
+
+
+def _refuse_minibatches(graph: Sequence[Any]) -> None:
+    if any(isinstance(node.type, RandomType) for node in graph):
+        raise ValueError(
+            "the model's log density is random: it draws minibatches (pm.Minibatch). The optimum is "
+            "that of all the data: build the model on the full data for this"
+        )
+
+
+def _data_points(model: Model, graph: Sequence[Any]) -> int:
+    """About how many numbers the log density computes at one point."""
+    arrays = [_numbers(node) for node in graph if node.owner is None]
+    longest = max((max(array.shape, default=1) for array in arrays), default=1)
+    observed = sum(_numbers(model.rvs_to_values[variable]).size for variable in model.observed_RVs)
+    return max(longest, observed)
+
+
+def _numbers(node: Any) -> Array:
+    """The array of a constant or shared variable; an empty one of anything else."""
+    if hasattr(node, "get_value"):
+        return np.asarray(node.get_value(borrow=True))
+    return np.asarray(getattr(node, "data", ()))
+
+
+def _listed(variables: Any) -> str:
+    return ", ".join(f"{name} of shape {shape}" for name, shape in variables)

@@ -1,0 +1,309 @@
+"""Pictures of fits and diagnoses; every function returns the Axes that it drew on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.diagnosis import Diagnosis
+from kl_plugins.variational.pairs import posterior_gaussian, worst_pair
+
+Array = NDArray[np.float64]
+
+COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
+LEVELS = (0.5, 0.95)
+MOST_COORDINATES = 25
+
+
+def plot_convergence(monitor: Any, ax: Any = None) -> Any:
+    """What a `KLConvergence` saw of a fit, in nats (Jeffreys), against its iterations.
+
+    The distance of the averaged iterates from the optimum of the family, once that is known; by how much
+    they still moved, or how well their average is known, whichever is larger; the tolerance; the last half of
+    the iterates, which was averaged; and where the fit was stopped.
+
+    Parameters
+    ----------
+    monitor : KLConvergence
+        After a fit.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the monitor has seen nothing.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import KLConvergence, plot_convergence
+    >>> monitor = KLConvergence(random_seed=1)
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     optimizer = pm.adam(learning_rate=0.05)
+    ...     _ = pm.fit(
+    ...         9_000, obj_optimizer=optimizer, callbacks=[monitor], progressbar=False, random_seed=1
+    ...     )
+    >>> plot_convergence(monitor).get_xlabel()
+    'iteration'
+    """
+    if not monitor.history:
+        raise ValueError("the history is empty: run a fit with this monitor first")
+    ax = _axes(ax)
+    iterations = np.array([look.iteration for look in monitor.history], dtype=float)
+    away = np.array([look.to_optimum for look in monitor.history])
+    moved = np.array([max(look.drift, look.jeffreys) for look in monitor.history])
+    ax.set_yscale("log")
+    ax.plot(iterations, _positive(moved), ":", color=COLOURS["limit"], label="moved, or error of the average")
+    if np.isfinite(away).any():
+        ax.plot(iterations, _positive(away), "o-", color=COLOURS["fit"], ms=4, lw=1, label="to the optimum")
+    tolerance = f"tolerance {monitor.tolerance:g}"
+    ax.axhline(monitor.tolerance, color=COLOURS["limit"], ls="--", lw=1, label=tolerance)
+    last = iterations[-1]
+    ax.axvspan(last / 2.0, last, color=COLOURS["fit"], alpha=0.08, lw=0, label="averaged")
+    if monitor.status not in ("running", "not stationary"):
+        ax.axvline(last, color=COLOURS["posterior"], lw=1.5, label=f"stop at {last:,.0f}: {monitor.status}")
+    ax.set(xlabel="iteration", ylabel="Jeffreys divergence (nats)")
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def _positive(values: Array) -> Array:
+    """Zero has no logarithm."""
+    shown: Array = np.where(values > 0.0, values, np.nan)
+    return shown
+
+
+def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) -> Any:
+    """Divergence of each coordinate from the posterior, sorted, both ways, with standard errors.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    ax : matplotlib.axes.Axes, optional
+    most : int
+        How many coordinates to show, the worst ones.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_kl
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> [label.get_text() for label in plot_kl(diagnosis).get_yticklabels()]
+    ['x[0]', 'x[1]']
+    """
+    ax = _axes(ax)
+    marginal = diagnosis.marginal_kl
+    order = np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:most][::-1]
+    height = np.arange(len(order))
+    for name, value, error, colour, marker in (
+        ("KL(q‖posterior)", marginal.kl_to, marginal.kl_to_error, COLOURS["fit"], "o"),
+        ("KL(posterior‖q)", marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
+    ):
+        shown = np.maximum(value[order], 1e-8)
+        low = np.minimum(error[order], 0.9 * shown)  # a logarithmic axis has no room for more
+        ax.errorbar(
+            shown,
+            height,
+            xerr=[low, error[order]],
+            fmt=marker,
+            color=colour,
+            ms=5,
+            lw=1,
+            capsize=0,
+            label=name,
+        )
+    faulty = {fault.name for fault in diagnosis.verdict.faults}
+    ax.set_yticks(height, [diagnosis.names[i] for i in order])
+    for label, i in zip(ax.get_yticklabels(), order, strict=True):
+        label.set_fontweight("bold" if diagnosis.names[i] in faulty else "normal")
+    ax.set_xscale("log")
+    ax.grid(axis="y", color="0.9", lw=0.8)
+    ax.set_axisbelow(True)
+    hidden = len(diagnosis.names) - len(order)
+    title = f"by {diagnosis.source}" + (f"; {hidden} more below" if hidden else "")
+    ax.set(xlabel="nats, each coordinate as a Gaussian", title=title)
+    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    return ax
+
+
+def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
+    """The largest importance ratios with the Pareto distribution fitted to their tail.
+
+    The logarithm of the ratio to their mean against the share of draws with a larger one. A
+    straight rising tail is a Pareto tail, k̂ its slope; the smoothed ratios are its quantiles.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_importance
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> plot_importance(diagnosis).get_ylabel()
+    'log ratio to the mean (nats)'
+    """
+    ax = _axes(ax)
+    importance = diagnosis.importance
+    order = np.argsort(importance.log_ratios)[::-1]
+    share = (np.arange(len(order)) + 0.5) / len(order)
+    ratios = importance.log_ratios[order] - importance.log_evidence.value
+    smoothed = importance.log_weights[order] + np.log(len(order))
+    ax.plot(share, ratios, ".", color=COLOURS["fit"], ms=4, label="log p/q", zorder=2)
+    # Smoothing touches the tail alone; elsewhere both differ by one normalising constant.
+    offset = np.median((smoothed - ratios)[len(order) // 2 :])
+    changed = np.flatnonzero(abs(smoothed - ratios - offset) > 1e-9)
+    if len(changed):
+        tail = slice(0, int(changed[-1]) + 1)
+        ax.plot(
+            share[tail],
+            smoothed[tail] - offset,
+            color=COLOURS["posterior"],
+            lw=2,
+            label="Pareto fit",
+            zorder=3,
+        )
+        ax.axvline(share[changed[-1]], color=COLOURS["limit"], ls=":", lw=1, label="start of the tail")
+    ax.set_xscale("log")
+    ax.invert_xaxis()
+    # Draws where the posterior has next to nothing say nothing of the tail, and would flatten the picture.
+    bottom, top = np.quantile(ratios[np.isfinite(ratios)], [0.02, 1.0])
+    ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.1 * (top - bottom))
+    state = "≤" if importance.reliable else ">"
+    ax.set(
+        xlabel="share of draws with a larger ratio",
+        ylabel="log ratio to the mean (nats)",
+        title=f"k̂ = {importance.k} {state} {importance.threshold:.2f}",
+    )
+    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    return ax
+
+
+def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any = None) -> Any:
+    """Ellipses (50 and 95 %) of the fit, the best full-rank Gaussian and the posterior for two coordinates.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    pair : (str, str), optional
+        Names of coordinates; by default those whose joint distribution the fit gets most wrong.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is only one coordinate, or a name is not one's.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_pair
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> plot_pair(diagnosis).get_xlabel()
+    'x[0]'
+    """
+    from matplotlib.lines import Line2D
+
+    ax = _axes(ax)
+    posterior = posterior_gaussian(diagnosis)
+    i, j = worst_pair(diagnosis) if pair is None else (_place(diagnosis, name) for name in pair)
+    index = np.array([i, j])
+    if diagnosis.reference is not None:
+        cloud = diagnosis.reference.points
+        cloud = cloud[:: max(1, len(cloud) // 1_500)][:, index]
+        ax.plot(*cloud.T, ".", color=COLOURS["posterior"], ms=2, alpha=0.35, zorder=1)
+    shown = [("posterior", diagnosis.source, posterior)]
+    if diagnosis.full_rank is not None:
+        shown.append(("full rank", "best full-rank", diagnosis.full_rank.optimum))
+    shown.append(("fit", "the approximation", diagnosis.approximation))
+    handles = []
+    for kind, label, gaussian in shown:
+        # Dashed and on top: where another ellipse coincides both are seen.
+        style: dict[str, Any] = {
+            "color": COLOURS[kind],
+            "lw": 1.8,
+            "ls": "--" if kind == "posterior" else "-",
+        }
+        for level in LEVELS:
+            ax.plot(*_ellipse(gaussian, index, level), zorder=4 if kind == "posterior" else 3, **style)
+        handles.append(Line2D([], [], label=label, **style))
+    ax.set(xlabel=diagnosis.names[i], ylabel=diagnosis.names[j])
+    ax.legend(handles=handles, frameon=False, fontsize="small")
+    return ax
+
+
+def plot_diagnosis(diagnosis: Diagnosis, figsize: tuple[float, float] = (15.0, 4.5)) -> Any:
+    """Importance ratios, divergences per coordinate and the worst pair side by side; the array of Axes."""
+    from matplotlib import pyplot as plt
+
+    panels: list[Callable[..., Any]] = [plot_importance, plot_kl]
+    if len(diagnosis.names) > 1:
+        panels.append(plot_pair)
+    figure, axes = plt.subplots(1, len(panels), figsize=figsize, layout="constrained")
+    for panel, ax in zip(panels, axes, strict=True):
+        panel(diagnosis, ax=ax)
+    headline = str(diagnosis.verdict).split("\n", 1)[0]
+    figure.suptitle(headline)
+    return axes
+
+
+def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> Array:
+    angle = np.linspace(0.0, 2.0 * np.pi, 200)
+    matrix = np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)]
+    radius = np.sqrt(-2.0 * np.log(1.0 - level))
+    circle = radius * np.stack([np.cos(angle), np.sin(angle)])
+    curve: Array = np.asarray(gaussian.mean)[index][:, None] + np.linalg.cholesky(matrix) @ circle
+    return curve
+
+
+def _place(diagnosis: Diagnosis, name: str) -> int:
+    if name not in diagnosis.names:
+        raise ValueError(f"{name!r} is not a coordinate; there are {', '.join(diagnosis.names)}")
+    return diagnosis.names.index(name)
+
+
+def _axes(ax: Any) -> Any:
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]

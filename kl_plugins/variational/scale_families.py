@@ -1,0 +1,205 @@
+"""Which Gaussians a family has: the square roots of their covariances, and the coordinates around one.
+
+The draws of a member are x = m + C z. Around a reference (m₀, C₀) every member is x = m₀ + C₀ (u + T z), with
+T of the same form as C. Its entries (logarithms on the diagonal) are the coordinates, in which the Fisher
+information at the reference is 2 for the diagonal and 1 for the others, whatever the units of x.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
+from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.block_diagonal import BlockDiagonal
+from kl_plugins.covariance.full import Cholesky
+
+Array = NDArray[np.float64]
+
+
+class Gaussian(NamedTuple):
+    """A member of a family: its mean, shape (d,), and the square root of its covariance."""
+
+    mean: Array
+    root: Array
+
+
+class ScaleFamily(Protocol):
+    """The operations on roots that an optimum is found with."""
+
+    dimension: int
+    metric: Array
+    """Fisher information of the coordinates of T, shape (k,)."""
+    logarithms: NDArray[np.bool_]
+    """Which coordinates are logarithms of diagonal entries, shape (k,)."""
+    every_correlation: bool
+
+    def spread(self, root: Array, z: Array) -> Array:
+        """C z for every row z."""
+        ...
+
+    def pull(self, root: Array, gradients: Array) -> Array:
+        """Cᵀ g for every row g."""
+        ...
+
+    def log_det(self, root: Array) -> float: ...
+
+    def change(self, coordinates: Array) -> Array:
+        """T from its coordinates."""
+        ...
+
+    def slope(self, gradients: Array, z: Array, change: Array) -> Array:
+        """Derivatives of the mean of f(u + T z) by the coordinates of T; rows of `gradients` are ∇f."""
+        ...
+
+    def compose(self, root: Array, change: Array) -> Array:
+        """The root C T."""
+        ...
+
+    def middle(self, p: Array, q: Array) -> Array:
+        """A root half way between two that are close."""
+        ...
+
+    def from_hessian(self, hessian: Array) -> Array:
+        """The root of the member closest to N(0, H⁻¹), H positive definite, in KL(member ‖ ·)."""
+        ...
+
+    def from_covariance(self, covariance: Covariance) -> Array: ...
+
+    def covariance(self, root: Array) -> Covariance: ...
+
+
+class MeanFieldScales:
+    """Independent coordinates: the root is the vector of standard deviations."""
+
+    every_correlation = False
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+        self.metric: Array = np.full(dimension, 2.0)
+        self.logarithms: NDArray[np.bool_] = np.ones(dimension, dtype=bool)
+
+    def spread(self, root: Array, z: Array) -> Array:
+        return z * root
+
+    def pull(self, root: Array, gradients: Array) -> Array:
+        return gradients * root
+
+    def log_det(self, root: Array) -> float:
+        return float(np.log(root).sum())
+
+    def change(self, coordinates: Array) -> Array:
+        return np.exp(coordinates)
+
+    def slope(self, gradients: Array, z: Array, change: Array) -> Array:
+        slopes: Array = np.einsum("nd,nd->d", gradients, z) / len(z) * change
+        return slopes
+
+    def compose(self, root: Array, change: Array) -> Array:
+        return root * change
+
+    def middle(self, p: Array, q: Array) -> Array:
+        middle: Array = np.sqrt(p * q)
+        return middle
+
+    def from_hessian(self, hessian: Array) -> Array:
+        root: Array = 1.0 / np.sqrt(np.diagonal(hessian))
+        return root
+
+    def from_covariance(self, covariance: Covariance) -> Array:
+        if isinstance(covariance, AxisAligned):
+            return np.array(covariance.full_scales(), dtype=float)
+        return np.asarray(np.sqrt(np.diagonal(covariance.matrix())))
+
+    def covariance(self, root: Array) -> Covariance:
+        return DiagonalScales(root)
+
+
+class TriangularScales:
+    """Blocks of correlated or independent coordinates: the root is a lower triangular matrix.
+
+    Parameters
+    ----------
+    blocks : sequence of (size, correlated)
+        One after another; a single correlated one is the full-rank family.
+    """
+
+    def __init__(self, blocks: tuple[tuple[int, bool], ...]) -> None:
+        self.blocks = blocks
+        self.dimension = d = sum(size for size, _ in blocks)
+        self.every_correlation = len(blocks) == 1 and blocks[0][1]
+        inside, start = np.eye(d, dtype=bool), 0
+        for size, correlated in blocks:
+            inside[start : start + size, start : start + size] |= correlated
+            start += size
+        self.inside = np.tril(inside)
+        self.logarithms: NDArray[np.bool_] = np.eye(d, dtype=bool)[self.inside]
+        self.metric: Array = np.where(self.logarithms, 2.0, 1.0)
+
+    def spread(self, root: Array, z: Array) -> Array:
+        return z @ root.T
+
+    def pull(self, root: Array, gradients: Array) -> Array:
+        return gradients @ root
+
+    def log_det(self, root: Array) -> float:
+        return float(np.log(np.diagonal(root)).sum())
+
+    def change(self, coordinates: Array) -> Array:
+        matrix = np.zeros((self.dimension, self.dimension))
+        matrix[self.inside] = np.where(self.logarithms, np.exp(coordinates * self.logarithms), coordinates)
+        return matrix
+
+    def slope(self, gradients: Array, z: Array, change: Array) -> Array:
+        slopes: Array = (gradients.T @ z / len(z))[self.inside]
+        slopes[self.logarithms] *= np.diagonal(change)
+        return slopes
+
+    def compose(self, root: Array, change: Array) -> Array:
+        return np.tril(root @ change)
+
+    def middle(self, p: Array, q: Array) -> Array:
+        root = 0.5 * (p + q)
+        np.fill_diagonal(root, np.sqrt(np.diagonal(p) * np.diagonal(q)))
+        return root
+
+    def from_hessian(self, hessian: Array) -> Array:
+        root, start = np.zeros_like(hessian), 0
+        for size, correlated in self.blocks:
+            part = slice(start, start + size)
+            block = hessian[part, part] if correlated else np.diag(np.diagonal(hessian)[part])
+            root[part, part] = _root_of_inverse(block)
+            start += size
+        return root
+
+    def from_covariance(self, covariance: Covariance) -> Array:
+        return np.where(self.inside, np.array(covariance.factor, dtype=float), 0.0)
+
+    def covariance(self, root: Array) -> Covariance:
+        found, start = [], 0
+        for size, correlated in self.blocks:
+            block = root[start : start + size, start : start + size]
+            found.append(Cholesky(block) if correlated else DiagonalScales(np.diagonal(block)))
+            start += size
+        return found[0] if len(found) == 1 else BlockDiagonal(tuple(found))
+
+
+def family_of(covariance: Any) -> ScaleFamily:
+    """The family that a covariance belongs to by its structure."""
+    if isinstance(covariance, AxisAligned):
+        return MeanFieldScales(int(covariance.dimension))  # type: ignore[arg-type]
+    if isinstance(covariance, BlockDiagonal):
+        return TriangularScales(
+            tuple((int(block.dimension), not isinstance(block, AxisAligned)) for block in covariance.blocks)  # type: ignore[arg-type]
+        )
+    return TriangularScales(((int(covariance.dimension), True),))
+
+
+def _root_of_inverse(matrix: Array) -> Array:
+    """The lower triangular L with L Lᵀ the inverse of a positive definite matrix."""
+    # The Cholesky factor U of the matrix with its order reversed gives L = U⁻ᵀ, reversed back, directly.
+    reverse = np.linalg.cholesky(matrix[::-1, ::-1])[::-1, ::-1]
+    return np.tril(np.linalg.inv(reverse).T)

@@ -1,0 +1,66 @@
+"""A model's variables to and from its unconstrained space, many draws in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pymc.model import Model
+from pymc.pytensorf import compile
+from pytensor.graph.replace import graph_replace, vectorize_graph
+
+from kl_plugins.families.named import Variable
+
+Array = NDArray[np.float64]
+
+
+def constrained(model: Model, variables: Sequence[Variable], points: Array) -> dict[str, Array]:
+    """Values of the free variables by name, each of shape (n, *shape), at unconstrained points (n, d)."""
+    x = pt.vector("x", dtype="float64", shape=(points.shape[1],))
+    values = {value.name: value for value in model.value_vars}
+    replacements, start = {}, 0
+    for variable in variables:
+        part = x[start : start + variable.size].reshape(variable.shape)
+        replacements[values[variable.name]] = part.astype(values[variable.name].dtype)
+        start += variable.size
+    outputs = model.replace_rvs_by_values(model.free_RVs)
+    function = _over_draws(model, [x], graph_replace(outputs, replacements, strict=False))
+    return dict(zip([rv.name for rv in model.free_RVs], function([points]), strict=True))
+
+
+def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, Array]) -> Array:
+    """Unconstrained points (n, d) from values of the free variables, each of shape (n, *shape)."""
+    given = {rv: rv.type(name=rv.name) for rv in model.free_RVs}
+    outputs = []
+    for rv in model.free_RVs:
+        transform = model.rvs_to_transforms[rv]
+        moved = given[rv] if transform is None else transform.forward(given[rv], *rv.owner.inputs)
+        outputs.append(graph_replace(moved, given, strict=False))
+    function = _over_draws(model, list(given.values()), outputs)
+    parts = function([draws[rv.name].astype(rv.dtype) for rv in model.free_RVs])
+    by_name = {model.rvs_to_values[rv].name: part for rv, part in zip(model.free_RVs, parts, strict=True)}
+    count = len(parts[0])
+    return np.concatenate(
+        [np.asarray(by_name[name], dtype=float).reshape(count, -1) for name, _ in variables], axis=1
+    )
+
+
+def _over_draws(
+    model: Model, inputs: list[Any], outputs: Sequence[Any]
+) -> Callable[[list[Array]], list[Array]]:
+    """A function of the inputs with draws as their first dimension."""
+    many = [pt.tensor(x.name, dtype=x.dtype, shape=(None, *x.type.shape)) for x in inputs]
+    try:
+        batched = vectorize_graph(list(outputs), dict(zip(inputs, many, strict=True)))
+        with model:
+            function = compile(many, batched, on_unused_input="ignore")
+        return lambda values: function(*values)
+    except Exception:  # an operation that knows no batches: draw by draw
+        with model:
+            single = compile(inputs, list(outputs), on_unused_input="ignore")
+        return lambda values: [
+            np.stack(part) for part in zip(*(single(*row) for row in zip(*values, strict=True)), strict=True)
+        ]
