@@ -30,8 +30,6 @@ HEADLINES = {
 
 
 UNSEEN = "other modes were looked for at random up to 30 sd away; that none was met does not exclude them"
-    "other modes were looked for at random up to 30 sd away and none was met, which does not exclude them"
-)
 
 
 class Fault(NamedTuple):
