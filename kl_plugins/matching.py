@@ -104,6 +104,8 @@ def _match_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:
         if rule is not None:
             return rule, p, q
     for keep_p in (True, False):
+        if isinstance(raw[0 if keep_p else 1], Distribution):
+            continue  # a pair of families: the full match brings both to one backend
         try:
             family = recognise(q if keep_p else p)
         except (TypeError, ValueError, NoClosedFormError):

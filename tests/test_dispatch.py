@@ -5,6 +5,7 @@ import pickle
 from dataclasses import dataclass
 
 import numpy as np
+import pymc as pm
 import pytest
 from scipy import stats
 
@@ -326,3 +327,16 @@ def test_distributions_are_copied_and_pickled(made, copied):
     other = copied(made)
     assert kl(made, other) == kl(other, made) == 0.0
     assert other.describe() == made.describe()
+
+
+def test_somebody_elses_rule_leaves_pairs_of_families_alone():
+    """A family beside a graph is brought to the graph's backend, whatever else is registered."""
+
+    class Other:
+        pass
+
+    register_kl(Other, Other)(lambda p, q: 0.0)
+    p = MultivariateNormal(np.zeros(2), Diagonal([1.0, 2.0]))
+    q, same = pm.MvNormal.dist(np.zeros(2), cov=MATRIX), MultivariateNormal(np.zeros(2), Dense(MATRIX))
+    assert kl(p, q).eval() == pytest.approx(kl(p, same))
+    assert kl(q, p).eval() == pytest.approx(kl(same, p))
