@@ -3,11 +3,13 @@
 Targets: the six posteriors of ``tests/posteriors.py``, Gaussians whose optimum is known, a logistic
 regression; mean field and full rank; several seeds. `kl_plugins.variational.fit`, ``pm.fit`` watched by
 `KLConvergence`, and ``pm.fit`` watched by both modes of PyMC's ``CheckParametersConvergence`` (in one run of
-all its steps, which neither of them stops). A claim is true if the Jeffreys divergence from the optimum is
+all its steps, which neither of them stops); with ``--ladder`` also a ladder of learning rates after RABVI
+(rabvi.py). A claim is true if the Jeffreys divergence from the optimum is
 within the tolerance; the judge is the known optimum, or a fit of another seed and a hundredth of the
 tolerance.
 
-    python benchmarks/variational.py --seeds 5 [--only NAME] [--skip NAME] [--methods advi] [--fits-only]
+    python benchmarks/variational.py --seeds 5 [--only NAME] [--skip NAME] [--methods advi] [--ladder]
+        [--fits-only]
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ import pymc as pm
 from pymc.variational.callbacks import CheckParametersConvergence
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from rabvi import rabvi
+
 import posteriors
 from kl_plugins import Cholesky, Diagonal, jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
@@ -115,6 +119,9 @@ def claims(
     yield Claim(
         "variational.fit", found.certificate.certified, off(snapshot(found)), found.certificate.seconds
     )
+    if args.ladder:
+        ladder = rabvi(model, method, tolerance, seed, args.steps)
+        yield Claim("RABVI-like ladder", ladder.claimed, off(ladder.distribution), ladder.seconds)
     if args.fits_only:
         return
     monitor, began = KLConvergence(tolerance, random_seed=seed), time.perf_counter()
@@ -153,7 +160,8 @@ def main() -> None:
     parser.add_argument("--skip", default="nothing", help="not targets whose names contain this")
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--tolerances", nargs="+", type=float, default=TOLERANCES)
-    parser.add_argument("--fits-only", action="store_true", help="variational.fit alone")
+    parser.add_argument("--fits-only", action="store_true", help="without what watches pm.fit")
+    parser.add_argument("--ladder", action="store_true", help="also a ladder of learning rates, see rabvi.py")
     args = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     logging.getLogger("pymc").setLevel(logging.ERROR)

@@ -16,7 +16,9 @@ from kl_plugins.dispatch import (
     kl,
     register_kl,
 )
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import EstimateWarning, NoClosedFormError
+from kl_plugins.estimate.result import KLEstimate
+from kl_plugins.estimation import estimate_kl
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.pairwise import pairwise_kl
 
@@ -27,8 +29,10 @@ __all__ = [
     "Cholesky",
     "Dense",
     "Diagonal",
+    "EstimateWarning",
     "Explanation",
     "Isotropic",
+    "KLEstimate",
     "Kronecker",
     "LowRank",
     "MultivariateNormal",
@@ -36,6 +40,7 @@ __all__ = [
     "Precision",
     "cross_entropy",
     "entropy",
+    "estimate_kl",
     "explain",
     "independent",
     "jeffreys",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from kl_plugins.families.distribution import Distribution
@@ -267,6 +268,8 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
     np.float64(2.5)
     """
     made = recognised(p, "p")
+    if not isinstance(ndims, Integral):
+        raise TypeError(f"ndims must be a whole number, got {type(ndims).__name__}")
     if ndims < 0 or ndims > len(made.batch_shape):
         raise ValueError(
             f"ndims must be between 0 and the number of batch dimensions, here "

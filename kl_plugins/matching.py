@@ -51,11 +51,14 @@ def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
         names = ours_p.describe(), ours_q.describe()
         raise NoClosedFormError(
             f"no closed form of KL(p‖q) is known for p: {names[0]} and q: {names[1]}; "
-            "if you have one, register it with kl_plugins.register_kl"
+            "kl_plugins.estimate_kl estimates it with its error, kl_plugins.register_kl registers a closed "
+            "form"
         )
     if ours_p.ops is not ours_q.ops:
         values = [*ours_p.values(), *ours_q.values()]
         ops = backend_of(*values)
+        if not ops.symbolic:  # a graph may be made of plain numbers alone
+            ops = next((side.ops for side in (ours_p, ours_q) if side.ops.symbolic), ops)
         ours_p, ours_q = ours_p.to(ops, values), ours_q.to(ops, values)
     return rule, ours_p, ours_q
 
@@ -92,7 +95,8 @@ def _raise_if_registered(error: Exception, pair: dict[str, Any]) -> None:
     if side in pair and any(isinstance(representative(pair[side]), kind) for kind in _foreign):
         raise NoClosedFormError(
             f"{side}: closed forms are registered for {name_of(pair[side])}, but none for the pair "
-            f"p: {name_of(pair['p'])} and q: {name_of(pair['q'])}; register it with kl_plugins.register_kl"
+            f"p: {name_of(pair['p'])} and q: {name_of(pair['q'])}; register it with "
+            "kl_plugins.register_kl, or estimate it with kl_plugins.estimate_kl"
         ) from error
 
 

@@ -131,6 +131,7 @@ def unknown(kind: str) -> str:
         )
     return (
         f"{kind} is not a distribution that kl_plugins understands (plugins are installed for "
-        f"{', '.join(sorted(plugins()))}). Register a closed form with kl_plugins.register_kl, or teach "
+        f"{', '.join(sorted(plugins()))}). kl_plugins.estimate_kl may know its density. "
+        "Register a closed form with kl_plugins.register_kl, or teach "
         "kl_plugins.recognition.recognise the class"
     )

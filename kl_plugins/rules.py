@@ -15,7 +15,7 @@ class Rule:
     ``(rule, p, q)`` where the work is that of another rule on a part of the pair.
     """
 
-    function: Callable[[Any, Any], Any]
+    function: Callable[..., Any]
     cost: str | Callable[[Any, Any], Any]
 
     def __call__(self, p: Any, q: Any) -> Any:

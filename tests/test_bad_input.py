@@ -60,8 +60,12 @@ WITH_A_REMEDY = [
     (stats.norm, TypeError, "scipy.stats.norm is not frozen: call it with its parameters"),
     (multivariate_normal, TypeError, "scipy.stats.multivariate_normal is not frozen"),
     (stats.Normal, TypeError, "Normal is a class, not a distribution: make an instance of it"),
-    (stats.cauchy(), NoClosedFormError, r"scipy.stats.cauchy; .*register_kl for type\(scipy.stats.cauchy\)"),
-    (stats.Uniform(a=0.0, b=1.0), NoClosedFormError, "no closed form is known for scipy.stats.Uniform"),
+    (
+        stats.burr12(2.0, 3.0),
+        NoClosedFormError,
+        r"register_kl for type\(scipy.stats.burr12\)",
+    ),
+    (stats.truncate(stats.Normal(), 0.0), NoClosedFormError, "no closed form .*stats.TruncatedDistribution"),
     (Tilted([0.0, 0.0]), NoClosedFormError, "the subclass Tilted of a frozen multivariate_normal"),
 ]
 

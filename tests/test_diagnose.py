@@ -235,6 +235,16 @@ def test_an_exact_fit_is_trusted(diagnoses):
     assert found.information_gained == pytest.approx({"x": 0.0, "s": 0.0}, abs=1e-12)
 
 
+def test_an_exact_fit_far_from_zero_is_trusted():
+    """Floats there are 1.5e-8 apart."""
+    with pm.Model() as model:
+        pm.Normal("x", 1e8, 1e-6)
+    found = diagnose(([1e8], [1e-12]), model=model, draws=4_000, random_seed=1)
+    assert found.verdict.level == "trust"
+    assert abs(found.posterior.mean[0] - 1e8) < 1e-7
+    assert found.posterior.sd[0] == pytest.approx(1e-6, rel=0.1)
+
+
 def test_mean_field_is_refused_where_it_is_wrong(diagnoses):
     found = diagnoses["mean-field"]
     assert found.verdict.level == "reject"
@@ -528,6 +538,36 @@ def test_references_that_do_not_fit(positive_model, draws, message):
         reference_draws(draws, positive_model, variables)
 
 
+def test_a_reference_has_to_vary(positive_model):
+    variables = (Variable("sigma_log__", ()), Variable("u_interval__", (2,)))
+    u = np.random.default_rng(0).uniform(2.0, 5.0, (300, 2))
+    u[:, 1] = 3.0
+    with pytest.raises(ValueError, match=r"do not vary in sigma_log__, u_interval__\[1\]: "):
+        reference_draws({"sigma": np.ones(300), "u": u}, positive_model, variables)
+
+
+def test_a_reference_off_the_simplex():
+    with pm.Model() as model:
+        pm.Dirichlet("p", np.ones(3))
+    draws = np.random.default_rng(0).dirichlet(np.ones(3), (2, 100))
+    variables = variables_in(model)
+    assert reference_draws({"p": draws.astype(np.float32)}, model, variables).shape == (2, 100, 2)
+    with pytest.raises(ValueError, match=r"outside the model's support: 'p' \(by up to .* add up to 1"):
+        reference_draws({"p": 1.5 * draws}, model, variables)
+
+
+def test_a_model_is_no_reference(gaussian_model):
+    with pytest.raises(TypeError, match=r"a model: give it by name, diagnose\(approx, model=model\)"):
+        diagnose(FITS["exact"], gaussian_model)
+    with pytest.raises(TypeError, match=r"there is no model: call diagnose\(approx, model=model\)"):
+        diagnose(FITS["exact"])
+
+
+def test_an_approximation_beyond_the_posterior(positive_model):
+    with pytest.raises(ValueError, match=r"finite at 0 of 2500 draws .* fit it anew \(variational\.fit\)"):
+        diagnose((np.full(3, 1000.0), np.ones(3)), model=positive_model, draws=2_500, random_seed=1)
+
+
 def test_a_reference_has_to_be_draws_and_enough(positive_model):
     q = NamedMultivariateNormal(
         np.zeros(3), Diagonal(np.ones(3)), (Variable("sigma_log__", ()), Variable("u_interval__", (2,)))
@@ -634,7 +674,7 @@ def test_settings_without_meaning(gaussian_model, options, message):
 def test_nothing_to_diagnose(gaussian_model):
     with pytest.raises(ValueError, match="empty list"):
         diagnose([], model=gaussian_model)
-    with pytest.raises(TypeError, match="PyMC approximation"):
+    with pytest.raises(TypeError, match="expected a PyMC approximation"):
         diagnose("advi", model=gaussian_model)
 
 

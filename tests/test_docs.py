@@ -11,9 +11,9 @@ PUBLIC = [
     getattr(module, name)
     for module in (kl_plugins, kl_plugins.variational)
     for name in module.__all__
-    # Results, an exception and a warning.
-    if name not in ("Certificate", "Diagnosis", "Explanation", "OptimumDistance")
-    and name not in ("NoClosedFormError", "NotConvergedWarning")
+    # Results, an exception and warnings.
+    if name not in ("Certificate", "Diagnosis", "Explanation", "KLEstimate", "OptimumDistance")
+    and name not in ("EstimateWarning", "NoClosedFormError", "NotConvergedWarning")
 ]
 
 

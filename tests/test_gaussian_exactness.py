@@ -17,6 +17,8 @@ from kl_plugins import (
     jeffreys,
     kl,
 )
+from kl_plugins.backends import numpy as array_ops
+from kl_plugins.backends.formulas import scale_divergence, variance_divergence
 from kl_plugins.covariance.singular import Singular
 
 DIMENSIONS = [1, 2, 8, 30]
@@ -257,3 +259,13 @@ def test_a_precision_of_widely_different_scales():
     exact_p, exact_q = oracle.from_precision(mean, precision), oracle.from_covariance(mean, covariance)
     assert kl(p, q) == pytest.approx(float(oracle.kl(exact_p, exact_q)), rel=1e-13)
     assert kl(q, p) == pytest.approx(float(oracle.kl(exact_q, exact_p)), rel=1e-13)
+
+
+@pytest.mark.parametrize("formula", [scale_divergence, variance_divergence])
+def test_short_vectors_are_as_long_ones_at_the_ends_of_the_floats(formula):
+    """Short ones are taken as Python's floats, which raise where arrays hold infinity."""
+    p, q = np.array([1.0, 1e-300, 1e300, np.nan]), np.array([np.inf, 1e300, 1e-300, 1.0])
+    with np.errstate(all="ignore"):
+        short = formula(p, q, array_ops)
+        long = formula(np.tile(p, 20), np.tile(q, 20), array_ops)
+    np.testing.assert_allclose(np.tile(short, 20), long, rtol=1e-14)

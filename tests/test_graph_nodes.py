@@ -10,12 +10,14 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pymc.logprob.utils import ParameterValueError
+from pytensor.compile.mode import Mode
 from pytensor.graph.replace import vectorize_graph
 
 from graphs import value
 from kl_plugins.backends import pytensor as ops
 from kl_plugins.backends.formulas import scale_divergence, variance_divergence
 from kl_plugins.backends.pytensor_checks import check_all
+from kl_plugins.backends.remainders import log_ratio
 from kl_plugins.families.normal import Normal
 
 pytestmark = [
@@ -98,3 +100,12 @@ def test_one_check_for_both_sides():
     graph = kl(Normal(*pt.dscalars("a", "b")), Normal(*pt.dscalars("c", "d")))
     assert len(graph.owner.op.messages) == 6
     assert not hasattr(graph.owner.inputs[0].owner.op, "messages")
+
+
+def test_derivatives_that_need_some_inputs_only_keep_their_shape():
+    """PyTensor's rewrites drop unused inputs, and would lose the shape that these broadcast to."""
+    p, q = pt.tensor("p", dtype="float64", shape=(1,)), pt.tensor("q", dtype="float64", shape=(3,))
+    by_p = pytensor.grad(log_ratio(p, q, ops).sum(), p)
+    with pytensor.config.change_flags(on_opt_error="raise"):
+        function = pytensor.function([p, q], by_p, mode=Mode("py", "fast_run"), on_unused_input="ignore")
+    np.testing.assert_allclose(function([2.0], [1.0, 2.0, 3.0]), [1.5])

@@ -121,6 +121,22 @@ def test_the_worst_pair_and_its_ellipses(found):
         plot_pair(found, ("y", "x[0]"))
 
 
+@pytest.mark.parametrize("pair", [("x[0]", "x[0]"), "x[0]", ("x[0]",)])
+def test_a_pair_is_two_coordinates(found, pair):
+    with pytest.raises(ValueError, match=r"names of two coordinates, such as \('x\[0\]', 'x\[1\]'\), got"):
+        plot_pair(found, pair)
+
+
+def test_wrong_objects_and_no_coordinates(found):
+    with pytest.raises(TypeError, match="takes a KLConvergence after a fit, got Diagnosis; a diagnosis has"):
+        plot_convergence(found)
+    for plot in (plot_kl, plot_importance, plot_pair):
+        with pytest.raises(TypeError, match=r"takes what diagnose\(\.\.\.\) returns, got SimpleNamespace"):
+            plot(monitor())
+    with pytest.raises(ValueError, match="most is how many coordinates to show, at least 1, got 0"):
+        plot_kl(found, most=0)
+
+
 def test_one_coordinate_and_no_reference(without_reference):
     assert len(without_reference.plot()) == 2
     with pytest.raises(ValueError, match="a pair needs two coordinates"):

@@ -186,8 +186,11 @@ def test_what_is_not_a_random_variable(what, message):
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        (lambda: pm.StudentT.dist(3.0), "StudentTRV with kl_plugins.plugins.pytensor.family"),
-        (lambda: pm.Truncated.dist(pm.Normal.dist(), lower=0.0), r"TruncatedNormalRV .*family"),
+        (
+            lambda: pm.ExGaussian.dist(0.0, 1.0, nu=1.0),
+            "ExGaussianRV with kl_plugins.plugins.*family",
+        ),
+        (lambda: pm.Truncated.dist(pm.Gamma.dist(2.0, 1.0), upper=2.0), r"TruncatedRV, .*estimate_kl"),
         (lambda: pm.Censored.dist(pm.Normal.dist(), None, 0.0), "known for the random variable CensoredRV"),
         (
             lambda: pm.NormalMixture.dist([0.5, 0.5], [0, 1], [1, 1]),

@@ -244,9 +244,7 @@ def test_singular_with_nan_in_the_mean_is_nan():
 @pytest.mark.parametrize(
     "p", [RECOGNISED[name][0] for name in ("scalar", "vector", "from_cholesky", "from_precision")]
 )
-@pytest.mark.parametrize(
-    "q", [RECOGNISED[name][0] for name in ("default", "from_diagonal", "from_cholesky")], ids=str
-)
+@pytest.mark.parametrize("q", [RECOGNISED[name][0] for name in ("default", "from_diagonal", "from_cholesky")])
 def test_factors_that_scipy_holds_are_used(p, q, monkeypatch):
     """Nothing is factored, except, once, the reversed precision that pairs of it with a factor need."""
     calls = []

@@ -35,7 +35,7 @@ def scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
 
 def _scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
     is_near = ops.absolute(p_scale - q_scale) <= 0.2 * q_scale
-    return ops.select(is_near, _scales_near, partial(_scales_far, ops=ops), p_scale, q_scale)
+    return ops.pick(is_near, _scales_near, partial(_scales_far, ops=ops), p_scale, q_scale)
 
 
 def _scales_near(p_scale: Any, q_scale: Any) -> Any:
@@ -50,7 +50,7 @@ def _scales_far(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
     return (0.5 * ratio) * ratio - 0.5 - 2.0 * ops.minimum(half_log, 1e3)
 
 
-def _scale_divergence_gradient(p_scale: Any, q_scale: Any) -> tuple[Any, Any]:
+def _scale_divergence_gradient(p_scale: Any, q_scale: Any, ops: ModuleType) -> tuple[Any, Any]:
     """Derivatives (m² − 1) / p_scale and −(m² − 1) / q_scale, with m² − 1 = (m − 1)(m + 1)."""
     excess = ((p_scale - q_scale) / q_scale) * ((p_scale + q_scale) / q_scale)
     return excess / p_scale, -excess / q_scale
@@ -68,9 +68,7 @@ def variance_divergence(p_variance: Any, q_variance: Any, ops: ModuleType) -> An
 
 def _variance_divergence(p_variance: Any, q_variance: Any, ops: ModuleType) -> Any:
     is_near = ops.absolute(p_variance - q_variance) <= 0.2 * q_variance
-    return ops.select(
-        is_near, _variances_near, lambda p, q: _variances_far(p, q, ops), p_variance, q_variance
-    )
+    return ops.pick(is_near, _variances_near, lambda p, q: _variances_far(p, q, ops), p_variance, q_variance)
 
 
 def _variances_near(p_variance: Any, q_variance: Any) -> Any:
@@ -82,7 +80,7 @@ def _variances_far(p_variance: Any, q_variance: Any, ops: ModuleType) -> Any:
     return 0.5 * (p_variance / q_variance) - 0.5 - ops.minimum(half_log, 1e3)
 
 
-def _variance_divergence_gradient(p_variance: Any, q_variance: Any) -> tuple[Any, Any]:
+def _variance_divergence_gradient(p_variance: Any, q_variance: Any, ops: ModuleType) -> tuple[Any, Any]:
     """Derivatives ½ (ρ − 1) / p_variance and −½ (ρ − 1) / q_variance."""
     half = 0.5 * ((p_variance - q_variance) / q_variance)
     return half / p_variance, -half / q_variance

@@ -228,22 +228,24 @@ def is_symmetric(matrices: NDArray[Any]) -> Any:
 
 def is_positive_definite(matrices: NDArray[Any]) -> Any:
     """Whether each matrix, of which the lower triangle is read, has a Cholesky factor."""
-    batch = matrices.shape[:-2]
-    if max(batch) < wide_kernels.TILE:
+    if max(matrices.shape[:-2]) < wide_kernels.TILE:
         return _of_each(_is_positive_definite, matrices)
-    out = np.empty(batch, np.bool_)
-    _in_tiles(wide_kernels.is_positive_definite, batch, [(matrices, 2), (out, 0)])
-    return out
+    return _of_tiles(matrices, False)
 
 
 def are_covariances(matrices: NDArray[Any]) -> bool:
     """Whether all matrices are exactly symmetric and positive definite, and so finite, in one pass."""
-    batch = matrices.shape[:-2]
-    if max(batch) < wide_kernels.TILE:
-        return False
-    out = np.empty(batch, np.bool_)
-    _in_tiles(wide_kernels.is_covariance, batch, [(matrices, 2), (out, 0)])
-    return bool(out.all())
+    return max(matrices.shape[:-2]) >= wide_kernels.TILE and bool(_of_tiles(matrices, True).all())
+
+
+def _of_tiles(matrices: NDArray[Any], and_symmetric: bool) -> NDArray[Any]:
+    out = np.empty(matrices.shape[:-2], np.bool_)
+
+    def kernel(part: NDArray[Any], result: NDArray[Any]) -> None:
+        wide_kernels.is_positive_definite(part, and_symmetric, result)
+
+    _in_tiles(kernel, out.shape, [(matrices, 2), (out, 0)])
+    return out
 
 
 def _of_each(kernel: Any, matrices: NDArray[Any]) -> Any:

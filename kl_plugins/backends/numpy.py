@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,11 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
     return array.astype(np.float64)
 
 
+def literal(value: Any) -> float | None:
+    """The value as a float, where it is one number and no array."""
+    return float(value) if type(value) in _PLAIN else None
+
+
 def frozen(value: NDArray[Any]) -> NDArray[Any]:
     """A copy that nobody else can write to: what is computed from it stays true."""
     copy = np.array(value)
@@ -89,24 +95,45 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
     return np.where(condition, yes(*args), no(*args))
 
 
+def pick(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+    """As `select`, with `rare` called on those numbers only that it is for: it costs enough for that."""
+    if np.size(condition) < _FEW:
+        return select(condition, rare, usual, *args)
+    arrays = iter(np.broadcast_arrays(condition, *[arg for arg in args if type(arg) is not float]))
+    condition = next(arrays)
+    args = tuple(arg if type(arg) is float else next(arrays) for arg in args)
+    index = np.nonzero(condition)
+    if len(index[0]) == condition.size:
+        return rare(*args)
+    chosen = usual(*args)
+    if len(index[0]):
+        chosen[index] = rare(*[arg if type(arg) is float else arg[index] for arg in args])
+    return chosen
+
+
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
     """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`.
 
     Short vectors are taken number by number, which is faster; long ones in pieces whose intermediate
     results stay in the processor's cache.
     """
-    if any(arg.ndim != 1 for arg in args):
+    arrays = [arg for arg in args if type(arg) is not float]
+    if not arrays or any(array.ndim != 1 for array in arrays):
         return value(*args, _HERE)
-    length = max(map(len, args))
-    if length <= _SHORT and all(len(arg) == length for arg in args):
-        numbers = [value(*row, scalar) for row in zip(*[arg.tolist() for arg in args], strict=True)]
-        return np.array(numbers, np.result_type(*args))
+    length = max(map(len, arrays))
+    if length <= _SHORT and all(len(array) == length for array in arrays):
+        args = tuple(np.full(length, arg) if type(arg) is float else arg for arg in args)
+        try:
+            numbers = [value(*row, scalar) for row in zip(*[arg.tolist() for arg in args], strict=True)]
+            return np.array(numbers, np.result_type(*args))
+        except (ArithmeticError, ValueError):
+            return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
     if length <= _PIECE:
         return value(*args, _HERE)
     out = np.empty(length, np.result_type(*args))
     for start in range(0, length, _PIECE):
         piece = slice(start, start + _PIECE)
-        out[piece] = value(*[arg[piece] if arg.size == length else arg for arg in args], _HERE)
+        out[piece] = value(*[arg[piece] if np.size(arg) == length else arg for arg in args], _HERE)
     return out
 
 
@@ -117,8 +144,8 @@ def of_factors(
     return value(*args)
 
 
-def shape(value: NDArray[Any]) -> tuple[int, ...]:
-    return value.shape
+def shape(value: Any) -> tuple[int, ...]:
+    return () if type(value) is float else value.shape
 
 
 def all_finite(value: NDArray[Any]) -> Any:
@@ -150,3 +177,12 @@ def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
     with np.errstate(all="ignore"):
         value = formula(*sides)
     return value[()] if isinstance(value, np.ndarray) else value
+
+
+def __getattr__(name: str) -> Any:
+    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = getattr(import_module("kl_plugins.backends.numpy_special"), name)
+    globals()[name] = found
+    return found

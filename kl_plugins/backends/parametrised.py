@@ -9,11 +9,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from kl_plugins.backends import backend_of, scalar
+from kl_plugins.backends import array_backend_of, backend_of, scalar
 from kl_plugins.backends.domains import Domain
 
 _PLAIN = frozenset({float, int, np.float64})
 """Types of a single number that `scalar` computes with."""
+
+
+_PLACES = frozenset({"loc", "scale"})
+"""Parameters whose values may be compared, but that do not decide what is known in closed form."""
 
 
 class Parametrised:
@@ -31,16 +35,31 @@ class Parametrised:
     domains: ClassVar[tuple[Domain, ...]] = ()
     """The domain of each of ``arrays``, where that is all there is to check."""
 
+    literals: ClassVar[frozenset[str]] = frozenset()
+    """Those of ``arrays`` that stay Python floats where they were given as plain numbers, so that a formula
+    can see that a location is 0.0 or a power 2.0 before any graph runs."""
+
     parts: ClassVar[tuple[str, ...]] = ()
     find_backend = staticmethod(backend_of)
     ops: ModuleType
+
+    _bounds: ClassVar[tuple[tuple[str, float, float], ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.domains:
+            named = zip(cls.arrays, cls.domains, strict=True)
+            cls._bounds = tuple((name, *domain.bounds()) for name, domain in named)
 
     def __post_init__(self) -> None:
         if self._become_plain():
             return
         self._become(self.find_backend(*self.values()))
+        self.__dict__["unsure"] = True  # of numbers that are no NaN
         self.check_shapes()
-        if not self.ops.symbolic:
+        if self.ops.symbolic:
+            scalar.require(known for known in self.own_conditions() if isinstance(known[0], bool))
+        else:
             self.ops.require(self.own_conditions())
         self._complete()
 
@@ -84,11 +103,26 @@ class Parametrised:
         other.__dict__["checked"] = not self.ops.symbolic  # numbers were checked when they came
         return other
 
+    def to_arrays(self) -> Self:
+        """Return the same object with every parameter as an array of NumPy.
+
+        The literal ones too, but for those that decide what is known in closed form.
+        """
+        made = self.trusted(array_backend_of(0.0), **self.__getstate__())
+        for name in self.arrays:
+            value = made.__dict__[name]
+            if name in _PLACES or not (name in self.literals and type(value) is float):
+                made.__dict__[name] = np.asarray(value, np.float64)
+        for name in self.parts:
+            made.__dict__[name] = made.__dict__[name].to_arrays()
+        return made
+
     def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
         state = self.__dict__  # the dataclass is frozen, and this is still its making
         beside = [*beside, *[state[name] for name in self.arrays]]
         for name in self.arrays:
-            state[name] = ops.asarray(state[name], name, beside)
+            known = ops.literal(state[name]) if name in self.literals else None
+            state[name] = ops.asarray(state[name], name, beside) if known is None else known
         for name in self.parts:
             state[name] = state[name].to(ops)
         state["ops"] = ops
@@ -101,16 +135,19 @@ class Parametrised:
 
         Here: parameters that are all single numbers of their domains.
         """
-        if not self.domains:
+        if not self._bounds:
             return False
         state = self.__dict__
-        for name, (low, high, _) in zip(self.arrays, self.domains, strict=True):
+        for name, low, high in self._bounds:
             value = state[name]
-            if type(value) not in _PLAIN or not low < value < high:
-                return False
-            try:
-                state[name] = float(value)
-            except OverflowError:
+            if type(value) is not float:
+                if type(value) not in _PLAIN:
+                    return False
+                try:
+                    value = state[name] = float(value)
+                except OverflowError:
+                    return False
+            if not low < value < high:
                 return False
         state["ops"] = scalar
         return True
@@ -121,13 +158,14 @@ class Parametrised:
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         """Yield (condition, message) for what the object's own parameters must satisfy."""
         for name, domain in zip(self.arrays, self.domains, strict=bool(self.domains)):
-            yield from domain.conditions(self.__dict__[name], name, self.ops)
+            value = self.__dict__[name]
+            yield from domain.conditions(value, name, scalar if type(value) is float else self.ops)
 
     def conditions(self) -> Iterator[tuple[Any, str]]:
         """Yield (condition, message) for the object's parameters and those of its parts."""
         if self.__dict__.get("checked"):
             return
-        yield from self.own_conditions()
+        yield from (stated for stated in self.own_conditions() if not isinstance(stated[0], bool))
         for name in self.parts:
             yield from self.__dict__[name].conditions()
 

@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from dataclasses import dataclass
+from importlib import import_module
 from inspect import signature
 from typing import Any
 
 import numpy as np
 import pytensor
+import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
-from pytensor.tensor.elemwise import Elemwise
+from pytensor.scalar.basic import Cast
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
+from kl_plugins.backends import scalar
 from kl_plugins.backends.pytensor_formula import formula
+from kl_plugins.backends.pytensor_literals import beside_literals
+
+# The backend is one namespace over several rooms.
+from kl_plugins.backends.pytensor_matrices import *  # noqa: F403
+from kl_plugins.backends.pytensor_matrices import cholesky, isfinite
 
 symbolic = True
 
 _PULLBACK = "pullback" if "pullback" in signature(OpFromGraph.__init__).parameters else "lop_overrides"
 """The argument of OpFromGraph that PyTensor 3 renamed."""
 
-log = pt.log
-sqrt = pt.sqrt
-isnan = pt.isnan
-isinf = pt.isinf
-absolute = pt.abs
-minimum = pt.minimum
-maximum = pt.maximum
-logical_and = pt.and_
-logical_or = pt.or_
-logical_not = pt.invert
+log = beside_literals("log", pt.log)
+sqrt = beside_literals("sqrt", pt.sqrt)
+isnan = beside_literals("isnan", pt.isnan)
+isinf = beside_literals("isinf", pt.isinf)
+absolute = beside_literals("absolute", pt.abs)
+minimum = beside_literals("minimum", pt.minimum)
+maximum = beside_literals("maximum", pt.maximum)
 square = pt.square
 matmul = pt.matmul
 broadcast_arrays = pt.broadcast_arrays
 zeros_like = pt.zeros_like
-equal = pt.eq
-
-
-def isfinite(value: Any) -> Any:
-    return pt.invert(pt.or_(pt.isnan(value), pt.isinf(value)))
+equal = beside_literals("equal", pt.eq)
 
 
 def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> Any:
@@ -60,9 +62,55 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> Any:
         wide = np.dtype(np.float64)
     if value.type.numpy_dtype == wide:
         return value
+    return _widened(value, wide)
+
+
+def _widened(value: Any, dtype: Any) -> Any:
+    """The variable in a wider type; what was computed of narrower ones is computed again in it.
+
+    ``pm.Gamma.dist(2, 3)`` divides the int8 constant 1 by 3, which makes a third of seven digits.
+    """
     if isinstance(value, pt.TensorConstant):
-        return pt.as_tensor_variable(value.data.astype(wide))
-    return pt.cast(value, str(wide))
+        return pt.as_tensor_variable(value.data.astype(dtype))
+    node = value.owner
+    computed = node and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, _RECOMPUTED)
+    if computed or (node and isinstance(node.op, DimShuffle)):
+        return node.op(*[_widened(x, dtype) for x in node.inputs])
+    return pt.cast(value, str(dtype))
+
+
+_RECOMPUTED = (
+    *(ps.Add, ps.Sub, ps.Neg, ps.Mul, ps.TrueDiv, ps.Reciprocal, ps.Pow, ps.Sqr, ps.Sqrt),
+    *(ps.Abs, ps.Sign, ps.Exp, ps.Expm1, ps.Log, ps.Log1p, ps.Sigmoid, ps.Softplus),
+)
+
+
+def literal(value: Any) -> float | None:
+    """The value as a float, where it is one number that the graph holds as a constant.
+
+    PyTensor gives the parameters of a random variable the same number of dimensions: where a number was
+    expanded, another parameter has the shape.
+    """
+    if isinstance(value, pytensor.graph.basic.Variable):
+        value = undressed(value)
+    if isinstance(value, pt.TensorConstant):
+        return float(value.data) if value.ndim == 0 else None
+    return None if isinstance(value, pytensor.graph.basic.Variable) or np.ndim(value) else float(value)
+
+
+def undressed(value: Any) -> Any:
+    """What was given leading dimensions of length 1, and cast to floats, to make the variable."""
+    while value.owner is not None and value.type.numpy_dtype.kind == "f":
+        op, source = value.owner.op, value.owner.inputs[0]
+        if isinstance(op, DimShuffle):
+            leading = ("x",) * (value.ndim - source.ndim)
+            same_values = tuple(op.new_order) == (*leading, *range(source.ndim))
+        else:
+            same_values = isinstance(getattr(op, "scalar_op", None), Cast)
+        if not same_values:
+            break
+        value = source
+    return value
 
 
 def frozen(value: Any) -> Any:
@@ -70,26 +118,62 @@ def frozen(value: Any) -> Any:
     return value
 
 
+def logical_and(first: Any, second: Any) -> Any:
+    """Conditions on plain numbers are plain booleans, which PyTensor does not take."""
+    if type(first) is bool:
+        return first and second
+    return logical_and(second, first) if type(second) is bool else pt.and_(first, second)
+
+
+def logical_or(first: Any, second: Any) -> Any:
+    if type(first) is bool:
+        return first or second
+    return logical_or(second, first) if type(second) is bool else pt.or_(first, second)
+
+
+def logical_not(value: Any) -> Any:
+    return not value if type(value) is bool else pt.invert(value)
+
+
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
+    if type(condition) is bool:
+        return yes(*args) if condition else no(*args)
     return pt.switch(condition, yes(*args), no(*args))
 
 
-def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
-    """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args)``, each one node.
+pick = select
+
+
+def elementwise(value: Callable[..., Any], gradient: Callable[..., Any] | None, *args: Any) -> Any:
+    """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args, ops)``, each one node.
 
     Differentiating a switch between a series and a logarithm would multiply the graph, and the time to
     compile it; the derivatives themselves are short. `gradient` is a function of a module: the node is made
     once for each of them.
     """
-    dtype = str(np.result_type(*[arg.type.numpy_dtype for arg in args]))
+    symbols = [arg for arg in args if type(arg) is not float]
+    if not symbols:
+        return value(*args, scalar)
+    dtype = str(np.result_type(*[arg.type.numpy_dtype for arg in symbols]))
     key = value, gradient, dtype, len(args)
     if key not in _formulas:
-        _formulas[key] = Elemwise(formula(partial(value, ops=_HERE), *key[1:]))
-    return _formulas[key](*[pt.cast(arg, dtype) for arg in args])
+        _formulas[key] = Elemwise(
+            formula(_InGraphs(value), None if gradient is None else _InGraphs(gradient), *key[2:])
+        )
+    return _formulas[key](*[pt.cast(pt.as_tensor_variable(arg), dtype) for arg in args])
 
 
-_HERE = sys.modules[__name__]
+@dataclass(frozen=True)
+class _InGraphs:
+    """A function of arguments and a backend, with this backend; unlike a closure it can be pickled."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args, sys.modules[__name__])
+
+
 _formulas: dict[Any, Elemwise] = {}
 """The nodes of formulas that were met."""
 
@@ -136,7 +220,7 @@ def _sum_to(value: Any, like: Any) -> Any:
 
 def shape(value: Any) -> tuple[int | None, ...]:
     """The static shape, None where it is not known before run time."""
-    return tuple(value.type.shape)
+    return () if type(value) is float else tuple(value.type.shape)
 
 
 def all_finite(value: Any) -> Any:
@@ -148,138 +232,12 @@ def all_positive(value: Any) -> Any:
     return pt.all(value > 0.0)
 
 
-def epsilon(value: Any) -> float:
-    """Machine epsilon of the variable's type."""
-    return float(np.finfo(value.type.dtype).eps)
-
-
 def expand_last(value: Any) -> Any:
     return value[..., None]
 
 
-def runtime_shape(value: Any) -> tuple[Any, ...]:
-    return tuple(value.shape[i] if length is None else length for i, length in enumerate(value.type.shape))
-
-
 def broadcast_to(value: Any, new_shape: Any) -> Any:
     return pt.broadcast_to(value, new_shape)
-
-
-def sum_last(value: Any) -> Any:
-    return pt.sum(value, axis=-1)
-
-
-def sum_of_squares(matrix: Any) -> Any:
-    """Sum of the squared entries over the last two axes."""
-    return pt.sum(pt.square(matrix), axis=(-2, -1))
-
-
-def sum_of_squares_last(vectors: Any) -> Any:
-    """Sum of the squared entries of each vector."""
-    return pt.sum(pt.square(vectors), axis=-1)
-
-
-def row_sums_of_squares(matrix: Any) -> Any:
-    """Sum of the squared entries of each row."""
-    return pt.sum(pt.square(matrix), axis=-1)
-
-
-def all_last_two(value: Any) -> Any:
-    return pt.all(value, axis=(-2, -1))
-
-
-def diagonal(matrix: Any) -> Any:
-    return pt.diagonal(matrix, axis1=-2, axis2=-1)
-
-
-def from_diagonal(vector: Any) -> Any:
-    """Diagonal matrices with the last axis of `vector` on their diagonals."""
-    return vector[..., None] * pt.eye(vector.shape[-1], dtype=vector.dtype)
-
-
-def transpose(matrix: Any) -> Any:
-    return pt.matrix_transpose(matrix)
-
-
-def flip(matrix: Any) -> Any:
-    """Reverse the order of rows and columns.
-
-    By indices: on slices of step −1, XLA (jaxlib 0.10.2) ends the process when it compiles a gradient.
-    """
-    order = pt.arange(matrix.shape[-1])[::-1]
-    return matrix[..., order, :][..., order]
-
-
-def lower(matrix: Any, like: Any) -> Any:
-    """The lower triangle of `matrix`, which has the size of the square matrix `like`.
-
-    The size of an input is at hand. That of a result would first be deduced and checked, by more nodes than
-    there are in the rest of the graph.
-    """
-    rows, columns = _indices(like)
-    return pt.switch(rows >= columns, matrix, 0.0)
-
-
-def strictly_lower(matrix: Any, like: Any = None) -> Any:
-    """What is below the diagonal of `matrix`; `like` as for `lower`."""
-    rows, columns = _indices(matrix if like is None else like)
-    return pt.switch(rows > columns, matrix, 0.0)
-
-
-def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
-    """`matrix` with `vector` added to its diagonal; `like` as for `lower`."""
-    rows, columns = _indices(like)
-    return matrix + pt.switch(pt.eq(rows, columns), vector[..., None, :], 0.0)
-
-
-def _indices(like: Any) -> tuple[Any, Any]:
-    index = pt.arange(like.shape[-1])
-    return index[:, None], index[None, :]
-
-
-def eye_like(matrix: Any) -> Any:
-    rows, columns = _indices(matrix)  # JAX needs the size of pt.eye to be a constant
-    return pt.cast(pt.eq(rows, columns), matrix.dtype)
-
-
-def take(value: Any, index: Any) -> Any:
-    return value[..., np.asarray(index)]
-
-
-def take_both(matrix: Any, index: Any) -> Any:
-    """Rows and columns `index` of matrices."""
-    return take(transpose(take(transpose(matrix), index)), index)
-
-
-def stack_blocks(blocks: list[Any]) -> Any:
-    """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
-    return pt.linalg.block_diag(*blocks)
-
-
-def concatenate(parts: list[Any]) -> Any:
-    return pt.concatenate(parts, axis=-1)
-
-
-def is_finite(matrix: Any) -> Any:
-    """Whether each matrix holds neither NaN nor infinity."""
-    return all_last_two(isfinite(matrix))
-
-
-def is_symmetric(matrix: Any) -> Any:
-    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
-    scale = epsilon(matrix) ** 0.25 * sqrt(absolute(diagonal(matrix)))
-    gap = absolute(matrix - transpose(matrix))
-    return all_last_two(pt.le(gap, scale[..., :, None] * scale[..., None, :]))
-
-
-def cholesky(matrix: Any, name: str) -> Any:
-    """Lower Cholesky factor, NaN where there is none (the conditions then say which parameter)."""
-    return pt.linalg.cholesky(matrix, lower=True)
-
-
-def factors_late(matrix: Any, name: str) -> bool:
-    """Whether factors of a batch are better not kept; a graph keeps nothing."""
-    return False
 
 
 def kernels_for(batch: Any, *matrices: Any) -> None:
@@ -302,56 +260,6 @@ def kernels_for_vectors(shape: Any, *vectors: Any) -> None:
     return None
 
 
-def cholesky_of_root(root: Any) -> Any:
-    """Lower Cholesky factor of ``root @ root.T``."""
-    return pt.linalg.cholesky(matmul(root, transpose(root)), lower=True)
-
-
-def solve_lower(factor: Any, right: Any) -> Any:
-    """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
-    return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
-
-
-def inverse_lower(factor: Any) -> Any:
-    """The inverse of lower triangular matrices."""
-    return solve_lower(factor, eye_like(factor))
-
-
-def solve_lower_transposed(factor: Any, right: Any) -> Any:
-    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
-    return pt.linalg.solve_triangular(factor, right, trans=1, lower=True, b_ndim=2)
-
-
-def triangular_ratio_squares(factor: Any, right: Any, near: Any) -> Any:
-    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
-
-    In the columns where `near` holds, ``right - factor`` takes the place of `right`.
-    """
-    rest = pt.switch(near[..., None, :], right - factor, right)
-    return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
-
-
-def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: list[Any]) -> list[Any]:
-    """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows."""
-    return list(function(*vectors, *matrices))
-
-
-def same_columns(left: Any, right: Any) -> list[Any]:
-    """The two matrices with columns of zeros appended to the one that has fewer."""
-    known = left.type.shape[-1], right.type.shape[-1]
-    if known[0] == known[1] and None not in known:
-        return [left, right]
-    columns = pt.maximum(left.shape[-1], right.shape[-1]) if None in known else max(known)
-    return [_widened(matrix, columns) for matrix in (left, right)]
-
-
-def _widened(matrix: Any, columns: Any) -> Any:
-    *others, own = runtime_shape(matrix)
-    if own is columns or own == columns:
-        return matrix
-    return concatenate([matrix, pt.zeros((*others, columns - own), dtype=matrix.dtype)])
-
-
 def require(conditions: Iterable[tuple[Any, str]]) -> None:
     """Symbolic conditions are checked when the graph runs: see `guard`."""
 
@@ -365,8 +273,14 @@ def guard(value: Any, conditions: Iterable[tuple[Any, str]]) -> Any:
     from kl_plugins.backends.pytensor_checks import check_all  # loads PyMC
 
     conditions = list(conditions)
+    value = asarray(value, "the result")  # a plain number, where all parameters are
     return check_all(value, conditions) if conditions else value
 
 
-def result(value: Any) -> Any:
-    return value
+def __getattr__(name: str) -> Any:
+    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = getattr(import_module("kl_plugins.backends.pytensor_special"), name)
+    globals()[name] = found
+    return found

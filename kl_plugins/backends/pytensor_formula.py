@@ -26,14 +26,17 @@ class Formula(Composite):  # type: ignore[misc]
         super().__init__(list(inputs), list(outputs))
         self._gradient = gradient
         self._derivatives: list[Formula] | None = None
+        self._needed: list[list[int]] = []
 
     def clone(self) -> Formula:
         return self
 
     def pullback(self, inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
         if self._derivatives is None:
-            self._derivatives = self._differentiated()
-        return [output_gradients[0] * derivative(*inputs) for derivative in self._derivatives]
+            derivatives = self._differentiated()
+            self._derivatives, self._needed = map(list, zip(*map(_of_needed, derivatives), strict=True))
+        pairs = zip(self._derivatives, self._needed, strict=True)
+        return [output_gradients[0] * d(*[inputs[i] for i in needed]) for d, needed in pairs]
 
     L_op = pullback  # its name before PyTensor 3
 
@@ -54,6 +57,18 @@ class Formula(Composite):  # type: ignore[misc]
         return pytensor.grad(known[self.fgraph.outputs[0]], list(args), disconnected_inputs="ignore")
 
 
+def _of_needed(derivative: Formula) -> tuple[Formula, list[int]]:
+    """The derivative as a function of those inputs that it depends on, and which they are.
+
+    PyTensor's rewrites drop the others, and with them, wrongly, the shape that they broadcast it to.
+    """
+    fgraph = derivative.fgraph
+    needed = [i for i, x in enumerate(fgraph.inputs) if fgraph.clients.get(x)]
+    if not needed or len(needed) == derivative.nin:
+        return derivative, list(range(derivative.nin))
+    return Formula([fgraph.inputs[i] for i in needed], fgraph.outputs), needed
+
+
 def formula(value: Callable[..., Any], gradient: Any, dtype: str, nin: int) -> Formula:
     """The node of ``value``, a function of `nin` scalars written in the operations of tensors.
 
@@ -63,7 +78,7 @@ def formula(value: Callable[..., Any], gradient: Any, dtype: str, nin: int) -> F
     scalars = [ps.get_scalar_type(dtype)() for _ in range(nin)]
     known: dict[Any, Any] = dict(zip(tensors, scalars, strict=True))
 
-    def scalar(variable: Any) -> Any:
+    def as_scalar(variable: Any) -> Any:
         if variable not in known:
             known[variable] = made(variable)
         return known[variable]
@@ -73,7 +88,7 @@ def formula(value: Callable[..., Any], gradient: Any, dtype: str, nin: int) -> F
             return ps.constant(np.asarray(variable.data, dtype=dtype).item(), dtype=dtype)
         op, inputs = variable.owner.op, variable.owner.inputs
         if isinstance(op, DimShuffle):  # of a scalar to a scalar
-            return scalar(inputs[0])
-        return op.scalar_op(*map(scalar, inputs))
+            return as_scalar(inputs[0])
+        return op.scalar_op(*map(as_scalar, inputs))
 
-    return Formula(scalars, [scalar(value(*tensors))], gradient)
+    return Formula(scalars, [as_scalar(value(*tensors))], gradient)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> float:
         raise ValueError(f"{name} is too large for a float: {str(value)[:20]}…") from None
 
 
+def literal(value: Any) -> float | None:
+    """The value as a float, where it is one number for certain."""
+    return float(value)
+
+
 def logical_and(first: bool, second: bool) -> bool:
     return first and second
 
@@ -42,6 +48,9 @@ def logical_not(value: bool) -> bool:
 def select(condition: bool, yes: Callable[..., Any], no: Callable[..., Any], *args: float) -> Any:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
     return yes(*args) if condition else no(*args)
+
+
+pick = select
 
 
 def zeros_like(value: float) -> float:
@@ -68,5 +77,18 @@ def require(conditions: Iterable[tuple[bool, str]]) -> None:
 
 
 def numbers(formula: Callable[..., Any], *sides: Any) -> np.float64:
-    """Return ``formula(*sides)``; Python floats overflow to infinity without a warning."""
-    return np.float64(formula(*sides))
+    """Return ``formula(*sides)``, by arrays where a float would raise instead of being infinite."""
+    try:
+        return np.float64(formula(*sides))
+    except (ArithmeticError, ValueError):
+        arrays = import_module("kl_plugins.backends.numpy")
+        return arrays.numbers(formula, *[side.to_arrays() for side in sides])  # type: ignore[no-any-return]
+
+
+def __getattr__(name: str) -> Any:
+    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = getattr(import_module("kl_plugins.backends.scalar_special"), name)
+    globals()[name] = found
+    return found

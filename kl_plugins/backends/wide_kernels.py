@@ -152,30 +152,19 @@ def _has_factor(tile: Any, lane: Any) -> Any:
     return True
 
 
-@cached(guvectorize, ["float64[:,:,:],boolean[:]"], "(n,d,d)->(n)", nopython=True)
-def is_positive_definite(matrices, out):  # type: ignore[no-untyped-def]
-    """Whether each matrix, of which the lower triangle is read, has a Cholesky factor."""
-    count, dimension, _ = matrices.shape
-    tile, column = np.empty((dimension, dimension, TILE)), np.empty((dimension, TILE))
-    for start in range(0, count, TILE):
-        _load(matrices, start, tile)
-        _factor(tile, column)
-        for lane in range(min(TILE, count - start)):
-            out[start + lane] = _has_factor(tile, lane)
-
-
-@cached(guvectorize, ["float64[:,:,:],boolean[:]"], "(n,d,d)->(n)", nopython=True)
-def is_covariance(matrices, out):  # type: ignore[no-untyped-def]
-    """Whether each matrix is exactly symmetric and has a Cholesky factor."""
+@cached(guvectorize, ["float64[:,:,:],boolean,boolean[:]"], "(n,d,d),()->(n)", nopython=True)
+def is_positive_definite(matrices, and_symmetric, out):  # type: ignore[no-untyped-def]
+    """Whether the lower triangle of each matrix has a Cholesky factor, and the upper one is its image."""
     count, dimension, _ = matrices.shape
     tile, column = np.empty((dimension, dimension, TILE)), np.empty((dimension, TILE))
     for start in range(0, count, TILE):
         _load(matrices, start, tile)
         for lane in range(min(TILE, count - start)):
             out[start + lane] = True
-            for i in range(dimension):
-                for j in range(i):
-                    out[start + lane] &= tile[i, j, lane] == matrices[start + lane, j, i]
+            if and_symmetric:
+                for i in range(dimension):
+                    for j in range(i):
+                        out[start + lane] &= tile[i, j, lane] == matrices[start + lane, j, i]
         _factor(tile, column)
         for lane in range(min(TILE, count - start)):
             out[start + lane] &= _has_factor(tile, lane)

@@ -8,14 +8,18 @@ from typing import Any, ClassVar
 
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.formulas import scale_divergence
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.axis_aligned import DiagonalScales
-from kl_plugins.families.distribution import Distribution, kl_rules
+from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import At, Exp, LogDensity, Square, expects
+from kl_plugins.families.univariate import Continuous, closed_form
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 @dataclass(frozen=True, eq=False)
-class Normal(Distribution):
+class Normal(Continuous):
     """Normal distributions with density exp(−½ ((x − mean) / scale)²) / (scale √(2π)).
 
     Parameters
@@ -33,29 +37,26 @@ class Normal(Distribution):
     mean: Any
     scale: Any
     arrays: ClassVar[tuple[str, ...]] = ("mean", "scale")
-    core_ndims: ClassVar[tuple[int, ...]] = (0, 0)
     domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0, meaning="the standard deviation"))
 
-    def check_shapes(self) -> None:
-        try:
-            _ = self.batch_shape
-        except ValueError:
-            shapes = self.ops.shape(self.mean), self.ops.shape(self.scale)
-            raise ValueError(f"shapes of mean {shapes[0]} and scale {shapes[1]} do not broadcast") from None
-
     @property
-    def batch_shape(self) -> Shape:
-        mean, scale = self.ops.shape(self.mean), self.ops.shape(self.scale)
-        return mean if mean == scale else broadcast_shapes(mean, scale)
+    def loc(self) -> Any:  # type: ignore[override]
+        return self.mean
 
-    @property
-    def event_shape(self) -> Shape:
-        return ()
+    def log_density(self) -> LogDensity:
+        return LogDensity(-_HALF_LOG_2PI, ((-0.5, Square()),))
 
-    def entropy(self) -> Any:
-        """½ ln(2πe) + ln scale, shape ``batch_shape``."""
-        constant = 0.5 * math.log(2.0 * math.pi * math.e)
-        return constant + self.ops.log(self.scale) + self.ops.zeros_like(self.mean)
+    def standard_mean(self) -> Any:
+        return 0.0
+
+    def standard_variance(self) -> Any:
+        return 1.0
+
+    def standard_entropy(self) -> Any:
+        return 0.5 + _HALF_LOG_2PI
+
+    def moved(self, loc: Any, scale: Any) -> Normal:
+        return Normal(loc + scale * self.mean, abs(scale) * self.scale)
 
     def independent(self) -> Distribution:
         """The trailing batch dimension as the variables of a diagonal MultivariateNormal."""
@@ -63,7 +64,7 @@ class Normal(Distribution):
         return MultivariateNormal(mean, DiagonalScales(scale))
 
 
-@kl_rules.register(Normal, Normal, cost="O(1)")
+@closed_form(Normal, Normal)
 def normal_normal(p: Normal, q: Normal) -> Any:
     """½ [m² − 1 − 2 ln m + w²], m the ratio of the scales, w the whitened difference of the means.
 
@@ -71,3 +72,14 @@ def normal_normal(p: Normal, q: Normal) -> Any:
     """
     w = (p.mean - q.mean) / q.scale
     return scale_divergence(p.scale, q.scale, p.ops) + (0.5 * w) * w
+
+
+@expects(Normal, Exp)
+def exp(p: Normal, statistic: Exp, at: At) -> Any:
+    """The moment generating function, https://statproofbook.github.io/P/norm-mgf."""
+    spread = statistic.rate * at.ratio
+    return p.ops.exp(statistic.rate * at.shift + (0.5 * spread) * spread)
+
+
+from_scipy("norm")(Normal)
+from_pymc("NormalRV")(Normal)

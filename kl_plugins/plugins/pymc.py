@@ -9,6 +9,9 @@ import pytensor.tensor as pt
 from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
 from pymc.variational.opvi import Approximation, Group
 
+import kl_plugins.plugins.pymc_densities
+import kl_plugins.plugins.pymc_mixtures
+import kl_plugins.plugins.pymc_multivariate
 import kl_plugins.plugins.pymc_products  # noqa: F401  (PyMC's own random variables)
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.covariance.base import Covariance

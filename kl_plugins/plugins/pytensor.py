@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import Any
+from typing import Any, cast
 
 import pytensor.tensor as pt
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
@@ -13,12 +13,15 @@ from pytensor.tensor.variable import TensorVariable
 import kl_plugins.plugins.pytensor_products  # noqa: F401  (adds its rules)
 from kl_plugins.backends import pytensor as ops
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.normal import Normal
+from kl_plugins.families.names import load_families, pymc_names
 from kl_plugins.plugins.pytensor_covariance import covariance_of
 from kl_plugins.plugins.pytensor_graph import original
 from kl_plugins.recognition import load_plugins_of, recognise
+
+load_families()
 
 
 @recognise.register(TensorVariable)
@@ -29,7 +32,13 @@ def _(variable: Any) -> Distribution:
         what = "a constant or an input" if node is None else f"the output of {node.op}"
         raise TypeError(f"{variable} is not a random variable but {what}")
     load_plugins_of(type(node.op))  # which is another library's, where that defines its own variables
-    return family(node.op, *node.op.dist_params(node), batch=_batch(source))
+    return family(node.op, *parameters_of(node.op, node), batch=_batch(source))
+
+
+@singledispatch
+def parameters_of(op: Any, node: Any) -> Any:
+    """The distribution parameters of a random variable's node, in the order of the op's signature."""
+    return op.dist_params(node)
 
 
 def _batch(variable: Any) -> tuple[Any, ...] | None:
@@ -40,6 +49,13 @@ def _batch(variable: Any) -> tuple[Any, ...] | None:
         return None
     lengths = variable.type.shape[: variable.ndim - op.ndim_supp]
     return tuple(size[i] if length is None else length for i, length in enumerate(lengths))
+
+
+@density_of.register(TensorVariable)
+def _(variable: Any) -> Density:
+    from kl_plugins.plugins.pymc_densities import density  # only PyMC knows densities
+
+    return density(variable)
 
 
 @singledispatch
@@ -54,9 +70,26 @@ def family(op: Any, *parameters: Any, batch: tuple[Any, ...] | None) -> Distribu
     batch : tuple or None
         Batch shape, where it was given.
     """
+    make = pymc_names.get(type(op).__name__)
+    if make is not None and (
+        type(op).__module__.partition(".")[0] in ("pytensor", "pymc") or _is_logit_normal(op)
+    ):
+        made = make(*[ops.asarray(value, name) for value, name in zip(parameters, "abcdefgh", strict=False)])
+        made = made.to(ops)  # plain numbers alone are a graph too
+        return cast(Distribution, made if batch is None else made.sized(batch))
     raise NoClosedFormError(
-        f"no closed form is known for the random variable {op}; register a function for {type(op).__name__} "
-        "with kl_plugins.plugins.pytensor.family"
+        f"no closed form is known for the random variable {op}; kl_plugins.estimate_kl estimates "
+        f"divergences with their error; register a function for {type(op).__name__} with "
+        "kl_plugins.plugins.pytensor.family"
+    )
+
+
+def _is_logit_normal(op: Any) -> bool:
+    """Whether the op is pm.LogitNormal's, whose class PyMC makes of a graph: the sigmoid of a normal."""
+    found = [out.owner for out in getattr(op, "inner_outputs", ()) if out.owner is not None]
+    return type(op).__name__ == "LogitNormal" and any(
+        node.op == pt.sigmoid and isinstance(getattr(node.inputs[0].owner, "op", None), NormalRV)
+        for node in found
     )
 
 
@@ -68,11 +101,6 @@ def sized(value: Any, batch: tuple[Any, ...] | None, event_ndim: int, name: str)
     event = ops.runtime_shape(value)[value.ndim - event_ndim :]
     shape = (*batch, *event)
     return value if ops.shape(value) == shape else pt.broadcast_to(value, shape)
-
-
-@family.register(NormalRV)
-def _(op: Any, mean: Any, scale: Any, *, batch: Any) -> Distribution:
-    return Normal(sized(mean, batch, 0, "mu"), sized(scale, batch, 0, "sigma"))
 
 
 @family.register(MvNormalRV)

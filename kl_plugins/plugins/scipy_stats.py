@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import singledispatch
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import stats
 from scipy.stats import _covariance
-from scipy.stats._continuous_distns import norm_gen
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic
-from scipy.stats._distribution_infrastructure import ShiftedScaledDistribution, UnivariateDistribution
-from scipy.stats._multivariate import matrix_normal_frozen, multi_rv_generic, multivariate_normal_frozen
+from scipy.stats._multivariate import (
+    matrix_normal_frozen,
+    multi_rv_generic,
+    multivariate_normal_frozen,
+)
 
+import kl_plugins.plugins.scipy_densities
 from kl_plugins.backends import numpy as array_ops
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
@@ -27,34 +30,63 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.normal import Normal
+from kl_plugins.families.names import load_families, scipy_names
+from kl_plugins.plugins import scipy_multivariate  # noqa: F401  (registers what it understands)
 from kl_plugins.recognition import recognise, representative, shared_classes
 
-frozen_families: dict[type, Callable[..., Distribution]] = {}
-"""From the exact class of ``frozen.dist`` to a function of (shape parameters, loc, scale).
-
-The class has to be exact: a subclass may have overridden the density.
-"""
+load_families()
 
 
-def frozen(generic: type) -> Callable[[Callable[..., Distribution]], Callable[..., Distribution]]:
-    """Register the decorated function for frozen distributions of the class `generic`."""
+def kind_of(generator: Any) -> tuple[Any, ...]:
+    """The exact class of a generator, as a subclass may have overridden the density, and where it lives.
 
-    def decorate(function: Callable[..., Distribution]) -> Callable[..., Distribution]:
-        frozen_families[generic] = function
-        return function
+    ``vonmises`` and ``vonmises_line`` are of one class.
+    """
+    return type(generator), generator.a, generator.b
 
-    return decorate
+
+makers = {
+    kind_of(generator): make
+    for name, make in scipy_names.items()
+    if isinstance(generator := getattr(stats, name, None), rv_generic)
+}
+"""What makes the families, by the kind of the generator."""
 
 
 @recognise.register(rv_continuous_frozen)
+def _(obj: Any) -> Distribution:
+    generator = obj.dist
+    make = makers.get(kind_of(generator)) or maker_of(generator)
+    shapes, loc, scale = generator._parse_args(*obj.args, **obj.kwds)
+    return cast(Distribution, make(*map(number, (*shapes, loc, scale))))
+
+
 @recognise.register(rv_discrete_frozen)
 def _(obj: Any) -> Distribution:
-    family = frozen_families.get(type(obj.dist))
-    if family is None:
-        raise unsupported(f"scipy.stats.{name_of(obj.dist)}", f"type(scipy.stats.{name_of(obj.dist)})")
-    shapes, loc, scale = obj.dist._parse_args(*obj.args, **obj.kwds)
-    return family(shapes, loc, scale)
+    make = maker_of(obj.dist)
+    shapes, loc, _ = obj.dist._parse_args(*obj.args, **obj.kwds)
+    return cast(Distribution, make(*map(number, (*shapes, loc))))
+
+
+def number(value: Any) -> Any:
+    """Plain numbers as floats, whatever else may hold numbers as an array."""
+    kind = type(value)
+    if kind is float:
+        return value
+    if kind is int or kind is np.float64:
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{str(value)[:20]}… is too large a parameter for a float") from None
+    return np.asanyarray(value)
+
+
+def maker_of(generator: Any) -> Callable[..., Any]:
+    """What makes a family of the parameters of a generator, such as ``scipy.stats.gamma``."""
+    make = makers.get(kind_of(generator))
+    if make is None:
+        raise unsupported(f"scipy.stats.{name_of(generator)}", f"type(scipy.stats.{name_of(generator)})")
+    return make
 
 
 def name_of(generic: Any) -> str:
@@ -64,8 +96,8 @@ def name_of(generic: Any) -> str:
 def unsupported(name: str, key: str) -> NoClosedFormError:
     """Error for a distribution of SciPy that is not among the families."""
     return NoClosedFormError(
-        f"no closed form is known for {name}; if you have one, register it with "
-        f"kl_plugins.register_kl for {key}"
+        f"no closed form is known for {name}; kl_plugins.estimate_kl estimates divergences with their error; "
+        f"if you have a closed form, register it with kl_plugins.register_kl for {key}"
     )
 
 
@@ -84,36 +116,6 @@ shared_classes.update(dict.fromkeys([rv_continuous_frozen, rv_discrete_frozen], 
 def _(obj: Any) -> Distribution:
     name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
     raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")
-
-
-@frozen(norm_gen)
-def _(shapes: tuple[()], loc: Any, scale: Any) -> Distribution:
-    return Normal(loc, scale)
-
-
-@recognise.register(stats.Normal)
-def _(obj: Any) -> Distribution:
-    if not type(obj).__module__.startswith("scipy."):
-        raise unsupported(f"the subclass {type(obj).__name__} of stats.Normal", type(obj).__name__)
-    if np.any(obj._invalid):
-        raise ValueError("stats.Normal has parameters out of its domain (SciPy stores NaN for them)")
-    # stats.Normal() is a StandardNormal, which has no parameters.
-    given = obj._original_parameters
-    return Normal(given.get("mu", 0.0), given.get("sigma", 1.0))
-
-
-@recognise.register(UnivariateDistribution)
-def _(obj: Any) -> Distribution:
-    raise unsupported(f"scipy.stats.{type(obj).__name__}", type(obj).__name__)
-
-
-@recognise.register(ShiftedScaledDistribution)
-def _(obj: Any) -> Distribution:
-    base = recognise(obj._dist)
-    if not isinstance(base, Normal):
-        raise unsupported(f"a shifted and scaled {base.describe()}", type(obj).__name__)
-    loc, scale = (np.asarray(obj._parameters[name]) for name in ("loc", "scale"))
-    return Normal(base.mean * scale + loc, base.scale * np.abs(scale))
 
 
 @recognise.register(multivariate_normal_frozen)
@@ -204,3 +206,6 @@ def _(obj: _covariance.CovViaPSD, allow_singular: bool) -> Covariance:
     whitening = obj._LP[:, np.any(obj._LP != 0.0, axis=0)]
     scales = 1.0 / np.linalg.norm(whitening, axis=0)
     return Singular(whitening * scales, from_variances(scales**2))
+
+
+import kl_plugins.plugins.scipy_infrastructure  # noqa: E402, F401  (the new distribution classes)

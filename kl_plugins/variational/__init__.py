@@ -7,7 +7,8 @@ except ImportError as error:
         f'kl_plugins.variational needs PyMC ({error}); install it with: pip install "kl-plugins[variational]"'
     ) from error
 
-from kl_plugins.variational.certified import Certificate, fit
+from kl_plugins.variational.certificate import Certificate
+from kl_plugins.variational.certified import fit
 from kl_plugins.variational.convergence import KLConvergence, NotConvergedWarning
 from kl_plugins.variational.diagnosis import Diagnosis
 from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.variational.importance import Estimate, Importance
+from kl_plugins.variational.tails import error_factor
 
 Array = NDArray[np.float64]
 
@@ -15,6 +16,8 @@ MOST_K = 0.5
 """Ratios with a heavier tail have no second moment, so that D₂ is infinite."""
 ERRORS = 2.0
 """The bounds hold for D₂ as much as so many standard errors above its estimate."""
+LARGEST = 50.0
+"""Of a larger D₂, in nats, the bounds are astronomical."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,14 @@ def error_bounds(importance: Importance, sd: Array) -> ErrorBounds | None:
     doubled = 2.0 * (importance.log_ratios - importance.elbo.value)
     largest = np.max(doubled)
     squares = np.exp(doubled - largest)
+    if not (importance.equal or error_factor(squares[:, None])[0] == 1.0):
+        return None
     divergence = float(largest + np.log(squares.mean()))  # 2 CUBO₂ − 2 ELBO
     # The influence of a draw on log mean w² − 2 mean log w.
     influence = squares / squares.mean() - 1.0 - doubled
     error = float(influence.std() / np.sqrt(importance.draws))
+    if divergence + ERRORS * error > LARGEST:
+        return None
     return bounds_from_divergence(Estimate(max(divergence, 0.0), error), sd)
 
 

@@ -3,70 +3,42 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
-from pymc.model import Model, modelcontext
+from pymc.model import Model
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kl_plugins.plugins.pymc import variables_of
-from kl_plugins.variational.log_density import LogDensity
-from kl_plugins.variational.optimum import MOST_DRAWS, Agreement, Report, find_optimum
+from kl_plugins.variational.certificate import Certificate
+from kl_plugins.variational.log_density import LogDensity, model_given_or_in_context
+from kl_plugins.variational.optimum import MOST_DRAWS, NoFiniteELBOError, Optimum, Report, find_optimum
 from kl_plugins.variational.parameters import Parameters
 from kl_plugins.variational.scale_families import MeanFieldScales, ScaleFamily, TriangularScales
-from kl_plugins.variational.starts import starts_from
+from kl_plugins.variational.settings import check_count, check_tolerance, generator
+from kl_plugins.variational.start_values import check_supported, start_values
+from kl_plugins.variational.starts import starts_elsewhere, starts_from
 
 Array = NDArray[np.float64]
 
 METHODS = {"advi": pm.MeanField, "fullrank_advi": pm.FullRank}
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """How far a fit is from the best approximation of its family.
-
-    Attributes
-    ----------
-    certified : bool
-        Whether the Jeffreys divergence to the optimum is at most `tolerance`, as far as independent sets of
-        draws can tell.
-    jeffreys : float
-        What it was found to be, in nats: the largest of the disagreements of the last two pairs of
-        independent optima and of what fresh draws would still have moved.
-    tolerance : float
-    reason : str
-        Why the fit is not certified; empty where it is.
-    draws : int
-        Number of draws in each of the last sets.
-    history : tuple of (draws, jeffreys)
-        The disagreement of every pair.
-    other_optima : tuple of float
-        ELBOs, less this fit's, of other local optima that were met.
-    evaluations, seconds : int, float
-        The cost: evaluations of the log density and its gradient, and time with compilation.
-    """
-
-    certified: bool
-    jeffreys: float
-    tolerance: float
-    reason: str
-    draws: int
-    evaluations: int
-    seconds: float
-    history: tuple[Agreement, ...] = field(repr=False)
-    other_optima: tuple[float, ...] = field(repr=False)
-
-    def __str__(self) -> str:
-        if self.certified:
-            verdict = f"certified: within {self.jeffreys:.2g} ≤ {self.tolerance:g} nats of the optimum"
-        else:
-            verdict = f"not certified ({self.reason}): {self.jeffreys:.2g} nats against {self.tolerance:g}"
-        return f"{verdict}; {self.draws:,d} draws, {self.evaluations:,d} evaluations, {self.seconds:.1f} s"
+ENDS_BY_ITSELF = "leave it out: fit stops by itself, at its `tolerance` (in nats) or at `max_draws`"
+NO_STEPS = "leave it out: fit takes no stochastic steps, so that there is nothing to tune"
+NOT_TAKEN = {
+    "n": ENDS_BY_ITSELF,
+    "callbacks": "leave it out: the certificate says whether the fit converged (KLConvergence is for pm.fit)",
+    "score": "leave it out: there are no losses to keep; `approximation.certificate` says what was reached",
+    "obj_n_mc": "leave it out: the number of draws is doubled until it is enough, up to `max_draws`",
+    "obj_optimizer": NO_STEPS,
+    "total_grad_norm_constraint": NO_STEPS,
+    "start_sigma": "leave it out: scales are found from the curvature of the log density",
+    "inf_kwargs": "leave it out, or use pm.fit for other kinds of inference",
+}
+"""Arguments of ``pm.fit`` that have no meaning here, and what to do instead."""
 
 
 def fit(
@@ -78,12 +50,15 @@ def fit(
     max_draws: int = MOST_DRAWS,
     random_seed: Any = None,
     progressbar: bool = True,
+    **settings_of_pm_fit: Any,
 ) -> pm.MeanField | pm.FullRank:
     """Fit a Gaussian approximation to its optimum, and certify how close to it it is.
 
     A replacement for ``pm.fit`` without learning rates or numbers of iterations: the ELBO over fixed
     quasi-random draws is maximised by L-BFGS, over ever more draws until independent sets of them
-    give the same optimum.
+    give the same optimum. It starts from the model's initial point (or `start`), with unit scales and at the
+    mode above it, and at other modes that climbs from around it and from draws of the prior lead to; the
+    best optimum is taken.
 
     Parameters
     ----------
@@ -94,11 +69,15 @@ def fit(
     tolerance : float
         The largest Jeffreys divergence to the optimum of the family, in nats, that is certified.
     start : dict, optional
-        Values of variables where the search starts, as in ``pm.fit``.
+        Values of variables where the search starts, by name, as in ``pm.fit``; scalars are broadcast. Of
+        optima with about the same ELBO it decides which is taken; a better one elsewhere is preferred. Where
+        it leads to no optimum the search begins again where PyMC would start.
     max_draws : int
         The largest number of draws in a set.
     random_seed : int or sequence of int, optional
     progressbar : bool
+    **settings_of_pm_fit
+        None: what else ``pm.fit`` takes (``n``, ``callbacks``, ...) is refused with what to do instead.
 
     Returns
     -------
@@ -107,15 +86,18 @@ def fit(
 
     Raises
     ------
+    TypeError
+        If there is no model, or an argument of ``pm.fit`` that has no meaning here.
     ValueError
-        If there is no such optimum to be had: minibatches, discrete variables, more than 500 dimensions with
-        "fullrank_advi", a log density that is not finite at the start, or −∞ in the reach of every Gaussian.
+        If `start` does not fit the model, naming the variable. If there is no such optimum to be had:
+        minibatches, discrete variables, more than 500 dimensions with "fullrank_advi", a log density that is
+        not finite at the start, or −∞ in the reach of every Gaussian.
 
     Warns
     -----
     UserWarning
         If the fit could not be certified: it is the best that was found, and ``certificate.reason`` says
-        why it is not known to be good.
+        why it is not known to be good. If `start` led nowhere, and the search began elsewhere.
 
     Notes
     -----
@@ -136,49 +118,80 @@ def fit(
     >>> approximation.std.eval().round(6)
     array([1.0000000e-03, 1.0198039e+01])
     """
-    if model is not None and not isinstance(model, Model):
-        raise TypeError(
-            f"fit takes a model, got {model!r}; it takes no number of iterations either: it stops by itself"
-        )
+    _refuse(settings_of_pm_fit)
+    if isinstance(model, int | float):
+        raise TypeError(f"fit takes a model, got {model!r}; no number of iterations: {ENDS_BY_ITSELF}")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
-    if not tolerance > 0.0:
-        raise ValueError(f"tolerance must be a positive number of nats, got {tolerance!r}")
-    model = modelcontext(model)
+    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws")
+    rng = generator(random_seed)
+    model = model_given_or_in_context(model, "fit(model)")
     with _progress(progressbar) as report:
         report("compiling the log density")
-        target = LogDensity(model)
-        approximation = METHODS[method](model=model, start=start)
+        values = start_values(model, start)
+        target = None if values else LogDensity(model)
+        approximation = METHODS[method](model=model, start=values)
         (group,) = approximation.groups
-        if variables_of(approximation) != target.variables:  # not of PyMC's making so far
-            target = LogDensity(model, variables_of(approximation))
         point = np.array(group.params_dict["mu"].get_value(), dtype=float)
+        if target is None or variables_of(approximation) != target.variables:
+            check_supported(point, variables_of(approximation))
+            target = LogDensity(model, variables_of(approximation), point if values else None)
         family = _family(method, target.dimension)
-        found = find_optimum(
-            target,
-            family,
-            starts_from(target, family, point),
-            tolerance,
-            np.random.default_rng(random_seed),
-            max_draws,
-            report,
-        )
-    Parameters(approximation).write(found.distribution)
+        seeds = rng.spawn(1)[0].integers(2**63)
+
+        def search(place: Array) -> Optimum:
+            starts = starts_from(target, family, place)
+            report("looking for other optima")
+            more = starts_elsewhere(target, model, family, place, np.random.default_rng(seeds))
+            return find_optimum(target, family, starts, tolerance, rng, max_draws, report, more)
+
+        found = _from_start_or_default(search, point, target.initial) if values else search(point)
+    parameters = Parameters(approximation)
+    parameters.write(found.distribution)
     certificate = Certificate(
-        certified=found.reached,
         jeffreys=found.jeffreys,
         tolerance=float(tolerance),
-        reason=found.reason,
         draws=found.draws,
+        starts=found.starts,
         evaluations=target.evaluations,
         seconds=target.seconds(),
         history=found.history,
         other_optima=found.others,
+        distribution=found.distribution,
+        _not_found=found.reason,
+        _parameters=parameters,
+        _written=parameters.read(),
     )
     approximation.certificate = certificate
     if not certificate.certified:
         warnings.warn(f"the fit is {certificate}", stacklevel=2)
     return approximation
+
+
+def _from_start_or_default(search: Callable[[Array], Optimum], point: Array, default: Array) -> Optimum:
+    """The optimum from the start that was given, or else from the model's own."""
+    try:
+        found = search(point)
+        if found.led and (found.reached or found.rested):
+            return found
+        why = found.reason or "the optimiser did not come to rest"
+    except NoFiniteELBOError as error:
+        found, why = None, str(error)
+    again = search(default)
+    warnings.warn(
+        f"the start given led to no optimum ({why}); this fit began where the model starts by itself. "
+        "Leave `start` out, or give values nearer to the posterior",
+        stacklevel=3,
+    )
+    return again
+
+
+def _refuse(settings: dict[str, Any]) -> None:
+    for name in settings:
+        known = NOT_TAKEN.get(name)
+        if known is None:
+            raise TypeError(f"fit() got an unexpected keyword argument {name!r}")
+        raise TypeError(f"fit takes no {name}, which is pm.fit's: {known}")
 
 
 def _family(method: str, dimension: int) -> ScaleFamily:

@@ -60,7 +60,10 @@ class Comparison:
             self.reason = f"the optimum is not known within the tolerance: {self.distance.reason}"
 
     def jeffreys_of(self, average: NDArray[Any]) -> float:
-        """Jeffreys divergence of an average from the optimum, in nats; NaN where there is no optimum."""
+        """Jeffreys divergence of an average from the optimum, in nats; NaN where there is no optimum.
+
+        With the optimum's own error on top, where it is known at all, so that a claim holds in spite of it.
+        """
         if self.distance is None:
             return nan
         there, back = self._divergences(average)
@@ -73,7 +76,11 @@ class Comparison:
                 elbo_gap=nan,
                 elbo_gap_error=nan,
             )
-        return there + back
+        return self.distance.interval[1] if self.is_known else there + back
+
+    def jeffreys_to(self, coordinates: NDArray[Any]) -> float:
+        """Jeffreys divergence of any Gaussian, given by its coordinates, from the optimum that is known."""
+        return sum(self._divergences(coordinates))
 
     def iterations_to(self, window: Window, spacing: int) -> float:
         """Iterations until the optimum is within the tolerance, at the speed of a window's halves.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from math import ceil, isfinite
+from math import ceil, isfinite, isnan
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -14,6 +14,7 @@ from kl_plugins.variational.comparison import Comparison
 from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.iterates import MOVING, Iterates, Window
 from kl_plugins.variational.parameters import Parameters
+from kl_plugins.variational.settings import check_count, check_tolerance, generator
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
@@ -42,7 +43,7 @@ class Look(NamedTuple):
     drift: float
     """Jeffreys divergence that the parameters with R̂ above 1.1 still moved."""
     to_optimum: float
-    """Jeffreys divergence of the average from the optimum; NaN while that is not known."""
+    """Jeffreys divergence of the average from the optimum, at most; NaN while that is not known."""
 
 
 class KLConvergence:
@@ -54,7 +55,9 @@ class KLConvergence:
     its end, the optimum of the family is computed (`distance_to_optimum`); from there on the averages are
     compared with it. The fit stops as
 
-    * **converged**: the average is within the tolerance of the optimum;
+    * **converged**: the average is within the tolerance of the optimum, the error of the optimum included.
+      That is a claim about the average, which the approximation then holds: the iterates may be on their way
+      through the optimum to where the optimiser rests, and `message` says so;
     * **stationary but not optimal**: it is not, and at the speed of the last half it would need more than ten
       times as long as so far, and than is left. `distance` says how far it is, and holds the optimum;
     * **stationary**: there is nothing to compare with (``check=False``, minibatches, an optimum that cannot
@@ -122,12 +125,9 @@ class KLConvergence:
     def __init__(
         self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Any = None
     ) -> None:
-        if not tolerance > 0.0:
-            raise ValueError(f"tolerance must be a positive number of nats, got {tolerance!r}")
-        if int(every) != every or every < 1:
-            raise ValueError(f"every must be a positive number of iterations, got {every!r}")
-        self.tolerance = float(tolerance)
-        self.every = int(every)
+        generator(random_seed)
+        self.tolerance = check_tolerance(tolerance)
+        self.every = check_count(every, "every")
         self.check = bool(check)
         self.random_seed = random_seed
         self.status = "running"
@@ -214,14 +214,17 @@ class KLConvergence:
             )
 
     def _keep(self, losses: Any) -> None:
-        row = self._parameters.read()
-        if not np.isfinite(row).all() or (losses is not None and np.isnan(losses[-1])):
-            what = "the loss is NaN" if np.isfinite(row).all() else "its parameters are not finite"
+        row = self._iterates.next_row
+        self._parameters.read_into(row)
+        # The sum is finite if every number is, and quicker to ask.
+        finite = isfinite(row.sum()) or bool(np.isfinite(row).all())
+        if not finite or (losses is not None and isnan(losses[-1])):
+            what = "the loss is NaN" if finite else "its parameters are not finite"
             raise FloatingPointError(
                 f"the approximation diverged by iteration {self._iteration} ({what}); try a smaller learning "
                 "rate, rescale the model, or use kl_plugins.variational.fit"
             )
-        self._iterates.keep(row, self._iteration)
+        self._iterates.keep(self._iteration)
 
     def _window(self) -> Window | None:
         rows = self._iterates.window()
@@ -274,7 +277,13 @@ class KLConvergence:
         return max(PATIENCE * self._iteration, remaining)
 
     def _converge(self) -> NoReturn:
-        what = f"it is {self.history[-1].to_optimum:.2g} nats (Jeffreys) from the optimum of its family"
+        look = self.history[-1]
+        what = f"it is at most {look.to_optimum:.2g} nats (Jeffreys) from the optimum of its family"
+        if not self._rests(look):
+            what += (
+                f". The iterates themselves were still moving (by {look.drift:.2g} nats): refined further, "
+                "they may come to rest farther off"
+            )
         self._stop("converged", what, warn=False)
 
     def _not_optimal(self, needed: float) -> NoReturn:
@@ -290,13 +299,25 @@ class KLConvergence:
 
     def _stop(self, status: str, what: str, *, warn: bool) -> NoReturn:
         self.status = status
-        taken = f"{status} after {self._iteration:,d} iterations: the average of their last half was taken"
-        self.message = f"{taken}; {what}"
         if self._parameters.writable:
             self.write_back()
+            taken = "the average of their last half was taken"
+        else:  # computed by graphs of the user's
+            taken = "their last half's average is monitor.average, the approximation has the last of them"
+        self.message = f"{status} after {self._iteration:,d} iterations: {taken}; {what}"
         if warn:
             warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
         raise StopIteration(f"KLConvergence: {self.message}")
+
+    def _not_yet(self, look: Look) -> str:
+        """What is missing where both numbers are within the tolerance."""
+        most = REST_SHARE * self.tolerance
+        if not self._rests(look):
+            return (
+                f". At rest would be R̂ of at most {MOVING:g}, or a drift of at most {most:.2g} that has not "
+                "grown since half as many iterations"
+            )
+        return f". At rest the average would be known to {most:.2g} nats"
 
     def _not_stationary(self, window: Window | None) -> None:
         """The fit is at its end, and nothing stopped it."""
@@ -308,11 +329,23 @@ class KLConvergence:
                 f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
                 f"still (R̂ up to {look.rhat:.3g}) moved by {look.drift:.2g}"
             )
+            if look.drift <= self.tolerance and look.jeffreys <= self.tolerance:
+                what += self._not_yet(look)
             if look.to_optimum > self.tolerance:
                 needed = self._comparison.iterations_to(window, self._iterates.spacing)
-                what += f", and the optimum of its family is {look.to_optimum:.3g} away; {_rate(needed)}"
+                last = self._comparison.jeffreys_to(
+                    self._parameters.coordinates(self._parameters.read()[None])[0]
+                )
+                what += (
+                    f", and the optimum of its family is {look.to_optimum:.3g} away from that average and "
+                    f"{last:.3g} from the last iterate; {_rate(needed)}"
+                )
+            if self._parameters.writable:
+                what += ". The approximation holds the last iterate: monitor.write_back() puts the average in"
         self.message = f"not stationary after {self._iteration:,d} iterations: {what}"
         advice = "Refine the fit, or use kl_plugins.variational.fit; distance_to_optimum says how far it is"
+        if self._comparison.tried and self._comparison.distance is None:
+            advice = f"Refine the fit, with smaller steps. It was not compared: {self._comparison.reason}"
         warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -13,33 +13,15 @@ from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.bounds import MOST_K, ErrorBounds
 from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.elements import Elements
+from kl_plugins.variational.faults import compare_moments
+from kl_plugins.variational.full_rank import FullRankOptimum
 from kl_plugins.variational.importance import Estimate, Importance, MarginalKL, Moments
 from kl_plugins.variational.modes import Mode
 from kl_plugins.variational.proposals import Survey
 from kl_plugins.variational.references import Reference
-from kl_plugins.variational.verdict import HEADLINES, Verdict, compare_moments, jeffreys_to_optimum
+from kl_plugins.variational.verdict import HEADLINES, Verdict, jeffreys_to_optimum
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class FullRankOptimum:
-    """The best Gaussian with all correlations, and what a fit without them throws away.
-
-    Attributes
-    ----------
-    optimum : NamedMultivariateNormal
-    kl_to, kl_from : Estimate
-        KL(q‖optimum) and KL(optimum‖q), in nats, in closed form; the errors are what the optimum's own
-        amounts to.
-    elbo_gain : Estimate
-        ELBO(optimum) − ELBO(q).
-    """
-
-    optimum: NamedMultivariateNormal = field(repr=False)
-    kl_to: Estimate
-    kl_from: Estimate
-    elbo_gain: Estimate
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,6 +63,9 @@ class Diagnosis:
     reference : Reference or None
     marginal_kl : MarginalKL
         Of each coordinate from the Gaussian with the posterior's moments (see `posterior`).
+    outside : str
+        Where q has mass and the posterior has none, in words: the ELBO is −∞ then. Empty where no such
+        place was met.
     trajectory : xarray.Dataset or None
         Of a sequence of approximations: their distance to the last optimum, their steps and ELBOs.
     """
@@ -105,6 +90,7 @@ class Diagnosis:
     reference: Reference | None
     marginal_kl: MarginalKL
     points: Array
+    outside: str = ""
     trajectory: Any = None
 
     def summary(self, space: str = "unconstrained") -> Any:
@@ -159,18 +145,27 @@ class Diagnosis:
     @property
     def kl_to_posterior(self) -> Estimate:
         """KL(q‖posterior) = log p(data) − ELBO, in nats, by the draws that know the evidence best."""
+        if self.outside:
+            return Estimate(np.inf, 0.0)
         evidence, elbo = self.survey.importance.log_evidence, self.importance.elbo
         wide = Estimate(max(evidence.value - elbo.value, 0.0), float(np.hypot(evidence.error, elbo.error)))
         own = self.importance.kl_to_posterior
         return own if self.importance.reliable and own.error < wide.error else wide
 
+    @property
+    def log_evidence(self) -> Estimate:
+        """log p(data), in nats, by the draws that know it best: q's own only where they miss nothing."""
+        own, wide = self.importance.log_evidence, self.survey.importance.log_evidence
+        missed = self.survey.evidence_missed(self.importance)
+        return own if own.error < wide.error and abs(missed.value) <= 3.0 * missed.error else wide
+
     def scalars(self) -> dict[str, Estimate]:
         """The numbers that concern the whole approximation, with their standard errors; nats."""
         importance = self.importance
         found = {
-            "elbo": importance.elbo,
+            "elbo": Estimate(-np.inf, 0.0) if self.outside else importance.elbo,
             "khat": importance.k,
-            "log_evidence": self.survey.importance.log_evidence,
+            "log_evidence": self.log_evidence,
             "kl_to_posterior": self.kl_to_posterior,
             "evidence_missed": self.survey.evidence_missed(importance),
         }

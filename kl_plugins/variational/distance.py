@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import singledispatch
 from math import sqrt
 from typing import Any
 
 import numpy as np
-from pymc.model import Model, modelcontext
-from pymc.variational.opvi import Approximation
+from pymc.model import Model
 
-from kl_plugins.covariance.axis_aligned import Diagonal
-from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import jeffreys, kl
-from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.log_density import LogDensity, variables_in
+from kl_plugins.variational.elsewhere import model_and_distribution
+from kl_plugins.variational.log_density import LogDensity
 from kl_plugins.variational.optimum import MOST_DRAWS, Agreement, elbo_gap, find_optimum
 from kl_plugins.variational.scale_families import Gaussian, family_of
-from kl_plugins.variational.snapshots import snapshot
-from kl_plugins.variational.starts import starts_from
+from kl_plugins.variational.settings import check_count, check_tolerance, generator
+from kl_plugins.variational.starts import starts_elsewhere, starts_from
 
 ERRORS = 3.0
 """Standard errors within which an approximation's own ELBO is as large as that of the optimum found."""
@@ -112,15 +108,16 @@ def distance_to_optimum(
 
     The best one, q*, has the largest ELBO of all with the same correlations allowed (mean-field, full-rank or
     groups). It is found by maximising the ELBO over fixed quasi-random draws with L-BFGS, first from the
-    approximation and from the mode, then over ever more draws until two independent sets of them agree twice
-    in a row.
+    approximation, from the mode and from others that climbs find (see `fit`), then over ever more draws
+    until two independent sets of them agree twice in a row.
 
     Parameters
     ----------
     approx : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
         From elsewhere: a `NamedMultivariateNormal` over the model's unconstrained variables (such as a
         snapshot), a `MultivariateNormal`, or ``(mean, covariance)`` with the variables in the order of
-        ``model.value_vars``; a vector as covariance holds variances. These need `model`.
+        ``model.value_vars``; a vector as covariance holds variances; the InferenceData or DataTree that
+        ``pymc_extras.fit_laplace`` returns. These need `model`. See `diagnose` for others.
     model : pymc.Model, optional
         The model approximated, where `approx` does not know it and it is not in context.
     tolerance : float
@@ -160,19 +157,24 @@ def distance_to_optimum(
     >>> distance.reached
     True
     """
-    if not tolerance > 0.0:
-        raise ValueError(f"tolerance must be a positive number of nats, got {tolerance!r}")
-    model, q = _model_and_distribution(approx, model)
+    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws")
+    # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
+    rng = generator(random_seed).spawn(1)[0]
+    model, q = model_and_distribution(approx, model, "distance_to_optimum")
     target = LogDensity(model, q.variables)
     family = family_of(q.covariance)
     start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
-    # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
-    rng = np.random.default_rng(random_seed).spawn(1)[0]
+    more = starts_elsewhere(target, model, family, target.initial, rng.spawn(1)[0])
     starts = [start, *starts_from(target, family, target.initial)]
-    found = find_optimum(target, family, starts, tolerance, rng, max_draws)
+    found = find_optimum(target, family, starts, tolerance, rng, max_draws, elsewhere=more)
     gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
     others = found.others
-    if gap <= ERRORS * gap_error and jeffreys(q, found.distribution) > FAR:
+    if (
+        found.rested
+        and np.isfinite(gap)
+        and gap <= ERRORS * gap_error
+        and jeffreys(q, found.distribution) > FAR
+    ):
         # Elsewhere, and no better: there are two optima, and the one next to the approximation is meant.
         found = find_optimum(target, family, [start], tolerance, rng, max_draws)
         gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
@@ -194,53 +196,3 @@ def distance_to_optimum(
         history=found.history,
         other_optima=others,
     )
-
-
-def _model_and_distribution(approx: Any, model: Model | None) -> tuple[Model, NamedMultivariateNormal]:
-    if isinstance(approx, Approximation):
-        if model is not None and model is not approx.model:
-            raise ValueError("the approximation is of another model than the one given as model")
-        model = approx.model
-        try:
-            q = snapshot(approx)
-        except ValueError as error:
-            raise ValueError(f"{DIVERGED} ({error})") from error
-    else:
-        model = modelcontext(model)
-        q = _named(approx, model)
-    if q.batch_shape:
-        raise ValueError(f"one approximation at a time, got a batch of shape {q.batch_shape}")
-    if not np.isfinite(q.mean).all():
-        raise ValueError(f"{DIVERGED} (its mean is not finite)")
-    return model, q
-
-
-DIVERGED = "the approximation diverged; fit it with a smaller learning rate or by kl_plugins.variational.fit"
-
-
-@singledispatch
-def _named(approx: Any, model: Model) -> NamedMultivariateNormal:
-    """An approximation from elsewhere over the variables of the model."""
-    raise TypeError(
-        "distance_to_optimum takes a PyMC approximation, a MultivariateNormal or (mean, covariance), got "
-        f"{type(approx).__name__}"
-    )
-
-
-@_named.register
-def _(approx: NamedMultivariateNormal, model: Model) -> NamedMultivariateNormal:
-    return approx
-
-
-@_named.register
-def _(approx: MultivariateNormal, model: Model) -> NamedMultivariateNormal:
-    return NamedMultivariateNormal(approx.mean, approx.covariance, variables_in(model))
-
-
-@_named.register
-def _(approx: tuple, model: Model) -> NamedMultivariateNormal:  # type: ignore[type-arg]
-    if len(approx) != 2:
-        raise TypeError(f"expected (mean, covariance), got a tuple of {len(approx)}")
-    mean, covariance = (np.asarray(part, dtype=float) for part in approx)
-    structure = Diagonal(covariance) if covariance.ndim == 1 else Dense(covariance)
-    return NamedMultivariateNormal(mean, structure, variables_in(model))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from pymc.model import Model
 
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational.importance import Importance, Moments
+from kl_plugins.variational.log_density import coordinate_names
 from kl_plugins.variational.proposals import Survey
 from kl_plugins.variational.transforms import constrained
 
@@ -26,15 +26,6 @@ class Elements(NamedTuple):
     wide: Moments
 
 
-def coordinate_names(variables: Sequence[Variable]) -> tuple[str, ...]:
-    """``name`` of a scalar variable, ``name[0, 1]`` of the elements of another."""
-    found: list[str] = []
-    for name, shape in variables:
-        places = np.ndindex(*shape)
-        found += [name] if not shape else [f"{name}[{', '.join(map(str, place))}]" for place in places]
-    return tuple(found)
-
-
 def elements_of(
     model: Model, q: NamedMultivariateNormal, own: Importance, points: Array, survey: Survey
 ) -> Elements:
@@ -46,9 +37,10 @@ def elements_of(
     mean, sd = flat[:count].mean(axis=0), flat[:count].std(axis=0, ddof=1)
     fourth = np.mean((flat[:count] - mean) ** 4, axis=0)
     sd_error = np.sqrt(np.maximum(fourth - sd**4, 0.0) / count) / (2.0 * np.maximum(sd, 1e-300))
+    wide = survey.importance.moments(flat[count:])
     return Elements(
         coordinate_names(shapes),
         Moments(mean, sd, sd / np.sqrt(count), sd_error),
-        own.moments(flat[:count]),
-        survey.importance.moments(flat[count:]),
+        own.moments(flat[:count]).next_to(wide),
+        wide,
     )

@@ -13,27 +13,23 @@ from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.variational.bounds import error_bounds
-from kl_plugins.variational.diagnosis import Diagnosis, FullRankOptimum
-from kl_plugins.variational.distance import OptimumDistance, _model_and_distribution, distance_to_optimum
-from kl_plugins.variational.elements import coordinate_names, elements_of
-from kl_plugins.variational.importance import (
-    ENOUGH_DRAWS,
-    FEWEST_DRAWS,
-    Estimate,
-    Importance,
-    MarginalKL,
-    Moments,
-    elbo,
-    importance,
-)
-from kl_plugins.variational.log_density import LogDensity
-from kl_plugins.variational.modes import other_modes
-from kl_plugins.variational.optimum import find_optimum, too_large
+from kl_plugins.variational.diagnosis import Diagnosis
+from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.elements import elements_of
+from kl_plugins.variational.elsewhere import model_and_distribution
+from kl_plugins.variational.full_rank import best_full_rank, full_rank_loss
+from kl_plugins.variational.importance import ENOUGH_DRAWS, FEWEST_DRAWS, MarginalKL, Moments, importance
+from kl_plugins.variational.log_density import LogDensity, coordinate_names
+from kl_plugins.variational.modes import DIMENSIONS, other_modes
+from kl_plugins.variational.optimum import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
+from kl_plugins.variational.optimum import Report, too_large
 from kl_plugins.variational.prior import information_gained
-from kl_plugins.variational.proposals import Survey, factored, gaussian_draws, log_ratios, scales
-from kl_plugins.variational.references import compare
-from kl_plugins.variational.scale_families import Gaussian, TriangularScales, family_of
-from kl_plugins.variational.starts import starts_from
+from kl_plugins.variational.progress import shown_progress
+from kl_plugins.variational.proposals import Survey, draws_of, factored, scales
+from kl_plugins.variational.references import compare, refuse_model_as_reference
+from kl_plugins.variational.scale_families import family_of
+from kl_plugins.variational.settings import check_count, check_flag, check_tolerance, generator
+from kl_plugins.variational.support import endless_direction, outside_support
 from kl_plugins.variational.trajectory import trajectory
 from kl_plugins.variational.verdict import Evidence, heavy_tails, verdict_on
 
@@ -42,8 +38,6 @@ Array = NDArray[np.float64]
 DRAWS = 20_000
 MOST_NUMBERS = 2**26
 """Draws times dimensions that are held at once, unasked."""
-FULL_RANK_DIMENSIONS = 100
-"""Up to so many dimensions the best full-rank Gaussian is sought unasked."""
 
 
 def diagnose(
@@ -56,6 +50,7 @@ def diagnose(
     optimum_tolerance: float = 0.1,
     full_rank: bool | None = None,
     random_seed: Any = None,
+    progressbar: bool = True,
 ) -> Diagnosis:
     """Say whether a Gaussian approximation of a posterior can be trusted, and where it is wrong.
 
@@ -63,15 +58,17 @@ def diagnose(
     near the posterior? By the importance ratios p/q of its draws, k̂ and the estimates that they give.
     And what do draws of q not see? k̂ knows only where q goes: a tail beyond it is invisible. So
     draws from a proposal with wider tails, coordinate by coordinate, around the best Gaussian that was
-    found, judge the means and standard deviations, and climbs from afar look for other modes. What none of
-    them finds stays unseen: to be sure takes a `reference`.
+    found, judge the means and standard deviations, and climbs look for other modes: from afar, from draws
+    of the prior, and from where signs are flipped or labels exchanged. What none of them finds stays unseen:
+    to be sure takes a `reference`. A standard error is infinite where the draws cannot tell it.
 
     Parameters
     ----------
     approx : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
-        What `distance_to_optimum` takes: from elsewhere (Laplace, Pathfinder) a `MultivariateNormal` or
-        ``(mean, covariance)`` over the model's unconstrained variables. Also a list of them in the order of a
-        fit, such as snapshots: the last one is diagnosed, all of them make its ``trajectory``.
+        What `distance_to_optimum` takes: from elsewhere a `MultivariateNormal` or ``(mean, covariance)`` over
+        the model's unconstrained variables, or what ``pymc_extras.fit_laplace`` returns (see Notes). Also a
+        list of them in the order of a fit, such as snapshots: the last one is diagnosed, all of them make its
+        ``trajectory``.
     reference : InferenceData, DataTree, Dataset or dict, optional
         Posterior draws, as of NUTS, on the constrained scale: a group "posterior", or arrays of shape
         (chains, draws, \\*shape) or (draws, \\*shape) by the variables' names.
@@ -88,6 +85,8 @@ def diagnose(
         Whether to find the best full-rank Gaussian, to say what a mean-field fit throws away and to look
         around for the posterior; by default up to 100 dimensions.
     random_seed : int, sequence of int or numpy.random.Generator, optional
+    progressbar : bool
+        Whether to show what is being done, in a terminal or notebook.
 
     Returns
     -------
@@ -100,7 +99,8 @@ def diagnose(
         If `approx` is not a Gaussian approximation, or `reference` not of draws.
     ValueError
         If the model has no free variables, discrete ones or minibatches; if the approximation diverged; if
-        the reference has other variables or shapes; if `draws` is less than 100.
+        the reference has other variables or shapes; if `draws` is less than 100; if the posterior seems
+        not to be normalisable: its density does not fall along some direction.
 
     Warns
     -----
@@ -111,6 +111,12 @@ def diagnose(
     -----
     A. Vehtari et al. (2024), arXiv:1507.02646; Y. Yao et al. (2018), arXiv:1802.02538; J. Huggins et al.
     (2020), arXiv:1910.04102.
+
+    Of pymc-extras (0.10): ``fit_laplace`` keeps its Gaussian with its draws, so that
+    ``diagnose(pymc_extras.fit_laplace(), model=model)`` does; of ``fit(method="dadvi")`` it is
+    ``mean, log_sd = np.split(idata.optimizer_result.x.values, 2)``, so that
+    ``diagnose((mean, np.exp(2 * log_sd)), model=model)`` does. ``fit_pathfinder`` keeps draws of a mixture of
+    Gaussians and none of these, so that there is nothing to diagnose; nor is ``find_MAP`` a Gaussian.
 
     Examples
     --------
@@ -127,29 +133,62 @@ def diagnose(
     The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi').
     """
     _check_settings(draws, tolerance, optimum_tolerance)
+    full_rank = check_flag(full_rank, "full_rank")
     # A stream of its own: with the draws that a fit of the same seed was made with, it would look perfect.
-    rng = np.random.default_rng(random_seed).spawn(1)[0]
+    rng = generator(random_seed).spawn(1)[0]
+    refuse_model_as_reference(reference)
     many = isinstance(approx, list)
     if many and not approx:
         raise ValueError("an empty list of approximations has nothing to diagnose")
-    found = [_model_and_distribution(one, model) for one in (approx if many else [approx])]
+    found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
     trail, model = [factored(member) for _, member in found], found[-1][0]
+    with shown_progress(progressbar) as report:
+        return _examine(
+            trail, model, reference, draws, tolerance, optimum_tolerance, full_rank, rng, report, many
+        )
+
+
+def _examine(
+    trail: list[NamedMultivariateNormal],
+    model: Model,
+    reference: Any,
+    draws: int | None,
+    tolerance: float,
+    optimum_tolerance: float,
+    wanted: bool | None,
+    rng: np.random.Generator,
+    report: Report,
+    many: bool,
+) -> Diagnosis:
     q = trail[-1]
+    report("compiling the log density")
     target = LogDensity(model, q.variables)
+    # Angles may be turns away from where searches from the model's initial point end.
+    here = target.folded(np.asarray(q.mean, dtype=float)[None], target.initial)[0]
+    q = NamedMultivariateNormal(here, q.covariance, q.variables)
     if draws is None:
         draws = int(np.clip(MOST_NUMBERS // target.dimension, ENOUGH_DRAWS, DRAWS))
+    if along := endless_direction(target, q):
+        raise ValueError(IMPROPER.format(along))
     compared = None if reference is None else compare(q, model, reference)
 
+    report("looking for the best of the family")
     distance = _distance(q, model, optimum_tolerance, rng)
-    full, full_error = _full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
-    points, densities = gaussian_draws(q, draws, rng)
-    own = importance(log_ratios(target, points, densities), rng)
+    report("looking for the best full-rank Gaussian")
+    full, full_error = best_full_rank(q, target, distance, wanted, optimum_tolerance, rng)
+    report(f"{draws:,d} draws of the approximation")
+    points, ratios = draws_of(target, q, draws, rng)
+    own = importance(ratios, rng)
     centre = full or (q if distance is None else distance.optimum)
+    report(f"{draws:,d} draws with wider tails")
     survey = Survey(target, centre, draws, rng)
+    report("looking for other modes")
+    modes = other_modes(target, model, centre, survey.importance.log_evidence, here, rng)
+    report("putting it together")
 
-    modes = other_modes(target, centre, survey.importance.log_evidence, rng)
     names = coordinate_names(q.variables)
     raw = Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+    correlated = family_of(q.covariance).every_correlation or target.dimension == 1
     evidence = Evidence(
         names=names,
         raw=raw,
@@ -165,9 +204,13 @@ def diagnose(
         distance=distance,
         best=None if distance is None else _exact(distance.optimum),
         full_rank=None if full is None else _exact(full),
-        mean_field=full is not None and not family_of(q.covariance).every_correlation,
+        mean_field=full is not None and not correlated,
         tolerance=tolerance,
         optimum_tolerance=optimum_tolerance,
+        sd_floor=survey.sd_floor,
+        outside=_outside(target, q, ratios),
+        sought=target.dimension <= DIMENSIONS,
+        untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
     )
     blind = verdict_on(evidence)
     if compared is not None:
@@ -181,7 +224,7 @@ def diagnose(
         names=names,
         importance=own,
         raw=raw,
-        weighted=evidence.weighted,
+        weighted=evidence.weighted.next_to(evidence.truth),
         moment_k=evidence.moment_k,
         posterior=evidence.truth,
         source=evidence.source,
@@ -189,33 +232,51 @@ def diagnose(
         modes=modes,
         elements=elements_of(model, q, own, points, survey),
         distance=distance,
-        full_rank=_loss(q, full, full_error, target, own, rng) if evidence.mean_field and full else None,
-        bounds=None if heavy_tails(evidence) else error_bounds(own, raw.sd),
+        full_rank=full_rank_loss(q, full, full_error, target, rng) if evidence.mean_field and full else None,
+        bounds=None if heavy_tails(evidence) or evidence.outside else error_bounds(own, raw.sd),
         information_gained=information_gained(q, model),
         reference=compared,
         marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
         points=points,
+        outside=evidence.outside,
         trajectory=trajectory(trail, target, distance.optimum if distance else q, rng) if many else None,
     )
+
+
+IMPROPER = (
+    "the posterior seems not to be normalisable: its log density does not fall along {}, however far. "
+    "There is no posterior then to compare with, and no evidence; look for pm.Flat or another improper prior "
+    "that the data do not pin down, and give it a proper one"
+)
+
+
+def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: Array) -> str:
+    """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
+    if missing := int(np.sum(ratios == -np.inf)):
+        return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"
+    return outside_support(target, q)
 
 
 def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:
     """Divergences of Gaussians with these moments, coordinate by coordinate; errors to first order."""
     mine, other = Normal(q.mean, q.sd), Normal(posterior.mean, posterior.sd)
     s, t, gap = q.sd, posterior.sd, q.mean - posterior.mean
-    to_error = np.hypot(
-        gap / t**2 * posterior.mean_error, (1 / t - (s**2 + gap**2) / t**3) * posterior.sd_error
-    )
-    from_error = np.hypot(gap / s**2 * posterior.mean_error, (t / s**2 - 1 / t) * posterior.sd_error)
+    with np.errstate(invalid="ignore", over="ignore"):  # 0 · ∞ where an error is not known
+        to_error = np.hypot(
+            gap / t**2 * posterior.mean_error, (1 / t - (s**2 + gap**2) / t**3) * posterior.sd_error
+        )
+        from_error = np.hypot(gap / s**2 * posterior.mean_error, (t / s**2 - 1 / t) * posterior.sd_error)
+    unknown = np.isinf(posterior.sd_error)
+    to_error, from_error = (np.where(unknown, np.inf, error) for error in (to_error, from_error))
     return MarginalKL(kl(mine, other), to_error, kl(other, mine), from_error)
 
 
 def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: float) -> None:
-    for name, value in (("tolerance", tolerance), ("optimum_tolerance", optimum_tolerance)):
-        if not value > 0.0:
-            raise ValueError(f"{name} must be a positive number, got {value!r}")
+    check_tolerance(tolerance, unit=" of posterior sds")
+    check_tolerance(optimum_tolerance, "optimum_tolerance")
     if draws is None:
         return
+    check_count(draws, "draws")
     if draws < FEWEST_DRAWS:
         raise ValueError(f"k̂ needs draws of at least {FEWEST_DRAWS}, better {ENOUGH_DRAWS:,d}, got {draws!r}")
     if draws < ENOUGH_DRAWS:
@@ -230,48 +291,6 @@ def _distance(
     if too_large(family_of(q.covariance)):
         return None
     return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
-
-
-def _full_rank(
-    q: NamedMultivariateNormal,
-    target: LogDensity,
-    distance: OptimumDistance | None,
-    wanted: bool | None,
-    tolerance: float,
-    rng: np.random.Generator,
-) -> tuple[NamedMultivariateNormal | None, float]:
-    """The best Gaussian with all correlations, and the Jeffreys divergence within which it is known."""
-    d = target.dimension
-    family = TriangularScales(((d, True),))
-    if distance is not None and (family_of(q.covariance).every_correlation or d == 1):
-        return distance.optimum, distance.sampling_error
-    if wanted is False or (wanted is None and d > FULL_RANK_DIMENSIONS) or too_large(family):
-        return None, np.inf
-    centre = q if distance is None else distance.optimum
-    start = Gaussian(np.array(centre.mean, dtype=float), family.from_covariance(centre.covariance))
-    starts = [start, *starts_from(target, family, target.initial)]
-    found = find_optimum(target, family, starts, tolerance, rng)
-    return found.distribution, found.jeffreys
-
-
-def _loss(
-    q: NamedMultivariateNormal,
-    full: NamedMultivariateNormal,
-    full_error: float,
-    target: LogDensity,
-    own: Importance,
-    rng: np.random.Generator,
-) -> FullRankOptimum:
-    """What the approximation throws away beside the best full-rank one."""
-    points, densities = gaussian_draws(full, own.draws, rng)
-    best = elbo(log_ratios(target, points, densities))
-    gain = Estimate(best.value - own.elbo.value, float(np.hypot(best.error, own.elbo.error)))
-
-    def known(divergence: float) -> Estimate:
-        # Roots of Jeffreys divergences add up like distances: (√K + √(e/2))² − K.
-        return Estimate(divergence, float(np.sqrt(2.0 * divergence * full_error) + 0.5 * full_error))
-
-    return FullRankOptimum(full, known(float(kl(q, full))), known(float(kl(full, q))), gain)
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:

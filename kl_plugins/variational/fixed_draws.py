@@ -25,6 +25,8 @@ DENSE_DIMENSIONS = 300
 """Up to so many dimensions the means are preconditioned by the whole Hessian."""
 CURVATURE_DRAWS = 2048
 """The Hessian is that over so many of the draws: it changes the steps of Newton's method, not their end."""
+SHORTEST_STEP, HESSIAN_STEP = 1e-5, 1e-4
+"""Of differences of gradients, in sds, one-sided and central; longer near the resolution of floats."""
 SOLVER_STEPS = 80
 SOLVER_ACCURACY = 1e-3
 
@@ -187,8 +189,10 @@ class Chart:
             part.draws = np.concatenate([self.draws[:enough], self.draws[half : half + enough]])
             _, base = part(np.zeros_like(self.slope))
 
+        length = max(SHORTEST_STEP, float(np.sqrt(resolution(self.reference))))
+
         def product(direction: Array) -> Array:
-            step = 1e-5 / np.sqrt(direction @ direction)
+            step = length / np.sqrt(direction @ direction)
             value, slope = part(step * direction)
             return (slope - base) / step if np.isfinite(value) else np.full_like(direction, np.nan)
 
@@ -220,22 +224,44 @@ class Chart:
         return vectors / roots
 
 
+def resolution(gaussian: Gaussian) -> float:
+    """The spacing of float64 numbers at the means, in standard deviations: the largest of the coordinates."""
+    return float(np.max(np.spacing(abs(gaussian.mean)) / scales_of(gaussian)))
+
+
+def scales_of(gaussian: Gaussian) -> Array:
+    """Standard deviations of the coordinates, shape (d,)."""
+    root = gaussian.root
+    scales: Array = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
+    return scales
+
+
 def expected_hessian(
-    target: Target, family: ScaleFamily, reference: Gaussian, centres: Array, step: float = 1e-4
+    target: Target, family: ScaleFamily, reference: Gaussian, centres: Array
 ) -> Array | None:
     """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too."""
+    hessian = hessian_by_differences(target, family, reference, centres)
+    return None if hessian is None else 0.5 * (hessian + hessian.T)
+
+
+def hessian_by_differences(
+    target: Target, family: ScaleFamily, reference: Gaussian, centres: Array
+) -> Array | None:
+    """The same before it is made symmetric: its asymmetry is its error."""
     d = len(reference.mean)
+    # The error of the difference is of the order of step², that of rounding of resolution / step.
+    step = max(HESSIAN_STEP, float(np.cbrt(resolution(reference))))
     offsets = step * np.concatenate([np.eye(d), -np.eye(d)])
     whitened = (centres[:, None, :] + offsets).reshape(-1, d)
     _, gradients = target(reference.mean + family.spread(reference.root, whitened))
     pulled = family.pull(reference.root, gradients).reshape(len(centres), 2, d, d)
-    hessians = (pulled[:, 1] - pulled[:, 0]) / (2.0 * step)
+    with np.errstate(invalid="ignore"):  # gradients far out may be infinite, and are left out
+        hessians = (pulled[:, 1] - pulled[:, 0]) / (2.0 * step)
     finite = np.isfinite(hessians).all(axis=(1, 2))
     if not finite.any():
         return None
     hessian: Array = hessians[finite].mean(axis=0)
-    symmetric: Array = 0.5 * (hessian + hessian.T)
-    return symmetric
+    return hessian
 
 
 def positive_eigen(matrix: Array) -> tuple[Array, Array]:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from kl_plugins.variational.tails import error_factor, khat_threshold
+
 Array = NDArray[np.float64]
 
 BOOTSTRAPS = 40
@@ -19,24 +21,35 @@ EQUAL = 1e-9
 """Log ratios that spread less than this, in nats, are equal: what is left is rounding."""
 
 
+EVEN = 0.5
+"""Of ratios without a tail the draws are worth at least this share of their number."""
+
+
 class Estimate(NamedTuple):
-    """A number and its standard error; the error of an exact number is 0."""
+    """A number and its standard error: 0 of an exact number, infinite where it is not known."""
 
     value: float
     error: float
 
     def __str__(self) -> str:
         value, error = self
-        if not (np.isfinite(value) and np.isfinite(error) and error > 0.0):
-            return f"{value:.4g}" if error == 0.0 else f"{value:.4g} ± {error:.2g}"
+        if max(abs(value), error) < EQUAL:
+            return "0" if error == 0.0 == value else "0 (to rounding)"
+        if error == 0.0 or not np.isfinite(value):
+            return f"{value:.4g}"
+        if not np.isfinite(error):
+            return f"{value:.4g} (error not known)"
         if max(abs(value), error) < 1e-3:
             return f"{value:.1e} ± {error:.0e}"
-        decimals = int(np.clip(1 - np.floor(np.log10(error)), 0, 5))
+        decimals = int(np.clip(1 - np.floor(np.log10(error)), 0, 8))
         return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 class Moments(NamedTuple):
-    """Means and standard deviations of the coordinates, each of shape (d,), with their standard errors."""
+    """Means and standard deviations of the coordinates, each of shape (d,), with their standard errors.
+
+    An error is infinite where draws do not tell it.
+    """
 
     mean: Array
     sd: Array
@@ -47,6 +60,13 @@ class Moments(NamedTuple):
     def exact(cls, mean: Array, sd: Array) -> Moments:
         """Moments known without error."""
         return cls(mean, sd, np.zeros_like(mean), np.zeros_like(mean))
+
+    def next_to(self, better: Moments) -> Moments:
+        """The same with errors no smaller than their distance from what is known better."""
+        with np.errstate(invalid="ignore"):
+            mean_error = np.maximum(self.mean_error, abs(self.mean - better.mean))
+            sd_error = np.maximum(self.sd_error, abs(self.sd - better.sd))
+        return Moments(self.mean, self.sd, mean_error, sd_error)
 
 
 class MarginalKL(NamedTuple):
@@ -96,30 +116,62 @@ class Importance:
 
     @property
     def reliable(self) -> bool:
-        """Whether k̂ says that weighted estimates may be used."""
-        return self.k.value <= self.threshold
+        """Whether weighted estimates may be used: k̂ says so, or the ratios are almost constant."""
+        return self.k.value <= self.threshold or self.even
+
+    @property
+    def even(self) -> bool:
+        """Whether all ratios are about the same: there is no tail then, whatever k̂ fits to them."""
+        return are_even(self.log_ratios)
+
+    @property
+    def equal(self) -> bool:
+        """Whether all ratios are equal: as far as its draws go q is the posterior."""
+        return bool(np.ptp(self.log_ratios) < EQUAL)
 
     @property
     def kl_to_posterior(self) -> Estimate:
         """KL(q‖posterior) = log p(data) − ELBO, in nats."""
         if not np.isfinite(self.elbo.value):
             return Estimate(np.inf, 0.0)
+        if self.equal:
+            return Estimate(0.0, 0.0)
         # Both are averages over the same draws, so the variance is that of the difference.
         ratios = np.exp(self.log_ratios - self.log_evidence.value)
         spread = ratios - 1.0 - (self.log_ratios - self.elbo.value)
-        error = float(spread.std() / np.sqrt(self.draws))
+        factor = error_factor(ratios[:, None])[0]
+        error = float(factor * spread.std() / np.sqrt(self.draws))
         return Estimate(max(self.log_evidence.value - self.elbo.value, 0.0), error)
 
     def moments(self, points: Array) -> Moments:
-        """Weighted moments of the draws, which are rows of `points`."""
+        """Weighted moments of the draws, which are rows of `points`, and the errors that can be believed.
+
+        A standard error is larger, or infinite, where k̂ of the ratios times the distance from the mean (for
+        sds its square) says that the draws do not know it (Vehtari et al. 2024, section 3).
+        """
+        found = self.bounded_moments(points)
+        distances = abs(points - found.mean)
+        ratios = np.exp(self.log_ratios - np.max(self.log_ratios))[:, None]
+        factor = error_factor(ratios * distances)
+        return found._replace(
+            mean_error=_times(found.mean_error, factor),
+            sd_error=_times(found.sd_error, np.maximum(factor, error_factor(ratios * distances**2))),
+        )
+
+    def bounded_moments(self, points: Array) -> Moments:
+        """The same of numbers without tails: the ratios' own k̂ says whether their errors can be believed."""
         w = np.exp(self.log_weights)
-        mean = w @ points
-        squares = (points - mean) ** 2
+        # Around a draw: weights sum to 1 but for rounding, which counts where means are large beside the sds.
+        centred = points - points[0]
+        shift = w @ centred
+        mean = points[0] + shift
+        squares = (centred - shift) ** 2
         variance = w @ squares
         sd = np.sqrt(variance)
         mean_error = np.sqrt(w**2 @ squares)
         sd_error = np.sqrt(w**2 @ (squares - variance) ** 2) / (2.0 * np.maximum(sd, 1e-300))
-        return Moments(mean, sd, mean_error, sd_error)
+        factor = error_factor(np.exp(self.log_ratios - np.max(self.log_ratios))[:, None])
+        return Moments(mean, sd, _times(mean_error, factor), _times(sd_error, factor))
 
     def moment_k(self, points: Array, most: int = 200) -> Array:
         """k̂ of the ratios times (x − mean)², shape (d,): where it is too large the weighted sd is no good.
@@ -140,7 +192,8 @@ class Importance:
     def covariance(self, points: Array) -> Array:
         """The weighted covariance matrix."""
         w = np.exp(self.log_weights)
-        centred = points - w @ points
+        centred = points - points[0]
+        centred = centred - w @ centred
         matrix: Array = (w[:, None] * centred).T @ centred
         return matrix
 
@@ -149,11 +202,17 @@ def importance(log_ratios: Array, rng: np.random.Generator) -> Importance:
     """Smooth the ratios of independent draws; −∞ stands for a draw where the posterior has no mass."""
     count = len(log_ratios)
     log_weights, k = pareto_smoothed(log_ratios)
+    if k > khat_threshold(count) and are_even(log_ratios):
+        log_weights = log_ratios - logsumexp(log_ratios)
     resampled = [pareto_smoothed(rng.choice(log_ratios, count))[1] for _ in range(BOOTSTRAPS)]
     largest = np.max(log_ratios)
     relative = np.exp(log_ratios - largest)
     evidence = float(largest + np.log(relative.mean()))
     evidence_error = float(relative.std() / relative.mean() / np.sqrt(count))
+    if np.ptp(log_ratios) < EQUAL:
+        evidence_error = 0.0
+    else:
+        evidence_error *= error_factor(relative[:, None])[0]
     return Importance(
         k=Estimate(k, float(np.std(resampled)) if np.isfinite(k) else np.inf),
         threshold=khat_threshold(count),
@@ -166,11 +225,31 @@ def importance(log_ratios: Array, rng: np.random.Generator) -> Importance:
     )
 
 
+def are_even(log_ratios: Array) -> bool:
+    """Whether few draws are lost to the ratios' spread, and none exceeds √S times their mean.
+
+    Where k̂ is truly above ½ the largest does (E. Ionides 2008, truncated importance sampling); but k̂ may be
+    anything where the ratios are bounded or almost constant.
+    """
+    relative = np.exp(log_ratios - np.max(log_ratios))
+    count, total = len(relative), relative.sum()
+    return bool(total**2 >= EVEN * count * (relative @ relative) and np.sqrt(count) <= total)
+
+
 def elbo(log_ratios: Array) -> Estimate:
     """The ELBO and its standard error, from log p − log q of independent draws."""
     if not np.isfinite(log_ratios).all():
         return Estimate(-np.inf, np.inf)
-    return Estimate(float(log_ratios.mean()), float(log_ratios.std(ddof=1) / np.sqrt(len(log_ratios))))
+    mean, spread = float(log_ratios.mean()), float(log_ratios.std(ddof=1))
+    if np.ptp(log_ratios) < EQUAL:
+        return Estimate(mean, 0.0)
+    factor = error_factor(abs(log_ratios - mean)[:, None])[0]
+    return Estimate(mean, float(factor * spread / np.sqrt(len(log_ratios))))
+
+
+def _times(error: Array, factor: Array) -> Array:
+    """Of a number without error, such as a constant's mean, the error stays 0 unless nothing is known."""
+    return np.where(np.isinf(factor), np.inf, error * np.where(np.isinf(factor), 1.0, factor))
 
 
 def pareto_smoothed(log_ratios: Array) -> tuple[Array, float]:
@@ -179,7 +258,7 @@ def pareto_smoothed(log_ratios: Array) -> tuple[Array, float]:
     if len(finite) < FEWEST_DRAWS // 2:
         raise ValueError(
             f"the log density is finite at {len(finite)} of {len(log_ratios)} draws of the approximation: "
-            "it puts its mass where the posterior has none"
+            "it puts its mass where the posterior has none; fit it anew (variational.fit)"
         )
     if np.ptp(log_ratios) < EQUAL:
         return np.full(len(log_ratios), -np.log(len(log_ratios))), 0.0
@@ -198,15 +277,8 @@ def _arviz(log_ratios: Array) -> tuple[Array, Any]:
     except ImportError:  # ArviZ before 1
         from arviz import psislw
 
-        weights, k = psislw(log_ratios.copy())
+        with np.errstate(over="ignore"):  # of ratios that are nearly equal
+            weights, k = psislw(log_ratios.copy())
         return np.asarray(weights), k
     weights, k = array_stats.psislw(-log_ratios)  # it is made for cross-validation: ratios 1/likelihood
     return np.asarray(weights), k
-
-
-def khat_threshold(draws: int) -> float:
-    """The largest k̂ at which so many draws give reliable weighted estimates.
-
-    Source: Vehtari et al. (2024), arXiv:1507.02646, section 3.2.4.
-    """
-    return float(min(1.0 - 1.0 / np.log10(draws), 0.7))

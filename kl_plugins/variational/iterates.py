@@ -48,7 +48,8 @@ class Iterates:
     >>> kept = Iterates(size=1, spacing=10)
     >>> for iteration in range(1, 20_001):
     ...     if iteration >= kept.due:
-    ...         kept.keep(np.array([float(iteration)]), iteration)
+    ...         kept.next_row[:] = iteration
+    ...         kept.keep(iteration)
     >>> kept.spacing, kept.window().shape, kept.window()[0, 0] // 1000
     (80, (112, 1), np.float64(11.0))
     """
@@ -59,8 +60,14 @@ class Iterates:
         self._rows = np.empty((capacity, size))
         self._count = 0
 
-    def keep(self, row: Array, iteration: int) -> None:
-        self._rows[self._count] = row
+    @property
+    def next_row(self) -> Array:
+        """Where the next iterate is to be written, before it is kept."""
+        row: Array = self._rows[self._count]
+        return row
+
+    def keep(self, iteration: int) -> None:
+        """Keep what `next_row` holds."""
         self._count += 1
         if self._count == len(self._rows):
             self._count //= 2
@@ -111,8 +118,10 @@ class Window:
         average = coordinates.mean(axis=0)
         rhat = split_rhat(coordinates)
         quarters = _averages(coordinates, QUARTERS)
-        moves = whiten(np.where(rhat > MOVING, quarters - average, 0.0), average)
-        drift = float(np.max(np.sum((moves[:, None] - moves) ** 2, axis=-1)))
+        moving, drift = rhat > MOVING, 0.0
+        if moving.any():
+            moves = whiten(np.where(moving, quarters - average, 0.0), average)
+            drift = max(float(np.max(np.sum((move - moves) ** 2, axis=1))) for move in moves)
         batches = whiten(_averages(coordinates, BATCHES) - average, average)
         errors = np.sum(batches**2, axis=0) / (BATCHES * (BATCHES - 1))
         return cls(coordinates, average, rhat, drift, float(errors.sum()), whiten, errors)

@@ -10,10 +10,11 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pymc.logprob.transforms import CircularTransform
 from pymc.model import Model
 from pymc.pytensorf import compile
 from pytensor.graph.replace import graph_replace, vectorize_graph
-from pytensor.graph.traversal import ancestors
+from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.families.named import Variable
@@ -22,6 +23,10 @@ Array = NDArray[np.float64]
 
 CHUNK = 2**17
 """Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
+
+TURN = 2.0 * np.pi
+PATIENCE = 6.0
+"""Seconds that many log densities may take before they are worth a compilation without gradients."""
 
 
 class LogDensity:
@@ -36,6 +41,8 @@ class LogDensity:
     variables : sequence of (name, shape), optional
         The order of the variables in x, by the names of the model's value variables; by default the
         model's own.
+    start : ndarray, shape (d,), optional
+        Stands in for the model's initial point where the log density is not finite there.
 
     Attributes
     ----------
@@ -43,6 +50,8 @@ class LogDensity:
     dimension : int
     initial : ndarray, shape (d,)
         The model's initial point.
+    angles : ndarray of bool, shape (d,)
+        Which coordinates are angles: the density is the same a turn further.
     evaluations : int
         At how many points the density was evaluated so far.
 
@@ -53,7 +62,12 @@ class LogDensity:
         are not the model's; if the log density at the initial point is not finite.
     """
 
-    def __init__(self, model: Model, variables: Sequence[tuple[str, tuple[int, ...]]] | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        variables: Sequence[tuple[str, tuple[int, ...]]] | None = None,
+        start: Array | None = None,
+    ) -> None:
         self._began = time.perf_counter()
         point = _initial_point(model)
         found = {variable.name: variable for variable in _variables(point)}
@@ -69,17 +83,42 @@ class LogDensity:
         self.initial: Array = np.concatenate(
             [np.ravel(np.asarray(point[name], dtype=float)) for name in wanted]
         )
+        self.angles = _angles(model, self.variables)
         self.evaluations = 0
+        self._pace = np.inf
+        self._alone: Callable[[Array], Any] | None = None
+        self._compile_alone: Callable[[], Callable[[Array], Any]] | None = None
         self._function = self._compile(model)
-        self._check_initial(model)
+        self._check_initial(start)
 
     def __call__(self, points: Array) -> tuple[Array, Array]:
         """Log densities, shape (n,), and their gradients, shape (n, d), at `points`, shape (n, d)."""
+        began = time.perf_counter()
         self.evaluations += len(points)
-        parts = [
-            self._function(points[start : start + self.chunk]) for start in range(0, len(points), self.chunk)
-        ]
+        starts = range(0, len(points), self.chunk)
+        with np.errstate(all="ignore"):  # far out numbers overflow; who asks looks whether results are finite
+            parts = [self._function(points[start : start + self.chunk]) for start in starts]
+        self._pace = min(self._pace, (time.perf_counter() - began) / max(len(points), 1))
         return np.concatenate([values for values, _ in parts]), np.concatenate([slope for _, slope in parts])
+
+    def values(self, points: Array) -> Array:
+        """The log densities alone, by a function of their own where so many would take long otherwise."""
+        if self._alone is None and self._compile_alone and len(points) * self._pace > PATIENCE:
+            self._alone = self._compile_alone()
+        if self._alone is None:
+            return self(points)[0]
+        self.evaluations += len(points)
+        starts = range(0, len(points), self.chunk)
+        with np.errstate(all="ignore"):
+            return np.concatenate([self._alone(points[start : start + self.chunk])[0] for start in starts])
+
+    def folded(self, points: Array, centre: Array) -> Array:
+        """The points with their angles within half a turn of those of `centre`."""
+        if not self.angles.any():
+            return points
+        moved = points.copy()
+        moved[:, self.angles] -= TURN * np.round((points - centre)[:, self.angles] / TURN)
+        return moved
 
     def seconds(self) -> float:
         """Time since this began to be built, compilation included."""
@@ -96,13 +135,15 @@ class LogDensity:
         log_density = graph_replace(model.logp(), replacements, strict=False).astype("float64")
         leaves = list(ancestors([log_density]))
         _refuse_minibatches(leaves)
-        self.chunk = int(np.clip(CHUNK // (self.dimension + _data_points(model, leaves)), 16, 4096))
+        numbers = max(_data_points(model, leaves), _largest_result(x, log_density))
+        self.chunk = int(np.clip(CHUNK // (self.dimension + numbers), 16, 4096))
         points = pt.matrix("points", dtype="float64", shape=(None, self.dimension))
         try:
             many = vectorize_graph(log_density, {x: points})
             gradient = pytensor.grad(many.sum(), points, disconnected_inputs="ignore")
             function: Callable[[Array], Any] = _compiled(model, [points], [many, gradient])
             function(np.stack([self.initial] * 2))
+            self._compile_alone = lambda: _compiled(model, [points], [many])
         except Exception:  # an operation that knows no batches (a scan, somebody's own): point by point
             gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
             single = _compiled(model, [x], [log_density, gradient])
@@ -111,15 +152,44 @@ class LogDensity:
             )
         return function
 
-    def _check_initial(self, model: Model) -> None:
-        value, gradient = self(self.initial[None])
-        if np.isfinite(value).all() and np.isfinite(gradient).all():
-            return
+    def _check_initial(self, start: Array | None) -> None:
+        for point in (self.initial,) if start is None else (self.initial, start):
+            value, gradient = self(point[None])
+            if np.isfinite(value).all() and np.isfinite(gradient).all():
+                self.initial = point
+                return
         what = f"log density is {value[0]}" if not np.isfinite(value).all() else "gradient is not finite"
+        where = "its initial point" if start is None else "the start"
         raise ValueError(
-            f"the model's {what} at its initial point; model.point_logps() says which variable it comes "
+            f"the model's {what} at {where}; model.point_logps() says which variable it comes "
             "from: check the data for missing or impossible values, and the variables' initval"
         )
+
+
+def model_given_or_in_context(model: Any, call: str) -> Model:
+    """The model given, else the one in context; `call` shows how to give it.
+
+    Raises
+    ------
+    TypeError
+        If there is none, or it is something else.
+    """
+    if model is None:
+        model = Model.get_context(error_if_none=False)
+        if model is None:
+            raise TypeError(f"there is no model: call {call}, or call it inside `with model:`")
+    if not hasattr(model, "free_RVs"):
+        raise TypeError(f"model must be a pymc.Model, got {type(model).__name__}: call {call}")
+    return model
+
+
+def free_shapes(model: Model) -> dict[str, tuple[int, ...]]:
+    """Shapes of the free variables before their transforms, by name."""
+    static = {rv.name: rv.type.shape for rv in model.free_RVs}
+    if all(None not in shape for shape in static.values()):
+        return static
+    evaluated = model.eval_rv_shapes()
+    return {name: tuple(int(n) for n in evaluated[name]) for name in static}
 
 
 def variables_in(model: Model) -> tuple[Variable, ...]:
@@ -127,8 +197,26 @@ def variables_in(model: Model) -> tuple[Variable, ...]:
     return _variables(_initial_point(model))
 
 
+def coordinate_names(variables: Sequence[Variable]) -> tuple[str, ...]:
+    """``name`` of a scalar variable, ``name[0, 1]`` of the elements of another."""
+    found: list[str] = []
+    for name, shape in variables:
+        places = np.ndindex(*shape)
+        found += [name] if not shape else [f"{name}[{', '.join(map(str, place))}]" for place in places]
+    return tuple(found)
+
+
 def _variables(point: dict[str, Any]) -> tuple[Variable, ...]:
     return tuple(Variable(name, np.shape(value)) for name, value in point.items())
+
+
+def _angles(model: Model, variables: Sequence[Variable]) -> NDArray[np.bool_]:
+    turning = {
+        model.rvs_to_values[rv].name
+        for rv, transform in model.rvs_to_transforms.items()
+        if isinstance(transform, CircularTransform)
+    }
+    return np.concatenate([np.full(variable.size, variable.name in turning) for variable in variables])
 
 
 def _initial_point(model: Model) -> dict[str, Any]:
@@ -155,7 +243,8 @@ def _refuse_minibatches(graph: Sequence[Any]) -> None:
     if any(isinstance(node.type, RandomType) for node in graph):
         raise ValueError(
             "the model's log density is random: it draws minibatches (pm.Minibatch). The optimum is "
-            "that of all the data: build the model on the full data for this"
+            "that of all the data: build the model on the full data for this (snapshot(approximation) is the "
+            "Gaussian of a fit with minibatches, to be given with that model)"
         )
 
 
@@ -165,6 +254,17 @@ def _data_points(model: Model, graph: Sequence[Any]) -> int:
     longest = max((max(array.shape, default=1) for array in arrays), default=1)
     observed = sum(_numbers(model.rvs_to_values[variable]).size for variable in model.observed_RVs)
     return max(longest, observed)
+
+
+def _largest_result(x: Any, log_density: Any) -> int:
+    """The size of the largest intermediate result at one point, such as a covariance matrix."""
+    moving, largest = {x}, 1
+    for node in io_toposort([x], [log_density]):
+        if moving.intersection(node.inputs):
+            moving.update(node.outputs)
+            shapes = [getattr(output.type, "shape", ()) for output in node.outputs]
+            largest = max([largest, *(int(np.prod(shape)) for shape in shapes if None not in shape)])
+    return largest
 
 
 def _numbers(node: Any) -> Array:

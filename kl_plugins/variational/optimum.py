@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.draws import normal_draws
-from kl_plugins.variational.fixed_draws import Chart, Minimum, minimise, negative_elbo
+from kl_plugins.variational.fixed_draws import Chart, minimise, negative_elbo
 from kl_plugins.variational.log_density import LogDensity
+from kl_plugins.variational.rounding import hides_optimum, roughness
 from kl_plugins.variational.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.support import outside_support
+from kl_plugins.variational.turns import TURNS, spun, within_turn
 
 Array = NDArray[np.float64]
 
@@ -23,10 +26,16 @@ COARSE_DRAWS = 128
 MOST_DRAWS = 2**16
 MOST_NUMBERS = 2**27
 """Draws times dimensions that are held at once (a gigabyte)."""
+ROUGH = 1e-3
+"""A rounding error of the log density, in nats, that optimisers and differences stumble over."""
 STRICTNESS = 4.0
 """Two optima must agree to the tolerance over this."""
 FULL_RANK_DIMENSIONS = 500
 """Above so many correlated dimensions the d(d + 1)/2 covariances take too many draws."""
+NOISE = 1e-9
+"""Nats that are rounding."""
+ALIKE = 0.1
+"""Nats by which the ELBO of an earlier start's optimum may be lower for it to be taken all the same."""
 
 
 class Agreement(NamedTuple):
@@ -56,6 +65,10 @@ class Optimum:
         Number of draws in each of the last sets.
     others : tuple of float
         ELBOs, less this one's, of worse optima that other starts led to.
+    starts : int
+        From how many points the search began.
+    led : bool
+        Whether the starts that were given led to an optimum, this or a worse one.
     """
 
     distribution: NamedMultivariateNormal
@@ -66,6 +79,36 @@ class Optimum:
     history: tuple[Agreement, ...]
     draws: int
     others: tuple[float, ...]
+    starts: int
+    led: bool
+
+    @property
+    def rested(self) -> bool:
+        """Whether the optimiser came to rest, so that more draws are all that may be missing."""
+        return not self.reason.startswith((NO_REST, NOT_FINITE, TURNS))
+
+
+class Elsewhere(NamedTuple):
+    """Further starts, and from how many points the search for them began."""
+
+    starts: list[Gaussian]
+    searches: int
+
+
+ALONE = Elsewhere([], 0)
+
+
+class Candidate(NamedTuple):
+    """A coarse optimum: what `Minimum` says, and from which start it was reached."""
+
+    gaussian: Gaussian
+    value: float
+    remaining: float
+    start: int
+
+
+class NoFiniteELBOError(ValueError):
+    """No Gaussian that was tried has an ELBO."""
 
 
 Report = Callable[[str], None]
@@ -79,10 +122,12 @@ def find_optimum(
     rng: np.random.Generator,
     most_draws: int = MOST_DRAWS,
     report: Report = lambda message: None,
+    elsewhere: Elsewhere = ALONE,
 ) -> Optimum:
     """Maximise the ELBO over ever more fixed draws until independent sets of them agree.
 
-    A coarse optimum from every start, over the same few draws; the best of them starts the pairs. Each pair
+    A coarse optimum from every start and from `elsewhere`, over the same few draws; the best of them starts
+    the pairs, of equals the one from the earliest start. Each pair
     is two independent sets of draws, twice as many as the pair before, until the optima over them agree
     to a quarter of the tolerance twice in a row (one agreement may be luck), and the ELBO over a fresh
     set has its maximum that close too.
@@ -96,37 +141,52 @@ def find_optimum(
 
     report("coarse optimum")
     coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
-    candidates = _coarse_optima(target, family, starts, coarse, 0.1 * tolerance)
+    every = [*starts, *elsewhere.starts]
+    candidates = _coarse_optima(target, family, every, coarse, 0.1 * tolerance)
     if not candidates:
-        raise ValueError(NO_FINITE_ELBO)
+        raise NoFiniteELBOError(NO_FINITE_ELBO)
 
     current, draws, history, reached, reason = candidates[0].gaussian, fewest, [], False, ""
-    while True:
+    if turning := spun(target, current):
+        current, history, reason = (
+            within_turn(target, starts[0]),
+            [Agreement(len(coarse), np.inf)],
+            turning,
+        )
+    while not reason:
         first, second = (
             minimise(target, family, current, normal_draws(draws, d, rng), accuracy) for _ in range(2)
         )
         left = max(first.remaining, second.remaining)
         if not np.isfinite(left):
             history.append(Agreement(draws, np.inf))
-            reason = NO_REST if np.isfinite(first.value + second.value) else NOT_FINITE
+            finite = np.isfinite(first.value + second.value)
+            reason = _unrest(target, family, current, goal, rng) if finite else NOT_FINITE
             break
         apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
         history.append(Agreement(draws, max(apart, left)))
         report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
         current = _between(first.gaussian, second.gaussian, family)
+        if reason := spun(target, current):
+            history[-1], current = Agreement(draws, np.inf), within_turn(target, starts[0])
+            break
         if len(history) > 1 and _latest(history) <= goal:
             _, moved = Chart(target, family, current, normal_draws(draws, d, rng)).newton_step()
             history[-1] = Agreement(draws, max(history[-1].jeffreys, moved))
-            reached = moved <= goal
+            hidden = moved <= goal and hides_optimum(target, family, current, goal)
+            reached, reason = moved <= goal and not hidden, DETERMINED if hidden else ""
         elif left > goal and len(history) > 1:
-            reason = NO_REST
+            reason = _unrest(target, family, current, goal, rng)
         if not (reached or reason) and 2 * draws > most:
             reason = f"independent sets of {draws:,d} draws do not agree to {goal:.2g} nats"
         if reached or reason:
             break
         draws *= 2
+    distribution = _named(current, target, family)
+    if reached and (reason := outside_support(target, distribution)):
+        reached = False
     return Optimum(
-        distribution=_named(current, target, family),
+        distribution=distribution,
         gaussian=current,
         reached=reached,
         reason=reason,
@@ -134,17 +194,39 @@ def find_optimum(
         history=tuple(history),
         draws=draws,
         others=_other_optima(target, family, candidates),
+        starts=len(starts) + elsewhere.searches,
+        led=candidates[0].start < len(starts)
+        or any(one.start < len(starts) and one.remaining < 0.1 for one in candidates),
     )
 
 
 NOT_FINITE = "the log density was not finite at some of the draws"
-NO_REST = "the optimiser did not come to rest: the ELBO may have no maximum (an improper posterior?)"
+DETERMINED = (
+    "variables determine each other so closely that rounding hides where along them the optimum is; centre "
+    "predictors (subtract their means), or use method='fullrank_advi'"
+)
+NO_REST = "the optimiser did not come to rest"
 
 NO_FINITE_ELBO = (
     "the ELBO is not finite for any Gaussian that was tried: the log density is −∞ or NaN at points that a "
     "Gaussian reaches. A variable with bounds and no transform, or data that are impossible for some "
     "parameters, are the usual reasons"
 )
+
+
+def _unrest(
+    target: LogDensity, family: ScaleFamily, near: Gaussian, goal: float, rng: np.random.Generator
+) -> str:
+    """Why the optimiser did not come to rest, as far as can be told."""
+    noise = roughness(target, family, near, rng)
+    if noise > ROUGH:
+        return (
+            f"{NO_REST}: the log density is known to {noise:.1g} nats only, by rounding. Variables or data "
+            "are too far from zero beside their spread: centre them (subtract a constant), or rescale them"
+        )
+    if hides_optimum(target, family, near, goal):
+        return f"{NO_REST}: {DETERMINED}"
+    return f"{NO_REST}: the ELBO may have no maximum (an improper posterior?)"
 
 
 def too_large(family: ScaleFamily) -> str:
@@ -163,13 +245,21 @@ def needs_covariances(family: ScaleFamily) -> bool:
 
 def _coarse_optima(
     target: LogDensity, family: ScaleFamily, starts: list[Gaussian], draws: Array, accuracy: float
-) -> list[Minimum]:
-    """The optima that the starts lead to, best first."""
-    found = [minimise(target, family, start, draws, accuracy) for start in starts]
-    return sorted((one for one in found if np.isfinite(one.value)), key=lambda one: one.value)
+) -> list[Candidate]:
+    """The optima that the starts lead to, best first; of about equal ones the earliest."""
+    found = [
+        Candidate(*minimise(target, family, start, draws, accuracy), i) for i, start in enumerate(starts)
+    ]
+    finite = [one for one in found if np.isfinite(one.value)]
+    # Turns apart an angle's density is the same: beyond one the entropy grows, and nothing else changes.
+    finite = [one for one in finite if not spun(target, one.gaussian)] or finite[:1]
+    least = min((one.value for one in finite), default=0.0)
+    return sorted(
+        finite, key=lambda one: (one.value > least + ALIKE, one.value * (one.value > least + ALIKE))
+    )
 
 
-def _other_optima(target: LogDensity, family: ScaleFamily, candidates: list[Minimum]) -> tuple[float, ...]:
+def _other_optima(target: LogDensity, family: ScaleFamily, candidates: list[Candidate]) -> tuple[float, ...]:
     best = candidates[0]
     best_named = _named(best.gaussian, target, family)
     return tuple(
@@ -195,12 +285,18 @@ def _latest(history: list[Agreement]) -> float:
 def elbo_gap(
     target: LogDensity, family: ScaleFamily, q: Gaussian, best: Gaussian, count: int, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """ELBO(best) − ELBO(q) over fresh draws, common to both, and its standard error, in nats."""
+    """ELBO(best) − ELBO(q) over fresh draws, common to both, and its standard error, in nats.
+
+    The gap is not negative, so that a negative estimate within its noise counts as 0.
+    """
     gaps = []
     for _ in range(4):
         draws = normal_draws(count, family.dimension, rng)
         gaps.append(negative_elbo(target, family, q, draws) - negative_elbo(target, family, best, draws))
-    return float(np.mean(gaps)), float(np.std(gaps, ddof=1) / 2.0) if np.isfinite(gaps).all() else np.inf
+    if not np.isfinite(gaps).all():
+        return float(np.mean(gaps)), np.inf
+    gap, error = float(np.mean(gaps)), float(np.std(gaps, ddof=1) / 2.0)
+    return 0.0 if -max(3.0 * error, NOISE) <= gap < 0.0 else gap, error
 
 
 def _power_of_two(least: int) -> int:

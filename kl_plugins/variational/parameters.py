@@ -64,7 +64,18 @@ class Parameters:
 
     def read(self) -> Array:
         """PyMC's parameters as they stand, shape (size,)."""
-        return np.concatenate([np.asarray(_value(shared)) for shared in self._shared])
+        row = np.empty(self.size)
+        self.read_into(row)
+        return row
+
+    def read_into(self, row: Array) -> None:
+        """Put PyMC's parameters as they stand into an array of shape (size,)."""
+        start = 0
+        for shared in self._shared:
+            value = _value(shared)
+            stop = start + value.size
+            row[start:stop] = value
+            start = stop
 
     def coordinates(self, raw: Array) -> Array:
         parts = zip(self.groups, self._split(raw), strict=True)
@@ -144,6 +155,8 @@ class FullRankParameters:
         self.triangle = np.tril_indices(d)
         self.diagonal = d + np.flatnonzero(self.triangle[0] == self.triangle[1])
         self.size = d + d * (d + 1) // 2
+        self._places = d + d * self.triangle[1] + self.triangle[0]  # among the numbers of `columns`
+        self._taken = np.concatenate([np.arange(d), self._places])
 
     def coordinates(self, raw: Array) -> Array:
         found = raw.copy()
@@ -152,12 +165,14 @@ class FullRankParameters:
 
     def whiten(self, deviations: Array, centre: Array) -> Array:
         d, n = self.dimension, len(deviations)
-        factor = self.factor(centre)
-        mean = solve_triangular(factor, deviations[:, :d].T, lower=True).T
-        matrices = np.zeros((d, n, d), dtype=deviations.dtype)  # row of the matrix, iterate, column
-        matrices[self.triangle[0], :, self.triangle[1]] = deviations[:, d:].T
-        whitened = solve_triangular(factor, matrices.reshape(d, n * d), lower=True).reshape(d, n, d)
-        found = np.concatenate([mean, whitened[self.triangle[0], :, self.triangle[1]].T], axis=1)
+        columns = np.zeros((n, 1 + d, d), dtype=deviations.dtype)  # of (mean, factor): LAPACK's own order
+        columns[:, 0] = deviations[:, :d]
+        flat = columns.reshape(n, -1)
+        flat[:, self._places] = deviations[:, d:]
+        solved = solve_triangular(
+            self.factor(centre), columns.reshape(-1, d).T, lower=True, overwrite_b=True, check_finite=False
+        )
+        found: Array = solved.T.reshape(n, -1)[:, self._taken]
         found[:, self.diagonal] *= np.sqrt(2.0)
         return found
 

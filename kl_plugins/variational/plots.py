@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
 LEVELS = (0.5, 0.95)
 MOST_COORDINATES = 25
+OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 
 
 def plot_convergence(monitor: Any, ax: Any = None) -> Any:
@@ -38,6 +39,8 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
 
     Raises
     ------
+    TypeError
+        If it is not a monitor.
     ValueError
         If the monitor has seen nothing.
 
@@ -55,6 +58,11 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
     >>> plot_convergence(monitor).get_xlabel()
     'iteration'
     """
+    if not hasattr(monitor, "history"):
+        raise TypeError(
+            f"plot_convergence takes a KLConvergence after a fit, got {type(monitor).__name__}"
+            f"{OTHER_PLOTS if isinstance(monitor, Diagnosis) else ''}"
+        )
     if not monitor.history:
         raise ValueError("the history is empty: run a fit with this monitor first")
     ax = _axes(ax)
@@ -98,8 +106,10 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
 
     Raises
     ------
-    ImportError
-        If matplotlib is not installed.
+    TypeError
+        If it is not a diagnosis.
+    ValueError
+        If `most` is less than 1.
 
     Examples
     --------
@@ -111,6 +121,9 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
     >>> [label.get_text() for label in plot_kl(diagnosis).get_yticklabels()]
     ['x[0]', 'x[1]']
     """
+    _check_diagnosis(diagnosis, "plot_kl")
+    if most < 1:
+        raise ValueError(f"most is how many coordinates to show, at least 1, got {most!r}")
     ax = _axes(ax)
     marginal = diagnosis.marginal_kl
     order = np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:most][::-1]
@@ -120,11 +133,12 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
         ("KL(posterior‖q)", marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
     ):
         shown = np.maximum(value[order], 1e-8)
-        low = np.minimum(error[order], 0.9 * shown)  # a logarithmic axis has no room for more
+        bar = np.where(np.isfinite(error[order]), error[order], 0.0)
+        low = np.minimum(bar, 0.9 * shown)  # a logarithmic axis has no room for more
         ax.errorbar(
             shown,
             height,
-            xerr=[low, error[order]],
+            xerr=[low, bar],
             fmt=marker,
             color=colour,
             ms=5,
@@ -163,8 +177,8 @@ def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
 
     Raises
     ------
-    ImportError
-        If matplotlib is not installed.
+    TypeError
+        If it is not a diagnosis.
 
     Examples
     --------
@@ -176,6 +190,7 @@ def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
     >>> plot_importance(diagnosis).get_ylabel()
     'log ratio to the mean (nats)'
     """
+    _check_diagnosis(diagnosis, "plot_importance")
     ax = _axes(ax)
     importance = diagnosis.importance
     order = np.argsort(importance.log_ratios)[::-1]
@@ -229,7 +244,7 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
     Raises
     ------
     ValueError
-        If there is only one coordinate, or a name is not one's.
+        If there is only one coordinate, or `pair` is not the names of two.
 
     Examples
     --------
@@ -243,9 +258,10 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
     """
     from matplotlib.lines import Line2D
 
+    _check_diagnosis(diagnosis, "plot_pair")
+    i, j = worst_pair(diagnosis) if pair is None else _places(diagnosis, pair)
     ax = _axes(ax)
     posterior = posterior_gaussian(diagnosis)
-    i, j = worst_pair(diagnosis) if pair is None else (_place(diagnosis, name) for name in pair)
     index = np.array([i, j])
     if diagnosis.reference is not None:
         cloud = diagnosis.reference.points
@@ -295,10 +311,20 @@ def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: 
     return curve
 
 
-def _place(diagnosis: Diagnosis, name: str) -> int:
-    if name not in diagnosis.names:
-        raise ValueError(f"{name!r} is not a coordinate; there are {', '.join(diagnosis.names)}")
-    return diagnosis.names.index(name)
+def _places(diagnosis: Diagnosis, pair: Sequence[str]) -> tuple[int, int]:
+    if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
+        raise ValueError(
+            f"pair has to be the names of two coordinates, such as {diagnosis.names[:2]}, got {pair!r}"
+        )
+    for name in pair:
+        if name not in diagnosis.names:
+            raise ValueError(f"{name!r} is not a coordinate; there are {', '.join(diagnosis.names)}")
+    return diagnosis.names.index(pair[0]), diagnosis.names.index(pair[1])
+
+
+def _check_diagnosis(given: Any, plot: str) -> None:
+    if not isinstance(given, Diagnosis):
+        raise TypeError(f"{plot} takes what diagnose(...) returns, got {type(given).__name__}")
 
 
 def _axes(ax: Any) -> Any:

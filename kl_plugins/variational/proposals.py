@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 FREEDOM = 3.0
 """Degrees of freedom of the wide tails: a posterior's are seldom as wide, so that weights stay bounded."""
 HALF = np.log(0.5)
+CUTS = (0.005, 0.02, 0.1)
+"""Shares of the posterior beyond each of the quantiles that bounds of standard deviations rest on."""
 
 
 def factored(q: NamedMultivariateNormal) -> NamedMultivariateNormal:
@@ -46,6 +48,20 @@ def gaussian_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Genera
     else:
         points = q.mean + z @ np.asarray(q.covariance.factor).T
     return points, -0.5 * np.sum(z**2, axis=1) - _log_normaliser(q)
+
+
+def draws_of(
+    target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Independent draws of q, shape (count, d), and log p − log q; angles within half a turn of the mean.
+
+    A turn further the posterior is the same, and only the nearest copy of q counts there.
+    """
+    points, densities = gaussian_draws(q, count, rng)
+    if target.angles.any():
+        points = target.folded(points, np.asarray(q.mean))
+        densities = log_density(q, points)
+    return points, log_ratios(target, points, densities)
 
 
 def wide_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -96,7 +112,7 @@ def scales(q: NamedMultivariateNormal) -> Array:
 
 def log_ratios(target: LogDensity, points: Array, log_densities: Array) -> Array:
     """log p − log q at draws of q; −∞ where the model's log density is −∞ or not a number."""
-    values, _ = target(points)
+    values = target.values(points)
     return np.where(np.isnan(values), -np.inf, values) - log_densities
 
 
@@ -109,26 +125,30 @@ class Survey:
         Of the wide draws, their weights not smoothed. Its ELBO is the wide proposal's.
     points : ndarray, shape (S, d)
     moments : Moments
+        Their errors are infinite where the draws do not tell them.
     reliable : bool
-        Whether the moments can be trusted as far as the draws reach.
+        Whether the weights can be trusted as far as the draws reach.
+    sd_floor : ndarray, shape (d,)
+        What the standard deviations are at least: those of the coordinates cut off at quantiles, less two
+        standard errors. A cut makes a variance smaller, and its average has no tail.
     """
 
     def __init__(self, target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator):
-        self.points, densities = wide_draws(q, count, rng)
+        points, densities = wide_draws(q, count, rng)
+        self.points = target.folded(points, np.asarray(q.mean))
+        if target.angles.any():
+            densities = wide_log_density(q, self.points)
         smoothed = importance(log_ratios(target, self.points, densities), rng)
         # Raw weights: smoothing takes a few large ratios for a tail, and they may be another mode.
         raw = smoothed.log_ratios - logsumexp(smoothed.log_ratios)
         ess = float(np.exp(-logsumexp(2.0 * raw)))
         self.importance: Importance = replace(smoothed, log_weights=raw, ess=ess)
         self.moments: Moments = self.importance.moments(self.points)
+        self.sd_floor: Array = self._sd_floor()
 
     @property
     def reliable(self) -> bool:
-        # Where no ratio exceeds √S times their mean there is no tail to fear (Ionides 2008, truncated
-        # importance sampling), whatever shape is fitted to ratios that pile up at their bound.
-        count = self.importance.draws
-        largest = count * float(np.exp(np.max(self.importance.log_weights)))
-        return self.importance.reliable or largest <= np.sqrt(count)
+        return bool(np.isfinite(self.importance.log_evidence.error))
 
     def evidence_missed(self, own: Importance) -> Estimate:
         """By how much log p(data) is larger than what the approximation's own draws say, in nats."""
@@ -136,6 +156,19 @@ class Survey:
         return Estimate(
             wide.value - own.log_evidence.value, float(np.hypot(wide.error, own.log_evidence.error))
         )
+
+    def _sd_floor(self) -> Array:
+        floor = np.maximum(self.moments.sd - 2.0 * self.moments.sd_error, 0.0)
+        weights = np.exp(self.importance.log_weights)
+        for i in np.flatnonzero(np.isinf(self.moments.sd_error)) if self.reliable else ():
+            column = self.points[:, i]
+            order = np.argsort(column)
+            mass = np.cumsum(weights[order])
+            for cut in CUTS:
+                low, high = column[order[np.searchsorted(mass, (cut, 1.0 - cut))]]
+                cut_off = self.importance.bounded_moments(np.clip(column, low, high)[:, None])
+                floor[i] = max(floor[i], cut_off.sd[0] - 2.0 * cut_off.sd_error[0])
+        return floor
 
 
 def _log_normaliser(q: NamedMultivariateNormal) -> float:

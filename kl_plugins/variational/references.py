@@ -16,12 +16,18 @@ from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.families.normal import Normal
 from kl_plugins.variational.importance import Estimate, MarginalKL, Moments
+from kl_plugins.variational.log_density import coordinate_names, free_shapes
 from kl_plugins.variational.proposals import scales
-from kl_plugins.variational.transforms import unconstrained
+from kl_plugins.variational.transforms import constrained, unconstrained
 
 Array = NDArray[np.float64]
 
 BLOCKS = 20
+OFF_SURFACE = 1e-4
+"""What draws may be off by when they come back from the unconstrained space: some are kept as float32."""
+STILL = 1e-12
+"""A coordinate that varies by less than this, relatively, does so by rounding."""
+MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,12 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Referen
     )
 
 
+def refuse_model_as_reference(reference: Any) -> None:
+    """The reference comes before the model among the arguments of `diagnose`."""
+    if hasattr(reference, "free_RVs"):
+        raise TypeError("the reference given is a model: give it by name, diagnose(approx, model=model)")
+
+
 def reference_draws(reference: Any, model: Model, variables: Sequence[Variable]) -> Array:
     """The draws in the unconstrained space, shape (chains, draws, d).
 
@@ -99,7 +111,7 @@ def reference_draws(reference: Any, model: Model, variables: Sequence[Variable])
     """
     given = _arrays(reference, model)
     free = {rv.name: rv for rv in model.free_RVs}
-    shapes = {rv.name: tuple(int(n) for n in shape) for rv, shape in _shapes(model).items()}
+    shapes = free_shapes(model)
     known = {variable.name for variable in model.unobserved_RVs} | {v.name for v in model.value_vars}
     problems = [f"{name!r} is missing" for name in free if name not in given]
     problems += [f"{name!r} is not a variable of the model" for name in given if name not in known]
@@ -127,7 +139,43 @@ def reference_draws(reference: Any, model: Model, variables: Sequence[Variable])
             if not np.isfinite(part).all()
         ]
         raise ValueError(f"draws of the reference are NaN or outside the model's support: {', '.join(bad)}")
+    _check_round_trip(model, variables, points, flat)
+    _check_varying(points, variables)
     return points.reshape(*count, -1)
+
+
+def _check_round_trip(
+    model: Model, variables: Sequence[Variable], points: Array, given: dict[str, Array]
+) -> None:
+    """Refuse draws off the surface that a transform maps to, such as compositions that do not add up to 1."""
+    surfaces = [
+        rv for rv in model.free_RVs if rv.owner.op.ndim_supp and model.rvs_to_transforms[rv] is not None
+    ]
+    if not surfaces:
+        return
+    back = constrained(model, variables, points)
+    bad = []
+    for rv in surfaces:
+        off = float(np.max(abs(back[rv.name] - given[rv.name])))
+        if not off <= OFF_SURFACE * max(1.0, float(np.max(abs(given[rv.name])))):
+            bad.append(f"{rv.name!r} (by up to {off:.2g})")
+    if bad:
+        raise ValueError(
+            f"draws of the reference are outside the model's support: {', '.join(bad)} come back otherwise "
+            "from the unconstrained space. Compositions have to add up to 1, ordered values to be ordered, "
+            "zero-sum ones to add up to 0: give the draws as the sampler made them, unrounded"
+        )
+
+
+def _check_varying(points: Array, variables: Sequence[Variable]) -> None:
+    still = np.ptp(points, axis=0) <= STILL * np.max(abs(points), axis=0)
+    if still.any():
+        names = [name for name, constant in zip(coordinate_names(variables), still, strict=True) if constant]
+        raise ValueError(
+            f"draws of the reference do not vary in {', '.join(names[:MOST_NAMES])}"
+            f"{' and others' if len(names) > MOST_NAMES else ''}: a sampler that is stuck, or point "
+            "estimates, are no reference; give posterior draws"
+        )
 
 
 def _arrays(reference: Any, model: Model) -> dict[str, Array]:
@@ -137,7 +185,7 @@ def _arrays(reference: Any, model: Model) -> dict[str, Array]:
         return {str(name): _leading(posterior[name], str(name), model) for name in names}
     raise TypeError(
         "reference must be an InferenceData or DataTree with a posterior group, a Dataset or a dict of "
-        f"draws, got {type(reference).__name__}"
+        f"draws by the variables' names, got {type(reference).__name__}"
     )
 
 
@@ -154,14 +202,6 @@ def _leading(array: Any, name: str, model: Model) -> Array:
             array = array.sel({dim: list(labels)})
         array = array.transpose(*[dim for dim in ("chain", "draw") if dim in array.dims], ..., *own)
     return np.asarray(array, dtype=float)
-
-
-def _shapes(model: Model) -> dict[Any, tuple[int, ...]]:
-    static = {rv: rv.type.shape for rv in model.free_RVs}
-    if all(None not in shape for shape in static.values()):
-        return static
-    evaluated: dict[Any, tuple[int, ...]] = model.eval_rv_shapes()  # by name
-    return {rv: evaluated[rv.name] for rv in model.free_RVs}
 
 
 def _split(points: Array, variables: Sequence[Variable]) -> list[Array]:

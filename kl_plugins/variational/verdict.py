@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.variational.distance import OptimumDistance
+from kl_plugins.variational.faults import ERRORS, Comparison, Fault, compare_moments
 from kl_plugins.variational.importance import Estimate, Importance, Moments
 from kl_plugins.variational.modes import Mode
+from kl_plugins.variational.tails import MOST_SHAPE
 
 Array = NDArray[np.float64]
 
-ERRORS = 2.0
-"""A deviation counts where it exceeds the tolerance by so many standard errors."""
 RIVAL = -4.0
 """A local optimum whose ELBO is less than this far below may hold some percent of the posterior."""
 SEEN = 0.01
@@ -29,37 +29,8 @@ HEADLINES = {
 }
 
 
-UNSEEN = "other modes were looked for at random up to 30 sd away; that none was met does not exclude them"
-
-
-class Fault(NamedTuple):
-    """A coordinate that the approximation gets wrong: the mean's error in posterior sds, the ratio of sds."""
-
-    name: str
-    shift: Estimate
-    sd_ratio: Estimate
-
-    def __str__(self) -> str:
-        return f"{self.name} (mean off by {self.shift} sd, sd {self.sd_ratio} of the posterior's)"
-
-
-class Comparison(NamedTuple):
-    """What is wrong with moments next to the posterior's, worst first, and whether that is known at all.
-
-    Of every coordinate the error of the mean in posterior sds and the logarithm of the ratio of sds, each
-    with its standard error.
-    """
-
-    faults: tuple[Fault, ...]
-    known: bool
-    shift: Array
-    shift_error: Array
-    log_ratio: Array
-    log_ratio_error: Array
-
-    @property
-    def right(self) -> bool:
-        return self.known and not self.faults
+UNSEEN = "other modes were looked for; that none was met does not exclude them"
+NOT_SOUGHT = "other modes were not looked for: in so many dimensions that would take too long"
 
 
 @dataclass(frozen=True)
@@ -91,7 +62,10 @@ class Evidence(NamedTuple):
     """Everything that a verdict rests on: the posterior's moments as well as they are known, and the rest.
 
     `source` says where `truth` comes from; `reliable` whether its errors can be believed. `best` holds the
-    mean and sd of the best of the family, `full_rank` those of the best full-rank Gaussian.
+    mean and sd of the best of the family, `full_rank` those of the best full-rank Gaussian. `sd_floor` is
+    what the posterior's sds are at least; `outside` says where q has mass and the posterior has none;
+    `sought` whether other modes were looked for; `untried` whether a full-rank fit is possible and was not
+    looked at.
     """
 
     names: Sequence[str]
@@ -111,49 +85,33 @@ class Evidence(NamedTuple):
     mean_field: bool
     tolerance: float
     optimum_tolerance: float
+    sd_floor: Array | None = None
+    outside: str = ""
+    sought: bool = True
+    untried: bool = False
 
-
-def compare_moments(names: Sequence[str], given: Moments, truth: Moments, tolerance: float) -> Comparison:
-    """Which means are off by more than the tolerance times the posterior's sd, which sds by that share."""
-    sd = np.maximum(truth.sd, 1e-300)
-    shift = (given.mean - truth.mean) / sd
-    shift_error = np.hypot(given.mean_error, truth.mean_error) / sd
-    with np.errstate(divide="ignore"):
-        change = np.log(given.sd / sd)
-    change_error = np.hypot(given.sd_error / np.maximum(given.sd, 1e-300), truth.sd_error / sd)
-    beyond = np.maximum(abs(shift) - ERRORS * shift_error, abs(change) - ERRORS * change_error)
-    size = np.hypot(shift, change)
-    wrong = [i for i in np.argsort(-size) if beyond[i] > tolerance]
-    known = bool((ERRORS * np.maximum(shift_error, change_error) <= tolerance)[beyond <= tolerance].all())
-    ratio = np.exp(change)
-    faults = tuple(
-        Fault(
-            names[i],
-            Estimate(float(shift[i]), float(shift_error[i])),
-            Estimate(float(ratio[i]), float(ratio[i] * change_error[i])),
-        )
-        for i in wrong
-    )
-    known = known and bool(np.isfinite(size).all())
-    return Comparison(faults, known, shift, shift_error, change, change_error)
+    def compare(self, given: Moments) -> Comparison:
+        """These moments next to the posterior's."""
+        floor = None if self.by_reference else self.sd_floor
+        return compare_moments(self.names, given, self.truth, self.tolerance, floor)
 
 
 def verdict_on(evidence: Evidence) -> Verdict:
     """Put together what is known of the posterior, k̂ and the distance to the optimum."""
-    importance, names = evidence.importance, evidence.names
-    raw = compare_moments(names, evidence.raw, evidence.truth, evidence.tolerance)
-    weighted = compare_moments(names, evidence.weighted, evidence.truth, evidence.tolerance)
+    importance = evidence.importance
+    raw, weighted = evidence.compare(evidence.raw), evidence.compare(evidence.weighted)
     rivals = () if evidence.by_reference else _rivals(evidence)
     known = evidence.reliable and not rivals
-    if known and raw.right and (importance.reliable or evidence.by_reference):
+    if known and raw.right and not evidence.outside and (importance.reliable or evidence.by_reference):
         level = "trust"
     elif known and weighted.right and importance.reliable and not heavy_tails(evidence):
         level = "resample"
     else:
         level = "reject"
+    outside = (evidence.outside,) if evidence.outside else ()
     known_of = _about_k(evidence, raw, weighted), _about_moments(evidence, raw), _about_optimum(evidence)
-    unseen = () if evidence.by_reference or rivals else (UNSEEN,)
-    reasons = [*known_of, *rivals, *unseen]
+    unseen = () if evidence.by_reference or rivals else (UNSEEN if evidence.sought else NOT_SOUGHT,)
+    reasons = [*outside, *known_of, *rivals, *unseen]
     return Verdict(level, raw.faults, tuple(reasons), _advice(evidence, level, raw, bool(rivals)))
 
 
@@ -162,7 +120,13 @@ def _rivals(evidence: Evidence) -> tuple[str, ...]:
     found = []
     if evidence.modes:
         shares = ", ".join(f"{mode.share:.0%}" for mode in evidence.modes[:5])
-        found.append(f"there are other modes, with about {shares} of the posterior by Laplace's method")
+        more = f" and {len(evidence.modes) - 5} more" if len(evidence.modes) > 5 else ""
+        found.append(f"there are other modes, with about {shares}{more} of the posterior")
+        if any(mode.copy for mode in evidence.modes):
+            found.append(
+                "some are as high as its own and look like it with signs or labels exchanged: if that is "
+                "all, order the elements (pm.distributions.transforms.ordered) or restrict their signs"
+            )
     if evidence.distance is not None and any(gap > RIVAL for gap in evidence.distance.other_optima):
         found.append(
             "the ELBO has another optimum of almost the same height: the posterior may have several modes, "
@@ -182,8 +146,16 @@ def _about_k(evidence: Evidence, raw: Comparison, weighted: Comparison) -> str:
     importance = evidence.importance
     k, threshold = importance.k, importance.threshold
     share = f"{importance.draws:,d} draws are worth {importance.ess:,.0f} weighted ones"
+    if importance.equal and evidence.outside:
+        return "the ratios p/q of its draws are all equal: it is right where the posterior has mass at all"
+    if importance.equal:
+        return "the ratios p/q of its draws are all equal: as far as they go it is the posterior itself"
     if not importance.reliable:
         return f"k̂ = {k} is above {threshold:.2f}: weights cannot repair it"
+    if k.value > threshold:
+        return (
+            f"k̂ = {k} is above {threshold:.2f}, but the ratios p/q are nearly equal, without a tail: {share}"
+        )
     near = ", though within its error" if k.value + ERRORS * k.error > threshold else ""
     text = f"k̂ = {k} is below {threshold:.2f}{near}: {share}"
     missed = evidence.missed
@@ -202,10 +174,16 @@ def _about_k(evidence: Evidence, raw: Comparison, weighted: Comparison) -> str:
 
 def _about_moments(evidence: Evidence, raw: Comparison) -> str:
     by = f"by {evidence.source}"
-    if raw.faults:
-        return f"{by}: {_listed(raw.faults)}"
     if not evidence.reliable:
-        return f"{by} nothing is certain: their own weights have too heavy a tail"
+        return f"{by} nothing is certain of means and sds: their own weights have too heavy a tail"
+    unknown = [evidence.names[int(i)] for i in np.flatnonzero(np.isinf(evidence.truth.sd_error))]
+    if raw.faults:
+        rest = " (a tail beyond them hides the rest)" if unknown else ""
+        return f"{by}: {_listed(raw.faults)}{rest}"
+    if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        listed = f"{', '.join(unknown[:5])}{more}"
+        return f"{by} the sds of {listed} are not known: they are in a tail beyond these too"
     if not raw.known:
         return f"{by} the errors are not known to {evidence.tolerance:g} sd: more draws are needed"
     if not (evidence.importance.reliable or evidence.by_reference):
@@ -218,7 +196,7 @@ def _about_optimum(evidence: Evidence) -> str:
     if distance is None:
         return "the distance to the best of the family was not computed"
     text = f"Jeffreys divergence to the best of its family {jeffreys_to_optimum(distance)} nats"
-    if not distance.reached:
+    if not distance.reached and not evidence.outside:
         return f"{text}, which is not known well: {distance.reason}"
     return f"{text} ({'at' if at_optimum(evidence) else 'not at'} the optimum)"
 
@@ -242,11 +220,16 @@ def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> st
     resample = "Weight or resample its draws before use. " if level == "resample" else ""
     if rivals:
         return resample + "Run NUTS from several starts."
+    if evidence.outside:
+        resample += "Give the variable a transform to the support of its density. "
+        if not raw.faults:
+            return resample.strip()
 
     def would_do(moments: Moments | None) -> bool:
-        if moments is None or not evidence.reliable:
-            return False
-        return compare_moments(evidence.names, moments, evidence.truth, evidence.tolerance).right
+        return moments is not None and evidence.reliable and evidence.compare(moments).right
+
+    def may_do(moments: Moments | None) -> bool:
+        return moments is not None and not (evidence.reliable and evidence.compare(moments).faults)
 
     if evidence.distance is not None and not at_optimum(evidence) and would_do(evidence.best):
         return resample + "The fit has not converged: the best of its family would do (variational.fit)."
@@ -259,11 +242,24 @@ def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> st
         resample += "The fit has not converged. "
     if level == "resample":
         return resample.strip()
+    if evidence.untried or (evidence.mean_field and raw.faults and may_do(evidence.full_rank)):
+        return resample + "Look at a full-rank fit (method='fullrank_advi'), or run NUTS."
     if not raw.faults:
-        return resample + "Draw more, or run NUTS."
-    if evidence.reliable and evidence.full_rank is not None:
+        return resample + _advice_of_nothing_seen(evidence, raw)
+    if not may_do(evidence.full_rank) and evidence.full_rank is not None:
         return resample + "No Gaussian of these coordinates will do: reparametrise, or run NUTS."
     return resample + "Reparametrise, or run NUTS."
+
+
+def _advice_of_nothing_seen(evidence: Evidence, raw: Comparison) -> str:
+    """Where no fault is seen, and nothing says that there is none."""
+    importance = evidence.importance
+    few = importance.threshold < importance.k.value <= MOST_SHAPE  # with more draws the threshold would rise
+    unsure = importance.reliable and evidence.reliable and not raw.known
+    if few or (unsure and np.isfinite(evidence.truth.sd_error).all()):
+        return "Draw more, or run NUTS."
+    other = "Look at a full-rank fit (method='fullrank_advi'), r" if evidence.mean_field else "R"
+    return f"{other}eparametrise (a funnel by offsets times its scale: non-centred), or run NUTS."
 
 
 def _listed(faults: Sequence[Fault], most: int = 5) -> str:

@@ -1,0 +1,295 @@
+"""Averages of elementary functions over an interval, with constant and with linear weights.
+
+A wide interval has its average from antiderivatives, F' = f and G' = F; their differences would cancel over
+a narrow one, far from where f is singular, for which Gauss's quadrature is exact to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kl_plugins.backends import scalar
+
+Function = Callable[[Any, ModuleType], Any]
+
+_WIDTH = 0.25
+"""Up to this many times the distance of its middle from a singularity an interval is narrow."""
+
+# Gauss–Legendre on (0, 1).
+_NODES = (0.01985507175123188, 0.10166676129318664, 0.2372337950418355, 0.4082826787521751,
+          0.5917173212478249, 0.7627662049581645, 0.8983332387068134, 0.9801449282487681)  # fmt: skip
+_WEIGHTS = (0.05061426814518813, 0.11119051722668724, 0.15685332293894366, 0.18134189168918100,
+            0.18134189168918100, 0.15685332293894366, 0.11119051722668724, 0.05061426814518813)  # fmt: skip
+
+
+class Integrand(NamedTuple):
+    """A function with its first and second antiderivative, and its distance from a singularity."""
+
+    value: Function
+    first: Function
+    second: Function
+    distance: Function
+
+
+def whole(function: Callable[..., Any], ops: ModuleType, *args: Any) -> Any:
+    """Return ``function(*args, ops)``, where the function takes sums over nodes of a quadrature.
+
+    In a graph these are sums along an axis: written out, they would take a minute to compile.
+    """
+    if not ops.symbolic:
+        return ops.elementwise(function, None, *args)
+    return function(*args, scalar if all(type(arg) is float for arg in args) else ops)
+
+
+def weighted_sum(
+    nodes: tuple[float, ...],
+    weights: tuple[float, ...],
+    function: Callable[..., Any],
+    ops: ModuleType,
+    *args: Any,
+) -> Any:
+    """Σ weight · function(node, *args), of arrays and of graphs along a new last axis."""
+    if all(type(arg) is float for arg in args):
+        total = 0.0
+        for node, weight in zip(nodes, weights, strict=True):
+            total = total + weight * function(node, *args)
+        return total
+    dtype = next(arg.dtype for arg in args if type(arg) is not float)
+    along = [arg if type(arg) is float else ops.expand_last(arg) for arg in args]
+    return ops.sum_last(np.asarray(weights, dtype) * function(np.asarray(nodes, dtype), *along))
+
+
+def quadrature(function: Callable[..., Any], ops: ModuleType, start: Any, step: Any, *args: Any) -> Any:
+    """∫₀¹ function(start + step·u, *args) du for a smooth function."""
+    return weighted_sum(
+        _NODES, _WEIGHTS, lambda u, x, h, *rest: function(x + h * u, *rest), ops, start, step, *args
+    )
+
+
+def ramp_quadrature(function: Callable[..., Any], ops: ModuleType, start: Any, step: Any, *args: Any) -> Any:
+    """∫₀¹ 2u function(start + step·u, *args) du."""
+    return weighted_sum(
+        _NODES, _WEIGHTS, lambda u, x, h, *rest: 2.0 * u * function(x + h * u, *rest), ops, start, step, *args
+    )
+
+
+def average(f: Integrand, start: Any, step: Any, ops: ModuleType) -> Any:
+    """∫₀¹ f(start + step·u) du."""
+
+    def narrow(start: Any, step: Any) -> Any:
+        return quadrature(lambda z: f.value(z, ops), ops, start, step)
+
+    def wide(start: Any, step: Any) -> Any:
+        return (f.first(start + step, ops) - f.first(start, ops)) / step
+
+    is_narrow = ops.absolute(step) <= _WIDTH * f.distance(start + 0.5 * step, ops)
+    return ops.select(is_narrow, narrow, wide, start, step)
+
+
+def ramp(f: Integrand, start: Any, step: Any, ops: ModuleType) -> Any:
+    """∫₀¹ 2u f(start + step·u) du."""
+
+    def narrow(start: Any, step: Any) -> Any:
+        return ramp_quadrature(lambda z: f.value(z, ops), ops, start, step)
+
+    def wide(start: Any, step: Any) -> Any:
+        end = start + step
+        rise = (f.second(end, ops) - f.second(start, ops)) / step
+        return 2.0 * ((f.first(end, ops) - rise) / step)
+
+    is_narrow = ops.absolute(step) <= _WIDTH * f.distance(start + 0.5 * step, ops)
+    return ops.select(is_narrow, narrow, wide, start, step)
+
+
+def _log_or_zero(z: Any, ops: ModuleType) -> Any:
+    """log z, and 0 at z = 0 (or where rounding put it below), where it is multiplied by a power of z."""
+    return ops.log(ops.where(z > 0.0, z, 1.0))
+
+
+def _plain_log(z: Any, ops: ModuleType) -> Any:
+    return ops.log(z)
+
+
+def _log_first(z: Any, ops: ModuleType) -> Any:
+    return z * (_log_or_zero(z, ops) - 1.0)
+
+
+def _log_second(z: Any, ops: ModuleType) -> Any:
+    return 0.5 * z * z * (_log_or_zero(z, ops) - 1.5)
+
+
+def _log_square(z: Any, ops: ModuleType) -> Any:
+    return ops.log(z) * ops.log(z)
+
+
+def _log_square_first(z: Any, ops: ModuleType) -> Any:
+    x = _log_or_zero(z, ops)
+    return z * (x * (x - 2.0) + 2.0)
+
+
+def _log_square_second(z: Any, ops: ModuleType) -> Any:
+    x = _log_or_zero(z, ops)
+    return z * z * (0.5 * x * (x - 3.0) + 1.75)
+
+
+def _distance_from_zero(z: Any, ops: ModuleType) -> Any:
+    return ops.absolute(z)
+
+
+def _log1p_square(z: Any, ops: ModuleType) -> Any:
+    """log(1 + z²), finite where z² is not."""
+    return ops.select(
+        ops.absolute(z) <= 1e8, lambda z: ops.log1p(z * z), lambda z: 2.0 * ops.log(ops.absolute(z)), z
+    )
+
+
+def _log1p_square_first(z: Any, ops: ModuleType) -> Any:
+    return z * (_log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z)
+
+
+def _log1p_square_second(z: Any, ops: ModuleType) -> Any:
+    return 0.5 * (z * z - 1.0) * _log1p_square(z, ops) - 1.5 * z * z + 2.0 * z * ops.arctan(z)
+
+
+def _distance_from_i(z: Any, ops: ModuleType) -> Any:
+    return 0.7 * (1.0 + ops.absolute(z))
+
+
+LOG = Integrand(_plain_log, _log_first, _log_second, _distance_from_zero)
+LOG_SQUARE = Integrand(_log_square, _log_square_first, _log_square_second, _distance_from_zero)
+LOG1P_SQUARE = Integrand(_log1p_square, _log1p_square_first, _log1p_square_second, _distance_from_i)
+ABSOLUTE = Integrand(
+    lambda z, ops: ops.absolute(z),
+    lambda z, ops: 0.5 * z * ops.absolute(z),
+    lambda z, ops: z * z * ops.absolute(z) / 6.0,
+    _distance_from_zero,
+)
+
+
+def flat_mean(f: Integrand, start: Any, step: Any, ops: ModuleType) -> Any:
+    """E f(start + step·U), U uniform on (0, 1)."""
+    return whole(_node(average, f), ops, start, step)
+
+
+def tent_mean(f: Integrand, mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    """E f(start + step·T), T triangular on (0, 1) with the given mode."""
+    return whole(_node(_tent_mean, f), ops, mode, start, step)
+
+
+@cache
+def _node(function: Callable[..., Any], f: Integrand) -> Callable[..., Any]:
+    """One object for each, as `elementwise` keeps what it makes of it."""
+    return partial(function, f)
+
+
+def _tent_mean(f: Integrand, mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    return on_both_sides(partial(ramp, f, ops=ops), mode, start, step, ops)
+
+
+def on_both_sides(ramp: Callable[..., Any], mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    """The mean over the triangle, of which the part below the mode has the mass `mode`."""
+
+    def side(start: Any, step: Any, mass: Any) -> Any:
+        return mass * ramp(start, mass * step)
+
+    def none(start: Any, step: Any, mass: Any) -> Any:
+        return 0.0 * mass
+
+    def part(start: Any, step: Any, mass: Any) -> Any:
+        # Where there is none the other branch must be finite all the same, for the sake of its derivative.
+        return ops.select(mass > 0.0, side, none, start, step, ops.where(mass > 0.0, mass, 1.0))
+
+    return part(start, step, mode) + part(start + step, -step, 1.0 - mode)
+
+
+def power_flat_mean(exponent: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    """E (start + step·U)^exponent, +∞ where it diverges."""
+    return ops.elementwise(_power_average, None, exponent, start, step)
+
+
+def _power_average(exponent: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    """With m = exponent + 1 and L = log(high/low): high^m [1 − exp(−m L)]/m, and high^m/m from zero."""
+    end, m = start + step, exponent + 1.0
+    low, high = ops.minimum(start, end), ops.maximum(start, end)
+    width = ops.absolute(step)
+
+    def above(low: Any, high: Any, width: Any, m: Any) -> Any:
+        return ops.power(high, exponent) * _decay_mean(m * ops.log1p(width / low), ops) * (
+            ops.log1p(width / low) * (high / width)
+        )  # fmt: skip
+
+    def from_zero(low: Any, high: Any, width: Any, m: Any) -> Any:
+        converges = m > 0.0
+        return ops.where(converges, ops.power(high, exponent) / ops.where(converges, m, 1.0), float("inf"))
+
+    some_low = ops.where(low > 0.0, low, high)  # finite in the branch that is not taken, as is its derivative
+    return ops.select(low > 0.0, above, from_zero, some_low, high, width, m)
+
+
+def _decay_mean(x: Any, ops: ModuleType) -> Any:
+    """[1 − exp(−x)]/x."""
+    return ops.select(
+        ops.absolute(x) <= 1e-5,
+        lambda x: 1.0 - 0.5 * x * (1.0 - x / 3.0),
+        lambda x: -ops.expm1(-x) / x,
+        x,
+    )
+
+
+def power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    """E (start + step·T)^exponent, +∞ where it diverges."""
+    return whole(_power_tent_mean, ops, exponent, mode, start, step)
+
+
+def _power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    flat = partial(_power_average, ops=ops)
+
+    def narrow(start: Any, step: Any) -> Any:
+        return ramp_quadrature(lambda z, k: ops.power(z, k), ops, start, step, exponent)
+
+    def wide(start: Any, step: Any) -> Any:
+        first = flat(exponent + 1.0, start, step)
+        # From zero the second part is none, though it may be zero times infinity.
+        second = ops.select(
+            start > 0.0, lambda s, h: s * flat(exponent, s, h), lambda s, h: 0.0 * s, start, step
+        )
+        return 2.0 * ((first - second) / step)
+
+    def ramp(start: Any, step: Any) -> Any:
+        bends = 1.0 + 0.1 * ops.absolute(exponent)
+        is_narrow = ops.absolute(step) * bends <= _WIDTH * ops.absolute(start + 0.5 * step)
+        return ops.select(is_narrow, narrow, wide, start, step)
+
+    return on_both_sides(ramp, mode, start, step, ops)
+
+
+def exp_flat_mean(start: Any, step: Any, ops: ModuleType) -> Any:
+    """E exp(start + step·U)."""
+    return ops.elementwise(_exp_flat_mean, None, start, step)
+
+
+def _exp_flat_mean(start: Any, step: Any, ops: ModuleType) -> Any:
+    return ops.exp(ops.maximum(start, start + step)) * _decay_mean(ops.absolute(step), ops)
+
+
+def exp_tent_mean(mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    """E exp(start + step·T)."""
+    return whole(_exp_tent_mean, ops, mode, start, step)
+
+
+def _exp_tent_mean(mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+    def narrow(start: Any, step: Any) -> Any:
+        return ramp_quadrature(ops.exp, ops, start, step)
+
+    def wide(start: Any, step: Any) -> Any:
+        return 2.0 * ((ops.exp(start + step) * (step - 1.0) + ops.exp(start)) / step / step)
+
+    def ramp(start: Any, step: Any) -> Any:
+        return ops.select(ops.absolute(step) <= 2.0, narrow, wide, start, step)
+
+    return on_both_sides(ramp, mode, start, step, ops)

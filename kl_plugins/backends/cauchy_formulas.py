@@ -1,0 +1,43 @@
+"""The divergence of Cauchy distributions."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+
+def cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    """log(1 + ((s − t)² + Δ²) / (4 s t)) for scales s and t and a difference Δ of the places.
+
+    https://arxiv.org/abs/1905.10965 (Chyzak and Nielsen, 2019).
+    """
+    return ops.elementwise(_cauchy_divergence, _cauchy_divergence_gradient, p_scale, q_scale, step)
+
+
+def _cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    mean = 2.0 * ops.sqrt(p_scale) * ops.sqrt(q_scale)
+    x, y = ops.absolute(p_scale - q_scale) / mean, ops.absolute(step) / mean
+    longer = ops.maximum(x, y)
+    return ops.select(longer < 1e30, partial(_short, ops=ops), partial(_long, ops=ops), x, y)
+
+
+def _short(x: Any, y: Any, ops: ModuleType) -> Any:
+    return ops.log1p(x * x + y * y)
+
+
+def _long(x: Any, y: Any, ops: ModuleType) -> Any:
+    """The same where 1 is nothing and a square may overflow."""
+    longer = ops.maximum(ops.maximum(x, y), 1.0)
+    ratio = ops.minimum(x, y) / longer
+    return 2.0 * ops.log(longer) + ops.log1p(ratio * ratio)
+
+
+def _cauchy_divergence_gradient(
+    p_scale: Any, q_scale: Any, step: Any, ops: ModuleType
+) -> tuple[Any, Any, Any]:
+    """In units of the sum of the scales, so that only an extreme step can overflow."""
+    total = p_scale + q_scale
+    e, d = (p_scale - q_scale) / total, step / total
+    size = 1.0 + d * d
+    return (e - d * d) / (p_scale * size), -(e + d * d) / (q_scale * size), 2.0 * d / (total * size)

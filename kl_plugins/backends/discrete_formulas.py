@@ -1,0 +1,117 @@
+"""Divergences and probabilities of counts, without cancellation and with 0·log 0 = 0."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from kl_plugins.backends.formulas import identity_minus_log1p
+from kl_plugins.backends.gamma_formulas import log_gamma_residue
+from kl_plugins.backends.remainders import _log_ratio, exp_minus_tangent
+
+_NEAR = 0.18
+"""Up to this difference of their logarithms two probabilities are compared by a series."""
+
+_INFINITY = float("inf")
+
+
+def counts_divergence(p: Any, q: Any, ops: ModuleType) -> Any:
+    """q − p − p log(q/p) for p, q ≥ 0, never negative: q where p is 0, +∞ where only q is 0.
+
+    The divergence of Poisson distributions; summed over two vectors of probabilities, theirs. A small error
+    in the sum of either vector changes that by its square only.
+    """
+    return ops.elementwise(_counts_divergence, _counts_divergence_gradient, p, q)
+
+
+def _counts_divergence(p: Any, q: Any, ops: ModuleType) -> Any:
+    return _of_step(p, q, q - p, ops)
+
+
+def _of_step(p: Any, q: Any, step: Any, ops: ModuleType) -> Any:
+    """`counts_divergence`, where the step from p to q is known better than to the rounding of the two."""
+    none = ops.equal(p, 0.0)
+    start = ops.where(none, 1.0, p)
+    is_near = ops.absolute(step) <= 0.2 * start
+    value = ops.pick(is_near, _step_near, partial(_step_far, ops=ops), start, q, step)
+    return ops.where(none, q, value)
+
+
+def _step_near(p: Any, q: Any, step: Any) -> Any:
+    return p * identity_minus_log1p(step / p)
+
+
+def _step_far(p: Any, q: Any, step: Any, ops: ModuleType) -> Any:
+    return step + p * _log_ratio(p, q, ops)
+
+
+def _counts_divergence_gradient(p: Any, q: Any, ops: ModuleType) -> tuple[Any, Any]:
+    return _log_ratio(p, q, ops), (q - p) / ops.where(q > 0.0, q, 1.0)
+
+
+def bernoulli_divergence(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: ModuleType) -> Any:
+    """KL of one trial, from the probabilities of success and of failure: those of small ones are exact."""
+    return ops.elementwise(_bernoulli_divergence, _bernoulli_divergence_gradient, p, p_failure, q, q_failure)
+
+
+def _bernoulli_divergence(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: ModuleType) -> Any:
+    step = ops.where(p <= 0.5, q - p, p_failure - q_failure)
+    return _of_step(p, q, step, ops) + _of_step(p_failure, q_failure, -step, ops)
+
+
+def _bernoulli_divergence_gradient(
+    p: Any, p_failure: Any, q: Any, q_failure: Any, ops: ModuleType
+) -> tuple[Any, Any, Any, Any]:
+    by_success = _counts_divergence_gradient(p, q, ops)
+    by_failure = _counts_divergence_gradient(p_failure, q_failure, ops)
+    return by_success[0], by_failure[0], by_success[1], by_failure[1]
+
+
+def outcome_divergence(log_p: Any, log_q: Any, ops: ModuleType) -> Any:
+    """`counts_divergence` of the probabilities of one outcome, from their logarithms."""
+    return ops.elementwise(_outcome_divergence, _outcome_divergence_gradient, log_p, log_q)
+
+
+def _outcome_divergence(log_p: Any, log_q: Any, ops: ModuleType) -> Any:
+    q = ops.exp(log_q)
+    value = ops.select(
+        ops.absolute(log_q - log_p) <= _NEAR,
+        lambda log_p, log_q: ops.exp(log_p) * exp_minus_tangent(log_q - log_p, ops),
+        lambda log_p, log_q: q - ops.exp(log_p) * (1.0 + log_q - log_p),
+        log_p,
+        log_q,
+    )
+    value = ops.where(ops.equal(log_q, -_INFINITY), _INFINITY, value)
+    return ops.where(ops.equal(log_p, -_INFINITY), q, value)
+
+
+def _outcome_divergence_gradient(log_p: Any, log_q: Any, ops: ModuleType) -> tuple[Any, Any]:
+    p, q = ops.exp(log_p), ops.exp(log_q)
+    return ops.where(p > 0.0, p * (log_p - log_q), 0.0), q - p
+
+
+def x_log_x(x: Any, ops: ModuleType) -> Any:
+    """x log x, 0 at 0."""
+    return x * ops.log(ops.where(ops.equal(x, 0.0), 1.0, x))
+
+
+def log_poisson(k: Any, mean: Any, ops: ModuleType) -> Any:
+    """Logarithm of the Poisson distribution's probability of k.
+
+    C. Loader, Fast and accurate computation of binomial probabilities, 2000.
+    """
+    return -counts_divergence(k, mean, ops) - _stirling_excess(k, ops)
+
+
+def log_binomial(k: Any, n: Any, p: Any, failure: Any, ops: ModuleType) -> Any:
+    """Logarithm of the probability of k successes in n trials; the same source."""
+    ways = _stirling_excess(n, ops) - _stirling_excess(k, ops) - _stirling_excess(n - k, ops)
+    return ways - counts_divergence(k, n * p, ops) - counts_divergence(n - k, n * failure, ops)
+
+
+def _stirling_excess(k: Any, ops: ModuleType) -> Any:
+    """log k! − (k log k − k)."""
+    none = ops.equal(k, 0.0)
+    positive = ops.where(none, 1.0, k)
+    return ops.where(none, 0.0, log_gamma_residue(positive, ops) + ops.log(positive))

@@ -1,0 +1,255 @@
+"""The gamma function and its derivatives without their large parts, and the divergences made of them.
+
+Large arguments make ln Γ(a) ≈ a ln a and ψ(a) ≈ ln a, of which hardly anything is left in a divergence. What
+is left is computed here by itself.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from kl_plugins.backends.remainders import (
+    _log_ratio,
+    exp_minus_tangent,
+    identity_minus_log,
+    taylor_remainder,
+)
+
+_LARGE = 10.0
+"""From here on the asymptotic series serve."""
+
+_HALF_LOG_2PI = 0.9189385332046727
+
+_NEAR = 0.05
+"""Up to this relative difference divergences are integrals of positive terms."""
+
+
+def log_gamma_residue(a: Any, ops: ModuleType) -> Any:
+    """ln Γ(a) − (a ln a − a), whose derivatives are ψ(a) − ln a and ψ₁(a) − 1/a."""
+    return ops.elementwise(_log_gamma_residue, _log_gamma_residue_gradient, a)
+
+
+def _log_gamma_residue(a: Any, ops: ModuleType) -> Any:
+    return ops.pick(a < _LARGE, partial(_residue_small, ops=ops), partial(_residue_large, ops=ops), a)
+
+
+def _residue_small(a: Any, ops: ModuleType) -> Any:
+    return ops.gammaln(a) - a * ops.log(a) + a
+
+
+def _residue_large(a: Any, ops: ModuleType) -> Any:
+    """Stirling's series, https://dlmf.nist.gov/5.11.1."""
+    x = 1.0 / a
+    y = x * x
+    series = 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * 691 / 360360))))
+    return _HALF_LOG_2PI - 0.5 * ops.log(a) + x * series
+
+
+def _log_gamma_residue_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
+    return (_digamma_residue(a, ops),)
+
+
+def digamma_residue(a: Any, ops: ModuleType) -> Any:
+    """ψ(a) − ln a, which is negative."""
+    return ops.elementwise(_digamma_residue, _digamma_residue_gradient, a)
+
+
+def _digamma_residue(a: Any, ops: ModuleType) -> Any:
+    return ops.pick(a < _LARGE, partial(_digamma_residue_small, ops=ops), _digamma_residue_large, a)
+
+
+def _digamma_residue_small(a: Any, ops: ModuleType) -> Any:
+    """By ψ(a) = ψ(a + 10) − Σ 1/(a + i), i < 10, whose terms i and 9 − i have one denominator."""
+    u = a * (a + 9.0)
+    total = 1.0 / u + 1.0 / (u + 8.0) + 1.0 / (u + 14.0) + 1.0 / (u + 18.0) + 1.0 / (u + 20.0)
+    shifted = a + 10.0
+    return ops.log(shifted / a) + _digamma_residue_large(shifted) - (2.0 * a + 9.0) * total
+
+
+def _digamma_residue_large(a: Any) -> Any:
+    """https://dlmf.nist.gov/5.11.2."""
+    y = 1.0 / (a * a)
+    series = 1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * 691 / 32760))))
+    return -0.5 / a - y * series
+
+
+def _digamma_residue_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
+    return (_trigamma_residue(a, ops),)
+
+
+def trigamma_residue(a: Any, ops: ModuleType) -> Any:
+    """ψ₁(a) − 1/a, which is positive."""
+    return ops.elementwise(_trigamma_residue, None, a)
+
+
+def _trigamma_residue(a: Any, ops: ModuleType) -> Any:
+    return ops.pick(a < _LARGE, _trigamma_residue_small, _trigamma_residue_large, a)
+
+
+def _trigamma_residue_small(a: Any) -> Any:
+    """By ψ₁(a) = ψ₁(a + 10) + Σ 1/(a + i)², i < 10, whose terms i and 9 − i have one denominator."""
+    u = a * (a + 9.0)
+    u1, u2, u3, u4 = u + 8.0, u + 14.0, u + 18.0, u + 20.0
+    squares = 2.0 * u + 81.0  # less twice the added number: (a + i)² + (a + 9 − i)²
+    total = (squares - 16.0) / (u1 * u1) + (squares - 28.0) / (u2 * u2)
+    total = total + (squares - 36.0) / (u3 * u3) + (squares - 40.0) / (u4 * u4)
+    b = a + 9.0
+    shifted = a + 10.0
+    total = total + 1.0 / (b * b) + 1.0 / shifted + _trigamma_residue_large(shifted)
+    term = 1.0 / a
+    return total + (term * term - term)
+
+
+def _trigamma_residue_large(a: Any) -> Any:
+    """https://dlmf.nist.gov/5.15.8."""
+    x = 1.0 / a
+    y = x * x
+    series = 1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * 691 / 2730))))
+    return y * (0.5 + x * series)
+
+
+def gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType) -> Any:
+    """KL of gamma distributions with the given shapes; `shift` is the logarithm of p's scale over q's.
+
+    With f(a) = ln Γ(a) − (a ln a − a) and u the logarithm of the ratio of the means it is the sum of two
+    non-negative terms, [f(a_q) − f(a_p) − f'(a_p)(a_q − a_p)] + a_q [exp(u) − 1 − u]: that of shapes with a
+    common mean, and that of means with a common shape.
+    """
+    return ops.elementwise(_gamma_divergence, _gamma_divergence_gradient, p_shape, q_shape, shift)
+
+
+def _gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType) -> Any:
+    step = q_shape - p_shape
+    is_near = ops.absolute(step) <= _NEAR * p_shape
+    shapes = ops.pick(
+        is_near, partial(_shapes_near, ops=ops), partial(_shapes_far, ops=ops), p_shape, q_shape
+    )
+    return shapes + q_shape * exp_minus_tangent(_log_ratio_of_means(p_shape, q_shape, shift, ops), ops)
+
+
+def _log_ratio_of_means(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType) -> Any:
+    return shift + _log_ratio(p_shape, q_shape, ops)
+
+
+def _shapes_near(p_shape: Any, q_shape: Any, ops: ModuleType) -> Any:
+    step = q_shape - p_shape
+    return step * step * taylor_remainder(lambda t: _trigamma_residue(p_shape + t * step, ops))
+
+
+def _shapes_far(p_shape: Any, q_shape: Any, ops: ModuleType) -> Any:
+    difference = _log_gamma_residue(q_shape, ops) - _log_gamma_residue(p_shape, ops)
+    return difference - _digamma_residue(p_shape, ops) * (q_shape - p_shape)
+
+
+def _gamma_divergence_gradient(
+    p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType
+) -> tuple[Any, Any, Any]:
+    u = _log_ratio_of_means(p_shape, q_shape, shift, ops)
+    by_shift = q_shape * ops.expm1(u)
+    by_p = by_shift / p_shape - _trigamma_residue(p_shape, ops) * (q_shape - p_shape)
+    by_q = _digamma_residue(q_shape, ops) - _digamma_residue(p_shape, ops) - u
+    return by_p, by_q, by_shift
+
+
+def log_gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, ops: ModuleType) -> Any:
+    """KL of a·log G distributions, G gamma of the given shapes: `shift` and `ratio` make p's of q's.
+
+    With Y = log G of shape a_p, q's standard variable is shift + ratio·Y. In terms of λ = shift +
+    ratio·ln a_p − ln a_q, f as above and G(a, r) = ln Γ(a + r) − ln Γ(a) − r ln a it is
+    −ln r + f(a_q) − f(a_p) + (a_p − r a_q) f'(a_p) + a_q [exp(λ + G) − 1 − λ]: no term grows like a ln a.
+    """
+    if type(ratio) is float and ratio == 1.0:
+        return gamma_divergence(p_shape, q_shape, shift, ops)
+    return ops.elementwise(
+        _log_gamma_divergence, _log_gamma_divergence_gradient, p_shape, q_shape, shift, ratio
+    )
+
+
+def _log_gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, ops: ModuleType) -> Any:
+    level = _level(p_shape, q_shape, shift, ratio, ops)
+    near_shapes = ops.absolute(q_shape - p_shape) <= _NEAR * p_shape
+    near_ratio = ops.logical_and(ops.absolute(ratio - 1.0) <= _NEAR, ops.absolute(level) <= _NEAR)
+    is_near = ops.logical_and(near_shapes, near_ratio)
+    return ops.pick(
+        is_near, partial(_log_near, ops=ops), partial(_log_far, ops=ops), p_shape, q_shape, level, ratio
+    )
+
+
+def _level(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, ops: ModuleType) -> Any:
+    """The λ above."""
+    return shift + _log_ratio(p_shape, q_shape, ops) + (ratio - 1.0) * ops.log(p_shape)
+
+
+def log_moment(shape: Any, power: Any, ops: ModuleType) -> Any:
+    """log E[(G/a)^power] for a gamma variable G of shape a: small where a is large. +∞ where it diverges."""
+    return ops.elementwise(_log_moment, _log_moment_gradient, shape, power)
+
+
+def _log_moment_gradient(shape: Any, power: Any, ops: ModuleType) -> tuple[Any, Any]:
+    slope = ops.digamma(shape + power) - ops.log(shape)
+    by_shape = slope - _digamma_residue(shape, ops) - power / shape
+    return by_shape, slope
+
+
+def _log_moment(shape: Any, power: Any, ops: ModuleType) -> Any:
+    """The G of `log_gamma_divergence`."""
+    if type(shape) is float and shape == 1.0:
+        return ops.gammaln(ops.where(power > -1.0, 1.0 + power, 0.0))
+    exists = shape + power > 0.0
+    power = ops.where(exists, power, 1.0)
+    x = power / shape
+    change = _log_gamma_residue(shape + power, ops) - _log_gamma_residue(shape, ops)
+    value = power * ops.log1p(x) - shape * identity_minus_log(x, ops) + change
+    return ops.where(exists, value, float("inf"))
+
+
+def _log_far(p_shape: Any, q_shape: Any, level: Any, ratio: Any, ops: ModuleType) -> Any:
+    change = _log_gamma_residue(q_shape, ops) - _log_gamma_residue(p_shape, ops)
+    change = change + (p_shape - ratio * q_shape) * _digamma_residue(p_shape, ops)
+    log_moment = _log_moment(p_shape, ratio, ops)
+    excess = exp_minus_tangent(level + log_moment, ops) + log_moment
+    excess = ops.where(log_moment < float("inf"), excess, float("inf"))
+    value = change - ops.log(ops.absolute(ratio)) + q_shape * excess
+    return ops.maximum(value, 0.0)
+
+
+def _log_near(p_shape: Any, q_shape: Any, level: Any, ratio: Any, ops: ModuleType) -> Any:
+    """The integral of the second derivative along the line from p to q, which has no cancellation."""
+    step, turn = q_shape - p_shape, ratio - 1.0
+    log_p, residue = ops.log(p_shape), _digamma_residue(p_shape, ops)
+
+    def second_derivative(t: float) -> Any:
+        shape, power = p_shape + t * step, 1.0 + t * turn
+        exponent = t * level + _log_moment(p_shape, power, ops)
+        growth = ops.exp(exponent)
+        slope = ops.digamma(p_shape + power) - log_p
+        first = level + turn * slope
+        mixed = ops.expm1(exponent) * level + growth * turn * slope - turn * residue
+        bend = first * first + turn * turn * ops.trigamma(p_shape + power)
+        return (
+            (turn / power) ** 2
+            + step * step * _trigamma_residue(shape, ops)
+            + 2.0 * step * mixed
+            + shape * growth * bend
+        )
+
+    return taylor_remainder(second_derivative)
+
+
+def _log_gamma_divergence_gradient(
+    p_shape: Any, q_shape: Any, shift: Any, ratio: Any, ops: ModuleType
+) -> tuple[Any, Any, Any, Any]:
+    level = _level(p_shape, q_shape, shift, ratio, ops)
+    residue = _digamma_residue(p_shape, ops)
+    curvature = 1.0 / p_shape + _trigamma_residue(p_shape, ops)
+    exponent = level + _log_moment(p_shape, ratio, ops)
+    growth = ops.exp(exponent)
+    log_p = ops.log(p_shape)
+    slope = ops.digamma(p_shape + ratio) - log_p
+    by_p = (p_shape - q_shape * ratio) * curvature - 1.0 + q_shape * growth * (slope - residue)
+    by_q = _digamma_residue(q_shape, ops) - ratio * residue - level
+    by_shift = q_shape * ops.expm1(exponent)
+    by_ratio = q_shape * (growth * slope - residue + ops.expm1(exponent) * log_p) - 1.0 / ratio
+    return by_p, by_q, by_shift, by_ratio

@@ -1,0 +1,189 @@
+"""The operations on PyTensor matrices and on the last axes of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+
+
+def isfinite(value: Any) -> Any:
+    return pt.invert(pt.or_(pt.isnan(value), pt.isinf(value)))
+
+
+def epsilon(value: Any) -> float:
+    """Machine epsilon of the variable's type."""
+    return float(np.finfo(float if type(value) is float else value.type.dtype).eps)
+
+
+def runtime_shape(value: Any) -> tuple[Any, ...]:
+    return tuple(value.shape[i] if length is None else length for i, length in enumerate(value.type.shape))
+
+
+def sum_last(value: Any) -> Any:
+    return pt.sum(value, axis=-1)
+
+
+def sum_of_squares(matrix: Any) -> Any:
+    """Sum of the squared entries over the last two axes."""
+    return pt.sum(pt.square(matrix), axis=(-2, -1))
+
+
+def sum_of_squares_last(vectors: Any) -> Any:
+    """Sum of the squared entries of each vector."""
+    return pt.sum(pt.square(vectors), axis=-1)
+
+
+def row_sums_of_squares(matrix: Any) -> Any:
+    """Sum of the squared entries of each row."""
+    return pt.sum(pt.square(matrix), axis=-1)
+
+
+def all_last_two(value: Any) -> Any:
+    return pt.all(value, axis=(-2, -1))
+
+
+def diagonal(matrix: Any) -> Any:
+    return pt.diagonal(matrix, axis1=-2, axis2=-1)
+
+
+def from_diagonal(vector: Any) -> Any:
+    """Diagonal matrices with the last axis of `vector` on their diagonals."""
+    return vector[..., None] * pt.eye(vector.shape[-1], dtype=vector.dtype)
+
+
+def transpose(matrix: Any) -> Any:
+    return pt.matrix_transpose(matrix)
+
+
+def flip(matrix: Any) -> Any:
+    """Reverse the order of rows and columns.
+
+    By indices: on slices of step −1, XLA (jaxlib 0.10.2) ends the process when it compiles a gradient.
+    """
+    order = pt.arange(matrix.shape[-1])[::-1]
+    return matrix[..., order, :][..., order]
+
+
+def lower(matrix: Any, like: Any) -> Any:
+    """The lower triangle of `matrix`, which has the size of the square matrix `like`.
+
+    The size of an input is at hand. That of a result would first be deduced and checked, by more nodes than
+    there are in the rest of the graph.
+    """
+    rows, columns = _indices(like)
+    return pt.switch(rows >= columns, matrix, 0.0)
+
+
+def strictly_lower(matrix: Any, like: Any = None) -> Any:
+    """What is below the diagonal of `matrix`; `like` as for `lower`."""
+    rows, columns = _indices(matrix if like is None else like)
+    return pt.switch(rows > columns, matrix, 0.0)
+
+
+def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
+    """`matrix` with `vector` added to its diagonal; `like` as for `lower`."""
+    rows, columns = _indices(like)
+    return matrix + pt.switch(pt.eq(rows, columns), vector[..., None, :], 0.0)
+
+
+def _indices(like: Any) -> tuple[Any, Any]:
+    index = pt.arange(like.shape[-1])
+    return index[:, None], index[None, :]
+
+
+def eye_like(matrix: Any) -> Any:
+    rows, columns = _indices(matrix)  # JAX needs the size of pt.eye to be a constant
+    return pt.cast(pt.eq(rows, columns), matrix.dtype)
+
+
+def take(value: Any, index: Any) -> Any:
+    return value[..., np.asarray(index)]
+
+
+def take_both(matrix: Any, index: Any) -> Any:
+    """Rows and columns `index` of matrices."""
+    return take(transpose(take(transpose(matrix), index)), index)
+
+
+def stack_blocks(blocks: list[Any]) -> Any:
+    """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
+    return pt.linalg.block_diag(*blocks)
+
+
+def concatenate(parts: list[Any]) -> Any:
+    return pt.concatenate(parts, axis=-1)
+
+
+def is_finite(matrix: Any) -> Any:
+    """Whether each matrix holds neither NaN nor infinity."""
+    return all_last_two(isfinite(matrix))
+
+
+def is_symmetric(matrix: Any) -> Any:
+    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
+    scale = epsilon(matrix) ** 0.25 * pt.sqrt(pt.abs(diagonal(matrix)))
+    gap = pt.abs(matrix - transpose(matrix))
+    return all_last_two(pt.le(gap, scale[..., :, None] * scale[..., None, :]))
+
+
+def cholesky(matrix: Any, name: str) -> Any:
+    """Lower Cholesky factor, NaN where there is none (the conditions then say which parameter)."""
+    return pt.linalg.cholesky(matrix, lower=True)
+
+
+def factors_late(matrix: Any, name: str) -> bool:
+    """Whether factors of a batch are better not kept; a graph keeps nothing."""
+    return False
+
+
+def cholesky_of_root(root: Any) -> Any:
+    """Lower Cholesky factor of ``root @ root.T``."""
+    return pt.linalg.cholesky(pt.matmul(root, transpose(root)), lower=True)
+
+
+def solve_lower(factor: Any, right: Any) -> Any:
+    """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
+
+
+def inverse_lower(factor: Any) -> Any:
+    """The inverse of lower triangular matrices."""
+    return solve_lower(factor, eye_like(factor))
+
+
+def solve_lower_transposed(factor: Any, right: Any) -> Any:
+    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    return pt.linalg.solve_triangular(factor, right, trans=1, lower=True, b_ndim=2)
+
+
+def triangular_ratio_squares(factor: Any, right: Any, near: Any) -> Any:
+    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
+
+    In the columns where `near` holds, ``right - factor`` takes the place of `right`.
+    """
+    rest = pt.switch(near[..., None, :], right - factor, right)
+    return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
+
+
+def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: list[Any]) -> list[Any]:
+    """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows."""
+    return list(function(*vectors, *matrices))
+
+
+def same_columns(left: Any, right: Any) -> list[Any]:
+    """The two matrices with columns of zeros appended to the one that has fewer."""
+    known = left.type.shape[-1], right.type.shape[-1]
+    if known[0] == known[1] and None not in known:
+        return [left, right]
+    columns = pt.maximum(left.shape[-1], right.shape[-1]) if None in known else max(known)
+    return [_widened(matrix, columns) for matrix in (left, right)]
+
+
+def _widened(matrix: Any, columns: Any) -> Any:
+    *others, own = runtime_shape(matrix)
+    if own is columns or own == columns:
+        return matrix
+    return concatenate([matrix, pt.zeros((*others, columns - own), dtype=matrix.dtype)])

@@ -1,0 +1,78 @@
+"""The special functions on PyTensor variables; loaded when the first of them is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytensor.tensor as pt
+from pytensor.compile.mode import Mode
+from pytensor.graph.basic import Constant, Variable, equal_computations
+from pytensor.graph.traversal import graph_inputs
+from pytensor.scalar.math import Sigmoid
+from pytensor.tensor.elemwise import Elemwise
+
+from kl_plugins.backends.pytensor_literals import beside_literals
+
+exp = beside_literals("exp", pt.exp)
+expm1 = beside_literals("expm1", pt.expm1)
+log1p = beside_literals("log1p", pt.log1p)
+sin = beside_literals("sin", pt.sin)
+cos = beside_literals("cos", pt.cos)
+tanh = beside_literals("tanh", pt.tanh)
+floor = beside_literals("floor", pt.floor)
+erf = beside_literals("erf", pt.erf)
+erfc = beside_literals("erfc", pt.erfc)
+erfcx = beside_literals("erfcx", pt.erfcx)
+gammaln = beside_literals("gammaln", pt.gammaln)
+digamma = beside_literals("digamma", pt.psi)
+trigamma = beside_literals("trigamma", pt.tri_gamma)
+ive = beside_literals("ive", pt.ive)
+power = beside_literals("power", pt.power)
+sign = beside_literals("sign", pt.sign)
+
+
+def where(condition: Any, yes: Any, no: Any) -> Any:
+    if isinstance(condition, bool):
+        return yes if condition else no
+    return pt.switch(condition, yes, no)
+
+
+arctan = beside_literals("arctan", pt.arctan)
+betainc = beside_literals("betainc", pt.betainc)
+i0e = beside_literals("i0e", lambda x: pt.ive(0, x))
+i1e = beside_literals("i1e", lambda x: pt.ive(1, x))
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether the two are certainly equal, everywhere."""
+    if type(first) is float or type(second) is float:
+        return bool(type(first) is type(second) and first == second)
+    return first is second or bool(equal_computations([first], [second]))
+
+
+def known(value: Any) -> Any:
+    """The numbers that the value is, None where only a running graph knows them."""
+    if not isinstance(value, Variable):
+        return value
+    if not all(isinstance(x, Constant) for x in graph_inputs([value])):
+        return None
+    return value.eval(mode=Mode("py", None))
+
+
+def take_along_last(values: Any, index: Any) -> Any:
+    """The entries of the last axis of `values` at whole numbers, whose leading dimensions broadcast."""
+    index = pt.cast(index, "int64")
+    if values.ndim == 1 or index.ndim == 1:
+        return values[..., index]
+    stretched = values + pt.zeros_like(index[..., 0], dtype=values.dtype)[..., None]
+    index = index + pt.zeros_like(values[..., 0], dtype="int64")[..., None]
+    taken = pt.take_along_axis(stretched, index, -1)
+    return pt.specify_shape(taken, (*stretched.type.shape[:-1], index.type.shape[-1]))
+
+
+def complement(probability: Any) -> Any:
+    """1 less a probability; of a sigmoid, that of the opposite, which keeps its digits near 0."""
+    node = getattr(probability, "owner", None)
+    if node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Sigmoid):
+        return pt.sigmoid(-node.inputs[0])
+    return 1.0 - probability

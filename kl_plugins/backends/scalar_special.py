@@ -1,0 +1,91 @@
+"""The special functions on Python floats; loaded when the first of them is asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scipy import special
+
+exp = math.exp
+expm1 = math.expm1
+log1p = math.log1p
+sin = math.sin
+cos = math.cos
+tanh = math.tanh
+floor = math.floor
+erf = math.erf
+erfc = math.erfc
+maximum = max
+
+
+def gammaln(x: float) -> float:
+    return math.lgamma(x)
+
+
+def digamma(x: float) -> float:
+    return float(special.psi(x))
+
+
+def trigamma(x: float) -> float:
+    return float(special.zeta(2.0, x))
+
+
+def erfcx(x: float) -> float:
+    return float(special.erfcx(x))
+
+
+def i0e(x: float) -> float:
+    return float(special.i0e(x))
+
+
+def i1e(x: float) -> float:
+    return float(special.i1e(x))
+
+
+def ive(order: float, x: float) -> float:
+    return float(special.ive(order, x))
+
+
+def power(base: float, exponent: float) -> float:
+    return math.pow(base, exponent)
+
+
+def where(condition: bool, yes: Any, no: Any) -> Any:
+    """`yes` where the condition holds, else `no`; both are computed."""
+    return yes if condition else no
+
+
+def sign(x: float) -> float:
+    return math.copysign(1.0, x) if x else x
+
+
+def equal(first: float, second: float) -> bool:
+    return first == second
+
+
+def epsilon(value: float) -> float:
+    """Machine epsilon of the value's type."""
+    return 2.220446049250313e-16
+
+
+def same(first: float, second: float) -> bool:
+    """Whether the two are certainly equal, everywhere."""
+    return first == second
+
+
+def known(value: float) -> float:
+    """The numbers that the value is, None where only a running graph knows them."""
+    return value
+
+
+arctan = math.atan
+
+
+def betainc(a: float, b: float, x: float) -> float:
+    return float(special.betainc(a, b, x))
+
+
+def complement(probability: float) -> float:
+    """1 less a probability."""
+    return 1.0 - probability

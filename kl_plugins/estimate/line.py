@@ -1,0 +1,87 @@
+"""Pieces of the line between the ends of supports, as functions of a variable in which tails are short."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from kl_plugins.estimate.density import Array
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of the line, from `low` to `high`, as a function of t."""
+
+    low: float
+    high: float
+    centre: float
+    scale: float
+
+    def range(self) -> tuple[float, float]:
+        """The values of t that floats can tell from the ends."""
+        least, largest = (max(64.0 * 2.2e-16 * abs(end), 1e-300) for end in (self.low, self.high))
+        far = math.log(1e300) - math.log(max(self.scale, 1e-8))
+        lower = -far if math.isinf(self.low) else math.log(least / self.scale)
+        upper = far if math.isinf(self.high) else -math.log(largest / self.scale)
+        if math.isinf(self.low) and math.isfinite(self.high):
+            return -far, -math.log(largest / self.scale)
+        return lower, upper
+
+    def place(self, t: Array) -> tuple[Array, Array]:
+        """x and dx/dt."""
+        low, high, s = self.low, self.high, self.scale
+        if math.isinf(low) and math.isinf(high):
+            return self.centre + s * np.sinh(t), s * np.cosh(t)
+        if math.isinf(high):
+            return low + s * np.exp(t), s * np.exp(t)
+        if math.isinf(low):
+            return high - s * np.exp(-t), s * np.exp(-t)
+        small = np.exp(-abs(t)) / (1.0 + np.exp(-abs(t)))
+        x = np.where(t < 0.0, low + s * small, high - s * small)
+        return x, s * small * (1.0 - small)
+
+    def parameter(self, x: Array) -> Array:
+        """The t of places inside."""
+        low, high, s = self.low, self.high, self.scale
+        if math.isinf(low) and math.isinf(high):
+            return np.arcsinh((x - self.centre) / s)
+        if math.isinf(high):
+            return np.log((x - low) / s)
+        if math.isinf(low):
+            return -np.log((high - x) / s)
+        return np.log(x - low) - np.log(high - x)
+
+
+def piece_between(low: float, high: float, marks: list[Array]) -> Piece:
+    """The scale is that of the distances from the ends, or of the side that has landmarks there."""
+    if math.isfinite(low) and math.isfinite(high):
+        return Piece(low, high, 0.0, high - low)
+    for found in marks:
+        here = found[(found > low) & (found < high)]
+        if len(here) < 3:
+            continue
+        centre = float(np.median(here))
+        quarter = here[3 * len(here) // 4] - here[len(here) // 4]
+        scale = (
+            quarter if math.isinf(low) and math.isinf(high) else min(abs(centre - low), abs(centre - high))
+        )
+        if scale > 0.0:
+            return Piece(low, high, centre, float(scale))
+    return Piece(low, high, 0.0, 1.0)
+
+
+def core(piece: Piece, marks: Array) -> Array:
+    """Edges of panels no wider than 1 around the landmarks, and at them."""
+    lower, upper = piece.range()
+    here = marks[(marks > piece.low) & (marks < piece.high)]
+    with np.errstate(all="ignore"):
+        t = piece.parameter(here)
+    t = np.clip(t[np.isfinite(t)], lower, upper)
+    ends = (t.min(), t.max()) if len(t) else (-1.0, 1.0)
+    start, stop = max(ends[0], lower), min(ends[1], upper)
+    if not start < stop:
+        start, stop = max(start - 1.0, lower), min(start + 1.0, upper)
+    grid = np.linspace(start, stop, max(2, math.ceil(stop - start) + 1))
+    return np.unique(np.concatenate([grid, t]))

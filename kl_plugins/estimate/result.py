@@ -1,0 +1,60 @@
+"""The result of an estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class KLEstimate:
+    """An estimate of a divergence (or of a batch of them), immutable; ``float()`` gives its value.
+
+    Attributes
+    ----------
+    value : float or ndarray
+        KL(p‖q) in nats.
+    error : float or ndarray
+        Bound on the error of a sum or of a quadrature, as far as one can be had from what was evaluated;
+        standard error of Monte Carlo. ``inf`` where nothing can be said.
+    method : str
+        ``"exact sum"``, ``"quadrature"``, ``"monte carlo"``, or ``"support"`` where the supports alone make
+        it infinite.
+    n : int
+        How often the pair of log densities was evaluated.
+    converged : bool or ndarray
+        Whether the value can be relied on to within `error`. Where it cannot, a warning has said why.
+    """
+
+    value: Any
+    error: Any
+    method: str
+    n: int
+    converged: Any
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __repr__(self) -> str:
+        doubt = "" if np.all(self.converged) else ", not converged"
+        if np.ndim(self.value):
+            numbers = (
+                f"{np.array2string(self.value, precision=6)} ± {np.array2string(self.error, precision=1)}"
+            )
+        elif np.isinf(self.value):
+            numbers = "inf"
+        elif self.error == 0.0:
+            numbers = f"{self.value!r}"
+        else:
+            numbers = f"{_rounded(self.value, self.error)} ± {self.error:.1g}"
+        return f"KLEstimate({numbers}, {self.method}, n={self.n}{doubt})"
+
+
+def _rounded(value: float, error: float) -> str:
+    """The value to the digits that its error leaves."""
+    if not (value > 0.0 and 0.0 < error < np.inf):
+        return f"{value:.6g}"
+    digits = int(np.clip(np.floor(np.log10(value)) - np.floor(np.log10(error)) + 2, 2, 16))
+    return f"{value:.{digits}g}"

@@ -1,0 +1,169 @@
+"""The beta distribution and its powers: arcsine, power-function and Kumaraswamy distributions are some."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends import backend_of
+from kl_plugins.backends.beta_formulas import beta_divergence, beta_entropy, digamma_difference, log_beta
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.gamma_formulas import log_moment
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import (
+    Absolute,
+    At,
+    Log,
+    Log1m,
+    LogDensity,
+    LogSquare,
+    Power,
+    Statistic,
+    expects,
+)
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+
+
+@dataclass(frozen=True, eq=False)
+class Log1mPower(Statistic):
+    exponent: Any
+    text = "log(1 − zᶜ)"
+
+    def __call__(self, z: Any, ops: Any) -> Any:
+        return ops.log1p(-(z**self.exponent))
+
+
+@dataclass(frozen=True, eq=False)
+class Beta(Continuous):
+    """X = loc + scale·B^(1/power), where B has density x^(a−1) (1 − x)^(b−1) / B(a, b); power is positive.
+
+    https://en.wikipedia.org/wiki/Generalized_beta_distribution#Generalized_beta_of_first_kind_(GB1)
+    """
+
+    a: Any
+    b: Any
+    loc: Any = 0.0
+    scale: Any = 1.0
+    power: Any = 1.0
+    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    literals: ClassVar[frozenset[str]] = frozenset({"a", "b", "loc", "scale", "power"})
+    arrays: ClassVar[tuple[str, ...]] = ("a", "b", "loc", "scale", "power")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(0.0), Domain(0.0))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is certainly a beta distribution itself."""
+        return certainly_same(self.power, 1.0)
+
+    def log_density(self) -> LogDensity:
+        a, b, c, ops = self.a, self.b, self.power, self.ops
+        rest = Log1m() if self.is_plain else Log1mPower(c)
+        constant = ops.log(c) - log_beta(a, b, ops)
+        return LogDensity(constant, ((a * c - 1.0, Log()), (b - 1.0, rest)))
+
+    def standard_entropy(self) -> Any:
+        """That of the beta variable, less that of its logarithm times the power."""
+        value = beta_entropy(self.a, self.b, self.ops)
+        if self.is_plain:
+            return value
+        c, mean_log = self.power, digamma_difference(self.a, self.b, self.ops)
+        return value - self.ops.log(c) + (1.0 / c - 1.0) * mean_log
+
+    def standard_mean(self) -> Any:
+        return self.a / (self.a + self.b) if self.is_plain else self.moment(1.0)
+
+    def standard_variance(self) -> Any:
+        if self.is_plain:
+            s = self.a + self.b
+            return (self.a / s) * (self.b / s) / (s + 1.0)
+        mean = self.moment(1.0)
+        return self.moment(2.0) - mean * mean
+
+    def moment(self, order: Any) -> Any:
+        """E[Z^order] = B(a + k, b)/B(a, b), k = order/power; infinite where it diverges."""
+        a, b, ops = self.a, self.b, self.ops
+        k = order / self.power
+        exists = a + k > 0.0
+        k = ops.where(exists, k, 0.0)
+        value = log_moment(a, k, ops) - log_moment(a + b, k, ops) - k * ops.log1p(b / a)
+        return ops.where(exists, ops.exp(value), float("inf"))
+
+
+@closed_form(Beta, Beta)
+def beta_beta(p: Beta, q: Beta) -> Any:
+    """That of the beta variables, where both are the same power on the same interval; else by statistics."""
+    at = standing(p, q)
+    if not (at.from_zero and at.from_one and certainly_same(p.power, q.power)):
+        return by_statistics(p, q)
+    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+
+
+def certainly_same(first: Any, second: Any) -> bool:
+    """Whether two parameters are certainly equal everywhere."""
+    if first is second:
+        return True
+    return not (_is_symbolic(first) or _is_symbolic(second)) and bool(np.all(first == second))
+
+
+def _is_symbolic(value: Any) -> bool:
+    return type(value) is not float and backend_of(value).symbolic
+
+
+@expects(Beta, Log)
+def log(p: Beta, statistic: Log, at: At) -> Any:
+    if not at.from_zero:
+        return None
+    return p.ops.log(at.ratio) + digamma_difference(p.a, p.b, p.ops) / p.power
+
+
+@expects(Beta, LogSquare)
+def log_square(p: Beta, statistic: LogSquare, at: At) -> Any:
+    if not at.from_zero:
+        return None
+    mean, ops = log(p, Log(), at), p.ops
+    return mean * mean + (ops.trigamma(p.a) - ops.trigamma(p.a + p.b)) / (p.power * p.power)
+
+
+@expects(Beta, Log1m)
+def log1m(p: Beta, statistic: Log1m, at: At) -> Any:
+    if not (at.from_one and p.is_plain):
+        return None
+    return p.ops.log(at.ratio) + digamma_difference(p.b, p.a, p.ops)
+
+
+@expects(Beta, Log1mPower)
+def log1m_power(p: Beta, statistic: Log1mPower, at: At) -> Any:
+    if not (at.from_zero and at.from_one and certainly_same(p.power, statistic.exponent)):
+        return None
+    return digamma_difference(p.b, p.a, p.ops)
+
+
+@expects(Beta, Power)
+def power(p: Beta, statistic: Power, at: At) -> Any:
+    if not at.from_zero:
+        return None
+    return at.ratio**statistic.exponent * p.moment(statistic.exponent)
+
+
+@expects(Beta, Absolute)
+def absolute(p: Beta, statistic: Absolute, at: At) -> Any:
+    """With c = −shift/ratio, ratio·(E Z − c + 2 E(c − Z)₊), E(c − Z)₊ = c I_c(a, b) − E Z I_c(a + 1, b)."""
+    if not p.is_plain:
+        return None
+    ops, mean = p.ops, p.standard_mean()
+    if at.from_zero:
+        return ops.absolute(at.ratio) * mean
+    kink = -at.shift / at.ratio
+    inside = ops.minimum(ops.maximum(kink, 0.0), 1.0)
+    below = kink * ops.betainc(p.a, p.b, inside) - mean * ops.betainc(p.a + 1.0, p.b, inside)
+    return ops.absolute(at.ratio) * (mean - kink + 2.0 * below)
+
+
+from_scipy("beta")(lambda a, b, loc, scale: Beta(a, b, loc, scale))
+from_scipy("arcsine")(lambda loc, scale: Beta(0.5, 0.5, loc, scale))
+from_scipy("powerlaw")(lambda a, loc, scale: Beta(a, 1.0, loc, scale))
+
+from_pymc("BetaRV")(Beta)
+from_pymc("KumaraswamyRV")(lambda a, b: Beta(1.0, b, power=a))

@@ -1,0 +1,118 @@
+"""The beta prime distribution: the odds of a beta variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends.beta_formulas import beta_divergence, digamma_difference, log_beta
+from kl_plugins.backends.domains import Domain
+from kl_plugins.families.beta import certainly_same
+from kl_plugins.families.names import from_scipy
+from kl_plugins.families.pareto import Pareto, from_lower_end
+from kl_plugins.families.statistics import At, Log, Log1p, LogDensity, LogSquare, Power, expects
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+
+
+@dataclass(frozen=True, eq=False)
+class BetaPrime(Continuous):
+    """X = loc + scale·B/(1 − B), where B is a beta variable with parameters a and b.
+
+    https://en.wikipedia.org/wiki/Beta_prime_distribution
+    """
+
+    a: Any
+    b: Any
+    loc: Any = 0.0
+    scale: Any = 1.0
+    ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
+    literals: ClassVar[frozenset[str]] = frozenset({"a", "b", "loc", "scale"})
+    arrays: ClassVar[tuple[str, ...]] = ("a", "b", "loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(0.0))
+
+    def log_density(self) -> LogDensity:
+        a, b = self.a, self.b
+        return LogDensity(-log_beta(a, b, self.ops), ((a - 1.0, Log()), (-a - b, Log1p())))
+
+    def standard_mean(self) -> Any:
+        exists = self.b > 1.0
+        return self.ops.where(exists, self.a / self.ops.where(exists, self.b - 1.0, 1.0), float("inf"))
+
+    def standard_variance(self) -> Any:
+        a, b, ops = self.a, self.b, self.ops
+        exists = b > 2.0
+        b = ops.where(exists, b, 3.0)
+        variance = a / (b - 1.0) * ((a + b - 1.0) / ((b - 1.0) * (b - 2.0)))
+        return ops.where(exists, variance, float("inf"))
+
+    def moment(self, order: Any) -> Any:
+        """E[Z^order] = B(a + k, b − k)/B(a, b), infinite where it diverges."""
+        a, b, ops = self.a, self.b, self.ops
+        exists = ops.logical_and(order < b, order > -a)
+        k = ops.where(exists, order, 0.0)
+        value = log_beta(a + k, b - k, ops) - log_beta(a, b, ops)
+        return ops.where(exists, ops.exp(value), float("inf"))
+
+
+@closed_form(BetaPrime, BetaPrime)
+def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Any:
+    """That of the beta variables, where both have the same origin and scale; else by statistics."""
+    at = standing(p, q)
+    if not (at.from_zero and certainly_same(at.ratio, 1.0)):
+        return by_statistics(p, q)
+    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+
+
+@closed_form(Pareto, BetaPrime)
+def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Any:
+    """A Pareto variable that starts where q does is a beta prime variable with a = 1."""
+    at = standing(p, q)
+    if not (from_lower_end(p, at) and certainly_same(at.ratio, 1.0)):
+        return by_statistics(p, q)
+    return q.full(p.full(beta_divergence(1.0, p.alpha, q.a, q.b, p.ops)))
+
+
+@closed_form(BetaPrime, Pareto)
+def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Any:
+    """A Pareto variable that starts where p does is a beta prime variable with a = 1."""
+    at = standing(p, q)
+    rounding = 1e-14 * (1.0 + 2.0 * abs(q.loc) / q.scale)
+    starts_there = not p.ops.symbolic or type(at.shift) is float
+    starts_there = starts_there and bool(np.all(abs(at.shift - 1.0) <= rounding))
+    if not (starts_there and certainly_same(at.ratio, 1.0)):
+        return by_statistics(p, q)
+    return q.full(p.full(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
+
+
+def _mean_log(p: BetaPrime) -> Any:
+    return digamma_difference(p.a, p.b, p.ops) - digamma_difference(p.b, p.a, p.ops)
+
+
+@expects(BetaPrime, Log)
+def log(p: BetaPrime, statistic: Log, at: At) -> Any:
+    return p.ops.log(at.ratio) + _mean_log(p) if at.from_zero else None
+
+
+@expects(BetaPrime, LogSquare)
+def log_square(p: BetaPrime, statistic: LogSquare, at: At) -> Any:
+    if not at.from_zero:
+        return None
+    mean = p.ops.log(at.ratio) + _mean_log(p)
+    return mean * mean + p.ops.trigamma(p.a) + p.ops.trigamma(p.b)
+
+
+@expects(BetaPrime, Log1p)
+def log1p(p: BetaPrime, statistic: Log1p, at: At) -> Any:
+    """−E log(1 − B), for a ratio of 1."""
+    known = at.from_zero and certainly_same(at.ratio, 1.0)
+    return -digamma_difference(p.b, p.a, p.ops) if known else None
+
+
+@expects(BetaPrime, Power)
+def power(p: BetaPrime, statistic: Power, at: At) -> Any:
+    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.from_zero else None
+
+
+from_scipy("betaprime")(BetaPrime)

@@ -1,0 +1,56 @@
+"""The binomial distribution; one trial of it is the Bernoulli distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends.discrete_formulas import bernoulli_divergence, log_binomial
+from kl_plugins.backends.domains import Domain
+from kl_plugins.families.discrete import Discrete, by_outcomes
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.univariate import closed_form
+
+
+@dataclass(frozen=True, eq=False)
+class Binomial(Discrete):
+    """The number of successes in n trials of probability p, plus loc."""
+
+    n: Any
+    p: Any
+    loc: Any = 0.0
+    arrays: ClassVar[tuple[str, ...]] = ("n", "p", "loc")
+    integers: ClassVar[tuple[str, ...]] = ("n",)
+    domains: ClassVar[tuple[Domain, ...]] = (
+        Domain(0.0, meaning="the number of trials", closed=True),
+        Domain(0.0, 1.0, "the probability of success", closed=True),
+        Domain(),
+    )
+
+    def standard_ends(self) -> tuple[Any, Any]:
+        return 0.0, self.n
+
+    def log_pmf(self, k: Any) -> Any:
+        return log_binomial(k, self.n, self.p, self.ops.complement(self.p), self.ops)
+
+
+@closed_form(Binomial, Binomial, "O(1) for the same n, else O(n)")
+def binomial_binomial(p: Binomial, q: Binomial) -> Any:
+    """n times the divergence of one trial, where both have n trials; else the sum over the outcomes.
+
+    Source: https://statproofbook.github.io/P/bin-kl, in the form without cancellation.
+    """
+    ops = p.ops
+    if not (ops.same(p.n, q.n) and ops.same(p.loc, q.loc)):
+        return by_outcomes(p, q)
+    trial = bernoulli_divergence(p.p, ops.complement(p.p), q.p, ops.complement(q.p), ops)
+    value = p.n * trial
+    if type(p.n) is not float or p.n == 0.0:
+        value = ops.where(ops.equal(p.n, 0.0), 0.0 * p.p, value)
+    return q.full(p.full(value))
+
+
+from_scipy("bernoulli")(lambda p, loc: Binomial(1.0, p, loc))
+from_scipy("binom")(Binomial)
+from_pymc("BernoulliRV")(lambda p: Binomial(1.0, p))
+from_pymc("BinomialRV")(Binomial)

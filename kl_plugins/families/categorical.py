@@ -1,0 +1,194 @@
+"""The categorical distribution, and the multinomial one that counts its outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends import array_backend_of
+from kl_plugins.backends.discrete_formulas import counts_divergence, x_log_x
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.families.discrete import Discrete, is_broken, opposite
+from kl_plugins.families.distribution import Distribution, kl_rules
+from kl_plugins.families.names import from_pymc
+from kl_plugins.families.univariate import closed_form
+
+_TOLERANCE = 1e-6
+"""So far the sum of probabilities may be from 1; the error of a divergence is of its square."""
+
+_PROBABILITY = Domain(0.0, 1.0, closed=True)
+
+
+def _sums_to_one(p: Any, ops: Any) -> Iterator[tuple[Any, str]]:
+    far = ops.absolute(ops.sum_last(p) - 1.0) > _TOLERANCE
+    yield ops.logical_not(far), "p must sum to 1"
+
+
+def _check_vector(shape: Shape) -> None:
+    if not shape or shape[-1] == 0:
+        raise ValueError(f"p must hold the probabilities of at least one outcome, got shape {shape}")
+
+
+def _vectors_divergence(p: Any, q: Any, ops: Any) -> Any:
+    """The divergence of vectors of probabilities; what one of them lacks at its end has probability 0."""
+    lengths = ops.shape(p)[-1], ops.shape(q)[-1]
+    if None in lengths or lengths[0] == lengths[1]:
+        return ops.sum_last(counts_divergence(p, q, ops))
+    common = min(lengths)
+    value = ops.sum_last(counts_divergence(p[..., :common], q[..., :common], ops))
+    rest = ops.sum_last((p if lengths[0] > common else q)[..., common:])
+    if lengths[1] > common:
+        return value + rest
+    return value + ops.where(rest > 0.0, float("inf"), rest)  # rest: 0 or NaN
+
+
+@dataclass(frozen=True, eq=False)
+class Categorical(Discrete):
+    """The whole numbers from zero on, with probabilities p.
+
+    Parameters
+    ----------
+    p : array_like or TensorVariable, shape (..., K)
+        The probabilities, which sum to 1; zeros are allowed.
+
+    Raises
+    ------
+    ValueError
+        If a probability is not between 0 and 1, or they do not sum to 1.
+
+    Examples
+    --------
+    >>> from kl_plugins import kl
+    >>> from kl_plugins.families.categorical import Categorical
+    >>> kl(Categorical([0.5, 0.5, 0.0]), Categorical([0.25, 0.25, 0.5])).round(6)
+    np.float64(0.693147)
+    >>> kl(Categorical([0.25, 0.25, 0.5]), Categorical([0.5, 0.5, 0.0]))
+    np.float64(inf)
+    """
+
+    p: Any
+    arrays: ClassVar[tuple[str, ...]] = ("p",)
+    domains: ClassVar[tuple[Domain, ...]] = (_PROBABILITY,)
+    find_backend = staticmethod(array_backend_of)
+
+    def _become_plain(self) -> bool:
+        return False
+
+    def check_shapes(self) -> None:
+        _check_vector(self.ops.shape(self.p))
+
+    def further_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from _sums_to_one(self.p, self.ops)
+
+    @property
+    def batch_shape(self) -> Shape:
+        return self.ops.shape(self.p)[:-1]  # type: ignore[no-any-return]
+
+    def full(self, value: Any) -> Any:
+        return value + self.ops.zeros_like(self.p[..., 0])
+
+    def sized(self, batch: tuple[Any, ...]) -> Any:
+        shape = (*batch, self.ops.runtime_shape(self.p)[-1])
+        return self.trusted(self.ops, p=self.ops.broadcast_to(self.p, shape))
+
+    def widened(self) -> Discrete:
+        return self
+
+    def standard_ends(self) -> tuple[Any, Any]:
+        length = self.ops.shape(self.p)[-1]
+        return 0.0, float(length - 1) if length is not None else self.p.shape[-1] - 1.0
+
+    def log_pmf(self, k: Any) -> Any:
+        ops = self.ops
+        p = ops.take_along_last(self.p, k)
+        return ops.where(ops.equal(p, 0.0), -float("inf"), ops.log(ops.where(ops.equal(p, 0.0), 1.0, p)))
+
+    def entropy(self) -> Any:
+        return -self.ops.sum_last(x_log_x(self.p, self.ops))
+
+
+Categorical.core_ndims = (1,)
+
+
+@closed_form(Categorical, Categorical, "O(K) for K outcomes")
+def categorical_categorical(p: Categorical, q: Categorical) -> Any:
+    """Σ q − p − p log(q/p), none of which is negative; 0 log 0 = 0."""
+    return _vectors_divergence(p.p, q.p, p.ops)
+
+
+@dataclass(frozen=True, eq=False)
+class Multinomial(Distribution):
+    """How often each of K outcomes came up in n independent draws with probabilities p.
+
+    Parameters
+    ----------
+    n : array_like or TensorVariable
+        The number of draws.
+    p : array_like or TensorVariable, shape (..., K)
+        The probabilities, which sum to 1; zeros are allowed.
+
+    Raises
+    ------
+    ValueError
+        If n is no whole number, a probability is not between 0 and 1, or they do not sum to 1.
+    """
+
+    n: Any
+    p: Any
+    arrays: ClassVar[tuple[str, ...]] = ("n", "p")
+    core_ndims: ClassVar[tuple[int, ...]] = (0, 1)
+    literals: ClassVar[frozenset[str]] = frozenset({"n"})
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, closed=True), _PROBABILITY)
+    find_backend = staticmethod(array_backend_of)
+
+    def _become_plain(self) -> bool:
+        return False
+
+    def check_shapes(self) -> None:
+        _check_vector(self.ops.shape(self.p))
+        try:
+            _ = self.batch_shape
+        except ValueError:
+            shapes = self.ops.shape(self.n), self.ops.shape(self.p)
+            raise ValueError(f"shapes of n {shapes[0]} and p {shapes[1]} do not broadcast") from None
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from super().own_conditions()
+        yield from _sums_to_one(self.p, self.ops)
+        yield opposite(is_broken(self.n, self.ops), self.ops), "n must be a whole number"
+
+    @property
+    def batch_shape(self) -> Shape:
+        return broadcast_shapes(self.ops.shape(self.n), self.ops.shape(self.p)[:-1])
+
+    @property
+    def event_shape(self) -> Shape:
+        return self.ops.shape(self.p)[-1:]  # type: ignore[no-any-return]
+
+    def runtime_event_shape(self) -> tuple[Any, ...]:
+        return (self.p.shape[-1],)
+
+    def sized(self, batch: tuple[Any, ...]) -> Any:
+        shape = (*batch, self.ops.runtime_shape(self.p)[-1])
+        return self.trusted(self.ops, n=self.n, p=self.ops.broadcast_to(self.p, shape))
+
+
+@kl_rules.register(Multinomial, Multinomial, cost="O(K) for K outcomes")
+def multinomial_multinomial(p: Multinomial, q: Multinomial) -> Any:
+    """n times the divergence of one draw; +∞ where the numbers of draws differ, the sums of all counts."""
+    ops = p.ops
+    draw = ops.sum_last(counts_divergence(p.p, q.p, ops))
+    value = p.n * draw
+    if ops.same(p.n, q.n) and type(p.n) is float and p.n > 0.0:
+        return value
+    zero = 0.0 * draw if type(p.n) is float else p.n * ops.zeros_like(draw)
+    n_p, n_q = (ops.asarray(n, "n") for n in (p.n, q.n))
+    value = ops.where(ops.equal(n_p, 0.0), zero, value)
+    nan = ops.isnan(n_p + n_q)
+    return ops.where(ops.logical_or(ops.equal(n_p, n_q), nan), value + 0.0 * n_q, float("inf"))
+
+
+from_pymc("CategoricalRV")(Categorical)
+from_pymc("MultinomialRV")(Multinomial)

@@ -1,0 +1,248 @@
+"""Exponentials of variables on the real line: log-normal, log-logistic and log-Laplace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from kl_plugins.backends import scalar
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.distribution import kl_rules
+from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.laplace import Laplace
+from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.families.logistic import Logistic
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.normal import Normal
+from kl_plugins.families.statistics import (
+    At,
+    Exp,
+    Identity,
+    Log,
+    LogDensity,
+    LogSquare,
+    Power,
+    Square,
+    Statistic,
+    expectation,
+    expects,
+)
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+
+
+@dataclass(frozen=True, eq=False)
+class Exponentiated(Continuous):
+    """X = loc + sign·scale·exp(B), B of the family `base` on the whole real line.
+
+    A divergence is the same before and after a bijection: where both sides start at the same place it is
+    that of the bases, which stays in the floats where exp(B) does not.
+    """
+
+    base: Any
+    scale: Any = 1.0
+    loc: Any = 0.0
+    sign: Any = 1.0
+    ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    arrays: ClassVar[tuple[str, ...]] = ("scale", "loc", "sign")
+    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain())
+    parts: ClassVar[tuple[str, ...]] = ("base",)
+
+    def _become_plain(self) -> bool:
+        return self.base.ops is scalar and super()._become_plain()
+
+    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
+        self.__dict__["base"] = self.base.to(ops, [*beside, *(self.__dict__[name] for name in self.arrays)])
+        super()._become(ops, [*beside, *self.base.values()])
+
+    @property
+    def batch_shape(self) -> Shape:
+        return broadcast_shapes(super().batch_shape, self.base.batch_shape)
+
+    def sized(self, batch: tuple[Any, ...]) -> Self:
+        state = self.__getstate__()
+        return self.trusted(self.ops, **(state | {"base": self.base.sized(batch)}))
+
+    def full(self, value: Any) -> Any:
+        return self.base.full(super().full(value))
+
+    def logarithm(self, scale: Any = 1.0) -> Continuous:
+        """The distribution of log(sign·(X − loc) / scale)."""
+        plain = type(self.scale) is type(scale) is float  # which must not widen arrays of float32
+        by = log_ratio(self.scale, scale, scalar if plain else self.ops)
+        if plain and by == 0.0:
+            return self.base  # type: ignore[no-any-return]
+        state, name = self.base.__getstate__(), "loc" if "loc" in self.base.arrays else "mean"
+        return self.base.trusted(self.ops, **(state | {name: self.base.loc + by}))  # type: ignore[no-any-return]
+
+    def log_density(self) -> LogDensity:
+        """That of the base at log z, and −log z for the change of the variable."""
+        ops, base = self.ops, self.base
+        constant, terms = base.log_density()
+        rate, place = base.sign / base.scale, base.loc
+        found: list[tuple[Any, Statistic]] = [(-1.0, Log())]
+        for c, statistic in terms:
+            if isinstance(statistic, Square):
+                weight = c * rate * rate
+                found += [(weight, LogSquare()), (-2.0 * weight * place, Log())]
+                constant = constant + weight * place * place
+            elif isinstance(statistic, Identity):
+                found.append((c * rate, Log()))
+                constant = constant - c * rate * place
+            else:
+                found.append((c, OfLog(statistic, base)))
+        return LogDensity(constant - ops.log(base.scale), tuple(found))
+
+    def standard_mean(self) -> Any:
+        return self.moment(1.0)
+
+    def standard_variance(self) -> Any:
+        mean, second = self.moment(1.0), self.moment(2.0)
+        return self.ops.where(second < math.inf, second - mean * mean, math.inf)
+
+    def standard_entropy(self) -> Any:
+        """The entropy of the base and the mean of the change of the variable."""
+        mean = self.base.loc + self.base.sign * self.base.scale * self.base.standard_mean()
+        return self.base.standard_entropy() + self.ops.log(self.base.scale) + mean
+
+    def moment(self, order: Any) -> Any:
+        """E[exp(order·B)], infinite where it diverges."""
+        return expectation(self.base, Exp(order), _log_at(self, At(self.ops, 0.0, 1.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class OfLog(Statistic):
+    """A statistic of the base's standard variable, which is (log z − loc) / scale."""
+
+    statistic: Statistic
+    base: Any
+
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        return f"{self.statistic.text} at a multiple of log z"
+
+    def __call__(self, z: Any, ops: ModuleType) -> Any:
+        return self.statistic(self.base.sign * (ops.log(z) - self.base.loc) / self.base.scale, ops)
+
+
+@closed_form(Exponentiated, Exponentiated)
+def exponentiated_exponentiated(p: Exponentiated, q: Exponentiated) -> Any:
+    """The divergence of the bases, where both start at the same place; else by statistics."""
+    if not _from_one_place(p, q):
+        return by_statistics(p, q)
+    return _of_logarithms(p, q, p.logarithm(q.scale), q.base)
+
+
+@closed_form(Exponentiated, Gamma)
+def exponentiated_gamma(p: Exponentiated, q: Gamma) -> Any:
+    """The divergence of the logarithms, where both start at the same place; else by statistics."""
+    q_log = _log_gamma(q)
+    if q_log is None or not _from_one_place(p, q):
+        return by_statistics(p, q)
+    return _of_logarithms(p, q, p.logarithm(q.scale), q_log)
+
+
+@closed_form(Gamma, Exponentiated)
+def gamma_exponentiated(p: Gamma, q: Exponentiated) -> Any:
+    """The divergence of the logarithms, where both start at the same place; else by statistics."""
+    p_log = _log_gamma(p)
+    if p_log is None or not _from_one_place(p, q):
+        return by_statistics(p, q)
+    return _of_logarithms(p, q, p_log, q.logarithm(p.scale))
+
+
+def _from_one_place(p: Continuous, q: Continuous) -> bool:
+    return p.sign == q.sign and standing(p, q).from_zero
+
+
+def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Any:
+    """The divergence of q_log from p_log; where there is none, the error is that of p and q."""
+    rule = kl_rules.find(p_log, q_log)
+    try:
+        return q.full(p.full(None if rule is None else rule(p_log, q_log)))
+    except NoClosedFormError:
+        return by_statistics(p, q)
+
+
+def _log_gamma(x: Gamma) -> LogGamma | None:
+    """The distribution of log((X − loc) / scale), if it points one way."""
+    power = x.power
+    if x.ops.symbolic and type(power) is not float:
+        return None
+    positive = np.greater(power, 0.0)
+    if not (positive.all() or not positive.any()):
+        return None
+    sign = 1.0 if positive.all() else -1.0
+    return LogGamma.trusted(x.ops, concentration=x.concentration, loc=0.0, scale=sign / power, sign=sign)
+
+
+def _log_at(p: Exponentiated, at: At) -> At:
+    """log z in terms of the base's standard variable, where z is a multiple of exp(B)."""
+    base = p.base
+    by = 0.0 if type(at.ratio) is float and at.ratio == 1.0 else p.ops.log(at.ratio)
+    return At(p.ops, base.loc + by, base.sign * base.scale)
+
+
+@expects(Exponentiated, Log)
+def log(p: Exponentiated, statistic: Log, at: At) -> Any:
+    return expectation(p.base, Identity(), _log_at(p, at)) if at.from_zero else None
+
+
+@expects(Exponentiated, LogSquare)
+def log_square(p: Exponentiated, statistic: LogSquare, at: At) -> Any:
+    return expectation(p.base, Square(), _log_at(p, at)) if at.from_zero else None
+
+
+@expects(Exponentiated, Power)
+def power(p: Exponentiated, statistic: Power, at: At) -> Any:
+    return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.from_zero else None
+
+
+@expects(Exponentiated, OfLog)
+def of_log(p: Exponentiated, statistic: OfLog, at: At) -> Any:
+    if not at.from_zero:
+        return None
+    q, (ops, shift, ratio, _) = statistic.base, _log_at(p, at)
+    rate = q.sign / q.scale
+    return expectation(p.base, statistic.statistic, At(ops, rate * (shift - q.loc), rate * ratio))
+
+
+@expects(Exponentiated, Exp)
+def exp(p: Exponentiated, statistic: Exp, at: At) -> Any:
+    """+∞ on the side of the heavy tail; there is no closed form on the other."""
+    t = statistic.rate * at.ratio
+    return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
+
+
+@dataclass(frozen=True, eq=False)
+class LogNormal(Exponentiated):
+    """X = loc + scale·exp(B), B normal."""
+
+    def standard_variance(self) -> Any:
+        mean = self.standard_mean()
+        return mean * mean * self.ops.expm1(self.base.scale * self.base.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class LogLogistic(Exponentiated):
+    """X = loc + scale·exp(B), B logistic."""
+
+
+@dataclass(frozen=True, eq=False)
+class LogLaplace(Exponentiated):
+    """X = loc + scale·exp(B), B a Laplace variable."""
+
+
+from_scipy("lognorm")(lambda s, loc, scale: LogNormal(Normal(0.0, s), scale, loc))
+from_scipy("gibrat")(lambda loc, scale: LogNormal(Normal(0.0, 1.0), scale, loc))
+from_scipy("fisk")(lambda c, loc, scale: LogLogistic(Logistic(0.0, 1.0 / c), scale, loc))
+from_scipy("loglaplace")(lambda c, loc, scale: LogLaplace(Laplace(0.0, 1.0 / c), scale, loc))
+from_pymc("LogNormalRV")(lambda mean, scale: LogNormal(Normal(mean, scale)))

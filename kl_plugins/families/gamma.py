@@ -1,0 +1,164 @@
+"""The gamma distribution and its powers: exponential, χ², χ, Weibull, half-normal, inverse gamma and more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.formulas import scale_divergence, variance_divergence
+from kl_plugins.backends.gamma_formulas import (
+    digamma_residue,
+    log_gamma_divergence,
+    log_gamma_residue,
+    log_moment,
+)
+from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import At, Exp, Log, LogDensity, LogSquare, Power, expects
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
+
+
+@dataclass(frozen=True, eq=False)
+class Gamma(Continuous):
+    """X = loc + sign·scale·G^(1/power), where G has density x^(a−1) exp(−x)/Γ(a), a the concentration.
+
+    https://en.wikipedia.org/wiki/Generalized_gamma_distribution; a negative power makes inverse gammas.
+    """
+
+    concentration: Any
+    scale: Any = 1.0
+    power: Any = 1.0
+    loc: Any = 0.0
+    sign: Any = 1.0
+    ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
+    arrays: ClassVar[tuple[str, ...]] = ("concentration", "scale", "power", "loc", "sign")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(), Domain())
+
+    def log_density(self) -> LogDensity:
+        a, c, ops = self.concentration, self.power, self.ops
+        constant = ops.log(abs(c)) - ops.gammaln(a)
+        return LogDensity(constant, ((a * c - 1.0, Log()), (-1.0, Power(c))))
+
+    def standard_entropy(self) -> Any:
+        """a + ln Γ(a) − (a − 1/c) ψ(a) − ln|c|, without the large parts of ln Γ and ψ."""
+        a, ops = self.concentration, self.ops
+        inverse = 1.0 / self.power
+        residue = digamma_residue(a, ops)
+        log_a = ops.log(a)
+        return (
+            log_gamma_residue(a, ops) - (a - inverse) * residue + inverse * log_a - ops.log(abs(self.power))
+        )
+
+    def standard_mean(self) -> Any:
+        return self.moment(1.0 / self.power)
+
+    def standard_variance(self) -> Any:
+        if type(self.power) is float and self.power == 1.0:
+            return self.concentration
+        mean = self.standard_mean()
+        second = self.moment(2.0 / self.power)
+        # Where the mean diverges so does the second moment, and infinity less infinity is no number.
+        return self.ops.where(second < float("inf"), second - mean * mean, float("inf"))
+
+    def moment(self, order: Any) -> Any:
+        """E[G^order], infinite where it diverges."""
+        a = self.concentration
+        if type(order) is float and order == 1.0:
+            return a
+        return self.ops.exp(order * self.ops.log(a) + log_moment(a, order, self.ops))
+
+
+@closed_form(Gamma, Gamma)
+def gamma_gamma(p: Gamma, q: Gamma) -> Any:
+    """That of the logarithms of gamma variables, where both start at the same place; else by statistics."""
+    if p.sign != q.sign or not starts_with(p, q):
+        return by_statistics(p, q)
+    fixed = p.concentration, q.concentration, p.power, q.power
+    if all(type(value) is float for value in fixed) and fixed[0] == fixed[1] and fixed[2] == fixed[3]:
+        alike = _scales_only(p, q)
+        if alike is not None:
+            return q.full(p.full(alike))
+    shift = q.power * log_ratio(p.scale, q.scale, p.ops)
+    ratio = q.power / p.power
+    return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops)))
+
+
+def _scales_only(p: Gamma, q: Gamma) -> Any:
+    """a (ρ − 1 − ln ρ), ρ the power of the ratio of the scales, where a and the power are the same floats."""
+    if abs(p.power) not in (1.0, 2.0):
+        return None
+    first, second = (p.scale, q.scale) if p.power > 0.0 else (q.scale, p.scale)
+    divergence = variance_divergence if abs(p.power) == 1.0 else scale_divergence
+    return 2.0 * p.concentration * divergence(first, second, p.ops)
+
+
+@expects(Gamma, Log)
+def log(p: Gamma, statistic: Log, at: At) -> Any:
+    if not at.from_zero:
+        return None
+    return p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
+
+
+@expects(Gamma, LogSquare)
+def log_square(p: Gamma, statistic: LogSquare, at: At) -> Any:
+    if not at.from_zero:
+        return None
+    mean = p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
+    return mean * mean + p.ops.trigamma(p.concentration) / (p.power * p.power)
+
+
+@expects(Gamma, Power)
+def power(p: Gamma, statistic: Power, at: At) -> Any:
+    if not at.from_zero:
+        return None
+    return at.ratio**statistic.exponent * p.moment(statistic.exponent / p.power)
+
+
+@expects(Gamma, Exp)
+def exp(p: Gamma, statistic: Exp, at: At) -> Any:
+    """The moment generating function, which is known for the gamma distribution itself."""
+    if not (type(p.power) is float and p.power == 1.0):
+        return None
+    ops, t = p.ops, statistic.rate * at.ratio
+    exists = t < 1.0
+    log_mgf = statistic.rate * at.shift - p.concentration * ops.log1p(-ops.where(exists, t, 0.0))
+    return ops.where(exists, ops.exp(log_mgf), float("inf"))
+
+
+def _square_root(df: Any, loc: Any, scale: Any) -> Gamma:
+    """χ: the square root of a χ² variable."""
+    return Gamma(0.5 * df, _ROOT_2 * scale, 2.0, loc)
+
+
+_ROOT_2 = 1.4142135623730951
+
+from_scipy("gamma", "erlang")(lambda a, loc, scale: Gamma(a, scale, loc=loc))
+from_scipy("expon")(lambda loc, scale: Gamma(1.0, scale, loc=loc))
+from_scipy("chi2")(lambda df, loc, scale: Gamma(0.5 * df, 2.0 * scale, loc=loc))
+from_scipy("invgamma")(lambda a, loc, scale: Gamma(a, scale, -1.0, loc))
+
+
+@from_scipy("gengamma")
+def _generalised(a: Any, c: Any, loc: Any, scale: Any) -> Gamma:
+    if np.any(np.equal(c, 0.0)):
+        raise ValueError("c must not be 0")
+    return Gamma(a, scale, c, loc)
+
+
+from_scipy("weibull_min")(lambda c, loc, scale: Gamma(1.0, scale, c, loc))
+from_scipy("weibull_max")(lambda c, loc, scale: Gamma(1.0, scale, c, loc, -1.0))
+from_scipy("invweibull")(lambda c, loc, scale: Gamma(1.0, scale, -c, loc))
+from_scipy("nakagami")(lambda nu, loc, scale: Gamma(nu, scale / nu**0.5, 2.0, loc))
+from_scipy("chi")(_square_root)
+from_scipy("halfnorm")(lambda loc, scale: _square_root(1.0, loc, scale))
+from_scipy("rayleigh")(lambda loc, scale: _square_root(2.0, loc, scale))
+from_scipy("maxwell")(lambda loc, scale: _square_root(3.0, loc, scale))
+
+from_pymc("GammaRV")(Gamma)
+from_pymc("ExponentialRV")(lambda scale: Gamma(1.0, scale))
+from_pymc("InvGammaRV")(lambda a, scale: Gamma(a, scale, -1.0))
+from_pymc("WeibullBetaRV")(lambda c, scale: Gamma(1.0, scale, c))
+from_pymc("HalfNormalRV")(lambda loc, scale: _square_root(1.0, loc, scale))

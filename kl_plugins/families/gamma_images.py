@@ -1,0 +1,69 @@
+"""Images of gamma variables under names of their own: Lévy, extreme values, Pearson's third type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.families.names import from_scipy
+from kl_plugins.families.normal import Normal
+from kl_plugins.families.univariate import Continuous
+
+_NEARLY_NORMAL = 1.6e-5
+"""SciPy takes Pearson's third type of a smaller skewness for normal."""
+
+
+def _levy(loc: Any, scale: Any, sign: float = 1.0) -> Gamma:
+    """The reciprocal of twice a gamma variable of shape ½: https://en.wikipedia.org/wiki/L%C3%A9vy_distribution."""
+    return Gamma(0.5, 0.5 * scale, -1.0, loc, sign)
+
+
+def _extreme_value(c: Any, loc: Any, scale: Any) -> Continuous:
+    """(1 − E^c)/c of an exponential variable E; −log E where c is zero.
+
+    https://en.wikipedia.org/wiki/Generalized_extreme_value_distribution, whose ξ is −c.
+    """
+    sign = _common_sign(c, "genextreme with shapes c of different signs")
+    if sign == 0.0:
+        return LogGamma(1.0, loc + 0.0 * c, scale, -1.0)
+    return Gamma(1.0, scale / abs(c), 1.0 / c, loc + scale / c, -sign)
+
+
+def _pearson_3(skew: Any, loc: Any, scale: Any) -> Continuous:
+    """A gamma variable of shape 4/skew², with mean loc and standard deviation `scale`.
+
+    https://en.wikipedia.org/wiki/Pearson_distribution#The_Pearson_type_III_distribution.
+    """
+    skew = np.where(np.abs(skew) < _NEARLY_NORMAL, 0.0, skew)[()]
+    sign = _common_sign(skew, "pearson3 with skewnesses of different signs")
+    if sign == 0.0:
+        return Normal(loc + 0.0 * skew, scale)
+    return Gamma(4.0 / (skew * skew), 0.5 * scale * abs(skew), 1.0, loc - 2.0 * scale / skew, sign)
+
+
+def _folded_normal(c: Any, loc: Any, scale: Any) -> Gamma:
+    if np.any(np.not_equal(c, 0.0)):
+        raise NoClosedFormError(
+            "no closed form is known for scipy.stats.foldnorm with c other than 0, which is the half-normal "
+            "distribution; kl_plugins.estimate_kl estimates divergences with their error"
+        )
+    return Gamma(0.5, 1.4142135623730951 * scale, 2.0, loc + 0.0 * c)
+
+
+def _common_sign(value: Any, what: str) -> float:
+    """The sign of all of the values; families differ where signs do."""
+    signs = np.unique(np.sign(np.where(np.isnan(value), 1.0, value)))
+    if len(signs) != 1:
+        raise NoClosedFormError(f"no closed form is known for a batch of scipy.stats.{what}; take them apart")
+    return float(signs[0])
+
+
+from_scipy("levy")(_levy)
+from_scipy("levy_l")(lambda loc, scale: _levy(loc, scale, -1.0))
+from_scipy("genextreme")(_extreme_value)
+from_scipy("pearson3")(_pearson_3)
+from_scipy("foldnorm")(_folded_normal)

@@ -1,0 +1,63 @@
+"""The Gompertz distribution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends.certainty import certainly_equal
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.exponential_formulas import scaled_exp1
+from kl_plugins.backends.formulas import variance_divergence
+from kl_plugins.families.names import from_scipy
+from kl_plugins.families.statistics import At, Exp, Identity, LogDensity, expects
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
+
+
+@dataclass(frozen=True, eq=False)
+class Gompertz(Continuous):
+    """X = loc + scale·Z, Z with density c exp(z) exp(−c (exp(z) − 1)) above 0, c the concentration.
+
+    https://en.wikipedia.org/wiki/Gompertz_distribution
+    """
+
+    concentration: Any
+    loc: Any = 0.0
+    scale: Any = 1.0
+    ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
+
+    def log_density(self) -> LogDensity:
+        c = self.concentration
+        return LogDensity(self.ops.log(c) + c, ((1.0, Identity()), (-c, Exp(1.0))))
+
+    def standard_mean(self) -> Any:
+        """exp(c) E₁(c)."""
+        return scaled_exp1(self.concentration, self.ops)
+
+    def standard_entropy(self) -> Any:
+        return 1.0 - self.ops.log(self.concentration) - self.standard_mean()
+
+
+@closed_form(Gompertz, Gompertz)
+def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Any:
+    """Of the same loc and scale: exp(Z) − 1 is exponential with rate c; else by statistics."""
+    if not (starts_with(p, q) and certainly_equal(p.scale, q.scale, p.ops)):
+        return by_statistics(p, q)
+    return q.full(p.full(2.0 * variance_divergence(q.concentration, p.concentration, p.ops)))
+
+
+@expects(Gompertz, Exp)
+def exp(p: Gompertz, statistic: Exp, at: At) -> Any:
+    """exp(Z) is 1 more than an exponential variable, whose first two moments are known."""
+    rate = p.ops.literal(statistic.rate * at.ratio) if not p.ops.symbolic else None
+    if rate not in (1.0, 2.0):
+        return None
+    mean = 1.0 / p.concentration
+    moment = 1.0 + mean if rate == 1.0 else 1.0 + 2.0 * mean + 2.0 * mean * mean
+    return p.ops.exp(statistic.rate * at.shift) * moment
+
+
+from_scipy("gompertz")(lambda c, loc, scale: Gompertz(c, loc, scale))

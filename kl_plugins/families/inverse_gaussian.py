@@ -1,0 +1,125 @@
+"""The inverse Gaussian (Wald) distribution and its reciprocal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.exponential_formulas import exp_remainder, scaled_exp1
+from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import At, Exp, Log, LogDensity, Power, expects
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+
+_LOG_2PI = math.log(2.0 * math.pi)
+
+
+@dataclass(frozen=True, eq=False)
+class InverseGaussian(Continuous):
+    """X = loc + scale·Y^power, power 1 or −1, where Y is inverse Gaussian with mean μ and shape λ.
+
+    Y has density √(λ/(2πy³)) exp(−λ(y − μ)²/(2μ²y)):
+    https://en.wikipedia.org/wiki/Inverse_Gaussian_distribution.
+    """
+
+    mean: Any
+    shape: Any = 1.0
+    scale: Any = 1.0
+    loc: Any = 0.0
+    power: Any = 1.0
+    ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    arrays: ClassVar[tuple[str, ...]] = ("mean", "shape", "scale", "loc", "power")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(0.0), Domain(), Domain())
+    literals: ClassVar[frozenset[str]] = Continuous.literals | {"shape", "scale"}
+
+    @property
+    def ratio(self) -> Any:
+        """φ = λ/μ, which alone decides of the form of the distribution."""
+        return self.shape / self.mean
+
+    def log_density(self) -> LogDensity:
+        ops, c, ratio = self.ops, self.power, self.ratio
+        constant = 0.5 * (ops.log(self.shape) - _LOG_2PI) + ratio
+        coefficients = (-0.5 * ratio / self.mean, Power(c)), (-0.5 * self.shape, Power(-c))
+        return LogDensity(constant, ((-1.0 - 0.5 * c, Log()), *coefficients))
+
+    def mean_log(self) -> Any:
+        """E[log Y] = log μ − exp(2φ) E₁(2φ)."""
+        return self.ops.log(self.mean) - scaled_exp1(2.0 * self.ratio, self.ops)
+
+    def standard_entropy(self) -> Any:
+        ops = self.ops
+        spread = 0.5 + 0.5 * (_LOG_2PI - ops.log(self.shape))
+        return spread + (1.0 + 0.5 * self.power) * self.power * self.mean_log()
+
+    def standard_mean(self) -> Any:
+        return self.moment(1.0)
+
+    def standard_variance(self) -> Any:
+        """μ²/φ, and that of the reciprocal (1 + 2/φ)/(μλ)."""
+        if self.power == 1.0:
+            return self.mean * self.mean / self.ratio
+        return (1.0 + 2.0 / self.ratio) / (self.mean * self.shape)
+
+    def moment(self, order: float) -> Any:
+        """E[Y^(order·power)] for a whole order between −3 and 4; None for others."""
+        order = order * self.power
+        x = 1.0 / self.ratio
+        # E[(Y/μ)^(1−k)] = E[(Y/μ)^k]
+        k = max(order, 1.0 - order)
+        polynomials = {1.0: 1.0, 2.0: 1.0 + x, 3.0: 1.0 + 3.0 * x * (1.0 + x)}
+        polynomials[4.0] = 1.0 + 3.0 * x * (2.0 + 5.0 * x * (1.0 + x))
+        return None if k not in polynomials else polynomials[k] * self.mean**order
+
+
+@closed_form(InverseGaussian, InverseGaussian)
+def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> Any:
+    """½ (ρ − 1 − log ρ) + ½ φ_q (2 sinh(m/2))², where both start at the same place; else by statistics.
+
+    ρ = λ_q/λ_p, m = log(μ_p/μ_q): the last part is λ_q (μ_p − μ_q)² / (2 μ_q² μ_p).
+    """
+    if not (standing(p, q).from_zero and p.power == q.power):
+        return by_statistics(p, q)
+    ops = p.ops
+    scale = p.power * log_ratio(p.scale, q.scale, ops)
+    level = log_ratio(p.mean, q.mean, ops) + scale
+    shapes = exp_remainder(log_ratio(q.shape, p.shape, ops) - scale, ops)
+    sine = ops.expm1(level) * ops.exp(-0.5 * level)
+    return q.full(p.full(0.5 * (shapes + (q.ratio * sine) * sine)))
+
+
+@expects(InverseGaussian, Log)
+def log(p: InverseGaussian, statistic: Log, at: At) -> Any:
+    return p.ops.log(at.ratio) + p.power * p.mean_log() if at.from_zero else None
+
+
+@expects(InverseGaussian, Power)
+def power(p: InverseGaussian, statistic: Power, at: At) -> Any:
+    if not (at.from_zero and type(statistic.exponent) is float):
+        return None
+    moment = p.moment(statistic.exponent)
+    return None if moment is None else at.ratio**statistic.exponent * moment
+
+
+@expects(InverseGaussian, Exp)
+def exp(p: InverseGaussian, statistic: Exp, at: At) -> Any:
+    """The moment generating function exp(φ (1 − √(1 − w))), w = 2μ²t/λ; that of the reciprocal differs."""
+    ops, t = p.ops, statistic.rate * at.ratio
+    if p.power == 1.0:
+        w = 2.0 * p.mean * t / p.ratio
+        root = ops.sqrt(1.0 - ops.where(w <= 1.0, w, 0.0))
+        mgf = ops.exp(statistic.rate * at.shift + p.ratio * w / (1.0 + root))
+    else:
+        w = 2.0 * t / p.shape
+        root = ops.sqrt(1.0 - ops.where(w < 1.0, w, 0.0))
+        mgf = ops.exp(statistic.rate * at.shift + p.ratio * w / (1.0 + root)) / root
+        return ops.where(w < 1.0, mgf, math.inf)
+    return ops.where(w <= 1.0, mgf, math.inf)
+
+
+from_scipy("invgauss")(lambda mu, loc, scale: InverseGaussian(mu, 1.0, scale, loc))
+from_scipy("wald")(lambda loc, scale: InverseGaussian(1.0, 1.0, scale, loc))
+from_scipy("recipinvgauss")(lambda mu, loc, scale: InverseGaussian(mu, 1.0, scale, loc, -1.0))
+from_pymc("WaldRV")(lambda mean, shape, loc: InverseGaussian(mean, shape, 1.0, loc))

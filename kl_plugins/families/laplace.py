@@ -1,0 +1,171 @@
+"""The Laplace distribution and the asymmetric one, and the expectation of |z| under others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.exponential_formulas import bernoulli_divergence, exp_remainder, scaled_exp1
+from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.normal import Normal
+from kl_plugins.families.statistics import Absolute, At, Exp, Identity, LogDensity, expects
+from kl_plugins.families.univariate import Continuous, closed_form
+
+_EULER = 0.5772156649015329
+_ROOT_HALF = math.sqrt(0.5)
+_ROOT_2_OVER_PI = math.sqrt(2.0 / math.pi)
+
+
+class DoubleExponential(Continuous):
+    """X = loc + scale·Z, where Z has density ∝ exp(−kappa·z) above 0 and exp(z/kappa) below.
+
+    The probability above 0 is 1/(1 + kappa²): https://en.wikipedia.org/wiki/Asymmetric_Laplace_distribution.
+    """
+
+    kappa = 1.0
+
+    def log_density(self) -> LogDensity:
+        k = self.kappa
+        if type(k) is float and k == 1.0:
+            return LogDensity(-math.log(2.0), ((-1.0, Absolute()),))
+        inverse = 1.0 / k
+        terms = ((-0.5 * (k + inverse), Absolute()), (-0.5 * (k - inverse), Identity()))
+        return LogDensity(-self.ops.log(k + inverse), terms)
+
+    def standard_mean(self) -> Any:
+        return 1.0 / self.kappa - self.kappa
+
+    def standard_variance(self) -> Any:
+        return 1.0 / (self.kappa * self.kappa) + self.kappa * self.kappa
+
+    def standard_entropy(self) -> Any:
+        return 1.0 + self.ops.log(self.kappa + 1.0 / self.kappa)
+
+
+@dataclass(frozen=True, eq=False)
+class Laplace(DoubleExponential):
+    """Laplace distributions with density exp(−|x − loc| / scale) / (2 scale)."""
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class AsymmetricLaplace(DoubleExponential):
+    """Asymmetric Laplace distributions; a `kappa` of 1 makes them symmetric."""
+
+    kappa: Any
+    loc: Any = 0.0
+    scale: Any = 1.0
+    arrays: ClassVar[tuple[str, ...]] = ("kappa", "loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
+
+
+@closed_form(Laplace, Laplace)
+def laplace_laplace(p: Laplace, q: Laplace) -> Any:
+    """(exp(u) − 1 − u) + exp(u) (exp(−t) − 1 + t), exp(u) the ratio of the scales, t = |Δloc| / p.scale.
+
+    https://arxiv.org/abs/1309.0238 (table of divergences), arranged as a sum of non-negative terms.
+    """
+    ratio, distance = log_ratio(p.scale, q.scale, p.ops), abs(p.loc - q.loc) / p.scale
+    return exp_remainder(ratio, p.ops) + p.ops.exp(ratio) * exp_remainder(-distance, p.ops)
+
+
+@closed_form(DoubleExponential, DoubleExponential)
+def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponential) -> Any:
+    """By sides: with equal loc a coin that chooses the side and an exponential on each.
+
+    With Δ = p.loc − q.loc ≥ 0 (else mirrored), a and b the logarithms of the ratios of the rates (q's over
+    p's) above and below, t = Δ over p's scale below, P the probability below, it is larger by
+    P [(κ² exp(a) + exp(b)) (exp(−t) − 1 + t) + t (exp(a) − exp(b))].
+    """
+    ops = p.ops
+    turn, size = log_ratio(q.kappa, p.kappa, ops), log_ratio(p.scale, q.scale, ops)
+    above, below = size + turn, size - turn
+    square = p.kappa * p.kappa
+    up, down = 1.0 / (1.0 + square), 1.0 / (1.0 + 1.0 / square)
+    centred = (
+        bernoulli_divergence(up, down, -2.0 * turn, ops)
+        + up * exp_remainder(above, ops)
+        + down * exp_remainder(below, ops)
+    )
+    forward = p.loc >= q.loc
+    a, b = ops.where(forward, above, below), ops.where(forward, below, above)
+    k, side = ops.where(forward, p.kappa, 1.0 / p.kappa), ops.where(forward, down, up)
+    t = abs(p.loc - q.loc) / p.scale / k
+    far = ops.exp(b)
+    moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
+    # The second part may be negative; the rounding of the sum then may be, too.
+    value = centred + side * moved
+    return ops.where(value < 0.0, 0.0, value)
+
+
+@expects(DoubleExponential, Exp)
+def exp(p: DoubleExponential, statistic: Exp, at: At) -> Any:
+    """The moment generating function 1 / ((1 − t/κ) (1 + κ t))."""
+    ops, t = p.ops, statistic.rate * at.ratio
+    first, second = 1.0 - t / p.kappa, 1.0 + t * p.kappa
+    exists = ops.logical_and(first > 0.0, second > 0.0)
+    mgf = ops.exp(statistic.rate * at.shift) / ops.where(exists, first * second, 1.0)
+    return ops.where(exists, mgf, math.inf)
+
+
+@expects(DoubleExponential, Absolute)
+def absolute(p: DoubleExponential, statistic: Absolute, at: At) -> Any:
+    """|E z| and twice what lies beyond zero."""
+    ops, ratio = p.ops, abs(at.ratio)
+    below = at.shift * ops.sign(at.ratio) >= 0.0  # zero lies below the peak of Z, or above it: then mirrored
+    k = ops.where(below, p.kappa, 1.0 / p.kappa)
+    outer = abs(at.shift) + ratio * (1.0 / k - k)
+    distance = abs(at.shift) / ratio
+    return outer + 2.0 * ratio * k * k * k / (1.0 + k * k) * ops.exp(-distance / k)
+
+
+@expects(Normal, Absolute)
+def absolute_of_normal(p: Normal, statistic: Absolute, at: At) -> Any:
+    """The mean of a folded normal variable, https://en.wikipedia.org/wiki/Folded_normal_distribution."""
+    ops, ratio = p.ops, abs(at.ratio)
+    x = _ROOT_HALF * at.shift / ratio
+    return ratio * _ROOT_2_OVER_PI * ops.exp(-x * x) + at.shift * ops.erf(x)
+
+
+@expects(LogGamma, Absolute)
+def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Any:
+    """|ratio| (2 E[max(Z + m, 0)] − E[Z + m]), where the first is E₁(exp(−m)) for Gumbel variables."""
+    if not (type(p.concentration) is float and p.concentration == 1.0):
+        return None
+    ops, m = p.ops, at.shift / at.ratio
+    x = ops.exp(-m) + 0.0 * at.ratio
+    return abs(at.ratio) * (2.0 * ops.exp(-x) * scaled_exp1(x, ops) + _EULER - m)
+
+
+@expects(Continuous, Absolute)
+def absolute_on_one_side(p: Continuous, statistic: Absolute, at: At) -> Any:
+    """|E z| where z is certain to have one sign."""
+    low, high = p.standard_ends()
+    mean = p.standard_mean()
+    if mean is None or not type(low) is type(high) is float or low < 0.0:
+        return None
+    if not (at.from_zero or (not at.ops.symbolic and _one_sided(at, high))):
+        return None
+    return abs(at.shift + at.ratio * mean)
+
+
+def _one_sided(at: At, high: float) -> bool:
+    """Whether shift + ratio·Z has one sign for all Z from 0 to `high`."""
+    first, last = at.shift, at.shift + at.ratio * high
+    return bool(np.all(((first >= 0.0) & (last >= 0.0)) | ((first <= 0.0) & (last <= 0.0))))
+
+
+from_scipy("laplace")(Laplace)
+from_scipy("laplace_asymmetric")(AsymmetricLaplace)
+from_pymc("LaplaceRV")(Laplace)
+from_pymc("AsymmetricLaplaceRV")(lambda b, kappa, loc: AsymmetricLaplace(kappa, loc, 1.0 / b))

@@ -1,0 +1,186 @@
+"""The logistic distribution and the hyperbolic secant distribution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar
+
+from kl_plugins.backends.certainty import certainly_equal
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.exponential_formulas import scaled_exp1
+from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import (
+    Absolute,
+    At,
+    Exp,
+    Identity,
+    LogDensity,
+    Softplus,
+    Statistic,
+    expects,
+)
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form
+
+_EULER = 0.5772156649015329
+
+
+@dataclass(frozen=True, eq=False)
+class Logistic(Continuous):
+    """Logistic distributions, with cumulative distribution function 1 / (1 + exp(−(x − loc) / scale))."""
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
+
+    def log_density(self) -> LogDensity:
+        return LogDensity(0.0, ((-1.0, Identity()), (-2.0, Softplus())))
+
+    def standard_mean(self) -> Any:
+        return 0.0
+
+    def standard_variance(self) -> Any:
+        return math.pi**2 / 3.0
+
+    def standard_entropy(self) -> Any:
+        return 2.0
+
+
+@closed_form(Logistic, Logistic)
+def logistic_logistic(p: Logistic, q: Logistic) -> Any:
+    """δ coth(δ/2) − 2 with δ = |Δloc| / scale, where the scales are the same; else none is known."""
+    if not certainly_equal(p.scale, q.scale, p.ops):
+        return by_statistics(p, q)
+    scale = 0.5 * p.scale + 0.5 * q.scale  # NaN where either is
+    value = p.ops.elementwise(_shift_divergence, _shift_gradient, (p.loc - q.loc) / scale)
+    return q.full(p.full(value))
+
+
+def _shift_divergence(step: Any, ops: ModuleType) -> Any:
+    size = ops.absolute(step)
+    return ops.select(size <= 0.5, _shift_near, lambda x: x - 2.0 + 2.0 * x / ops.expm1(x), size)
+
+
+def _shift_near(size: Any) -> Any:
+    """The series of x coth x, https://dlmf.nist.gov/4.33.2 (in terms of Bernoulli numbers), x = size/2."""
+    y = 0.25 * size * size
+    series = y * (2 / 93555 - y * (1382 / 638512875 - y * (4 / 18243225)))
+    return 2.0 * y * (1 / 3 - y * (1 / 45 - y * (2 / 945 - y * (1 / 4725 - series))))
+
+
+def _shift_gradient(step: Any, ops: ModuleType) -> tuple[Any]:
+    """sign · (1 + 2 / (eˣ − 1) − 2x eˣ / (eˣ − 1)²) of the size x, which is x/3 − x³/90 + … near 0."""
+    size = ops.absolute(step)
+    slope = ops.select(size <= 0.5, _slope_near, lambda x: _slope_far(x, ops), size)
+    return (ops.sign(step) * slope,)
+
+
+def _slope_near(size: Any) -> Any:
+    y = 0.25 * size * size
+    series = y * (10 / 93555 - y * (8292 / 638512875 - y * (28 / 18243225)))
+    return size * (1 / 3 - y * (2 / 45 - y * (6 / 945 - y * (4 / 4725 - series))))
+
+
+def _slope_far(x: Any, ops: ModuleType) -> Any:
+    small = ops.exp(-x)
+    return 1.0 + 2.0 * small / (1.0 - small) - 2.0 * x * small / ((1.0 - small) * (1.0 - small))
+
+
+@expects(Logistic, Softplus)
+def softplus(p: Logistic, statistic: Softplus, at: At) -> Any:
+    """a / (exp(a) − 1), a the shift, where the scales are the same."""
+    if not certainly_equal(abs(at.ratio), 1.0, p.ops):
+        return None
+    ops = p.ops
+    nearly = abs(at.shift) < 1e-8
+    a = ops.where(nearly, 1.0, at.shift)
+    return ops.where(nearly, 1.0 - 0.5 * at.shift, a / ops.expm1(a))
+
+
+@expects(LogGamma, Softplus)
+def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Any:
+    """E[log(1 + c G)] = exp(1/c) E₁(1/c), G exponential, where the scales are the same."""
+    ops = p.ops
+    if not (
+        type(p.concentration) is float and p.concentration == 1.0 and certainly_equal(abs(at.ratio), 1.0, ops)
+    ):
+        return None
+    forward = at.ratio > 0.0
+    tail = scaled_exp1(ops.exp(ops.where(forward, -1.0, 1.0) * at.shift), ops)
+    return tail + ops.where(forward, _EULER - at.shift, 0.0)
+
+
+@expects(Logistic, Exp)
+def exp(p: Logistic, statistic: Exp, at: At) -> Any:
+    """The moment generating function πt / sin(πt), https://en.wikipedia.org/wiki/Logistic_distribution."""
+    return p.ops.exp(statistic.rate * at.shift) * _sine_mgf(statistic.rate * at.ratio, p.ops)
+
+
+def _sine_mgf(t: Any, ops: ModuleType) -> Any:
+    size = abs(t)
+    exists = size < 1.0
+    size = ops.where(exists, size, 0.5)
+    # sin(πt) = sin(π(1 − t)), of which the smaller angle keeps its digits
+    angle = math.pi * ops.where(size > 0.5, 1.0 - size, size)
+    return ops.where(exists, math.pi * size / ops.sin(angle), math.inf)
+
+
+@expects(Logistic, Absolute)
+def absolute(p: Logistic, statistic: Absolute, at: At) -> Any:
+    """The integrals of both tails."""
+    ratio = abs(at.ratio)
+    return abs(at.shift) + 2.0 * ratio * p.ops.log1p(p.ops.exp(-abs(at.shift) / ratio))
+
+
+class LogCosh(Statistic):
+    text = "log cosh z"
+
+    def __call__(self, z: Any, ops: ModuleType) -> Any:
+        return abs(z) + ops.log1p(ops.exp(-2.0 * abs(z))) - math.log(2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class HyperbolicSecant(Continuous):
+    """Hyperbolic secant distributions: Z has density 1 / (π cosh z)."""
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
+
+    def log_density(self) -> LogDensity:
+        return LogDensity(-math.log(math.pi), ((-1.0, LogCosh()),))
+
+    def standard_mean(self) -> Any:
+        return 0.0
+
+    def standard_variance(self) -> Any:
+        return math.pi**2 / 4.0
+
+    def standard_entropy(self) -> Any:
+        return math.log(2.0 * math.pi)
+
+
+@expects(HyperbolicSecant, LogCosh)
+def log_cosh(p: HyperbolicSecant, statistic: LogCosh, at: At) -> Any:
+    """log 2, where nothing is shifted or scaled."""
+    return math.log(2.0) if at.from_zero and certainly_equal(abs(at.ratio), 1.0, p.ops) else None
+
+
+@expects(HyperbolicSecant, Exp)
+def exp_of_secant(p: HyperbolicSecant, statistic: Exp, at: At) -> Any:
+    """The moment generating function 1 / cos(πt/2)."""
+    ops, size = p.ops, abs(statistic.rate * at.ratio)
+    exists = size < 1.0
+    mgf = 1.0 / ops.sin(0.5 * math.pi * (1.0 - ops.where(exists, size, 0.0)))
+    return ops.where(exists, ops.exp(statistic.rate * at.shift) * mgf, math.inf)
+
+
+from_scipy("logistic")(Logistic)
+from_scipy("hypsecant")(HyperbolicSecant)
+from_pymc("LogisticRV")(Logistic)

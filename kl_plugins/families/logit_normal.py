@@ -1,0 +1,75 @@
+"""The logit-normal distribution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends.beta_formulas import digamma_difference
+from kl_plugins.backends.domains import Domain
+from kl_plugins.families.beta import Beta
+from kl_plugins.families.names import from_pymc
+from kl_plugins.families.normal import Normal, normal_normal
+from kl_plugins.families.statistics import At, Log, Log1m, LogDensity, Statistic, expects
+from kl_plugins.families.uniform import Uniform
+from kl_plugins.families.univariate import Continuous, closed_form
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+@dataclass(frozen=True, eq=False)
+class LogitSquare(Statistic):
+    """((log(z/(1 − z)) − mean)/std)²."""
+
+    mean: Any
+    std: Any
+    text = "(logit z)²"
+
+    def __call__(self, z: Any, ops: Any) -> Any:
+        return ((ops.log(z) - ops.log1p(-z) - self.mean) / self.std) ** 2
+
+
+@dataclass(frozen=True, eq=False)
+class LogitNormal(Continuous):
+    """X on (0, 1), where log(X/(1 − X)) is normal.
+
+    https://en.wikipedia.org/wiki/Logit-normal_distribution
+    """
+
+    mean: Any
+    std: Any
+    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    literals: ClassVar[frozenset[str]] = frozenset({"mean", "std"})
+    arrays: ClassVar[tuple[str, ...]] = ("mean", "std")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0, meaning="the standard deviation"))
+
+    def log_density(self) -> LogDensity:
+        terms = ((-0.5, LogitSquare(self.mean, self.std)), (-1.0, Log()), (-1.0, Log1m()))
+        return LogDensity(-_HALF_LOG_2PI - self.ops.log(self.std), terms)
+
+
+@closed_form(LogitNormal, LogitNormal)
+def logit_normal_logit_normal(p: LogitNormal, q: LogitNormal) -> Any:
+    """That of the normal distributions of the logits."""
+    return normal_normal(_logit(p), _logit(q))
+
+
+def _logit(p: LogitNormal) -> Normal:
+    return Normal.trusted(p.ops, mean=p.mean, scale=p.std)
+
+
+@expects(Beta, LogitSquare)
+@expects(Uniform, LogitSquare)
+def of_beta(p: Beta | Uniform, statistic: LogitSquare, at: At) -> Any:
+    """The logit of a beta variable has mean ψ(a) − ψ(b) and variance ψ₁(a) + ψ₁(b)."""
+    if not (p.is_plain and at.from_zero and at.from_one):
+        return None
+    ops = p.ops
+    mean = digamma_difference(p.a, p.b, ops) - digamma_difference(p.b, p.a, ops)
+    distance = (mean - statistic.mean) / statistic.std
+    variance = ops.trigamma(p.a) + ops.trigamma(p.b)
+    return distance * distance + variance / statistic.std / statistic.std
+
+
+from_pymc("LogitNormal")(LogitNormal)

@@ -1,0 +1,49 @@
+"""What other libraries call the families: tables that each family fills in, without importing the libraries.
+
+The plugins of SciPy and of PyTensor read them. A family of ours is thus one file, with its names in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import kl_plugins.families as families
+
+Maker = Callable[..., Any]
+
+scipy_names: dict[str, Maker] = {}
+"""By the name in ``scipy.stats``: a function of the shape parameters, loc and scale (discrete: of loc)."""
+
+pymc_names: dict[str, Maker] = {}
+"""By the name of the class of a random variable's operation: a function of its parameters."""
+
+
+def from_scipy(*names: str) -> Callable[[Maker], Maker]:
+    """Register the decorated function, which makes a family of SciPy's parameters, under these names."""
+
+    def decorate(function: Maker) -> Maker:
+        scipy_names.update(dict.fromkeys(names, function))
+        return function
+
+    return decorate
+
+
+def from_pymc(*names: str) -> Callable[[Maker], Maker]:
+    """Register the decorated function, which makes a family of the parameters of PyTensor's operation."""
+
+    def decorate(function: Maker) -> Maker:
+        pymc_names.update(dict.fromkeys(names, function))
+        return function
+
+    return decorate
+
+
+@cache
+def load_families() -> None:
+    """Import every file of this folder: whatever family lives there fills in its names."""
+    for module in iter_modules(families.__path__):
+        import_module(f"{families.__name__}.{module.name}")

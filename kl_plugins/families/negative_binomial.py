@@ -1,0 +1,102 @@
+"""The negative binomial distribution and its case n = 1, the geometric distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends import numpy as arrays
+from kl_plugins.backends import scalar
+from kl_plugins.backends.discrete_formulas import bernoulli_divergence, log_binomial, x_log_x
+from kl_plugins.backends.domains import Domain
+from kl_plugins.families.discrete import (
+    Discrete,
+    by_supports,
+    opposite,
+    plain,
+    starts_together,
+)
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.univariate import closed_form
+
+
+@dataclass(frozen=True, eq=False)
+class NegativeBinomial(Discrete):
+    """The number of failures before the n-th success, each of probability p; plus loc.
+
+    `failure` is 1 − p, kept by itself because it may be smaller than the rounding of p.
+    """
+
+    n: Any
+    p: Any
+    failure: Any
+    loc: Any = 0.0
+    ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
+    arrays: ClassVar[tuple[str, ...]] = ("n", "p", "failure", "loc")
+    domains: ClassVar[tuple[Domain, ...]] = (
+        Domain(0.0, meaning="the number of successes"),
+        Domain(0.0, 1.0, "the probability of success", closed=True),
+        Domain(0.0, 1.0, "1 − p", closed=True),
+        Domain(),
+    )
+
+    def further_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield opposite(self.p <= 0.0, self.ops), "p must be positive"
+
+    def log_pmf(self, k: Any) -> Any:
+        """n/(n + k) times the probability of n successes in n + k trials."""
+        n, ops = self.n, self.ops
+        return ops.log(n / (n + k)) + log_binomial(k, n + k, self.failure, self.p, ops)
+
+    def point(self) -> Any:
+        return self.ops.equal(self.failure, 0.0)
+
+    def entropy(self) -> Any:
+        """Of a geometric distribution: the entropy of one trial, over p."""
+        if not self.ops.same(self.n, 1.0):
+            return super().entropy()
+        ops = self.ops
+        return self.full(-(x_log_x(self.p, ops) + x_log_x(self.failure, ops)) / self.p)
+
+
+@closed_form(NegativeBinomial, NegativeBinomial)
+def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Any:
+    """n/p trials' divergence for the same n; geometric ones may also be shifted against each other."""
+    if p.ops is scalar and not (p.n == q.n and p.loc == q.loc):
+        p, q = p.to_arrays(), q.to_arrays()
+        return arrays.numbers(negative_binomial_negative_binomial, p, q)
+    ops = p.ops
+    value = p.n / p.p * bernoulli_divergence(p.p, p.failure, q.p, q.failure, ops)
+    together = starts_together(p, q)
+    same = ops.same(p.n, q.n)
+    if same and together is True:
+        return q.full(p.full(value))
+    if ops.symbolic:
+        geometric = ops.same(p.n, 1.0) and ops.same(q.n, 1.0)
+        holds = geometric and type(p.loc) is type(q.loc) is float
+        holds = holds and p.loc >= q.loc and (p.loc - q.loc) % 1.0 == 0.0
+    else:
+        shift = np.asarray(p.loc - q.loc)
+        later = (p.n == 1.0) & (shift >= 0.0) & (shift % 1.0 == 0.0)
+        holds = (p.n == q.n) & (together | later)
+    if holds is not False:
+        # The probability of every failure more is a factor of q's.
+        value = value - ops.where(together, 0.0, (p.loc - q.loc) * ops.log(q.failure))
+    return by_supports(p, q, value, holds)
+
+
+def _planck(rate: Any, loc: Any) -> NegativeBinomial:
+    """P(Z = k) ∝ exp(−rate·k): geometric, from zero."""
+    if np.any(np.asarray(rate) <= 0.0):
+        raise ValueError("lambda must be positive")
+    return NegativeBinomial(1.0, plain(-np.expm1(-rate)), plain(np.exp(-rate)), loc)
+
+
+from_scipy("nbinom")(lambda n, p, loc: NegativeBinomial(n, p, 1.0 - p, loc))
+from_scipy("geom")(lambda p, loc: NegativeBinomial(1.0, p, 1.0 - p, loc + 1.0))
+from_scipy("planck")(_planck)
+from_pymc("NegBinomialRV")(lambda n, p: NegativeBinomial(n, p, 1.0 - p))
+from_pymc("GeometricRV")(lambda p: NegativeBinomial(1.0, p, 1.0 - p, 1.0))

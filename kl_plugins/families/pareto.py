@@ -1,0 +1,145 @@
+"""The Pareto distribution; Lomax's is one that is shifted to zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends.beta_formulas import digamma_difference, log_beta
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.remainders import exp_minus_tangent, log_ratio
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import At, Exp, Log, Log1p, LogDensity, LogSquare, Power, expects
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, outside, standing
+
+
+@dataclass(frozen=True, eq=False)
+class Pareto(Continuous):
+    """X = loc + scale·Z, where Z has density α z^(−α−1) above 1: log Z is exponential.
+
+    https://en.wikipedia.org/wiki/Pareto_distribution
+    """
+
+    alpha: Any
+    scale: Any = 1.0
+    loc: Any = 0.0
+    ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
+    literals: ClassVar[frozenset[str]] = frozenset({"alpha", "scale", "loc"})
+    arrays: ClassVar[tuple[str, ...]] = ("alpha", "scale", "loc")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, meaning="the tail index"), Domain(0.0), Domain())
+
+    def log_density(self) -> LogDensity:
+        return LogDensity(self.ops.log(self.alpha), ((-1.0 - self.alpha, Log()),))
+
+    def standard_entropy(self) -> Any:
+        return 1.0 + 1.0 / self.alpha - self.ops.log(self.alpha)
+
+    def standard_mean(self) -> Any:
+        return self.moment(1.0)
+
+    def standard_variance(self) -> Any:
+        a, ops = self.alpha, self.ops
+        exists = a > 2.0
+        a = ops.where(exists, a, 3.0)
+        return ops.where(exists, a / ((a - 1.0) * (a - 1.0) * (a - 2.0)), float("inf"))
+
+    def moment(self, order: Any) -> Any:
+        """E[Z^order], infinite where it diverges."""
+        exists = order < self.alpha
+        excess = self.ops.where(exists, self.alpha - order, 1.0)
+        return self.ops.where(exists, self.alpha / excess, float("inf"))
+
+
+@closed_form(Pareto, Pareto)
+def pareto_pareto(p: Pareto, q: Pareto) -> Any:
+    """exp(u) − 1 − u + α_q log(scale_p/scale_q), u = log(α_q/α_p), where `loc` is common to both.
+
+    Two non-negative terms: that of exponential distributions, and that of where p starts. q must not start
+    above p.
+    """
+    ops, at = p.ops, standing(p, q)
+    if not at.from_zero:
+        return by_statistics(p, q)
+    shapes = ops.elementwise(
+        _exp_minus_tangent, _exp_minus_tangent_gradient, log_ratio(q.alpha, p.alpha, ops)
+    )
+    value = shapes + q.alpha * ops.maximum(log_ratio(p.scale, q.scale, ops), 0.0)
+    return ops.where(outside(p, q, at), float("inf"), q.full(p.full(value)))
+
+
+def _exp_minus_tangent(u: Any, ops: Any) -> Any:
+    return exp_minus_tangent(u, ops)
+
+
+def _exp_minus_tangent_gradient(u: Any, ops: Any) -> tuple[Any]:
+    return (ops.expm1(u),)
+
+
+def from_lower_end(p: Pareto, at: At) -> bool:
+    """Whether z is certainly a multiple of Z − 1 everywhere."""
+    if at.ops.symbolic and not (type(at.shift) is float and type(at.ratio) is float):
+        return False
+    rounding = 1e-14 * (1.0 + 2.0 * abs(p.loc) / p.scale)
+    return bool(np.all(abs(at.shift + at.ratio) <= rounding * abs(at.ratio)))
+
+
+@expects(Pareto, Log)
+def log(p: Pareto, statistic: Log, at: At) -> Any:
+    if at.from_zero:
+        return p.ops.log(at.ratio) + 1.0 / p.alpha
+    if from_lower_end(p, at):
+        return p.ops.log(at.ratio) + _mean_log(p)
+    return None
+
+
+def _mean_log(p: Pareto) -> Any:
+    """E log(Z − 1) = ψ(1) − ψ(α): Z − 1 is a beta prime variable."""
+    one = 1.0
+    return digamma_difference(one, p.alpha, p.ops) - digamma_difference(p.alpha, one, p.ops)
+
+
+@expects(Pareto, LogSquare)
+def log_square(p: Pareto, statistic: LogSquare, at: At) -> Any:
+    if at.from_zero:
+        mean = p.ops.log(at.ratio) + 1.0 / p.alpha
+        return mean * mean + 1.0 / (p.alpha * p.alpha)
+    if from_lower_end(p, at):
+        mean = p.ops.log(at.ratio) + _mean_log(p)
+        return mean * mean + p.ops.trigamma(p.alpha) + 1.6449340668482264  # ψ₁(1) = π²/6
+    return None
+
+
+@expects(Pareto, Log1p)
+def log1p(p: Pareto, statistic: Log1p, at: At) -> Any:
+    """Of ratio·(Z − 1), for a ratio of 1."""
+    return 1.0 / p.alpha if from_lower_end(p, at) and np.all(at.ratio == 1.0) else None
+
+
+@expects(Pareto, Power)
+def power(p: Pareto, statistic: Power, at: At) -> Any:
+    """α/(α − k), and from the lower end α B(1 + k, α − k)."""
+    ops, k = p.ops, statistic.exponent
+    if at.from_zero:
+        return at.ratio**k * p.moment(k)
+    if from_lower_end(p, at):
+        exists = ops.logical_and(k < p.alpha, k > -1.0)
+        k = ops.where(exists, k, 0.5 * p.alpha)
+        value = at.ratio**k * p.alpha * ops.exp(log_beta(1.0 + k, p.alpha - k, ops))
+        return ops.where(exists, value, float("inf"))
+    return None
+
+
+@expects(Pareto, Exp)
+def exp(p: Pareto, statistic: Exp, at: At) -> Any:
+    """+∞ where it grows: no tail of a power makes up for that."""
+    rate = statistic.rate * at.ratio
+    if p.ops.symbolic and type(rate) is not float:
+        return None
+    return p.full(float("inf")) if np.all(rate > 0.0) else None
+
+
+from_scipy("pareto")(lambda b, loc, scale: Pareto(b, scale, loc))
+from_scipy("lomax")(lambda c, loc, scale: Pareto(c, scale, loc - scale))
+from_pymc("ParetoRV")(Pareto)

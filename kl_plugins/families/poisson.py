@@ -1,0 +1,41 @@
+"""The Poisson distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends.discrete_formulas import counts_divergence, log_poisson
+from kl_plugins.backends.domains import Domain
+from kl_plugins.families.discrete import Discrete, by_supports, starts_together
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.univariate import closed_form
+
+
+@dataclass(frozen=True, eq=False)
+class Poisson(Discrete):
+    """Counts with P(Z = k) = exp(−mean) meanᵏ / k!, plus loc; all at zero where the mean is 0."""
+
+    mean: Any
+    loc: Any = 0.0
+    ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
+    arrays: ClassVar[tuple[str, ...]] = ("mean", "loc")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, meaning="mu", closed=True), Domain())
+
+    def log_pmf(self, k: Any) -> Any:
+        return log_poisson(k, self.mean, self.ops)
+
+    def point(self) -> Any:
+        return self.ops.equal(self.mean, 0.0)
+
+
+@closed_form(Poisson, Poisson)
+def poisson_poisson(p: Poisson, q: Poisson) -> Any:
+    """mean_q − mean_p − mean_p log(mean_q / mean_p), https://statproofbook.github.io/P/poiss-kl."""
+    value = counts_divergence(p.mean, q.mean, p.ops)
+    together = starts_together(p, q)
+    return q.full(p.full(value)) if together is True else by_supports(p, q, value, together)
+
+
+from_scipy("poisson")(Poisson)
+from_pymc("PoissonRV")(Poisson)

@@ -1,0 +1,275 @@
+"""Student's t distribution and the Cauchy distribution, whole and halved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends import backend_of
+from kl_plugins.backends.cauchy_formulas import cauchy_divergence
+from kl_plugins.backends.certainty import certainly_equal
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.gamma_formulas import digamma_residue, log_gamma_residue, log_moment
+from kl_plugins.families.laplace import absolute_on_one_side
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.normal import Normal
+from kl_plugins.families.statistics import (
+    Absolute,
+    At,
+    Exp,
+    Log,
+    Log1pSquare,
+    LogDensity,
+    LogSquare,
+    Power,
+    Softplus,
+    expects,
+)
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+
+_LOG_PI = math.log(math.pi)
+_PSI_HALF_LESS = 1.9635100260214235
+"""−ψ(½), https://dlmf.nist.gov/5.4.13."""
+
+
+class HeavyTailed(Continuous):
+    """X = loc + scale·Z, where Z has density ∝ (1 + z²)^(−(df + 1)/2): Student's t over √df.
+
+    https://en.wikipedia.org/wiki/Student%27s_t-distribution.
+    """
+
+    df = 1.0
+    literals: ClassVar[frozenset[str]] = Continuous.literals | {"df", "sigma"}
+
+    def log_density(self) -> LogDensity:
+        return LogDensity(self._constant(), ((-0.5 * (self.df + 1.0), Log1pSquare()),))
+
+    def _constant(self) -> Any:
+        if type(self.df) is float and self.df == 1.0:
+            return -_LOG_PI
+        half, ops = 0.5 * self.df, self.ops
+        change = log_gamma_residue(half + 0.5, ops) - log_gamma_residue(half, ops)
+        return change + half * ops.log1p(0.5 / half) + 0.5 * ops.log(half + 0.5) - 0.5 - 0.5 * _LOG_PI
+
+    def standard_mean(self) -> Any:
+        """The centre of symmetry. Where there is no mean E|z| is infinite, and that decides."""
+        return 0.0
+
+    def standard_variance(self) -> Any:
+        df, ops = self.df, self.ops
+        exists = df > 2.0
+        return ops.where(exists, 1.0 / (ops.where(exists, df, 3.0) - 2.0), math.inf)
+
+    def standard_entropy(self) -> Any:
+        return 0.5 * (self.df + 1.0) * self.log1p_square() - self._constant()
+
+    def log1p_square(self) -> Any:
+        """E[log(1 + Z²)]."""
+        if type(self.df) is float and self.df == 1.0:
+            return 2.0 * math.log(2.0)
+        half, ops = 0.5 * self.df, self.ops
+        return digamma_residue(half + 0.5, ops) - digamma_residue(half, ops) + ops.log1p(0.5 / half)
+
+    def moment(self, order: Any) -> Any:
+        """E[|Z|^order], infinite where it diverges: Z² is a ratio of gamma variables of shapes ½ and df/2."""
+        ops, order = self.ops, 0.5 * order
+        logs = log_moment(0.5, order, ops) + log_moment(0.5 * self.df, -order, ops)
+        return ops.exp(logs - order * ops.log(self.df))
+
+
+class Halved(HeavyTailed):
+    """X = loc + sign·scale·|Z|."""
+
+    ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    def _constant(self) -> Any:
+        return math.log(2.0) + super()._constant()
+
+    def standard_mean(self) -> Any:
+        return self.moment(1.0)
+
+    def standard_variance(self) -> Any:
+        """E[Z²] less the square of the mean."""
+        second, mean = super().standard_variance(), self.moment(1.0)
+        return self.ops.where(second < math.inf, second - mean * mean, math.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class Cauchy(HeavyTailed):
+    """Cauchy distributions."""
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class StudentT(HeavyTailed):
+    """Student's t distributions: loc + sigma·T, T with `df` degrees of freedom."""
+
+    df: Any
+    loc: Any = 0.0
+    sigma: Any = 1.0
+    arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
+
+    @property
+    def scale(self) -> Any:  # type: ignore[override]
+        return self.sigma * self.ops.sqrt(self.df)
+
+
+@dataclass(frozen=True, eq=False)
+class HalfCauchy(Halved):
+    """The absolute values of Cauchy variables around zero, moved by loc."""
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+    sign: Any = 1.0
+    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale", "sign")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0), Domain())
+
+
+@dataclass(frozen=True, eq=False)
+class HalfStudentT(Halved):
+    """The absolute values of Student's t variables around zero, moved by loc."""
+
+    df: Any
+    loc: Any = 0.0
+    sigma: Any = 1.0
+    sign: Any = 1.0
+    arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma", "sign")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0), Domain())
+
+    @property
+    def scale(self) -> Any:  # type: ignore[override]
+        return self.sigma * self.ops.sqrt(self.df)
+
+
+@closed_form(Cauchy, Cauchy)
+def cauchy_cauchy(p: Cauchy, q: Cauchy) -> Any:
+    """log(1 + ((s − t)² + Δ²) / (4 s t)), https://arxiv.org/abs/1905.10965 (Chyzak and Nielsen, 2019)."""
+    return cauchy_divergence(p.scale, q.scale, p.loc - q.loc, p.ops)
+
+
+@closed_form(HalfCauchy, HalfCauchy)
+def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Any:
+    """That of the whole distributions, where both start at the same place; else by statistics."""
+    if not (standing(p, q).from_zero and p.sign == q.sign):
+        return by_statistics(p, q)
+    return q.full(p.full(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
+
+
+def _heavy_heavy(p: Any, q: Any) -> Any:
+    """0 where all parameters are equal; else by statistics.
+
+    The expectation of log(1 + z²) is known for Cauchy variables, and where the scales of Z are the same.
+    """
+    pairs = [(getattr(p, name), getattr(q, name)) for name in p.arrays]
+    if all(certainly_equal(*pair, p.ops) for pair in pairs):
+        return q.full(p.full(sum(0.0 * first + 0.0 * second for first, second in pairs)))
+    return by_statistics(p, q)
+
+
+closed_form(StudentT, StudentT)(_heavy_heavy)
+closed_form(HalfStudentT, HalfStudentT)(_heavy_heavy)
+
+
+@expects(HeavyTailed, Log1pSquare)
+def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Any:
+    """For Cauchy variables log((1 + |ratio|)² + shift²); else known where the scales of Z are the same."""
+    ops = p.ops
+    if _is_cauchy(p):
+        widened = 1.0 + abs(at.ratio)
+        distance = at.shift / widened
+        return 2.0 * ops.log(widened) + ops.log1p(distance * distance)
+    return p.log1p_square() if at.from_zero and certainly_equal(abs(at.ratio), 1.0, ops) else None
+
+
+@expects(Halved, Log1pSquare)
+def log1p_square_halved(p: Halved, statistic: Log1pSquare, at: At) -> Any:
+    return log1p_square(p, statistic, at) if at.from_zero else None
+
+
+@expects(HeavyTailed, Absolute)
+def absolute(p: HeavyTailed, statistic: Absolute, at: At) -> Any:
+    if _is_cauchy(p):
+        return math.inf
+    return abs(at.ratio) * p.moment(1.0) if at.from_zero else None
+
+
+@expects(HeavyTailed, Exp)
+def exp(p: HeavyTailed, statistic: Exp, at: At) -> Any:
+    return math.inf
+
+
+@expects(HeavyTailed, Softplus)
+def softplus(p: HeavyTailed, statistic: Softplus, at: At) -> Any:
+    return math.inf if _is_cauchy(p) else None
+
+
+@expects(Halved, Absolute)
+def absolute_halved(p: Halved, statistic: Absolute, at: At) -> Any:
+    if _is_cauchy(p):
+        return math.inf
+    return absolute_on_one_side(p, statistic, at)
+
+
+@expects(Halved, Exp)
+def exp_halved(p: Halved, statistic: Exp, at: At) -> Any:
+    """+∞ on the side of the heavy tail; there is no closed form on the other."""
+    t = statistic.rate * at.ratio
+    return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
+
+
+@expects(Halved, Softplus)
+def softplus_halved(p: Halved, statistic: Softplus, at: At) -> Any:
+    """+∞ on the side of the heavy tail; there is no closed form on the other."""
+    return math.inf if _is_cauchy(p) and not p.ops.symbolic and np.all(at.ratio < 0.0) else None
+
+
+@expects(Halved, Log)
+def log(p: Halved, statistic: Log, at: At) -> Any:
+    """(ψ(½) − ψ(df/2)) / 2: Z² is a ratio of gamma variables."""
+    if not at.from_zero:
+        return None
+    return p.ops.log(at.ratio) - 0.5 * (_PSI_HALF_LESS + p.ops.digamma(0.5 * p.df))
+
+
+@expects(Halved, LogSquare)
+def log_square(p: Halved, statistic: LogSquare, at: At) -> Any:
+    mean = log(p, Log(), at)
+    return None if mean is None else mean * mean + 0.25 * (0.5 * math.pi**2 + p.ops.trigamma(0.5 * p.df))
+
+
+@expects(Halved, Power)
+def power(p: Halved, statistic: Power, at: At) -> Any:
+    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.from_zero else None
+
+
+def _is_cauchy(p: HeavyTailed) -> bool:
+    return type(p.df) is float and p.df == 1.0
+
+
+def _student_t(df: Any, loc: Any, scale: Any) -> HeavyTailed | Normal:
+    """With 1 degree of freedom Cauchy variables, with infinitely many normal ones, where that is known."""
+    known = backend_of(df).literal(df)
+    if known is not None and known == math.inf:
+        return Normal(loc, scale)
+    return Cauchy(loc, scale) if known == 1.0 else StudentT(df, loc, scale)
+
+
+def _half_student_t(df: Any, scale: Any) -> Halved:
+    return HalfCauchy(0.0, scale) if backend_of(df).literal(df) == 1.0 else HalfStudentT(df, 0.0, scale)
+
+
+from_scipy("cauchy")(Cauchy)
+from_scipy("halfcauchy")(HalfCauchy)
+from_scipy("t")(_student_t)
+from_pymc("CauchyRV")(Cauchy)
+from_pymc("HalfCauchyRV")(lambda scale: HalfCauchy(0.0, scale))
+from_pymc("StudentTRV")(_student_t)
+from_pymc("HalfStudentTRV")(_half_student_t)

@@ -1,0 +1,101 @@
+"""The triangular distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends.averages import exp_tent_mean, power_tent_mean, tent_mean
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.tent_formulas import log_tent_flat_mean, log_tent_tent_mean, tent_divergence
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import At, Exp, LogDensity, Power, Statistic, expects
+from kl_plugins.families.uniform import Uniform, bounded_expectations, difference
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+
+
+@dataclass(frozen=True, eq=False)
+class LogTent(Statistic):
+    """The logarithm of the tent of height 1 with its top at `mode`."""
+
+    mode: Any
+    text = "log min(z/c, (1 − z)/(1 − c))"
+
+    def __call__(self, z: Any, ops: Any) -> Any:
+        below = z < self.mode
+        return ops.log(ops.where(below, z, 1.0 - z) / ops.where(below, self.mode, 1.0 - self.mode))
+
+
+@dataclass(frozen=True, eq=False)
+class Triangular(Continuous):
+    """X = loc + scale·T, where T has a density on (0, 1) that rises to 2 at `mode` and falls again.
+
+    https://en.wikipedia.org/wiki/Triangular_distribution; the mode may be 0 or 1.
+    """
+
+    mode: Any
+    loc: Any = 0.0
+    scale: Any = 1.0
+    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    literals: ClassVar[frozenset[str]] = frozenset({"mode", "loc", "scale"})
+    arrays: ClassVar[tuple[str, ...]] = ("mode", "loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (
+        Domain(0.0, 1.0, "its place between the lower end, 0, and the upper end, 1", closed=True),
+        Domain(meaning="the lower end"),
+        Domain(0.0, meaning="upper less lower end"),
+    )
+
+    def log_density(self) -> LogDensity:
+        return LogDensity(_LOG_2, ((1.0, LogTent(self.mode)),))
+
+    def standard_entropy(self) -> Any:
+        return 0.5 - _LOG_2
+
+    def standard_mean(self) -> Any:
+        return (1.0 + self.mode) / 3.0
+
+    def standard_variance(self) -> Any:
+        return (1.0 - self.mode * (1.0 - self.mode)) / 18.0
+
+
+@closed_form(Triangular, Triangular)
+def triangular_triangular(p: Triangular, q: Triangular) -> Any:
+    """From what the densities' ratio lacks of 1, where the ends are the same; else by statistics."""
+    at = standing(p, q)
+    if not (at.from_zero and at.from_one):
+        return by_statistics(p, q)
+    return q.full(p.full(tent_divergence(p.mode, q.mode, p.ops)))
+
+
+@expects(Uniform, LogTent)
+def of_uniform(p: Uniform, statistic: LogTent, at: At) -> Any:
+    return log_tent_flat_mean(statistic.mode, at.shift, at.ratio, at.upper, p.ops)
+
+
+@expects(Triangular, LogTent)
+def of_triangular(p: Triangular, statistic: LogTent, at: At) -> Any:
+    return log_tent_tent_mean(statistic.mode, p.mode, at.shift, at.ratio, at.upper, p.ops)
+
+
+bounded_expectations(Triangular, lambda p, f, start, step: tent_mean(f, p.mode, start, step, p.ops))
+
+
+@expects(Triangular, Power)
+def power(p: Triangular, statistic: Power, at: At) -> Any:
+    return power_tent_mean(statistic.exponent, p.mode, at.shift, at.ratio, p.ops)
+
+
+@expects(Triangular, Exp)
+def exp(p: Triangular, statistic: Exp, at: At) -> Any:
+    return exp_tent_mean(p.mode, statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
+
+
+def _between(lower: Any, mode: Any, upper: Any) -> Triangular:
+    width, offset = difference(upper, lower), difference(mode, lower)
+    return Triangular(offset / width, lower, width)
+
+
+_LOG_2 = 0.6931471805599453
+
+from_scipy("triang")(Triangular)
+from_pymc("TriangularRV")(_between)

@@ -1,0 +1,125 @@
+"""The truncated normal distribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar
+
+from kl_plugins.backends import backend_of
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.truncated_formulas import (
+    log_integral,
+    truncated_divergence,
+    truncated_entropy,
+    truncated_mean,
+    truncated_variance,
+)
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import Absolute, At, Exp, LogDensity, Square, expects
+from kl_plugins.families.univariate import Continuous, closed_form, infinite, outside, standing
+
+
+class _Anywhere(Domain):
+    """Infinity included."""
+
+    def holds(self, value: float) -> bool:
+        return not math.isnan(value)
+
+    def conditions(self, value: Any, name: str, ops: ModuleType) -> Iterator[tuple[Any, str]]:
+        return iter(())
+
+
+@dataclass(frozen=True, eq=False)
+class TruncatedNormal(Continuous):
+    """X = loc + scale·Z, where Z is a standard normal variable between `low` and `high`, perhaps infinite.
+
+    https://en.wikipedia.org/wiki/Truncated_normal_distribution
+    """
+
+    low: Any
+    high: Any
+    loc: Any = 0.0
+    scale: Any = 1.0
+    literals: ClassVar[frozenset[str]] = frozenset({"loc", "scale", "low", "high"})
+    arrays: ClassVar[tuple[str, ...]] = ("low", "high", "loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (_Anywhere(), _Anywhere(), Domain(), Domain(0.0))
+
+    def _become_plain(self) -> bool:
+        floats = type(self.low) is float and type(self.high) is float
+        return not (floats and self.low >= self.high) and super()._become_plain()
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from super().own_conditions()
+        empty = self.low >= self.high
+        holds = not empty if isinstance(empty, bool) else self.ops.logical_not(empty)
+        yield holds, "the lower end must be less than the upper end"
+
+    def standard_ends(self) -> tuple[Any, Any]:
+        return self.low, self.high
+
+    def log_density(self) -> LogDensity:
+        return LogDensity(-log_integral(self.low, self.high, self.ops), ((-0.5, Square()),))
+
+    def standard_entropy(self) -> Any:
+        return truncated_entropy(self.low, self.high, self.ops)
+
+    def standard_mean(self) -> Any:
+        return truncated_mean(self.low, self.high, self.ops)
+
+    def standard_variance(self) -> Any:
+        return truncated_variance(self.low, self.high, self.ops)
+
+
+@closed_form(TruncatedNormal, TruncatedNormal)
+def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Any:
+    """The logarithm of an expectation of exp(log(q/p)); +∞ where p's interval is not inside of q's."""
+    ops, at = p.ops, standing(p, q)
+    beyond = outside(p, q, at)
+    if beyond is True:
+        return infinite(p, q)
+    turn = (p.scale - q.scale) / q.scale
+    value = truncated_divergence(p.low, p.high, q.low, q.high, at.shift, turn, ops)
+    value = q.full(p.full(value))
+    return value if beyond is False else ops.where(beyond, float("inf"), value)
+
+
+@expects(TruncatedNormal, Exp)
+def exp(p: TruncatedNormal, statistic: Exp, at: At) -> Any:
+    """The moment generating function: exp(t²/2) times the ratio of the masses between the ends less t."""
+    t = statistic.rate * at.ratio
+    masses = log_integral(p.low - t, p.high - t, p.ops) - log_integral(p.low, p.high, p.ops)
+    return p.ops.exp(statistic.rate * at.shift + 0.5 * t * t + masses)
+
+
+@expects(TruncatedNormal, Absolute)
+def absolute(p: TruncatedNormal, statistic: Absolute, at: At) -> Any:
+    """With c = −shift/ratio: |ratio|·(E Z − c + 2 E(c − Z)₊), from the mean and the mass below c."""
+    ops, kink = p.ops, -at.shift / at.ratio
+    low, high = p.low, p.high
+    some = kink > low
+    upto = ops.where(some, ops.minimum(kink, high), high)
+    mass = ops.exp(log_integral(low, upto, ops) - log_integral(low, high, ops))
+    below = ops.where(some, mass * (kink - truncated_mean(low, upto, ops)), 0.0)
+    return ops.absolute(at.ratio) * (p.standard_mean() - kink + 2.0 * below)
+
+
+def _between(mean: Any, scale: Any, lower: Any, upper: Any) -> TruncatedNormal:
+    return TruncatedNormal(_standard(lower, mean, scale), _standard(upper, mean, scale), mean, scale)
+
+
+def _standard(end: Any, mean: Any, scale: Any) -> Any:
+    """The end in standard deviations from the mean: a plain number where all of them are."""
+    ops = backend_of(end, mean, scale)
+    numbers = [ops.literal(value) for value in (end, mean, scale)]
+    if numbers[0] is not None and math.isinf(numbers[0]):
+        return numbers[0]
+    if None in numbers or numbers[2] == 0.0:
+        return (end - mean) / scale
+    return (numbers[0] - numbers[1]) / numbers[2]
+
+
+from_scipy("truncnorm")(TruncatedNormal)
+from_pymc("TruncatedNormalRV")(_between)

@@ -1,0 +1,131 @@
+"""The uniform distribution, which knows the average of nearly every statistic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends import backend_of
+from kl_plugins.backends.averages import (
+    ABSOLUTE,
+    LOG,
+    LOG1P_SQUARE,
+    LOG_SQUARE,
+    Integrand,
+    exp_flat_mean,
+    flat_mean,
+    power_flat_mean,
+)
+from kl_plugins.backends.beta_formulas import beta_divergence
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.families.beta import Beta
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import (
+    Absolute,
+    At,
+    Exp,
+    Log,
+    Log1m,
+    Log1p,
+    Log1pSquare,
+    LogDensity,
+    LogSquare,
+    Power,
+    Statistic,
+    expects,
+)
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, outside, standing
+
+
+@dataclass(frozen=True, eq=False)
+class Uniform(Continuous):
+    """X = loc + scale·U, U uniform on (0, 1): a beta variable with a = b = 1."""
+
+    loc: Any
+    scale: Any
+    a: ClassVar[float] = 1.0
+    b: ClassVar[float] = 1.0
+    is_plain: ClassVar[bool] = True
+    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    literals: ClassVar[frozenset[str]] = frozenset({"loc", "scale"})
+    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (
+        Domain(meaning="the lower end"),
+        Domain(0.0, meaning="upper less lower end"),
+    )
+
+    def log_density(self) -> LogDensity:
+        return LogDensity(0.0, ())
+
+    def standard_entropy(self) -> Any:
+        return 0.0
+
+    def standard_mean(self) -> Any:
+        return 0.5
+
+    def standard_variance(self) -> Any:
+        return 1.0 / 12.0
+
+
+@closed_form(Uniform, Uniform)
+def uniform_uniform(p: Uniform, q: Uniform) -> Any:
+    """The logarithm of the ratio of the widths, if p's interval is inside of q's; else +∞."""
+    ops, at = p.ops, standing(p, q)
+    value = q.full(p.full(ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)))
+    return ops.where(outside(p, q, at), float("inf"), value)
+
+
+@closed_form(Beta, Uniform)
+@closed_form(Uniform, Beta)
+def beta_uniform(p: Beta | Uniform, q: Beta | Uniform) -> Any:
+    """That of beta distributions, where both are on the same interval; else by statistics."""
+    at = standing(p, q)
+    if not (at.from_zero and at.from_one and p.is_plain and q.is_plain):
+        return by_statistics(p, q)
+    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+
+
+def bounded_expectations(family: type, mean: Callable[[Any, Integrand, Any, Any], Any]) -> None:
+    """Register what `mean`, a function of (distribution, integrand, start, step), makes known.
+
+    It is the expectation of the integrand at start + step·Z; at a step from 1 − Z if p is told so.
+    """
+    for statistic, integrand in (
+        (Log, LOG), (LogSquare, LOG_SQUARE), (Log1pSquare, LOG1P_SQUARE), (Absolute, ABSOLUTE),
+    ):  # fmt: skip
+        expects(family, statistic)(_at_z(mean, integrand))
+    expects(family, Log1p)(lambda p, statistic, at: mean(p, LOG, 1.0 + at.shift, at.ratio))
+    expects(family, Log1m)(lambda p, statistic, at: mean(p, LOG, at.upper + at.ratio, -at.ratio))
+
+
+def _at_z(mean: Callable[..., Any], integrand: Integrand) -> Callable[..., Any]:
+    def expected(p: Any, statistic: Statistic, at: At) -> Any:
+        return mean(p, integrand, at.shift, at.ratio)
+
+    return expected
+
+
+bounded_expectations(Uniform, lambda p, integrand, start, step: flat_mean(integrand, start, step, p.ops))
+
+
+@expects(Uniform, Power)
+def power(p: Uniform, statistic: Power, at: At) -> Any:
+    return power_flat_mean(statistic.exponent, at.shift, at.ratio, p.ops)
+
+
+@expects(Uniform, Exp)
+def exp(p: Uniform, statistic: Exp, at: At) -> Any:
+    return exp_flat_mean(statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
+
+
+def difference(upper: Any, lower: Any) -> Any:
+    """upper − lower, a plain number where a graph holds both as constants."""
+    ops = backend_of(upper, lower)
+    numbers = ops.literal(upper), ops.literal(lower)
+    return upper - lower if None in numbers else numbers[0] - numbers[1]
+
+
+from_scipy("uniform")(Uniform)
+from_pymc("UniformRV")(lambda lower, upper: Uniform(lower, difference(upper, lower)))

@@ -1,0 +1,85 @@
+"""Draws from urns: the hypergeometric distribution and the beta-binomial, which is that of Pólya's urn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends.discrete_formulas import log_binomial
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.gamma_formulas import log_moment
+from kl_plugins.families.discrete import Discrete, opposite, plain
+from kl_plugins.families.names import from_pymc, from_scipy
+
+
+@dataclass(frozen=True, eq=False)
+class Hypergeometric(Discrete):
+    """The number of good ones among draws without replacement from good and bad ones; plus loc."""
+
+    good: Any
+    bad: Any
+    draws: Any
+    loc: Any = 0.0
+    arrays: ClassVar[tuple[str, ...]] = ("good", "bad", "draws", "loc")
+    integers: ClassVar[tuple[str, ...]] = ("good", "bad", "draws")
+    domains: ClassVar[tuple[Domain, ...]] = (*[Domain(0.0, closed=True)] * 3, Domain())
+
+    def further_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield from super().further_conditions()
+        excess = self.draws > self.good + self.bad
+        yield opposite(excess, self.ops), "draws must not be more than good and bad together"
+
+    def standard_ends(self) -> tuple[Any, Any]:
+        maximum, minimum = self.ops.maximum, self.ops.minimum
+        return maximum(self.draws - self.bad, 0.0), minimum(self.good, self.draws)
+
+    def log_pmf(self, k: Any) -> Any:
+        """As R does: from three binomial distributions with the probability draws/(good + bad)."""
+        ops, total = self.ops, self.good + self.bad
+        some = ops.maximum(total, 1.0)
+        p, failure = self.draws / some, (total - self.draws) / some
+        drawn = log_binomial(k, self.good, p, failure, ops)
+        rest = log_binomial(self.draws - k, self.bad, p, failure, ops)
+        return drawn + rest - log_binomial(self.draws, total, p, failure, ops)
+
+
+@dataclass(frozen=True, eq=False)
+class BetaBinomial(Discrete):
+    """The number of successes in n trials, whose probability is a beta(alpha, beta) variable; plus loc."""
+
+    n: Any
+    alpha: Any
+    beta: Any
+    loc: Any = 0.0
+    arrays: ClassVar[tuple[str, ...]] = ("n", "alpha", "beta", "loc")
+    integers: ClassVar[tuple[str, ...]] = ("n",)
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, closed=True), Domain(0.0), Domain(0.0), Domain())
+
+    def standard_ends(self) -> tuple[Any, Any]:
+        return 0.0, self.n
+
+    def log_pmf(self, k: Any) -> Any:
+        """That of the binomial distribution with the mean probability, and what rising factorials add."""
+        n, a, b, ops = self.n, self.alpha, self.beta, self.ops
+        total = a + b
+        spread = log_moment(a, k, ops) + log_moment(b, n - k, ops) - log_moment(total, n, ops)
+        return log_binomial(k, n, a / total, b / total, ops) + spread
+
+
+@from_scipy("nhypergeom")
+def _negative_hypergeometric(total: Any, n: Any, r: Any, loc: Any) -> BetaBinomial:
+    """Successes, of n among `total`, that are drawn before the r-th failure: none where r is 0."""
+    failures, none = total - n, np.equal(r, 0.0)
+    if np.any((r < 0.0) | (r > failures) | (r % 1.0 > 0.0)):
+        raise ValueError("r must be a whole number, not negative and not more than M − n")
+    some = np.where(none, 1.0, r)
+    return BetaBinomial(plain(np.where(none, 0.0, n)), plain(some), plain(failures - some + 1.0), loc)
+
+
+from_scipy("hypergeom")(lambda M, n, N, loc: Hypergeometric(n, M - n, N, loc))  # noqa: N803
+from_scipy("betabinom")(BetaBinomial)
+from_pymc("HyperGeometricRV")(Hypergeometric)
+from_pymc("BetaBinomialRV")(BetaBinomial)

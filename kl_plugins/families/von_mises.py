@@ -1,0 +1,128 @@
+"""The von Mises distribution, on the circle and on a line of its length."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends.bessel_formulas import bessel_divergence, log_normaliser, shortfall, slope
+from kl_plugins.backends.certainty import certainly_equal
+from kl_plugins.backends.domains import Domain
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.statistics import At, LogDensity, Statistic, expects
+from kl_plugins.families.univariate import (
+    Continuous,
+    Univariate,
+    by_statistics,
+    closed_form,
+    no_closed_form,
+    standing,
+)
+
+_LOG_2PI = math.log(2.0 * math.pi)
+_CONCENTRATED = Domain(0.0, closed=True)
+
+
+@dataclass(frozen=True, eq=False)
+class VonMises(Univariate):
+    """Von Mises distributions of angles, with density exp(κ cos(x − loc)) / (2π I₀(κ)); κ ≥ 0.
+
+    They live on the circle: angles that differ by 2π are the same.
+    """
+
+    concentration: Any
+    loc: Any = 0.0
+    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc")
+    domains: ClassVar[tuple[Domain, ...]] = (_CONCENTRATED, Domain())
+
+    def entropy(self) -> Any:
+        """log(2π I₀(κ)) − κ A(κ), without the large part κ of both."""
+        return self.full(_entropy(self))
+
+
+def _entropy(p: Any) -> Any:
+    kappa = p.concentration
+    return _LOG_2PI + log_normaliser(kappa, 0.0, p.ops) + kappa * shortfall(kappa, 0.0, p.ops)
+
+
+@closed_form(VonMises, VonMises)
+def von_mises_von_mises(p: VonMises, q: VonMises) -> Any:
+    """That of a common mean, a Bregman divergence of log I₀, and κ_q A(κ_p)(1 − cos) of the means' angle.
+
+    https://arxiv.org/abs/2202.05192 (Kitagawa and Rowley, 2022).
+    """
+    half = p.ops.sin(0.5 * (p.loc - q.loc))
+    turned = q.concentration * slope(p.concentration, 0.0, p.ops) * (2.0 * half * half)
+    return bessel_divergence(p.concentration, q.concentration, 0.0, p.ops) + turned
+
+
+@closed_form(VonMises, Univariate)
+@closed_form(Univariate, VonMises)
+def circle_and_line(p: Univariate, q: Univariate) -> Any:
+    """None is known: where the circle is cut decides."""
+    raise NoClosedFormError(no_closed_form(p, q, "one is on a circle, the other on a line"))
+
+
+class Cosine(Statistic):
+    text = "cos z"
+
+    def __call__(self, z: Any, ops: Any) -> Any:
+        return ops.cos(z)
+
+
+@dataclass(frozen=True, eq=False)
+class VonMisesLine(Continuous):
+    """X = loc + scale·Z, Z on (−π, π) with density ∝ exp(κ cos z); κ ≥ 0."""
+
+    concentration: Any
+    loc: Any = 0.0
+    scale: Any = 1.0
+    ends: ClassVar[tuple[float, float]] = (-math.pi, math.pi)
+    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc", "scale")
+    domains: ClassVar[tuple[Domain, ...]] = (_CONCENTRATED, Domain(), Domain(0.0))
+    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
+
+    def log_density(self) -> LogDensity:
+        kappa = self.concentration
+        return LogDensity(-_LOG_2PI - log_normaliser(kappa, 0.0, self.ops) - kappa, ((kappa, Cosine()),))
+
+    def standard_mean(self) -> Any:
+        return 0.0
+
+    def standard_entropy(self) -> Any:
+        return _entropy(self)
+
+
+@closed_form(VonMisesLine, VonMisesLine)
+def von_mises_line_von_mises_line(p: VonMisesLine, q: VonMisesLine) -> Any:
+    """That on the circle, where both are on the same line; else by statistics."""
+    if not (standing(p, q).from_zero and certainly_equal(p.scale, q.scale, p.ops)):
+        return by_statistics(p, q)
+    return q.full(p.full(bessel_divergence(p.concentration, q.concentration, 0.0, p.ops)))
+
+
+@expects(VonMisesLine, Cosine)
+def cosine(p: VonMisesLine, statistic: Cosine, at: At) -> Any:
+    """A(κ), times the cosine of the shift."""
+    if not certainly_equal(abs(at.ratio), 1.0, p.ops):
+        return None
+    return slope(p.concentration, 0.0, p.ops) * p.ops.cos(at.shift)
+
+
+def _of_scipy(kappa: Any, loc: Any, scale: Any) -> Distribution:
+    """SciPy gives its density all over the line, with the period 2π·scale."""
+    if np.any(np.not_equal(scale, 1.0)):
+        raise ValueError(
+            "scale must be 1, as the circle has a length of 2π; scipy.stats.vonmises_line has others"
+        )
+    return VonMises(kappa, loc)
+
+
+from_scipy("vonmises")(_of_scipy)
+from_scipy("vonmises_line")(VonMisesLine)
+from_pymc("VonMisesRV")(lambda loc, kappa: VonMises(kappa, loc))

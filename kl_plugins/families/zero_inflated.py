@@ -1,0 +1,60 @@
+"""Zero-inflated distributions: with some probability zero, else a discrete variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.families.discrete import Discrete, is_infinite
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroInflated(Discrete):
+    """A variable of the discrete family `base` with probability `weight`, else zero."""
+
+    weight: Any
+    base: Discrete
+    arrays: ClassVar[tuple[str, ...]] = ("weight",)
+    parts: ClassVar[tuple[str, ...]] = ("base",)
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, 1.0, closed=True),)
+
+    def _become_plain(self) -> bool:
+        return False
+
+    @property
+    def batch_shape(self) -> Shape:
+        return broadcast_shapes(self.ops.shape(self.weight), self.base.batch_shape)
+
+    def describe(self) -> str:
+        return f"ZeroInflated({self.base.describe()})"
+
+    def full(self, value: Any) -> Any:
+        return self.base.full(super().full(value))
+
+    def standard_ends(self) -> tuple[Any, Any]:
+        """Those of the base and zero."""
+        ends, loc = self.base.standard_ends(), self.base.loc
+        low, high = (end if is_infinite(end) else end + loc for end in ends)
+        return self._outer(low, min), self._outer(high, max)
+
+    def _outer(self, end: Any, choose: Any) -> Any:
+        if type(end) is float:
+            return choose(end, 0.0)
+        return self.ops.minimum(end, 0.0) if choose is min else self.ops.maximum(end, 0.0)
+
+    def widened(self) -> Discrete:
+        made = super().widened()
+        made.__dict__["base"] = self.base.widened()
+        return made
+
+    def log_pmf(self, k: Any) -> Any:
+        raise NotImplementedError  # that of the base is asked for where it has outcomes only
+
+    def log_masses(self, k: Any) -> Any:
+        ops, loc = self.ops, self.base.loc
+        weight = self.weight if type(self.weight) is float else ops.expand_last(self.weight)
+        within = self.base.log_masses(k - (loc if type(loc) is float else ops.expand_last(loc)))
+        at_zero = ops.log(weight * ops.exp(within) + (1.0 - weight))
+        return ops.where(ops.equal(k, 0.0), at_zero, ops.log(weight) + within)

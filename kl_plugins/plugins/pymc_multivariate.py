@@ -1,0 +1,44 @@
+"""PyMC's random matrices whose parameters mean different things from one version to the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymc.distributions.multivariate import LKJCorrRV, WishartRV, _LKJCholeskyCovRV
+from pytensor.tensor.random.op import RandomVariable
+
+from kl_plugins.backends import pytensor as ops
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.lkj import LKJ
+from kl_plugins.families.wishart import Wishart
+from kl_plugins.plugins.pytensor import family
+from kl_plugins.plugins.pytensor_graph import constant_of, input_of
+
+
+@family.register(WishartRV)
+def _(op: Any, nu: Any, scale: Any, *, batch: Any) -> Distribution:
+    """From PyMC 6 on the Cholesky factor of the scale is kept, or the graph that computes it."""
+    if not isinstance(op, RandomVariable):
+        matrix = input_of(scale, "Cholesky")
+        scale = ops.matmul(scale, ops.transpose(scale)) if matrix is None else matrix
+    made = Wishart(nu, scale)
+    return made if batch is None else made.sized(batch)
+
+
+@family.register(LKJCorrRV)
+def _(op: Any, n: Any, eta: Any, *, batch: Any) -> Distribution:
+    """A matrix from PyMC 6 on, before that what is above its diagonal."""
+    dimension = constant_of(n)
+    if dimension is None:
+        raise NoClosedFormError("LKJCorr is understood where n is a constant, not a variable of the graph")
+    made = LKJ(eta, int(dimension))
+    return made if batch is None else made.sized(batch)
+
+
+@family.register(_LKJCholeskyCovRV)
+def _(op: Any, *parameters: Any, batch: Any) -> Distribution:
+    raise NoClosedFormError(
+        "no closed form is known for LKJCholeskyCov, a correlation matrix and scales in one: LKJCorr and the "
+        "distributions of the scales are understood, each by itself"
+    )

@@ -1,0 +1,136 @@
+"""Distributions of SciPy as estimates see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.stats import Mixture, rv_discrete
+from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
+from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
+from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
+
+from kl_plugins.estimate.density import Array, Density, density_of, event_shape_of
+
+
+@density_of.register(rv_continuous_frozen)
+def _(obj: Any) -> Density:
+    return _frozen(obj, "continuous", obj.logpdf)
+
+
+@density_of.register(rv_discrete_frozen)
+def _(obj: Any) -> Density:
+    return _frozen(obj, "discrete", obj.logpmf)
+
+
+@density_of.register(rv_sample)
+def _(obj: Any) -> Density:
+    return density_of(obj())  # it has no parameters
+
+
+def _frozen(obj: Any, measure: str, log_density: Callable[[Array], Array]) -> Density:
+    name = obj.dist.name or type(obj.dist).__name__
+    shapes, loc, scale = obj.dist._parse_args(*obj.args, **obj.kwds)
+    shapes = tuple(map(np.asarray, shapes))
+    batch = np.broadcast_shapes(*map(np.shape, (*shapes, loc, scale)))
+    valid = np.logical_and(obj.dist._argcheck(*shapes), np.asarray(scale) > 0.0)
+    unknown = np.isnan(np.sum(np.broadcast_arrays(*shapes, loc, scale), axis=0))
+    if not np.all(valid | unknown):
+        raise ValueError(f"scipy.stats.{name} has parameters out of its domain")
+    points = None
+    if isinstance(obj.dist, rv_sample):
+        points = np.asarray(obj.dist.xk, np.float64).ravel() + float(loc)
+    return Density(
+        name=name,
+        measure=measure,
+        log_density=log_density,
+        sample=lambda count, rng: obj.rvs(size=(count, *batch), random_state=rng),
+        quantile=None if _sums_for_quantiles(obj) else lambda u: obj.ppf(u.reshape(-1, *(1,) * len(batch))),
+        support=(-np.pi, np.pi) if name == "vonmises" else obj.support(),  # it is periodic
+        points=points,
+        batch_shape=batch,
+    )
+
+
+def _sums_for_quantiles(obj: Any) -> bool:
+    """Whether quantiles take sums of the probabilities, of which heavy tails have too many."""
+    kind, general = type(obj.dist), rv_discrete
+    own = kind._ppf is not general._ppf or kind._cdf is not general._cdf
+    return isinstance(obj.dist, rv_discrete) and not own and kind._rvs is not general._rvs
+
+
+@density_of.register(UnivariateDistribution)
+@density_of.register(Mixture)
+def _(obj: Any) -> Density:
+    components = obj.components if isinstance(obj, Mixture) else [obj]
+    discrete = {isinstance(part, DiscreteDistribution) for part in components}
+    if len(discrete) == 2:
+        raise TypeError("a mixture of continuous and discrete distributions has no density")
+    batch = tuple(getattr(obj, "_shape", None) or ())
+    if np.any(getattr(obj, "_invalid", False)):
+        raise ValueError(f"stats.{type(obj).__name__} has parameters out of its domain")
+    return Density(
+        name=type(obj).__name__,
+        measure="discrete" if discrete == {True} else "continuous",
+        log_density=obj.logpmf if discrete == {True} else obj.logpdf,
+        sample=lambda count, rng: obj.sample((count,), rng=rng),
+        quantile=lambda u: obj.icdf(u.reshape(-1, *(1,) * len(batch))),
+        support=obj.support(),
+        batch_shape=batch,
+    )
+
+
+_MEASURES = {"dirichlet": "simplex", "vonmises_fisher": "sphere"}
+"""Where a density is not one of volume."""
+
+
+@density_of.register(multi_rv_frozen)
+def _(obj: Any) -> Density:
+    name = type(obj).__name__.removesuffix("_frozen")
+    log_density = getattr(obj, "logpdf", None) or getattr(obj, "logpmf", None)
+    if log_density is None or not hasattr(obj, "rvs"):
+        raise TypeError(f"scipy.stats.{name} has no density")
+    measure = "continuous" if hasattr(obj, "logpdf") else "discrete"
+    measure = _MEASURES.get(name, measure)
+    rank = getattr(getattr(obj, "cov_object", None), "rank", None)
+    if rank is not None and rank < obj.dim:
+        measure = f"continuous on a subspace of {rank} dimensions"
+
+    def sample(count: int, rng: np.random.Generator) -> Array:
+        drawn = obj.rvs(size=count, random_state=rng)
+        if isinstance(drawn, tuple):
+            drawn = np.stack(drawn, axis=-1)
+        return np.asarray(drawn).reshape(count, *event)
+
+    if name == "normal_inverse_gamma":
+        event: tuple[int, ...] = (2,)
+    elif name == "multivariate_normal":
+        event = (obj.dim,)
+    else:
+        event = event_shape_of(lambda count, rng: obj.rvs(size=count, random_state=rng))
+    return Density(
+        name=name,
+        measure=measure,
+        log_density=_of_rows(name, log_density, len(event)),
+        sample=sample,
+        event_shape=event,
+    )
+
+
+def _of_rows(name: str, log_density: Callable[..., Array], ndim: int) -> Callable[[Array], Array]:
+    """The log density over points along the first axis; some of SciPy's have them along the last."""
+    if name == "normal_inverse_gamma":
+        return lambda x: log_density(x[..., 0], x[..., 1])
+    if name in ("wishart", "invwishart", "dirichlet"):
+        return lambda x: np.asarray(log_density(np.moveaxis(x, 0, -1))).reshape(len(x))
+    if ndim == 1 and name != "matrix_normal":
+        return lambda x: np.asarray(log_density(x)).reshape(len(x))
+    return lambda x: np.asarray(log_density(x))
+
+
+@density_of.register(rv_generic)
+@density_of.register(multi_rv_generic)
+def _(obj: Any) -> Density:
+    name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
+    raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")
