@@ -1,8 +1,15 @@
-"""Each process of the tests keeps Numba's cache to itself: several that fill one disturb each other."""
+"""What several processes of tests would otherwise do at once, and disturb each other by."""
 
 import os
+import subprocess
+import sys
 import tempfile
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Each fills a cache of compiled kernels of its own.
     directory = os.path.join(tempfile.gettempdir(), f"kl_plugins-tests-{os.getppid()}-{worker}")
     os.environ["NUMBA_CACHE_DIR"] = directory
+else:
+    # ArviZ 0.23 warns on its first import of a day and writes that down; processes that do so together fail
+    # (arviz-devs/arviz issue 2530). This one comes before them.
+    subprocess.run([sys.executable, "-W", "ignore", "-c", "import arviz"], check=True)

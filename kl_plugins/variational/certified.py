@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 from pymc.model import Model
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kl_plugins.plugins.pymc import variables_of
 from kl_plugins.variational.certificate import Certificate
 from kl_plugins.variational.log_density import LogDensity, model_given_or_in_context
-from kl_plugins.variational.optimum import MOST_DRAWS, NoFiniteELBOError, Optimum, Report, find_optimum
+from kl_plugins.variational.optimum import MOST_DRAWS, NoFiniteELBOError, Optimum, find_optimum
 from kl_plugins.variational.parameters import Parameters
+from kl_plugins.variational.progress import lasting_progress
 from kl_plugins.variational.scale_families import MeanFieldScales, ScaleFamily, TriangularScales
 from kl_plugins.variational.settings import check_count, check_tolerance, generator
 from kl_plugins.variational.start_values import check_supported, start_values
@@ -126,7 +125,7 @@ def fit(
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws")
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")
-    with _progress(progressbar) as report:
+    with lasting_progress(progressbar) as report:
         report("compiling the log density")
         values = start_values(model, start)
         target = None if values else LogDensity(model)
@@ -196,11 +195,3 @@ def _refuse(settings: dict[str, Any]) -> None:
 
 def _family(method: str, dimension: int) -> ScaleFamily:
     return MeanFieldScales(dimension) if method == "advi" else TriangularScales(((dimension, True),))
-
-
-@contextmanager
-def _progress(shown: bool) -> Iterator[Report]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, disable=not shown, transient=False) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda message: progress.update(task, description=message)

@@ -24,7 +24,7 @@ from kl_plugins.variational.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.optimum import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum import Report, too_large
 from kl_plugins.variational.prior import information_gained
-from kl_plugins.variational.progress import shown_progress
+from kl_plugins.variational.progress import passing_progress
 from kl_plugins.variational.proposals import Survey, draws_of, factored, scales
 from kl_plugins.variational.references import compare, refuse_model_as_reference
 from kl_plugins.variational.scale_families import family_of
@@ -142,7 +142,7 @@ def diagnose(
         raise ValueError("an empty list of approximations has nothing to diagnose")
     found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
     trail, model = [factored(member) for _, member in found], found[-1][0]
-    with shown_progress(progressbar) as report:
+    with passing_progress(progressbar) as report:
         return _examine(
             trail, model, reference, draws, tolerance, optimum_tolerance, full_rank, rng, report, many
         )
