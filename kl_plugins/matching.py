@@ -10,7 +10,13 @@ import numpy as np
 from kl_plugins.backends import backend_of
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution, kl_rules
-from kl_plugins.recognition import load_plugins_of, recognise, representative, shared_classes
+from kl_plugins.recognition import (
+    load_plugins_of,
+    recognise,
+    remembered,
+    representative,
+    shared_classes,
+)
 from kl_plugins.rules import Rule
 
 _foreign: set[type] = set()
@@ -33,18 +39,20 @@ def register(
 
 def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
     """The rule for the pair, and the pair as the rule wants it."""
-    load_plugins_of(type(p))  # what it registers may be this very pair
-    load_plugins_of(type(q))
-    if _foreign:
-        found = _match_foreign(p, q)
-        if found is not None:
-            return found
-    try:
-        ours_p, ours_q = recognised(p, "p"), recognised(q, "q")
-    except (TypeError, NoClosedFormError) as error:
+    ours_p, ours_q = remembered(p), remembered(q)
+    if ours_p is None or ours_q is None or _foreign:
+        load_plugins_of(type(p))  # what it registers may be this very pair
+        load_plugins_of(type(q))
         if _foreign:
-            _raise_if_registered(error, {"p": p, "q": q})
-        raise
+            found = _match_foreign(p, q)
+            if found is not None:
+                return found
+        try:
+            ours_p, ours_q = recognised(p, "p"), recognised(q, "q")
+        except (TypeError, NoClosedFormError) as error:
+            if _foreign:
+                _raise_if_registered(error, {"p": p, "q": q})
+            raise
     ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
     if rule is None:
@@ -67,6 +75,9 @@ def recognised(obj: Any, side: str) -> Distribution:
     """One of our distributions for the object; errors say which side it is."""
     if isinstance(obj, Distribution):
         return obj
+    known = remembered(obj)
+    if known is not None:
+        return known
     try:
         made = recognise.dispatch(type(obj))(obj)
         if not isinstance(made, Distribution):

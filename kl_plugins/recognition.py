@@ -6,8 +6,10 @@ objects it understands. Importing it registers functions with `recognise`, one p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, singledispatch
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ReferenceType, ref
 
 from kl_plugins.families.distribution import Distribution
 
@@ -83,6 +85,43 @@ shared_classes: dict[type, str] = {}
 @recognise.register
 def _(obj: Distribution) -> Distribution:
     return obj
+
+
+class Known(NamedTuple):
+    """What an object was recognised as, which holds while `numbers_of` it are `numbers`."""
+
+    reference: ReferenceType[Any]
+    numbers_of: Callable[[Any], Any]
+    numbers: Any
+    made: Distribution
+
+
+_known: dict[int, Known] = {}
+"""By the identity of an object, as long as it lives."""
+
+
+def remember(obj: Any, made: Distribution, numbers_of: Callable[[Any], Any], numbers: Any) -> None:
+    """Keep what an object was recognised as: that may take longer than the divergence."""
+    key = id(obj)
+    _known[key] = Known(ref(obj, lambda _: _known.pop(key, None)), numbers_of, numbers, made)
+
+
+def remembered(obj: Any) -> Distribution | None:
+    """What the object was recognised as before, unless its numbers have changed."""
+    known = _known.get(id(obj))
+    if known is None:
+        return None
+    reference, numbers_of, numbers, made = known
+    return made if reference() is obj and numbers_of(obj) == numbers else None
+
+
+def _register(*args: Any) -> Any:
+    _known.clear()  # the new function may be for these very objects
+    return _register_with_dispatch(*args)
+
+
+_register_with_dispatch = recognise.register
+recognise.register = _register  # type: ignore[method-assign, assignment]
 
 
 @cache

@@ -1,5 +1,7 @@
 """Distributions of SciPy: what is recognised, the structure found in it, and the factors taken from it."""
 
+import gc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,9 +9,10 @@ from scipy.stats import Covariance, multivariate_normal
 
 import gaussians
 import oracle
-from kl_plugins import Diagonal, Isotropic, MultivariateNormal, entropy, explain, kl
+from kl_plugins import Diagonal, Isotropic, MultivariateNormal, entropy, explain, kl, recognition
 from kl_plugins.backends import lapack
-from kl_plugins.recognition import recognise
+from kl_plugins.families.normal import Normal
+from kl_plugins.recognition import recognise, remembered
 
 MEAN = np.array([0.5, -1.0, 2.0])
 COVARIANCE = np.array([[2.0, 0.5, -0.25], [0.5, 1.0, 0.125], [-0.25, 0.125, 1.5]])
@@ -286,3 +289,41 @@ def test_a_plain_number_leaves_float32_arrays_their_precision():
     for pair in ((p, q), (q, p), (p, p)):
         assert kl(*pair).dtype == np.float32
     assert kl(stats.norm([0.0, 1.0], 1.0), q).dtype == np.float64
+
+
+def test_what_is_remembered_of_a_frozen_distribution():
+    """It is recognised once, and again where its numbers, or what recognises it, have changed."""
+    p, q = stats.norm(0.0, scale=1.0), stats.norm(0.0, 1.0)
+    assert kl(p, q) == 0.0
+    assert remembered(p) is remembered(p) is not None
+    p.kwds["scale"] = 2.0
+    assert remembered(p) is None
+    assert kl(p, q) == kl(stats.norm(0.0, 2.0), q) > 0.0
+    p.args = (1.0,)
+    assert kl(p, q) == kl(stats.norm(1.0, 2.0), q) > kl(stats.norm(0.0, 2.0), q)
+    means = np.zeros(2)
+    batch = stats.norm(means, 1.0)
+    np.testing.assert_array_equal(kl(batch, q), 0.0)
+    means[:] = 1.0  # an array can change without anybody's seeing it
+    np.testing.assert_array_equal(kl(batch, q), 0.5)
+    known = len(recognition._known)
+    del p
+    gc.collect()
+    assert len(recognition._known) < known
+
+
+def test_what_was_remembered_gives_way_to_a_new_registration():
+    class Reading:
+        pass
+
+    @recognise.register(Reading)
+    def _(reading):
+        made = Normal(0.0, 1.0)
+        recognition.remember(reading, made, lambda reading: 0, 0)
+        return made
+
+    reading = Reading()
+    assert kl(reading, stats.norm(0.0, 1.0)) == 0.0
+    assert remembered(reading) is not None
+    recognise.register(Reading)(lambda reading: Normal(1.0, 1.0))
+    assert kl(reading, stats.norm(0.0, 1.0)) == 0.5

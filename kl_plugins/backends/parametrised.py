@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from functools import cache
 from types import ModuleType
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,11 @@ _PLAIN = frozenset({float, int, np.float64})
 
 _PLACES = frozenset({"loc", "scale"})
 """Parameters whose values may be compared, but that do not decide what is known in closed form."""
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 class Parametrised:
@@ -72,7 +78,8 @@ class Parametrised:
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: the backend is a module, and the rest can be computed again."""
-        return {field.name: self.__dict__[field.name] for field in fields(self)}  # type: ignore[arg-type]
+        state = self.__dict__
+        return {name: state[name] for name in _field_names(type(self))}  # type: ignore[arg-type]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

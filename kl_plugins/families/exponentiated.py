@@ -35,7 +35,7 @@ from kl_plugins.families.statistics import (
     expectation,
     expects,
 )
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +160,7 @@ def gamma_exponentiated(p: Gamma, q: Exponentiated) -> Any:
 
 
 def _from_one_place(p: Continuous, q: Continuous) -> bool:
-    return p.sign == q.sign and standing(p, q).from_zero
+    return p.sign == q.sign and starts_with(p, q)
 
 
 def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Any:

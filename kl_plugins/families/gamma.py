@@ -76,14 +76,17 @@ def gamma_gamma(p: Gamma, q: Gamma) -> Any:
     """That of the logarithms of gamma variables, where both start at the same place; else by statistics."""
     if p.sign != q.sign or not starts_with(p, q):
         return by_statistics(p, q)
-    fixed = p.concentration, q.concentration, p.power, q.power
-    if all(type(value) is float for value in fixed) and fixed[0] == fixed[1] and fixed[2] == fixed[3]:
+    if _same_float(p.power, q.power) and _same_float(p.concentration, q.concentration):
         alike = _scales_only(p, q)
         if alike is not None:
             return q.full(p.full(alike))
     shift = q.power * log_ratio(p.scale, q.scale, p.ops)
     ratio = q.power / p.power
     return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops)))
+
+
+def _same_float(first: Any, second: Any) -> bool:
+    return type(first) is type(second) is float and first == second
 
 
 def _scales_only(p: Gamma, q: Gamma) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import singledispatch
+from operator import attrgetter
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -32,7 +33,7 @@ from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import load_families, scipy_names
 from kl_plugins.plugins import scipy_multivariate  # noqa: F401  (registers what it understands)
-from kl_plugins.recognition import recognise, representative, shared_classes
+from kl_plugins.recognition import recognise, remember, representative, shared_classes
 
 load_families()
 
@@ -58,14 +59,25 @@ def _(obj: Any) -> Distribution:
     generator = obj.dist
     make = makers.get(kind_of(generator)) or maker_of(generator)
     shapes, loc, scale = generator._parse_args(*obj.args, **obj.kwds)
-    return cast(Distribution, make(*map(number, (*shapes, loc, scale))))
+    return _remembered(obj, make(*map(number, (*shapes, loc, scale))))
 
 
 @recognise.register(rv_discrete_frozen)
 def _(obj: Any) -> Distribution:
     make = maker_of(obj.dist)
     shapes, loc, _ = obj.dist._parse_args(*obj.args, **obj.kwds)
-    return cast(Distribution, make(*map(number, (*shapes, loc))))
+    return _remembered(obj, make(*map(number, (*shapes, loc))))
+
+
+_numbers_of = attrgetter("args", "kwds")
+
+
+def _remembered(obj: Any, made: Any) -> Distribution:
+    """`made`, kept for the next time where nobody can change the numbers themselves."""
+    args, kwds = _numbers_of(obj)
+    if all(type(value) in _PLAIN for value in (*args, *kwds.values())):
+        remember(obj, made, _numbers_of, (args, dict(kwds)))
+    return cast(Distribution, made)
 
 
 def number(value: Any) -> Any:
@@ -73,12 +85,15 @@ def number(value: Any) -> Any:
     kind = type(value)
     if kind is float:
         return value
-    if kind is int or kind is np.float64:
+    if kind in _PLAIN:
         try:
             return float(value)
         except OverflowError:
             raise ValueError(f"{str(value)[:20]}… is too large a parameter for a float") from None
     return np.asanyarray(value)
+
+
+_PLAIN = frozenset({float, int, np.float64})
 
 
 def maker_of(generator: Any) -> Callable[..., Any]:
