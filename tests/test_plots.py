@@ -10,7 +10,7 @@ import pymc as pm
 import pytest
 
 from kl_plugins.variational import diagnose
-from kl_plugins.variational.convergence import Look
+from kl_plugins.variational.endings import Look
 from kl_plugins.variational.pairs import posterior_gaussian, worst_pair
 from kl_plugins.variational.plots import (
     plot_convergence,

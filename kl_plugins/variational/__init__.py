@@ -9,9 +9,10 @@ except ImportError as error:
 
 from kl_plugins.variational.certificate import Certificate
 from kl_plugins.variational.certified import fit
-from kl_plugins.variational.convergence import KLConvergence, NotConvergedWarning
+from kl_plugins.variational.convergence import KLConvergence
 from kl_plugins.variational.diagnosis import Diagnosis
 from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.endings import NotConvergedWarning
 from kl_plugins.variational.examination import diagnose
 from kl_plugins.variational.plots import plot_convergence, plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.snapshots import snapshot

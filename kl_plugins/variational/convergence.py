@@ -5,13 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from math import ceil, isfinite, isnan
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational import endings
 from kl_plugins.variational.comparison import Comparison
 from kl_plugins.variational.distance import OptimumDistance
+from kl_plugins.variational.endings import REST_SHARE, Look, NotConvergedWarning
 from kl_plugins.variational.iterates import MOVING, Iterates, Window
 from kl_plugins.variational.parameters import Parameters
 from kl_plugins.variational.settings import check_count, check_tolerance, generator
@@ -20,30 +22,10 @@ FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
 GROWTH = 1.4
 """Looks are at iterations that grow by this factor, so that there are few of them."""
-REST_SHARE = 0.25
-"""How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
 SLOW = 4.0
 """The optimum is computed once the window moves by no more than so many times the tolerance."""
 PATIENCE = 10.0
 """A fit is given so many times as long as it took so far, or to its end, to come to the optimum."""
-
-
-class NotConvergedWarning(UserWarning):
-    """A fit that was watched ended, and what it ended at is not known to be the optimum."""
-
-
-class Look(NamedTuple):
-    """What was seen of the last half of the iterates, at an iteration; divergences are in nats."""
-
-    iteration: int
-    jeffreys: float
-    """Expected Jeffreys divergence of the average from the place that the iterates move around."""
-    rhat: float
-    """Largest split-R̂ of a parameter."""
-    drift: float
-    """Jeffreys divergence that the parameters with R̂ above 1.1 still moved."""
-    to_optimum: float
-    """Jeffreys divergence of the average from the optimum, at most; NaN while that is not known."""
 
 
 class KLConvergence:
@@ -241,17 +223,17 @@ class KLConvergence:
             look = look._replace(to_optimum=optimum.jeffreys_of(window.average))
         self.history.append(look)
         if look.to_optimum <= self.tolerance and optimum.is_known:
-            self._converge()
+            self._stop("converged", endings.converged(look, self._rests(look)), warn=False)
         if look.drift > self.tolerance:
             return
         if look.to_optimum > self.tolerance:
             needed = optimum.iterations_to(window, self._iterates.spacing)
             if needed > self._left() and self._rests(look) and self._is_accurate(window):
-                self._not_optimal(needed)
+                what = endings.not_optimal(self.history[-1], self.tolerance, needed, optimum.reason)
+                self._stop("stationary but not optimal", what, warn=True)
         elif self._rests(look) and self._is_accurate(window):
             why = optimum.reason or "check=False"
-            claim = f"its place is known to {self.history[-1].jeffreys:.2g} nats (Jeffreys). This claims "
-            self._stop("stationary", claim + f"stationarity only ({why})", warn=self.check)
+            self._stop("stationary", endings.stationary(self.history[-1], why), warn=self.check)
 
     def _is_accurate(self, window: Window) -> bool:
         """Whether the average is known well enough, by ArviZ's Monte Carlo errors in the end."""
@@ -276,27 +258,6 @@ class KLConvergence:
         remaining = 0 if self._end is None else self._end - self._iteration
         return max(PATIENCE * self._iteration, remaining)
 
-    def _converge(self) -> NoReturn:
-        look = self.history[-1]
-        what = f"it is at most {look.to_optimum:.2g} nats (Jeffreys) from the optimum of its family"
-        if not self._rests(look):
-            what += (
-                f". The iterates themselves were still moving (by {look.drift:.2g} nats): refined further, "
-                "they may come to rest farther off"
-            )
-        self._stop("converged", what, warn=False)
-
-    def _not_optimal(self, needed: float) -> NoReturn:
-        far = self.history[-1].to_optimum
-        what = (
-            f"it is {far:.3g} nats (Jeffreys) from the optimum of its family, tolerance {self.tolerance:g}; "
-            f"{_rate(needed)}. Use kl_plugins.variational.fit, or take the optimum that was found, "
-            "monitor.write_back(monitor.distance.optimum), or another optimiser or learning rate"
-        )
-        if self._comparison.reason:
-            what += f" ({self._comparison.reason})"
-        self._stop("stationary but not optimal", what, warn=True)
-
     def _stop(self, status: str, what: str, *, warn: bool) -> NoReturn:
         self.status = status
         if self._parameters.writable:
@@ -309,47 +270,20 @@ class KLConvergence:
             warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
         raise StopIteration(f"KLConvergence: {self.message}")
 
-    def _not_yet(self, look: Look) -> str:
-        """What is missing where both numbers are within the tolerance."""
-        most = REST_SHARE * self.tolerance
-        if not self._rests(look):
-            return (
-                f". At rest would be R̂ of at most {MOVING:g}, or a drift of at most {most:.2g} that has not "
-                "grown since half as many iterations"
-            )
-        return f". At rest the average would be known to {most:.2g} nats"
-
     def _not_stationary(self, window: Window | None) -> None:
         """The fit is at its end, and nothing stopped it."""
         self.status = "not stationary"
-        what = "too few for a look at them"
+        what, comparison = "too few for a look at them", self._comparison
         if window is not None:
             look = self.history[-1]
-            what = (
-                f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
-                f"still (R̂ up to {look.rhat:.3g}) moved by {look.drift:.2g}"
-            )
-            if look.drift <= self.tolerance and look.jeffreys <= self.tolerance:
-                what += self._not_yet(look)
+            what = endings.still_moving(look, self.tolerance, self._rests(look))
             if look.to_optimum > self.tolerance:
-                needed = self._comparison.iterations_to(window, self._iterates.spacing)
-                last = self._comparison.jeffreys_to(
-                    self._parameters.coordinates(self._parameters.read()[None])[0]
-                )
-                what += (
-                    f", and the optimum of its family is {look.to_optimum:.3g} away from that average and "
-                    f"{last:.3g} from the last iterate; {_rate(needed)}"
-                )
+                needed = comparison.iterations_to(window, self._iterates.spacing)
+                last = self._parameters.coordinates(self._parameters.read()[None])[0]
+                what += endings.away(look, comparison.jeffreys_to(last), needed)
             if self._parameters.writable:
                 what += ". The approximation holds the last iterate: monitor.write_back() puts the average in"
         self.message = f"not stationary after {self._iteration:,d} iterations: {what}"
-        advice = "Refine the fit, or use kl_plugins.variational.fit; distance_to_optimum says how far it is"
-        if self._comparison.tried and self._comparison.distance is None:
-            advice = f"Refine the fit, with smaller steps. It was not compared: {self._comparison.reason}"
+        failed = comparison.tried and comparison.distance is None
+        advice = endings.advice(comparison.reason if failed else None)
         warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
-
-
-def _rate(needed: float) -> str:
-    if not isfinite(needed):
-        return "it comes no closer"
-    return f"at the speed of the last half it would take {needed:.2g} more iterations to get there"
