@@ -54,6 +54,60 @@ def test_absolute_values_of_others(name, shift, ratio):
     assert stated == pytest.approx(exact, rel=1e-9)
 
 
+GAMMA_LIKE = {
+    "gamma": stats.gamma(2.3),
+    "expon": stats.expon(),
+    "small shape": stats.gamma(0.5),
+    "large shape": stats.gamma(400.0),
+    "maxwell": stats.maxwell(),
+    "weibull_min": stats.weibull_min(0.6),
+    "weibull_max": stats.weibull_max(2.5),
+    "invgamma": stats.invgamma(3.5),
+    "invweibull": stats.invweibull(2.5),
+}
+
+
+@pytest.mark.parametrize("name", GAMMA_LIKE)
+@pytest.mark.parametrize("place", [0.01, 0.5, 0.99, 1.5, 20.0])
+@pytest.mark.parametrize("ratio", [0.8, -0.6])
+def test_absolute_values_of_gamma_like_ones(name, place, ratio):
+    """z is 0 at `place` times the mean of Z."""
+    frozen = GAMMA_LIKE[name]
+    shift = -place * abs(float(frozen.mean())) * ratio
+    stated, exact = expectation_of(frozen, Absolute(), shift, ratio)
+    assert stated == pytest.approx(exact, rel=1e-9)
+
+
+def test_gamma_like_ones_against_laplace():
+    assert kl(stats.invgamma(0.9), stats.laplace(1.0)) == np.inf  # no mean
+    assert kl(stats.gamma(2.0), stats.laplace(0.0)) == pytest.approx(
+        divergence(stats.gamma(2.0), stats.laplace(0.0)), rel=1e-12
+    )
+    p, q = stats.gamma([0.5, 2.0, np.nan], scale=3.0), stats.laplace_asymmetric(0.7, [[-1.0], [1.0], [1e3]])
+    found = kl(p, q)
+    assert found.shape == (3, 3)
+    for i, loc in enumerate([-1.0, 1.0, 1e3]):
+        for j, a in enumerate([0.5, 2.0]):
+            exact = divergence(stats.gamma(a, scale=3.0), stats.laplace_asymmetric(0.7, loc))
+            assert found[i, j] == pytest.approx(exact, rel=1e-9)
+    assert np.isnan(found[:, 2]).all()
+
+
+def test_graphs_of_gamma_like_ones_against_laplace():
+    errors = errors_of_graph(
+        lambda a, b, loc, scale: (pm.Gamma.dist(a, b), pm.Laplace.dist(loc, scale)),
+        lambda a, b, loc, scale: (stats.gamma(a, scale=1 / b), stats.laplace(loc, scale)),
+        [2.5, 1.5, 1.2, 0.8],
+    )
+    assert errors.max() < 1e-6
+    errors = errors_of_graph(
+        lambda c, b, loc, scale: (pm.Weibull.dist(c, b), pm.Laplace.dist(loc, scale)),
+        lambda c, b, loc, scale: (stats.weibull_min(c, scale=b), stats.laplace(loc, scale)),
+        [2.5, 1.5, 1.2, 0.8],
+    )
+    assert errors.max() < 1e-6
+
+
 PAIRS = [(p, q) for p in ALL for q in [*ALL, "norm", "gumbel_l", "gumbel_r"]]
 PAIRS += [(p, q) for p in OTHERS for q in ALL]
 

@@ -51,6 +51,8 @@ def take_along_last(values: Any, index: Any) -> Any:
 
 arctan = np.arctan
 betainc = special.betainc
+gammainc = special.gammainc
+gammaincc = special.gammaincc
 
 
 def complement(probability: Any) -> Any:

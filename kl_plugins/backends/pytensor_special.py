@@ -39,6 +39,8 @@ def where(condition: Any, yes: Any, no: Any) -> Any:
 
 arctan = beside_literals("arctan", pt.arctan)
 betainc = beside_literals("betainc", pt.betainc)
+gammainc = beside_literals("gammainc", pt.gammainc)
+gammaincc = beside_literals("gammaincc", pt.gammaincc)
 i0e = beside_literals("i0e", lambda x: pt.ive(0, x))
 i1e = beside_literals("i1e", lambda x: pt.ive(1, x))
 

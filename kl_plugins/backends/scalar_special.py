@@ -86,6 +86,14 @@ def betainc(a: float, b: float, x: float) -> float:
     return float(special.betainc(a, b, x))
 
 
+def gammainc(a: float, x: float) -> float:
+    return float(special.gammainc(a, x))
+
+
+def gammaincc(a: float, x: float) -> float:
+    return float(special.gammaincc(a, x))
+
+
 def complement(probability: float) -> float:
     """1 less a probability."""
     return 1.0 - probability

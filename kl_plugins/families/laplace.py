@@ -11,6 +11,7 @@ import numpy as np
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.exponential_formulas import bernoulli_divergence, exp_remainder, scaled_exp1
 from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.normal import Normal
@@ -145,6 +146,30 @@ def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Any:
     ops, m = p.ops, at.shift / at.ratio
     x = ops.exp(-m) + 0.0 * at.ratio
     return abs(at.ratio) * (2.0 * ops.exp(-x) * scaled_exp1(x, ops) + _EULER - m)
+
+
+@expects(Gamma, Absolute)
+def absolute_of_gamma(p: Gamma, statistic: Absolute, at: At) -> Any:
+    """|ratio| E|Z − t|, t where z is 0: |E[Z] − t| and twice what lies beyond t, seen from the mean.
+
+    E[(t − Z)₊] = t P(Z < t) − E[Z; Z < t], where the second is E[Z] times the probability at the shape
+    a + 1/power, https://dlmf.nist.gov/8.2.
+    """
+    ops, a, c, mean = p.ops, p.concentration, p.power, p.standard_mean()
+    if at.from_zero:
+        return abs(at.ratio) * mean
+    kink = -at.shift / at.ratio
+    inside = ops.where(kink > 0.0, kink, 1.0)
+    x, moved = ops.power(inside, c), a + 1.0 / c
+    moved = ops.where(moved > 0.0, moved, 1.0)  # else the mean diverges
+    below, above = ops.gammainc(a, x), ops.gammaincc(a, x)
+    mean_below, mean_above = mean * ops.gammainc(moved, x), mean * ops.gammaincc(moved, x)
+    rising = c > 0.0
+    lower = inside * ops.where(rising, below, above) - ops.where(rising, mean_below, mean_above)
+    upper = ops.where(rising, mean_above, mean_below) - inside * ops.where(rising, above, below)
+    beyond = ops.where(kink > 0.0, ops.where(kink < mean, lower, upper), 0.0)
+    value = abs(at.ratio) * (abs(mean - kink) + 2.0 * ops.maximum(beyond, 0.0))
+    return ops.where(mean < math.inf, value, math.inf)
 
 
 @expects(Continuous, Absolute)
