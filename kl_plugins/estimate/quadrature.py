@@ -67,7 +67,7 @@ class _Integral:
                 beyond.append(left)
             inside.append(np.full(len(low[i]), i))
         sums, unsettled = self.refined(
-            pieces, np.concatenate(low), np.concatenate(high), np.concatenate(inside), total
+            pieces, np.concatenate(low), np.concatenate(high), np.concatenate(inside)
         )
         if not np.isfinite(sums).all():
             return self.broken(sums)
@@ -174,41 +174,54 @@ class _Integral:
             left[0] = math.inf
         return left
 
-    def refined(
-        self, pieces: list[Piece], low: Array, high: Array, inside: Array, total: Array
-    ) -> tuple[Array, float]:
-        """The sums over all panels, halved until the halves hold what the whole does; and what was left."""
-        order = np.lexsort((low, inside))
-        low, high, inside = low[order], high[order], inside[order]
+    def refined(self, pieces: list[Piece], low: Array, high: Array, inside: Array) -> tuple[Array, float]:
+        """The sums over all panels, halved until the halves hold what the whole does; and what was left.
+
+        None stays more than twice as wide as the next: what is narrow in one reaches into the other, between
+        whose few points it would be lost.
+        """
         value = self.all_panels(pieces, low, high, inside)
-        sums, unsettled = np.zeros(5), 0.0
+        error, settled = np.zeros(len(low)), np.zeros(len(low), bool)
         for depth in range(_DEEPEST):
+            order = np.lexsort((low, inside))
+            low, high, inside, settled = low[order], high[order], inside[order], settled[order]
+            value, error = value[:, order], error[order]
+            split = ~settled | _wider_than_the_next(low, high, inside)
+            if not split.any():
+                break
             middle = 0.5 * (low + high)
-            left = self.all_panels(pieces, low, middle, inside)
-            right = self.all_panels(pieces, middle, high, inside)
+            left = self.all_panels(pieces, low[split], middle[split], inside[split])
+            right = self.all_panels(pieces, middle[split], high[split], inside[split])
             both = left + right
-            whole = sums + both.sum(axis=-1)
-            difference = abs(both - value)
+            difference = abs(both - value[:, split])
+            broken = np.zeros(both.shape[1], bool)
             if self.q.support is not None and not self.outside:  # q may underflow at the end of a panel
                 broken = ~np.isfinite(both).all(axis=0)
-                both[:, broken] = difference[:, broken] = value[:, broken]
-                whole = sums + both.sum(axis=-1)
+                both[:, broken] = difference[:, broken] = value[:, split][:, broken]
+            whole = value[:, ~split].sum(axis=-1) + both.sum(axis=-1)
             share = self.tolerance / (8.0 * len(low))
             good = difference[0] <= np.maximum(share * whole[0], both[3])
             good &= (difference[1:3] <= np.maximum(1e-10, both[4])).all(axis=0)
             last = depth == _DEEPEST - 1 or self.n > self.most
             if last:
                 good[:] = True
-            sums += both[:, good].sum(axis=-1)
-            unsettled += float(difference[0][good].sum())
-            if good.all():
+            # A broken panel that holds next to nothing stays as it is.
+            kept, halved = np.array(~split), np.nonzero(split)[0]
+            kept[halved[broken & good]] = True
+            error[halved], settled[halved] = difference[0], True
+            halves = ~(broken & good)
+            halved = halved[halves]
+            low, high = [
+                np.concatenate([ends[kept], first[halved], second[halved]])
+                for ends, first, second in ((low, low, middle), (high, middle, high))
+            ]
+            value = np.concatenate([value[:, kept], left[:, halves], right[:, halves]], axis=-1)
+            inside = np.concatenate([inside[kept], np.tile(inside[halved], 2)])
+            error = np.concatenate([error[kept], np.tile(0.5 * difference[0][halves], 2)])
+            settled = np.concatenate([settled[kept], np.tile(good[halves], 2)])
+            if last:
                 break
-            bad = ~good
-            low, middle, high = low[bad], middle[bad], high[bad]
-            inside = np.tile(inside[bad], 2)
-            value = np.concatenate([left[:, bad], right[:, bad]], axis=-1)
-            low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
-        return sums, unsettled
+        return value.sum(axis=-1), float(error.sum())
 
     def all_panels(self, pieces: list[Piece], low: Array, high: Array, inside: Array) -> Array:
         found = np.empty((5, len(low)))
@@ -217,6 +230,16 @@ class _Integral:
             if here.any():
                 found[:, here] = self.panels(piece, low[here], high[here])[0]
         return found
+
+
+def _wider_than_the_next(low: Array, high: Array, inside: Array) -> Array:
+    """Which panels, in order, are more than twice as wide as a neighbour in their piece."""
+    width = high - low
+    found = np.zeros(len(width), bool)
+    same = inside[1:] == inside[:-1]
+    found[1:] |= same & (width[1:] > 2.01 * width[:-1])
+    found[:-1] |= same & (width[:-1] > 2.01 * width[1:])
+    return found
 
 
 def _log_density(side: Density, x: Array, low: float, high: float) -> Array:

@@ -75,7 +75,9 @@ def _(obj: Any) -> Density:
         measure="discrete" if discrete == {True} else "continuous",
         log_density=obj.logpmf if discrete == {True} else obj.logpdf,
         sample=lambda count, rng: obj.sample((count,), rng=rng),
-        quantile=lambda u: obj.icdf(u.reshape(-1, *(1,) * len(batch))),
+        quantile=lambda u: np.concatenate(
+            [part.icdf(u.reshape(-1, *(1,) * len(batch))) for part in components]
+        ),
         support=obj.support(),
         batch_shape=batch,
     )
