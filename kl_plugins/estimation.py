@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,8 +96,8 @@ def estimate_kl(
     """
     if method is not None and method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
-    if draws < 2:
-        raise ValueError(f"draws must be at least 2, got {draws}")
+    if not isinstance(draws, Integral) or draws < 2:
+        raise ValueError(f"draws must be a whole number, at least 2, got {draws!r}")
     if not 0.0 < tolerance < 1.0:
         raise ValueError(f"tolerance must be between 0 and 1, got {tolerance}")
     sides = _density(p, "p"), _density(q, "q")
@@ -121,13 +124,34 @@ def _density(obj: Any, side: str) -> Density:
     try:
         if density_of.dispatch(type(obj)) is density_of.dispatch(object):
             try:
-                return density_of(recognise(obj))
+                return _naming(density_of(recognise(obj)), side)
             except (TypeError, NoClosedFormError):
                 pass
-        return density_of(obj)
+        return _naming(density_of(obj), side)
     except (TypeError, ValueError, NotImplementedError) as error:
         kind = TypeError if isinstance(error, TypeError) else type(error)
         raise kind(f"{side}: {error}") from error
+
+
+def _naming(density: Density, side: str) -> Density:
+    """The same, with functions whose errors say which side they are of."""
+
+    def named(function: Callable[..., Any] | None, what: str) -> Any:
+        @wraps(function or named)
+        def call(*args: Any) -> Any:
+            try:
+                return function(*args)  # type: ignore[misc]
+            except (ArithmeticError, NotImplementedError, TypeError, ValueError) as error:
+                first = (str(error) or type(error).__name__).splitlines()[0]
+                raise ValueError(f"{side}: the {what} of {density.name} fails: {first}") from error
+
+        return function and call
+
+    return replace(
+        density,
+        log_density=named(density.log_density, "log density"),
+        sample=named(density.sample, "sampler"),
+    )
 
 
 def _check(p: Density, q: Density) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
@@ -16,8 +17,10 @@ from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Full
 from kl_plugins.dispatch import kl
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.univariate import Univariate
 from kl_plugins.matching import recognised
 
 _AT_ONCE = 1_000_000
@@ -74,7 +77,8 @@ def pairwise_kl(ps: Any, qs: Any = None) -> NDArray[Any]:
     right = left if qs is None or qs is ps else _collected(qs, "q")
     rows, columns = _as_batch(left), _as_batch(right)
     if rows is not None and columns is not None:
-        return _all_pairs(rows, columns)
+        with suppress(NoClosedFormError):  # of a batch, which may not be that of each pair
+            return _all_pairs(rows, columns)
     values = [[kl(p, q) for q in _members(right)] for p in _members(left)]
     return np.asarray(values, dtype=None if values and values[0] else float).reshape(
         _count(left), _count(right)
@@ -122,6 +126,8 @@ def _kind(made: Parametrised) -> Any:
     names = [field.name for field in fields(made)]  # type: ignore[arg-type]
     parts = [_kind(part) for part in _inside(made)]
     rest = [state[name] for name in names if name not in (*made.arrays, *made.parts, _held(made))]
+    if isinstance(made, Univariate):
+        rest += [made.sign, made.batch_shape]
     if len(made.core_ndims) != len(made.arrays) or None in parts:
         return None
     cores = [
@@ -143,8 +149,8 @@ def _inside(made: Parametrised) -> list[Any]:
 def _stacked(members: Sequence[Any]) -> Any:
     first = members[0]
     state = dict(first.__dict__)
-    for name, _ in first.cores():
-        state[name] = np.stack([one.__dict__[name] for one in members])
+    for name, core in first.cores():
+        state[name] = _values_of_all(members, name, core)
     for name in first.parts:
         state[name] = _stacked([one.__dict__[name] for one in members])
     if held := _held(first):
@@ -155,6 +161,18 @@ def _stacked(members: Sequence[Any]) -> Any:
     return _trusted(first, state)
 
 
+def _values_of_all(members: Sequence[Any], name: str, core: int) -> Any:
+    """One parameter of all members: a number that is theirs in common stays one."""
+    values = [one.__dict__[name] for one in members]
+    if all(type(value) is float and value == values[0] for value in values):
+        return values[0]
+    shapes = [
+        one.batch_shape + np.shape(value)[np.ndim(value) - core :]
+        for one, value in zip(members, values, strict=True)
+    ]
+    return np.stack([np.broadcast_to(value, shape) for value, shape in zip(values, shapes, strict=True)])
+
+
 def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
     """The distributions `rows` (a slice or indices) of a batch, with the batch shape `batch`."""
     state = dict(made.__dict__)
@@ -163,7 +181,7 @@ def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
         cores["factor"] = 2
     for name, core in cores.items():
         array = state[name]
-        if array.ndim > core:  # else all distributions share it
+        if type(array) is not float and array.ndim - core == len(made.batch_shape) > 0:  # else all share it
             part = array if array.shape[0] == 1 else array[rows]
             state[name] = part.reshape(batch + part.shape[1:])
     for name in made.parts:

@@ -15,12 +15,14 @@ from kl_plugins import (
     Precision,
     cross_entropy,
     entropy,
+    explain,
     independent,
     jeffreys,
     kl,
 )
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
+from kl_plugins.errors import NoClosedFormError
 
 DIMENSION = 3
 
@@ -142,3 +144,17 @@ def test_independent_of_a_multivariate_batch_sums_over_it():
     q, _ = side(rng, "Precision", (), (4,))
     assert kl(independent(p), independent(q)) == pytest.approx(kl(p, q).sum(), rel=1e-14)
     assert entropy(independent(q)) == pytest.approx(entropy(q).sum(), rel=1e-14)
+
+
+def test_products_of_normals_and_of_others():
+    normals = stats.norm([0.0, 1.0], [1.0, 2.0])
+    for other in (stats.laplace([2.0, 3.0]), stats.gumbel_r(0.5, [1.0, 2.0]), stats.gamma([2.0, 3.0])):
+        for p, q in ((normals, other), (other, normals)):
+            found = kl(independent(p), independent(q))
+            assert found == pytest.approx(kl(p, q).sum(), rel=1e-14)
+    assert explain(independent(normals), independent(stats.laplace([0.0, 1.0]))).cost == "O(1)"
+    full = stats.multivariate_normal([0.0, 0.0], [[2.0, 1.0], [1.0, 2.0]])
+    with pytest.raises(NoClosedFormError, match=r"p: Independent\(Laplace\) and q: MultivariateNormal"):
+        kl(independent(stats.laplace([2.0, 3.0])), full)
+    with pytest.raises(NoClosedFormError, match="sum of those of their parts"):
+        kl(independent(normals), independent(stats.cauchy([0.0, 1.0])))

@@ -65,6 +65,27 @@ def test_zero_at_equality(p):
     assert estimate_kl(p, p).value == 0.0
 
 
+@pytest.mark.parametrize(
+    ("weight", "place", "sd"),
+    [(0.1, 30.0, 0.1), (0.0031598, 21.0, 0.01044133), (0.095, 24.238, 0.0377), (0.0006, 6.1, 1.757e-4)],
+)
+def test_narrow_components_are_followed_to_their_shoulders(weight, place, sd):
+    p = stats.Mixture([stats.Normal(), stats.Normal(mu=place, sigma=sd)], weights=[1 - weight, weight])
+    with mp.workdps(30):
+
+        def log_p(x):
+            parts = mp.log(1 - weight) - x * x / 2, mp.log(weight / sd) - ((x - place) / sd) ** 2 / 2
+            return mp.log(sum(map(mp.exp, parts))) - mp.log(2 * mp.pi) / 2
+
+        ends = [-40, -10, 0, 10, 40, *[place + k * mp.mpf(sd) for k in (-40, -20, -10, -5, 0, 5, 10, 20, 40)]]
+        exact = mp.quad(
+            lambda x: mp.exp(log_p(x)) * (log_p(x) + x * x / 2 + mp.log(2 * mp.pi) / 2), sorted(ends)
+        )
+    found = estimate_kl(p, stats.norm())
+    assert found.converged
+    assert abs(found.value - exact) <= found.error + 1e-12 * found.value
+
+
 def test_infinite_discrete_supports_against_mpmath():
     with mp.workdps(30):
 
@@ -315,7 +336,12 @@ a = pt.scalar("a")
 REFUSED = [
     (object(), stats.norm(), TypeError, "p: object has no density"),
     (stats.norm(), stats.norm, TypeError, "q: scipy.stats.norm is not frozen"),
-    (stats.norm(0, -1), stats.norm(), ValueError, "p: scipy.stats.norm has parameters out of its domain"),
+    (
+        stats.norm(0, -1),
+        stats.norm(),
+        ValueError,
+        r"p: scipy.stats.norm\(0, -1\) has parameters out of its domain",
+    ),
     (a, stats.norm(), TypeError, "p: a is not a random variable"),
     (pm.Normal.dist(a, 1), stats.norm(), ValueError, "p: NormalRV depends on a, which has no value"),
     (pm.Normal.dist(pm.Normal.dist(), 1), stats.norm(), ValueError, "p: .* parameter that is random itself"),
@@ -323,6 +349,15 @@ REFUSED = [
     (stats.norm(), MULTIVARIATE["normal"][0], ValueError, r"different event shapes: .* \(\), q .* \(2,\)"),
     (stats.norm([0, 1]), stats.norm([0, 1, 2]), ValueError, "does not broadcast"),
 ]
+
+
+def test_errors_of_other_libraries_say_of_which_side_they_are():
+    with pytest.raises(ValueError, match=r"^q: the sampler of Flat fails"):
+        estimate_kl(pm.Normal.dist(), pm.Flat.dist())
+    with pytest.raises(ValueError, match=r"^p: the log density of dirichlet fails"):
+        estimate_kl(stats.dirichlet([0.01, 0.02]), stats.dirichlet([1.0, 2.0]), random_state=0)
+    with pytest.raises(ValueError, match="draws must be a whole number"):
+        estimate_kl(stats.norm(), stats.norm(), draws=1e4)
 
 
 @pytest.mark.parametrize(("p", "q", "error", "message"), REFUSED)

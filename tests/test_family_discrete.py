@@ -393,3 +393,18 @@ def test_shapes_and_types():
 def test_explain_says_what_is_summed():
     assert explain(stats.binom(5, 0.3), stats.poisson(2.0)).cost == "O(n) for the n outcomes of p"
     assert explain(stats.poisson(2.0), stats.poisson(3.0)).cost == "O(1)"
+
+
+@pytest.mark.parametrize("p", [1e-100, 1e-17, 1e-12, 1e-3, 0.3, 0.5, 0.9, 1.0])
+def test_entropy_of_one_trial_after_the_other(p):
+    with mp.workdps(150):
+        exact = -(mp.log(p) + (1 - mp.mpf(p)) * mp.log1p(-mp.mpf(p)) / p) if p < 1 else mp.mpf(0)
+    assert entropy(stats.geom(p)) == pytest.approx(float(exact), rel=1e-14)
+    assert entropy(stats.geom([p]))[0] == pytest.approx(float(exact), rel=1e-14)
+
+
+def test_entropy_of_a_steep_planck_distribution():
+    with mp.workdps(60):
+        x = mp.exp(-50)
+        exact = -mp.log1p(-x) - x * mp.log(x) / (1 - x)
+    assert entropy(stats.planck(50.0)) == pytest.approx(float(exact), rel=1e-13)

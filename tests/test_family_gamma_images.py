@@ -1,5 +1,6 @@
 """Lévy, extreme value, Pearson's and folded normal variables, which are gamma variables, bent or shifted."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy import stats
@@ -52,6 +53,15 @@ def test_pairs_that_share_an_end():
     assert kl(stats.genextreme(0.0), stats.gumbel_r()) == 0.0
 
 
+@pytest.mark.parametrize("c", [1e-3, -1e-3, 0.01])
+def test_small_shapes(c):
+    with mp.workdps(40):
+        first, second = mp.gamma(1 + mp.mpf(c)), mp.gamma(1 + 2 * mp.mpf(c))
+        mean, variance = (1 - first) / c, (second - first**2) / mp.mpf(c) ** 2
+        exact = mp.log(8 * mp.pi) / 2 + (mean**2 + variance) / 8 - (1 + mp.euler * (1 - mp.mpf(c)))
+    assert kl(stats.genextreme(c), stats.norm(0.0, 2.0)) == pytest.approx(float(exact), rel=1e-8)
+
+
 def test_ends_that_differ():
     assert kl(stats.genextreme(0.5), stats.genextreme(0.5, 0.0, 0.9)) == np.inf
     assert kl(stats.levy(), stats.levy_l()) == np.inf
@@ -66,6 +76,9 @@ def test_what_is_refused():
         kl(stats.genextreme(np.array([0.5, -0.5])), stats.norm())
     with pytest.raises(NoClosedFormError, match="different signs"):
         explain(stats.pearson3(np.array([0.5, 0.0])), stats.norm())
+    for near in (stats.genextreme(1e-8), stats.genextreme(np.array([0.3, 1e-4])), stats.pearson3(1e-4)):
+        with pytest.raises(NoClosedFormError, match="this close to 0"):  # the digits are lost
+            kl(near, stats.norm(0.0, 2.0))
 
 
 def test_batches():

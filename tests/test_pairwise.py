@@ -14,7 +14,9 @@ from kl_plugins import (
     Kronecker,
     LowRank,
     MultivariateNormal,
+    NoClosedFormError,
     Precision,
+    independent,
     kl,
     pairwise_kl,
 )
@@ -117,3 +119,45 @@ def test_bad_collections():
         pairwise_kl(batch, stats.norm())
     with pytest.raises(TypeError, match=r"^q: builtins.int is not a distribution"):
         pairwise_kl(batch, [3])
+
+
+FAMILIES = {
+    "gamma": [stats.gamma(2), stats.gamma(3), stats.gamma(2, scale=3)],
+    "exponential": [stats.expon(), stats.expon(scale=2)],
+    "powers of gamma": [stats.weibull_min(2), stats.gamma(3), stats.rayleigh()],
+    "both directions": [stats.weibull_max(2), stats.weibull_min(2)],
+    "Gumbel": [stats.gumbel_r(), stats.gumbel_l(1), stats.loggamma(2)],
+    "log-normal": [stats.lognorm(1), stats.lognorm(2, scale=3)],
+    "Poisson": [stats.poisson(2), stats.poisson(3)],
+    "binomial": [stats.binom(3, 0.2), stats.binom(5, 0.3)],
+    "triangular": [stats.triang(0.2), stats.triang(0.5)],
+    "Lévy": [stats.levy(), stats.levy_l()],
+    "products": [independent(stats.gamma([2.0, 3.0])), independent(stats.gamma(3.0, scale=[1.0, 2.0]))],
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_all_pairs_of_other_families(name):
+    members = FAMILIES[name]
+    np.testing.assert_allclose(pairwise_kl(members), one_by_one(members, members), rtol=1e-12)
+
+
+@pytest.mark.parametrize("make", [stats.expon, lambda loc, scale: stats.weibull_min(2.0, loc, scale)])
+def test_a_batch_with_parameters_in_common(make):
+    batch = make(0.5, [1.0, 2.0])
+    members = [make(0.5, scale) for scale in (1.0, 2.0)]
+    want = one_by_one(members, members)
+    for sides in ((batch,), (batch, members), (members, batch)):
+        np.testing.assert_allclose(pairwise_kl(*sides), want, rtol=1e-12)
+
+
+def test_a_batch_of_products():
+    shapes, scales = np.array([[1.0, 2.0], [3.0, 4.0]]), [1.0, 2.0]
+    batch = independent(stats.gamma(shapes, scale=scales))
+    members = [independent(stats.gamma(row, scale=scales)) for row in shapes]
+    np.testing.assert_allclose(pairwise_kl(batch), one_by_one(members, members), rtol=1e-12)
+
+
+def test_a_pair_without_closed_form_is_named():
+    with pytest.raises(NoClosedFormError, match="p: Logistic and q: Logistic"):
+        pairwise_kl([stats.logistic(), stats.logistic(scale=2)])

@@ -96,6 +96,17 @@ def x_log_x(x: Any, ops: ModuleType) -> Any:
     return x * ops.log(ops.where(ops.equal(x, 0.0), 1.0, x))
 
 
+def trial_entropy(p: Any, failure: Any, ops: ModuleType) -> Any:
+    """−p log p − failure log failure, where the larger one's logarithm is that of 1 less the other."""
+    return -(_x_log_x_beside(p, failure, ops) + _x_log_x_beside(failure, p, ops))
+
+
+def _x_log_x_beside(x: Any, rest: Any, ops: ModuleType) -> Any:
+    is_most = rest < 0.5
+    positive = ops.where(ops.logical_or(is_most, ops.equal(x, 0.0)), 1.0, x)
+    return x * ops.where(is_most, ops.log1p(-ops.where(is_most, rest, 0.0)), ops.log(positive))
+
+
 def log_poisson(k: Any, mean: Any, ops: ModuleType) -> Any:
     """Logarithm of the Poisson distribution's probability of k.
 

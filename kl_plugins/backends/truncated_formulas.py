@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.polynomial import legendre
 
 from kl_plugins.backends.averages import weighted_sum, whole
 from kl_plugins.backends.remainders import _log_ratio
@@ -25,9 +26,20 @@ _NEAR = 0.1
 _ENDS = 32.0 * 2.220446049250313e-16
 """Ends that differ by so much of their size are the same."""
 
-_points, _masses = np.polynomial.legendre.leggauss(40)
-_NODES: tuple[float, ...] = tuple((0.5 * (_points + 1.0)).tolist())
-_WEIGHTS: tuple[float, ...] = tuple((0.5 * _masses).tolist())
+
+def _gauss_legendre(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Nodes and weights on (0, 1), polished: those of NumPy would leave errors of 10⁻¹⁴ in the integrals."""
+    polynomial = np.zeros(count + 1, np.longdouble)
+    polynomial[-1] = 1.0
+    slope = legendre.legder(polynomial)
+    x = legendre.leggauss(count)[0].astype(np.longdouble)
+    for _ in range(2):
+        x = x - legendre.legval(x, polynomial) / legendre.legval(x, slope)
+    weights = 2.0 / ((1.0 - x * x) * legendre.legval(x, slope) ** 2)
+    return tuple(map(float, 0.5 * (x + 1.0))), tuple(map(float, 0.5 * weights))
+
+
+_NODES, _WEIGHTS = _gauss_legendre(44)
 
 
 class _Kernel(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 from kl_plugins.backends import scalar
 from kl_plugins.backends.parametrised import Parametrised, Shape, broadcast_shapes
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.rules import RuleTable
 
 kl_rules = RuleTable("kl")
@@ -72,7 +73,7 @@ class Distribution(Parametrised):
 
     def entropy(self) -> Any:
         """Differential entropy in nats (Shannon entropy of a discrete family)."""
-        raise NotImplementedError(f"the entropy of {self.describe()} is not known in closed form")
+        raise NoClosedFormError(f"no closed form of the entropy of {self.describe()} is known")
 
     def independent(self) -> Distribution:
         """Turn the last batch dimension into an event dimension."""

@@ -20,7 +20,7 @@ from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.logistic import Logistic
-from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.normal import Normal
 from kl_plugins.families.statistics import (
     At,
@@ -241,8 +241,23 @@ class LogLaplace(Exponentiated):
     """X = loc + scale·exp(B), B a Laplace variable."""
 
 
-from_scipy("lognorm")(lambda s, loc, scale: LogNormal(Normal(0.0, s), scale, loc))
+@from_scipy("lognorm")
+def _log_normal(s: Any, loc: Any, scale: Any) -> LogNormal:
+    check_positive(s, "s")
+    return LogNormal(Normal(0.0, s), scale, loc)
+
+
+@from_scipy("fisk")
+def _log_logistic(c: Any, loc: Any, scale: Any) -> LogLogistic:
+    check_positive(c, "c")
+    return LogLogistic(Logistic(0.0, 1.0 / c), scale, loc)
+
+
+@from_scipy("loglaplace")
+def _log_laplace(c: Any, loc: Any, scale: Any) -> LogLaplace:
+    check_positive(c, "c")
+    return LogLaplace(Laplace(0.0, 1.0 / c), scale, loc)
+
+
 from_scipy("gibrat")(lambda loc, scale: LogNormal(Normal(0.0, 1.0), scale, loc))
-from_scipy("fisk")(lambda c, loc, scale: LogLogistic(Logistic(0.0, 1.0 / c), scale, loc))
-from_scipy("loglaplace")(lambda c, loc, scale: LogLaplace(Laplace(0.0, 1.0 / c), scale, loc))
 from_pymc("LogNormalRV")(lambda mean, scale: LogNormal(Normal(mean, scale)))

@@ -16,7 +16,7 @@ from kl_plugins.backends.gamma_formulas import (
     log_moment,
 )
 from kl_plugins.backends.remainders import log_ratio
-from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.statistics import At, Exp, Log, LogDensity, LogSquare, Power, expects
 from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
 
@@ -69,6 +69,17 @@ class Gamma(Continuous):
         if type(order) is float and order == 1.0:
             return a
         return self.ops.exp(order * self.ops.log(a) + log_moment(a, order, self.ops))
+
+
+@dataclass(frozen=True, eq=False)
+class Weibull(Gamma):
+    """X = loc + sign·scale·E^(1/power) of an exponential variable E, the power positive: the shape."""
+
+    domains: ClassVar[tuple[Domain, ...]] = (
+        *Gamma.domains[:2],
+        Domain(0.0, meaning="the shape"),
+        *Gamma.domains[3:],
+    )
 
 
 @closed_form(Gamma, Gamma)
@@ -151,10 +162,25 @@ def _generalised(a: Any, c: Any, loc: Any, scale: Any) -> Gamma:
     return Gamma(a, scale, c, loc)
 
 
-from_scipy("weibull_min")(lambda c, loc, scale: Gamma(1.0, scale, c, loc))
-from_scipy("weibull_max")(lambda c, loc, scale: Gamma(1.0, scale, c, loc, -1.0))
-from_scipy("invweibull")(lambda c, loc, scale: Gamma(1.0, scale, -c, loc))
-from_scipy("nakagami")(lambda nu, loc, scale: Gamma(nu, scale / nu**0.5, 2.0, loc))
+@from_scipy("weibull_min")
+def _weibull(c: Any, loc: Any, scale: Any, sign: float = 1.0) -> Weibull:
+    check_positive(c, "c")
+    return Weibull(1.0, scale, c, loc, sign)
+
+
+@from_scipy("invweibull")
+def _inverse_weibull(c: Any, loc: Any, scale: Any) -> Gamma:
+    check_positive(c, "c")
+    return Gamma(1.0, scale, -c, loc)
+
+
+@from_scipy("nakagami")
+def _nakagami(nu: Any, loc: Any, scale: Any) -> Gamma:
+    check_positive(nu, "nu")
+    return Gamma(nu, scale / nu**0.5, 2.0, loc)
+
+
+from_scipy("weibull_max")(lambda c, loc, scale: _weibull(c, loc, scale, -1.0))
 from_scipy("chi")(_square_root)
 from_scipy("halfnorm")(lambda loc, scale: _square_root(1.0, loc, scale))
 from_scipy("rayleigh")(lambda loc, scale: _square_root(2.0, loc, scale))
@@ -163,5 +189,5 @@ from_scipy("maxwell")(lambda loc, scale: _square_root(3.0, loc, scale))
 from_pymc("GammaRV")(Gamma)
 from_pymc("ExponentialRV")(lambda scale: Gamma(1.0, scale))
 from_pymc("InvGammaRV")(lambda a, scale: Gamma(a, scale, -1.0))
-from_pymc("WeibullBetaRV")(lambda c, scale: Gamma(1.0, scale, c))
+from_pymc("WeibullBetaRV")(lambda c, scale: Weibull(1.0, scale, c))
 from_pymc("HalfNormalRV")(lambda loc, scale: _square_root(1.0, loc, scale))

@@ -16,6 +16,9 @@ from kl_plugins.families.univariate import Continuous
 _NEARLY_NORMAL = 1.6e-5
 """SciPy takes Pearson's third type of a smaller skewness for normal."""
 
+_LEAST = 1e-3
+"""Of smaller shapes the square of the reciprocal, and with it the rounding of a divergence, is too large."""
+
 
 def _levy(loc: Any, scale: Any, sign: float = 1.0) -> Gamma:
     """The reciprocal of twice a gamma variable of shape ½: https://en.wikipedia.org/wiki/L%C3%A9vy_distribution."""
@@ -27,9 +30,12 @@ def _extreme_value(c: Any, loc: Any, scale: Any) -> Continuous:
 
     https://en.wikipedia.org/wiki/Generalized_extreme_value_distribution, whose ξ is −c.
     """
+    if np.any(np.isinf(c)):
+        raise ValueError("c must be finite")
     sign = _common_sign(c, "genextreme with shapes c of different signs")
     if sign == 0.0:
         return LogGamma(1.0, loc + 0.0 * c, scale, -1.0)
+    _refuse_small(c, "genextreme with a shape c this close to 0, a Gumbel distribution's")
     return Gamma(1.0, scale / abs(c), 1.0 / c, loc + scale / c, -sign)
 
 
@@ -42,6 +48,7 @@ def _pearson_3(skew: Any, loc: Any, scale: Any) -> Continuous:
     sign = _common_sign(skew, "pearson3 with skewnesses of different signs")
     if sign == 0.0:
         return Normal(loc + 0.0 * skew, scale)
+    _refuse_small(skew, "pearson3 with a skewness this close to 0, a normal distribution's")
     return Gamma(4.0 / (skew * skew), 0.5 * scale * abs(skew), 1.0, loc - 2.0 * scale / skew, sign)
 
 
@@ -52,6 +59,15 @@ def _folded_normal(c: Any, loc: Any, scale: Any) -> Gamma:
             "distribution; kl_plugins.estimate_kl estimates divergences with their error"
         )
     return Gamma(0.5, 1.4142135623730951 * scale, 2.0, loc + 0.0 * c)
+
+
+def _refuse_small(value: Any, what: str) -> None:
+    """What is a difference of places 1/value apart has lost the digits of its own."""
+    if np.any(np.abs(value) < _LEAST):
+        raise NoClosedFormError(
+            f"no closed form is known for scipy.stats.{what}, but not 0; kl_plugins.estimate_kl estimates "
+            "divergences with their error"
+        )
 
 
 def _common_sign(value: Any, what: str) -> float:

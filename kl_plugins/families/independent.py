@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kl_plugins.backends.parametrised import Shape
+from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution, kl_rules
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.normal import Normal
 from kl_plugins.rules import Rule
 
 
@@ -42,12 +45,48 @@ class Independent(Distribution):
 def _by_base(p: Independent, q: Independent) -> tuple[Rule, Any, Any]:
     rule = kl_rules.find(p.base, q.base)
     if rule is None:
-        raise NoClosedFormError(f"no closed form for {p.base.describe()} and {q.base.describe()}")
+        raise _no_closed_form(p, q)
     return rule, p.base, q.base
+
+
+def _no_closed_form(p: Distribution, q: Distribution) -> NoClosedFormError:
+    return NoClosedFormError(
+        f"no closed form of KL(p‖q) is known for p: {p.describe()} and q: {q.describe()}; where both are "
+        "products, it is the sum of those of their parts, which kl_plugins.estimate_kl estimates"
+    )
 
 
 @kl_rules.register(Independent, Independent, cost=_by_base)
 def independent_independent(p: Independent, q: Independent) -> Any:
     """The sum of the divergences of the independent parts."""
     rule, p_base, q_base = _by_base(p, q)
-    return p.ops.sum_last(rule(p_base, q_base))
+    try:
+        return p.ops.sum_last(rule(p_base, q_base))
+    except NoClosedFormError:
+        raise _no_closed_form(p, q) from None
+
+
+def _product(p: MultivariateNormal, pair: tuple[Distribution, Distribution]) -> Independent:
+    """The product of normals that a diagonal one is."""
+    if not isinstance(p.covariance, AxisAligned):
+        raise _no_closed_form(*pair)
+    ops = p.ops
+    mean, scale = ops.broadcast_arrays(p.mean, p.covariance.full_scales())
+    return Independent.trusted(ops, base=Normal.trusted(ops, mean=mean, scale=scale))
+
+
+def _of_products(p: Any, q: Any) -> tuple[Rule, Any, Any]:
+    pair = p, q
+    p = _product(p, pair) if isinstance(p, MultivariateNormal) else p
+    q = _product(q, pair) if isinstance(q, MultivariateNormal) else q
+    rule = kl_rules.find(p, q)
+    assert rule is not None
+    return rule, p, q
+
+
+@kl_rules.register(Independent, MultivariateNormal, cost=_of_products)
+@kl_rules.register(MultivariateNormal, Independent, cost=_of_products)
+def independent_normal(p: Any, q: Any) -> Any:
+    """The sum over the variables, where the normal side is diagonal."""
+    rule, p, q = _of_products(p, q)
+    return rule(p, q)

@@ -11,6 +11,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+import numpy as np
+
 import kl_plugins.families as families
 
 Maker = Callable[..., Any]
@@ -40,6 +42,14 @@ def from_pymc(*names: str) -> Callable[[Maker], Maker]:
         return function
 
     return decorate
+
+
+def check_positive(value: Any, name: str) -> None:
+    """Raise ValueError, naming the library's own parameter, where a number is not positive; NaN passes."""
+    if np.any(np.less_equal(value, 0.0)):
+        raise ValueError(f"{name} must be positive")
+    if np.any(np.isinf(value)):
+        raise ValueError(f"{name} must be finite")
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 
 from kl_plugins.backends import numpy as arrays
 from kl_plugins.backends import scalar
-from kl_plugins.backends.discrete_formulas import bernoulli_divergence, log_binomial, x_log_x
+from kl_plugins.backends.discrete_formulas import bernoulli_divergence, log_binomial, trial_entropy
 from kl_plugins.backends.domains import Domain
 from kl_plugins.families.discrete import (
     Discrete,
@@ -58,8 +58,7 @@ class NegativeBinomial(Discrete):
         """Of a geometric distribution: the entropy of one trial, over p."""
         if not self.ops.same(self.n, 1.0):
             return super().entropy()
-        ops = self.ops
-        return self.full(-(x_log_x(self.p, ops) + x_log_x(self.failure, ops)) / self.p)
+        return self.full(trial_entropy(self.p, self.failure, self.ops) / self.p)
 
 
 @closed_form(NegativeBinomial, NegativeBinomial)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import Mixture, rv_discrete
+from scipy.stats import Mixture, rv_discrete, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
@@ -25,6 +25,7 @@ def _(obj: Any) -> Density:
 
 
 @density_of.register(rv_sample)
+@density_of.register(rv_histogram)
 def _(obj: Any) -> Density:
     return density_of(obj())  # it has no parameters
 
@@ -37,7 +38,8 @@ def _frozen(obj: Any, measure: str, log_density: Callable[[Array], Array]) -> De
     valid = np.logical_and(obj.dist._argcheck(*shapes), np.asarray(scale) > 0.0)
     unknown = np.isnan(np.sum(np.broadcast_arrays(*shapes, loc, scale), axis=0))
     if not np.all(valid | unknown):
-        raise ValueError(f"scipy.stats.{name} has parameters out of its domain")
+        given = ", ".join(map(str, (*obj.args, *(f"{key}={value}" for key, value in obj.kwds.items()))))
+        raise ValueError(f"scipy.stats.{name}({given[:80]}) has parameters out of its domain")
     points = None
     if isinstance(obj.dist, rv_sample):
         points = np.asarray(obj.dist.xk, np.float64).ravel() + float(loc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from operator import attrgetter
 from typing import Any, cast
@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import stats
-from scipy.stats import _covariance
-from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic
+from scipy.stats import Mixture, _covariance, rv_histogram
+from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._multivariate import (
     matrix_normal_frozen,
     multi_rv_generic,
@@ -59,14 +59,31 @@ def _(obj: Any) -> Distribution:
     generator = obj.dist
     make = makers.get(kind_of(generator)) or maker_of(generator)
     shapes, loc, scale = generator._parse_args(*obj.args, **obj.kwds)
-    return _remembered(obj, make(*map(number, (*shapes, loc, scale))))
+    return _remembered(obj, made_of(generator, make, shapes, {"loc": loc, "scale": scale}))
 
 
 @recognise.register(rv_discrete_frozen)
 def _(obj: Any) -> Distribution:
     make = maker_of(obj.dist)
     shapes, loc, _ = obj.dist._parse_args(*obj.args, **obj.kwds)
-    return _remembered(obj, make(*map(number, (*shapes, loc))))
+    return _remembered(obj, made_of(obj.dist, make, shapes, {"loc": loc}))
+
+
+def made_of(
+    generator: Any, make: Callable[..., Any], shapes: Sequence[Any], places: dict[str, Any]
+) -> Distribution:
+    """What `make` makes of the parameters; errors say what SciPy calls them."""
+    try:
+        return cast(Distribution, make(*map(number, (*shapes, *places.values()))))
+    except ValueError as error:
+        names = [name.strip() for name in (generator.shapes or "").split(",")]
+        given = dict(zip(names, shapes, strict=False)) | places
+        listed = ", ".join(f"{name}={_brief(value)}" for name, value in given.items())
+        raise ValueError(f"{error}, in {full_name(generator)}({listed})") from None
+
+
+def _brief(value: Any) -> str:
+    return f"array of shape {np.shape(value)}" if np.ndim(value) else str(value)[:20]
 
 
 _numbers_of = attrgetter("args", "kwds")
@@ -100,12 +117,15 @@ def maker_of(generator: Any) -> Callable[..., Any]:
     """What makes a family of the parameters of a generator, such as ``scipy.stats.gamma``."""
     make = makers.get(kind_of(generator))
     if make is None:
-        raise unsupported(f"scipy.stats.{name_of(generator)}", f"type(scipy.stats.{name_of(generator)})")
+        name = full_name(generator)
+        raise unsupported(name, f"type({name})" if name.startswith("scipy.") else name)
     return make
 
 
-def name_of(generic: Any) -> str:
-    return generic.name or type(generic).__name__
+def full_name(generator: Any) -> str:
+    """Of one of SciPy's own; of others, which may have no name, that of the class."""
+    own = type(getattr(stats, str(generator.name), None)) is type(generator)
+    return f"scipy.stats.{generator.name}" if own else type(generator).__name__
 
 
 def unsupported(name: str, key: str) -> NoClosedFormError:
@@ -124,6 +144,14 @@ def _(obj: Any) -> Any:
 
 _HOW = "register for the class of the generator instead, for example type(scipy.stats.t)"
 shared_classes.update(dict.fromkeys([rv_continuous_frozen, rv_discrete_frozen], _HOW))
+
+
+@recognise.register(rv_histogram)
+@recognise.register(rv_sample)
+@recognise.register(Mixture)
+def _(obj: Any) -> Distribution:
+    name = type(obj).__name__
+    raise unsupported(f"{name} objects", name)
 
 
 @recognise.register(rv_generic)
