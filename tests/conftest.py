@@ -1,9 +1,15 @@
-"""What several processes of tests would otherwise do at once, and disturb each other by."""
+"""What makes runs of the tests alike: no deadlines, no chance, no processes that disturb each other."""
 
 import os
 import subprocess
 import sys
 import tempfile
+
+from hypothesis import settings
+
+# Machines differ in speed, and the first call of a function may compile it.
+settings.register_profile("kl_plugins", deadline=None, derandomize=True)
+settings.load_profile("kl_plugins")
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Each fills a cache of compiled kernels of its own.

@@ -3,7 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -184,6 +184,43 @@ def exact_tents(c, d):
         distance = of_log(d) - of_z_log(d) - of_log(c) + of_z_log(c)
         mass = ((1 - c) ** 2 - (1 - d) ** 2) / 2
         return below + above + 2 / (1 - c) * (rest - distance + mass * (log(d) - log(1 - c)))
+
+
+def triangles_nearby(c, below, above, step):
+    """Of the triangular distribution on (0, 1) from one that reaches farther, its top moved by `step`."""
+    with mp.workdps(50):
+        c, d = mp.mpf(c), mp.mpf(c) + step
+        width = 1 + mp.mpf(below) + above
+
+        def ratio(x):
+            p = x / c if x < c else (1 - x) / (1 - c)
+            q = (x + below) / (d + below) if x < d else (1 + above - x) / (1 + above - d)
+            return 2 * p * mp.log(p * width / q) if p * q else mp.mpf(0)
+
+        near_ends = [mp.mpf(10) ** -k for k in range(1, 18, 2)]
+        edges = sorted({0, c, d, 1, *near_ends, *[1 - x for x in near_ends]})
+        return float(mp.quad(ratio, edges))
+
+
+@given(
+    st.floats(0.05, 0.95), st.floats(-9, -3), st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(-1, 1))
+)
+@settings(max_examples=15)
+def test_triangles_with_ends_nearby(c, log_size, parts):
+    below, above, step = (float(np.round(10**log_size * part, 15)) for part in parts)
+    q = stats.triang((c + step + below) / (1 + below + above), -below, 1 + below + above)
+    mode, loc, scale = map(mp.mpf, (q.args[0], q.args[1], q.args[2]))
+    with mp.workdps(50):  # what the rounded parameters say
+        step, above = loc + mode * scale - mp.mpf(c), loc + scale - 1
+    exact = triangles_nearby(c, -loc, above, step) if above >= 0 else np.inf
+    if exact > 1e-14 and above >= 0:
+        assert kl(stats.triang(c), q) == pytest.approx(exact, rel=1e-6)
+
+
+def test_triangles_that_reach_a_little_farther():
+    assert kl(stats.triang(0.3), stats.triang(0.3, scale=1 + 1e-8)) == pytest.approx(2.59485794e-15, rel=1e-8)
+    assert kl(stats.triang(1.0), stats.triang(1.0, scale=1 + 1e-9)) == pytest.approx(2e-9, rel=1e-6)
+    assert kl(stats.triang(0.3, scale=1 + 1e-8), stats.triang(0.3)) == np.inf
 
 
 @given(st.floats(-14, -0.01), st.floats(-9, 0), st.booleans())

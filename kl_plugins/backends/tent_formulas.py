@@ -136,3 +136,63 @@ def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: ModuleType
     is_narrow = gap <= 0.1 * ops.minimum(q, p_rest)
     between = ops.select(is_narrow, narrow, wide, p, q, p_rest, q_rest, gap)
     return below + above + between
+
+
+def near_tent_divergence(
+    mode: Any, rest: Any, step: Any, below: Any, above: Any, ops: ModuleType
+) -> tuple[Any, Any]:
+    """KL of triangular distributions whose modes are close to each other, and where they are close enough.
+
+    p's has its ends at 0 and 1 and its top at `mode`, which lacks `rest` of 1; q's has its top `step`
+    further up and reaches farther by `below` and `above`, neither negative. With 1 + x = q/p the divergence
+    is E[x − log(1 + x)] and q's mass where p has none.
+    """
+    mirror = step < 0.0
+    left, right = ops.where(mirror, rest, mode), ops.where(mirror, mode, rest)
+    below, above = ops.where(mirror, above, below), ops.where(mirror, below, above)
+    gap = ops.absolute(step)
+    # A top at p's end, from which q's is farther out, has no other side.
+    close = gap <= 0.1 * ops.where(right > 0.0, ops.minimum(left + gap, right), left + gap)
+    # Elsewhere numbers that serve, for the sake of the derivatives.
+    gap, below, above = (ops.where(close, value, 0.0) for value in (gap, below, above))
+    return close, whole(_near_tent_divergence, ops, left, right, gap, below, above)
+
+
+def _near_tent_divergence(left: Any, right: Any, gap: Any, below: Any, above: Any, ops: ModuleType) -> Any:
+    """For p's mode below q's by `gap`: a side to the left of both, one to the right, and what is between."""
+    longer = below + above
+    rise, fall = left + gap + below, right - gap + above  # of q
+    some_rise, some_fall = ops.where(rise > 0.0, rise, 1.0), ops.where(fall > 0.0, fall, 1.0)
+    high_rise, high_fall = (1.0 + longer) * some_rise, (1.0 + longer) * some_fall
+    first = _near_side(
+        left, -(gap + below + longer * rise) / high_rise, left / high_rise, below / high_rise, ops
+    )
+    far = right - gap
+    some_far = ops.where(far > 0.0, far, 1.0)
+    turn, slope = (gap - above - longer * fall) / high_fall, right / high_fall
+    last = _near_side(far, turn, slope, slope * above / some_far, ops)
+
+    def excess(z: Any, right: Any, gap: Any, rise: Any, longer: Any) -> Any:
+        """p's density times x − log(1 + x), at z of the way from p's mode to q's."""
+        here = right - gap * z
+        x = gap * (z * rise - right * (1.0 - z)) - here * longer * rise
+        return 2.0 * (here / right) * identity_minus_log(x / (here * (1.0 + longer) * rise), ops)
+
+    some_right = ops.where(right > 0.0, right, 1.0)
+    between = gap * quadrature(excess, ops, 0.0, 1.0, some_right, gap, some_rise, longer)
+    falling = 2.0 * (far / some_right) * last + between + above * (above / high_fall)
+    risen = ((1.0 + below) * (gap + above) + gap * above) / high_rise  # q's mass beyond p's top
+    return 2.0 * first + below * (below / high_rise) + ops.where(right > 0.0, falling, risen)
+
+
+def _near_side(length: Any, turn: Any, slope: Any, offset: Any, ops: ModuleType) -> Any:
+    """length · ∫₀¹ u φ(turn + offset/u) du, φ(x) = x − log(1 + x), slope = 1 + turn.
+
+    It is ½ φ(turn + offset) + ½ offset·turn/slope + ½ (offset/slope)² log(1 + slope/offset).
+    """
+    there = ops.logical_and(length > 0.0, offset > 0.0)
+    step, scale = ops.where(there, offset, 1.0), ops.where(slope > 0.0, slope, 1.0)
+    share = step / scale
+    bent = step * turn / scale + share * share * ops.log1p(scale / step)
+    value = identity_minus_log(ops.where(length > 0.0, turn + offset, 0.0), ops)
+    return 0.5 * length * (value + ops.where(there, bent, 0.0))

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from kl_plugins.backends.averages import exp_tent_mean, power_tent_mean, tent_mean
 from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.tent_formulas import log_tent_flat_mean, log_tent_tent_mean, tent_divergence
+from kl_plugins.backends.tent_formulas import (
+    log_tent_flat_mean,
+    log_tent_tent_mean,
+    near_tent_divergence,
+    tent_divergence,
+)
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.statistics import At, Exp, LogDensity, Power, Statistic, expects
 from kl_plugins.families.uniform import Uniform, bounded_expectations, difference
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, infinite, outside, standing
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +67,24 @@ class Triangular(Continuous):
 
 @closed_form(Triangular, Triangular)
 def triangular_triangular(p: Triangular, q: Triangular) -> Any:
-    """From what the densities' ratio lacks of 1, where the ends are the same; else by statistics."""
-    at = standing(p, q)
-    if not (at.from_zero and at.from_one):
-        return by_statistics(p, q)
-    return q.full(p.full(tent_divergence(p.mode, q.mode, p.ops)))
+    """From what the densities' ratio lacks of 1, where the ends or nearly the modes are the same.
+
+    Else by statistics.
+    """
+    ops, at = p.ops, standing(p, q)
+    if at.from_zero and at.from_one:
+        return q.full(p.full(tent_divergence(p.mode, q.mode, ops)))
+    beyond = outside(p, q, at)
+    if beyond is True:
+        return infinite(p, q)
+    start, wider = p.loc - q.loc, q.scale - p.scale
+    below, above = ops.maximum(start / p.scale, 0.0), ops.maximum((wider - start) / p.scale, 0.0)
+    step = ((q.mode - p.mode) * q.scale + p.mode * wider - start) / p.scale
+    close, value = near_tent_divergence(p.mode, 1.0 - p.mode, step, below, above, ops)
+    value = q.full(p.full(value))
+    if ops.symbolic or not np.all(close):
+        value = ops.where(close, value, by_statistics(p, q))
+    return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 
 @expects(Uniform, LogTent)
