@@ -22,7 +22,7 @@ _HERE = sys.modules[__name__]
 _FEW = 1024
 """From this size on it is worth a look whether one side of a choice serves everywhere."""
 
-_PIECE = 16_384
+PIECE = 16_384
 """Numbers of a long vector that are worked on together."""
 
 _SHORT = 24
@@ -128,12 +128,37 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
             return np.array(numbers, np.result_type(*args))
         except (ArithmeticError, ValueError):
             return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
-    if length <= _PIECE:
+    kernels = kernels_for_formula(value, length, *args)  # noqa: F405
+    if kernels is not None:
+        out, left = kernels.evaluated(value, length, args)
+        if len(left):
+            out[left] = value(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
+        return out
+    if length <= PIECE:
         return value(*args, _HERE)
-    out = np.empty(length, np.result_type(*args))
-    for start in range(0, length, _PIECE):
-        piece = slice(start, start + _PIECE)
-        out[piece] = value(*[arg[piece] if np.size(arg) == length else arg for arg in args], _HERE)
+    return _put_together(
+        lambda piece: value(*[arg[piece] if np.size(arg) == length else arg for arg in args], _HERE),
+        length,
+        PIECE,
+    )
+
+
+def in_pieces(function: Callable[[slice], Any], length: int) -> Any:
+    """The values of a function of the pieces of a vector, whose intermediate results stay in the cache."""
+    with pieces_of(length):  # noqa: F405
+        return _put_together(function, length, PIECE)
+
+
+def _put_together(function: Callable[[slice], Any], length: int, step: int) -> Any:
+    out = None
+    for start in range(0, length, step):
+        piece = slice(start, start + step)
+        found = function(piece)
+        if out is None:
+            out = np.empty(length, found.dtype)
+        elif out.dtype != found.dtype:
+            out = out.astype(np.result_type(out, found))
+        out[piece] = found
     return out
 
 
@@ -155,6 +180,11 @@ def all_finite(value: NDArray[Any]) -> Any:
 
 def all_positive(value: NDArray[Any]) -> Any:
     return value.size == 0 or value.min() > 0.0
+
+
+def inside(value: NDArray[Any], low: float, high: float) -> bool:
+    """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
+    return value.size == 0 or (low < float(value.min()) and float(value.max()) < high)
 
 
 def expand_last(value: NDArray[Any]) -> NDArray[Any]:

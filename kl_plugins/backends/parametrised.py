@@ -60,6 +60,7 @@ class Parametrised:
         if self.ops.symbolic:
             scalar.require(known for known in self.own_conditions() if isinstance(known[0], bool))
         else:
+            self._look_inside()
             self.ops.require(self.own_conditions())
         self._complete()
 
@@ -127,6 +128,19 @@ class Parametrised:
             state[name] = state[name].to(ops)
         state["ops"] = ops
 
+    def _look_inside(self) -> None:
+        """Note which arrays lie in their domains with all their numbers, by the least and the largest."""
+        state = self.__dict__
+        state["inside"] = frozenset(
+            name
+            for name, low, high in self._bounds
+            if (low < value < high if type(value := state[name]) is float else self.ops.inside(value, low, high))
+        )
+
+    def has_no_nan(self) -> bool:
+        """Whether that is certain of all arrays."""
+        return len(self.__dict__.get("inside", ())) == len(self.arrays)
+
     def _complete(self) -> None:
         """Compute at once what shows whether valid-looking parameters are so."""
 
@@ -159,6 +173,8 @@ class Parametrised:
         """Yield (condition, message) for what the object's own parameters must satisfy."""
         for name, domain in zip(self.arrays, self.domains, strict=bool(self.domains)):
             value = self.__dict__[name]
+            if name in self.__dict__.get("inside", ()):
+                continue
             yield from domain.conditions(value, name, scalar if type(value) is float else self.ops)
 
     def conditions(self) -> Iterator[tuple[Any, str]]:

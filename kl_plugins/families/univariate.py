@@ -26,9 +26,6 @@ from kl_plugins.families.statistics import (
     expects,
 )
 
-_PIECE = 16_384
-"""Members of a long vector that are worked on together."""
-
 _ROUNDING = 32.0
 """So many units of rounding two ends may differ by and be the same."""
 
@@ -91,7 +88,9 @@ class Univariate(Distribution):
                 state[name] = value[piece]
         for name in self.parts:
             state[name] = state[name].members(piece)
-        return self.trusted(self.ops, **state)
+        made = self.trusted(self.ops, **state)
+        made.__dict__["inside"] = self.__dict__.get("inside", frozenset())
+        return made
 
     def moved(self, loc: Any, scale: Any) -> Self | None:
         """The distributions of loc + scale·X; None where the family does not have them."""
@@ -110,6 +109,9 @@ class Univariate(Distribution):
         """`value`, broadcast against all parameters, and NaN where one of them is."""
         if self.ops is scalar and not self.__dict__.get("unsure"):
             return value
+        if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():
+            if value.shape == self.batch_shape:
+                return value
         for name in self.arrays:
             parameter = self.__dict__[name]
             if type(parameter) is float:
@@ -291,10 +293,9 @@ def closed_form(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def in_pieces(p: Univariate, q: Univariate) -> Any:
-            if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= _PIECE:
+            if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= array_ops.PIECE:
                 return function(p, q)
-            pieces = (slice(start, start + _PIECE) for start in range(0, length, _PIECE))
-            return np.concatenate([function(p.members(piece), q.members(piece)) for piece in pieces])
+            return array_ops.in_pieces(lambda piece: function(p.members(piece), q.members(piece)), length)
 
         def cost(p: Univariate, q: Univariate) -> str:
             if p.ops.symbolic:
