@@ -84,16 +84,14 @@ def log(x: Any) -> Any:
 def log1p_and_rest(e: Any, rho: Any) -> Any:
     """log(1 + e) and e − log(1 + e), where rho is 1 + e as far as that is a float.
 
-    For rho near 1 the latter is e r − r (2 atanh(r) − 2 r), r = e/(2 + e), whose two terms do not cancel.
+    With rho = 2ᵏ (1 + f) and r = f/(2 + f) the latter is (e − f − k log 2) + r (f − (2 atanh(r) − 2 r)). For
+    rho near 1, where f is e, there is nothing before the product, whose two terms do not cancel.
     """
     k, m = split(rho)
-    near = k == 0.0
-    f = e if near else m - 1.0
+    f = e if k == 0.0 else m - 1.0
     r = f / (2.0 + f)
-    tail = odd_part(r)
-    half = 0.5 * f * f
-    value = k * _LOG2_HIGH - ((half - (r * (half + tail) + k * _LOG2_LOW)) - f)
-    return value, (r * (e - tail) if near else e - value)
+    excess = r * (f - odd_part(r))
+    return k * _LOG2 - (excess - f), ((e - f) - k * _LOG2) + excess
 
 
 @lane

@@ -130,12 +130,16 @@ class Parametrised:
 
     def _look_inside(self) -> None:
         """Note which arrays lie in their domains with all their numbers, by the least and the largest."""
-        state = self.__dict__
-        state["inside"] = frozenset(
-            name
-            for name, low, high in self._bounds
-            if (low < value < high if type(value := state[name]) is float else self.ops.inside(value, low, high))
+        self.__dict__["inside"] = frozenset(
+            name for name, low, high in self._bounds if self.is_between(name, low, high)
         )
+
+    def is_between(self, name: str, low: float, high: float) -> bool:
+        """Whether all numbers of an array are certainly between the two, and so none is NaN."""
+        value = self.__dict__[name]
+        if type(value) is float:
+            return low < value < high
+        return not self.ops.symbolic and self.ops.inside(value, low, high)
 
     def has_no_nan(self) -> bool:
         """Whether that is certain of all arrays."""

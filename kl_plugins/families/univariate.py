@@ -109,11 +109,12 @@ class Univariate(Distribution):
         """`value`, broadcast against all parameters, and NaN where one of them is."""
         if self.ops is scalar and not self.__dict__.get("unsure"):
             return value
+        parameters = [self.__dict__[name] for name in self.arrays]
         if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():
-            if value.shape == self.batch_shape:
+            shapes = [parameter.shape for parameter in parameters if type(parameter) is not float]
+            if all(shape in (value.shape, ()) for shape in shapes):
                 return value
-        for name in self.arrays:
-            parameter = self.__dict__[name]
+        for parameter in parameters:
             if type(parameter) is float:
                 value = value if parameter == parameter else value + parameter
             elif self.ops.symbolic:
@@ -210,11 +211,14 @@ def outside(p: Univariate, q: Univariate, at: At) -> Any:
         if type(end) is float and math.isinf(end):
             return True
         place = at.ratio * end
+        gap = direction * (at.shift + place - bound)
+        if gap >= 0.0 if type(gap) is float else not at.ops.symbolic and np.min(gap, initial=0.0) >= 0.0:
+            continue  # nowhere, and there is no NaN
         origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
         slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)
         if type(slack) is not float:  # an end may be infinite
             slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
-        beyond = direction * (at.shift + place - bound) < -slack
+        beyond = gap < -slack
         found = beyond if found is False else at.ops.logical_or(found, beyond)
     return found
 
