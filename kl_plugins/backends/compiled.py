@@ -97,11 +97,12 @@ def _loaded_vector_kernels() -> ModuleType | None:
 
 
 @contextmanager
-def pieces_of(length: int) -> Iterator[None]:
-    """Work on the pieces of a vector of this length."""
-    before = _in_long_vector.set(length >= _LONG_VECTOR)
+def long_vector(length: int) -> Iterator[bool]:
+    """Work on the pieces of a vector of this length: the value is whether compiled formulas serve."""
+    serve = length >= _LONG_VECTOR and _loaded_vector_kernels() is not None
+    before = _in_long_vector.set(serve)
     try:
-        yield
+        yield serve
     finally:
         _in_long_vector.reset(before)
 

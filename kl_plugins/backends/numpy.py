@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from importlib import import_module
 from typing import Any
 
@@ -22,8 +23,11 @@ _HERE = sys.modules[__name__]
 _FEW = 1024
 """From this size on it is worth a look whether one side of a choice serves everywhere."""
 
-PIECE = 65_536
+PIECE = 16_384
 """Numbers of a long vector that are worked on together."""
+
+_LONG_PIECE = 65_536
+"""The same where most of the passes are those of compiled kernels: the calls count more than the cache."""
 
 _SHORT = 24
 """Up to this length a formula is faster on Python's floats, one after the other, than on the vector."""
@@ -32,7 +36,6 @@ _PLAIN = (int, float)
 _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 """Between them a number keeps its digits in float32."""
 
-log = np.log
 sqrt = np.sqrt
 isnan = np.isnan
 isinf = np.isinf
@@ -145,8 +148,8 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
 
 def in_pieces(function: Callable[[slice], Any], length: int) -> Any:
     """The values of a function of the pieces of a vector, whose intermediate results stay in the cache."""
-    with pieces_of(length):  # noqa: F405
-        return _put_together(function, length, PIECE)
+    with long_vector(length) as kernels_serve:  # noqa: F405
+        return _put_together(function, length, _LONG_PIECE if kernels_serve else PIECE)
 
 
 def _put_together(function: Callable[[slice], Any], length: int, step: int) -> Any:
@@ -160,6 +163,27 @@ def _put_together(function: Callable[[slice], Any], length: int, step: int) -> A
             out = out.astype(np.result_type(out, found))
         out[piece] = found
     return out
+
+
+def of_long_vectors(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function of NumPy that calls its kernel where that serves."""
+
+    @wraps(function)
+    def chosen(x: Any) -> Any:
+        if type(x) is not np.ndarray or x.ndim != 1 or len(x) < _FEW:
+            return function(x)
+        kernels = kernels_for_formula(function, len(x), x)  # noqa: F405
+        if kernels is None:
+            return function(x)
+        out, left = kernels.evaluated(function, len(x), (x,))
+        if len(left):
+            out[left] = function(x[left])
+        return out
+
+    return chosen
+
+
+log = of_long_vectors(np.log)
 
 
 def of_factors(

@@ -125,6 +125,47 @@ def _log_gamma_near(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, out: Any
         out[i] = value if inside else math.nan
 
 
+_EULER = 0.5772156649015329
+
+
+@lane
+def log_factorial(x: Any) -> Any:
+    """ln Γ(1 + x), ψ(1 + x) and 1 + x."""
+    raised = 1.0 + x
+    smooth, g, digamma = residues(raised)
+    growth = log(raised)
+    return (smooth - 0.5 * log(g)) + (raised * growth - raised), digamma + growth, raised
+
+
+@kernel_of(gamma_formulas._unit_divergence)
+def _unit_far(shift: Any, ratio: Any, out: Any) -> None:
+    for i in range(len(out)):
+        r = ratio[i]
+        moment, _, _ = log_factorial(r)
+        u = shift[i] + moment
+        value = _EULER * (r - 1.0) - log(r) + (exp_minus_tangent(u) + moment)
+        inside = fits(r) & (u <= 700.0)
+        out[i] = max(value, 0.0) if inside & (not all_near(1.0, 1.0, shift[i], r)) else math.nan
+
+
+@lane
+def unit_curvature(t: Any, level: Any, turn: Any) -> Any:
+    power = 1.0 + t * turn
+    moment, slope, raised = log_factorial(power)
+    first, share = level + turn * slope, turn / power
+    bend = first * first + turn * turn * (1.0 / raised + trigamma_residue(raised))
+    return share * share + exp(t * level + moment) * bend
+
+
+@kernel_of(gamma_formulas._unit_divergence)
+def _unit_near(shift: Any, ratio: Any, out: Any) -> None:
+    for i in range(len(out)):
+        level, turn = shift[i], ratio[i] - 1.0
+        value = _W0 * unit_curvature(_T0, level, turn) + _W1 * unit_curvature(_T1, level, turn)
+        value = value + _W2 * unit_curvature(_T2, level, turn) + _W3 * unit_curvature(_T3, level, turn)
+        out[i] = value if all_near(1.0, 1.0, level, ratio[i]) else math.nan
+
+
 @kernel_of(beta_formulas._divergence)
 def _beta_far(p_a: Any, p_b: Any, q_a: Any, q_b: Any, out: Any) -> None:
     for i in range(len(out)):

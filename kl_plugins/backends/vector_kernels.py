@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from kl_plugins.backends import cauchy_formulas, discrete_formulas, formulas, gamma_formulas, remainders
 from kl_plugins.backends.gamma_lanes import digamma_residue, residues, trigamma_residue
 from kl_plugins.backends.jit import FUSED, cached
-from kl_plugins.backends.lanes import exp_minus_tangent, lane, log, log1p_and_rest
+from kl_plugins.backends.lanes import exp, exp_minus_tangent, lane, log, log1p_and_rest
 
 Formula = Callable[..., Any]
 
@@ -80,6 +80,18 @@ def fits(x: Any) -> Any:
     return (x > 1e-150) & (x < 1e150)
 
 
+@kernel_of(np.log)
+def _log(x: Any, out: Any) -> None:
+    for i in range(len(out)):
+        out[i] = log(x[i]) if fits(x[i]) else math.nan
+
+
+@kernel_of(np.exp)
+def _exp(x: Any, out: Any) -> None:
+    for i in range(len(out)):
+        out[i] = exp(x[i]) if abs(x[i]) <= 700.0 else math.nan
+
+
 @kernel_of(formulas._scale_divergence)
 def _scale_divergence(p: Any, q: Any, out: Any) -> None:
     for i in range(len(out)):
@@ -87,6 +99,15 @@ def _scale_divergence(p: Any, q: Any, out: Any) -> None:
         e = (p[i] - q[i]) * inverse
         _, rest = log1p_and_rest(e, p[i] * inverse)
         out[i] = 0.5 * e * e + rest if fits(p[i]) & fits(q[i]) else math.nan
+
+
+@kernel_of(formulas._normal_divergence)
+def _normal_divergence(p: Any, q: Any, step: Any, out: Any) -> None:
+    for i in range(len(out)):
+        inverse = 1.0 / q[i]
+        e, w = (p[i] - q[i]) * inverse, step[i] * inverse
+        _, rest = log1p_and_rest(e, p[i] * inverse)
+        out[i] = 0.5 * e * e + rest + 0.5 * w * w if fits(p[i]) & fits(q[i]) else math.nan
 
 
 @kernel_of(formulas._variance_divergence)

@@ -35,7 +35,7 @@ from kl_plugins.families.statistics import (
     expectation,
     expects,
 )
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,9 @@ class Exponentiated(Continuous):
         if plain and by == 0.0:
             return self.base  # type: ignore[no-any-return]
         state, name = self.base.__getstate__(), "loc" if "loc" in self.base.arrays else "mean"
-        return self.base.trusted(self.ops, **(state | {name: self.base.loc + by}))  # type: ignore[no-any-return]
+        place = self.base.loc
+        moved = by if type(place) is float and place == 0.0 else place + by
+        return self.base.trusted(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
 
     def log_density(self) -> LogDensity:
         """That of the base at log z, and −log z for the change of the variable."""
@@ -160,7 +162,7 @@ def gamma_exponentiated(p: Gamma, q: Exponentiated) -> Any:
 
 
 def _from_one_place(p: Continuous, q: Continuous) -> bool:
-    return p.sign == q.sign and standing(p, q).from_zero
+    return p.sign == q.sign and starts_with(p, q)
 
 
 def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.formulas import scale_divergence
+from kl_plugins.backends.formulas import normal_divergence
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
@@ -70,8 +70,7 @@ def normal_normal(p: Normal, q: Normal) -> Any:
 
     Source: https://statproofbook.github.io/P/norm-kl, in the form without cancellation.
     """
-    w = (p.mean - q.mean) / q.scale
-    return scale_divergence(p.scale, q.scale, p.ops) + (0.5 * w) * w
+    return normal_divergence(p.scale, q.scale, p.mean - q.mean, p.ops)
 
 
 @expects(Normal, Exp)

@@ -188,8 +188,8 @@ def _offset(first: Any, second: Any, q: Univariate) -> Any:
         differs = abs(difference) > rounding
         if not (differs if isinstance(differs, bool) else differs.any()):
             return 0.0
-        difference = difference * differs
-    return (q.sign * difference) / q.scale
+        difference = difference if np.all(differs) else difference * differs
+    return (difference if type(q.sign) is float and q.sign == 1.0 else q.sign * difference) / q.scale
 
 
 def starts_with(p: Univariate, q: Univariate) -> bool:
@@ -247,12 +247,16 @@ def by_statistics(p: Continuous, q: Continuous) -> Any:
         terms = _terms(p, q, at)
     except UnknownExpectationError as error:
         terms = _terms_where_known(p, q, at, beyond, str(error))
+    if ops is array_ops:  # single numbers are added up first: they are no passes over arrays
+        terms.sort(key=np.ndim)
     value, size = 0.0, 0.0
     for term in terms:
         value, size = value + term, size + abs(term)
-    value = ops.where(value < _NOTHING * ops.epsilon(value) * size, 0.0, value)
-    # Of two infinite terms the larger one, in the tail, is that which makes q small there.
-    value = ops.where(ops.logical_and(ops.isnan(value), size >= math.inf), math.inf, value)
+    nothing = _NOTHING * ops.epsilon(value) * size
+    if not (ops is array_ops and np.all(value >= nothing)):
+        value = ops.where(value < nothing, 0.0, value)
+        # Of two infinite terms the larger one, in the tail, is that which makes q small there.
+        value = ops.where(ops.logical_and(ops.isnan(value), size >= math.inf), math.inf, value)
     return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
 
 
