@@ -83,6 +83,9 @@ def kernels_for_vectors(shape: tuple[int, ...], *vectors: NDArray[Any]) -> Modul
 _LONG_VECTOR = 200_000
 """From this many parameters in a vector on compiled formulas make up for being loaded."""
 
+_PIECE_WORTH_IT = 1024
+"""So long a piece of it has to be."""
+
 _in_long_vector = ContextVar("_in_long_vector", default=False)
 """Whether what is worked on is a piece of such a vector."""
 
@@ -98,8 +101,11 @@ def _loaded_vector_kernels() -> ModuleType | None:
 
 @contextmanager
 def long_vector(length: int) -> Iterator[bool]:
-    """Work on the pieces of a vector of this length: the value is whether compiled formulas serve."""
-    serve = length >= _LONG_VECTOR and _loaded_vector_kernels() is not None
+    """Work on the pieces of a vector of this length: the value is whether compiled formulas serve.
+
+    The vector may be a piece itself.
+    """
+    serve = _in_long_vector.get() or (length >= _LONG_VECTOR and _loaded_vector_kernels() is not None)
     before = _in_long_vector.set(serve)
     try:
         yield serve
@@ -107,11 +113,11 @@ def long_vector(length: int) -> Iterator[bool]:
         _in_long_vector.reset(before)
 
 
-def kernels_for_formula(formula: Callable[..., Any], length: int, *vectors: Any) -> ModuleType | None:
+def kernels_for_formula(formula: Callable[..., Any], length: int, *vectors: NDArray[Any]) -> ModuleType | None:
     """The compiled formulas, where this is one and vectors of float64 are long enough, or pieces of such."""
-    if length < _LONG_VECTOR and not _in_long_vector.get():
+    if length < _LONG_VECTOR and not (length >= _PIECE_WORTH_IT and _in_long_vector.get()):
         return None
-    if any(type(vector) is not float and vector.dtype != np.float64 for vector in vectors):
+    if any(vector.dtype != np.float64 for vector in vectors):
         return None
     loaded = _loaded_vector_kernels()
     return loaded if loaded is not None and loaded.serves(formula) else None

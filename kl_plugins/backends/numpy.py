@@ -121,9 +121,17 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     results stay in the processor's cache.
     """
     arrays = [arg for arg in args if type(arg) is not float]
-    if not arrays or any(array.ndim != 1 for array in arrays):
+    if not arrays or any(array.ndim > 1 for array in arrays):
         return value(*args, _HERE)
-    length = max(map(len, arrays))
+    length = max(array.size for array in arrays)
+    kernels = kernels_for_formula(value, length, *arrays)  # noqa: F405
+    if kernels is not None:
+        out, left = kernels.evaluated(value, length, args)
+        if len(left):
+            out[left] = value(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
+        return out
+    if any(array.ndim != 1 for array in arrays):
+        return value(*args, _HERE)
     if length <= _SHORT and all(len(array) == length for array in arrays):
         args = tuple(np.full(length, arg) if type(arg) is float else arg for arg in args)
         try:
@@ -131,12 +139,6 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
             return np.array(numbers, np.result_type(*args))
         except (ArithmeticError, ValueError):
             return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
-    kernels = kernels_for_formula(value, length, *args)  # noqa: F405
-    if kernels is not None:
-        out, left = kernels.evaluated(value, length, args)
-        if len(left):
-            out[left] = value(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
-        return out
     if length <= PIECE:
         return value(*args, _HERE)
     return _put_together(
@@ -149,7 +151,8 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
 def in_pieces(function: Callable[[slice], Any], length: int) -> Any:
     """The values of a function of the pieces of a vector, whose intermediate results stay in the cache."""
     with long_vector(length) as kernels_serve:  # noqa: F405
-        return _put_together(function, length, _LONG_PIECE if kernels_serve else PIECE)
+        step = _LONG_PIECE if kernels_serve else PIECE
+        return function(slice(None)) if length <= step else _put_together(function, length, step)
 
 
 def _put_together(function: Callable[[slice], Any], length: int, step: int) -> Any:
@@ -170,7 +173,7 @@ def of_long_vectors(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     @wraps(function)
     def chosen(x: Any) -> Any:
-        if type(x) is not np.ndarray or x.ndim != 1 or len(x) < _FEW:
+        if type(x) is not np.ndarray or x.ndim != 1:
             return function(x)
         kernels = kernels_for_formula(function, len(x), x)  # noqa: F405
         if kernels is None:
