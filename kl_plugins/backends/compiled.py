@@ -113,7 +113,9 @@ def long_vector(length: int) -> Iterator[bool]:
         _in_long_vector.reset(before)
 
 
-def kernels_for_formula(formula: Callable[..., Any], length: int, *vectors: NDArray[Any]) -> ModuleType | None:
+def kernels_for_formula(
+    formula: Callable[..., Any], length: int, *vectors: NDArray[Any]
+) -> ModuleType | None:
     """The compiled formulas, where this is one and vectors of float64 are long enough, or pieces of such."""
     if length < _LONG_VECTOR and not (length >= _PIECE_WORTH_IT and _in_long_vector.get()):
         return None

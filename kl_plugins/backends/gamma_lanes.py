@@ -11,6 +11,7 @@ from typing import Any
 from kl_plugins.backends.lanes import lane, log
 
 _HALF_LOG_2PI = 0.9189385332046727
+_EXP_20 = 485165195.4097903
 
 
 @lane
@@ -52,8 +53,9 @@ def residues(a: Any) -> Any:
     b = raised if is_small else a
     x = 1.0 / b
     growth = log(b / a)  # exactly 0 where nothing is raised
-    g = (product * product) / (sixteenth * square * raised) if is_small else a
-    smooth = (_HALF_LOG_2PI - (10.0 if is_small else 0.0)) + a * growth + stirling(x)
+    # exp(20) makes up for a 10 that would be subtracted from s, and round it.
+    g = (product * product) / (sixteenth * square * raised) * _EXP_20 if is_small else a
+    smooth = _HALF_LOG_2PI + (a * growth + stirling(x))
     sum_of_steps = (2.0 * a + 9.0) * slope / product if is_small else 0.0
     return smooth, g, growth + digamma_tail(x) - sum_of_steps
 

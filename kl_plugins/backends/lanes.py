@@ -7,6 +7,7 @@ from the ends of its range for the reciprocal to be one, too; the kernels leave 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numba.extending import intrinsic
 
 from kl_plugins.backends.jit import FUSED
 
-lane = njit(fastmath=FUSED, error_model="numpy", forceinline=True)
+lane: Callable[[Any], Any] = njit(fastmath=FUSED, error_model="numpy", forceinline=True)
 
 _ONE = np.uint64(0x3FF0000000000000)
 _ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)

@@ -12,7 +12,7 @@ from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import At, Exp, LogDensity, Square, expects
+from kl_plugins.families.statistics import At, Exp, LogDensity, Square, expects, times
 from kl_plugins.families.univariate import Continuous, closed_form
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -76,8 +76,8 @@ def normal_normal(p: Normal, q: Normal) -> Any:
 @expects(Normal, Exp)
 def exp(p: Normal, statistic: Exp, at: At) -> Any:
     """The moment generating function, https://statproofbook.github.io/P/norm-mgf."""
-    spread = statistic.rate * at.ratio
-    return p.ops.exp(statistic.rate * at.shift + (0.5 * spread) * spread)
+    spread = times(statistic.rate, at.ratio)
+    return p.ops.exp(times(statistic.rate, at.shift) + (0.5 * spread) * spread)
 
 
 from_scipy("norm")(Normal)

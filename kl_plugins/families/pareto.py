@@ -63,7 +63,9 @@ def pareto_pareto(p: Pareto, q: Pareto) -> Any:
     ops, at = p.ops, standing(p, q)
     if not at.from_zero:
         return by_statistics(p, q)
-    value = 2.0 * variance_divergence(q.alpha, p.alpha, ops) + q.alpha * ops.maximum(log_ratio(p.scale, q.scale, ops), 0.0)
+    value = 2.0 * variance_divergence(q.alpha, p.alpha, ops) + q.alpha * ops.maximum(
+        log_ratio(p.scale, q.scale, ops), 0.0
+    )
     beyond, value = outside(p, q, at), q.full(p.full(value))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 

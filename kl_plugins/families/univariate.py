@@ -24,6 +24,7 @@ from kl_plugins.families.statistics import (
     UnknownExpectationError,
     expectation,
     expects,
+    times,
 )
 
 _ROUNDING = 32.0
@@ -189,7 +190,7 @@ def _offset(first: Any, second: Any, q: Univariate) -> Any:
         if not (differs if isinstance(differs, bool) else differs.any()):
             return 0.0
         difference = difference if np.all(differs) else difference * differs
-    return (difference if type(q.sign) is float and q.sign == 1.0 else q.sign * difference) / q.scale
+    return times(q.sign, difference) / q.scale
 
 
 def starts_with(p: Univariate, q: Univariate) -> bool:
@@ -249,8 +250,8 @@ def by_statistics(p: Continuous, q: Continuous) -> Any:
         terms = _terms_where_known(p, q, at, beyond, str(error))
     if ops is array_ops:  # single numbers are added up first: they are no passes over arrays
         terms.sort(key=np.ndim)
-    value, size = 0.0, 0.0
-    for term in terms:
+    value, size = terms[0], abs(terms[0])
+    for term in terms[1:]:
         value, size = value + term, size + abs(term)
     nothing = _NOTHING * ops.epsilon(value) * size
     if not (ops is array_ops and np.all(value >= nothing)):
@@ -263,10 +264,10 @@ def by_statistics(p: Continuous, q: Continuous) -> Any:
 def _terms(p: Continuous, q: Continuous, at: At) -> list[Any]:
     """What the divergence is the sum of."""
     constant, combined = q.log_density()
-    terms = [-p.standard_entropy(), -log_ratio(p.scale, q.scale, p.ops), -constant]
+    terms = [-p.standard_entropy(), log_ratio(q.scale, p.scale, p.ops), -constant]
     # A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
     combined = tuple(pair for pair in combined if type(pair[0]) is not float or pair[0] != 0.0)
-    return terms + [-c * expectation(p, statistic, at) for c, statistic in combined]
+    return terms + [times(-c, expectation(p, statistic, at)) for c, statistic in combined]
 
 
 def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Any, needed: str) -> list[Any]:
@@ -330,6 +331,8 @@ closed_form(Continuous, Continuous)(by_statistics)
 @expects(Continuous, Identity)
 def mean(p: Continuous, statistic: Identity, at: At) -> Any:
     value = p.standard_mean()
+    if type(value) is float and value == 0.0:
+        return at.shift
     return None if value is None else at.shift + at.ratio * value
 
 
