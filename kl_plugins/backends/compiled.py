@@ -123,3 +123,10 @@ def kernels_for_formula(
         return None
     loaded = _loaded_vector_kernels()
     return loaded if loaded is not None and loaded.serves(formula) else None
+
+
+def kernels_for_check(vector: NDArray[Any]) -> ModuleType | None:
+    """The compiled check of a vector of float64, where that is long enough."""
+    if vector.size < _LONG_VECTOR or vector.ndim != 1 or vector.dtype != np.float64:
+        return None
+    return _loaded_vector_kernels() if vector.flags.c_contiguous and vector.flags.aligned else None

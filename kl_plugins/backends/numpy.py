@@ -211,9 +211,9 @@ def all_positive(value: NDArray[Any]) -> Any:
 
 def inside(value: NDArray[Any], low: float, high: float) -> bool:
     """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
-    if value.ndim == 1 and len(value) > PIECE:  # which is read once: a piece stays in the cache
-        pieces = (value[start : start + PIECE] for start in range(0, len(value), PIECE))
-        return all(low < float(piece.min()) and float(piece.max()) < high for piece in pieces)
+    kernels = kernels_for_check(value)  # noqa: F405
+    if kernels is not None:
+        return kernels.all_between()(value, low, high)  # type: ignore[no-any-return]
     return value.size == 0 or (low < float(value.min()) and float(value.max()) < high)
 
 

@@ -74,6 +74,19 @@ def evaluated(formula: Formula, length: int, args: Sequence[Any]) -> tuple[NDArr
     return out, left
 
 
+@cache
+def all_between() -> Any:
+    """A function of a contiguous vector and two bounds: are all numbers between them, so that none is NaN?"""
+    return cached(njit, types.boolean(_IN, types.float64, types.float64), nogil=True)(_all_between)
+
+
+def _all_between(vector: Any, low: Any, high: Any) -> Any:
+    outside = 0  # counted, as there is no vector instruction that stops at the first
+    for i in range(len(vector)):
+        outside += 0 if (low < vector[i]) & (vector[i] < high) else 1
+    return outside == 0
+
+
 @lane
 def fits(x: Any) -> Any:
     """Whether it is positive and far from the ends of the floats; not so NaN."""

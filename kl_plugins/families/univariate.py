@@ -184,13 +184,23 @@ def _offset(first: Any, second: Any, q: Univariate) -> Any:
     if first is second or (type(first) is float and type(second) is float and first == second):
         return 0.0
     difference = first - second
-    if type(difference) is float or not q.ops.symbolic:
+    if type(difference) is float or not (q.ops.symbolic or _are_apart(first, second, difference)):
         rounding = _ROUNDING * 2.220446049250313e-16 * (abs(first) + abs(second))
         differs = abs(difference) > rounding
         if not (differs if isinstance(differs, bool) else differs.any()):
             return 0.0
         difference = difference if np.all(differs) else difference * differs
     return times(q.sign, difference) / q.scale
+
+
+def _are_apart(first: Any, second: Any, difference: Any) -> bool:
+    """Whether no difference is rounding even of the largest numbers, which takes fewer passes to see."""
+    rounding = _ROUNDING * 2.220446049250313e-16 * (_largest(first) + _largest(second))
+    return bool(difference.size and abs(difference).min() > rounding)
+
+
+def _largest(value: Any) -> Any:
+    return abs(value) if type(value) is float else max(value.max(initial=0.0), -value.min(initial=0.0))
 
 
 def starts_with(p: Univariate, q: Univariate) -> bool:
