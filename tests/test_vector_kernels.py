@@ -17,6 +17,7 @@ from kl_plugins.backends import (
     formulas,
     gamma_formulas,
     remainders,
+    sums,
 )
 from kl_plugins.backends import numpy as ops
 
@@ -81,6 +82,7 @@ CASES = {
     discrete_formulas._counts_divergence: (pair, 1e-13),
     discrete_formulas._bernoulli_divergence: (probabilities, 1e-12),
     cauchy_formulas._cauchy_divergence: (lambda rng: (*pair(rng, 30), signed(rng, -30, 30)), 1e-14),
+    sums._three: (lambda rng: (*shapes(rng, 1), *[signed(rng, -3, 1) for _ in range(3)]), 1e-12),
     gamma_formulas._log_gamma_residue: (lambda rng: (positive(rng, 15),), 1e-13),
     gamma_formulas._digamma_residue: (lambda rng: (positive(rng, 15),), 1e-13),
     gamma_formulas._trigamma_residue: (lambda rng: (positive(rng, 15),), 1e-12),

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from kl_plugins.backends import cauchy_formulas, discrete_formulas, formulas, gamma_formulas, remainders
+from kl_plugins.backends import cauchy_formulas, discrete_formulas, formulas, gamma_formulas, remainders, sums
 from kl_plugins.backends.gamma_lanes import digamma_residue, residues, trigamma_residue
 from kl_plugins.backends.jit import FUSED, cached
 from kl_plugins.backends.lanes import exp, exp_minus_tangent, lane, log, log1p_and_rest
@@ -25,6 +25,8 @@ from kl_plugins.backends.lanes import exp, exp_minus_tangent, lane, log, log1p_a
 Formula = Callable[..., Any]
 
 _kernels: dict[Formula, list[Formula]] = {}
+
+_NOTHING = sums.NOTHING * 2.220446049250313e-16
 
 _IN = types.Array(types.float64, 1, "C", readonly=True)
 _OUT = types.float64[::1]
@@ -166,6 +168,14 @@ def _bernoulli_divergence(p: Any, p_failure: Any, q: Any, q_failure: Any, out: A
         value = counts_divergence(p[i], q[i], step) + counts_divergence(p_failure[i], q_failure[i], -step)
         inside = fits(p[i]) & fits(q[i]) & fits(p_failure[i]) & fits(q_failure[i])
         out[i] = value if inside else math.nan
+
+
+@kernel_of(sums._three)
+def _three(number: Any, its_size: Any, first: Any, second: Any, third: Any, out: Any) -> None:
+    for i in range(len(out)):
+        value = number[i] + first[i] + second[i] + third[i]
+        nothing = _NOTHING * (its_size[i] + abs(first[i]) + abs(second[i]) + abs(third[i]))
+        out[i] = 0.0 if value < nothing else value
 
 
 @kernel_of(cauchy_formulas._cauchy_divergence)

@@ -14,6 +14,7 @@ from kl_plugins.backends import numpy as array_ops
 from kl_plugins.backends import scalar
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.sums import settled_sum
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.families.statistics import (
@@ -29,9 +30,6 @@ from kl_plugins.families.statistics import (
 
 _ROUNDING = 32.0
 """So many units of rounding two ends may differ by and be the same."""
-
-_NOTHING = 8.0
-"""So many units of rounding of its terms a sum may be and be zero."""
 
 
 class Univariate(Distribution):
@@ -258,16 +256,7 @@ def by_statistics(p: Continuous, q: Continuous) -> Any:
         terms = _terms(p, q, at)
     except UnknownExpectationError as error:
         terms = _terms_where_known(p, q, at, beyond, str(error))
-    if ops is array_ops:  # single numbers are added up first: they are no passes over arrays
-        terms.sort(key=np.ndim)
-    value, size = terms[0], abs(terms[0])
-    for term in terms[1:]:
-        value, size = value + term, size + abs(term)
-    nothing = _NOTHING * ops.epsilon(value) * size
-    if not (ops is array_ops and np.all(value >= nothing)):
-        value = ops.where(value < nothing, 0.0, value)
-        # Of two infinite terms the larger one, in the tail, is that which makes q small there.
-        value = ops.where(ops.logical_and(ops.isnan(value), size >= math.inf), math.inf, value)
+    value = settled_sum(terms, ops)
     return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
 
 
