@@ -3,6 +3,9 @@
 Compiled by Numba and free of branches, so that LLVM works on several numbers at a time in the vector
 registers, which it cannot do with calls of the C library. Each function takes one normal float64, far enough
 from the ends of its range for the reciprocal to be one, too; the kernels leave out what is not.
+
+Numba keeps what it has compiled for as long as the file of the kernel does not change: after a change here or
+in ``gamma_lanes.py`` touch the files of the kernels.
 """
 
 from __future__ import annotations

@@ -102,6 +102,8 @@ class Parametrised:
         other = self.trusted(ops, **self.__getstate__())
         other._become(ops, beside)
         other.__dict__["checked"] = not self.ops.symbolic  # numbers were checked when they came
+        plain = self.ops is scalar and not self.__dict__.get("unsure")
+        other.__dict__["inside"] = frozenset(self.arrays if plain else self.__dict__.get("inside", ()))
         return other
 
     def to_arrays(self) -> Self:
