@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.backends.certainty import certainly_zero
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.formulas import normal_divergence
 from kl_plugins.covariance.axis_aligned import DiagonalScales
@@ -70,7 +71,8 @@ def normal_normal(p: Normal, q: Normal) -> Any:
 
     Source: https://statproofbook.github.io/P/norm-kl, in the form without cancellation.
     """
-    return normal_divergence(p.scale, q.scale, p.mean - q.mean, p.ops)
+    step = p.mean if certainly_zero(q.mean, p.ops) else p.mean - q.mean
+    return normal_divergence(p.scale, q.scale, step, p.ops)
 
 
 @expects(Normal, Exp)
