@@ -116,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small vectors, to see that it runs")
     parser.add_argument("--seconds", type=float, default=1.0, help="per measurement")
+    parser.add_argument("--only", help="the pairs whose names contain this")
     parser.add_argument("--cores", type=int, help="use only so many")
     args = parser.parse_args()
     torch.set_num_threads(args.cores or torch.get_num_threads())
@@ -125,7 +126,8 @@ def main() -> None:
     vectors = list(rng.uniform(0.5, 20.0, (4, n)))
     print(f"| pair | one pair | PyTorch | ratio (to reach 0.5) | {n:.0e} | PyTorch | ratio (to reach 1) |")
     print("|---|---|---|---|---|---|---|")
-    for name in [*PAIRS, "Gamma, Normal", "Exponential, Gamma", "Normal, Gumbel"]:
+    names = [*PAIRS, "Gamma, Normal", "Exponential, Gamma", "Normal, Gumbel"]
+    for name in [name for name in names if (args.only or "") in name]:
         cells = []
         for numbers in (single, vectors):
             p, q, torch_p, torch_q = made(name, numbers)

@@ -16,3 +16,10 @@ def certainly_equal(first: Any, second: Any, ops: ModuleType) -> bool:
         plain = type(first) is float or type(second) is float
         return not plain and ops.undressed(first) is ops.undressed(second)
     return bool(np.all((first == second) | (first != first) | (second != second)))
+
+
+def certainly_zero(value: Any, ops: ModuleType) -> bool:
+    """Whether a parameter is one number for all, and that is certainly zero."""
+    if type(value) is float:
+        return value == 0.0
+    return not ops.symbolic and np.ndim(value) == 0 and bool(value == 0.0)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from itertools import count
@@ -75,3 +78,55 @@ def kernels_for_vectors(shape: tuple[int, ...], *vectors: NDArray[Any]) -> Modul
     """The compiled kernels, where there are any and one pair of vectors is long enough."""
     double = all(vector.dtype == np.float64 for vector in vectors)
     return _loaded_kernels() if double and len(shape) == 1 and shape[0] >= _LONG else None
+
+
+_LONG_VECTOR = 200_000
+"""From this many parameters in a vector on compiled formulas make up for being loaded."""
+
+_PIECE_WORTH_IT = 1024
+"""So long a piece of it has to be."""
+
+_in_long_vector = ContextVar("_in_long_vector", default=False)
+"""Whether what is worked on is a piece of such a vector."""
+
+
+@cache
+def _loaded_vector_kernels() -> ModuleType | None:
+    try:
+        import_module("kl_plugins.backends.vector_gamma_kernels")
+        return import_module("kl_plugins.backends.vector_kernels")
+    except ImportError:  # no Numba: the same numbers, more slowly
+        return None
+
+
+@contextmanager
+def long_vector(length: int) -> Iterator[bool]:
+    """Work on the pieces of a vector of this length: the value is whether compiled formulas serve.
+
+    The vector may be a piece itself.
+    """
+    serve = _in_long_vector.get() or (length >= _LONG_VECTOR and _loaded_vector_kernels() is not None)
+    before = _in_long_vector.set(serve)
+    try:
+        yield serve
+    finally:
+        _in_long_vector.reset(before)
+
+
+def kernels_for_formula(
+    formula: Callable[..., Any], length: int, *vectors: NDArray[Any]
+) -> ModuleType | None:
+    """The compiled formulas, where this is one and vectors of float64 are long enough, or pieces of such."""
+    if length < _LONG_VECTOR and not (length >= _PIECE_WORTH_IT and _in_long_vector.get()):
+        return None
+    if any(vector.dtype != np.float64 for vector in vectors):
+        return None
+    loaded = _loaded_vector_kernels()
+    return loaded if loaded is not None and loaded.serves(formula) else None
+
+
+def kernels_for_check(vector: NDArray[Any]) -> ModuleType | None:
+    """The compiled check of a vector of float64, where that is long enough."""
+    if vector.size < _LONG_VECTOR or vector.ndim != 1 or vector.dtype != np.float64:
+        return None
+    return _loaded_vector_kernels() if vector.flags.c_contiguous and vector.flags.aligned else None

@@ -56,6 +56,28 @@ def _scale_divergence_gradient(p_scale: Any, q_scale: Any, ops: ModuleType) -> t
     return excess / p_scale, -excess / q_scale
 
 
+def normal_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    """KL of normals with the given scales and the difference of their means: that of the scales, and ½ w².
+
+    w is the step in units of q's scale. Source: https://statproofbook.github.io/P/norm-kl, in the form
+    without cancellation.
+    """
+    return ops.elementwise(_normal_divergence, _normal_divergence_gradient, p_scale, q_scale, step)
+
+
+def _normal_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    w = step / q_scale
+    return _scale_divergence(p_scale, q_scale, ops) + (0.5 * w) * w
+
+
+def _normal_divergence_gradient(
+    p_scale: Any, q_scale: Any, step: Any, ops: ModuleType
+) -> tuple[Any, Any, Any]:
+    by_p, by_q = _scale_divergence_gradient(p_scale, q_scale, ops)
+    slope = (step / q_scale) / q_scale
+    return by_p, by_q - slope * (step / q_scale), slope
+
+
 def variance_divergence(p_variance: Any, q_variance: Any, ops: ModuleType) -> Any:
     """KL of centred normals with the given variances: ½ (ρ − 1 − ln ρ), ρ = p_variance / q_variance.
 

@@ -162,6 +162,8 @@ def log_gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, ops
     """
     if type(ratio) is float and ratio == 1.0:
         return gamma_divergence(p_shape, q_shape, shift, ops)
+    if type(p_shape) is float and type(q_shape) is float and p_shape == q_shape == 1.0:
+        return ops.elementwise(_unit_divergence, _unit_divergence_gradient, shift, ratio)
     return ops.elementwise(
         _log_gamma_divergence, _log_gamma_divergence_gradient, p_shape, q_shape, shift, ratio
     )
@@ -175,6 +177,16 @@ def _log_gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, op
     return ops.pick(
         is_near, partial(_log_near, ops=ops), partial(_log_far, ops=ops), p_shape, q_shape, level, ratio
     )
+
+
+def _unit_divergence(shift: Any, ratio: Any, ops: ModuleType) -> Any:
+    """That of logarithms of exponential variables: Gumbel's, and Weibull's in another scale."""
+    return _log_gamma_divergence(1.0, 1.0, shift, ratio, ops)
+
+
+def _unit_divergence_gradient(shift: Any, ratio: Any, ops: ModuleType) -> tuple[Any, Any]:
+    _, _, by_shift, by_ratio = _log_gamma_divergence_gradient(1.0, 1.0, shift, ratio, ops)
+    return by_shift, by_ratio
 
 
 def _level(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, ops: ModuleType) -> Any:

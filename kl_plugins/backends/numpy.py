@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from importlib import import_module
 from typing import Any
 
@@ -22,8 +23,11 @@ _HERE = sys.modules[__name__]
 _FEW = 1024
 """From this size on it is worth a look whether one side of a choice serves everywhere."""
 
-_PIECE = 16_384
+PIECE = 16_384
 """Numbers of a long vector that are worked on together."""
+
+_LONG_PIECE = 65_536
+"""The same where most of the passes are those of compiled kernels: the calls count more than the cache."""
 
 _SHORT = 24
 """Up to this length a formula is faster on Python's floats, one after the other, than on the vector."""
@@ -32,7 +36,6 @@ _PLAIN = (int, float)
 _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 """Between them a number keeps its digits in float32."""
 
-log = np.log
 sqrt = np.sqrt
 isnan = np.isnan
 isinf = np.isinf
@@ -118,9 +121,17 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     results stay in the processor's cache.
     """
     arrays = [arg for arg in args if type(arg) is not float]
-    if not arrays or any(array.ndim != 1 for array in arrays):
+    if not arrays or any(array.ndim > 1 for array in arrays):
         return value(*args, _HERE)
-    length = max(map(len, arrays))
+    length = max(array.size for array in arrays)
+    kernels = kernels_for_formula(value, length, *arrays)  # noqa: F405
+    if kernels is not None:
+        out, left = kernels.evaluated(value, length, args)
+        if len(left):
+            out[left] = value(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
+        return out
+    if any(array.ndim != 1 for array in arrays):
+        return value(*args, _HERE)
     if length <= _SHORT and all(len(array) == length for array in arrays):
         args = tuple(np.full(length, arg) if type(arg) is float else arg for arg in args)
         try:
@@ -128,13 +139,54 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
             return np.array(numbers, np.result_type(*args))
         except (ArithmeticError, ValueError):
             return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
-    if length <= _PIECE:
+    if length <= PIECE:
         return value(*args, _HERE)
-    out = np.empty(length, np.result_type(*args))
-    for start in range(0, length, _PIECE):
-        piece = slice(start, start + _PIECE)
-        out[piece] = value(*[arg[piece] if np.size(arg) == length else arg for arg in args], _HERE)
+    return _put_together(
+        lambda piece: value(*[arg[piece] if np.size(arg) == length else arg for arg in args], _HERE),
+        length,
+        PIECE,
+    )
+
+
+def in_pieces(function: Callable[[slice], Any], length: int) -> Any:
+    """The values of a function of the pieces of a vector, whose intermediate results stay in the cache."""
+    with long_vector(length) as kernels_serve:  # noqa: F405
+        step = _LONG_PIECE if kernels_serve else PIECE
+        return function(slice(None)) if length <= step else _put_together(function, length, step)
+
+
+def _put_together(function: Callable[[slice], Any], length: int, step: int) -> Any:
+    out = None
+    for start in range(0, length, step):
+        piece = slice(start, start + step)
+        found = function(piece)
+        if out is None:
+            out = np.empty(length, found.dtype)
+        elif out.dtype != found.dtype:
+            out = out.astype(np.result_type(out, found))
+        out[piece] = found
     return out
+
+
+def of_long_vectors(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function of NumPy that calls its kernel where that serves."""
+
+    @wraps(function)
+    def chosen(x: Any) -> Any:
+        if type(x) is not np.ndarray or x.ndim != 1:
+            return function(x)
+        kernels = kernels_for_formula(function, len(x), x)  # noqa: F405
+        if kernels is None:
+            return function(x)
+        out, left = kernels.evaluated(function, len(x), (x,))
+        if len(left):
+            out[left] = function(x[left])
+        return out
+
+    return chosen
+
+
+log = of_long_vectors(np.log)
 
 
 def of_factors(
@@ -155,6 +207,14 @@ def all_finite(value: NDArray[Any]) -> Any:
 
 def all_positive(value: NDArray[Any]) -> Any:
     return value.size == 0 or value.min() > 0.0
+
+
+def inside(value: NDArray[Any], low: float, high: float) -> bool:
+    """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
+    kernels = kernels_for_check(value)  # noqa: F405
+    if kernels is not None:
+        return kernels.all_between()(value, low, high)  # type: ignore[no-any-return]
+    return value.size == 0 or (low < float(value.min()) and float(value.max()) < high)
 
 
 def expand_last(value: NDArray[Any]) -> NDArray[Any]:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-exp = np.exp
+from kl_plugins.backends.numpy import of_long_vectors
+
+exp = of_long_vectors(np.exp)
 expm1 = np.expm1
 log1p = np.log1p
 sin = np.sin

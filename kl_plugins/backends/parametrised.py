@@ -66,6 +66,7 @@ class Parametrised:
         if self.ops.symbolic:
             scalar.require(known for known in self.own_conditions() if isinstance(known[0], bool))
         else:
+            self._look_inside()
             self.ops.require(self.own_conditions())
         self._complete()
 
@@ -108,6 +109,8 @@ class Parametrised:
         other = self.trusted(ops, **self.__getstate__())
         other._become(ops, beside)
         other.__dict__["checked"] = not self.ops.symbolic  # numbers were checked when they came
+        plain = self.ops is scalar and not self.__dict__.get("unsure")
+        other.__dict__["inside"] = frozenset(self.arrays if plain else self.__dict__.get("inside", ()))
         return other
 
     def to_arrays(self) -> Self:
@@ -133,6 +136,23 @@ class Parametrised:
         for name in self.parts:
             state[name] = state[name].to(ops)
         state["ops"] = ops
+
+    def _look_inside(self) -> None:
+        """Note which arrays lie in their domains with all their numbers, by the least and the largest."""
+        self.__dict__["inside"] = frozenset(
+            name for name, low, high in self._bounds if self.is_between(name, low, high)
+        )
+
+    def is_between(self, name: str, low: float, high: float) -> bool:
+        """Whether all numbers of an array are certainly between the two, and so none is NaN."""
+        value = self.__dict__[name]
+        if type(value) is float:
+            return low < value < high
+        return not self.ops.symbolic and self.ops.inside(value, low, high)
+
+    def has_no_nan(self) -> bool:
+        """Whether that is certain of all arrays."""
+        return len(self.__dict__.get("inside", ())) == len(self.arrays)
 
     def _complete(self) -> None:
         """Compute at once what shows whether valid-looking parameters are so."""
@@ -166,6 +186,8 @@ class Parametrised:
         """Yield (condition, message) for what the object's own parameters must satisfy."""
         for name, domain in zip(self.arrays, self.domains, strict=bool(self.domains)):
             value = self.__dict__[name]
+            if name in self.__dict__.get("inside", ()):
+                continue
             yield from domain.conditions(value, name, scalar if type(value) is float else self.ops)
 
     def conditions(self) -> Iterator[tuple[Any, str]]:

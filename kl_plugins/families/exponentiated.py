@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.backends import scalar
+from kl_plugins.backends.certainty import certainly_zero
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.backends.remainders import log_ratio
@@ -81,7 +82,9 @@ class Exponentiated(Continuous):
         if plain and by == 0.0:
             return self.base  # type: ignore[no-any-return]
         state, name = self.base.__getstate__(), "loc" if "loc" in self.base.arrays else "mean"
-        return self.base.trusted(self.ops, **(state | {name: self.base.loc + by}))  # type: ignore[no-any-return]
+        place = self.base.loc
+        moved = by if certainly_zero(place, self.ops) else place + by
+        return self.base.trusted(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
 
     def log_density(self) -> LogDensity:
         """That of the base at log z, and −log z for the change of the variable."""

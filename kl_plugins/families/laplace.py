@@ -10,6 +10,7 @@ import numpy as np
 
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.exponential_formulas import bernoulli_divergence, exp_remainder, scaled_exp1
+from kl_plugins.backends.formulas import variance_divergence
 from kl_plugins.backends.remainders import log_ratio
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
@@ -72,12 +73,12 @@ class AsymmetricLaplace(DoubleExponential):
 
 @closed_form(Laplace, Laplace)
 def laplace_laplace(p: Laplace, q: Laplace) -> Any:
-    """(exp(u) − 1 − u) + exp(u) (exp(−t) − 1 + t), exp(u) the ratio of the scales, t = |Δloc| / p.scale.
+    """(ρ − 1 − log ρ) + ρ (exp(−t) − 1 + t), ρ the ratio of the scales, t = |Δloc| / p.scale.
 
     https://arxiv.org/abs/1309.0238 (table of divergences), arranged as a sum of non-negative terms.
     """
-    ratio, distance = log_ratio(p.scale, q.scale, p.ops), abs(p.loc - q.loc) / p.scale
-    return exp_remainder(ratio, p.ops) + p.ops.exp(ratio) * exp_remainder(-distance, p.ops)
+    sizes = 2.0 * variance_divergence(p.scale, q.scale, p.ops)
+    return sizes + p.scale / q.scale * exp_remainder(-abs(p.loc - q.loc) / p.scale, p.ops)
 
 
 @closed_form(DoubleExponential, DoubleExponential)

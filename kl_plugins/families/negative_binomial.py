@@ -44,7 +44,8 @@ class NegativeBinomial(Discrete):
     )
 
     def further_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield opposite(self.p <= 0.0, self.ops), "p must be positive"
+        if not self.is_between("p", 0.0, 2.0):
+            yield opposite(self.p <= 0.0, self.ops), "p must be positive"
 
     def log_pmf(self, k: Any) -> Any:
         """n/(n + k) times the probability of n successes in n + k trials."""

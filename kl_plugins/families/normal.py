@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.backends.certainty import certainly_zero
 from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.formulas import scale_divergence
+from kl_plugins.backends.formulas import normal_divergence
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import At, Exp, LogDensity, Square, expects
+from kl_plugins.families.statistics import At, Exp, LogDensity, Square, expects, times
 from kl_plugins.families.univariate import Continuous, closed_form
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -70,15 +71,15 @@ def normal_normal(p: Normal, q: Normal) -> Any:
 
     Source: https://statproofbook.github.io/P/norm-kl, in the form without cancellation.
     """
-    w = (p.mean - q.mean) / q.scale
-    return scale_divergence(p.scale, q.scale, p.ops) + (0.5 * w) * w
+    step = p.mean if certainly_zero(q.mean, p.ops) else p.mean - q.mean
+    return normal_divergence(p.scale, q.scale, step, p.ops)
 
 
 @expects(Normal, Exp)
 def exp(p: Normal, statistic: Exp, at: At) -> Any:
     """The moment generating function, https://statproofbook.github.io/P/norm-mgf."""
-    spread = statistic.rate * at.ratio
-    return p.ops.exp(statistic.rate * at.shift + (0.5 * spread) * spread)
+    spread = times(statistic.rate, at.ratio)
+    return p.ops.exp(times(statistic.rate, at.shift) + (0.5 * spread) * spread)
 
 
 from_scipy("norm")(Normal)

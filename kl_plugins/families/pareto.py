@@ -9,7 +9,8 @@ import numpy as np
 
 from kl_plugins.backends.beta_formulas import digamma_difference, log_beta
 from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.remainders import exp_minus_tangent, log_ratio
+from kl_plugins.backends.formulas import variance_divergence
+from kl_plugins.backends.remainders import log_ratio
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.statistics import At, Exp, Log, Log1p, LogDensity, LogSquare, Power, expects
 from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, outside, standing
@@ -54,7 +55,7 @@ class Pareto(Continuous):
 
 @closed_form(Pareto, Pareto)
 def pareto_pareto(p: Pareto, q: Pareto) -> Any:
-    """exp(u) − 1 − u + α_q log(scale_p/scale_q), u = log(α_q/α_p), where `loc` is common to both.
+    """ρ − 1 − log ρ + α_q log(scale_p/scale_q), ρ = α_q/α_p, where `loc` is common to both.
 
     Two non-negative terms: that of exponential distributions, and that of where p starts. q must not start
     above p.
@@ -62,19 +63,11 @@ def pareto_pareto(p: Pareto, q: Pareto) -> Any:
     ops, at = p.ops, standing(p, q)
     if not at.from_zero:
         return by_statistics(p, q)
-    shapes = ops.elementwise(
-        _exp_minus_tangent, _exp_minus_tangent_gradient, log_ratio(q.alpha, p.alpha, ops)
+    value = 2.0 * variance_divergence(q.alpha, p.alpha, ops) + q.alpha * ops.maximum(
+        log_ratio(p.scale, q.scale, ops), 0.0
     )
-    value = shapes + q.alpha * ops.maximum(log_ratio(p.scale, q.scale, ops), 0.0)
-    return ops.where(outside(p, q, at), float("inf"), q.full(p.full(value)))
-
-
-def _exp_minus_tangent(u: Any, ops: Any) -> Any:
-    return exp_minus_tangent(u, ops)
-
-
-def _exp_minus_tangent_gradient(u: Any, ops: Any) -> tuple[Any]:
-    return (ops.expm1(u),)
+    beyond, value = outside(p, q, at), q.full(p.full(value))
+    return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 
 def from_lower_end(p: Pareto, at: At) -> bool:

@@ -128,6 +128,11 @@ class At(NamedTuple):
         return type(self.upper) is float and self.upper == 0.0
 
 
+def times(factor: Any, value: Any) -> Any:
+    """factor·value; the value itself, without a pass over an array, where the factor is the float 1.0."""
+    return value if type(factor) is float and factor == 1.0 else factor * value
+
+
 class LogDensity(NamedTuple):
     """A constant and pairs of a coefficient and a statistic, whose products are added up."""
 

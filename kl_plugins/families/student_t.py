@@ -28,7 +28,7 @@ from kl_plugins.families.statistics import (
     Softplus,
     expects,
 )
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
 
 _LOG_PI = math.log(math.pi)
 _PSI_HALF_LESS = 1.9635100260214235
@@ -158,7 +158,7 @@ def cauchy_cauchy(p: Cauchy, q: Cauchy) -> Any:
 @closed_form(HalfCauchy, HalfCauchy)
 def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Any:
     """That of the whole distributions, where both start at the same place; else by statistics."""
-    if not (standing(p, q).from_zero and p.sign == q.sign):
+    if not (starts_with(p, q) and p.sign == q.sign):
         return by_statistics(p, q)
     return q.full(p.full(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
 

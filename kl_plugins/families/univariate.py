@@ -14,6 +14,7 @@ from kl_plugins.backends import numpy as array_ops
 from kl_plugins.backends import scalar
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.sums import settled_sum
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.families.statistics import (
@@ -24,16 +25,11 @@ from kl_plugins.families.statistics import (
     UnknownExpectationError,
     expectation,
     expects,
+    times,
 )
-
-_PIECE = 16_384
-"""Members of a long vector that are worked on together."""
 
 _ROUNDING = 32.0
 """So many units of rounding two ends may differ by and be the same."""
-
-_NOTHING = 8.0
-"""So many units of rounding of its terms a sum may be and be zero."""
 
 
 class Univariate(Distribution):
@@ -91,7 +87,9 @@ class Univariate(Distribution):
                 state[name] = value[piece]
         for name in self.parts:
             state[name] = state[name].members(piece)
-        return self.trusted(self.ops, **state)
+        made = self.trusted(self.ops, **state)
+        made.__dict__["inside"] = self.__dict__.get("inside", frozenset())
+        return made
 
     def moved(self, loc: Any, scale: Any) -> Self | None:
         """The distributions of loc + scale·X; None where the family does not have them."""
@@ -110,8 +108,12 @@ class Univariate(Distribution):
         """`value`, broadcast against all parameters, and NaN where one of them is."""
         if self.ops is scalar and not self.__dict__.get("unsure"):
             return value
-        for name in self.arrays:
-            parameter = self.__dict__[name]
+        parameters = [self.__dict__[name] for name in self.arrays]
+        if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():
+            shapes = [parameter.shape for parameter in parameters if type(parameter) is not float]
+            if all(shape in (value.shape, ()) for shape in shapes):
+                return value
+        for parameter in parameters:
             if type(parameter) is float:
                 value = value if parameter == parameter else value + parameter
             elif self.ops.symbolic:
@@ -180,13 +182,23 @@ def _offset(first: Any, second: Any, q: Univariate) -> Any:
     if first is second or (type(first) is float and type(second) is float and first == second):
         return 0.0
     difference = first - second
-    if type(difference) is float or not q.ops.symbolic:
+    if type(difference) is float or not (q.ops.symbolic or _are_apart(first, second, difference)):
         rounding = _ROUNDING * 2.220446049250313e-16 * (abs(first) + abs(second))
         differs = abs(difference) > rounding
         if not (differs if isinstance(differs, bool) else differs.any()):
             return 0.0
-        difference = difference * differs
-    return (q.sign * difference) / q.scale
+        difference = difference if np.all(differs) else difference * differs
+    return times(q.sign, difference) / q.scale
+
+
+def _are_apart(first: Any, second: Any, difference: Any) -> bool:
+    """Whether no difference is rounding even of the largest numbers, which takes fewer passes to see."""
+    rounding = _ROUNDING * 2.220446049250313e-16 * (_largest(first) + _largest(second))
+    return bool(difference.size and abs(difference).min() > rounding)
+
+
+def _largest(value: Any) -> Any:
+    return abs(value) if type(value) is float else max(value.max(initial=0.0), -value.min(initial=0.0))
 
 
 def starts_with(p: Univariate, q: Univariate) -> bool:
@@ -208,11 +220,14 @@ def outside(p: Univariate, q: Univariate, at: At) -> Any:
         if type(end) is float and math.isinf(end):
             return True
         place = at.ratio * end
+        gap = direction * (at.shift + place - bound)
+        if gap >= 0.0 if type(gap) is float else not at.ops.symbolic and np.min(gap, initial=0.0) >= 0.0:
+            continue  # nowhere, and there is no NaN
         origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
         slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)
         if type(slack) is not float:  # an end may be infinite
             slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
-        beyond = direction * (at.shift + place - bound) < -slack
+        beyond = gap < -slack
         found = beyond if found is False else at.ops.logical_or(found, beyond)
     return found
 
@@ -241,22 +256,17 @@ def by_statistics(p: Continuous, q: Continuous) -> Any:
         terms = _terms(p, q, at)
     except UnknownExpectationError as error:
         terms = _terms_where_known(p, q, at, beyond, str(error))
-    value, size = 0.0, 0.0
-    for term in terms:
-        value, size = value + term, size + abs(term)
-    value = ops.where(value < _NOTHING * ops.epsilon(value) * size, 0.0, value)
-    # Of two infinite terms the larger one, in the tail, is that which makes q small there.
-    value = ops.where(ops.logical_and(ops.isnan(value), size >= math.inf), math.inf, value)
+    value = settled_sum(terms, ops)
     return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
 
 
 def _terms(p: Continuous, q: Continuous, at: At) -> list[Any]:
     """What the divergence is the sum of."""
     constant, combined = q.log_density()
-    terms = [-p.standard_entropy(), -log_ratio(p.scale, q.scale, p.ops), -constant]
+    terms = [-p.standard_entropy(), log_ratio(q.scale, p.scale, p.ops), -constant]
     # A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
     combined = tuple(pair for pair in combined if type(pair[0]) is not float or pair[0] != 0.0)
-    return terms + [-c * expectation(p, statistic, at) for c, statistic in combined]
+    return terms + [times(-c, expectation(p, statistic, at)) for c, statistic in combined]
 
 
 def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Any, needed: str) -> list[Any]:
@@ -291,10 +301,9 @@ def closed_form(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def in_pieces(p: Univariate, q: Univariate) -> Any:
-            if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= _PIECE:
+            if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= array_ops.PIECE:
                 return function(p, q)
-            pieces = (slice(start, start + _PIECE) for start in range(0, length, _PIECE))
-            return np.concatenate([function(p.members(piece), q.members(piece)) for piece in pieces])
+            return array_ops.in_pieces(lambda piece: function(p.members(piece), q.members(piece)), length)
 
         def cost(p: Univariate, q: Univariate) -> str:
             if p.ops.symbolic:
@@ -321,6 +330,8 @@ closed_form(Continuous, Continuous)(by_statistics)
 @expects(Continuous, Identity)
 def mean(p: Continuous, statistic: Identity, at: At) -> Any:
     value = p.standard_mean()
+    if type(value) is float and value == 0.0:
+        return at.shift
     return None if value is None else at.shift + at.ratio * value
 
 

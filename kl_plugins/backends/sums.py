@@ -1,0 +1,43 @@
+"""Sums of terms that nearly cancel: zero where what is left of them is all rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.backends import numpy as array_ops
+
+NOTHING = 8.0
+"""So many units of rounding of its terms a sum may be and be zero."""
+
+
+def settled_sum(terms: Sequence[Any], ops: ModuleType) -> Any:
+    """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet."""
+    if ops is array_ops:
+        vectors = [term for term in terms if np.ndim(term)]
+        numbers = [term for term in terms if not np.ndim(term)]
+        if len(vectors) == 3:  # a family of two parameters beside another
+            numbers = [float(number) for number in numbers]
+            return ops.elementwise(_three, None, sum(numbers), sum(map(abs, numbers)), *vectors)
+        terms = [*numbers, *vectors]  # numbers first: they are no passes over arrays
+    value, size = terms[0], abs(terms[0])
+    for term in terms[1:]:
+        value, size = value + term, size + abs(term)
+    return _settled(value, size, ops)
+
+
+def _three(number: Any, its_size: Any, first: Any, second: Any, third: Any, ops: ModuleType) -> Any:
+    size = its_size + abs(first) + abs(second) + abs(third)
+    return _settled(number + first + second + third, size, ops)
+
+
+def _settled(value: Any, size: Any, ops: ModuleType) -> Any:
+    nothing = NOTHING * ops.epsilon(value) * size
+    if ops is array_ops and np.all(value >= nothing):
+        return value
+    value = ops.where(value < nothing, 0.0, value)
+    # Of two infinite terms the larger one, in the tail, is that which makes q small there.
+    return ops.where(ops.logical_and(ops.isnan(value), size >= float("inf")), float("inf"), value)
