@@ -64,7 +64,7 @@ class Comparison:
 
         With the optimum's own error on top, where it is known at all, so that a claim holds in spite of it.
         """
-        if self.distance is None:
+        if self.distance is None or not self.distance.known:
             return nan
         there, back = self._divergences(average)
         if there + back != self.distance.jeffreys:
