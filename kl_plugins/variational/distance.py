@@ -13,7 +13,7 @@ from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.elsewhere import model_and_distribution
 from kl_plugins.variational.log_density import LogDensity
-from kl_plugins.variational.optimum import MOST_DRAWS, Agreement, elbo_gap, find_optimum
+from kl_plugins.variational.optimum import FIRST_DRAWS, MOST_DRAWS, Agreement, elbo_gap, find_optimum
 from kl_plugins.variational.scale_families import Gaussian, family_of
 from kl_plugins.variational.settings import check_count, check_tolerance, generator
 from kl_plugins.variational.starts import starts_elsewhere, starts_from
@@ -134,7 +134,7 @@ def distance_to_optimum(
     tolerance : float
         How well q* has to be known: a Jeffreys divergence in nats.
     max_draws : int
-        The largest number of draws in a set.
+        The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
     random_seed : int, sequence of int or numpy.random.Generator, optional
 
     Returns
@@ -169,7 +169,7 @@ def distance_to_optimum(
     >>> distance.reached
     True
     """
-    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws")
+    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
     rng = generator(random_seed).spawn(1)[0]
     model, q = model_and_distribution(approx, model, "distance_to_optimum")

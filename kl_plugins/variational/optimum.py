@@ -135,6 +135,10 @@ def find_optimum(
         raise ValueError(limit)
     correlated, d = needs_covariances(family), family.dimension
     fewest = max(FIRST_DRAWS, _power_of_two(8 * d) if correlated else 0)
+    if most_draws < fewest:
+        raise ValueError(
+            f"max_draws must be at least {fewest} for {d} correlated variables, got {most_draws}"
+        )
     most = max(fewest, min(most_draws, MOST_NUMBERS // d))
     goal, accuracy = tolerance / STRICTNESS, 1e-2 * tolerance
 
@@ -177,7 +181,7 @@ def find_optimum(
         elif left > goal and len(history) > 1:
             reason = unrest(target, family, current, goal, rng)
         if not (reached or reason) and 2 * draws > most:
-            reason = f"independent sets of {draws:,d} draws do not agree to {goal:.2g} nats"
+            reason = _disagreement(history, goal, STRICTNESS)
         if reached or reason:
             break
         draws *= 2
@@ -208,6 +212,19 @@ NO_FINITE_ELBO = (
     "Gaussian reaches. A variable with bounds and no transform, or data that are impossible for some "
     "parameters, are the usual reasons"
 )
+
+
+def _disagreement(history: list[Agreement], goal: float, share: float) -> str:
+    """What is missing where no more draws are allowed."""
+    draws, apart = history[-1]
+    needed = f"{goal:.2g} nats, the tolerance over {share:g}"
+    if apart <= goal:
+        once = "the only pair" if len(history) == 1 else "the last pair"
+        return (
+            f"{once} of independent sets, of {draws:,d} draws, agrees to {apart:.2g} nats, and may do so by "
+            f"luck: two in a row must agree to {needed}, which takes more draws (max_draws)"
+        )
+    return f"independent sets of {draws:,d} draws do not agree to {needed}"
 
 
 def too_large(family: ScaleFamily) -> str:
