@@ -100,6 +100,9 @@ def fit(
 
     Notes
     -----
+    Gradients do not see a log density jump (``pm.math.switch``, ``floor``, comparisons): where jumps are met
+    between draws, and what gradients miss by them is not small beside the tolerance, nothing is certified.
+
     Deterministic ADVI: R. Giordano, M. Ingram, T. Broderick (2023), arXiv:2304.05527.
 
     Examples

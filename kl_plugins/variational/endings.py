@@ -76,7 +76,7 @@ def away(look: Look, last: float, arrived: bool, needed: float) -> str:
         f"{last:.3g} from the last iterate"
     )
     if arrived:
-        return f"{what}, which is within the tolerance; a longer fit would have an average that is too"
+        return f"{what}, which is within the tolerance; the average of a longer fit may be so too"
     return f"{what}; {_pace(needed)}"
 
 
@@ -110,8 +110,6 @@ def _pace(needed: float) -> str:
     if not isfinite(needed):
         return "it comes no closer"
     if needed == 0.0:
-        return (
-            "the second half of that is within the tolerance already, and a longer fit's average would be too"
-        )
+        return "the second half of that is within the tolerance, and the average of a longer fit may be too"
     about = f"{float(f'{needed:.1e}'):,.0f}"
     return f"at the speed of the last half it would take about {about} more iterations to get there"

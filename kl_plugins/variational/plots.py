@@ -80,7 +80,7 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
     ax.axhline(monitor.tolerance, color=COLOURS["limit"], ls="--", lw=1, label=tolerance)
     last = iterations[-1]
     stopped = monitor.status in STOPPED
-    window = "averaged, and written back" if stopped else "last half, as looked at"
+    window = "last half, averaged" if stopped else "last half, looked at"
     ax.axvspan(last / 2.0, last, color=COLOURS["fit"], alpha=0.08, lw=0, label=window)
     if stopped:
         ax.axvline(last, color=COLOURS["posterior"], lw=1.5, label=f"stop at {last:,.0f}")

@@ -38,10 +38,7 @@ def unrest(
     target: LogDensity, family: ScaleFamily, near: Gaussian, goal: float, rng: np.random.Generator
 ) -> str:
     """Why the optimiser did not come to rest, as far as can be told."""
-    start = NamedMultivariateNormal(
-        target.initial, DiagonalScales(np.ones(target.dimension)), target.variables
-    )
-    if along := endless_direction(target, start):
+    if along := _endless(target, near):
         return (
             f"{NO_REST}: the ELBO has no maximum, as the log density does not fall along {along}, however "
             "far: it is that of an improper posterior. Give pm.Flat and the like a proper prior"
@@ -55,6 +52,16 @@ def unrest(
     if hides_optimum(target, family, near, goal):
         return f"{NO_REST}: {DETERMINED}"
     return f"{NO_REST}: the ELBO may have no maximum (an improper posterior?)"
+
+
+def _endless(target: LogDensity, near: Gaussian) -> str:
+    """Along what the density does not fall, from the model's own start as from where the search ended."""
+    along = ""
+    for mean, sd in ((target.initial, np.ones(target.dimension)), (near.mean, scales_of(near))):
+        along = endless_direction(target, NamedMultivariateNormal(mean, DiagonalScales(sd), target.variables))
+        if not along:
+            break
+    return along
 
 
 def jumping(
