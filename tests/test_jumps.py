@@ -55,6 +55,9 @@ SMOOTH = {
     "kink": plus(lambda x: -2.0 * abs(x), lambda x: -2.0 * np.sign(x)),
     "steep": plus(lambda x: 5.0 * np.tanh(200.0 * x), lambda x: 1_000.0 * (1.0 - np.tanh(200.0 * x) ** 2)),
     "rounded": plus(lambda x: (x + 1e12) - 1e12),
+    "rounded in places": plus(
+        lambda x: np.where(x > 1.0, (np.sin(1e9 * x) + 1e13) - 1e13 - np.sin(1e9 * x), 0)
+    ),
     "funnel": funnel,
     "Cauchy": cauchy,
 }
@@ -89,6 +92,17 @@ def test_jumps_are_found_and_placed(name, family):
         assert jump.size == pytest.approx(size, rel=1e-3)
         assert jump.coordinate == 0
         assert place is None or jump.place[0] == pytest.approx(place, abs=1e-4)
+
+
+def test_small_jumps_are_found_beside_much_that_bends():
+    family, gaussian = standard(10, "mean-field")
+
+    def target(x):
+        values, gradients = funnel(x)
+        return values + np.where(x[:, 0] > 0.0, 0.0, -0.5), gradients
+
+    for seed in range(3):
+        assert find_jump(target, family, gaussian, np.random.default_rng(seed)).size == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("family", ["mean-field", "full-rank"])

@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 PAIRS = 512
 """Draws, each with its mirror image, between which jumps are looked for."""
+SHORT = 0.3
+"""Length of short segments, in sds."""
 BEAM = 128
 """Segments that are halved at a time."""
 HALVINGS = 20
@@ -52,10 +54,14 @@ class Segments(NamedTuple):
 
     @property
     def unexplained(self) -> Array:
-        """What the density changes by and gradients at the ends do not tell: 0 of a quadratic function."""
-        told = np.einsum("nd,nd->n", self.slope_low + self.slope_high, self.stop - self.start)
-        change: Array = self.high - self.low - 0.5 * told
-        return change
+        """What the density changes by and gradients at the ends do not tell: 0 of a quadratic function.
+
+        None of it is unexplained where the density is not finite.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            told = np.einsum("nd,nd->n", self.slope_low + self.slope_high, self.stop - self.start)
+            change = abs(self.high - self.low - 0.5 * told)
+        return np.where(np.isfinite(change), change, 0.0)
 
     def take(self, chosen: NDArray[np.intp]) -> Segments:
         return Segments(*(part[chosen] for part in self))
@@ -66,39 +72,45 @@ def find_jump(
 ) -> Jump | None:
     """The largest jump that is met between draws of a Gaussian; None where none is.
 
-    The segments with the largest change that gradients do not tell are halved again and again. Of a
-    smooth function that change falls eightfold each time, across a kink by half, across a jump it stays.
+    Long stretches, from draw to draw, meet rare jumps that are large; on short ones, from every draw in some
+    direction, smooth functions bend so little that small jumps show.
     """
     if resolution(gaussian) > COARSEST:
         return None
     whitened = _whitened(target, family, gaussian)
     half = rng.standard_normal((PAIRS, len(gaussian.mean)))
+    steps = rng.standard_normal((2 * PAIRS, len(gaussian.mean)))
     points = np.concatenate([half, -half])
-    values, slopes = whitened(points)
-    finite = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
-    first = np.concatenate([np.arange(2 * PAIRS - 1), np.arange(PAIRS)])
-    second = np.concatenate([np.arange(1, 2 * PAIRS), np.arange(PAIRS, 2 * PAIRS)])
-    both = finite[first] & finite[second]
-    i, j = first[both], second[both]
-    segments = Segments(points[i], points[j], values[i], values[j], slopes[i], slopes[j])
-    length = np.inf
-    for _ in range(HALVINGS):
-        size = abs(segments.unexplained)
-        segments = segments.take(np.argsort(-size)[:BEAM])
-        if not len(size) or not size.max() > SMALLEST:
-            return None
-        length = float(np.linalg.norm(segments.stop - segments.start, axis=1).max())
-        if 0.5 * length < 100.0 * resolution(gaussian):
-            break
-        segments = _halved(whitened, segments)
-    size = abs(segments.unexplained)
-    worst = int(np.argmax(size))
-    along = segments.stop[worst] - segments.start[worst]
-    if not size[worst] > max(SMALLEST, BEYOND_ROUNDING * _rounding(whitened, points[finite], along)):
+    beyond = points + SHORT * steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    values, slopes = whitened(np.concatenate([points, beyond]))
+    chain, mirrored = np.arange(2 * PAIRS), np.arange(PAIRS)
+    first, second = np.concatenate([chain[:-1], mirrored]), np.concatenate([chain[1:], mirrored + PAIRS])
+    every = np.concatenate([points, beyond])
+    largest, along, place = 0.0, steps[0], points[0]
+    for i, j in ((first, second), (chain, chain + 2 * PAIRS)):
+        segments = Segments(every[i], every[j], values[i], values[j], slopes[i], slopes[j])
+        left = _narrowed(whitened, segments, 100.0 * resolution(gaussian))
+        if len(left.low) and left.unexplained[0] > largest:
+            largest, along, place = float(left.unexplained[0]), left.stop[0] - left.start[0], left.start[0]
+    if not largest > max(SMALLEST, BEYOND_ROUNDING * _rounding(whitened, points, place, along)):
         return None
-    place = gaussian.mean + family.spread(gaussian.root, segments.start[worst][None])[0]
-    axis = _axis(target, place, scales_of(gaussian), float(np.linalg.norm(along)), size[worst])
-    return Jump(float(size[worst]), place, axis)
+    place = gaussian.mean + family.spread(gaussian.root, place[None])[0]
+    axis = _axis(target, place, scales_of(gaussian), float(np.linalg.norm(along)), largest)
+    return Jump(largest, place, axis)
+
+
+def _narrowed(whitened: Target, segments: Segments, shortest: float) -> Segments:
+    """Segments halved until they are short, those with most unexplained first; none where that is nothing.
+
+    Of a smooth function that falls eightfold each time, across a kink by half, across a jump it stays.
+    """
+    for _ in range(HALVINGS):
+        size = segments.unexplained
+        segments = segments.take(np.argsort(-size)[: BEAM * int(np.any(size > SMALLEST))])
+        if not len(segments.low) or np.linalg.norm(segments.stop - segments.start, axis=1).max() < shortest:
+            return segments
+        segments = _halved(whitened, segments)
+    return segments.take(np.argsort(-segments.unexplained)[:1])
 
 
 def _whitened(target: Target, family: ScaleFamily, gaussian: Gaussian) -> Target:
@@ -110,24 +122,24 @@ def _whitened(target: Target, family: ScaleFamily, gaussian: Gaussian) -> Target
 
 
 def _halved(whitened: Target, segments: Segments) -> Segments:
-    """Both halves of every segment; those with a middle where the density is not finite are dropped."""
+    """Both halves of every segment."""
     middle = 0.5 * (segments.start + segments.stop)
     value, slope = whitened(middle)
     s = segments
     left = Segments(s.start, middle, s.low, value, s.slope_low, slope)
     right = Segments(middle, s.stop, value, s.high, slope, s.slope_high)
-    both = Segments(*(np.concatenate(pair) for pair in zip(left, right, strict=True)))
-    finite = np.isfinite(value) & np.isfinite(slope).all(axis=1)
-    return both.take(np.flatnonzero(np.concatenate([finite, finite])))
+    return Segments(*(np.concatenate(pair) for pair in zip(left, right, strict=True)))
 
 
-def _rounding(whitened: Target, points: Array, along: Array) -> float:
-    """What rounding changes the density by over such a step, at most of the points."""
-    start = points[:: max(len(points) // 64, 1)]
-    low, slope_low = whitened(start)
-    high, slope_high = whitened(start + along)
-    change = abs(Segments(start, start + along, low, high, slope_low, slope_high).unexplained)
-    return float(np.nanquantile(np.where(np.isfinite(change), change, np.nan), 0.75))
+def _rounding(whitened: Target, draws: Array, place: Array, along: Array) -> float:
+    """What rounding changes the density by over a step, in most places: at draws, or around the jump."""
+    found = []
+    aside = np.arange(2.0, 34.0)[:, None] * along
+    for start in (draws[:: len(draws) // 64], np.concatenate([place + aside, place - aside])):
+        low, slope_low = whitened(start)
+        high, slope_high = whitened(start + along)
+        found.append(Segments(start, start + along, low, high, slope_low, slope_high).unexplained)
+    return float(np.max(np.quantile(found, 0.75, axis=1)))
 
 
 def _axis(target: Target, place: Array, scales: Array, length: float, size: float) -> int:
