@@ -96,9 +96,9 @@ class Certificate:
             verdict += f", the best of {self.starts} starts"
         else:
             verdict = f"not certified ({self.reason})"
-            if np.isfinite(self.jeffreys):
-                needed = self.tolerance / STRICTNESS
-                verdict += f": within {self.jeffreys:.2g} nats as far as is seen, {needed:.2g} needed"
+            needed = self.tolerance / STRICTNESS
+            if needed < self.jeffreys < np.inf:
+                verdict += f": {self.jeffreys:.2g} nats, {needed:.2g} needed"
         return f"{verdict}; {self.draws:,d} draws, {self.evaluations:,d} evaluations, {self.seconds:.1f} s"
 
     def _repr_html_(self) -> str:
