@@ -1,15 +1,19 @@
 """The callback that watches a fit: what it claims, and when."""
 
+import copy
+import re
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pymc as pm
 import pytest
 
 from kl_plugins import jeffreys, kl
-from kl_plugins.variational import KLConvergence, NotConvergedWarning, distance_to_optimum, snapshot
+from kl_plugins.variational import KLConvergence, NotConvergedWarning, distance_to_optimum, fit, snapshot
 from kl_plugins.variational.comparison import Comparison
+from kl_plugins.variational.parameters import Parameters
 
 
 def normals(scale=1.0, shape=3):
@@ -104,8 +108,10 @@ def test_claims_allow_for_the_error_of_the_optimum():
     comparison.distance = replace(found, jeffreys=0.0975, sampling_error=0.001)
     comparison._divergences = lambda average: (0.05, 0.0475)
     assert comparison.jeffreys_of(None) == pytest.approx((0.0975**0.5 + 0.001**0.5) ** 2)
-    comparison.distance = replace(found, jeffreys=0.0975, sampling_error=np.inf, reached=False)
+    comparison.distance = replace(found, jeffreys=0.0975, sampling_error=0.5, reached=False)
     assert comparison.jeffreys_of(None) == pytest.approx(0.0975)
+    comparison.distance = replace(comparison.distance, sampling_error=np.inf)
+    assert np.isnan(comparison.jeffreys_of(None))
 
 
 def test_small_steps_on_a_badly_scaled_model_are_no_convergence():
@@ -228,7 +234,67 @@ def test_without_losses_the_end_is_not_known():
     for iteration in range(2, 200):
         monitor(approximation, None, iteration)
     assert monitor.status == "running"
-    assert "running, iteration 199" in repr(monitor)
+    assert "running, last seen at iteration 199" in repr(monitor)
+
+
+@pytest.mark.parametrize("ending", [StopIteration, KeyboardInterrupt])
+def test_a_fit_that_something_else_stops(ending):
+    def stop(approximation, losses, iteration):
+        if iteration == 40:
+            raise ending
+
+    monitor = KLConvergence()
+    assert "no iteration seen yet" in repr(monitor)
+    seen = []
+    with normals():
+        pm.fit(
+            100,
+            callbacks=[monitor, lambda *_: seen.append(monitor.status), stop],
+            progressbar=False,
+        )
+    assert set(seen) == {"running"}
+    assert monitor.status == "stopped from outside"
+    assert "stopped from outside after 40 iterations" in monitor.message
+    assert monitor.message in repr(monitor)
+    assert not monitor.converged
+    copied = copy.copy(monitor)
+    assert copied.message == "running, last seen at iteration 40"
+
+
+def test_a_fit_that_is_almost_there_says_so():
+    """No negative numbers of iterations, and the last iterate's own distance beside the tolerance."""
+    with normals():
+        approximation = pm.MeanField()
+        best = fit(random_seed=1, progressbar=False).certificate.distribution
+    monitor = KLConvergence(0.1, every=1, random_seed=1)
+    parameters = Parameters(approximation)
+    mean = approximation.params_dict["mu"]
+    losses = np.zeros(400)
+    parameters.write(best)
+    centre = mean.get_value()
+
+    def watch(iteration):
+        off = 3.0 * max(0.0, 1.0 - iteration / 300.0)
+        mean.set_value(centre + off * best.std)
+        monitor(approximation, losses[:iteration], iteration)
+
+    for iteration in range(1, 400):
+        watch(iteration)
+    with pytest.warns(NotConvergedWarning, match="from the last iterate, which is within the tolerance"):
+        watch(400)
+    assert not re.search(r"-\d[\d.e+]* more iterations", monitor.message)
+
+
+@pytest.mark.parametrize("now", [0.001, 2.0])
+def test_the_pace_has_no_negative_numbers(now):
+    distance = SimpleNamespace(known=True, reached=True, sampling_error=0.0)
+    comparison = Comparison(None, None, 0.1)
+    comparison.distance = distance
+    divergences = iter([9.0, now])
+    comparison._divergences = lambda half: (next(divergences), 0.0)
+    window = SimpleNamespace(halves=lambda: (0, 1), coordinates=np.zeros((32, 1)))
+    needed = comparison.iterations_to(window, 10)
+    assert needed == 0.0 if now < 0.1 else 0.0 < needed < 200.0
 
 
 def test_a_diverged_fit_is_an_error():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -96,6 +97,17 @@ def test_equal_ratios_are_perfect():
     assert (found.k.value, found.elbo.value, found.log_evidence.value) == (0.0, -3.0, -3.0)
     assert found.ess == pytest.approx(1_000)
     assert found.kl_to_posterior.value == 0.0
+
+
+@pytest.mark.parametrize("share", [0.5, 0.01])
+def test_ratios_of_a_few_values_have_no_tail(share):
+    rng = np.random.default_rng(0)
+    ratios = np.where(rng.random(4_000) < share, 0.0, -5.0) + 1e-15 * rng.normal(size=4_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = importance(ratios, rng)
+    assert found.k == (0.0, 0.0)
+    assert found.reliable
 
 
 def test_elbo_evidence_and_moments_of_a_shifted_gaussian():

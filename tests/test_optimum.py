@@ -224,7 +224,9 @@ def test_optima_are_as_close_as_they_say(eight_schools):
 
 
 def test_too_few_draws_are_not_certified(eight_schools):
-    with pytest.warns(UserWarning, match="not certified .*do not agree"):
+    with pytest.warns(
+        UserWarning, match=r"not certified .*do not agree to 2.5e-06 nats, the tolerance over 4"
+    ):
         approximation = fit(eight_schools, "advi", 1e-5, random_seed=1, max_draws=1024, progressbar=False)
     certificate = approximation.certificate
     assert not certificate.certified
@@ -233,6 +235,16 @@ def test_too_few_draws_are_not_certified(eight_schools):
     distance = distance_to_optimum(approximation, tolerance=1e-5, max_draws=1024, random_seed=2)
     assert not distance.reached
     assert "is not known within the tolerance" in str(distance)
+
+
+def test_one_agreement_may_be_luck(two_variables):
+    with pytest.warns(UserWarning, match=r"the only pair .* of 512 draws, agrees .*two in a row must agree"):
+        approximation = fit(two_variables, random_seed=1, max_draws=512, progressbar=False)
+    assert approximation.certificate.history[-1].draws == 512
+    assert approximation.hist.shape == (0,)
+    assert "not certified" in approximation.certificate._repr_html_()
+    with pytest.raises(ValueError, match="max_draws must be at least 1024 for 100 correlated variables"):
+        fit(gaussian_model(100, 1.0), "fullrank_advi", max_draws=512, progressbar=False)
 
 
 def test_means_and_scales_that_trade_off():

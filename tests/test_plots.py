@@ -66,14 +66,17 @@ def test_convergence_shows_distances_tolerance_window_and_stop():
     np.testing.assert_array_equal(away.get_xdata(), [100, 200, 400])
     np.testing.assert_array_equal(away.get_ydata(), [np.nan, 0.3, 0.004])
     assert ax.get_yscale() == "log"
-    assert labels(ax)[1:] == ["to the optimum", "tolerance 0.01", "averaged", "stop at 400: converged"]
+    window = "last half, averaged"
+    assert labels(ax)[1:] == ["to the optimum", "tolerance 0.01", window, "stop at 400"]
+    assert ax.get_title() == "converged"
 
 
 def test_convergence_draws_what_there_is():
     given = matplotlib.pyplot.subplots()[1]
     bare = monitor(history=[Look(100, 0.0, 1.0, 0.0, np.nan)], status="not stationary")
     assert plot_convergence(bare, ax=given) is given
-    assert labels(given) == ["moved, or error of the average", "tolerance 0.01", "averaged"]
+    assert labels(given) == ["moved, or error of the average", "tolerance 0.01", "last half, looked at"]
+    assert given.get_title() == "not stationary"
     assert np.isnan(given.lines[0].get_ydata()[0])  # zero has no logarithm
     with pytest.raises(ValueError, match="history is empty"):
         plot_convergence(monitor(history=[]))

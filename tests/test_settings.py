@@ -60,12 +60,15 @@ def test_settings_of_all(model, call, given, error):
     ("call", "given", "error"),
     [
         ("fit", {"max_draws": 0}, ValueError),
+        ("fit", {"max_draws": 511}, ValueError),
         ("fit", {"max_draws": 2.5}, ValueError),
         ("distance", {"max_draws": "many"}, TypeError),
         ("diagnose", {"full_rank": "maybe"}, TypeError),
         ("diagnose", {"draws": "x"}, TypeError),
         ("diagnose", {"optimum_tolerance": np.inf}, ValueError),
         ("monitor", {"every": 0}, ValueError),
+        ("monitor", {"check": "no"}, TypeError),
+        ("distance", {"max_draws": 100}, ValueError),
     ],
 )
 def test_settings_of_some(model, call, given, error):

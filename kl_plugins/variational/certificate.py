@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.optimum import Agreement
+from kl_plugins.variational.optimum import STRICTNESS, Agreement
 from kl_plugins.variational.parameters import Parameters
 
 Array = NDArray[np.float64]
@@ -26,7 +27,8 @@ class Certificate:
         draws can tell. False from when the approximation's parameters are changed, as by fitting it further.
     jeffreys : float
         What it was found to be, in nats: the largest of the disagreements of the last two pairs of
-        independent optima and of what fresh draws would still have moved.
+        independent optima and of what fresh draws would still have moved. To be certified takes a quarter of
+        the tolerance. Infinite where nothing is known of the optimum.
     tolerance : float
     reason : str
         Why the approximation is not certified; empty where it is.
@@ -94,6 +96,11 @@ class Certificate:
             verdict += f", the best of {self.starts} starts"
         else:
             verdict = f"not certified ({self.reason})"
-            if np.isfinite(self.jeffreys):
-                verdict += f": {self.jeffreys:.2g} nats against {self.tolerance:g}"
+            needed = self.tolerance / STRICTNESS
+            if needed < self.jeffreys < np.inf:
+                verdict += f": {self.jeffreys:.2g} nats, {needed:.2g} needed"
         return f"{verdict}; {self.draws:,d} draws, {self.evaluations:,d} evaluations, {self.seconds:.1f} s"
+
+    def _repr_html_(self) -> str:
+        colour = "#2a7f3e" if self.certified else "#b02a2a"
+        return f"<p style='color:{colour}'>{escape(str(self))}</p>"

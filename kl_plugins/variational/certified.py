@@ -14,7 +14,7 @@ from pymc.model import Model
 from kl_plugins.plugins.pymc import variables_of
 from kl_plugins.variational.certificate import Certificate
 from kl_plugins.variational.log_density import LogDensity, model_given_or_in_context
-from kl_plugins.variational.optimum import MOST_DRAWS, NoFiniteELBOError, Optimum, find_optimum
+from kl_plugins.variational.optimum import FIRST_DRAWS, MOST_DRAWS, NoFiniteELBOError, Optimum, find_optimum
 from kl_plugins.variational.parameters import Parameters
 from kl_plugins.variational.progress import lasting_progress
 from kl_plugins.variational.scale_families import MeanFieldScales, ScaleFamily, TriangularScales
@@ -72,7 +72,7 @@ def fit(
         optima with about the same ELBO it decides which is taken; a better one elsewhere is preferred. Where
         it leads to no optimum the search begins again where PyMC would start.
     max_draws : int
-        The largest number of draws in a set.
+        The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
     random_seed : int or sequence of int, optional
     progressbar : bool
     **settings_of_pm_fit
@@ -90,7 +90,7 @@ def fit(
     ValueError
         If `start` does not fit the model, naming the variable. If there is no such optimum to be had:
         minibatches, discrete variables, more than 500 dimensions with "fullrank_advi", a log density that is
-        not finite at the start, or −∞ in the reach of every Gaussian.
+        not finite at the start, or −∞ in the reach of every Gaussian. If `max_draws` is too small.
 
     Warns
     -----
@@ -100,6 +100,9 @@ def fit(
 
     Notes
     -----
+    Gradients do not see a log density jump (``pm.math.switch``, ``floor``, comparisons): where jumps are met
+    between draws, and what gradients miss by them is not small beside the tolerance, nothing is certified.
+
     Deterministic ADVI: R. Giordano, M. Ingram, T. Broderick (2023), arXiv:2304.05527.
 
     Examples
@@ -122,7 +125,7 @@ def fit(
         raise TypeError(f"fit takes a model, got {model!r}; no number of iterations: {ENDS_BY_ITSELF}")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
-    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws")
+    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")
     with lasting_progress(progressbar) as report:
@@ -162,6 +165,7 @@ def fit(
         _written=parameters.read(),
     )
     approximation.certificate = certificate
+    approximation.hist = np.empty(0)  # of losses, as pm.fit leaves them
     if not certificate.certified:
         warnings.warn(f"the fit is {certificate}", stacklevel=2)
     return approximation

@@ -62,9 +62,10 @@ class Comparison:
     def jeffreys_of(self, average: NDArray[Any]) -> float:
         """Jeffreys divergence of an average from the optimum, in nats; NaN where there is no optimum.
 
-        With the optimum's own error on top, where it is known at all, so that a claim holds in spite of it.
+        With the optimum's own error on top, where it is known well, so that a claim holds in spite of it.
+        `distance` is that of the average from here on.
         """
-        if self.distance is None:
+        if self.distance is None or not self.distance.known:
             return nan
         there, back = self._divergences(average)
         if there + back != self.distance.jeffreys:
@@ -76,18 +77,27 @@ class Comparison:
                 elbo_gap=nan,
                 elbo_gap_error=nan,
             )
-        return self.distance.interval[1] if self.is_known else there + back
+        return self.jeffreys_at_most(there + back)
 
     def jeffreys_to(self, coordinates: NDArray[Any]) -> float:
-        """Jeffreys divergence of any Gaussian, given by its coordinates, from the optimum that is known."""
+        """Jeffreys divergence of any Gaussian, given by its coordinates, from the optimum that was found."""
         return sum(self._divergences(coordinates))
+
+    def jeffreys_at_most(self, divergence: float) -> float:
+        """A Jeffreys divergence from the optimum that was found, with the optimum's error on top."""
+        assert self.distance is not None
+        error = self.distance.sampling_error if self.is_known else 0.0
+        return (sqrt(divergence) + sqrt(error)) ** 2
 
     def iterations_to(self, window: Window, spacing: int) -> float:
         """Iterations until the optimum is within the tolerance, at the speed of a window's halves.
 
-        The root of the Jeffreys divergence is a distance near the optimum; infinite where it grows.
+        The root of the Jeffreys divergence is a distance near the optimum; infinite where it grows, 0 where
+        the second half has arrived.
         """
-        before, now = (sqrt(sum(self._divergences(half))) for half in window.halves())
+        before, now = (sqrt(self.jeffreys_at_most(sum(self._divergences(half)))) for half in window.halves())
+        if now <= sqrt(self.tolerance):
+            return 0.0
         if not now < before:
             return inf
         apart = 0.5 * len(window.coordinates) * spacing

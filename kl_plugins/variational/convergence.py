@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Sequence
 from math import ceil, isfinite, isnan
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.endings import REST_SHARE, Look, NotConvergedWarning
 from kl_plugins.variational.iterates import MOVING, Iterates, Window
 from kl_plugins.variational.parameters import Parameters
-from kl_plugins.variational.settings import check_count, check_tolerance, generator
+from kl_plugins.variational.settings import check_count, check_switch, check_tolerance, generator
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
@@ -45,7 +46,10 @@ class KLConvergence:
     * **stationary**: there is nothing to compare with (``check=False``, minibatches, an optimum that cannot
       be found). This says nothing of how good the approximation is.
 
-    The approximation then holds the average. A fit that ends first is *not stationary*.
+    The approximation then holds the average. A fit that comes to its last iteration first is *not
+    stationary*. Of one that something else ends (another callback, a second monitor, an interrupt) nothing is
+    claimed: it was *stopped from outside*. Without losses (``score=False``) neither end can be seen, and it
+    stays *running*, with the iteration where it was last seen.
 
     Parameters
     ----------
@@ -61,7 +65,8 @@ class KLConvergence:
     Attributes
     ----------
     status : str
-        "running", "converged", "stationary but not optimal", "stationary" or "not stationary".
+        "running", "converged", "stationary but not optimal", "stationary", "not stationary", "stopped from
+        outside" or "diverged".
     converged : bool
         Whether the status is "converged".
     message : str
@@ -73,12 +78,15 @@ class KLConvergence:
     -----
     NotConvergedWarning
         If the fit stops and is not optimal, or could not be checked though it should have been, or comes to
-        its end before it is stationary (where ``pm.fit`` keeps losses: else only `status` says it).
+        its last iteration before it is stationary; at its start, where ``pm.fit`` keeps no losses and its end
+        cannot be seen. A fit that is stopped from outside ends without a warning: `status` says it.
 
     Raises
     ------
     ValueError
         If `tolerance` is not positive or `every` not a positive integer.
+    TypeError
+        If one of them is no number, or `check` is neither True nor False.
     FloatingPointError
         In the fit, if parameters are not finite.
 
@@ -110,10 +118,10 @@ class KLConvergence:
         generator(random_seed)
         self.tolerance = check_tolerance(tolerance)
         self.every = check_count(every, "every")
-        self.check = bool(check)
+        self.check = check_switch(check, "check")
         self.random_seed = random_seed
-        self.status = "running"
-        self.message = ""
+        self._status, self._message = "running", ""
+        self._scores: weakref.ref[Any] | None = None
         self.history: list[Look] = []
         self._approximation: Any = None
         self._iteration = 0
@@ -135,6 +143,17 @@ class KLConvergence:
                 self._look(window)
             if ending:
                 self._not_stationary(window)
+
+    @property
+    def status(self) -> str:
+        # The array of losses lives as long as the loop that fills it.
+        over = self._scores is not None and self._scores() is None
+        return "stopped from outside" if over and self._status == "running" else self._status
+
+    @property
+    def message(self) -> str:
+        unseen = endings.stopped_from_outside if self.status != "running" else endings.running
+        return self._message or unseen(self._iteration)
 
     @property
     def converged(self) -> bool:
@@ -172,7 +191,10 @@ class KLConvergence:
 
     def __repr__(self) -> str:
         settings = f"tolerance={self.tolerance:g}, every={self.every}, check={self.check}"
-        return f"KLConvergence({settings}): {self.message or f'running, iteration {self._iteration:,d}'}"
+        return f"KLConvergence({settings}): {self.message}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_scores": None}  # what is alive here is nothing to a copy
 
     def _begin(self, approximation: Any, losses: Any, iteration: int) -> None:
         """A fit begins, or is refined: PyMC then repeats the number of the last iteration."""
@@ -182,11 +204,12 @@ class KLConvergence:
             self._iterates = Iterates(self._parameters.size, self.every)
             self._next_look = FIRST_LOOK * self.every
             self.history = []
-        self.status, self.message = "running", ""
+        self._status, self._message = "running", ""
         self._comparison = Comparison(approximation.model, self._parameters, self.tolerance)
         # PyMC hands out the losses so far as the beginning of an array of all that there will be.
         whole = getattr(losses, "base", None)
         self._end = None if whole is None else iteration - len(losses) + len(whole)
+        self._scores = None if whole is None else weakref.ref(whole)
         if losses is None:
             warnings.warn(
                 "KLConvergence cannot see the end of a fit without losses (score=False, ASVGD): it may stop "
@@ -202,10 +225,8 @@ class KLConvergence:
         finite = isfinite(row.sum()) or bool(np.isfinite(row).all())
         if not finite or (losses is not None and isnan(losses[-1])):
             what = "the loss is NaN" if finite else "its parameters are not finite"
-            raise FloatingPointError(
-                f"the approximation diverged by iteration {self._iteration} ({what}); try a smaller learning "
-                "rate, rescale the model, or use kl_plugins.variational.fit"
-            )
+            self._status, self._message = "diverged", endings.diverged(self._iteration, what)
+            raise FloatingPointError(self._message)
         self._iterates.keep(self._iteration)
 
     def _window(self) -> Window | None:
@@ -259,20 +280,20 @@ class KLConvergence:
         return max(PATIENCE * self._iteration, remaining)
 
     def _stop(self, status: str, what: str, *, warn: bool) -> NoReturn:
-        self.status = status
+        self._status = status
         if self._parameters.writable:
             self.write_back()
             taken = "the average of their last half was taken"
         else:  # computed by graphs of the user's
             taken = "their last half's average is monitor.average, the approximation has the last of them"
-        self.message = f"{status} after {self._iteration:,d} iterations: {taken}; {what}"
+        self._message = f"{status} after {self._iteration:,d} iterations: {taken}; {what}"
         if warn:
             warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
         raise StopIteration(f"KLConvergence: {self.message}")
 
     def _not_stationary(self, window: Window | None) -> None:
         """The fit is at its end, and nothing stopped it."""
-        self.status = "not stationary"
+        self._status = "not stationary"
         what, comparison = "too few for a look at them", self._comparison
         if window is not None:
             look = self.history[-1]
@@ -280,10 +301,12 @@ class KLConvergence:
             if look.to_optimum > self.tolerance:
                 needed = comparison.iterations_to(window, self._iterates.spacing)
                 last = self._parameters.coordinates(self._parameters.read()[None])[0]
-                what += endings.away(look, comparison.jeffreys_to(last), needed)
+                away = comparison.jeffreys_to(last)
+                arrived = comparison.jeffreys_at_most(away) <= self.tolerance
+                what += endings.away(look, away, arrived, needed)
             if self._parameters.writable:
                 what += ". The approximation holds the last iterate: monitor.write_back() puts the average in"
-        self.message = f"not stationary after {self._iteration:,d} iterations: {what}"
+        self._message = f"not stationary after {self._iteration:,d} iterations: {what}"
         failed = comparison.tried and comparison.distance is None
         advice = endings.advice(comparison.reason if failed else None)
         warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import sqrt
+from math import inf, isfinite, nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.elsewhere import model_and_distribution
 from kl_plugins.variational.log_density import LogDensity
-from kl_plugins.variational.optimum import MOST_DRAWS, Agreement, elbo_gap, find_optimum
+from kl_plugins.variational.optimum import FIRST_DRAWS, MOST_DRAWS, Agreement, elbo_gap, find_optimum
 from kl_plugins.variational.scale_families import Gaussian, family_of
 from kl_plugins.variational.settings import check_count, check_tolerance, generator
 from kl_plugins.variational.starts import starts_elsewhere, starts_from
@@ -41,7 +41,8 @@ class OptimumDistance:
     elbo_gap_error : float
         Standard error of the gap.
     sampling_error : float
-        Jeffreys divergence of q* from its own true place; see `Optimum`.
+        Jeffreys divergence of q* from its own true place; see `Optimum`. Infinite where q* is not known at
+        all: the divergences and the gap are then NaN, and `optimum` is no more than where the search ended.
     optimum : NamedMultivariateNormal
         q* itself.
     reached : bool
@@ -71,22 +72,32 @@ class OptimumDistance:
     other_optima: tuple[float, ...] = field(repr=False)
 
     @property
+    def known(self) -> bool:
+        """Whether anything is known of q*, within the tolerance or not."""
+        return isfinite(self.sampling_error)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Between what the Jeffreys divergence to the true optimum lies, given the error of q*.
 
         Near q* the root of the Jeffreys divergence is a distance, so that the triangle inequality holds.
         """
+        if not self.known:
+            return 0.0, inf
         distance, error = sqrt(self.jeffreys), sqrt(self.sampling_error)
         return max(distance - error, 0.0) ** 2, (distance + error) ** 2
 
     def __str__(self) -> str:
+        cost = f"{self.evaluations:,d} evaluations of the log density, {self.seconds:.1f} s"
+        if not self.known:
+            return f"the distance to the best of the family, q*, is not known: {self.reason}\n{cost}"
         low, high = self.interval
         lines = [
             f"Jeffreys(q, q*) = {self.jeffreys:.4g} nats (between {low:.3g} and {high:.3g})",
             f"KL(q‖q*) = {self.kl_to_optimum:.4g}, KL(q*‖q) = {self.kl_from_optimum:.4g}",
             f"ELBO(q*) − ELBO(q) = {self.elbo_gap:.4g} ± {self.elbo_gap_error:.2g}",
             f"error of q* {self.sampling_error:.2g} nats",
-            f"{self.evaluations:,d} evaluations of the log density, {self.seconds:.1f} s",
+            cost,
         ]
         if not self.reached:
             lines.append(f"q* is not known within the tolerance: {self.reason}")
@@ -123,13 +134,14 @@ def distance_to_optimum(
     tolerance : float
         How well q* has to be known: a Jeffreys divergence in nats.
     max_draws : int
-        The largest number of draws in a set.
+        The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
     random_seed : int, sequence of int or numpy.random.Generator, optional
 
     Returns
     -------
     OptimumDistance
-        ``reached`` says whether q* is known within the tolerance.
+        ``reached`` says whether q* is known within the tolerance. Where nothing is known of it, as of a log
+        density that jumps so that gradients tell too little, its numbers are NaN.
 
     Raises
     ------
@@ -157,7 +169,7 @@ def distance_to_optimum(
     >>> distance.reached
     True
     """
-    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws")
+    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
     rng = generator(random_seed).spawn(1)[0]
     model, q = model_and_distribution(approx, model, "distance_to_optimum")
@@ -171,6 +183,7 @@ def distance_to_optimum(
     others = found.others
     if (
         found.rested
+        and isfinite(found.jeffreys)
         and np.isfinite(gap)
         and gap <= ERRORS * gap_error
         and jeffreys(q, found.distribution) > FAR
@@ -181,6 +194,8 @@ def distance_to_optimum(
         others = (*others, 0.0)
     best = found.distribution
     there, back = float(kl(q, best)), float(kl(best, q))
+    if not isfinite(found.jeffreys):
+        there = back = gap = gap_error = nan
     return OptimumDistance(
         jeffreys=there + back,
         kl_to_optimum=there,

@@ -70,10 +70,33 @@ def still_moving(look: Look, tolerance: float, rests: bool) -> str:
     )
 
 
-def away(look: Look, last: float, needed: float) -> str:
-    return (
+def away(look: Look, last: float, arrived: bool, needed: float) -> str:
+    what = (
         f", and the optimum of its family is {look.to_optimum:.3g} away from that average and "
-        f"{last:.3g} from the last iterate; {_pace(needed)}"
+        f"{last:.3g} from the last iterate"
+    )
+    if arrived:
+        return f"{what}, which is within the tolerance; the average of a longer fit may be so too"
+    return f"{what}; {_pace(needed)}"
+
+
+def running(iteration: int) -> str:
+    return (
+        f"running, last seen at iteration {iteration:,d}" if iteration else "running, no iteration seen yet"
+    )
+
+
+def stopped_from_outside(iteration: int) -> str:
+    return (
+        f"stopped from outside after {iteration:,d} iterations, by another callback, an interrupt or an "
+        "error: nothing is claimed of where it is"
+    )
+
+
+def diverged(iteration: int, what: str) -> str:
+    return (
+        f"the approximation diverged by iteration {iteration} ({what}); try a smaller learning "
+        "rate, rescale the model, or use kl_plugins.variational.fit"
     )
 
 
@@ -86,4 +109,7 @@ def advice(why_not_compared: str | None) -> str:
 def _pace(needed: float) -> str:
     if not isfinite(needed):
         return "it comes no closer"
-    return f"at the speed of the last half it would take {needed:.2g} more iterations to get there"
+    if needed == 0.0:
+        return "the second half of that is within the tolerance, and the average of a longer fit may be too"
+    about = f"{float(f'{needed:.1e}'):,.0f}"
+    return f"at the speed of the last half it would take about {about} more iterations to get there"

@@ -176,6 +176,7 @@ def _examine(
     distance = _distance(q, model, optimum_tolerance, rng)
     report("looking for the best full-rank Gaussian")
     full, full_error = best_full_rank(q, target, distance, wanted, optimum_tolerance, rng)
+    known = full if np.isfinite(full_error) else None
     report(f"{draws:,d} draws of the approximation")
     points, ratios = draws_of(target, q, draws, rng)
     own = importance(ratios, rng)
@@ -202,8 +203,8 @@ def _examine(
         missed=survey.evidence_missed(own),
         modes=modes,
         distance=distance,
-        best=None if distance is None else _exact(distance.optimum),
-        full_rank=None if full is None else _exact(full),
+        best=None if distance is None or not distance.known else _exact(distance.optimum),
+        full_rank=None if known is None else _exact(known),
         mean_field=full is not None and not correlated,
         tolerance=tolerance,
         optimum_tolerance=optimum_tolerance,
@@ -232,14 +233,18 @@ def _examine(
         modes=modes,
         elements=elements_of(model, q, own, points, survey),
         distance=distance,
-        full_rank=full_rank_loss(q, full, full_error, target, rng) if evidence.mean_field and full else None,
+        full_rank=full_rank_loss(q, known, full_error, target, rng)
+        if evidence.mean_field and known
+        else None,
         bounds=None if heavy_tails(evidence) or evidence.outside else error_bounds(own, raw.sd),
         information_gained=information_gained(q, model),
         reference=compared,
         marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
         points=points,
         outside=evidence.outside,
-        trajectory=trajectory(trail, target, distance.optimum if distance else q, rng) if many else None,
+        trajectory=trajectory(trail, target, distance.optimum if distance and distance.known else q, rng)
+        if many
+        else None,
     )
 
 

@@ -20,18 +20,27 @@ class Fault(NamedTuple):
     """A coordinate that the approximation gets wrong: the mean's error in posterior sds, the ratio of sds.
 
     Where the error of the ratio is infinite, the posterior's sd is only known to be so large at least: the
-    ratio is at most this.
+    ratio is at most this. `mean_off` and `sd_off` say which of them is wrong beyond tolerance and error; in
+    words it is these that are told.
     """
 
     name: str
     shift: Estimate
     sd_ratio: Estimate
+    mean_off: bool = True
+    sd_off: bool = True
 
     def __str__(self) -> str:
-        mean = f"mean off by {self.shift} sd" if np.isfinite(self.shift.error) else "mean not known"
-        if np.isfinite(self.sd_ratio.error):
-            return f"{self.name} ({mean}, sd {self.sd_ratio} of the posterior's)"
-        return f"{self.name} ({mean}, sd at most {self.sd_ratio.value:.2g} of the posterior's)"
+        told = []
+        if not np.isfinite(self.shift.error):
+            told.append("mean not known")
+        elif self.mean_off:
+            told.append(f"mean off by {self.shift} sd")
+        if not np.isfinite(self.sd_ratio.error):
+            told.append(f"sd at most {self.sd_ratio.value:.2g} of the posterior's")
+        elif self.sd_off:
+            told.append(f"sd {self.sd_ratio} of the posterior's")
+        return f"{self.name} ({', '.join(told)})"
 
 
 class Comparison(NamedTuple):
@@ -67,7 +76,8 @@ def compare_moments(
         shift_error = np.where(unknown, np.inf, np.hypot(given.mean_error, truth.mean_error) / sd)
         change = np.log(given.sd / sd)
         change_error = np.hypot(given.sd_error / np.maximum(given.sd, 1e-300), truth.sd_error / sd)
-    beyond = np.maximum(abs(shift) - ERRORS * shift_error, abs(change) - ERRORS * change_error)
+    mean_beyond, sd_beyond = abs(shift) - ERRORS * shift_error, abs(change) - ERRORS * change_error
+    beyond = np.maximum(mean_beyond, sd_beyond)
     if floor is not None:
         too_narrow = -change - ERRORS * given.sd_error / np.maximum(given.sd, 1e-300)
         beyond = np.where(unknown, too_narrow, beyond)
@@ -80,6 +90,8 @@ def compare_moments(
             names[i],
             Estimate(float(shift[i]), float(shift_error[i])),
             Estimate(float(ratio[i]), float(ratio[i] * change_error[i])),
+            bool(mean_beyond[i] > tolerance),
+            bool(sd_beyond[i] > tolerance),
         )
         for i in wrong
     )

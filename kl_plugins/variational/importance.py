@@ -20,7 +20,8 @@ ENOUGH_DRAWS = 2_200
 EQUAL = 1e-9
 """Log ratios that spread less than this, in nats, are equal: what is left is rounding."""
 
-
+FEWEST_VALUES = 5
+"""A tail has more values than so many."""
 EVEN = 0.5
 """Of ratios without a tail the draws are worth at least this share of their number."""
 
@@ -33,6 +34,8 @@ class Estimate(NamedTuple):
 
     def __str__(self) -> str:
         value, error = self
+        if np.isnan(value):
+            return "not known"
         if max(abs(value), error) < EQUAL:
             return "0" if error == 0.0 == value else "0 (to rounding)"
         if error == 0.0 or not np.isfinite(value):
@@ -214,7 +217,7 @@ def importance(log_ratios: Array, rng: np.random.Generator) -> Importance:
     else:
         evidence_error *= error_factor(relative[:, None])[0]
     return Importance(
-        k=Estimate(k, float(np.std(resampled)) if np.isfinite(k) else np.inf),
+        k=Estimate(k, float(np.std(resampled)) if np.isfinite([k, *resampled]).all() else np.inf),
         threshold=khat_threshold(count),
         ess=float(1.0 / np.exp(2.0 * log_weights).sum()),
         elbo=elbo(log_ratios),
@@ -262,13 +265,24 @@ def pareto_smoothed(log_ratios: Array) -> tuple[Array, float]:
         )
     if np.ptp(log_ratios) < EQUAL:
         return np.full(len(log_ratios), -np.log(len(log_ratios))), 0.0
+    if _few_values(log_ratios):
+        return log_ratios - logsumexp(log_ratios), 0.0
     try:
-        weights, k = _arviz(log_ratios)
+        with np.errstate(all="ignore"):  # NaN is looked for below
+            weights, k = _arviz(log_ratios)
     except ValueError:  # the tail is of equal ratios
         weights, k = log_ratios - logsumexp(log_ratios), 0.0
     if np.isnan(weights).any() or np.isnan(k):
         return log_ratios - logsumexp(log_ratios), np.inf
     return weights, float(k)
+
+
+def _few_values(log_ratios: Array) -> bool:
+    """Whether the largest ratios, of which a tail would be, have but a few values: there is no tail then."""
+    size = int(np.ceil(min(0.2 * len(log_ratios), 3.0 * np.sqrt(len(log_ratios)))))
+    largest = np.sort(np.partition(log_ratios, -size - 1)[-size - 1 :])
+    largest = largest[np.isfinite(largest)]
+    return bool(np.sum(np.diff(largest) > EQUAL) < FEWEST_VALUES - 1)
 
 
 def _arviz(log_ratios: Array) -> tuple[Array, Any]:
@@ -277,8 +291,7 @@ def _arviz(log_ratios: Array) -> tuple[Array, Any]:
     except ImportError:  # ArviZ before 1
         from arviz import psislw
 
-        with np.errstate(over="ignore"):  # of ratios that are nearly equal
-            weights, k = psislw(log_ratios.copy())
+        weights, k = psislw(log_ratios.copy())
         return np.asarray(weights), k
     weights, k = array_stats.psislw(-log_ratios)  # it is made for cross-validation: ratios 1/likelihood
     return np.asarray(weights), k

@@ -14,10 +14,11 @@ from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.draws import normal_draws
 from kl_plugins.variational.fixed_draws import Chart, minimise, negative_elbo
 from kl_plugins.variational.log_density import LogDensity
-from kl_plugins.variational.rounding import hides_optimum, roughness
+from kl_plugins.variational.rounding import hides_optimum
 from kl_plugins.variational.scale_families import Gaussian, ScaleFamily
 from kl_plugins.variational.support import outside_support
 from kl_plugins.variational.turns import TURNS, spun, within_turn
+from kl_plugins.variational.unrest import DETERMINED, NO_REST, NOT_FINITE, jumping, unrest
 
 Array = NDArray[np.float64]
 
@@ -26,8 +27,6 @@ COARSE_DRAWS = 128
 MOST_DRAWS = 2**16
 MOST_NUMBERS = 2**27
 """Draws times dimensions that are held at once (a gigabyte)."""
-ROUGH = 1e-3
-"""A rounding error of the log density, in nats, that optimisers and differences stumble over."""
 STRICTNESS = 4.0
 """Two optima must agree to the tolerance over this."""
 FULL_RANK_DIMENSIONS = 500
@@ -130,12 +129,16 @@ def find_optimum(
     the pairs, of equals the one from the earliest start. Each pair
     is two independent sets of draws, twice as many as the pair before, until the optima over them agree
     to a quarter of the tolerance twice in a row (one agreement may be luck), and the ELBO over a fresh
-    set has its maximum that close too.
+    set has its maximum that close too. Gradients do not see jumps of the log density: these are looked for.
     """
     if limit := too_large(family):
         raise ValueError(limit)
     correlated, d = needs_covariances(family), family.dimension
     fewest = max(FIRST_DRAWS, _power_of_two(8 * d) if correlated else 0)
+    if most_draws < fewest:
+        raise ValueError(
+            f"max_draws must be at least {fewest} for {d} correlated variables, got {most_draws}"
+        )
     most = max(fewest, min(most_draws, MOST_NUMBERS // d))
     goal, accuracy = tolerance / STRICTNESS, 1e-2 * tolerance
 
@@ -161,7 +164,7 @@ def find_optimum(
         if not np.isfinite(left):
             history.append(Agreement(draws, np.inf))
             finite = np.isfinite(first.value + second.value)
-            reason = _unrest(target, family, current, goal, rng) if finite else NOT_FINITE
+            reason = unrest(target, family, current, goal, rng) if finite else NOT_FINITE
             break
         apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
         history.append(Agreement(draws, max(apart, left)))
@@ -176,12 +179,16 @@ def find_optimum(
             hidden = moved <= goal and hides_optimum(target, family, current, goal)
             reached, reason = moved <= goal and not hidden, DETERMINED if hidden else ""
         elif left > goal and len(history) > 1:
-            reason = _unrest(target, family, current, goal, rng)
+            reason = unrest(target, family, current, goal, rng)
         if not (reached or reason) and 2 * draws > most:
-            reason = f"independent sets of {draws:,d} draws do not agree to {goal:.2g} nats"
+            reason = _disagreement(history, goal, STRICTNESS)
         if reached or reason:
             break
         draws *= 2
+    # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
+    seen = not reason.startswith((TURNS, NOT_FINITE))
+    if seen and (jump := jumping(target, family, current, goal, rng.spawn(1)[0])):
+        reached, reason, history[-1] = False, jump, Agreement(draws, np.inf)
     distribution = _named(current, target, family)
     if reached and (reason := outside_support(target, distribution)):
         reached = False
@@ -200,13 +207,6 @@ def find_optimum(
     )
 
 
-NOT_FINITE = "the log density was not finite at some of the draws"
-DETERMINED = (
-    "variables determine each other so closely that rounding hides where along them the optimum is; centre "
-    "predictors (subtract their means), or use method='fullrank_advi'"
-)
-NO_REST = "the optimiser did not come to rest"
-
 NO_FINITE_ELBO = (
     "the ELBO is not finite for any Gaussian that was tried: the log density is −∞ or NaN at points that a "
     "Gaussian reaches. A variable with bounds and no transform, or data that are impossible for some "
@@ -214,19 +214,17 @@ NO_FINITE_ELBO = (
 )
 
 
-def _unrest(
-    target: LogDensity, family: ScaleFamily, near: Gaussian, goal: float, rng: np.random.Generator
-) -> str:
-    """Why the optimiser did not come to rest, as far as can be told."""
-    noise = roughness(target, family, near, rng)
-    if noise > ROUGH:
+def _disagreement(history: list[Agreement], goal: float, share: float) -> str:
+    """What is missing where no more draws are allowed."""
+    draws, apart = history[-1]
+    needed = f"{goal:.2g} nats, the tolerance over {share:g}"
+    if apart <= goal:
+        once = "the only pair" if len(history) == 1 else "the last pair"
         return (
-            f"{NO_REST}: the log density is known to {noise:.1g} nats only, by rounding. Variables or data "
-            "are too far from zero beside their spread: centre them (subtract a constant), or rescale them"
+            f"{once} of independent sets, of {draws:,d} draws, agrees to {apart:.2g} nats, and may do so by "
+            f"luck: two in a row must agree to {needed}, which takes more draws (max_draws)"
         )
-    if hides_optimum(target, family, near, goal):
-        return f"{NO_REST}: {DETERMINED}"
-    return f"{NO_REST}: the ELBO may have no maximum (an improper posterior?)"
+    return f"independent sets of {draws:,d} draws do not agree to {needed}"
 
 
 def too_large(family: ScaleFamily) -> str:

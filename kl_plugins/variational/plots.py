@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 
 COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
 LEVELS = (0.5, 0.95)
+STOPPED = ("converged", "stationary but not optimal", "stationary")
+"""Status of fits that were stopped, and whose average was taken."""
 MOST_COORDINATES = 25
 OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 
@@ -25,7 +27,8 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
 
     The distance of the averaged iterates from the optimum of the family, once that is known; by how much
     they still moved, or how well their average is known, whichever is larger; the tolerance; the last half of
-    the iterates, which was averaged; and where the fit was stopped.
+    the iterates, whose average the approximation has if the monitor stopped the fit, and where it did. The
+    title is the monitor's status.
 
     Parameters
     ----------
@@ -76,10 +79,12 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
     tolerance = f"tolerance {monitor.tolerance:g}"
     ax.axhline(monitor.tolerance, color=COLOURS["limit"], ls="--", lw=1, label=tolerance)
     last = iterations[-1]
-    ax.axvspan(last / 2.0, last, color=COLOURS["fit"], alpha=0.08, lw=0, label="averaged")
-    if monitor.status not in ("running", "not stationary"):
-        ax.axvline(last, color=COLOURS["posterior"], lw=1.5, label=f"stop at {last:,.0f}: {monitor.status}")
-    ax.set(xlabel="iteration", ylabel="Jeffreys divergence (nats)")
+    stopped = monitor.status in STOPPED
+    window = "last half, averaged" if stopped else "last half, looked at"
+    ax.axvspan(last / 2.0, last, color=COLOURS["fit"], alpha=0.08, lw=0, label=window)
+    if stopped:
+        ax.axvline(last, color=COLOURS["posterior"], lw=1.5, label=f"stop at {last:,.0f}")
+    ax.set(xlabel="iteration", ylabel="Jeffreys divergence (nats)", title=monitor.status)
     ax.legend(frameon=False, fontsize="small")
     return ax
 

@@ -22,13 +22,22 @@ def check_tolerance(value: Any, name: str = "tolerance", unit: str = " of nats")
     return float(value)
 
 
-def check_count(value: Any, name: str) -> int:
-    """The value as an int, if it is a positive integer."""
+def check_count(value: Any, name: str, least: int = 1) -> int:
+    """The value as an int, if it is a positive integer and not less than the least."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a positive integer, got {value!r}")
     if not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
     return int(value)
+
+
+def check_switch(value: Any, name: str) -> bool:
+    """The value, if it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def check_flag(value: Any, name: str) -> bool | None:

@@ -14,6 +14,7 @@ from kl_plugins.variational.faults import ERRORS, Comparison, Fault, compare_mom
 from kl_plugins.variational.importance import Estimate, Importance, Moments
 from kl_plugins.variational.modes import Mode
 from kl_plugins.variational.tails import MOST_SHAPE
+from kl_plugins.variational.unrest import JUMPS, SMOOTHER
 
 Array = NDArray[np.float64]
 
@@ -195,6 +196,8 @@ def _about_optimum(evidence: Evidence) -> str:
     distance = evidence.distance
     if distance is None:
         return "the distance to the best of the family was not computed"
+    if not distance.known:
+        return f"the best of its family is not known: {distance.reason.removesuffix(SMOOTHER)}".rstrip(". ")
     text = f"Jeffreys divergence to the best of its family {jeffreys_to_optimum(distance)} nats"
     if not distance.reached and not evidence.outside:
         return f"{text}, which is not known well: {distance.reason}"
@@ -209,17 +212,23 @@ def jeffreys_to_optimum(distance: OptimumDistance) -> Estimate:
 
 def at_optimum(evidence: Evidence) -> bool:
     """Whether the fit is as close to the best of its family as was asked for."""
-    return evidence.distance is not None and evidence.distance.interval[0] <= evidence.optimum_tolerance
+    distance = evidence.distance
+    return distance is not None and distance.known and distance.interval[0] <= evidence.optimum_tolerance
+
+
+def away_from_optimum(evidence: Evidence) -> bool:
+    """Whether the fit is known to be farther from the best of its family than was asked for."""
+    return evidence.distance is not None and evidence.distance.interval[0] > evidence.optimum_tolerance
 
 
 def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> str:
     if level == "trust":
-        return (
-            "" if at_optimum(evidence) or evidence.distance is None else "A longer fit would be closer yet."
-        )
+        return "A longer fit would be closer yet." if away_from_optimum(evidence) else ""
     resample = "Weight or resample its draws before use. " if level == "resample" else ""
     if rivals:
         return resample + "Run NUTS from several starts."
+    if evidence.distance is not None and evidence.distance.reason.startswith(JUMPS):
+        return f"{resample}Fits by gradients do not see jumps of the log density. {SMOOTHER}."
     if evidence.outside:
         resample += "Give the variable a transform to the support of its density. "
         if not raw.faults:
@@ -231,14 +240,14 @@ def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> st
     def may_do(moments: Moments | None) -> bool:
         return moments is not None and not (evidence.reliable and evidence.compare(moments).faults)
 
-    if evidence.distance is not None and not at_optimum(evidence) and would_do(evidence.best):
+    if away_from_optimum(evidence) and would_do(evidence.best):
         return resample + "The fit has not converged: the best of its family would do (variational.fit)."
     seen = evidence.importance.reliable or evidence.by_reference or bool(raw.faults)
     if evidence.mean_field and seen and would_do(evidence.full_rank):
         return resample + (
             "The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi')."
         )
-    if evidence.distance is not None and not at_optimum(evidence):
+    if away_from_optimum(evidence):
         resample += "The fit has not converged. "
     if level == "resample":
         return resample.strip()
