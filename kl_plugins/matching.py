@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.backends import backend_of
+from kl_plugins.backends import backend_of, scalar
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.recognition import (
@@ -53,7 +53,8 @@ def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
             if _foreign:
                 _raise_if_registered(error, {"p": p, "q": q})
             raise
-    ours_p.check_against(ours_q)
+    if ours_p.ops is not scalar or ours_q.ops is not scalar:  # numbers have no shapes
+        ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
     if rule is None:
         names = ours_p.describe(), ours_q.describe()

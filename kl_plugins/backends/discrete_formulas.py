@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -34,11 +33,11 @@ def _of_step(p: Any, q: Any, step: Any, ops: ModuleType) -> Any:
     none = ops.equal(p, 0.0)
     start = ops.where(none, 1.0, p)
     is_near = ops.absolute(step) <= 0.2 * start
-    value = ops.pick(is_near, _step_near, partial(_step_far, ops=ops), start, q, step)
+    value = ops.choose(is_near, _step_near, _step_far, start, q, step)
     return ops.where(none, q, value)
 
 
-def _step_near(p: Any, q: Any, step: Any) -> Any:
+def _step_near(p: Any, q: Any, step: Any, ops: ModuleType) -> Any:
     return p * identity_minus_log1p(step / p)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -35,10 +34,10 @@ def scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
 
 def _scale_divergence(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
     is_near = ops.absolute(p_scale - q_scale) <= 0.2 * q_scale
-    return ops.pick(is_near, _scales_near, partial(_scales_far, ops=ops), p_scale, q_scale)
+    return ops.choose(is_near, _scales_near, _scales_far, p_scale, q_scale)
 
 
-def _scales_near(p_scale: Any, q_scale: Any) -> Any:
+def _scales_near(p_scale: Any, q_scale: Any, ops: ModuleType) -> Any:
     e = (p_scale - q_scale) / q_scale
     return 0.5 * e * e + identity_minus_log1p(e)
 
@@ -90,10 +89,10 @@ def variance_divergence(p_variance: Any, q_variance: Any, ops: ModuleType) -> An
 
 def _variance_divergence(p_variance: Any, q_variance: Any, ops: ModuleType) -> Any:
     is_near = ops.absolute(p_variance - q_variance) <= 0.2 * q_variance
-    return ops.pick(is_near, _variances_near, lambda p, q: _variances_far(p, q, ops), p_variance, q_variance)
+    return ops.choose(is_near, _variances_near, _variances_far, p_variance, q_variance)
 
 
-def _variances_near(p_variance: Any, q_variance: Any) -> Any:
+def _variances_near(p_variance: Any, q_variance: Any, ops: ModuleType) -> Any:
     return 0.5 * identity_minus_log1p((p_variance - q_variance) / q_variance)
 
 

@@ -6,7 +6,6 @@ is left is computed here by itself.
 
 from __future__ import annotations
 
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -32,7 +31,7 @@ def log_gamma_residue(a: Any, ops: ModuleType) -> Any:
 
 
 def _log_gamma_residue(a: Any, ops: ModuleType) -> Any:
-    return ops.pick(a < _LARGE, partial(_residue_small, ops=ops), partial(_residue_large, ops=ops), a)
+    return ops.choose(a < _LARGE, _residue_small, _residue_large, a)
 
 
 def _residue_small(a: Any, ops: ModuleType) -> Any:
@@ -57,7 +56,7 @@ def digamma_residue(a: Any, ops: ModuleType) -> Any:
 
 
 def _digamma_residue(a: Any, ops: ModuleType) -> Any:
-    return ops.pick(a < _LARGE, partial(_digamma_residue_small, ops=ops), _digamma_residue_large, a)
+    return ops.choose(a < _LARGE, _digamma_residue_small, _digamma_residue_large, a)
 
 
 def _digamma_residue_small(a: Any, ops: ModuleType) -> Any:
@@ -65,10 +64,10 @@ def _digamma_residue_small(a: Any, ops: ModuleType) -> Any:
     u = a * (a + 9.0)
     total = 1.0 / u + 1.0 / (u + 8.0) + 1.0 / (u + 14.0) + 1.0 / (u + 18.0) + 1.0 / (u + 20.0)
     shifted = a + 10.0
-    return ops.log(shifted / a) + _digamma_residue_large(shifted) - (2.0 * a + 9.0) * total
+    return ops.log(shifted / a) + _digamma_residue_large(shifted, ops) - (2.0 * a + 9.0) * total
 
 
-def _digamma_residue_large(a: Any) -> Any:
+def _digamma_residue_large(a: Any, ops: ModuleType) -> Any:
     """https://dlmf.nist.gov/5.11.2."""
     y = 1.0 / (a * a)
     series = 1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * 691 / 32760))))
@@ -123,9 +122,7 @@ def gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType) ->
 def _gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType) -> Any:
     step = q_shape - p_shape
     is_near = ops.absolute(step) <= _NEAR * p_shape
-    shapes = ops.pick(
-        is_near, partial(_shapes_near, ops=ops), partial(_shapes_far, ops=ops), p_shape, q_shape
-    )
+    shapes = ops.choose(is_near, _shapes_near, _shapes_far, p_shape, q_shape)
     return shapes + q_shape * exp_minus_tangent(_log_ratio_of_means(p_shape, q_shape, shift, ops), ops)
 
 
@@ -174,9 +171,7 @@ def _log_gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, op
     near_shapes = ops.absolute(q_shape - p_shape) <= _NEAR * p_shape
     near_ratio = ops.logical_and(ops.absolute(ratio - 1.0) <= _NEAR, ops.absolute(level) <= _NEAR)
     is_near = ops.logical_and(near_shapes, near_ratio)
-    return ops.pick(
-        is_near, partial(_log_near, ops=ops), partial(_log_far, ops=ops), p_shape, q_shape, level, ratio
-    )
+    return ops.choose(is_near, _log_near, _log_far, p_shape, q_shape, level, ratio)
 
 
 def _unit_divergence(shift: Any, ratio: Any, ops: ModuleType) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from typing import Any
 
@@ -112,6 +112,11 @@ def pick(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *a
     if len(index[0]):
         chosen[index] = rare(*[arg if type(arg) is float else arg[index] for arg in args])
     return chosen
+
+
+def choose(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+    """As `pick`, of functions that take the backend as last argument."""
+    return pick(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from inspect import signature
 from typing import Any
@@ -26,6 +27,7 @@ from kl_plugins.backends.pytensor_matrices import *  # noqa: F403
 from kl_plugins.backends.pytensor_matrices import cholesky, isfinite
 
 symbolic = True
+_HERE = sys.modules[__name__]
 
 _PULLBACK = "pullback" if "pullback" in signature(OpFromGraph.__init__).parameters else "lop_overrides"
 """The argument of OpFromGraph that PyTensor 3 renamed."""
@@ -145,6 +147,11 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
 pick = select
 
 
+def choose(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+    """As `select`, of functions that take the backend as last argument."""
+    return select(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
+
+
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any] | None, *args: Any) -> Any:
     """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args, ops)``, each one node.
 
@@ -171,7 +178,7 @@ class _InGraphs:
     function: Callable[..., Any]
 
     def __call__(self, *args: Any) -> Any:
-        return self.function(*args, sys.modules[__name__])
+        return self.function(*args, _HERE)
 
 
 _formulas: dict[Any, Elemwise] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -32,8 +31,15 @@ def identity_minus_log(x: Any, ops: ModuleType) -> Any:
 
 def exp_minus_tangent(u: Any, ops: ModuleType) -> Any:
     """exp(u) − 1 − u, which is never negative."""
-    return ops.pick(ops.absolute(u) <= 0.18, lambda u: identity_minus_log1p(ops.expm1(u)),
-                      lambda u: ops.expm1(u) - u, u)  # fmt: skip
+    return ops.choose(ops.absolute(u) <= 0.18, _exp_near, _exp_far, u)
+
+
+def _exp_near(u: Any, ops: ModuleType) -> Any:
+    return identity_minus_log1p(ops.expm1(u))
+
+
+def _exp_far(u: Any, ops: ModuleType) -> Any:
+    return ops.expm1(u) - u
 
 
 def log_ratio(p: Any, q: Any, ops: ModuleType) -> Any:
@@ -43,7 +49,7 @@ def log_ratio(p: Any, q: Any, ops: ModuleType) -> Any:
 
 def _log_ratio(p: Any, q: Any, ops: ModuleType) -> Any:
     is_near = ops.absolute(p - q) <= 0.2 * q
-    return ops.pick(is_near, partial(_near, ops=ops), partial(_far, ops=ops), p, q)
+    return ops.choose(is_near, _near, _far, p, q)
 
 
 def _near(p: Any, q: Any, ops: ModuleType) -> Any:

@@ -53,6 +53,11 @@ def select(condition: bool, yes: Callable[..., Any], no: Callable[..., Any], *ar
 pick = select
 
 
+def choose(condition: bool, rare: Callable[..., Any], usual: Callable[..., Any], *args: float) -> Any:
+    """As `pick`, of functions that take the backend as last argument."""
+    return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
 def zeros_like(value: float) -> float:
     return 0.0
 

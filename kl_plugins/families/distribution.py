@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kl_plugins.backends import scalar
 from kl_plugins.backends.parametrised import Parametrised, Shape, broadcast_shapes
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.rules import RuleTable
@@ -32,8 +31,6 @@ class Distribution(Parametrised):
     def check_against(self, other: Distribution) -> None:
         """Raise ValueError where `other`, the q of a pair, has another event shape or a batch shape
         that does not broadcast, as far as shapes are known."""
-        if self.ops is scalar and other.ops is scalar:
-            return  # numbers have no shapes
         events = self.event_shape, other.event_shape
         batches = self.batch_shape, other.batch_shape
         if events[0] == events[1] and batches[0] == batches[1]:
