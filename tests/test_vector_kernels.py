@@ -18,12 +18,10 @@ from kl_plugins.backends import (
     gamma_formulas,
     remainders,
     sums,
+    vector_gamma_kernels,
+    vector_kernels,
 )
 from kl_plugins.backends import numpy as ops
-
-pytest.importorskip("numba")
-
-from kl_plugins.backends import vector_gamma_kernels, vector_kernels
 
 COUNT = 400
 SPECIAL = [0.0, 5e-324, 1e-310, 1e-200, 1e200, 1.7e308, np.inf, np.nan]
