@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +136,6 @@ def _naming(density: Density, side: str) -> Density:
     """The same, with functions whose errors say which side they are of."""
 
     def named(function: Callable[..., Any] | None, what: str) -> Any:
-        @wraps(function or named)
         def call(*args: Any) -> Any:
             try:
                 return function(*args)  # type: ignore[misc]

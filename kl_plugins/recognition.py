@@ -112,16 +112,19 @@ def remembered(obj: Any) -> Distribution | None:
     if known is None:
         return None
     reference, numbers_of, numbers, made = known
-    return made if reference() is obj and numbers_of(obj) == numbers else None
+    try:
+        return made if reference() is obj and numbers_of(obj) == numbers else None
+    except ValueError:  # where a number was, there is an array now
+        return None
 
 
-def _register(*args: Any) -> Any:
+def _register(*args: Any, **options: Any) -> Any:
     _known.clear()  # the new function may be for these very objects
-    return _register_with_dispatch(*args)
+    return _register_with_dispatch(*args, **options)
 
 
 _register_with_dispatch = recognise.register
-recognise.register = _register  # type: ignore[method-assign, assignment]
+recognise.register = _register  # type: ignore[method-assign]
 
 
 @cache

@@ -301,6 +301,8 @@ def test_what_is_remembered_of_a_frozen_distribution():
     assert kl(p, q) == kl(stats.norm(0.0, 2.0), q) > 0.0
     p.args = (1.0,)
     assert kl(p, q) == kl(stats.norm(1.0, 2.0), q) > kl(stats.norm(0.0, 2.0), q)
+    p.kwds["scale"] = np.array([1.0, 2.0])
+    assert kl(p, q).shape == (2,)
     means = np.zeros(2)
     batch = stats.norm(means, 1.0)
     np.testing.assert_array_equal(kl(batch, q), 0.0)
