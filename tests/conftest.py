@@ -11,10 +11,9 @@ from hypothesis import settings
 settings.register_profile("kl_plugins", deadline=None, derandomize=True)
 settings.load_profile("kl_plugins")
 
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+if os.environ.get("PYTEST_XDIST_WORKER"):
     # Each fills a cache of compiled kernels of its own.
-    directory = os.path.join(tempfile.gettempdir(), f"kl_plugins-tests-{os.getppid()}-{worker}")
-    os.environ["NUMBA_CACHE_DIR"] = directory
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="kl_plugins-tests-")
 else:
     # ArviZ 0.23 warns on its first import of a day and writes that down; processes that do so together fail
     # (arviz-devs/arviz issue 2530). This one comes before them.
