@@ -6,6 +6,7 @@ from scipy import stats
 
 import oracle
 from kl_plugins import explain, kl
+from kl_plugins.recognition import recognise
 
 RNG = np.random.default_rng(0)
 EIGENVALUES = np.array([0.3, 1.0, 2.0, 5.0])
@@ -19,7 +20,9 @@ def gaussian(vectors):
 
 @pytest.mark.parametrize("vectors", [VECTORS, VECTORS + 1e-3 * RNG.normal(size=(4, 4))], ids=["yes", "no"])
 def test_eigenvalues_alone_are_used_only_with_orthonormal_eigenvectors(vectors):
-    p, q = gaussian(vectors), stats.multivariate_normal(np.zeros(4), 1.7)
+    p, q = recognise(gaussian(vectors)), recognise(stats.multivariate_normal(np.zeros(4), 1.7))
+    assert "which shows whether the eigenvectors are orthonormal" in explain(p, q).cost
+    assert "is_orthonormal" not in vars(p.covariance)  # explaining does not look
     exact_p = oracle.from_eigendecomposition(MEAN, EIGENVALUES, vectors)
     exact_q = oracle.from_variances(np.zeros(4), np.full(4, 1.7))
     assert oracle.relative_error(kl(p, q), oracle.kl(exact_p, exact_q)) < 1e-13

@@ -105,6 +105,11 @@ class Eigendecomposition(Full):
 def _cost(p: Covariance, q: Covariance) -> str:
     side = p if isinstance(p, Eigendecomposition) else q
     assert isinstance(side, Eigendecomposition)
+    if not side.ops.symbolic and "is_orthonormal" not in vars(side):
+        return (
+            "O(d) in the eigenvalues, O(d²) in the means, after one matrix product for the object, which "
+            "shows whether the eigenvectors are orthonormal; O(d³) where they are not"
+        )
     if side.is_orthonormal:
         return "O(d) in the eigenvalues, O(d²) in the means"
     return "O(d³): the eigenvectors are not known to be orthonormal, through a Cholesky factor"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.covariance.axis_aligned import DiagonalScales
+from kl_plugins.covariance.axis_aligned import Diagonal, DiagonalScales
 from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence, log_det_divergences
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky, full_full
@@ -31,7 +31,7 @@ def _by_factors(p: Covariance, q: Covariance) -> str | None:
 
 
 def _cost_from_low_rank(p: LowRank, q: Covariance) -> str:
-    axes = _axes(p)
+    axes = Diagonal.trusted(p.ops, variances=p.diagonal)  # whose square roots are not needed for this
     inner = divergence_rule(axes, q).explain(axes, q)[1]
     return _by_factors(p, q) or (
         f"k columns whitened by q, beside the diagonal part: {inner}; "

@@ -12,6 +12,7 @@ import numpy as np
 
 from kl_plugins.backends import scalar
 from kl_plugins.backends.certainty import certainly_zero
+from kl_plugins.backends.deferred import of_floats
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.backends.remainders import log_ratio
@@ -78,9 +79,9 @@ class Exponentiated(Continuous):
     def logarithm(self, scale: Any = 1.0) -> Continuous:
         """The distribution of log(sign·(X − loc) / scale)."""
         plain = type(self.scale) is type(scale) is float  # which must not widen arrays of float32
-        by = log_ratio(self.scale, scale, scalar if plain else self.ops)
-        if plain and by == 0.0:
+        if plain and self.scale == scale:
             return self.base  # type: ignore[no-any-return]
+        by = log_ratio(self.scale, scale, of_floats(self.ops) if plain else self.ops)
         state, name = self.base.__getstate__(), "loc" if "loc" in self.base.arrays else "mean"
         place = self.base.loc
         moved = by if certainly_zero(place, self.ops) else place + by

@@ -56,7 +56,16 @@ def _no_closed_form(p: Distribution, q: Distribution) -> NoClosedFormError:
     )
 
 
-@kl_rules.register(Independent, Independent, cost=_by_base)
+def _cost(p: Independent, q: Independent) -> tuple[Rule, Any, Any]:
+    rule, p_base, q_base = _by_base(p, q)
+    try:
+        rule.explain(p_base, q_base)
+    except NoClosedFormError:
+        raise _no_closed_form(p, q) from None
+    return rule, p_base, q_base
+
+
+@kl_rules.register(Independent, Independent, cost=_cost)
 def independent_independent(p: Independent, q: Independent) -> Any:
     """The sum of the divergences of the independent parts."""
     rule, p_base, q_base = _by_base(p, q)

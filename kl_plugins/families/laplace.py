@@ -178,14 +178,14 @@ def absolute_on_one_side(p: Continuous, statistic: Absolute, at: At) -> Any:
     """|E z| where z is certain to have one sign."""
     low, high = p.standard_ends()
     mean = p.standard_mean()
-    if mean is None or not type(low) is type(high) is float or low < 0.0:
+    if mean is None or not (type(low) is float and low >= 0.0):
         return None
     if not (at.from_zero or (not at.ops.symbolic and _one_sided(at, high))):
         return None
     return abs(at.shift + at.ratio * mean)
 
 
-def _one_sided(at: At, high: float) -> bool:
+def _one_sided(at: At, high: Any) -> bool:
     """Whether shift + ratio·Z has one sign for all Z from 0 to `high`."""
     first, last = at.shift, at.shift + at.ratio * high
     return bool(np.all(((first >= 0.0) & (last >= 0.0)) | ((first <= 0.0) & (last <= 0.0))))

@@ -12,6 +12,7 @@ import numpy as np
 
 from kl_plugins.backends import numpy as array_ops
 from kl_plugins.backends import scalar
+from kl_plugins.backends.deferred import deferred
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.backends.remainders import log_ratio
 from kl_plugins.backends.sums import settled_sum
@@ -30,6 +31,9 @@ from kl_plugins.families.statistics import (
 
 _ROUNDING = 32.0
 """So many units of rounding two ends may differ by and be the same."""
+
+_NUMBERS = (np.ndarray, np.floating)
+"""What can be looked at: no graph, and nothing that was put off."""
 
 
 class Univariate(Distribution):
@@ -221,11 +225,13 @@ def outside(p: Univariate, q: Univariate, at: At) -> Any:
             return True
         place = at.ratio * end
         gap = direction * (at.shift + place - bound)
-        if gap >= 0.0 if type(gap) is float else not at.ops.symbolic and np.min(gap, initial=0.0) >= 0.0:
+        if gap >= 0.0 if type(gap) is float else isinstance(gap, _NUMBERS) and gap.min(initial=0.0) >= 0.0:
             continue  # nowhere, and there is no NaN
         origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
         slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)
-        if type(slack) is not float:  # an end may be infinite
+        if type(slack) is float:  # an end may be infinite
+            slack = 1.0 if math.isinf(slack) else slack
+        else:
             slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
         beyond = gap < -slack
         found = beyond if found is False else at.ops.logical_or(found, beyond)
@@ -255,6 +261,8 @@ def by_statistics(p: Continuous, q: Continuous) -> Any:
     try:
         terms = _terms(p, q, at)
     except UnknownExpectationError as error:
+        if not ops.symbolic and np.all(beyond):
+            return infinite(p, q)
         terms = _terms_where_known(p, q, at, beyond, str(error))
     value = settled_sum(terms, ops)
     return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
@@ -294,8 +302,8 @@ def closed_form(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function, which may find that there is no closed form, for a pair of families.
 
-    `explain` calls it too, to say so, and gives the cost as `stated`. Long vectors are worked on in pieces
-    whose intermediate results stay in the processor's cache.
+    `explain` calls it too, with operations that are put off, to say so, and gives the cost as `stated`. Long
+    vectors are worked on in pieces whose intermediate results stay in the processor's cache.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -305,11 +313,15 @@ def closed_form(
                 return function(p, q)
             return array_ops.in_pieces(lambda piece: function(p.members(piece), q.members(piece)), length)
 
+        def decide(p: Univariate, q: Univariate) -> float:
+            function(*deferred(p, q))
+            return 0.0
+
         def cost(p: Univariate, q: Univariate) -> str:
             if p.ops.symbolic:
-                function(p, q)
+                decide(p, q)
             else:
-                p.ops.numbers(function, p, q)
+                p.ops.numbers(decide, p, q)
             return stated if isinstance(stated, str) else stated(p, q)
 
         kl_rules.register(p_type, q_type, cost=cost)(in_pieces)
