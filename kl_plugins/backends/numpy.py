@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.backends import scalar
+from kl_plugins.backends import checked, scalar
 
 # The backend is one namespace over several rooms.
 from kl_plugins.backends.compiled import *  # noqa: F403
@@ -139,10 +139,14 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
         return value(*args, _HERE)
     if length <= _SHORT and all(len(array) == length for array in arrays):
         args = tuple(np.full(length, arg) if type(arg) is float else arg for arg in args)
+        rows = list(zip(*[arg.tolist() for arg in args], strict=True))
         try:
-            numbers = [value(*row, scalar) for row in zip(*[arg.tolist() for arg in args], strict=True)]
+            try:
+                numbers = [value(*row, scalar) for row in rows]
+            except ValueError:  # of the functions of `math`, or somebody's mistake
+                numbers = [value(*row, checked) for row in rows]
             return np.array(numbers, np.result_type(*args))
-        except (ArithmeticError, ValueError):
+        except ArithmeticError:
             return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
     if length <= PIECE:
         return value(*args, _HERE)

@@ -82,10 +82,17 @@ def require(conditions: Iterable[tuple[bool, str]]) -> None:
 
 
 def numbers(formula: Callable[..., Any], *sides: Any) -> np.float64:
-    """Return ``formula(*sides)``, by arrays where a float would raise instead of being infinite."""
+    """Return ``formula(*sides)``, by arrays where a float would raise instead of being infinite.
+
+    The functions of `math` raise ValueError there, which is not always theirs: `checked` tells.
+    """
     try:
-        return np.float64(formula(*sides))
-    except (ArithmeticError, ValueError):
+        try:
+            return np.float64(formula(*sides))
+        except ValueError:
+            checked = import_module("kl_plugins.backends.checked")
+            return np.float64(formula(*map(checked.on_checked, sides)))
+    except ArithmeticError:
         arrays = import_module("kl_plugins.backends.numpy")
         return arrays.numbers(formula, *[side.to_arrays() for side in sides])  # type: ignore[no-any-return]
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kl_plugins.backends import numpy as arrays
-from kl_plugins.backends import scalar
+from kl_plugins.backends.checked import on_floats
 from kl_plugins.backends.discrete_formulas import outcome_divergence
 from kl_plugins.backends.parametrised import broadcast_shapes
 from kl_plugins.errors import NoClosedFormError
@@ -74,7 +74,7 @@ class Discrete(Univariate):
 
     def entropy(self) -> Any:
         """−Σ P log P, shape ``batch_shape``."""
-        if self.ops is scalar:
+        if on_floats(self.ops):
             return arrays.numbers(type(self).entropy, self.to_arrays())
         count = count_outcomes(self)
         if count is None:
@@ -97,7 +97,7 @@ class Discrete(Univariate):
             return False
         try:
             return all(holds for holds, _ in self.further_conditions())
-        except (ArithmeticError, ValueError):  # of NaN
+        except ArithmeticError:  # of NaN
             return False
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
@@ -169,7 +169,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
 
     Where p has infinitely many outcomes, what follows from the supports alone.
     """
-    if p.ops is scalar:
+    if on_floats(p.ops):
         return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, count_outcomes(p)
     if count is None:
@@ -209,7 +209,7 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
 
     NoClosedFormError where neither is the case.
     """
-    if p.ops is scalar:
+    if on_floats(p.ops):
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(by_supports, p, q, arrays.asarray(value, "value"), holds)
     if holds is True:

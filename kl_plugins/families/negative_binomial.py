@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kl_plugins.backends import numpy as arrays
-from kl_plugins.backends import scalar
+from kl_plugins.backends.checked import on_floats
 from kl_plugins.backends.discrete_formulas import bernoulli_divergence, log_binomial, trial_entropy
 from kl_plugins.backends.domains import Domain
 from kl_plugins.families.discrete import (
@@ -65,7 +65,7 @@ class NegativeBinomial(Discrete):
 @closed_form(NegativeBinomial, NegativeBinomial)
 def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Any:
     """n/p trials' divergence for the same n; geometric ones may also be shifted against each other."""
-    if p.ops is scalar and not (p.n == q.n and p.loc == q.loc):
+    if on_floats(p.ops) and not (p.n == q.n and p.loc == q.loc):
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(negative_binomial_negative_binomial, p, q)
     ops = p.ops
