@@ -124,6 +124,24 @@ def test_a_kept_lock_is_waited_for_once_and_not_for_ever(caches):
     assert time.monotonic() - started < 5.0
 
 
+def test_a_lock_that_is_taken_anew_is_waited_for(caches, monkeypatch):
+    """Of one who compiles function after function: his lock is kept for as long as each takes."""
+    waits, lock = [], folder_in(caches) / "compilation.lock"
+
+    def work_goes_on(seconds):
+        waits.append(seconds)
+        os.utime(lock, ns=(len(waits), len(waits)))
+
+    with held(caches), monkeypatch.context() as patch:
+        patch.setattr(jit.time, "monotonic", lambda: 10.0 * min(len(waits), 50))
+        patch.setattr(
+            jit.time, "sleep", lambda seconds: work_goes_on(seconds) if len(waits) < 40 else waits.append(0)
+        )
+        with one_process_at_a_time(str(caches), patience=60.0) as alone:
+            assert not alone
+    assert len(waits) > 40
+
+
 def test_a_lock_is_released_though_a_fork_has_it_open(caches, monkeypatch):
     opened, copies = jit._opened, []
 

@@ -82,13 +82,18 @@ def one_process_at_a_time(caches: str | None, patience: float = _PATIENCE) -> It
 
 
 def _acquired(lock: int, patience: float) -> bool:
-    """Whether the lock was free within `patience` seconds."""
-    deadline = time.monotonic() + patience
+    """Whether the lock became free before anybody had kept it for `patience` seconds.
+
+    One that compiles function after function may have it often before a process that waits has its turn.
+    """
+    taken, deadline = None, 0.0
     while True:
         try:
             _try(lock)
             return True
         except (BlockingIOError, PermissionError):  # another has it, as POSIX and Windows say
+            if taken != (now := os.fstat(lock).st_mtime_ns):
+                taken, deadline = now, time.monotonic() + patience
             if time.monotonic() >= deadline:
                 return False
         except OSError:  # a file system without locks
@@ -145,6 +150,7 @@ else:
 
     def _try(lock: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.utime(lock)  # says when it was taken
 
     def _release(lock: int) -> None:
         """At once, even where a process that was forked meanwhile has the file open still."""
