@@ -11,6 +11,7 @@ import pymc as pm
 from numpy.typing import NDArray
 from pymc.model import Model
 
+from kl_plugins.interrupts import answered_in_time
 from kl_plugins.plugins.pymc import variables_of
 from kl_plugins.variational.certificate import Certificate
 from kl_plugins.variational.log_density import LogDensity, model_given_or_in_context
@@ -128,7 +129,7 @@ def fit(
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")
-    with lasting_progress(progressbar) as report:
+    with answered_in_time(), lasting_progress(progressbar) as report:
         report("compiling the log density")
         values = start_values(model, start)
         target = None if values else LogDensity(model)

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational import endings
 from kl_plugins.variational.comparison import Comparison
 from kl_plugins.variational.distance import OptimumDistance
@@ -138,11 +139,12 @@ class KLConvergence:
         ending = iteration == self._end
         if iteration >= self._next_look or ending:
             self._next_look = ceil(GROWTH * iteration)
-            window = self._window()
-            if window is not None:
-                self._look(window)
-            if ending:
-                self._not_stationary(window)
+            with answered_in_time():
+                window = self._window()
+                if window is not None:
+                    self._look(window)
+                if ending:
+                    self._not_stationary(window)
 
     @property
     def status(self) -> str:

@@ -74,6 +74,8 @@ def minimise(target: Target, family: ScaleFamily, start: Gaussian, draws: Array,
         chart = Chart(target, family, gaussian, draws)
         if not np.isfinite(chart.value):
             return Minimum(gaussian, np.inf, np.inf)
+        if resolution(gaussian) > 1.0:  # its draws are no more than rounding
+            break
         step, remaining = chart.newton_step()
         if remaining <= accuracy:
             return Minimum(chart.gaussian(step), chart.elbo_loss(), remaining)
