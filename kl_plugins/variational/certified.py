@@ -124,8 +124,10 @@ def fit(
     _refuse(settings_of_pm_fit)
     if isinstance(model, int | float):
         raise TypeError(f"fit takes a model, got {model!r}; no number of iterations: {ENDS_BY_ITSELF}")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    if not isinstance(method, str) or method not in METHODS:
+        raise ValueError(
+            f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}; others pm.fit has"
+        )
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")

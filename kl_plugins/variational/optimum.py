@@ -19,7 +19,7 @@ from kl_plugins.variational.rounding import hides_optimum
 from kl_plugins.variational.scale_families import Gaussian, ScaleFamily
 from kl_plugins.variational.support import outside_support
 from kl_plugins.variational.turns import TURNS, spun, within_turn
-from kl_plugins.variational.unrest import DETERMINED, NO_REST, NOT_FINITE, jumping, unrest
+from kl_plugins.variational.unrest import DETERMINED, NO_MAXIMUM, NO_REST, NOT_FINITE, jumping, unrest
 
 Array = NDArray[np.float64]
 
@@ -171,7 +171,7 @@ def find_optimum(
             if endless := collapse(target, better.gaussian):
                 current, reason = better.gaussian, f"{NO_REST}: {endless}"
             else:
-                reason = unrest(target, family, current, goal, rng) if finite else NOT_FINITE
+                reason = unrest(target, family, current, goal, rng, finite)
             break
         apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
         history.append(Agreement(draws, max(apart, left)))
@@ -193,7 +193,7 @@ def find_optimum(
             break
         draws *= 2
     # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
-    seen = not reason.startswith((TURNS, NOT_FINITE, f"{NO_REST}: {UNBOUNDED}"))
+    seen = not reason.startswith((TURNS, NOT_FINITE, NO_MAXIMUM, f"{NO_REST}: {UNBOUNDED}"))
     if seen and (jump := jumping(target, family, current, goal, rng.spawn(1)[0])):
         reached, reason, history[-1] = False, jump, Agreement(draws, np.inf)
     distribution = _named(current, target, family)

@@ -271,7 +271,8 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
         cloud = diagnosis.reference.points
         cloud = cloud[:: max(1, len(cloud) // 1_500)][:, index]
         ax.plot(*cloud.T, ".", color=COLOURS["posterior"], ms=2, alpha=0.35, zorder=1)
-    shown = [("posterior", diagnosis.source, posterior)]
+    unsure = ", sd not known" if np.isinf(diagnosis.posterior.sd_error[index]).any() else ""
+    shown = [("posterior", f"{diagnosis.source}{unsure}", posterior)]
     if diagnosis.full_rank is not None:
         shown.append(("full rank", "best full-rank", diagnosis.full_rank.optimum))
     shown.append(("fit", "the approximation", diagnosis.approximation))
