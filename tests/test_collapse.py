@@ -45,7 +45,7 @@ def in_haste(monkeypatch):
 )
 def test_where_a_search_ran_off_to(mean, sd, scale, words):
     variables = (Variable("mu", ()), Variable("s", ()))
-    target = SimpleNamespace(logarithms=np.array([False, scale]), variables=variables)
+    target = SimpleNamespace(logarithms=np.array([False, scale]), bounded=scale, variables=variables)
     found = collapse(target, Gaussian(np.array(mean), np.array(sd)))
     assert bool(found) == bool(words)
     assert re.search(words, found)

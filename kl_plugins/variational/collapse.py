@@ -20,8 +20,6 @@ REMEDY = (
 
 def collapse(target: LogDensity, gaussian: Gaussian) -> str:
     """Where a search for the best Gaussian ran off to, in words; empty where it did not."""
-    if not target.logarithms.any():
-        return ""
     mean, names = gaussian.mean, coordinate_names(target.variables)
     far = np.flatnonzero(target.logarithms & (abs(mean) > FARTHEST))
     if len(far):
@@ -30,7 +28,7 @@ def collapse(target: LogDensity, gaussian: Gaussian) -> str:
         return f"{UNBOUNDED} as {names[i]} goes to {where} (the search ended at {mean[i]:.4g}): {REMEDY}"
     sd = scales_of(gaussian)
     i = np.argmax(np.spacing(abs(mean)) / sd)
-    if sd[i] > np.spacing(abs(mean[i])):
+    if sd[i] > np.spacing(abs(mean[i])) or not target.bounded:
         return ""
     return (
         f"{UNBOUNDED}, or as far as floats tell: {names[i]} is known to {sd[i]:.1g} at {mean[i]:.4g}, closer "

@@ -50,6 +50,7 @@ def negative_elbo(target: Target, family: ScaleFamily, gaussian: Gaussian, draws
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def minimise(target: Target, family: ScaleFamily, start: Gaussian, draws: Array, accuracy: float) -> Minimum:
     """The Gaussian of the family with the largest ELBO over fixed draws.
 

@@ -56,6 +56,8 @@ class LogDensity:
         Which coordinates are angles: the density is the same a turn further.
     logarithms : ndarray of bool, shape (d,)
         Which are logarithms or log-odds of bounded variables.
+    bounded : bool
+        Whether any variable is bounded, as scales are.
     evaluations : int
         At how many points the density was evaluated so far.
 
@@ -89,6 +91,7 @@ class LogDensity:
         )
         self.angles = _transformed(model, self.variables, (CircularTransform,))
         self.logarithms = _transformed(model, self.variables, LOGARITHMS)
+        self.bounded = any(transform is not None for transform in model.rvs_to_transforms.values())
         self.evaluations = 0
         self._pace = np.inf
         self._alone: Callable[[Array], Any] | None = None
