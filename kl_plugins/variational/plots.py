@@ -139,16 +139,14 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
         ("KL(posterior‖q)", marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
     ):
         shown = np.maximum(value[order], 1e-8)
-        known = np.isfinite(error[order])
-        bar = np.where(known, error[order], 0.0)
+        sure = np.isfinite(error[order])
+        bar = np.where(sure, error[order], 0.0)
         low = np.minimum(bar, 0.9 * shown)  # a logarithmic axis has no room for more
         style: dict[str, Any] = {"fmt": marker, "color": colour, "ms": 5, "lw": 1, "capsize": 0}
         ax.errorbar(shown, height, xerr=[low, bar], label=name, **style)
-        if not known.all():
+        if not sure.all():
             unsure = f"{name}, error not known"
-            ax.plot(
-                shown[~known], height[~known], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4
-            )
+            ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4)
     faulty = {fault.name for fault in diagnosis.verdict.faults}
     ax.set_yticks(height, [diagnosis.names[i] for i in order])
     for label, i in zip(ax.get_yticklabels(), order, strict=True):
@@ -157,7 +155,11 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
     ax.grid(axis="y", color="0.9", lw=0.8)
     ax.set_axisbelow(True)
     hidden = len(diagnosis.names) - len(order)
-    title = f"by {diagnosis.source}" + (f"; {hidden} more below" if hidden else "")
+    known = np.isfinite([marginal.kl_to[order], marginal.kl_from[order]]).any()
+    if not known:  # a logarithmic axis needs something to scale to
+        ax.set_xlim(1e-8, 1.0)
+    title = f"{'' if known else 'not known '}by {diagnosis.source}"
+    title += f"; {hidden} more below" if hidden else ""
     ax.set(xlabel="nats, each coordinate as a Gaussian", title=title)
     ax.legend(frameon=False, fontsize="small", loc="lower right")
     return ax
