@@ -13,6 +13,7 @@ import numpy as np
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.result import KLEstimate
+from kl_plugins.interrupts import answer_interrupt, answered_in_time
 from kl_plugins.recognition import load_plugins_of, recognise
 
 if TYPE_CHECKING:
@@ -111,10 +112,12 @@ def estimate_kl(
     if method == "monte carlo":
         from kl_plugins.estimate.monte_carlo import monte_carlo  # the methods are loaded when they serve
 
-        value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state))
+        with answered_in_time():
+            value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state))
         _warn(why, method)
         return _result(value, error, method, n, good)
-    return _one_by_one(*sides, method, tolerance, batch)
+    with answered_in_time():
+        return _one_by_one(*sides, method, tolerance, batch)
 
 
 def _density(obj: Any, side: str) -> Density:
@@ -137,6 +140,7 @@ def _naming(density: Density, side: str) -> Density:
 
     def named(function: Callable[..., Any] | None, what: str) -> Any:
         def call(*args: Any) -> Any:
+            answer_interrupt()
             try:
                 return function(*args)  # type: ignore[misc]
             except (ArithmeticError, NotImplementedError, TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import matplotlib
@@ -11,6 +12,7 @@ import pytest
 
 from kl_plugins.variational import diagnose
 from kl_plugins.variational.endings import Look
+from kl_plugins.variational.importance import Estimate, MarginalKL
 from kl_plugins.variational.pairs import posterior_gaussian, worst_pair
 from kl_plugins.variational.plots import (
     plot_convergence,
@@ -147,6 +149,25 @@ def test_one_coordinate_and_no_reference(without_reference):
     gaussian = posterior_gaussian(without_reference)
     assert gaussian.mean[0] == pytest.approx(0.0, abs=0.05)
     assert gaussian.std[0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_titles_follow_from_the_numbers(found):
+    """However the weights may be used: k̂ is above its threshold or not."""
+    for k, title in ((0.948, "k̂ = 0.948 ± 0.076 > 0.70"), (0.7, "k̂ = 0.700 ± 0.076 ≤ 0.70")):
+        importance = replace(found.importance, k=Estimate(k, 0.076), threshold=0.7)
+        assert plot_importance(replace(found, importance=importance)).get_title() == title
+
+
+def test_errors_that_are_not_known_are_not_drawn_as_none(found):
+    unknown = np.full(3, np.inf)
+    marginal = found.marginal_kl._replace(kl_to_error=unknown)
+    ax = plot_kl(replace(found, marginal_kl=marginal))
+    assert "KL(q‖posterior), error not known" in labels(ax)
+    assert "KL(posterior‖q), error not known" not in labels(ax)
+    nothing = MarginalKL(np.full(3, np.nan), unknown, np.full(3, np.nan), unknown)
+    ax = plot_kl(replace(found, marginal_kl=nothing))
+    ax.figure.canvas.draw()
+    assert ax.get_title() == "not known by reference draws"
 
 
 def test_all_of_it(found):

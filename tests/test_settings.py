@@ -83,6 +83,22 @@ def test_no_approximation(approx):
         diagnose(approx)
 
 
+@pytest.mark.parametrize("given", [pm.ADVI, pm.MeanField])
+def test_what_fits_an_approximation_is_none(model, given):
+    """An object that fits one has it as an attribute, a class makes one."""
+    stranger = given(model=model) if given is pm.ADVI else given
+    for door in (snapshot, distance_to_optimum, diagnose, lambda one: KLConvergence()(one, None, 1)):
+        with pytest.raises(TypeError, match=r"got ADVI, .* approx|got the class MeanField"):
+            door(stranger)
+
+
+def test_particles_are_refused_by_name(model):
+    particles = pm.Empirical(size=10, model=model)
+    for door in (snapshot, distance_to_optimum, diagnose, lambda one: KLConvergence()(one, None, 1)):
+        with pytest.raises(TypeError, match=r"EmpiricalGroup is not .*: fit one of these \(method='advi'"):
+            door(particles)
+
+
 def test_a_gap_within_its_noise_is_none():
     def quartic(points):
         return -0.25 * (points**4).sum(axis=1), -(points**3)

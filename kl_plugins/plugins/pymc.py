@@ -54,7 +54,7 @@ def not_gaussian(group: Group) -> str:
     """Message for a group of variables that has no closed form."""
     return (
         f"{type(group).__name__} is not a Gaussian group of variables (pm.MeanField or pm.FullRank), "
-        "so its divergence has no closed form"
+        "so its divergence has no closed form: fit one of these (method='advi' or 'fullrank_advi')"
     )
 
 

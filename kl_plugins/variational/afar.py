@@ -12,6 +12,7 @@ from pymc.model import Model
 from pytensor.graph.traversal import ancestors
 
 from kl_plugins.families.named import Variable
+from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.variational.transforms import unconstrained
 
 Array = NDArray[np.float64]
@@ -41,6 +42,7 @@ def prior_points(model: Model, variables: tuple[Variable, ...], rng: np.random.G
         named = {rv.name: np.asarray(value) for rv, value in zip(model.free_RVs, values, strict=True)}
         points = unconstrained(model, variables, named)
     except Exception:  # somebody's distribution without draws, or with parameters outside their domain
+        answer_interrupt()
         return nothing
     return points[np.isfinite(points).all(axis=1)]
 

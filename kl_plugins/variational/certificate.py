@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.limits import beside, rounded_up
 from kl_plugins.variational.optimum import STRICTNESS, Agreement
 from kl_plugins.variational.parameters import Parameters
 
@@ -92,13 +93,16 @@ class Certificate:
         if self.changed:
             return f"not certified: {self.reason}"
         if self.certified:
-            verdict = f"certified: within {self.jeffreys:.2g} ≤ {self.tolerance:g} nats of the optimum"
+            verdict = (
+                f"certified: within {rounded_up(self.jeffreys)} ≤ {self.tolerance:g} nats of the optimum"
+            )
             verdict += f", the best of {self.starts} starts"
         else:
             verdict = f"not certified ({self.reason})"
             needed = self.tolerance / STRICTNESS
             if needed < self.jeffreys < np.inf:
-                verdict += f": {self.jeffreys:.2g} nats, {needed:.2g} needed"
+                found = beside(self.jeffreys, needed)
+                verdict += f": {found.value} nats, {found.limit} needed"
         return f"{verdict}; {self.draws:,d} draws, {self.evaluations:,d} evaluations, {self.seconds:.1f} s"
 
     def _repr_html_(self) -> str:

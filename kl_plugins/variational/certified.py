@@ -11,6 +11,7 @@ import pymc as pm
 from numpy.typing import NDArray
 from pymc.model import Model
 
+from kl_plugins.interrupts import answered_in_time
 from kl_plugins.plugins.pymc import variables_of
 from kl_plugins.variational.certificate import Certificate
 from kl_plugins.variational.log_density import LogDensity, model_given_or_in_context
@@ -123,12 +124,14 @@ def fit(
     _refuse(settings_of_pm_fit)
     if isinstance(model, int | float):
         raise TypeError(f"fit takes a model, got {model!r}; no number of iterations: {ENDS_BY_ITSELF}")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    if not isinstance(method, str) or method not in METHODS:
+        raise ValueError(
+            f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}; others pm.fit has"
+        )
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")
-    with lasting_progress(progressbar) as report:
+    with answered_in_time(), lasting_progress(progressbar) as report:
         report("compiling the log density")
         values = start_values(model, start)
         target = None if values else LogDensity(model)

@@ -9,8 +9,10 @@ from math import ceil, isfinite, isnan
 from typing import Any, NoReturn
 
 import numpy as np
+from pymc.variational.opvi import Approximation
 
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational import endings
 from kl_plugins.variational.comparison import Comparison
 from kl_plugins.variational.distance import OptimumDistance
@@ -18,6 +20,7 @@ from kl_plugins.variational.endings import REST_SHARE, Look, NotConvergedWarning
 from kl_plugins.variational.iterates import MOVING, Iterates, Window
 from kl_plugins.variational.parameters import Parameters
 from kl_plugins.variational.settings import check_count, check_switch, check_tolerance, generator
+from kl_plugins.variational.snapshots import told
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
@@ -138,11 +141,12 @@ class KLConvergence:
         ending = iteration == self._end
         if iteration >= self._next_look or ending:
             self._next_look = ceil(GROWTH * iteration)
-            window = self._window()
-            if window is not None:
-                self._look(window)
-            if ending:
-                self._not_stationary(window)
+            with answered_in_time():
+                window = self._window()
+                if window is not None:
+                    self._look(window)
+                if ending:
+                    self._not_stationary(window)
 
     @property
     def status(self) -> str:
@@ -199,8 +203,8 @@ class KLConvergence:
     def _begin(self, approximation: Any, losses: Any, iteration: int) -> None:
         """A fit begins, or is refined: PyMC then repeats the number of the last iteration."""
         if iteration != self._iteration or approximation is not self._approximation:
+            self._parameters = _parameters_of(approximation)
             self._approximation = approximation
-            self._parameters = Parameters(approximation)
             self._iterates = Iterates(self._parameters.size, self.every)
             self._next_look = FIRST_LOOK * self.every
             self.history = []
@@ -310,3 +314,14 @@ class KLConvergence:
         failed = comparison.tried and comparison.distance is None
         advice = endings.advice(comparison.reason if failed else None)
         warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
+
+
+def _parameters_of(approximation: Any) -> Parameters:
+    if not isinstance(approximation, Approximation):
+        raise TypeError(f"KLConvergence watches an approximation, got {told(approximation)}")
+    try:
+        return Parameters(approximation)
+    except TypeError as error:  # of particles, such as SVGD moves
+        raise TypeError(
+            f"KLConvergence watches fits of Gaussians: {error}, or leave this callback out"
+        ) from None

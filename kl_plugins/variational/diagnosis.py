@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.bounds import MOST_K, ErrorBounds
+from kl_plugins.variational.bounds import LARGEST, MOST_K, ErrorBounds
 from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.elements import Elements
 from kl_plugins.variational.faults import compare_moments
 from kl_plugins.variational.full_rank import FullRankOptimum
 from kl_plugins.variational.importance import Estimate, Importance, MarginalKL, Moments
+from kl_plugins.variational.limits import beside
 from kl_plugins.variational.modes import Mode
 from kl_plugins.variational.proposals import Survey
 from kl_plugins.variational.references import Reference
@@ -247,7 +248,7 @@ class Diagnosis:
         lines += [f"{LABELS[name]:<44}{estimate}" for name, estimate in self.scalars().items()]
         lines.append(f"{'effective sample size':<44}{self.importance.ess:,.0f} of {self.importance.draws:,d}")
         if self.bounds is None:
-            lines.append(f"error bounds: none, they need k̂ < {MOST_K} and no tail beyond the draws")
+            lines.append(f"error bounds: none, as {self._why_no_bounds()}")
         gained = {name: value for name, value in self.information_gained.items() if not np.isnan(value)}
         if gained:
             shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())
@@ -256,6 +257,17 @@ class Diagnosis:
             other = HEADLINES[self.verdict_without_reference.level].lower()
             lines.append(f"without the reference the verdict would be: {other}")
         return "\n".join(lines)
+
+    def _why_no_bounds(self) -> str:
+        if self.outside:
+            return "the approximation has mass where the posterior has none"
+        k = self.importance.k.value
+        if not k < MOST_K:
+            return f"k̂ = {beside(k, MOST_K).value} is not below {MOST_K}"
+        return (
+            "the squares of the ratios or of a coordinate have a tail beyond the draws, or D₂ is above "
+            f"{LARGEST:g} nats"
+        )
 
     def _repr_html_(self) -> str:
         colour = {"trust": "#2a7f3e", "resample": "#b07a00", "reject": "#b02a2a"}[self.verdict.level]

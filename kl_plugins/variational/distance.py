@@ -11,6 +11,7 @@ from pymc.model import Model
 
 from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.elsewhere import model_and_distribution
 from kl_plugins.variational.log_density import LogDensity
 from kl_plugins.variational.optimum import FIRST_DRAWS, MOST_DRAWS, Agreement, elbo_gap, find_optimum
@@ -107,6 +108,24 @@ class OptimumDistance:
         return "\n".join(lines)
 
 
+def unknown_distance(q: NamedMultivariateNormal, reason: str) -> OptimumDistance:
+    """Of an approximation whose family has no best that is known, for a reason."""
+    numbers = dict.fromkeys(
+        ("jeffreys", "kl_to_optimum", "kl_from_optimum", "elbo_gap", "elbo_gap_error"), nan
+    )
+    return OptimumDistance(
+        **numbers,
+        sampling_error=inf,
+        reached=False,
+        reason=reason,
+        evaluations=0,
+        seconds=0.0,
+        optimum=q,
+        history=(),
+        other_optima=(),
+    )
+
+
 def distance_to_optimum(
     approx: Any,
     model: Model | None = None,
@@ -173,6 +192,13 @@ def distance_to_optimum(
     # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
     rng = generator(random_seed).spawn(1)[0]
     model, q = model_and_distribution(approx, model, "distance_to_optimum")
+    with answered_in_time():
+        return _distance(q, model, tolerance, max_draws, rng)
+
+
+def _distance(
+    q: NamedMultivariateNormal, model: Model, tolerance: float, max_draws: int, rng: np.random.Generator
+) -> OptimumDistance:
     target = LogDensity(model, q.variables)
     family = family_of(q.covariance)
     start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))

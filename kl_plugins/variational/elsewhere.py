@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from pymc.model import Model
+from pymc.variational.inference import Inference
 from pymc.variational.opvi import Approximation
 
 from kl_plugins.covariance.axis_aligned import Diagonal
@@ -15,7 +16,7 @@ from kl_plugins.covariance.full import Dense
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.log_density import model_given_or_in_context, variables_in
-from kl_plugins.variational.snapshots import snapshot
+from kl_plugins.variational.snapshots import snapshot, told
 
 MEAN, COVARIANCE = "mean_vector", "covariance_matrix"
 """Of the group "fit" that pymc-extras' Laplace approximation adds to its draws."""
@@ -46,8 +47,8 @@ def model_and_distribution(
         except ValueError as error:
             raise ValueError(f"{DIVERGED} ({error})") from error
     else:
-        if approx is None or isinstance(approx, str | bytes | int | float):
-            raise TypeError(EXPECTED.format(type(approx).__name__))
+        if approx is None or isinstance(approx, str | bytes | int | float | type | Inference):
+            raise TypeError(EXPECTED.format(told(approx)))
         model = model_given_or_in_context(model, f"{caller}(approx, model=model)")
         q = _named(approx, model)
     if q.batch_shape:
@@ -76,7 +77,7 @@ def _named(approx: Any, model: Model) -> NamedMultivariateNormal:
             f"{MEAN} and {COVARIANCE}, as pymc_extras.fit_laplace leaves it). Draws can be the `reference`; "
             "a Gaussian is given as (mean, covariance) over the unconstrained variables"
         )
-    raise TypeError(EXPECTED.format(type(approx).__name__))
+    raise TypeError(EXPECTED.format(told(approx)))
 
 
 def _stored(group: Any, model: Model) -> NamedMultivariateNormal:

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from kl_plugins.variational.iterates import MOVING
+from kl_plugins.variational.limits import beside, rounded_up
 
 REST_SHARE = 0.25
 """How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
@@ -30,7 +31,7 @@ class Look(NamedTuple):
 
 
 def converged(look: Look, rests: bool) -> str:
-    what = f"it is at most {look.to_optimum:.2g} nats (Jeffreys) from the optimum of its family"
+    what = f"it is at most {rounded_up(look.to_optimum)} nats (Jeffreys) from the optimum of its family"
     if not rests:
         what += (
             f". The iterates themselves were still moving (by {look.drift:.2g} nats): refined further, "
@@ -45,8 +46,9 @@ def stationary(look: Look, unchecked: str) -> str:
 
 
 def not_optimal(look: Look, tolerance: float, needed: float, doubt: str) -> str:
+    away = beside(look.to_optimum, tolerance, 3).value
     what = (
-        f"it is {look.to_optimum:.3g} nats (Jeffreys) from the optimum of its family, tolerance "
+        f"it is {away} nats (Jeffreys) from the optimum of its family, tolerance "
         f"{tolerance:g}; {_pace(needed)}. Use kl_plugins.variational.fit, or take the optimum that was "
         "found, monitor.write_back(monitor.distance.optimum), or another optimiser or learning rate"
     )
@@ -57,13 +59,15 @@ def still_moving(look: Look, tolerance: float, rests: bool) -> str:
     """Of a fit at its end that nothing stopped."""
     what = (
         f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
-        f"still (R̂ up to {look.rhat:.3g}) moved by {look.drift:.2g}"
+        f"still (R̂ up to {beside(look.rhat, MOVING, 3).value}) moved by {look.drift:.2g}"
     )
     most = REST_SHARE * tolerance
     if look.drift > tolerance or look.jeffreys > tolerance:
         return what
     if rests:
-        return f"{what}. At rest the average would be known to {most:.2g} nats"
+        return (
+            f"{what}. At rest the average would be known to {most:.2g} nats" if look.jeffreys > most else what
+        )
     return (
         f"{what}. At rest would be R̂ of at most {MOVING:g}, or a drift of at most {most:.2g} that has not "
         "grown since half as many iterations"

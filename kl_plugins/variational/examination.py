@@ -12,9 +12,11 @@ from pymc.model import Model
 from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
+from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.bounds import error_bounds
+from kl_plugins.variational.collapse import collapse
 from kl_plugins.variational.diagnosis import Diagnosis
-from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum, unknown_distance
 from kl_plugins.variational.elements import elements_of
 from kl_plugins.variational.elsewhere import model_and_distribution
 from kl_plugins.variational.full_rank import best_full_rank, full_rank_loss
@@ -22,12 +24,12 @@ from kl_plugins.variational.importance import ENOUGH_DRAWS, FEWEST_DRAWS, Margin
 from kl_plugins.variational.log_density import LogDensity, coordinate_names
 from kl_plugins.variational.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.optimum import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
-from kl_plugins.variational.optimum import Report, too_large
+from kl_plugins.variational.optimum import NoFiniteELBOError, Report, too_large
 from kl_plugins.variational.prior import information_gained
 from kl_plugins.variational.progress import passing_progress
 from kl_plugins.variational.proposals import Survey, draws_of, factored, scales
 from kl_plugins.variational.references import compare, refuse_model_as_reference
-from kl_plugins.variational.scale_families import family_of
+from kl_plugins.variational.scale_families import Gaussian, family_of
 from kl_plugins.variational.settings import check_count, check_flag, check_tolerance, generator
 from kl_plugins.variational.support import endless_direction, outside_support
 from kl_plugins.variational.trajectory import trajectory
@@ -142,7 +144,7 @@ def diagnose(
         raise ValueError("an empty list of approximations has nothing to diagnose")
     found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
     trail, model = [factored(member) for _, member in found], found[-1][0]
-    with passing_progress(progressbar) as report:
+    with answered_in_time(), passing_progress(progressbar) as report:
         return _examine(
             trail, model, reference, draws, tolerance, optimum_tolerance, full_rank, rng, report, many
         )
@@ -169,13 +171,15 @@ def _examine(
     if draws is None:
         draws = int(np.clip(MOST_NUMBERS // target.dimension, ENOUGH_DRAWS, DRAWS))
     if along := endless_direction(target, q):
-        raise ValueError(IMPROPER.format(along))
+        raise ValueError(IMPROPER.format(FLAT.format(along)))
     compared = None if reference is None else compare(q, model, reference)
 
     report("looking for the best of the family")
     distance = _distance(q, model, optimum_tolerance, rng)
+    _refuse_endless(target, None if distance is None else distance.optimum)
     report("looking for the best full-rank Gaussian")
     full, full_error = best_full_rank(q, target, distance, wanted, optimum_tolerance, rng)
+    _refuse_endless(target, full)
     known = full if np.isfinite(full_error) else None
     report(f"{draws:,d} draws of the approximation")
     points, ratios = draws_of(target, q, draws, rng)
@@ -249,10 +253,20 @@ def _examine(
 
 
 IMPROPER = (
-    "the posterior seems not to be normalisable: its log density does not fall along {}, however far. "
-    "There is no posterior then to compare with, and no evidence; look for pm.Flat or another improper prior "
-    "that the data do not pin down, and give it a proper one"
+    "the posterior seems not to be normalisable: {}. There is no posterior then to compare with, and "
+    "no evidence"
 )
+FLAT = (
+    "its log density does not fall along {}, however far. Look for pm.Flat or another improper prior that "
+    "the data do not pin down, and give it a proper one"
+)
+
+
+def _refuse_endless(target: LogDensity, best: NamedMultivariateNormal | None) -> None:
+    if best is None:
+        return
+    if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), scales(best))):
+        raise ValueError(IMPROPER.format(gone))
 
 
 def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: Array) -> str:
@@ -264,6 +278,10 @@ def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: Array) -> s
 
 def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:
     """Divergences of Gaussians with these moments, coordinate by coordinate; errors to first order."""
+    still = ~(posterior.sd > 0.0)  # all weight is on one draw: nothing is known of the sd
+    posterior = posterior._replace(
+        sd=np.where(still, 1.0, posterior.sd), sd_error=np.where(still, np.inf, posterior.sd_error)
+    )
     mine, other = Normal(q.mean, q.sd), Normal(posterior.mean, posterior.sd)
     s, t, gap = q.sd, posterior.sd, q.mean - posterior.mean
     with np.errstate(invalid="ignore", over="ignore"):  # 0 · ∞ where an error is not known
@@ -273,7 +291,8 @@ def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:
         from_error = np.hypot(gap / s**2 * posterior.mean_error, (t / s**2 - 1 / t) * posterior.sd_error)
     unknown = np.isinf(posterior.sd_error)
     to_error, from_error = (np.where(unknown, np.inf, error) for error in (to_error, from_error))
-    return MarginalKL(kl(mine, other), to_error, kl(other, mine), from_error)
+    there, back = (np.where(still, np.nan, divergence) for divergence in (kl(mine, other), kl(other, mine)))
+    return MarginalKL(there, to_error, back, from_error)
 
 
 def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: float) -> None:
@@ -295,7 +314,10 @@ def _distance(
 ) -> OptimumDistance | None:
     if too_large(family_of(q.covariance)):
         return None
-    return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
+    try:
+        return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
+    except NoFiniteELBOError as error:
+        return unknown_distance(q, str(error))
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:

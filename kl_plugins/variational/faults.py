@@ -83,7 +83,11 @@ def compare_moments(
         beyond = np.where(unknown, too_narrow, beyond)
     size = np.where(np.isfinite(shift_error), np.hypot(shift, change), abs(change))
     wrong = [i for i in np.argsort(-size) if beyond[i] > tolerance]
-    known = bool((ERRORS * np.maximum(shift_error, change_error) <= tolerance)[beyond <= tolerance].all())
+    # Neither seen to be off by more than the tolerance, nor by less, is not known.
+    right = (np.maximum(abs(shift), abs(change)) <= tolerance) & (
+        ERRORS * np.maximum(shift_error, change_error) <= tolerance
+    )
+    known = bool(right[beyond <= tolerance].all())
     ratio = np.exp(np.minimum(change, 700.0))
     faults = tuple(
         Fault(

@@ -50,6 +50,7 @@ def negative_elbo(target: Target, family: ScaleFamily, gaussian: Gaussian, draws
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def minimise(target: Target, family: ScaleFamily, start: Gaussian, draws: Array, accuracy: float) -> Minimum:
     """The Gaussian of the family with the largest ELBO over fixed draws.
 
@@ -74,6 +75,8 @@ def minimise(target: Target, family: ScaleFamily, start: Gaussian, draws: Array,
         chart = Chart(target, family, gaussian, draws)
         if not np.isfinite(chart.value):
             return Minimum(gaussian, np.inf, np.inf)
+        if resolution(gaussian) > 1.0:  # its draws are no more than rounding
+            break
         step, remaining = chart.newton_step()
         if remaining <= accuracy:
             return Minimum(chart.gaussian(step), chart.elbo_loss(), remaining)

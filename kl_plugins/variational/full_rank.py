@@ -11,7 +11,7 @@ from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.importance import Estimate
 from kl_plugins.variational.log_density import LogDensity
-from kl_plugins.variational.optimum import elbo_gap, find_optimum, too_large
+from kl_plugins.variational.optimum import NoFiniteELBOError, elbo_gap, find_optimum, too_large
 from kl_plugins.variational.scale_families import Gaussian, TriangularScales, family_of
 from kl_plugins.variational.starts import starts_from
 
@@ -59,7 +59,10 @@ def best_full_rank(
     centre = q if distance is None else distance.optimum
     start = Gaussian(np.array(centre.mean, dtype=float), family.from_covariance(centre.covariance))
     starts = [start, *starts_from(target, family, target.initial)]
-    found = find_optimum(target, family, starts, tolerance, rng)
+    try:
+        found = find_optimum(target, family, starts, tolerance, rng)
+    except NoFiniteELBOError:
+        return None, np.inf
     return found.distribution, found.jeffreys
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pymc.logprob.transforms import CircularTransform
+from pymc.logprob.transforms import CircularTransform, IntervalTransform, LogOddsTransform, LogTransform
 from pymc.model import Model
 from pymc.pytensorf import compile
 from pytensor.graph.replace import graph_replace, vectorize_graph
@@ -18,12 +18,14 @@ from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.families.named import Variable
+from kl_plugins.interrupts import answer_interrupt
 
 Array = NDArray[np.float64]
 
 CHUNK = 2**17
 """Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
 
+LOGARITHMS = (LogTransform, LogOddsTransform, IntervalTransform)
 TURN = 2.0 * np.pi
 PATIENCE = 6.0
 """Seconds that many log densities may take before they are worth a compilation without gradients."""
@@ -52,6 +54,10 @@ class LogDensity:
         The model's initial point.
     angles : ndarray of bool, shape (d,)
         Which coordinates are angles: the density is the same a turn further.
+    logarithms : ndarray of bool, shape (d,)
+        Which are logarithms or log-odds of bounded variables.
+    bounded : bool
+        Whether any variable is bounded, as scales are.
     evaluations : int
         At how many points the density was evaluated so far.
 
@@ -83,7 +89,9 @@ class LogDensity:
         self.initial: Array = np.concatenate(
             [np.ravel(np.asarray(point[name], dtype=float)) for name in wanted]
         )
-        self.angles = _angles(model, self.variables)
+        self.angles = _transformed(model, self.variables, (CircularTransform,))
+        self.logarithms = _transformed(model, self.variables, LOGARITHMS)
+        self.bounded = any(transform is not None for transform in model.rvs_to_transforms.values())
         self.evaluations = 0
         self._pace = np.inf
         self._alone: Callable[[Array], Any] | None = None
@@ -97,7 +105,7 @@ class LogDensity:
         self.evaluations += len(points)
         starts = range(0, len(points), self.chunk)
         with np.errstate(all="ignore"):  # far out numbers overflow; who asks looks whether results are finite
-            parts = [self._function(points[start : start + self.chunk]) for start in starts]
+            parts = [self._part(self._function, points[start : start + self.chunk]) for start in starts]
         self._pace = min(self._pace, (time.perf_counter() - began) / max(len(points), 1))
         return np.concatenate([values for values, _ in parts]), np.concatenate([slope for _, slope in parts])
 
@@ -110,7 +118,13 @@ class LogDensity:
         self.evaluations += len(points)
         starts = range(0, len(points), self.chunk)
         with np.errstate(all="ignore"):
-            return np.concatenate([self._alone(points[start : start + self.chunk])[0] for start in starts])
+            parts = [self._part(self._alone, points[start : start + self.chunk]) for start in starts]
+        return np.concatenate([values for values, *_ in parts])
+
+    @staticmethod
+    def _part(function: Callable[[Array], Any], points: Array) -> Any:
+        answer_interrupt()
+        return function(points)
 
     def folded(self, points: Array, centre: Array) -> Array:
         """The points with their angles within half a turn of those of `centre`."""
@@ -133,6 +147,7 @@ class LogDensity:
             replacements[values[name]] = x[start:stop].reshape(shape).astype(values[name].dtype)
             start = stop
         log_density = graph_replace(model.logp(), replacements, strict=False).astype("float64")
+        answer_interrupt()
         leaves = list(ancestors([log_density]))
         _refuse_minibatches(leaves)
         numbers = max(_data_points(model, leaves), _largest_result(x, log_density))
@@ -145,10 +160,11 @@ class LogDensity:
             function(np.stack([self.initial] * 2))
             self._compile_alone = lambda: _compiled(model, [points], [many])
         except Exception:  # an operation that knows no batches (a scan, somebody's own): point by point
+            answer_interrupt()  # a compiler is interrupted, too
             gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
             single = _compiled(model, [x], [log_density, gradient])
             return lambda points: tuple(
-                np.array(part) for part in zip(*(single(point) for point in points), strict=True)
+                np.array(part) for part in zip(*(self._part(single, point) for point in points), strict=True)
             )
         return function
 
@@ -210,13 +226,14 @@ def _variables(point: dict[str, Any]) -> tuple[Variable, ...]:
     return tuple(Variable(name, np.shape(value)) for name, value in point.items())
 
 
-def _angles(model: Model, variables: Sequence[Variable]) -> NDArray[np.bool_]:
-    turning = {
+def _transformed(model: Model, variables: Sequence[Variable], kinds: tuple[type, ...]) -> NDArray[np.bool_]:
+    """Which coordinates are of variables with a transform of these kinds."""
+    chosen = {
         model.rvs_to_values[rv].name
         for rv, transform in model.rvs_to_transforms.items()
-        if isinstance(transform, CircularTransform)
+        if isinstance(transform, kinds)
     }
-    return np.concatenate([np.full(variable.size, variable.name in turning) for variable in variables])
+    return np.concatenate([np.full(variable.size, variable.name in chosen) for variable in variables])
 
 
 def _initial_point(model: Model) -> dict[str, Any]:

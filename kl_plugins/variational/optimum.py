@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.collapse import UNBOUNDED, collapse
 from kl_plugins.variational.draws import normal_draws
 from kl_plugins.variational.fixed_draws import Chart, minimise, negative_elbo
 from kl_plugins.variational.log_density import LogDensity
@@ -18,7 +19,7 @@ from kl_plugins.variational.rounding import hides_optimum
 from kl_plugins.variational.scale_families import Gaussian, ScaleFamily
 from kl_plugins.variational.support import outside_support
 from kl_plugins.variational.turns import TURNS, spun, within_turn
-from kl_plugins.variational.unrest import DETERMINED, NO_REST, NOT_FINITE, jumping, unrest
+from kl_plugins.variational.unrest import DETERMINED, NO_MAXIMUM, NO_REST, NOT_FINITE, jumping, unrest
 
 Array = NDArray[np.float64]
 
@@ -156,6 +157,8 @@ def find_optimum(
             [Agreement(len(coarse), np.inf)],
             turning,
         )
+    elif endless := collapse(target, current):
+        history, reason = [Agreement(len(coarse), np.inf)], f"{NO_REST}: {endless}"
     while not reason:
         first, second = (
             minimise(target, family, current, normal_draws(draws, d, rng), accuracy) for _ in range(2)
@@ -164,7 +167,11 @@ def find_optimum(
         if not np.isfinite(left):
             history.append(Agreement(draws, np.inf))
             finite = np.isfinite(first.value + second.value)
-            reason = unrest(target, family, current, goal, rng) if finite else NOT_FINITE
+            better = first if first.value < second.value else second
+            if endless := collapse(target, better.gaussian):
+                current, reason = better.gaussian, f"{NO_REST}: {endless}"
+            else:
+                reason = unrest(target, family, current, goal, rng, finite)
             break
         apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
         history.append(Agreement(draws, max(apart, left)))
@@ -186,7 +193,7 @@ def find_optimum(
             break
         draws *= 2
     # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
-    seen = not reason.startswith((TURNS, NOT_FINITE))
+    seen = not reason.startswith((TURNS, NOT_FINITE, NO_MAXIMUM, f"{NO_REST}: {UNBOUNDED}"))
     if seen and (jump := jumping(target, family, current, goal, rng.spawn(1)[0])):
         reached, reason, history[-1] = False, jump, Agreement(draws, np.inf)
     distribution = _named(current, target, family)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.covariance.axis_aligned import DiagonalScales
+from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import kl
 from kl_plugins.families.multivariate_normal import MultivariateNormal
@@ -20,8 +22,13 @@ def posterior_gaussian(diagnosis: Diagnosis) -> NamedMultivariateNormal:
     if diagnosis.reference is not None:
         return diagnosis.reference.gaussian
     survey = diagnosis.survey
-    covariance = survey.importance.covariance(survey.points)
-    return NamedMultivariateNormal(survey.moments.mean, Dense(covariance), diagnosis.approximation.variables)
+    mean, sd = survey.moments.mean, survey.moments.sd
+    structure: Covariance
+    try:
+        structure = Dense(survey.importance.covariance(survey.points))
+    except np.linalg.LinAlgError:  # all weight is on a draw or two, that tell no correlations
+        structure = DiagonalScales(np.maximum(sd, np.spacing(np.maximum(abs(mean), 1e-300))))
+    return NamedMultivariateNormal(mean, structure, diagnosis.approximation.variables)
 
 
 def worst_pair(diagnosis: Diagnosis) -> tuple[int, int]:

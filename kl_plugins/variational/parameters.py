@@ -16,6 +16,7 @@ from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.interrupts import answered_in_time
 from kl_plugins.plugins.pymc import not_gaussian, variables_of
 
 Array = NDArray[Any]
@@ -103,10 +104,11 @@ class Parameters:
         if len(blocks) != len(self.groups):
             raise ValueError(f"the approximation has {len(self.groups)} groups, {distribution} {len(blocks)}")
         start = 0
-        for group, block in zip(self.groups, blocks, strict=True):
-            stop = start + int(block.dimension)
-            group.write(distribution.mean[start:stop], block)
-            start = stop
+        with answered_in_time():  # never the mean of one Gaussian and the scales of another
+            for group, block in zip(self.groups, blocks, strict=True):
+                stop = start + int(block.dimension)
+                group.write(distribution.mean[start:stop], block)
+                start = stop
 
     def _split(self, rows: Array) -> list[Array]:
         return np.split(rows, np.cumsum(self.sizes)[:-1], axis=-1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.diagnosis import Diagnosis
+from kl_plugins.variational.limits import khat_beside
 from kl_plugins.variational.pairs import posterior_gaussian, worst_pair
 
 Array = NDArray[np.float64]
@@ -138,19 +139,14 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
         ("KL(posterior‖q)", marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
     ):
         shown = np.maximum(value[order], 1e-8)
-        bar = np.where(np.isfinite(error[order]), error[order], 0.0)
+        sure = np.isfinite(error[order])
+        bar = np.where(sure, error[order], 0.0)
         low = np.minimum(bar, 0.9 * shown)  # a logarithmic axis has no room for more
-        ax.errorbar(
-            shown,
-            height,
-            xerr=[low, bar],
-            fmt=marker,
-            color=colour,
-            ms=5,
-            lw=1,
-            capsize=0,
-            label=name,
-        )
+        style: dict[str, Any] = {"fmt": marker, "color": colour, "ms": 5, "lw": 1, "capsize": 0}
+        ax.errorbar(shown, height, xerr=[low, bar], label=name, **style)
+        if not sure.all():
+            unsure = f"{name}, error not known"
+            ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4)
     faulty = {fault.name for fault in diagnosis.verdict.faults}
     ax.set_yticks(height, [diagnosis.names[i] for i in order])
     for label, i in zip(ax.get_yticklabels(), order, strict=True):
@@ -159,7 +155,11 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
     ax.grid(axis="y", color="0.9", lw=0.8)
     ax.set_axisbelow(True)
     hidden = len(diagnosis.names) - len(order)
-    title = f"by {diagnosis.source}" + (f"; {hidden} more below" if hidden else "")
+    known = np.isfinite([marginal.kl_to[order], marginal.kl_from[order]]).any()
+    if not known:  # a logarithmic axis needs something to scale to
+        ax.set_xlim(1e-8, 1.0)
+    title = f"{'' if known else 'not known '}by {diagnosis.source}"
+    title += f"; {hidden} more below" if hidden else ""
     ax.set(xlabel="nats, each coordinate as a Gaussian", title=title)
     ax.legend(frameon=False, fontsize="small", loc="lower right")
     return ax
@@ -204,8 +204,9 @@ def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
     smoothed = importance.log_weights[order] + np.log(len(order))
     ax.plot(share, ratios, ".", color=COLOURS["fit"], ms=4, label="log p/q", zorder=2)
     # Smoothing touches the tail alone; elsewhere both differ by one normalising constant.
-    offset = np.median((smoothed - ratios)[len(order) // 2 :])
-    changed = np.flatnonzero(abs(smoothed - ratios - offset) > 1e-9)
+    change = (smoothed - ratios)[np.isfinite(ratios)]
+    offset = np.median(change[len(change) // 2 :])
+    changed = np.flatnonzero(abs(change - offset) > 1e-9)
     if len(changed):
         tail = slice(0, int(changed[-1]) + 1)
         ax.plot(
@@ -221,12 +222,12 @@ def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
     ax.invert_xaxis()
     # Draws where the posterior has next to nothing say nothing of the tail, and would flatten the picture.
     bottom, top = np.quantile(ratios[np.isfinite(ratios)], [0.02, 1.0])
-    ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.1 * (top - bottom))
-    state = "≤" if importance.reliable else ">"
+    margin = 0.1 * max(top - bottom, 1e-8)
+    ax.set_ylim(bottom - margin, top + margin)
     ax.set(
         xlabel="share of draws with a larger ratio",
         ylabel="log ratio to the mean (nats)",
-        title=f"k̂ = {importance.k} {state} {importance.threshold:.2f}",
+        title=f"k̂ = {khat_beside(importance)}",
     )
     ax.legend(frameon=False, fontsize="small", loc="lower right")
     return ax
@@ -272,7 +273,8 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
         cloud = diagnosis.reference.points
         cloud = cloud[:: max(1, len(cloud) // 1_500)][:, index]
         ax.plot(*cloud.T, ".", color=COLOURS["posterior"], ms=2, alpha=0.35, zorder=1)
-    shown = [("posterior", diagnosis.source, posterior)]
+    unsure = ", sd not known" if np.isinf(diagnosis.posterior.sd_error[index]).any() else ""
+    shown = [("posterior", f"{diagnosis.source}{unsure}", posterior)]
     if diagnosis.full_rank is not None:
         shown.append(("full rank", "best full-rank", diagnosis.full_rank.optimum))
     shown.append(("fit", "the approximation", diagnosis.approximation))
@@ -309,10 +311,11 @@ def plot_diagnosis(diagnosis: Diagnosis, figsize: tuple[float, float] = (15.0, 4
 
 def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> Array:
     angle = np.linspace(0.0, 2.0 * np.pi, 200)
-    matrix = np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)]
+    values, vectors = np.linalg.eigh(np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)])
     radius = np.sqrt(-2.0 * np.log(1.0 - level))
     circle = radius * np.stack([np.cos(angle), np.sin(angle)])
-    curve: Array = np.asarray(gaussian.mean)[index][:, None] + np.linalg.cholesky(matrix) @ circle
+    root = vectors * np.sqrt(np.maximum(values, 0.0))  # of draws that do not vary it is flat
+    curve: Array = np.asarray(gaussian.mean)[index][:, None] + root @ circle
     return curve
 
 

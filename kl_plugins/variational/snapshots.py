@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
+from pymc.variational.inference import Inference
 from pymc.variational.opvi import Approximation
 
 from kl_plugins.covariance.axis_aligned import DiagonalScales
@@ -56,7 +57,7 @@ def snapshot(approximation: Approximation) -> NamedMultivariateNormal:
     np.float64(0.0)
     """
     if not isinstance(approximation, Approximation):
-        raise TypeError(f"snapshot takes a PyMC approximation, got {type(approximation).__name__}")
+        raise TypeError(f"snapshot takes a PyMC approximation, got {told(approximation)}")
     frozen = [_numbers(group) for group in approximation.groups]
     covariances = tuple(covariance for _, covariance in frozen)
     return NamedMultivariateNormal(
@@ -64,6 +65,15 @@ def snapshot(approximation: Approximation) -> NamedMultivariateNormal:
         covariances[0] if len(covariances) == 1 else BlockDiagonal(covariances),
         variables_of(approximation),
     )
+
+
+def told(stranger: Any) -> str:
+    """What was given instead of an approximation, and where that is to be had."""
+    if isinstance(stranger, Inference):
+        return f"{type(stranger).__name__}, which fits one: give its attribute approx"
+    if isinstance(stranger, type):
+        return f"the class {stranger.__name__}: give what pm.fit returns"
+    return type(stranger).__name__
 
 
 @singledispatch

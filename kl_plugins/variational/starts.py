@@ -40,6 +40,7 @@ class Top(NamedTuple):
     rests: bool
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a density that rises without bound
 def at_mode(target: Target, family: ScaleFamily, point: Array) -> Gaussian:
     """The family's Gaussian of the curvature at the mode of the log density uphill of a point."""
     d = len(point)
@@ -49,6 +50,7 @@ def at_mode(target: Target, family: ScaleFamily, point: Array) -> Gaussian:
     return Gaussian(top.point, family.from_hessian(top.hessian))
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def climb(target: Target, point: Array) -> Top:
     """The mode of the log density uphill of a point.
 

@@ -13,6 +13,7 @@ from pymc.pytensorf import compile
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from kl_plugins.families.named import Variable
+from kl_plugins.interrupts import answer_interrupt
 
 Array = NDArray[np.float64]
 
@@ -59,6 +60,7 @@ def _over_draws(
             function = compile(many, batched, on_unused_input="ignore")
         return lambda values: function(*values)
     except Exception:  # an operation that knows no batches: draw by draw
+        answer_interrupt()
         with model:
             single = compile(inputs, list(outputs), on_unused_input="ignore")
         return lambda values: [

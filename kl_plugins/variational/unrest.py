@@ -28,6 +28,7 @@ DETERMINED = (
 )
 JUMPS = "the log density jumps"
 NO_REST = "the optimiser did not come to rest"
+NO_MAXIMUM = f"{NO_REST}: the ELBO has no maximum, as"
 SMOOTHER = (
     "Make it smooth, such as pm.math.sigmoid((x - c) / width) for switch(x > c, 1, 0), marginalise what "
     "takes steps, or use MCMC"
@@ -35,14 +36,21 @@ SMOOTHER = (
 
 
 def unrest(
-    target: LogDensity, family: ScaleFamily, near: Gaussian, goal: float, rng: np.random.Generator
+    target: LogDensity,
+    family: ScaleFamily,
+    near: Gaussian,
+    goal: float,
+    rng: np.random.Generator,
+    finite: bool = True,
 ) -> str:
     """Why the optimiser did not come to rest, as far as can be told."""
     if along := _endless(target, near):
         return (
-            f"{NO_REST}: the ELBO has no maximum, as the log density does not fall along {along}, however "
-            "far: it is that of an improper posterior. Give pm.Flat and the like a proper prior"
+            f"{NO_MAXIMUM} the log density does not fall along {along}, however far: it is that of an "
+            "improper posterior. Give pm.Flat and the like a proper prior"
         )
+    if not finite:
+        return NOT_FINITE
     noise = roughness(target, family, near, rng)
     if noise > ROUGH:
         return (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kl_plugins.variational.distance import OptimumDistance
 from kl_plugins.variational.faults import ERRORS, Comparison, Fault, compare_moments
 from kl_plugins.variational.importance import Estimate, Importance, Moments
+from kl_plugins.variational.limits import beside, khat_beside
 from kl_plugins.variational.modes import Mode
 from kl_plugins.variational.tails import MOST_SHAPE
 from kl_plugins.variational.unrest import JUMPS, SMOOTHER
@@ -145,25 +146,26 @@ def heavy_tails(evidence: Evidence) -> list[tuple[str, float]]:
 
 def _about_k(evidence: Evidence, raw: Comparison, weighted: Comparison) -> str:
     importance = evidence.importance
-    k, threshold = importance.k, importance.threshold
+    k, above, threshold = khat_beside(importance)
     share = f"{importance.draws:,d} draws are worth {importance.ess:,.0f} weighted ones"
     if importance.equal and evidence.outside:
         return "the ratios p/q of its draws are all equal: it is right where the posterior has mass at all"
     if importance.equal:
         return "the ratios p/q of its draws are all equal: as far as they go it is the posterior itself"
     if not importance.reliable:
-        return f"k̂ = {k} is above {threshold:.2f}: weights cannot repair it"
-    if k.value > threshold:
-        return (
-            f"k̂ = {k} is above {threshold:.2f}, but the ratios p/q are nearly equal, without a tail: {share}"
-        )
-    near = ", though within its error" if k.value + ERRORS * k.error > threshold else ""
-    text = f"k̂ = {k} is below {threshold:.2f}{near}: {share}"
+        return f"k̂ = {k} is above {threshold}: weights cannot repair it"
+    if above:
+        return f"k̂ = {k} is above {threshold}, but the ratios p/q are nearly equal, without a tail: {share}"
+    unsure = importance.k.value + ERRORS * importance.k.error > importance.threshold
+    near = f", though within {ERRORS:g} standard errors of it" if unsure else ""
+    text = f"k̂ = {k} is not above {threshold}{near}: {share}"
     missed = evidence.missed
     if missed.value > max(SEEN, 3.0 * missed.error):
         text += f". {1.0 - np.exp(-missed.value):.0%} of the posterior is out of the reach of its draws"
     if heavy := heavy_tails(evidence):
-        listed = ", ".join(f"{name} ({k:.2f})" for name, k in heavy[:5])
+        listed = ", ".join(
+            f"{name} ({beside(k, importance.threshold, kind='f').value})" for name, k in heavy[:5]
+        )
         text += f". But k̂ of the squares is above it for {listed}: the tail there is beyond the weights too"
     elif weighted.faults and raw.faults and evidence.reliable:
         text += (
@@ -201,7 +203,10 @@ def _about_optimum(evidence: Evidence) -> str:
     text = f"Jeffreys divergence to the best of its family {jeffreys_to_optimum(distance)} nats"
     if not distance.reached and not evidence.outside:
         return f"{text}, which is not known well: {distance.reason}"
-    return f"{text} ({'at' if at_optimum(evidence) else 'not at'} the optimum)"
+    if not at_optimum(evidence):
+        return f"{text} (not at the optimum)"
+    unsure = distance.jeffreys > evidence.optimum_tolerance
+    return f"{text} (at the optimum{', to within the error' if unsure else ''})"
 
 
 def jeffreys_to_optimum(distance: OptimumDistance) -> Estimate:
