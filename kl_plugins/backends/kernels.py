@@ -185,13 +185,6 @@ def gaussian_pairs(
     return out
 
 
-def gaussian_pair(
-    p_mean: NDArray[Any], p_factor: NDArray[Any], q_mean: NDArray[Any], q_factor: NDArray[Any]
-) -> Any:
-    """KL divergence of one pair of Gaussians, given by means (d,) and lower Cholesky factors (d, d)."""
-    return _gaussian_pairs(p_mean, p_factor, True, q_mean, q_factor, True)
-
-
 def long_axis_aligned_pair(
     p_mean: NDArray[Any], p_scale: NDArray[Any], q_mean: NDArray[Any], q_scale: NDArray[Any]
 ) -> Any:

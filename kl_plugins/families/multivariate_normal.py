@@ -146,18 +146,14 @@ def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
     if isinstance(sides[0], Full) and isinstance(sides[1], Full):
         batch = broadcast_shapes(p.batch_shape, q.batch_shape)
         if kernels := ops.kernels_for(batch, p.mean, *p.values(), *q.values()):
-            # Equal matrices have equal factors if one routine makes both: here, or where they are kept.
+            # Equal matrices have equal factors if one routine makes both: here, or where they were made.
             dense = all(isinstance(side, Dense) for side in sides)
-            if not dense or all("factor" in vars(side) for side in sides):
+            if not dense or not any(ops.kernels_for(side.batch_shape, *side.values()) for side in sides):
                 roots, given = [side.factor for side in sides], True
             else:
                 roots, given = [side.matrix() for side in sides], False
             value = kernels.gaussian_pairs(p.mean, roots[0], given, q.mean, roots[1], given)
             return _refined(value, p, q) if dense else value
-        pair = p.mean, sides[0].factor, q.mean, sides[1].factor
-        if not batch and (kernels := ops.kernels_for_pair(*pair)):
-            value = kernels.gaussian_pair(*pair)
-            return None if value < NEARLY_EQUAL else value
     elif isinstance(sides[0], AxisAligned) and isinstance(sides[1], AxisAligned):
         shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), *p.event_shape)
         if kernels := ops.kernels_for_vectors(shape, *p.values(), *q.values()):
