@@ -1,6 +1,7 @@
 """When the compiled kernels serve: there have to be some, and the work has to be worth loading them.
 
-The size of the work alone decides, never what was loaded or computed before: the same call gives the same bits.
+The size of the work alone decides, never what was loaded or computed before: the same call gives the same
+bits.
 """
 
 from __future__ import annotations

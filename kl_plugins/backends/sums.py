@@ -15,7 +15,10 @@ NOTHING = 8.0
 
 
 def settled_sum(terms: Sequence[Any], ops: ModuleType) -> Any:
-    """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet."""
+    """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet.
+
+    NaN of parameters is for `full` to restore.
+    """
     if ops is array_ops:
         vectors = [term for term in terms if np.ndim(term)]
         numbers = [term for term in terms if not np.ndim(term)]
@@ -39,5 +42,6 @@ def _settled(value: Any, size: Any, ops: ModuleType) -> Any:
     if ops is array_ops and np.all(value >= nothing):
         return value
     value = ops.where(value < nothing, 0.0, value)
-    # Of two infinite terms the larger one, in the tail, is that which makes q small there.
-    return ops.where(ops.logical_and(ops.isnan(value), size >= float("inf")), float("inf"), value)
+    # Of two infinite terms the larger one, in the tail, is that which makes q small there. Where parameters
+    # are numbers it takes these to make NaN: scales whose ratio is beyond the floats, for example.
+    return ops.where(ops.isnan(value), float("inf"), value)

@@ -86,8 +86,9 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
     scale = p.power * log_ratio(p.scale, q.scale, ops)
     level = log_ratio(p.mean, q.mean, ops) + scale
     shapes = exp_remainder(log_ratio(q.shape, p.shape, ops) - scale, ops)
-    sine = ops.expm1(level) * ops.exp(-0.5 * level)
-    return q.full(p.full(0.5 * (shapes + (q.ratio * sine) * sine)))
+    above, below = ops.where(level > 0.0, level, 0.0), ops.where(level > 0.0, 0.0, level)
+    sine = ops.expm1(below) * ops.exp(-0.5 * below) - ops.expm1(-above) * ops.exp(0.5 * above)
+    return q.full(p.full(0.5 * (shapes + q.shape * (sine / q.mean) * sine)))
 
 
 @expects(InverseGaussian, Log)

@@ -8,8 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.backends.averages import log1p_square
 from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import bernoulli_divergence, exp_remainder, scaled_exp1
+from kl_plugins.backends.exponential_formulas import (
+    bernoulli_divergence,
+    exp_remainder,
+    multiple_of_exp_remainder,
+    scaled_exp1,
+    weighted_exp_remainder,
+)
 from kl_plugins.backends.formulas import variance_divergence
 from kl_plugins.backends.remainders import log_ratio
 from kl_plugins.families.gamma import Gamma
@@ -78,7 +85,7 @@ def laplace_laplace(p: Laplace, q: Laplace) -> Any:
     https://arxiv.org/abs/1309.0238 (table of divergences), arranged as a sum of non-negative terms.
     """
     sizes = 2.0 * variance_divergence(p.scale, q.scale, p.ops)
-    return sizes + p.scale / q.scale * exp_remainder(-abs(p.loc - q.loc) / p.scale, p.ops)
+    return sizes + multiple_of_exp_remainder(p.scale, q.scale, abs(p.loc - q.loc), p.ops)
 
 
 @closed_form(DoubleExponential, DoubleExponential)
@@ -92,21 +99,22 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     ops = p.ops
     turn, size = log_ratio(q.kappa, p.kappa, ops), log_ratio(p.scale, q.scale, ops)
     above, below = size + turn, size - turn
-    square = p.kappa * p.kappa
-    up, down = 1.0 / (1.0 + square), 1.0 / (1.0 + 1.0 / square)
+    inverse = 1.0 / p.kappa
+    up, down = 1.0 / (1.0 + p.kappa * p.kappa), 1.0 / (1.0 + inverse * inverse)
+    log_up, log_down = -log1p_square(p.kappa, ops), -log1p_square(inverse, ops)
     centred = (
         bernoulli_divergence(up, down, -2.0 * turn, ops)
-        + up * exp_remainder(above, ops)
-        + down * exp_remainder(below, ops)
+        + weighted_exp_remainder(up, log_up, above, ops)
+        + weighted_exp_remainder(down, log_down, below, ops)
     )
     forward = p.loc >= q.loc
     a, b = ops.where(forward, above, below), ops.where(forward, below, above)
-    k, side = ops.where(forward, p.kappa, 1.0 / p.kappa), ops.where(forward, down, up)
+    k, side = ops.where(forward, p.kappa, inverse), ops.where(forward, down, up)
     t = abs(p.loc - q.loc) / p.scale / k
     far = ops.exp(b)
     moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
     # The second part may be negative; the rounding of the sum then may be, too.
-    value = centred + side * moved
+    value = centred + ops.where(ops.equal(p.loc, q.loc), 0.0, side * moved)
     return ops.where(value < 0.0, 0.0, value)
 
 

@@ -55,7 +55,7 @@ def logistic_logistic(p: Logistic, q: Logistic) -> Any:
     """δ coth(δ/2) − 2 with δ = |Δloc| / scale, where the scales are the same; else none is known."""
     if not certainly_equal(p.scale, q.scale, p.ops):
         return by_statistics(p, q)
-    scale = 0.5 * p.scale + 0.5 * q.scale  # NaN where either is
+    scale = p.scale + 0.0 * q.scale  # NaN where either is
     value = p.ops.elementwise(_shift_divergence, _shift_gradient, (p.loc - q.loc) / scale)
     return q.full(p.full(value))
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kl_plugins.backends import backend_of
+from kl_plugins.backends.beta_formulas import log1p_ratio
 from kl_plugins.backends.cauchy_formulas import cauchy_divergence
 from kl_plugins.backends.certainty import certainly_equal
 from kl_plugins.backends.domains import Domain
@@ -35,6 +36,10 @@ _PSI_HALF_LESS = 1.9635100260214235
 """−ψ(½), https://dlmf.nist.gov/5.4.13."""
 
 
+_HALVED = Domain(5e-324)
+"""Half of the smallest float is zero."""
+
+
 class HeavyTailed(Continuous):
     """X = loc + scale·Z, where Z has density ∝ (1 + z²)^(−(df + 1)/2): Student's t over √df.
 
@@ -52,7 +57,7 @@ class HeavyTailed(Continuous):
             return -_LOG_PI
         half, ops = 0.5 * self.df, self.ops
         change = log_gamma_residue(half + 0.5, ops) - log_gamma_residue(half, ops)
-        return change + half * ops.log1p(0.5 / half) + 0.5 * ops.log(half + 0.5) - 0.5 - 0.5 * _LOG_PI
+        return change + half * log1p_ratio(0.5, half, ops) + 0.5 * ops.log(half + 0.5) - 0.5 - 0.5 * _LOG_PI
 
     def standard_mean(self) -> Any:
         """The centre of symmetry. Where there is no mean E|z| is infinite, and that decides."""
@@ -71,7 +76,7 @@ class HeavyTailed(Continuous):
         if type(self.df) is float and self.df == 1.0:
             return 2.0 * math.log(2.0)
         half, ops = 0.5 * self.df, self.ops
-        return digamma_residue(half + 0.5, ops) - digamma_residue(half, ops) + ops.log1p(0.5 / half)
+        return digamma_residue(half + 0.5, ops) - digamma_residue(half, ops) + log1p_ratio(0.5, half, ops)
 
     def moment(self, order: Any) -> Any:
         """E[|Z|^order], infinite where it diverges: Z² is a ratio of gamma variables of shapes ½ and df/2."""
@@ -115,7 +120,7 @@ class StudentT(HeavyTailed):
     loc: Any = 0.0
     sigma: Any = 1.0
     arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
+    domains: ClassVar[tuple[Domain, ...]] = (_HALVED, Domain(), Domain(0.0))
 
     @property
     def scale(self) -> Any:  # type: ignore[override]
@@ -142,7 +147,7 @@ class HalfStudentT(Halved):
     sigma: Any = 1.0
     sign: Any = 1.0
     arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0), Domain())
+    domains: ClassVar[tuple[Domain, ...]] = (_HALVED, Domain(), Domain(0.0), Domain())
 
     @property
     def scale(self) -> Any:  # type: ignore[override]

@@ -219,14 +219,14 @@ def outside(p: Univariate, q: Univariate, at: At) -> Any:
             continue
         if type(end) is float and math.isinf(end):
             return True
-        place = at.ratio * end
+        place = 0.0 if type(end) is float and end == 0.0 else at.ratio * end
         gap = direction * (at.shift + place - bound)
         if gap >= 0.0 if type(gap) is float else not at.ops.symbolic and np.min(gap, initial=0.0) >= 0.0:
             continue  # nowhere, and there is no NaN
         origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
         slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)
-        if type(slack) is not float:  # an end may be infinite
-            slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
+        # An end may be infinite, or its distance in q's scale be beyond the floats.
+        slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
         beyond = gap < -slack
         found = beyond if found is False else at.ops.logical_or(found, beyond)
     return found
