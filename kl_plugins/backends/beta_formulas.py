@@ -16,8 +16,10 @@ from kl_plugins.backends.gamma_formulas import (
     _scaled_digamma,
     _scaled_trigamma,
     _trigamma_residue,
+    digamma_rest,
     log_gamma_residue,
     scaled_digamma,
+    stirling_rest,
 )
 from kl_plugins.backends.gamma_ratios import _residue_divergence
 from kl_plugins.backends.remainders import _log_ratio, taylor_remainder
@@ -74,6 +76,20 @@ def beta_entropy(a: Any, b: Any, ops: ModuleType) -> Any:
     """
     known = (1.0 - 1.0 / a) * _scaled_difference(a, b, ops) + (1.0 - 1.0 / b) * _scaled_difference(b, a, ops)
     return log_beta_residue(a, b, ops) - log1p_ratio(b, a, ops) - log1p_ratio(a, b, ops) - known
+
+
+def beta_negentropy(a: Any, b: Any, ops: ModuleType) -> Any:
+    """½ ln(2πe Var) less the entropy, about (1/a + 1/b − 4/(a + b))/3, of which all large parts have gone."""
+    total = a + b
+
+    def rests(x: Any) -> Any:
+        return stirling_rest(x, ops) + digamma_rest(x, ops)
+
+    def bend(x: Any) -> Any:
+        return (0.5 + digamma_rest(x, ops)) / x
+
+    value = bend(a) + bend(b) - 2.0 * bend(total) - 0.5 * log1p_ratio(1.0, total, ops)
+    return ops.maximum(value - (rests(a) + rests(b) - rests(total)), 0.0)
 
 
 def beta_divergence(p_a: Any, p_b: Any, q_a: Any, q_b: Any, ops: ModuleType) -> Any:

@@ -62,6 +62,25 @@ def _weighted_far(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
     return ops.exp(u + log_weight) - weight * (1.0 + u)
 
 
+def log_normal_negentropy(variance: Any, ops: ModuleType) -> Any:
+    """½ v + ½ log[(exp(v) − 1)/v], v the variance of the logarithm."""
+    return ops.elementwise(_log_normal_negentropy, None, variance)
+
+
+def _log_normal_negentropy(v: Any, ops: ModuleType) -> Any:
+    return 0.75 * v + 0.5 * ops.select(v <= 0.1, _log_sinhc_near, partial(_log_sinhc_far, ops=ops), v)
+
+
+def _log_sinhc_near(v: Any) -> Any:
+    """log[sinh(v/2)/(v/2)], https://dlmf.nist.gov/4.36.1."""
+    y = 0.25 * v * v
+    return y * (1 / 6 - y * (1 / 180 - y * (1 / 2835 - y / 37800)))
+
+
+def _log_sinhc_far(v: Any, ops: ModuleType) -> Any:
+    return 0.5 * v + ops.log(-ops.expm1(-v) / v)
+
+
 def bernoulli_divergence(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
     """KL of a coin that shows `yes` and `no` with these probabilities; q's logit is larger by `step`.
 

@@ -40,11 +40,53 @@ def _residue_small(a: Any, ops: ModuleType) -> Any:
 
 
 def _residue_large(a: Any, ops: ModuleType) -> Any:
+    return _HALF_LOG_2PI - 0.5 * ops.log(a) + _stirling(a)
+
+
+def _stirling(a: Any) -> Any:
     """Stirling's series, https://dlmf.nist.gov/5.11.1."""
     x = 1.0 / a
     y = x * x
     series = 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * 691 / 360360))))
-    return _HALF_LOG_2PI - 0.5 * ops.log(a) + x * series
+    return x * series
+
+
+def stirling_rest(a: Any, ops: ModuleType) -> Any:
+    """ln Γ(a) − (a ln a − a) − ½ ln(2π/a), which is about 1/(12 a)."""
+    return ops.elementwise(_stirling_rest, _stirling_rest_gradient, a)
+
+
+def _stirling_rest(a: Any, ops: ModuleType) -> Any:
+    return ops.choose(a < _LARGE, _stirling_rest_small, _stirling_rest_large, a)
+
+
+def _stirling_rest_small(a: Any, ops: ModuleType) -> Any:
+    return ops.gammaln(1.0 + a) - (0.5 + a) * ops.log(a) + a - _HALF_LOG_2PI
+
+
+def _stirling_rest_large(a: Any, ops: ModuleType) -> Any:
+    return _stirling(a)
+
+
+def _stirling_rest_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
+    return (-_digamma_rest(a, ops) / a,)
+
+
+def digamma_rest(a: Any, ops: ModuleType) -> Any:
+    """a (ln a − ψ(a)) − ½, which is about 1/(12 a)."""
+    return ops.elementwise(_digamma_rest, _digamma_rest_gradient, a)
+
+
+def _digamma_rest(a: Any, ops: ModuleType) -> Any:
+    return ops.choose(a < _LARGE, _digamma_rest_small, _digamma_rest_large, a)
+
+
+def _digamma_rest_small(a: Any, ops: ModuleType) -> Any:
+    return -0.5 - _scaled_digamma_small(a, ops)
+
+
+def _digamma_rest_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
+    return (-_scaled_digamma_gradient(a, ops)[0],)
 
 
 def _log_gamma_residue_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
@@ -85,11 +127,15 @@ def _scaled_digamma_small(a: Any, ops: ModuleType) -> Any:
 
 
 def _scaled_digamma_large(a: Any, ops: ModuleType) -> Any:
+    return -0.5 - _digamma_rest_large(a, ops)
+
+
+def _digamma_rest_large(a: Any, ops: ModuleType) -> Any:
     """https://dlmf.nist.gov/5.11.2."""
     x = 1.0 / a
     y = x * x
     series = 1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * 691 / 32760))))
-    return -0.5 - x * series
+    return x * series
 
 
 def _digamma_residue_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
@@ -103,6 +149,11 @@ def trigamma_residue(a: Any, ops: ModuleType) -> Any:
 
 def _trigamma_residue(a: Any, ops: ModuleType) -> Any:
     return _scaled_trigamma(a, ops) / a / a
+
+
+def scaled_trigamma(a: Any, ops: ModuleType) -> Any:
+    """a² (ψ₁(a) − 1/a)."""
+    return ops.elementwise(_scaled_trigamma, None, a)
 
 
 def _scaled_trigamma(a: Any, ops: ModuleType) -> Any:
@@ -251,8 +302,9 @@ def _log_moment_of_tiny(shape: Any, power: Any, ops: ModuleType) -> Any:
 
 def _log_moment_of_others(shape: Any, power: Any, ops: ModuleType) -> Any:
     x = power / shape
-    change = _log_gamma_residue(shape + power, ops) - _log_gamma_residue(shape, ops)
-    return power * ops.log1p(x) - shape * identity_minus_log(x, ops) + change
+    growth = ops.log1p(x)
+    change = _stirling_rest(shape + power, ops) - _stirling_rest(shape, ops) - 0.5 * growth
+    return power * growth - shape * identity_minus_log(x, ops) + change
 
 
 def _log_far(p_shape: Any, q_shape: Any, level: Any, ratio: Any, ops: ModuleType) -> Any:

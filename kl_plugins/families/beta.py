@@ -8,7 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kl_plugins.backends import backend_of
-from kl_plugins.backends.beta_formulas import beta_divergence, beta_entropy, digamma_difference, log_beta
+from kl_plugins.backends.beta_formulas import (
+    beta_divergence,
+    beta_entropy,
+    beta_negentropy,
+    digamma_difference,
+    log_beta,
+)
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.gamma_formulas import log_moment
 from kl_plugins.families.names import from_pymc, from_scipy
@@ -80,6 +86,9 @@ class Beta(Continuous):
             return (self.a / s) * (self.b / s) / (s + 1.0)
         mean = self.moment(1.0)
         return self.moment(2.0) - mean * mean
+
+    def negentropy(self) -> Any:
+        return beta_negentropy(self.a, self.b, self.ops) if self.is_plain else super().negentropy()
 
     def moment(self, order: Any) -> Any:
         """E[Z^order] = B(a + k, b)/B(a, b), k = order/power; infinite where it diverges."""

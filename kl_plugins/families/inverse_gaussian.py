@@ -63,6 +63,13 @@ class InverseGaussian(Continuous):
             return self.mean * self.mean / self.ratio
         return (1.0 + 2.0 / self.ratio) / (self.mean * self.shape)
 
+    def negentropy(self) -> Any:
+        """3/2 E, and ½ log(1 + 2/φ) − ½ E of the reciprocal, with E = exp(2φ) E₁(2φ)."""
+        tail = scaled_exp1(2.0 * self.ratio, self.ops)
+        if self.power == 1.0:
+            return 1.5 * tail
+        return 0.5 * (self.ops.log1p(2.0 / self.ratio) - tail)
+
     def moment(self, order: float) -> Any:
         """E[Y^(order·power)] for a whole order between −3 and 4; None for others."""
         order = order * self.power

@@ -13,7 +13,13 @@ from kl_plugins.backends.beta_formulas import log1p_ratio
 from kl_plugins.backends.cauchy_formulas import cauchy_divergence
 from kl_plugins.backends.certainty import certainly_equal
 from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.gamma_formulas import digamma_residue, log_gamma_residue, log_moment
+from kl_plugins.backends.gamma_formulas import (
+    digamma_residue,
+    digamma_rest,
+    log_gamma_residue,
+    log_moment,
+    stirling_rest,
+)
 from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.normal import Normal
@@ -71,6 +77,19 @@ class HeavyTailed(Continuous):
     def standard_entropy(self) -> Any:
         return 0.5 * (self.df + 1.0) * self.log1p_square() - self._constant()
 
+    def negentropy(self) -> Any:
+        """Where there is a variance; about 3/(4 df²) for large `df`."""
+        if type(self.df) is float and self.df == 1.0:
+            return math.inf
+        exists, ops = self.df > 2.0, self.ops
+        half = 0.5 * ops.where(exists, self.df, 4.0)
+        raised = half + 0.5
+        value = 0.5 * ops.log1p(1.5 / (half - 1.0)) - ops.log1p(0.5 / half)
+        value = value - (0.5 + digamma_rest(half, ops)) / (2.0 * half)
+        value = value + (digamma_rest(raised, ops) - digamma_rest(half, ops))
+        value = value + (stirling_rest(raised, ops) - stirling_rest(half, ops))
+        return ops.where(exists, ops.maximum(value, 0.0), math.inf)
+
     def log1p_square(self) -> Any:
         """E[log(1 + Z²)]."""
         if type(self.df) is float and self.df == 1.0:
@@ -95,6 +114,9 @@ class Halved(HeavyTailed):
 
     def standard_mean(self) -> Any:
         return self.moment(1.0)
+
+    def negentropy(self) -> Any:
+        return Continuous.negentropy(self)
 
     def standard_variance(self) -> Any:
         """E[Z²] less the square of the mean."""
