@@ -23,6 +23,7 @@ from kl_plugins.backends.gamma_formulas import (
 )
 from kl_plugins.backends.gamma_ratios import _residue_divergence
 from kl_plugins.backends.remainders import _log_ratio, taylor_remainder
+from kl_plugins.backends.sums import infinite_where_undefined
 
 
 def log_beta(a: Any, b: Any, ops: ModuleType) -> Any:
@@ -104,8 +105,6 @@ def beta_divergence(p_a: Any, p_b: Any, q_a: Any, q_b: Any, ops: ModuleType) -> 
     """
     return ops.elementwise(_divergence, _divergence_gradient, p_a, p_b, q_a, q_b)
 
-
-_INFINITY = float("inf")
 
 _LOPSIDED = 0.01
 """So much less is one parameter where b and a + b have most of their digits in common."""
@@ -196,7 +195,7 @@ def _far(p_a: Any, p_b: Any, q_a: Any, q_b: Any, ops: ModuleType) -> Any:
         a, b, c, d,
     )  # fmt: skip
     value = ops.maximum(means + _residue_divergence(a, c, c - a, ops) + rest, 0.0)
-    return ops.where(ops.isnan(value), _INFINITY, value)  # parts beyond the floats
+    return infinite_where_undefined(value, ops)
 
 
 def _residues_beyond_sum(a: Any, b: Any, c: Any, d: Any, ops: ModuleType) -> Any:

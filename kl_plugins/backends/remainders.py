@@ -29,6 +29,16 @@ def identity_minus_log(x: Any, ops: ModuleType) -> Any:
     )
 
 
+def multiple_of_excess(size: Any, step: Any, ops: ModuleType) -> Any:
+    """size·[x − log(1 + x)], x = step/size ≥ 0, which may be beyond the floats."""
+    return ops.select(
+        step <= 0.2 * size,
+        lambda size, step: size * identity_minus_log1p(ops.minimum(step / size, 0.2)),
+        lambda size, step: step - size * _log_ratio(size + step, size, ops),
+        size, step,
+    )  # fmt: skip
+
+
 def exp_minus_tangent(u: Any, ops: ModuleType) -> Any:
     """exp(u) − 1 − u, which is never negative."""
     return ops.choose(ops.absolute(u) <= 0.18, _exp_near, _exp_far, u)

@@ -10,15 +10,14 @@ import numpy as np
 
 from kl_plugins.backends import numpy as array_ops
 
+_INFINITY = float("inf")
+
 NOTHING = 8.0
 """So many units of rounding of its terms a sum may be and be zero."""
 
 
 def settled_sum(terms: Sequence[Any], ops: ModuleType) -> Any:
-    """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet.
-
-    NaN of parameters is for `full` to restore.
-    """
+    """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet."""
     if ops is array_ops:
         vectors = [term for term in terms if np.ndim(term)]
         numbers = [term for term in terms if not np.ndim(term)]
@@ -42,6 +41,14 @@ def _settled(value: Any, size: Any, ops: ModuleType) -> Any:
     if ops is array_ops and np.all(value >= nothing):
         return value
     value = ops.where(value < nothing, 0.0, value)
-    # Of two infinite terms the larger one, in the tail, is that which makes q small there. Where parameters
-    # are numbers it takes these to make NaN: scales whose ratio is beyond the floats, for example.
-    return ops.where(ops.isnan(value), float("inf"), value)
+    # Of two infinite terms the larger one, in the tail, is that which makes q small there.
+    return infinite_where_undefined(value, ops)
+
+
+def infinite_where_undefined(value: Any, ops: ModuleType) -> Any:
+    """+∞ in the place of NaN, which, of parameters that are numbers, parts beyond the floats make together.
+
+    NaN of parameters is for `full` to restore.
+    """
+    undefined = ops.isnan(value)
+    return value if ops is array_ops and not np.any(undefined) else ops.where(undefined, _INFINITY, value)

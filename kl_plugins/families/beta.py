@@ -132,7 +132,7 @@ def log_square(p: Beta, statistic: LogSquare, at: At) -> Any:
     if not at.from_zero:
         return None
     mean, ops = log(p, Log(), at), p.ops
-    return mean * mean + (ops.trigamma(p.a) - ops.trigamma(p.a + p.b)) / (p.power * p.power)
+    return mean * mean + (ops.trigamma(p.a) - ops.trigamma(p.a + p.b)) / p.power / p.power
 
 
 @expects(Beta, Log1m)

@@ -18,6 +18,7 @@ from kl_plugins.backends.formulas import normal_divergence
 from kl_plugins.backends.gamma_formulas import digamma_residue
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import kl_rules
 from kl_plugins.families.gamma import Gamma
@@ -269,7 +270,7 @@ def gamma_log_normal(p: Gamma, q: LogNormal) -> Any:
     step = step + order * digamma_residue(a, ops) - q.base.mean
     scale = abs(order) * ops.sqrt(ops.trigamma(a))
     value = normal_divergence(scale, q.base.scale, step, ops) + log_gamma_negentropy(a, ops)
-    return q.full(p.full(value))
+    return q.full(p.full(infinite_where_undefined(value, ops)))
 
 
 @from_scipy("lognorm")

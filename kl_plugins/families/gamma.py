@@ -150,7 +150,7 @@ def log_square(p: Gamma, statistic: LogSquare, at: At) -> Any:
     if not at.from_zero:
         return None
     mean = p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
-    return mean * mean + p.ops.trigamma(p.concentration) / (p.power * p.power)
+    return mean * mean + p.ops.trigamma(p.concentration) / p.power / p.power
 
 
 @expects(Gamma, Power)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -101,9 +102,13 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     above, below = size + turn, size - turn
     inverse = 1.0 / p.kappa
     up, down = 1.0 / (1.0 + p.kappa * p.kappa), 1.0 / (1.0 + inverse * inverse)
-    log_up, log_down = -log1p_square(p.kappa, ops), -log1p_square(inverse, ops)
+    (log_up, log_down), (q_up, q_down) = _log_sides(p.kappa, ops), _log_sides(q.kappa, ops)
+    # Where a probability may be less than any float their logarithms differ so much that nothing cancels.
+    is_wide = abs(turn) > 100.0
+    coin = bernoulli_divergence(up, down, ops.where(is_wide, 0.0, -2.0 * turn), ops)
+    sides = up * (log_up - q_up) + down * (log_down - q_down)
     centred = (
-        bernoulli_divergence(up, down, -2.0 * turn, ops)
+        ops.where(is_wide, sides, coin)
         + weighted_exp_remainder(up, log_up, above, ops)
         + weighted_exp_remainder(down, log_down, below, ops)
     )
@@ -116,6 +121,13 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     # The second part may be negative; the rounding of the sum then may be, too.
     value = centred + ops.where(ops.equal(p.loc, q.loc), 0.0, side * moved)
     return ops.where(value < 0.0, 0.0, value)
+
+
+def _log_sides(kappa: Any, ops: ModuleType) -> tuple[Any, Any]:
+    """The logarithms of the probabilities 1/(1 + kappa²) above and 1/(1 + 1/kappa²) below zero."""
+    above, is_large = -log1p_square(kappa, ops), kappa > 1.0
+    inverse = 1.0 / ops.where(is_large, kappa, 1.0)
+    return above, ops.where(is_large, -log1p_square(inverse, ops), above + 2.0 * ops.log(kappa))
 
 
 @expects(DoubleExponential, Exp)

@@ -19,6 +19,7 @@ from kl_plugins.backends.gamma_formulas import (
     scaled_trigamma,
     stirling_rest,
 )
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.normal import Normal
 from kl_plugins.families.statistics import At, Exp, Identity, LogDensity, expects
@@ -89,7 +90,7 @@ def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Any, ratio: Any) -> An
     level = shift + ratio * ops.log(b) - ops.log(a) + moment
     value = variance_divergence(variance, 1.0 / a, ops) + p.negentropy() + stirling_rest(a, ops)
     value = value + weighted_exp_remainder(a, ops.log(a), level, ops) + a * beyond
-    return ops.where(exists, ops.maximum(value, 0.0), math.inf)
+    return ops.where(exists, infinite_where_undefined(ops.maximum(value, 0.0), ops), math.inf)
 
 
 @closed_form(Normal, LogGamma)
@@ -104,7 +105,7 @@ def normal_log_gamma(p: Normal, q: LogGamma) -> Any:
     u = at.shift - q.level - log_a + 0.5 * at.ratio * at.ratio
     scales = scale_divergence(p.scale, q.scale / ops.sqrt(a), ops)
     value = scales + stirling_rest(a, ops) + weighted_exp_remainder(a, log_a, u, ops)
-    return q.full(p.full(value))
+    return q.full(p.full(infinite_where_undefined(value, ops)))
 
 
 @expects(LogGamma, Exp)

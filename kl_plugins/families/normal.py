@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from kl_plugins.backends.certainty import certainly_zero
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.formulas import normal_divergence
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
@@ -83,7 +84,7 @@ def continuous_normal(p: Continuous, q: Normal) -> Any:
         return by_statistics(p, q)
     step = p.loc - q.mean + p.sign * p.scale * mean
     value = normal_divergence(p.scale * ops.sqrt(variance), q.scale, step, ops)
-    return q.full(p.full(value + p.negentropy()))
+    return q.full(p.full(infinite_where_undefined(value + p.negentropy(), ops)))
 
 
 @expects(Normal, Exp)

@@ -97,7 +97,7 @@ def _mean_log(p: Pareto) -> Any:
 def log_square(p: Pareto, statistic: LogSquare, at: At) -> Any:
     if at.from_zero:
         mean = p.ops.log(at.ratio) + 1.0 / p.alpha
-        return mean * mean + 1.0 / (p.alpha * p.alpha)
+        return mean * mean + 1.0 / p.alpha / p.alpha
     if from_lower_end(p, at):
         mean = p.ops.log(at.ratio) + _mean_log(p)
         return mean * mean + p.ops.trigamma(p.alpha) + 1.6449340668482264  # ψ₁(1) = π²/6
