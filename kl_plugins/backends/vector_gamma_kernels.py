@@ -170,7 +170,7 @@ def _unit_near(shift: Any, ratio: Any, out: Any) -> None:
 @lane
 def is_lopsided(a: Any, b: Any) -> Any:
     """Whether one parameter is so much less than the other that more than four digits may be lost."""
-    return min(a, b) < 0.01 * _LOPSIDED * max(a, b)
+    return min(a, b) < 0.1 * _LOPSIDED * max(a, b)
 
 
 @kernel_of(beta_formulas._divergence)

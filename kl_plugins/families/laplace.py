@@ -20,6 +20,7 @@ from kl_plugins.backends.exponential_formulas import (
 )
 from kl_plugins.backends.formulas import variance_divergence
 from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.names import from_pymc, from_scipy
@@ -119,7 +120,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     far = ops.exp(b)
     moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
     # The second part may be negative; the rounding of the sum then may be, too.
-    value = centred + ops.where(ops.equal(p.loc, q.loc), 0.0, side * moved)
+    value = centred + ops.where(ops.equal(p.loc, q.loc), 0.0, infinite_where_undefined(side * moved, ops))
     return ops.where(value < 0.0, 0.0, value)
 
 
