@@ -202,7 +202,9 @@ def _unless_lopsided(
     is_lopsided: Any, rare: Callable[..., Any], usual: Callable[..., Any], ops: ModuleType, *args: Any
 ) -> Any:
     """In a graph always as usual: both would take several times as long to compile."""
-    return usual(*args, ops) if ops.symbolic else ops.choose(is_lopsided, rare, usual, *args)
+    if ops.symbolic or not (is_lopsided if type(is_lopsided) is bool else is_lopsided.any()):
+        return usual(*args, ops)
+    return ops.choose(is_lopsided, rare, usual, *args)
 
 
 def _residues_beyond_sum(a: Any, b: Any, c: Any, d: Any, ops: ModuleType) -> Any:

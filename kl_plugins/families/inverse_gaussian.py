@@ -93,8 +93,12 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
     scale = p.power * log_ratio(p.scale, q.scale, ops)
     level = log_ratio(p.mean, q.mean, ops) + scale
     shapes = exp_remainder(log_ratio(q.shape, p.shape, ops) - scale, ops)
-    above, below = ops.where(level > 0.0, level, 0.0), ops.where(level > 0.0, 0.0, level)
-    sine = ops.expm1(below) * ops.exp(-0.5 * below) - ops.expm1(-above) * ops.exp(0.5 * above)
+    sine = ops.select(
+        level > 700.0,
+        lambda level: ops.exp(0.5 * level),
+        lambda level: ops.expm1(ops.minimum(level, 700.0)) * ops.exp(-0.5 * level),
+        level,
+    )
     return q.full(p.full(0.5 * (shapes + q.shape * (sine / q.mean) * sine)))
 
 
