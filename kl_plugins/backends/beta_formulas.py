@@ -94,6 +94,17 @@ def beta_negentropy(a: Any, b: Any, ops: ModuleType) -> Any:
     return ops.maximum(value - (rests(a) + rests(b) - rests(total)), 0.0)
 
 
+def beta_beyond_gamma(a: Any, b: Any, shape: Any, ops: ModuleType) -> Any:
+    """What the divergence of a beta from a gamma distribution has beside those of their shapes and means.
+
+    Its parts are of the size of a/b.
+    """
+    total, rest = a + b, partial(digamma_rest, ops=ops)
+    normalisers = 0.5 * log1p_ratio(a, b, ops) + (stirling_rest(total, ops) - stirling_rest(b, ops))
+    known = (b / total) * rest(total) - rest(b) - 0.5 * (a / total)
+    return ((a - shape) / total) * (0.5 + rest(total)) + normalisers + (1.0 - 1.0 / b) * known
+
+
 def beta_divergence(p_a: Any, p_b: Any, q_a: Any, q_b: Any, ops: ModuleType) -> Any:
     """KL of beta distributions, ln B(q) − ln B(p) − Δa ∂ₐ ln B(p) − Δb ∂ᵦ ln B(p), without cancellation.
 

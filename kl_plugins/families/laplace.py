@@ -121,7 +121,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
     # The second part may be negative; the rounding of the sum then may be, too.
     value = centred + ops.where(ops.equal(p.loc, q.loc), 0.0, infinite_where_undefined(side * moved, ops))
-    return ops.where(value < 0.0, 0.0, value)
+    return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
 
 
 def _log_sides(kappa: Any, ops: ModuleType) -> tuple[Any, Any]:
