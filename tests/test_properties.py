@@ -27,7 +27,7 @@ def _kernels(request):
     """Everything once as it comes, and once by compiled kernels wherever there are any."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "compiled":
-            for limit in ("_MANY_PAIRS", "_WORTH_COMPILING", "_LONG"):
+            for limit in ("_WORTH_COMPILING", "_LONG"):
                 patch.setattr(compiled, limit, 0)
         yield
 

@@ -141,7 +141,7 @@ def _distance_from_zero(z: Any, ops: ModuleType) -> Any:
     return ops.absolute(z)
 
 
-def _log1p_square(z: Any, ops: ModuleType) -> Any:
+def log1p_square(z: Any, ops: ModuleType) -> Any:
     """log(1 + z²), finite where z² is not."""
     return ops.select(
         ops.absolute(z) <= 1e8, lambda z: ops.log1p(z * z), lambda z: 2.0 * ops.log(ops.absolute(z)), z
@@ -149,11 +149,11 @@ def _log1p_square(z: Any, ops: ModuleType) -> Any:
 
 
 def _log1p_square_first(z: Any, ops: ModuleType) -> Any:
-    return z * (_log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z)
+    return z * (log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z)
 
 
 def _log1p_square_second(z: Any, ops: ModuleType) -> Any:
-    return 0.5 * (z * z - 1.0) * _log1p_square(z, ops) - 1.5 * z * z + 2.0 * z * ops.arctan(z)
+    return 0.5 * (z * z - 1.0) * log1p_square(z, ops) - 1.5 * z * z + 2.0 * z * ops.arctan(z)
 
 
 def _distance_from_i(z: Any, ops: ModuleType) -> Any:
@@ -162,7 +162,7 @@ def _distance_from_i(z: Any, ops: ModuleType) -> Any:
 
 LOG = Integrand(_plain_log, _log_first, _log_second, _distance_from_zero)
 LOG_SQUARE = Integrand(_log_square, _log_square_first, _log_square_second, _distance_from_zero)
-LOG1P_SQUARE = Integrand(_log1p_square, _log1p_square_first, _log1p_square_second, _distance_from_i)
+LOG1P_SQUARE = Integrand(log1p_square, _log1p_square_first, _log1p_square_second, _distance_from_i)
 ABSOLUTE = Integrand(
     lambda z, ops: ops.absolute(z),
     lambda z, ops: 0.5 * z * ops.absolute(z),

@@ -17,20 +17,21 @@ def cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) ->
 
 def _cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
     mean = 2.0 * ops.sqrt(p_scale) * ops.sqrt(q_scale)
-    x, y = ops.absolute(p_scale - q_scale) / mean, ops.absolute(step) / mean
-    longer = ops.maximum(x, y)
-    return ops.select(longer < 1e30, partial(_short, ops=ops), partial(_long, ops=ops), x, y)
+    x, y = ops.absolute(p_scale - q_scale), ops.absolute(step)
+    is_short = ops.maximum(x, y) / mean < 1e30
+    return ops.select(is_short, partial(_short, ops=ops), partial(_long, ops=ops), x, y, mean)
 
 
-def _short(x: Any, y: Any, ops: ModuleType) -> Any:
+def _short(x: Any, y: Any, mean: Any, ops: ModuleType) -> Any:
+    x, y = x / mean, y / mean
     return ops.log1p(x * x + y * y)
 
 
-def _long(x: Any, y: Any, ops: ModuleType) -> Any:
-    """The same where 1 is nothing and a square may overflow."""
-    longer = ops.maximum(ops.maximum(x, y), 1.0)
+def _long(x: Any, y: Any, mean: Any, ops: ModuleType) -> Any:
+    """The same where 1 is nothing and a square, or the quotient itself, may overflow."""
+    longer = ops.maximum(ops.maximum(x, y), mean)
     ratio = ops.minimum(x, y) / longer
-    return 2.0 * ops.log(longer) + ops.log1p(ratio * ratio)
+    return 2.0 * (ops.log(longer) - ops.log(mean)) + ops.log1p(ratio * ratio)
 
 
 def _cauchy_divergence_gradient(

@@ -1,14 +1,16 @@
-"""When the compiled kernels serve: there have to be some, and the work has to be worth loading them."""
+"""When the compiled kernels serve: there have to be some, and the work has to be worth loading them.
+
+The size of the work alone decides, never what was loaded or computed before: the same call gives the same
+bits.
+"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
-from itertools import count
 from math import prod
 from types import ModuleType
 from typing import Any
@@ -24,10 +26,6 @@ _WORTH_COMPILING = 200_000
 _KERNELS_UP_TO = 100
 """Up to this dimension the kernels are faster than LAPACK; at 128 they are as fast, at 200 a fifth slower."""
 
-_MANY_PAIRS = 10_000
-_pairs = count()
-"""Counts small pairs until the kernels are loaded."""
-
 _LONG = 200_000
 """From this many variables on the compiled kernel for independent variables is used."""
 
@@ -38,18 +36,6 @@ def _loaded_kernels() -> ModuleType | None:
         return import_module(_KERNELS)
     except ImportError:  # no Numba: the same numbers, more slowly
         return None
-
-
-def kernels_for_pair(*arrays: NDArray[Any]) -> ModuleType | None:
-    """The compiled kernels, where there are any and one small pair of float64 is faster with them.
-
-    Loading them takes as long as some ten thousand pairs: that is done when so many have come, or when
-    a batch has.
-    """
-    if arrays[0].shape[-1] > _KERNELS_UP_TO or any(array.dtype != np.float64 for array in arrays):
-        return None
-    loaded = _KERNELS in sys.modules
-    return _loaded_kernels() if loaded or next(_pairs) >= _MANY_PAIRS else None
 
 
 def kernels_for(batch: tuple[int, ...], *matrices: NDArray[Any]) -> ModuleType | None:

@@ -18,6 +18,69 @@ def _exp_remainder_gradient(u: Any, ops: ModuleType) -> tuple[Any]:
     return (ops.expm1(u),)
 
 
+def multiple_of_exp_remainder(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    """ρ [exp(−t) − 1 + t], ρ = p_scale/q_scale, t = step/p_scale ≥ 0, neither of which need be a float."""
+    return ops.elementwise(_multiple_remainder, _multiple_remainder_gradient, p_scale, q_scale, step)
+
+
+def _multiple_remainder(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    return ops.choose(step <= 50.0 * p_scale, _short_step, _long_step, p_scale, q_scale, step)
+
+
+def _short_step(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    return p_scale * exp_minus_tangent(-step / p_scale, ops) / q_scale
+
+
+def _long_step(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    return (step - p_scale) / q_scale
+
+
+def _multiple_remainder_gradient(
+    p_scale: Any, q_scale: Any, step: Any, ops: ModuleType
+) -> tuple[Any, Any, Any]:
+    t = step / p_scale
+    by_step = -ops.expm1(-t) / q_scale
+    value = _multiple_remainder(p_scale, q_scale, step, ops)
+    by_p = ops.where(t <= 50.0, value / p_scale - ops.minimum(t, 50.0) * by_step, -1.0 / q_scale)
+    return by_p, -value / q_scale, by_step
+
+
+def weighted_exp_remainder(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+    """weight·[exp(u) − 1 − u], from the weight's logarithm where exp(u) may be beyond the floats."""
+    return ops.elementwise(_weighted_remainder, None, weight, log_weight, u)
+
+
+def _weighted_remainder(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+    return ops.choose(u > 300.0, _weighted_far, _weighted, weight, log_weight, u)
+
+
+def _weighted(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+    return weight * exp_minus_tangent(u, ops)
+
+
+def _weighted_far(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+    return ops.exp(u + log_weight) - weight * (1.0 + u)
+
+
+def log_normal_negentropy(variance: Any, ops: ModuleType) -> Any:
+    """½ v + ½ log[(exp(v) − 1)/v], v the variance of the logarithm."""
+    return ops.elementwise(_log_normal_negentropy, None, variance)
+
+
+def _log_normal_negentropy(v: Any, ops: ModuleType) -> Any:
+    return 0.75 * v + 0.5 * ops.select(v <= 0.1, _log_sinhc_near, partial(_log_sinhc_far, ops=ops), v)
+
+
+def _log_sinhc_near(v: Any) -> Any:
+    """log[sinh(v/2)/(v/2)], https://dlmf.nist.gov/4.36.1."""
+    y = 0.25 * v * v
+    return y * (1 / 6 - y * (1 / 180 - y * (1 / 2835 - y / 37800)))
+
+
+def _log_sinhc_far(v: Any, ops: ModuleType) -> Any:
+    return 0.5 * v + ops.log(-ops.expm1(-v) / v)
+
+
 def bernoulli_divergence(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
     """KL of a coin that shows `yes` and `no` with these probabilities; q's logit is larger by `step`.
 

@@ -1,7 +1,8 @@
 """The gamma function and its derivatives without their large parts, and the divergences made of them.
 
 Large arguments make ln Γ(a) ≈ a ln a and ψ(a) ≈ ln a, of which hardly anything is left in a divergence. What
-is left is computed here by itself.
+is left is computed here by itself. For small ones it is like 1/a and 1/a², which may be beyond the floats
+where divergences are not: those are made of a times the one and a² times the other, between ½ and 1 in size.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any
 
 from kl_plugins.backends.remainders import (
     _log_ratio,
-    exp_minus_tangent,
     identity_minus_log,
+    multiple_of_exp_minus_tangent,
     taylor_remainder,
 )
 
@@ -35,15 +36,57 @@ def _log_gamma_residue(a: Any, ops: ModuleType) -> Any:
 
 
 def _residue_small(a: Any, ops: ModuleType) -> Any:
-    return ops.gammaln(a) - a * ops.log(a) + a
+    return ops.gammaln(1.0 + a) - (1.0 + a) * ops.log(a) + a
 
 
 def _residue_large(a: Any, ops: ModuleType) -> Any:
+    return _HALF_LOG_2PI - 0.5 * ops.log(a) + _stirling(a)
+
+
+def _stirling(a: Any) -> Any:
     """Stirling's series, https://dlmf.nist.gov/5.11.1."""
     x = 1.0 / a
     y = x * x
     series = 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * 691 / 360360))))
-    return _HALF_LOG_2PI - 0.5 * ops.log(a) + x * series
+    return x * series
+
+
+def stirling_rest(a: Any, ops: ModuleType) -> Any:
+    """ln Γ(a) − (a ln a − a) − ½ ln(2π/a), which is about 1/(12 a)."""
+    return ops.elementwise(_stirling_rest, _stirling_rest_gradient, a)
+
+
+def _stirling_rest(a: Any, ops: ModuleType) -> Any:
+    return ops.choose(a < _LARGE, _stirling_rest_small, _stirling_rest_large, a)
+
+
+def _stirling_rest_small(a: Any, ops: ModuleType) -> Any:
+    return ops.gammaln(1.0 + a) - (0.5 + a) * ops.log(a) + a - _HALF_LOG_2PI
+
+
+def _stirling_rest_large(a: Any, ops: ModuleType) -> Any:
+    return _stirling(a)
+
+
+def _stirling_rest_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
+    return (-_digamma_rest(a, ops) / a,)
+
+
+def digamma_rest(a: Any, ops: ModuleType) -> Any:
+    """a (ln a − ψ(a)) − ½, which is about 1/(12 a)."""
+    return ops.elementwise(_digamma_rest, _digamma_rest_gradient, a)
+
+
+def _digamma_rest(a: Any, ops: ModuleType) -> Any:
+    return ops.choose(a < _LARGE, _digamma_rest_small, _digamma_rest_large, a)
+
+
+def _digamma_rest_small(a: Any, ops: ModuleType) -> Any:
+    return -0.5 - _scaled_digamma_small(a, ops)
+
+
+def _digamma_rest_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
+    return (-_scaled_digamma_gradient(a, ops)[0],)
 
 
 def _log_gamma_residue_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
@@ -56,22 +99,43 @@ def digamma_residue(a: Any, ops: ModuleType) -> Any:
 
 
 def _digamma_residue(a: Any, ops: ModuleType) -> Any:
-    return ops.choose(a < _LARGE, _digamma_residue_small, _digamma_residue_large, a)
+    return _scaled_digamma(a, ops) / a
 
 
-def _digamma_residue_small(a: Any, ops: ModuleType) -> Any:
+def scaled_digamma(a: Any, ops: ModuleType) -> Any:
+    """a (ψ(a) − ln a)."""
+    return ops.elementwise(_scaled_digamma, _scaled_digamma_gradient, a)
+
+
+def _scaled_digamma_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
+    return ((_scaled_digamma(a, ops) + _scaled_trigamma(a, ops)) / a,)
+
+
+def _scaled_digamma(a: Any, ops: ModuleType) -> Any:
+    """a (ψ(a) − ln a), which is between −1 and −½."""
+    return ops.choose(a < _LARGE, _scaled_digamma_small, _scaled_digamma_large, a)
+
+
+def _scaled_digamma_small(a: Any, ops: ModuleType) -> Any:
     """By ψ(a) = ψ(a + 10) − Σ 1/(a + i), i < 10, whose terms i and 9 − i have one denominator."""
     u = a * (a + 9.0)
-    total = 1.0 / u + 1.0 / (u + 8.0) + 1.0 / (u + 14.0) + 1.0 / (u + 18.0) + 1.0 / (u + 20.0)
+    total = 1.0 / (u + 8.0) + 1.0 / (u + 14.0) + 1.0 / (u + 18.0) + 1.0 / (u + 20.0)
+    total = a * total + 1.0 / (a + 9.0)
     shifted = a + 10.0
-    return ops.log(shifted / a) + _digamma_residue_large(shifted, ops) - (2.0 * a + 9.0) * total
+    growth = ops.log(shifted / ops.maximum(a, 1e-30))  # of smaller ones a times it is nothing beside 1
+    return a * (growth + _scaled_digamma_large(shifted, ops) / shifted) - (2.0 * a + 9.0) * total
 
 
-def _digamma_residue_large(a: Any, ops: ModuleType) -> Any:
+def _scaled_digamma_large(a: Any, ops: ModuleType) -> Any:
+    return -0.5 - _digamma_rest_large(a, ops)
+
+
+def _digamma_rest_large(a: Any, ops: ModuleType) -> Any:
     """https://dlmf.nist.gov/5.11.2."""
-    y = 1.0 / (a * a)
+    x = 1.0 / a
+    y = x * x
     series = 1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * 691 / 32760))))
-    return -0.5 / a - y * series
+    return x * series
 
 
 def _digamma_residue_gradient(a: Any, ops: ModuleType) -> tuple[Any]:
@@ -84,10 +148,20 @@ def trigamma_residue(a: Any, ops: ModuleType) -> Any:
 
 
 def _trigamma_residue(a: Any, ops: ModuleType) -> Any:
-    return ops.pick(a < _LARGE, _trigamma_residue_small, _trigamma_residue_large, a)
+    return _scaled_trigamma(a, ops) / a / a
 
 
-def _trigamma_residue_small(a: Any) -> Any:
+def scaled_trigamma(a: Any, ops: ModuleType) -> Any:
+    """a² (ψ₁(a) − 1/a)."""
+    return ops.elementwise(_scaled_trigamma, None, a)
+
+
+def _scaled_trigamma(a: Any, ops: ModuleType) -> Any:
+    """a² (ψ₁(a) − 1/a), which is between ½ and 1."""
+    return ops.pick(a < _LARGE, _scaled_trigamma_small, _scaled_trigamma_large, a)
+
+
+def _scaled_trigamma_small(a: Any) -> Any:
     """By ψ₁(a) = ψ₁(a + 10) + Σ 1/(a + i)², i < 10, whose terms i and 9 − i have one denominator."""
     u = a * (a + 9.0)
     u1, u2, u3, u4 = u + 8.0, u + 14.0, u + 18.0, u + 20.0
@@ -96,17 +170,17 @@ def _trigamma_residue_small(a: Any) -> Any:
     total = total + (squares - 36.0) / (u3 * u3) + (squares - 40.0) / (u4 * u4)
     b = a + 9.0
     shifted = a + 10.0
-    total = total + 1.0 / (b * b) + 1.0 / shifted + _trigamma_residue_large(shifted)
-    term = 1.0 / a
-    return total + (term * term - term)
+    x = 1.0 / shifted
+    total = total + 1.0 / (b * b) + x + x * x * _scaled_trigamma_large(shifted)
+    return a * a * total + (1.0 - a)
 
 
-def _trigamma_residue_large(a: Any) -> Any:
+def _scaled_trigamma_large(a: Any) -> Any:
     """https://dlmf.nist.gov/5.15.8."""
     x = 1.0 / a
     y = x * x
     series = 1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * 691 / 2730))))
-    return y * (0.5 + x * series)
+    return 0.5 + x * series
 
 
 def gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType) -> Any:
@@ -123,7 +197,8 @@ def _gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType) -
     step = q_shape - p_shape
     is_near = ops.absolute(step) <= _NEAR * p_shape
     shapes = ops.choose(is_near, _shapes_near, _shapes_far, p_shape, q_shape)
-    return shapes + q_shape * exp_minus_tangent(_log_ratio_of_means(p_shape, q_shape, shift, ops), ops)
+    u = _log_ratio_of_means(p_shape, q_shape, shift, ops)
+    return shapes + multiple_of_exp_minus_tangent(q_shape, u, ops)
 
 
 def _log_ratio_of_means(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType) -> Any:
@@ -131,13 +206,23 @@ def _log_ratio_of_means(p_shape: Any, q_shape: Any, shift: Any, ops: ModuleType)
 
 
 def _shapes_near(p_shape: Any, q_shape: Any, ops: ModuleType) -> Any:
-    step = q_shape - p_shape
-    return step * step * taylor_remainder(lambda t: _trigamma_residue(p_shape + t * step, ops))
+    return _residues_near(p_shape, q_shape - p_shape, ops)
+
+
+def _residues_near(p: Any, step: Any, ops: ModuleType) -> Any:
+    """The Bregman divergence of `log_gamma_residue` from p to p + step."""
+    return taylor_remainder(lambda t: _curvature(p + t * step, step, ops))
+
+
+def _curvature(a: Any, step: Any, ops: ModuleType) -> Any:
+    """step² (ψ₁(a) − 1/a)."""
+    share = step / a
+    return share * share * _scaled_trigamma(a, ops)
 
 
 def _shapes_far(p_shape: Any, q_shape: Any, ops: ModuleType) -> Any:
     difference = _log_gamma_residue(q_shape, ops) - _log_gamma_residue(p_shape, ops)
-    return difference - _digamma_residue(p_shape, ops) * (q_shape - p_shape)
+    return difference - _scaled_digamma(p_shape, ops) * ((q_shape - p_shape) / p_shape)
 
 
 def _gamma_divergence_gradient(
@@ -206,26 +291,37 @@ def _log_moment(shape: Any, power: Any, ops: ModuleType) -> Any:
         return ops.gammaln(ops.where(power > -1.0, 1.0 + power, 0.0))
     exists = shape + power > 0.0
     power = ops.where(exists, power, 1.0)
-    x = power / shape
-    change = _log_gamma_residue(shape + power, ops) - _log_gamma_residue(shape, ops)
-    value = power * ops.log1p(x) - shape * identity_minus_log(x, ops) + change
+    value = ops.choose(shape < 1e-150, _log_moment_of_tiny, _log_moment_of_others, shape, power)
     return ops.where(exists, value, float("inf"))
+
+
+def _log_moment_of_tiny(shape: Any, power: Any, ops: ModuleType) -> Any:
+    raised = shape + power
+    return _log_ratio(shape, raised, ops) + ops.gammaln(1.0 + raised) - power * ops.log(shape)
+
+
+def _log_moment_of_others(shape: Any, power: Any, ops: ModuleType) -> Any:
+    x = power / shape
+    growth = ops.log1p(x)
+    change = _stirling_rest(shape + power, ops) - _stirling_rest(shape, ops) - 0.5 * growth
+    return power * growth - shape * identity_minus_log(x, ops) + change
 
 
 def _log_far(p_shape: Any, q_shape: Any, level: Any, ratio: Any, ops: ModuleType) -> Any:
     change = _log_gamma_residue(q_shape, ops) - _log_gamma_residue(p_shape, ops)
-    change = change + (p_shape - ratio * q_shape) * _digamma_residue(p_shape, ops)
+    change = change + (1.0 - ratio * q_shape / p_shape) * _scaled_digamma(p_shape, ops)
     log_moment = _log_moment(p_shape, ratio, ops)
-    excess = exp_minus_tangent(level + log_moment, ops) + log_moment
-    excess = ops.where(log_moment < float("inf"), excess, float("inf"))
-    value = change - ops.log(ops.absolute(ratio)) + q_shape * excess
-    return ops.maximum(value, 0.0)
+    excess = multiple_of_exp_minus_tangent(q_shape, level + log_moment, ops) + q_shape * log_moment
+    value = change - ops.log(ops.absolute(ratio)) + excess
+    # Where infinite terms meet they are of shapes or powers that the largest floats are nothing beside.
+    settled = ops.logical_and(log_moment < float("inf"), ops.logical_not(ops.isnan(value)))
+    return ops.where(settled, ops.maximum(value, 0.0), float("inf"))
 
 
 def _log_near(p_shape: Any, q_shape: Any, level: Any, ratio: Any, ops: ModuleType) -> Any:
     """The integral of the second derivative along the line from p to q, which has no cancellation."""
     step, turn = q_shape - p_shape, ratio - 1.0
-    log_p, residue = ops.log(p_shape), _digamma_residue(p_shape, ops)
+    log_p, fall = ops.log(p_shape), step / p_shape * turn * _scaled_digamma(p_shape, ops)
 
     def second_derivative(t: float) -> Any:
         shape, power = p_shape + t * step, 1.0 + t * turn
@@ -233,14 +329,9 @@ def _log_near(p_shape: Any, q_shape: Any, level: Any, ratio: Any, ops: ModuleTyp
         growth = ops.exp(exponent)
         slope = ops.digamma(p_shape + power) - log_p
         first = level + turn * slope
-        mixed = ops.expm1(exponent) * level + growth * turn * slope - turn * residue
+        mixed = step * (ops.expm1(exponent) * level + growth * turn * slope) - fall
         bend = first * first + turn * turn * ops.trigamma(p_shape + power)
-        return (
-            (turn / power) ** 2
-            + step * step * _trigamma_residue(shape, ops)
-            + 2.0 * step * mixed
-            + shape * growth * bend
-        )
+        return (turn / power) ** 2 + _curvature(shape, step, ops) + 2.0 * mixed + shape * growth * bend
 
     return taylor_remainder(second_derivative)
 

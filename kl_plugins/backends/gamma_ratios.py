@@ -14,15 +14,15 @@ from kl_plugins.backends.formulas import identity_minus_log1p
 from kl_plugins.backends.gamma_formulas import (
     _NEAR,
     _digamma_residue,
+    _residues_near,
     _shapes_far,
     _trigamma_residue,
 )
 from kl_plugins.backends.remainders import (
     _far,
     _log_ratio,
-    exp_minus_tangent,
     identity_minus_log,
-    taylor_remainder,
+    multiple_of_exp_minus_tangent,
 )
 
 # Where a difference of two arguments is an argument too, it has digits that theirs no longer hold (the sum
@@ -36,13 +36,8 @@ def residue_divergence(p: Any, q: Any, step: Any, ops: ModuleType) -> Any:
 
 def _residue_divergence(p: Any, q: Any, step: Any, ops: ModuleType) -> Any:
     is_near = ops.absolute(step) <= _NEAR * p
-    return ops.select(
-        is_near, partial(_residues_near, ops=ops), lambda p, q, step: _shapes_far(p, q, ops), p, q, step
-    )
-
-
-def _residues_near(p: Any, q: Any, step: Any, ops: ModuleType) -> Any:
-    return step * step * taylor_remainder(lambda t: _trigamma_residue(p + t * step, ops))
+    near = lambda p, q, step: _residues_near(p, step, ops)  # noqa: E731
+    return ops.select(is_near, near, lambda p, q, step: _shapes_far(p, q, ops), p, q, step)
 
 
 def _residue_divergence_gradient(p: Any, q: Any, step: Any, ops: ModuleType) -> tuple[Any, Any, Any]:
@@ -76,7 +71,7 @@ def proportion_divergence(p: Any, q: Any, level: Any, ops: ModuleType) -> Any:
 
 def _proportion_divergence(p: Any, q: Any, level: Any, ops: ModuleType) -> Any:
     u = _log_ratio(p, q, ops) - level
-    return q * exp_minus_tangent(u, ops) + _residue_divergence(p, q, q - p, ops)
+    return multiple_of_exp_minus_tangent(q, u, ops) + _residue_divergence(p, q, q - p, ops)
 
 
 def _proportion_divergence_gradient(p: Any, q: Any, level: Any, ops: ModuleType) -> tuple[Any, Any, Any]:

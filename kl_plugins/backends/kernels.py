@@ -155,6 +155,14 @@ def _is_positive_definite(matrix, out):  # type: ignore[no-untyped-def]
     out[0] = _cholesky(matrix, np.empty(matrix.shape, matrix.dtype))
 
 
+@cached(guvectorize, ["float64[:,:],float64[:]", "float32[:,:],float32[:]"], "(d,d)->()", nopython=True)
+def _least_pivot(matrix, out):  # type: ignore[no-untyped-def]
+    factor = np.empty(matrix.shape, matrix.dtype)
+    out[0] = 1.0 if _cholesky(matrix, factor) else 0.0
+    for i in range(len(matrix) if out[0] > 0.0 else 0):
+        out[0] = min(out[0], factor[i, i] * (factor[i, i] / matrix[i, i]))
+
+
 def gaussian_pairs(
     p_mean: NDArray[Any],
     p_root: NDArray[Any],
@@ -183,13 +191,6 @@ def gaussian_pairs(
         whole = [np.broadcast_to(x, batch + x.shape[x.ndim - core :])[left_out] for x, core in sides]
         out[left_out] = _gaussian_pairs(whole[0], whole[1], p_is_factor, whole[2], whole[3], q_is_factor)
     return out
-
-
-def gaussian_pair(
-    p_mean: NDArray[Any], p_factor: NDArray[Any], q_mean: NDArray[Any], q_factor: NDArray[Any]
-) -> Any:
-    """KL divergence of one pair of Gaussians, given by means (d,) and lower Cholesky factors (d, d)."""
-    return _gaussian_pairs(p_mean, p_factor, True, q_mean, q_factor, True)
 
 
 def long_axis_aligned_pair(
@@ -233,6 +234,11 @@ def is_positive_definite(matrices: NDArray[Any]) -> Any:
     return _of_tiles(matrices, False)
 
 
+def least_pivot(matrices: NDArray[Any]) -> Any:
+    """The least share of a variable's variance that the ones before it leave, of each matrix."""
+    return _of_each(_least_pivot, matrices, np.float64)
+
+
 def are_covariances(matrices: NDArray[Any]) -> bool:
     """Whether all matrices are exactly symmetric and positive definite, and so finite, in one pass."""
     return max(matrices.shape[:-2]) >= wide_kernels.TILE and bool(_of_tiles(matrices, True).all())
@@ -248,8 +254,10 @@ def _of_tiles(matrices: NDArray[Any], and_symmetric: bool) -> NDArray[Any]:
     return out
 
 
-def _of_each(kernel: Any, matrices: NDArray[Any]) -> Any:
-    out = np.empty(matrices.shape[:-2], np.bool_)
+def _of_each(kernel: Any, matrices: NDArray[Any], dtype: Any = np.bool_) -> Any:
+    if matrices.ndim == 2:
+        return kernel(matrices)
+    out = np.empty(matrices.shape[:-2], dtype)
     _in_threads(kernel, out.shape, [(matrices, 2), (out, 0)])
     return out
 

@@ -90,6 +90,8 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
 
     Where both are needed somewhere, both are computed everywhere: that is faster than picking.
     """
+    if isinstance(condition, bool | np.bool_):
+        return yes(*args) if condition else no(*args)
     if np.size(condition) >= _FEW:
         count = np.count_nonzero(condition)
         if count in (0, condition.size):
@@ -126,7 +128,9 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     results stay in the processor's cache.
     """
     arrays = [arg for arg in args if type(arg) is not float]
-    if not arrays or any(array.ndim > 1 for array in arrays):
+    if not arrays:  # dividing Python's floats by zero is an error
+        return float(value(*map(np.float64, args), _HERE))
+    if any(array.ndim > 1 for array in arrays):
         return value(*args, _HERE)
     length = max(array.size for array in arrays)
     kernels = kernels_for_formula(value, length, *arrays)  # noqa: F405

@@ -27,9 +27,9 @@ def _lapack() -> Any:
     return import_module("kl_plugins.backends.lapack")  # and with it SciPy, which diagonals do without
 
 
-def epsilon(value: NDArray[Any]) -> float:
-    """Machine epsilon of the array's type."""
-    return float(np.finfo(value.dtype).eps)
+def epsilon(value: NDArray[Any] | float) -> float:
+    """Machine epsilon of the type of an array, or of a float beside arrays."""
+    return float(np.finfo(np.float64 if type(value) is float else value.dtype).eps)  # type: ignore[union-attr]
 
 
 def sum_last(value: NDArray[Any]) -> Any:

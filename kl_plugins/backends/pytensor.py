@@ -252,11 +252,6 @@ def kernels_for(batch: Any, *matrices: Any) -> None:
     return None
 
 
-def kernels_for_pair(*arrays: Any) -> None:
-    """Compiled kernels are for numbers."""
-    return None
-
-
 def kernels_for_rows(*arrays: Any) -> None:
     """Compiled kernels are for numbers."""
     return None

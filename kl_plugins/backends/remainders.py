@@ -29,6 +29,16 @@ def identity_minus_log(x: Any, ops: ModuleType) -> Any:
     )
 
 
+def multiple_of_excess(size: Any, step: Any, ops: ModuleType) -> Any:
+    """size·[x − log(1 + x)], x = step/size ≥ 0, which may be beyond the floats."""
+    return ops.select(
+        step <= 0.2 * size,
+        lambda size, step: size * identity_minus_log1p(ops.minimum(step / size, 0.2)),
+        lambda size, step: step - size * _log_ratio(size + step, size, ops),
+        size, step,
+    )  # fmt: skip
+
+
 def exp_minus_tangent(u: Any, ops: ModuleType) -> Any:
     """exp(u) − 1 − u, which is never negative."""
     return ops.choose(ops.absolute(u) <= 0.18, _exp_near, _exp_far, u)
@@ -39,7 +49,24 @@ def _exp_near(u: Any, ops: ModuleType) -> Any:
 
 
 def _exp_far(u: Any, ops: ModuleType) -> Any:
-    return ops.expm1(u) - u
+    return ops.expm1(u) - ops.minimum(u, _HUGE)
+
+
+_HUGE = 1e30
+"""Beyond it exp(u) is infinite, and so is what is left of it, whatever is taken away."""
+
+
+def multiple_of_exp_minus_tangent(factor: Any, u: Any, ops: ModuleType) -> Any:
+    """factor·[exp(u) − 1 − u], finite where exp(u) is not but its product with the factor is."""
+    return ops.choose(u > 700.0, _multiple_far, _multiple, factor, u)
+
+
+def _multiple(factor: Any, u: Any, ops: ModuleType) -> Any:
+    return factor * exp_minus_tangent(u, ops)
+
+
+def _multiple_far(factor: Any, u: Any, ops: ModuleType) -> Any:
+    return ops.exp(u + ops.log(factor)) - factor * ops.minimum(u, _HUGE)
 
 
 def log_ratio(p: Any, q: Any, ops: ModuleType) -> Any:
@@ -57,7 +84,16 @@ def _near(p: Any, q: Any, ops: ModuleType) -> Any:
 
 
 def _far(p: Any, q: Any, ops: ModuleType) -> Any:
+    return ops.choose(ops.minimum(p, q) < 1e-300, _far_from_tiny, _far_apart, p, q)
+
+
+def _far_apart(p: Any, q: Any, ops: ModuleType) -> Any:
     return 2.0 * ops.log(ops.sqrt(p) / ops.sqrt(q))
+
+
+def _far_from_tiny(p: Any, q: Any, ops: ModuleType) -> Any:
+    """Where even the ratio of the square roots may be beyond the floats."""
+    return ops.log(p) - ops.log(q)
 
 
 def _log_ratio_gradient(p: Any, q: Any, ops: ModuleType) -> tuple[Any, Any]:

@@ -10,6 +10,8 @@ import numpy as np
 
 from kl_plugins.backends import numpy as array_ops
 
+_INFINITY = float("inf")
+
 NOTHING = 8.0
 """So many units of rounding of its terms a sum may be and be zero."""
 
@@ -40,4 +42,13 @@ def _settled(value: Any, size: Any, ops: ModuleType) -> Any:
         return value
     value = ops.where(value < nothing, 0.0, value)
     # Of two infinite terms the larger one, in the tail, is that which makes q small there.
-    return ops.where(ops.logical_and(ops.isnan(value), size >= float("inf")), float("inf"), value)
+    return infinite_where_undefined(value, ops)
+
+
+def infinite_where_undefined(value: Any, ops: ModuleType) -> Any:
+    """+∞ in the place of NaN, which, of parameters that are numbers, parts beyond the floats make together.
+
+    NaN of parameters is for `full` to restore.
+    """
+    undefined = ops.isnan(value)
+    return value if ops is array_ops and not np.any(undefined) else ops.where(undefined, _INFINITY, value)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from kl_plugins.backends.averages import LOG, average, quadrature, ramp, whole
-from kl_plugins.backends.remainders import identity_minus_log
+from kl_plugins.backends.remainders import identity_minus_log, multiple_of_excess
 
 
 def log_tent_flat_mean(top: Any, start: Any, step: Any, rest: Any, ops: ModuleType) -> Any:
@@ -113,7 +113,7 @@ def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: ModuleType
     share = q_rest / p_rest
     above = ops.select(
         q_rest > 0.0,
-        lambda q_rest, gap, share: q_rest * share * identity_minus_log(gap / q_rest, ops),
+        lambda q_rest, gap, share: share * multiple_of_excess(q_rest, gap, ops),
         lambda q_rest, gap, share: 0.0 * gap,
         q_rest, gap, share,
     )  # fmt: skip
@@ -152,7 +152,7 @@ def near_tent_divergence(
     below, above = ops.where(mirror, above, below), ops.where(mirror, below, above)
     gap = ops.absolute(step)
     # A top at p's end, from which q's is farther out, has no other side.
-    close = gap <= 0.1 * ops.where(right > 0.0, ops.minimum(left + gap, right), left + gap)
+    close = gap <= ops.where(right > 0.0, 0.1 * ops.minimum(left + gap, right), left / 9.0)
     # Elsewhere numbers that serve, for the sake of the derivatives.
     gap, below, above = (ops.where(close, value, 0.0) for value in (gap, below, above))
     return close, whole(_near_tent_divergence, ops, left, right, gap, below, above)

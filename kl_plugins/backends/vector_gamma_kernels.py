@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from kl_plugins.backends import beta_formulas, gamma_formulas
+from kl_plugins.backends.beta_formulas import _LOPSIDED
 from kl_plugins.backends.gamma_formulas import _NEAR
 from kl_plugins.backends.gamma_lanes import residues, trigamma_residue
 from kl_plugins.backends.lanes import exp, exp_minus_tangent, expm1, lane, log, log1p_and_rest
@@ -166,6 +167,12 @@ def _unit_near(shift: Any, ratio: Any, out: Any) -> None:
         out[i] = value if all_near(1.0, 1.0, level, ratio[i]) else math.nan
 
 
+@lane
+def is_lopsided(a: Any, b: Any) -> Any:
+    """Whether one parameter is so much less than the other that more than four digits may be lost."""
+    return min(a, b) < 0.1 * _LOPSIDED * max(a, b)
+
+
 @kernel_of(beta_formulas._divergence)
 def _beta_far(p_a: Any, p_b: Any, q_a: Any, q_b: Any, out: Any) -> None:
     for i in range(len(out)):
@@ -184,7 +191,7 @@ def _beta_far(p_a: Any, p_b: Any, q_a: Any, q_b: Any, out: Any) -> None:
         _, second = log1p_and_rest(-turn / d, (b / p_s) * (q_s / d))
         means = c * first + d * second
         value = means + change - (a_digamma - p_digamma) * (c - a) - (b_digamma - p_digamma) * (d - b)
-        inside = fits(a) & fits(b) & fits(c) & fits(d)
+        inside = fits(a) & fits(b) & fits(c) & fits(d) & (not (is_lopsided(a, b) & is_lopsided(c, d)))
         is_near = are_near(a, c) & are_near(b, d)
         out[i] = max(value, 0.0) if inside & (not is_near) else math.nan
 
@@ -206,5 +213,5 @@ def _beta_near(p_a: Any, p_b: Any, q_a: Any, q_b: Any, out: Any) -> None:
         x, y = q_a[i] - a, q_b[i] - b
         value = _W0 * beta_curvature(_T0, a, b, x, y) + _W1 * beta_curvature(_T1, a, b, x, y)
         value = value + _W2 * beta_curvature(_T2, a, b, x, y) + _W3 * beta_curvature(_T3, a, b, x, y)
-        inside = fits(a) & fits(b) & are_near(a, q_a[i]) & are_near(b, q_b[i])
+        inside = fits(a) & fits(b) & are_near(a, q_a[i]) & are_near(b, q_b[i]) & (not is_lopsided(a, b))
         out[i] = value if inside else math.nan

@@ -17,7 +17,15 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from kl_plugins.backends import cauchy_formulas, discrete_formulas, formulas, gamma_formulas, remainders, sums
+from kl_plugins.backends import (
+    cauchy_formulas,
+    discrete_formulas,
+    exponential_formulas,
+    formulas,
+    gamma_formulas,
+    remainders,
+    sums,
+)
 from kl_plugins.backends.gamma_lanes import digamma_residue, residues, trigamma_residue
 from kl_plugins.backends.jit import FUSED, cached
 from kl_plugins.backends.lanes import exp, exp_minus_tangent, lane, log, log1p_and_rest
@@ -145,6 +153,14 @@ def _log_ratio(p: Any, q: Any, out: Any) -> None:
 def _exp_minus_tangent(u: Any, out: Any) -> None:
     for i in range(len(out)):
         out[i] = exp_minus_tangent(u[i]) if u[i] <= 700.0 else math.nan
+
+
+@kernel_of(exponential_formulas._multiple_remainder)
+def _multiple_remainder(p: Any, q: Any, step: Any, out: Any) -> None:
+    for i in range(len(out)):
+        near = p[i] * exp_minus_tangent(-step[i] / p[i])
+        value = near if step[i] <= 50.0 * p[i] else step[i] - p[i]
+        out[i] = value / q[i] if fits(p[i]) & fits(q[i]) & (step[i] < 1e150) else math.nan
 
 
 @lane

@@ -7,13 +7,30 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from kl_plugins.backends import array_backend_of
 from kl_plugins.backends.formulas import scale_divergence
 from kl_plugins.backends.parametrised import Parametrised, Shape
 from kl_plugins.rules import Rule, RuleTable
 
 NEARLY_EQUAL = 1e-10
-"""Nats below which Cholesky factors no longer tell two matrices apart to nine digits."""
+"""Nats below which the best Cholesky factors no longer tell two matrices apart to nine digits."""
+
+MOST_REFINED = 0.1
+"""Nats from which on the difference of two matrices has no more digits than their factors have."""
+
+
+def nearly_equal_below(least_pivot: Any) -> Any:
+    """Nats below which the difference of the matrices is called for, not their Cholesky factors.
+
+    `least_pivot` is the least share of a variable's variance that the ones before it leave: the condition
+    number κ is at least its reciprocal. The factors are off by εκ, and the divergence by that over its root.
+    """
+    with np.errstate(all="ignore"):
+        limit = np.clip(5e-14 / np.square(least_pivot), NEARLY_EQUAL, MOST_REFINED)
+    return np.where(least_pivot > 0.0, limit, MOST_REFINED)
+
 
 log_det_divergences = RuleTable("log_det_divergence")
 """Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""

@@ -8,9 +8,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kl_plugins.backends import backend_of
-from kl_plugins.backends.beta_formulas import beta_divergence, beta_entropy, digamma_difference, log_beta
+from kl_plugins.backends.beta_formulas import (
+    beta_beyond_gamma,
+    beta_divergence,
+    beta_entropy,
+    beta_negentropy,
+    digamma_difference,
+    log_beta,
+)
 from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.exponential_formulas import weighted_exp_remainder
 from kl_plugins.backends.gamma_formulas import log_moment
+from kl_plugins.backends.gamma_ratios import residue_divergence
+from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.sums import infinite_where_undefined
+from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.statistics import (
     Absolute,
@@ -81,6 +93,9 @@ class Beta(Continuous):
         mean = self.moment(1.0)
         return self.moment(2.0) - mean * mean
 
+    def negentropy(self) -> Any:
+        return beta_negentropy(self.a, self.b, self.ops) if self.is_plain else super().negentropy()
+
     def moment(self, order: Any) -> Any:
         """E[Z^order] = B(a + k, b)/B(a, b), k = order/power; infinite where it diverges."""
         a, b, ops = self.a, self.b, self.ops
@@ -98,6 +113,23 @@ def beta_beta(p: Beta, q: Beta) -> Any:
     if not (at.from_zero and at.from_one and certainly_same(p.power, q.power)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+
+
+@closed_form(Beta, Gamma)
+def beta_gamma(p: Beta, q: Gamma) -> Any:
+    """That of gamma distributions of the same shapes and means, and what the upper end adds.
+
+    Where they start at different places, or are powers, by statistics.
+    """
+    ops, at = p.ops, standing(p, q)
+    plain = p.is_plain and at.from_zero and certainly_same(q.power, 1.0) and certainly_same(p.sign, q.sign)
+    if not plain:
+        return by_statistics(p, q)
+    c = q.concentration
+    level = log_ratio(at.ratio * (p.a / (p.a + p.b)), c, ops)
+    value = weighted_exp_remainder(c, ops.log(c), level, ops) + residue_divergence(p.a, c, c - p.a, ops)
+    value = ops.maximum(value + beta_beyond_gamma(p.a, p.b, c, ops), 0.0)
+    return q.full(p.full(infinite_where_undefined(value, ops)))
 
 
 def certainly_same(first: Any, second: Any) -> bool:
@@ -123,7 +155,7 @@ def log_square(p: Beta, statistic: LogSquare, at: At) -> Any:
     if not at.from_zero:
         return None
     mean, ops = log(p, Log(), at), p.ops
-    return mean * mean + (ops.trigamma(p.a) - ops.trigamma(p.a + p.b)) / (p.power * p.power)
+    return mean * mean + (ops.trigamma(p.a) - ops.trigamma(p.a + p.b)) / p.power / p.power
 
 
 @expects(Beta, Log1m)

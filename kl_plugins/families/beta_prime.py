@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.beta_formulas import beta_divergence, digamma_difference, log_beta
+from kl_plugins.backends.beta_formulas import (
+    beta_divergence,
+    beta_negentropy,
+    digamma_difference,
+    log1p_ratio,
+    log_beta,
+)
 from kl_plugins.backends.domains import Domain
 from kl_plugins.families.beta import certainly_same
 from kl_plugins.families.names import from_scipy
@@ -46,6 +52,18 @@ class BetaPrime(Continuous):
         b = ops.where(exists, b, 3.0)
         variance = a / (b - 1.0) * ((a + b - 1.0) / ((b - 1.0) * (b - 2.0)))
         return ops.where(exists, variance, float("inf"))
+
+    def negentropy(self) -> Any:
+        """That of the beta variable, and what its odds have other than it: half the logarithm of the variance
+        and twice E log(1 − B), less −2 log(b/(a + b)) and 2 log(b/(a + b))."""
+        a, b, ops = self.a, self.b, self.ops
+        exists = b > 2.0
+        b = ops.where(exists, b, 3.0)
+        inverse, total = 1.0 / b, a + b
+        variances = ops.log1p(-1.0 / total / total) - 2.0 * ops.log1p(-inverse) - ops.log1p(-2.0 * inverse)
+        mean_logs = digamma_difference(b, a, ops) + log1p_ratio(a, b, ops)
+        value = beta_negentropy(a, b, ops) + 0.5 * variances + 2.0 * mean_logs
+        return ops.where(exists, ops.maximum(value, 0.0), float("inf"))
 
     def moment(self, order: Any) -> Any:
         """E[Z^order] = B(a + k, b − k)/B(a, b), infinite where it diverges."""

@@ -14,13 +14,17 @@ from kl_plugins.backends import scalar
 from kl_plugins.backends.certainty import certainly_zero
 from kl_plugins.backends.deferred import of_floats
 from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.exponential_formulas import log_normal_negentropy
+from kl_plugins.backends.formulas import normal_divergence
+from kl_plugins.backends.gamma_formulas import digamma_residue
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import kl_rules
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.laplace import Laplace
-from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
 from kl_plugins.families.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.normal import Normal
@@ -230,6 +234,9 @@ def exp(p: Exponentiated, statistic: Exp, at: At) -> Any:
 class LogNormal(Exponentiated):
     """X = loc + scale·exp(B), B normal."""
 
+    def negentropy(self) -> Any:
+        return log_normal_negentropy(self.base.scale * self.base.scale, self.ops)
+
     def standard_variance(self) -> Any:
         mean = self.standard_mean()
         return mean * mean * self.ops.expm1(self.base.scale * self.base.scale)
@@ -243,6 +250,28 @@ class LogLogistic(Exponentiated):
 @dataclass(frozen=True, eq=False)
 class LogLaplace(Exponentiated):
     """X = loc + scale·exp(B), B a Laplace variable."""
+
+
+@closed_form(Gamma, LogNormal)
+def gamma_log_normal(p: Gamma, q: LogNormal) -> Any:
+    """That of the normal distribution of log X, and log X's from that, where both start at the same place.
+
+    log X has the mean ln(scale·aᵏ) + k (ψ(a) − ln a), k = 1/power; scale·aᵏ is compared with q's scale before
+    a logarithm is taken.
+    """
+    if not _from_one_place(p, q):
+        return by_statistics(p, q)
+    ops, a = p.ops, p.concentration
+    order = 1.0 / p.power
+    step = log_ratio(p.scale, q.scale, ops) + order * ops.log(a)
+    if type(order) is float and abs(order) == 1.0:
+        middle = p.scale * a if order > 0.0 else p.scale / a
+        is_float = ops.logical_and(middle > 1e-290, 1e-290 * middle < 1.0)
+        step = ops.where(is_float, log_ratio(ops.where(is_float, middle, q.scale), q.scale, ops), step)
+    step = step + order * digamma_residue(a, ops) - q.base.mean
+    scale = abs(order) * ops.sqrt(ops.trigamma(a))
+    value = normal_divergence(scale, q.base.scale, step, ops) + log_gamma_negentropy(a, ops)
+    return q.full(p.full(infinite_where_undefined(value, ops)))
 
 
 @from_scipy("lognorm")

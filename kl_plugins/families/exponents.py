@@ -130,11 +130,17 @@ def _laplace(p: Any, q: Any, ops: ModuleType) -> Any:
 
 def _laplace_near(p: Any, q: Any, ops: ModuleType) -> Any:
     step = q - p
-    return step * step * taylor_remainder(lambda t: _laplace_variance(p + t * step, ops))
+
+    def variance(t: float) -> Any:
+        rate = p + t * step
+        mean = _multiple_of_mean(step, rate, ops)
+        return mean * (step * (1.0 + ops.exp(-2.0 * rate)) / -ops.expm1(-2.0 * rate))
+
+    return taylor_remainder(variance)
 
 
 def _laplace_far(p: Any, q: Any, ops: ModuleType) -> Any:
-    return (q - p) * _laplace_mean(p, ops) + _log_tanh_half(p, ops) - _log_tanh_half(q, ops)
+    return _multiple_of_mean(q - p, p, ops) + _log_tanh_half(p, ops) - _log_tanh_half(q, ops)
 
 
 def _log_tanh_half(rate: Any, ops: ModuleType) -> Any:
@@ -148,7 +154,12 @@ def _log_tanh_half(rate: Any, ops: ModuleType) -> Any:
 
 def _laplace_mean(rate: Any, ops: ModuleType) -> Any:
     """E|Z| = 1 / sinh(rate)."""
-    return 2.0 * ops.exp(-rate) / -ops.expm1(-2.0 * rate)
+    return _multiple_of_mean(1.0, rate, ops)
+
+
+def _multiple_of_mean(factor: Any, rate: Any, ops: ModuleType) -> Any:
+    """factor / sinh(rate), finite where 1 / sinh(rate) is not."""
+    return factor * (2.0 * ops.exp(-rate)) / -ops.expm1(-2.0 * rate)
 
 
 def _laplace_variance(rate: Any, ops: ModuleType) -> Any:

@@ -11,9 +11,11 @@ from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.formulas import scale_divergence, variance_divergence
 from kl_plugins.backends.gamma_formulas import (
     digamma_residue,
+    digamma_rest,
     log_gamma_divergence,
     log_gamma_residue,
     log_moment,
+    stirling_rest,
 )
 from kl_plugins.backends.remainders import log_ratio
 from kl_plugins.families.names import check_positive, from_pymc, from_scipy
@@ -58,17 +60,44 @@ class Gamma(Continuous):
     def standard_variance(self) -> Any:
         if type(self.power) is float and self.power == 1.0:
             return self.concentration
-        mean = self.standard_mean()
-        second = self.moment(2.0 / self.power)
+        ops, a, order = self.ops, self.concentration, 1.0 / self.power
+        mean, second = self.standard_mean(), log_moment(a, 2.0 * order, ops)
         # Where the mean diverges so does the second moment, and infinity less infinity is no number.
-        return self.ops.where(second < float("inf"), second - mean * mean, float("inf"))
+        exists = second < float("inf")
+        spread = ops.where(exists, second - 2.0 * log_moment(a, order, ops), 1.0)
+        return ops.where(exists, mean * (mean * ops.expm1(spread)), float("inf"))
+
+    def negentropy(self) -> Any:
+        """Of Gᵏ, k = 1/power: (3k − 1)²/(12a) and terms in 1/a², which large a leave out unless k = 1."""
+        a, ops, k = self.concentration, self.ops, 1.0 / self.power
+        rests = stirling_rest(a, ops) + digamma_rest(a, ops)
+        bend = (0.5 + digamma_rest(a, ops)) / a
+        if type(self.power) is float and self.power == 1.0:
+            return bend - rests
+        large = a > 1e7 * (1.0 + k * k)
+        some = ops.where(large, 1.0 + 2.0 * abs(k), a)  # where the logarithm is of something
+        first, second = log_moment(some, k, ops), log_moment(some, 2.0 * k, ops)
+        exists = second < float("inf")
+        spread = ops.expm1(ops.where(exists, second - 2.0 * first, 1.0))
+        value = first + 0.5 * ops.log(spread * some * self.power * self.power) + k * bend - rests
+        value = ops.where(exists, ops.maximum(value, 0.0), float("inf"))
+        skewness = 3.0 * k - 1.0
+        return ops.where(large, skewness * skewness / a / 12.0, value)
 
     def moment(self, order: Any) -> Any:
         """E[G^order], infinite where it diverges."""
         a = self.concentration
         if type(order) is float and order == 1.0:
             return a
-        return self.ops.exp(order * self.ops.log(a) + log_moment(a, order, self.ops))
+        ops = self.ops
+        exponent, rest = order * ops.log(a), log_moment(a, order, ops)
+        is_moderate = ops.logical_and(ops.absolute(exponent) < 300.0, ops.absolute(rest) < 300.0)
+        return ops.select(
+            is_moderate,  # where the power itself has no rounding of a logarithm
+            lambda a, order, exponent, rest: ops.power(a, order) * ops.exp(rest),
+            lambda a, order, exponent, rest: ops.exp(exponent + rest),
+            a, order, exponent, rest,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +150,7 @@ def log_square(p: Gamma, statistic: LogSquare, at: At) -> Any:
     if not at.from_zero:
         return None
     mean = p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
-    return mean * mean + p.ops.trigamma(p.concentration) / (p.power * p.power)
+    return mean * mean + p.ops.trigamma(p.concentration) / p.power / p.power
 
 
 @expects(Gamma, Power)

@@ -49,7 +49,8 @@ def _pearson_3(skew: Any, loc: Any, scale: Any) -> Continuous:
     if sign == 0.0:
         return Normal(loc + 0.0 * skew, scale)
     _refuse_small(skew, "pearson3 with a skewness this close to 0, a normal distribution's")
-    return Gamma(4.0 / (skew * skew), 0.5 * scale * abs(skew), 1.0, loc - 2.0 * scale / skew, sign)
+    with np.errstate(all="ignore"):  # what is beyond the floats is refused for what it becomes
+        return Gamma(4.0 / (skew * skew), 0.5 * scale * abs(skew), 1.0, loc - 2.0 * scale / skew, sign)
 
 
 def _folded_normal(c: Any, loc: Any, scale: Any) -> Gamma:

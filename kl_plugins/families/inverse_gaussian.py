@@ -63,6 +63,13 @@ class InverseGaussian(Continuous):
             return self.mean * self.mean / self.ratio
         return (1.0 + 2.0 / self.ratio) / (self.mean * self.shape)
 
+    def negentropy(self) -> Any:
+        """3/2 E, and ½ log(1 + 2/φ) − ½ E of the reciprocal, with E = exp(2φ) E₁(2φ)."""
+        tail = scaled_exp1(2.0 * self.ratio, self.ops)
+        if self.power == 1.0:
+            return 1.5 * tail
+        return 0.5 * (self.ops.log1p(2.0 / self.ratio) - tail)
+
     def moment(self, order: float) -> Any:
         """E[Y^(order·power)] for a whole order between −3 and 4; None for others."""
         order = order * self.power
@@ -86,8 +93,13 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
     scale = p.power * log_ratio(p.scale, q.scale, ops)
     level = log_ratio(p.mean, q.mean, ops) + scale
     shapes = exp_remainder(log_ratio(q.shape, p.shape, ops) - scale, ops)
-    sine = ops.expm1(level) * ops.exp(-0.5 * level)
-    return q.full(p.full(0.5 * (shapes + (q.ratio * sine) * sine)))
+    sine = ops.select(
+        level > 700.0,
+        lambda level: ops.exp(0.5 * level),
+        lambda level: ops.expm1(ops.minimum(level, 700.0)) * ops.exp(-0.5 * level),
+        level,
+    )
+    return q.full(p.full(0.5 * (shapes + q.shape * (sine / q.mean) * sine)))
 
 
 @expects(InverseGaussian, Log)

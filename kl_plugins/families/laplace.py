@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.backends.averages import log1p_square
 from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import bernoulli_divergence, exp_remainder, scaled_exp1
+from kl_plugins.backends.exponential_formulas import (
+    bernoulli_divergence,
+    exp_remainder,
+    multiple_of_exp_remainder,
+    scaled_exp1,
+    weighted_exp_remainder,
+)
 from kl_plugins.backends.formulas import variance_divergence
 from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.names import from_pymc, from_scipy
@@ -78,7 +87,7 @@ def laplace_laplace(p: Laplace, q: Laplace) -> Any:
     https://arxiv.org/abs/1309.0238 (table of divergences), arranged as a sum of non-negative terms.
     """
     sizes = 2.0 * variance_divergence(p.scale, q.scale, p.ops)
-    return sizes + p.scale / q.scale * exp_remainder(-abs(p.loc - q.loc) / p.scale, p.ops)
+    return sizes + multiple_of_exp_remainder(p.scale, q.scale, abs(p.loc - q.loc), p.ops)
 
 
 @closed_form(DoubleExponential, DoubleExponential)
@@ -92,22 +101,34 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     ops = p.ops
     turn, size = log_ratio(q.kappa, p.kappa, ops), log_ratio(p.scale, q.scale, ops)
     above, below = size + turn, size - turn
-    square = p.kappa * p.kappa
-    up, down = 1.0 / (1.0 + square), 1.0 / (1.0 + 1.0 / square)
+    inverse = 1.0 / p.kappa
+    up, down = 1.0 / (1.0 + p.kappa * p.kappa), 1.0 / (1.0 + inverse * inverse)
+    (log_up, log_down), (q_up, q_down) = _log_sides(p.kappa, ops), _log_sides(q.kappa, ops)
+    # Where a probability may be less than any float their logarithms differ so much that nothing cancels.
+    is_wide = abs(turn) > 100.0
+    coin = bernoulli_divergence(up, down, ops.where(is_wide, 0.0, -2.0 * turn), ops)
+    sides = up * (log_up - q_up) + down * (log_down - q_down)
     centred = (
-        bernoulli_divergence(up, down, -2.0 * turn, ops)
-        + up * exp_remainder(above, ops)
-        + down * exp_remainder(below, ops)
+        ops.where(is_wide, sides, coin)
+        + weighted_exp_remainder(up, log_up, above, ops)
+        + weighted_exp_remainder(down, log_down, below, ops)
     )
     forward = p.loc >= q.loc
     a, b = ops.where(forward, above, below), ops.where(forward, below, above)
-    k, side = ops.where(forward, p.kappa, 1.0 / p.kappa), ops.where(forward, down, up)
+    k, side = ops.where(forward, p.kappa, inverse), ops.where(forward, down, up)
     t = abs(p.loc - q.loc) / p.scale / k
     far = ops.exp(b)
     moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
     # The second part may be negative; the rounding of the sum then may be, too.
-    value = centred + side * moved
-    return ops.where(value < 0.0, 0.0, value)
+    value = centred + ops.where(ops.equal(p.loc, q.loc), 0.0, infinite_where_undefined(side * moved, ops))
+    return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
+
+
+def _log_sides(kappa: Any, ops: ModuleType) -> tuple[Any, Any]:
+    """The logarithms of the probabilities 1/(1 + kappa²) above and 1/(1 + 1/kappa²) below zero."""
+    above, is_large = -log1p_square(kappa, ops), kappa > 1.0
+    inverse = 1.0 / ops.where(is_large, kappa, 1.0)
+    return above, ops.where(is_large, -log1p_square(inverse, ops), above + 2.0 * ops.log(kappa))
 
 
 @expects(DoubleExponential, Exp)

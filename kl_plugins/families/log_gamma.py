@@ -2,70 +2,126 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ClassVar
 
 from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.exponential_formulas import weighted_exp_remainder
+from kl_plugins.backends.formulas import scale_divergence, variance_divergence
 from kl_plugins.backends.gamma_formulas import (
     digamma_residue,
+    digamma_rest,
     log_gamma_divergence,
     log_gamma_residue,
     log_moment,
+    scaled_trigamma,
+    stirling_rest,
 )
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.normal import Normal
 from kl_plugins.families.statistics import At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.univariate import Continuous, closed_form, standing
 
 
 @dataclass(frozen=True, eq=False)
 class LogGamma(Continuous):
-    """X = loc + sign·scale·log G, where G has density x^(a−1) exp(−x)/Γ(a), a the concentration."""
+    """X = loc + sign·scale·(log G + level), where G has density x^(a−1) exp(−x)/Γ(a), a the concentration.
+
+    The level is a constant of the family, which would lose its digits beside a large loc.
+    """
 
     concentration: Any
     loc: Any = 0.0
     scale: Any = 1.0
     sign: Any = 1.0
+    level: float = 0.0
     arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc", "scale", "sign")
     domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0), Domain())
 
     def log_density(self) -> LogDensity:
         a = self.concentration
-        return LogDensity(-self.ops.gammaln(a), ((a, Identity()), (-1.0, Exp(1.0))))
+        constant = -self.ops.gammaln(a) - a * self.level
+        return LogDensity(constant, ((a, Identity()), (-math.exp(-self.level), Exp(1.0))))
 
     def standard_entropy(self) -> Any:
         """a + ln Γ(a) − a ψ(a), without the large parts of ln Γ and ψ."""
         a = self.concentration
         return log_gamma_residue(a, self.ops) - a * digamma_residue(a, self.ops)
 
+    def negentropy(self) -> Any:
+        return log_gamma_negentropy(self.concentration, self.ops)
+
     def standard_mean(self) -> Any:
-        return self.ops.digamma(self.concentration)
+        return self.ops.digamma(self.concentration) + self.level
 
     def standard_variance(self) -> Any:
         return self.ops.trigamma(self.concentration)
 
 
+def log_gamma_negentropy(a: Any, ops: ModuleType) -> Any:
+    """The divergence of the logarithm of a gamma variable from a normal one, about 1/(12a)."""
+    return 0.5 * ops.log1p(scaled_trigamma(a, ops) / a) - stirling_rest(a, ops) - digamma_rest(a, ops)
+
+
 @closed_form(LogGamma, LogGamma)
 def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Any:
-    """In terms of p's logarithm of a gamma variable, if both point the same way; else by statistics."""
-    if p.sign != q.sign:
-        return by_statistics(p, q)
+    """In terms of p's logarithm of a gamma variable, if both point the same way; else by normal ones."""
     at = standing(p, q)
-    value = log_gamma_divergence(p.concentration, q.concentration, at.shift, at.ratio, p.ops)
-    return q.full(p.full(value))
+    shift = at.shift + (at.ratio - 1.0) * p.level + (p.level - q.level)
+    if p.sign != q.sign:
+        return q.full(p.full(_opposite_divergence(p, q, shift, at.ratio)))
+    return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, at.ratio, p.ops)))
+
+
+def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Any, ratio: Any) -> Any:
+    """As `normal_log_gamma`, with p's divergence from a normal distribution on top.
+
+    The logarithm of E exp(z) is then no longer E z + ½ Var z.
+    """
+    ops, a, b = p.ops, q.concentration, p.concentration
+    moment = log_moment(b, ratio, ops)
+    exists = moment < math.inf
+    moment = ops.where(exists, moment, 0.0)
+    variance = ratio * ratio * ops.trigamma(b)
+    beyond = moment - ratio * digamma_residue(b, ops) - 0.5 * variance
+    level = shift + ratio * ops.log(b) - ops.log(a) + moment
+    value = variance_divergence(variance, 1.0 / a, ops) + p.negentropy() + stirling_rest(a, ops)
+    value = value + weighted_exp_remainder(a, ops.log(a), level, ops) + a * beyond
+    return ops.where(exists, infinite_where_undefined(ops.maximum(value, 0.0), ops), math.inf)
+
+
+@closed_form(Normal, LogGamma)
+def normal_log_gamma(p: Normal, q: LogGamma) -> Any:
+    """With log q = −ln Γ(a) + a ln a − a − a [exp(w) − 1 − w], w = z − ln a, normal under p with variance v.
+
+    E exp(w) is exp(u), u = E w + ½ v: the rest of Stirling's formula, the divergence of normal distributions
+    of variance v and 1/a, and a [exp(u) − 1 − u], none of which is negative.
+    """
+    ops, a, at = p.ops, q.concentration, standing(p, q)
+    log_a = ops.log(a)
+    u = at.shift - q.level - log_a + 0.5 * at.ratio * at.ratio
+    scales = scale_divergence(p.scale, q.scale / ops.sqrt(a), ops)
+    value = scales + stirling_rest(a, ops) + weighted_exp_remainder(a, log_a, u, ops)
+    return q.full(p.full(infinite_where_undefined(value, ops)))
 
 
 @expects(LogGamma, Exp)
 def exp(p: LogGamma, statistic: Exp, at: At) -> Any:
     a, power = p.concentration, statistic.rate * at.ratio
-    exponent = statistic.rate * at.shift + power * p.ops.log(a) + log_moment(a, power, p.ops)
+    exponent = statistic.rate * at.shift + power * (p.level + p.ops.log(a)) + log_moment(a, power, p.ops)
     return p.ops.exp(exponent)
 
+
+_LOG_2 = 0.6931471805599453
 
 from_scipy("loggamma")(lambda c, loc, scale: LogGamma(c, loc, scale))
 from_scipy("gumbel_l")(lambda loc, scale: LogGamma(1.0, loc, scale))
 from_scipy("gumbel_r")(lambda loc, scale: LogGamma(1.0, loc, scale, -1.0))
 # exp(−X) of a standard Moyal variable is χ² of one degree of freedom, twice a gamma variable.
-from_scipy("moyal")(lambda loc, scale: LogGamma(0.5, loc - 0.6931471805599453 * scale, scale, -1.0))
+from_scipy("moyal")(lambda loc, scale: LogGamma(0.5, loc, scale, -1.0, _LOG_2))
 
 from_pymc("GumbelRV")(lambda loc, scale: LogGamma(1.0, loc, scale, -1.0))
-from_pymc("MoyalRV")(lambda loc, scale: LogGamma(0.5, loc - 0.6931471805599453 * scale, scale, -1.0))
+from_pymc("MoyalRV")(lambda loc, scale: LogGamma(0.5, loc, scale, -1.0, _LOG_2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -55,14 +56,19 @@ def logistic_logistic(p: Logistic, q: Logistic) -> Any:
     """δ coth(δ/2) − 2 with δ = |Δloc| / scale, where the scales are the same; else none is known."""
     if not certainly_equal(p.scale, q.scale, p.ops):
         return by_statistics(p, q)
-    scale = 0.5 * p.scale + 0.5 * q.scale  # NaN where either is
+    scale = p.scale + 0.0 * q.scale  # NaN where either is
     value = p.ops.elementwise(_shift_divergence, _shift_gradient, (p.loc - q.loc) / scale)
     return q.full(p.full(value))
 
 
 def _shift_divergence(step: Any, ops: ModuleType) -> Any:
     size = ops.absolute(step)
-    return ops.select(size <= 0.5, _shift_near, lambda x: x - 2.0 + 2.0 * x / ops.expm1(x), size)
+    return ops.select(size <= 0.5, _shift_near, partial(_shift_far, ops=ops), size)
+
+
+def _shift_far(size: Any, ops: ModuleType) -> Any:
+    some = ops.minimum(size, 700.0)  # beyond, what it is for is nothing
+    return size - 2.0 + 2.0 * some / ops.expm1(some)
 
 
 def _shift_near(size: Any) -> Any:

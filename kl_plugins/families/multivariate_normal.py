@@ -5,13 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ClassVar
 
 from kl_plugins.backends import array_backend_of
 from kl_plugins.backends import numpy as array_ops
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.axis_aligned import AxisAligned
-from kl_plugins.covariance.base import NEARLY_EQUAL, Covariance, divergence_rule, log_det_divergence
+from kl_plugins.covariance.base import (
+    MOST_REFINED,
+    NEARLY_EQUAL,
+    Covariance,
+    divergence_rule,
+    log_det_divergence,
+    nearly_equal_below,
+)
 from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.rules import Rule
@@ -146,18 +154,14 @@ def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
     if isinstance(sides[0], Full) and isinstance(sides[1], Full):
         batch = broadcast_shapes(p.batch_shape, q.batch_shape)
         if kernels := ops.kernels_for(batch, p.mean, *p.values(), *q.values()):
-            # Equal matrices have equal factors if one routine makes both: here, or where they are kept.
+            # Equal matrices have equal factors if one routine makes both: here, or where they were made.
             dense = all(isinstance(side, Dense) for side in sides)
-            if not dense or all("factor" in vars(side) for side in sides):
+            if not dense or not any(ops.kernels_for(side.batch_shape, *side.values()) for side in sides):
                 roots, given = [side.factor for side in sides], True
             else:
                 roots, given = [side.matrix() for side in sides], False
             value = kernels.gaussian_pairs(p.mean, roots[0], given, q.mean, roots[1], given)
-            return _refined(value, p, q) if dense else value
-        pair = p.mean, sides[0].factor, q.mean, sides[1].factor
-        if not batch and (kernels := ops.kernels_for_pair(*pair)):
-            value = kernels.gaussian_pair(*pair)
-            return None if value < NEARLY_EQUAL else value
+            return _refined(value, p, q, kernels) if dense else value
     elif isinstance(sides[0], AxisAligned) and isinstance(sides[1], AxisAligned):
         shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), *p.event_shape)
         if kernels := ops.kernels_for_vectors(shape, *p.values(), *q.values()):
@@ -166,9 +170,12 @@ def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
     return None
 
 
-def _refined(value: Any, p: MultivariateNormal, q: MultivariateNormal) -> Any:
+def _refined(value: Any, p: MultivariateNormal, q: MultivariateNormal, kernels: ModuleType) -> Any:
     """The members of a batch that are nearly equal, taken from the difference of their matrices."""
-    near = value < NEARLY_EQUAL  # zero too: equal factors do not prove that the matrices are equal
+    if not (value < MOST_REFINED).any():
+        return value
+    # zero too: equal factors do not prove that the matrices are equal
+    near = value < nearly_equal_below(kernels.least_pivot(q.covariance.matrix()))
     if not near.any():
         return value
 

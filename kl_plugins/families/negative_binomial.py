@@ -10,7 +10,12 @@ import numpy as np
 
 from kl_plugins.backends import numpy as arrays
 from kl_plugins.backends.checked import on_floats
-from kl_plugins.backends.discrete_formulas import bernoulli_divergence, log_binomial, trial_entropy
+from kl_plugins.backends.discrete_formulas import (
+    bernoulli_divergence,
+    counts_divergence,
+    log_binomial,
+    trial_entropy,
+)
 from kl_plugins.backends.domains import Domain
 from kl_plugins.families.discrete import (
     Discrete,
@@ -69,7 +74,7 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(negative_binomial_negative_binomial, p, q)
     ops = p.ops
-    value = p.n / p.p * bernoulli_divergence(p.p, p.failure, q.p, q.failure, ops)
+    value = p.n * ops.select(p.p < _TINY, _trials_of_tiny, _trials, p.p, p.failure, q.p, q.failure, ops)
     together = starts_together(p, q)
     same = ops.same(p.n, q.n)
     if same and together is True:
@@ -86,6 +91,21 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
         # The probability of every failure more is a factor of q's.
         value = value - ops.where(together, 0.0, (p.loc - q.loc) * ops.log(q.failure))
     return by_supports(p, q, value, holds)
+
+
+_TINY = 1e-150
+
+
+def _trials(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: Any) -> Any:
+    """1/p times the divergence of one trial."""
+    return bernoulli_divergence(p, p_failure, q, q_failure, ops) / p
+
+
+def _trials_of_tiny(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: Any) -> Any:
+    """The same, where the divergence of one trial may be less than any float: in other units."""
+    lift = 2.0**100
+    successes = counts_divergence(p * lift, q * lift, ops) / (p * lift)
+    return successes + counts_divergence(p_failure, q_failure, ops) / p
 
 
 def _planck(rate: Any, loc: Any) -> NegativeBinomial:

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 from kl_plugins.backends.certainty import certainly_zero
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.formulas import normal_divergence
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.statistics import At, Exp, LogDensity, Square, expects, times
-from kl_plugins.families.univariate import Continuous, closed_form
+from kl_plugins.families.univariate import Continuous, by_statistics, closed_form
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -73,6 +74,17 @@ def normal_normal(p: Normal, q: Normal) -> Any:
     """
     step = p.mean if certainly_zero(q.mean, p.ops) else p.mean - q.mean
     return normal_divergence(p.scale, q.scale, step, p.ops)
+
+
+@closed_form(Continuous, Normal)
+def continuous_normal(p: Continuous, q: Normal) -> Any:
+    """That of the normal distribution of p's mean and variance, and p's from that; else by statistics."""
+    ops, mean, variance = p.ops, p.standard_mean(), p.standard_variance()
+    if mean is None or variance is None:
+        return by_statistics(p, q)
+    step = p.loc - q.mean + p.sign * p.scale * mean
+    value = normal_divergence(p.scale * ops.sqrt(variance), q.scale, step, ops)
+    return q.full(p.full(infinite_where_undefined(value + p.negentropy(), ops)))
 
 
 @expects(Normal, Exp)

@@ -10,7 +10,8 @@ import numpy as np
 from kl_plugins.backends.beta_formulas import digamma_difference, log_beta
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.formulas import variance_divergence
-from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.remainders import identity_minus_log, log_ratio
+from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.statistics import At, Exp, Log, Log1p, LogDensity, LogSquare, Power, expects
 from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, outside, standing
@@ -78,6 +79,23 @@ def from_lower_end(p: Pareto, at: At) -> bool:
     return bool(np.all(abs(at.shift + at.ratio) <= rounding * abs(at.ratio)))
 
 
+@closed_form(Pareto, Gamma)
+def pareto_exponential(p: Pareto, q: Gamma) -> Any:
+    """Where it starts with p: p's divergence from the exponential distribution of its mean, and theirs.
+
+    They are −1/α − log(1 − 1/α) and ρ − 1 − log ρ, ρ the ratio of the means. Else by statistics.
+    """
+    ops, at = p.ops, standing(p, q)
+    exponential = all(type(x) is float and x == 1.0 for x in (q.concentration, q.power, q.sign))
+    if not (exponential and from_lower_end(p, at)):
+        return by_statistics(p, q)
+    exists = p.alpha > 1.0
+    alpha = ops.where(exists, p.alpha, 2.0)
+    ratio = at.ratio / (alpha - 1.0)
+    value = identity_minus_log(-1.0 / alpha, ops) + 2.0 * variance_divergence(ratio, 1.0 + 0.0 * ratio, ops)
+    return q.full(p.full(ops.where(exists, value, float("inf"))))
+
+
 @expects(Pareto, Log)
 def log(p: Pareto, statistic: Log, at: At) -> Any:
     if at.from_zero:
@@ -97,7 +115,7 @@ def _mean_log(p: Pareto) -> Any:
 def log_square(p: Pareto, statistic: LogSquare, at: At) -> Any:
     if at.from_zero:
         mean = p.ops.log(at.ratio) + 1.0 / p.alpha
-        return mean * mean + 1.0 / (p.alpha * p.alpha)
+        return mean * mean + 1.0 / p.alpha / p.alpha
     if from_lower_end(p, at):
         mean = p.ops.log(at.ratio) + _mean_log(p)
         return mean * mean + p.ops.trigamma(p.alpha) + 1.6449340668482264  # ψ₁(1) = π²/6

@@ -9,10 +9,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kl_plugins.backends import backend_of
+from kl_plugins.backends.beta_formulas import log1p_ratio
 from kl_plugins.backends.cauchy_formulas import cauchy_divergence
 from kl_plugins.backends.certainty import certainly_equal
 from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.gamma_formulas import digamma_residue, log_gamma_residue, log_moment
+from kl_plugins.backends.gamma_formulas import (
+    digamma_residue,
+    digamma_rest,
+    log_gamma_residue,
+    log_moment,
+    stirling_rest,
+)
 from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.normal import Normal
@@ -35,6 +42,10 @@ _PSI_HALF_LESS = 1.9635100260214235
 """−ψ(½), https://dlmf.nist.gov/5.4.13."""
 
 
+_HALVED = Domain(5e-324)
+"""Half of the smallest float is zero."""
+
+
 class HeavyTailed(Continuous):
     """X = loc + scale·Z, where Z has density ∝ (1 + z²)^(−(df + 1)/2): Student's t over √df.
 
@@ -52,7 +63,7 @@ class HeavyTailed(Continuous):
             return -_LOG_PI
         half, ops = 0.5 * self.df, self.ops
         change = log_gamma_residue(half + 0.5, ops) - log_gamma_residue(half, ops)
-        return change + half * ops.log1p(0.5 / half) + 0.5 * ops.log(half + 0.5) - 0.5 - 0.5 * _LOG_PI
+        return change + half * log1p_ratio(0.5, half, ops) + 0.5 * ops.log(half + 0.5) - 0.5 - 0.5 * _LOG_PI
 
     def standard_mean(self) -> Any:
         """The centre of symmetry. Where there is no mean E|z| is infinite, and that decides."""
@@ -66,12 +77,25 @@ class HeavyTailed(Continuous):
     def standard_entropy(self) -> Any:
         return 0.5 * (self.df + 1.0) * self.log1p_square() - self._constant()
 
+    def negentropy(self) -> Any:
+        """Where there is a variance; about 3/(4 df²) for large `df`."""
+        if type(self.df) is float and self.df == 1.0:
+            return math.inf
+        exists, ops = self.df > 2.0, self.ops
+        half = 0.5 * ops.where(exists, self.df, 4.0)
+        raised = half + 0.5
+        value = 0.5 * ops.log1p(1.5 / (half - 1.0)) - ops.log1p(0.5 / half)
+        value = value - (0.5 + digamma_rest(half, ops)) / (2.0 * half)
+        value = value + (digamma_rest(raised, ops) - digamma_rest(half, ops))
+        value = value + (stirling_rest(raised, ops) - stirling_rest(half, ops))
+        return ops.where(exists, ops.maximum(value, 0.0), math.inf)
+
     def log1p_square(self) -> Any:
         """E[log(1 + Z²)]."""
         if type(self.df) is float and self.df == 1.0:
             return 2.0 * math.log(2.0)
         half, ops = 0.5 * self.df, self.ops
-        return digamma_residue(half + 0.5, ops) - digamma_residue(half, ops) + ops.log1p(0.5 / half)
+        return digamma_residue(half + 0.5, ops) - digamma_residue(half, ops) + log1p_ratio(0.5, half, ops)
 
     def moment(self, order: Any) -> Any:
         """E[|Z|^order], infinite where it diverges: Z² is a ratio of gamma variables of shapes ½ and df/2."""
@@ -90,6 +114,9 @@ class Halved(HeavyTailed):
 
     def standard_mean(self) -> Any:
         return self.moment(1.0)
+
+    def negentropy(self) -> Any:
+        return Continuous.negentropy(self)
 
     def standard_variance(self) -> Any:
         """E[Z²] less the square of the mean."""
@@ -115,7 +142,7 @@ class StudentT(HeavyTailed):
     loc: Any = 0.0
     sigma: Any = 1.0
     arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
+    domains: ClassVar[tuple[Domain, ...]] = (_HALVED, Domain(), Domain(0.0))
 
     @property
     def scale(self) -> Any:  # type: ignore[override]
@@ -142,7 +169,7 @@ class HalfStudentT(Halved):
     sigma: Any = 1.0
     sign: Any = 1.0
     arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0), Domain())
+    domains: ClassVar[tuple[Domain, ...]] = (_HALVED, Domain(), Domain(0.0), Domain())
 
     @property
     def scale(self) -> Any:  # type: ignore[override]

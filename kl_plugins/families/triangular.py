@@ -9,6 +9,7 @@ import numpy as np
 
 from kl_plugins.backends.averages import exp_tent_mean, power_tent_mean, tent_mean
 from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.backends.tent_formulas import (
     log_tent_flat_mean,
     log_tent_tent_mean,
@@ -81,9 +82,9 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Any:
     below, above = ops.maximum(start / p.scale, 0.0), ops.maximum((wider - start) / p.scale, 0.0)
     step = ((q.mode - p.mode) * q.scale + p.mode * wider - start) / p.scale
     close, value = near_tent_divergence(p.mode, 1.0 - p.mode, step, below, above, ops)
-    value = q.full(p.full(value))
     if ops.symbolic or not np.all(close):
         value = ops.where(close, value, by_statistics(p, q))
+    value = q.full(p.full(infinite_where_undefined(value, ops)))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 

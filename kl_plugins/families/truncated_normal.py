@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from kl_plugins.backends import backend_of
 from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.backends.truncated_formulas import (
     log_integral,
     truncated_divergence,
@@ -18,8 +19,12 @@ from kl_plugins.backends.truncated_formulas import (
     truncated_variance,
 )
 from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.normal import Normal
 from kl_plugins.families.statistics import Absolute, At, Exp, LogDensity, Square, expects
 from kl_plugins.families.univariate import Continuous, closed_form, infinite, outside, standing
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+_ROOT_HALF = math.sqrt(0.5)
 
 
 class _Anywhere(Domain):
@@ -82,8 +87,23 @@ def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Any:
         return infinite(p, q)
     turn = (p.scale - q.scale) / q.scale
     value = truncated_divergence(p.low, p.high, q.low, q.high, at.shift, turn, ops)
-    value = q.full(p.full(value))
+    value = q.full(p.full(infinite_where_undefined(value, ops)))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
+
+
+@closed_form(TruncatedNormal, Normal)
+def truncated_normal(p: TruncatedNormal, q: Normal) -> Any:
+    """That from q between p's ends, and minus the logarithm of q's mass there, which q's tails lack of 1."""
+    ops, at = p.ops, standing(p, q)
+    low, high = at.shift + at.ratio * p.low, at.shift + at.ratio * p.high
+    between = truncated_truncated(
+        p, TruncatedNormal.trusted(ops, low=low, high=high, loc=q.mean, scale=q.scale)
+    )
+    tails = 0.5 * (ops.erfc(_ROOT_HALF * high) + ops.erfc(-_ROOT_HALF * low))
+    mass = ops.where(
+        tails < 0.5, ops.log1p(-ops.minimum(tails, 0.5)), log_integral(low, high, ops) - _HALF_LOG_2PI
+    )
+    return between - mass
 
 
 @expects(TruncatedNormal, Exp)

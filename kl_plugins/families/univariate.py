@@ -29,11 +29,17 @@ from kl_plugins.families.statistics import (
     times,
 )
 
+_EVERYWHERE = (-math.inf, math.inf)
+
 _ROUNDING = 32.0
 """So many units of rounding two ends may differ by and be the same."""
 
 _NUMBERS = (np.ndarray, np.floating)
 """What can be looked at: no graph, and nothing that was put off."""
+
+
+_NORMAL_ENTROPY = 0.5 + 0.5 * math.log(2.0 * math.pi)
+"""Of the standard normal distribution."""
 
 
 class Univariate(Distribution):
@@ -43,7 +49,7 @@ class Univariate(Distribution):
     ``domains``. It says where Z lives (``ends``).
     """
 
-    ends: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    ends: ClassVar[tuple[float, float]] = _EVERYWHERE
     literals: ClassVar[frozenset[str]] = frozenset({"concentration", "loc", "power", "sign"})
     loc = 0.0
     scale = 1.0
@@ -160,6 +166,14 @@ class Continuous(Univariate):
         at = At(self.ops, 0.0, 1.0, 0.0)
         return -sum((c * expectation(self, statistic, at) for c, statistic in terms), constant)
 
+    def negentropy(self) -> Any:
+        """The divergence of Z from the normal distribution of its mean and variance.
+
+        Families that come near to it state it without what the entropies have in common.
+        """
+        spread = 0.5 * self.ops.log(self.standard_variance())
+        return settled_sum([_NORMAL_ENTROPY, spread, -self.standard_entropy()], self.ops)
+
     def entropy(self) -> Any:
         """The entropy of Z plus log scale, shape ``batch_shape``."""
         try:
@@ -186,7 +200,10 @@ def _offset(first: Any, second: Any, q: Univariate) -> Any:
     if first is second or (type(first) is float and type(second) is float and first == second):
         return 0.0
     difference = first - second
-    if type(difference) is float or not (q.ops.symbolic or _are_apart(first, second, difference)):
+    if q.ends == _EVERYWHERE:  # where nothing depends on whether two ends are the same
+        if not (q.ops.symbolic or np.any(difference)):
+            return 0.0
+    elif type(difference) is float or not (q.ops.symbolic or _are_apart(first, second, difference)):
         rounding = _ROUNDING * 2.220446049250313e-16 * (abs(first) + abs(second))
         differs = abs(difference) > rounding
         if not (differs if isinstance(differs, bool) else differs.any()):
@@ -223,16 +240,14 @@ def outside(p: Univariate, q: Univariate, at: At) -> Any:
             continue
         if type(end) is float and math.isinf(end):
             return True
-        place = at.ratio * end
+        place = 0.0 if type(end) is float and end == 0.0 else at.ratio * end
         gap = direction * (at.shift + place - bound)
         if gap >= 0.0 if type(gap) is float else isinstance(gap, _NUMBERS) and gap.min(initial=0.0) >= 0.0:
             continue  # nowhere, and there is no NaN
         origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
         slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)
-        if type(slack) is float:  # an end may be infinite
-            slack = 1.0 if math.isinf(slack) else slack
-        else:
-            slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
+        # An end may be infinite, or its distance in q's scale be beyond the floats.
+        slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
         beyond = gap < -slack
         found = beyond if found is False else at.ops.logical_or(found, beyond)
     return found
