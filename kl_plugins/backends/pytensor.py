@@ -18,9 +18,8 @@ from pytensor.compile.builders import OpFromGraph
 from pytensor.scalar.basic import Cast
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
-from kl_plugins.backends import scalar
 from kl_plugins.backends.pytensor_formula import formula
-from kl_plugins.backends.pytensor_literals import beside_literals
+from kl_plugins.backends.pytensor_literals import beside_literals, of_floats
 
 # The backend is one namespace over several rooms.
 from kl_plugins.backends.pytensor_matrices import *  # noqa: F403
@@ -161,7 +160,7 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any] | None, 
     """
     symbols = [arg for arg in args if type(arg) is not float]
     if not symbols:
-        return value(*args, scalar)
+        return of_floats(value, *args)
     dtype = str(np.result_type(*[arg.type.numpy_dtype for arg in symbols]))
     key = value, gradient, dtype, len(args)
     if key not in _formulas:
