@@ -93,7 +93,10 @@ def test_coins_from_logits(name):
     }.get(name, pm.Bernoulli.dist)
     given, other = like(pt.constant(0.3)), like(pm.math.sigmoid(OTHER))
     divergences = [kl(*pair).ravel()[0] for pair in ((made, given), (given, made), (made, other))]
-    gradients = [*pytensor.grad(sum(divergences[:2]), [LOGIT]), *pytensor.grad(divergences[2], [LOGIT, OTHER])]
+    gradients = [
+        *pytensor.grad(sum(divergences[:2]), [LOGIT]),
+        *pytensor.grad(divergences[2], [LOGIT, OTHER]),
+    ]
     found = pytensor.function([LOGIT, OTHER], divergences + gradients, mode=AS_WRITTEN)
     known = [mp.mpf(0.3), 1 - mp.mpf(0.3)]
     with mp.workdps(800):

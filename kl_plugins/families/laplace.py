@@ -11,7 +11,7 @@ import numpy as np
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.exponential_formulas import bernoulli_divergence, exp_remainder, scaled_exp1
 from kl_plugins.backends.formulas import variance_divergence
-from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.remainders import log_ratio, size
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.names import from_pymc, from_scipy
@@ -78,7 +78,7 @@ def laplace_laplace(p: Laplace, q: Laplace) -> Any:
     https://arxiv.org/abs/1309.0238 (table of divergences), arranged as a sum of non-negative terms.
     """
     sizes = 2.0 * variance_divergence(p.scale, q.scale, p.ops)
-    return sizes + p.scale / q.scale * exp_remainder(-abs(p.loc - q.loc) / p.scale, p.ops)
+    return sizes + p.scale / q.scale * exp_remainder(-size(p.loc - q.loc, p.ops) / p.scale, p.ops)
 
 
 @closed_form(DoubleExponential, DoubleExponential)
@@ -90,8 +90,8 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     P [(κ² exp(a) + exp(b)) (exp(−t) − 1 + t) + t (exp(a) − exp(b))].
     """
     ops = p.ops
-    turn, size = log_ratio(q.kappa, p.kappa, ops), log_ratio(p.scale, q.scale, ops)
-    above, below = size + turn, size - turn
+    turn, level = log_ratio(q.kappa, p.kappa, ops), log_ratio(p.scale, q.scale, ops)
+    above, below = level + turn, level - turn
     square = p.kappa * p.kappa
     up, down = 1.0 / (1.0 + square), 1.0 / (1.0 + 1.0 / square)
     centred = (
@@ -102,7 +102,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     forward = p.loc >= q.loc
     a, b = ops.where(forward, above, below), ops.where(forward, below, above)
     k, side = ops.where(forward, p.kappa, 1.0 / p.kappa), ops.where(forward, down, up)
-    t = abs(p.loc - q.loc) / p.scale / k
+    t = size(p.loc - q.loc, ops) / p.scale / k
     far = ops.exp(b)
     moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
     # The second part may be negative; the rounding of the sum then may be, too.
@@ -124,10 +124,11 @@ def exp(p: DoubleExponential, statistic: Exp, at: At) -> Any:
 def absolute(p: DoubleExponential, statistic: Absolute, at: At) -> Any:
     """|E z| and twice what lies beyond zero."""
     ops, ratio = p.ops, abs(at.ratio)
-    below = at.shift * ops.sign(at.ratio) >= 0.0  # zero lies below the peak of Z, or above it: then mirrored
-    k = ops.where(below, p.kappa, 1.0 / p.kappa)
-    outer = abs(at.shift) + ratio * (1.0 / k - k)
-    distance = abs(at.shift) / ratio
+    peak = at.shift * ops.sign(at.ratio)
+    k = ops.where(peak >= 0.0, p.kappa, 1.0 / p.kappa)  # zero lies below the peak of Z, or above it: mirrored
+    height = size(peak, ops)
+    outer = height + ratio * (1.0 / k - k)
+    distance = height / ratio
     return outer + 2.0 * ratio * k * k * k / (1.0 + k * k) * ops.exp(-distance / k)
 
 
@@ -168,8 +169,9 @@ def absolute_of_gamma(p: Gamma, statistic: Absolute, at: At) -> Any:
     rising = c > 0.0
     lower = inside * ops.where(rising, below, above) - ops.where(rising, mean_below, mean_above)
     upper = ops.where(rising, mean_above, mean_below) - inside * ops.where(rising, above, below)
-    beyond = ops.where(kink > 0.0, ops.where(kink < mean, lower, upper), 0.0)
-    value = abs(at.ratio) * (abs(mean - kink) + 2.0 * ops.maximum(beyond, 0.0))
+    is_low = kink < mean
+    beyond = ops.where(kink > 0.0, ops.where(is_low, lower, upper), 0.0)
+    value = abs(at.ratio) * (ops.where(is_low, mean - kink, kink - mean) + 2.0 * ops.maximum(beyond, 0.0))
     return ops.where(mean < math.inf, value, math.inf)
 
 
