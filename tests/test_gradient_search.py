@@ -1,4 +1,4 @@
-"""Gradients of pairs of families at and near the ends of domains: never NaN, and the differences of values."""
+"""Gradients of pairs of families at and near the ends of domains: no NaN, and the differences of values."""
 
 from __future__ import annotations
 
