@@ -106,6 +106,36 @@ def test_gradient_vanishes_where_the_two_are_equal(name):
         np.testing.assert_allclose(gradient, np.zeros_like(gradient), atol=1e-15)
 
 
+SIGNS = np.array([-1.0, 1.0, -1.0])
+
+
+def test_factor_with_negative_diagonal():
+    """Whose columns have other signs, and the covariance, divergences and entropy are the same."""
+    held = Cholesky(ROOT * SIGNS)
+    np.testing.assert_array_equal(held.factor, ROOT)
+    batch = MultivariateNormal(MEANS[0], Cholesky(np.stack([ROOT * SIGNS, -ROOT, ROOT])))
+    np.testing.assert_array_equal(kl(batch, MultivariateNormal(MEANS[0], Cholesky(ROOT))), np.zeros(3))
+    assert Cholesky((ROOT * SIGNS).astype(np.float32)).factor.dtype == np.float32
+
+
+@pytest.mark.parametrize("other", ["Cholesky", "Dense", "Diagonal", "Isotropic"])
+def test_gradients_by_a_factor_with_negative_diagonal(other):
+    """Those by the entries of a column change sign with it."""
+    for side in (0, 1):
+        pair = ("Cholesky", other) if side == 0 else (other, "Cholesky")
+        graph, inputs = symbolic_pair(*pair)
+        points = [MEANS[0], FAMILIES[pair[0]][1], MEANS[1], FAMILIES[pair[1]][2]]
+        factor = points[1 + 2 * side]
+        found = {}
+        for signs in (np.ones(3), SIGNS):
+            points[1 + 2 * side] = factor * signs
+            graphs = [graph, *pytensor.grad(graph, inputs)]
+            found[signs[0]] = value(graphs, dict(zip(inputs, points, strict=True)))
+        found[-1.0][2 + 2 * side] = found[-1.0][2 + 2 * side] * SIGNS
+        for usual, turned in zip(found[1.0], found[-1.0], strict=True):
+            np.testing.assert_allclose(turned, usual, rtol=1e-13)
+
+
 def test_hessian_of_normals_is_the_fisher_information():
     """At p = q, in (mean, scale) of either side: diag(1, 2) / scale²."""
     mean, scale = 0.3, 1.7

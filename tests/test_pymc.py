@@ -92,7 +92,7 @@ BAD_VALUES = {
         "covariance must be finite",
     ),
     "mean of vector infinite": (pm.MvNormal.dist(m, S), {m: [0.0, np.inf]}, MVN, "mean must be finite"),
-    "chol with zero": (pm.MvNormal.dist(m, chol=S), {S: [[1.0, 0], [1, 0]]}, MVN, "positive diagonal"),
+    "chol with zero": (pm.MvNormal.dist(m, chol=S), {S: [[1.0, 0], [1, 0]]}, MVN, "no zero on its diagonal"),
     "chol not lower": (pm.MvNormal.dist(m, chol=S), {S: GOOD}, MVN, "factor must be lower triangular"),
     "tau indefinite": (
         pm.MvNormal.dist(m, tau=S),
@@ -105,7 +105,7 @@ BAD_VALUES = {
     "Isotropic": (mvn(Isotropic(s, dim=2)), {s: 0.0}, MVN, "variance must be positive"),
     "Diagonal": (mvn(Diagonal(m)), {m: [1.0, np.nan]}, MVN, "variances must be finite"),
     "Dense": (mvn(Dense(S)), {S: -GOOD}, MVN, "covariance must be positive definite"),
-    "Cholesky": (mvn(Cholesky(S)), {S: np.diag([1.0, -1.0])}, MVN, "factor must have a positive diagonal"),
+    "Cholesky": (mvn(Cholesky(S)), {S: np.diag([-1.0, 0.0])}, MVN, "factor must have no zero"),
     "Precision": (mvn(Precision(S)), {S: -GOOD}, MVN, "precision must be positive definite"),
 }
 

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kl_plugins.backends import scalar
-
 Function = Callable[[Any, ModuleType], Any]
 
 _WIDTH = 0.25
@@ -41,9 +39,9 @@ def whole(function: Callable[..., Any], ops: ModuleType, *args: Any) -> Any:
 
     In a graph these are sums along an axis: written out, they would take a minute to compile.
     """
-    if not ops.symbolic:
+    if not ops.symbolic or all(type(arg) is float for arg in args):
         return ops.elementwise(function, None, *args)
-    return function(*args, scalar if all(type(arg) is float for arg in args) else ops)
+    return function(*args, ops)
 
 
 def weighted_sum(

@@ -19,8 +19,15 @@ def counts_divergence(p: Any, q: Any, ops: ModuleType) -> Any:
     """q − p − p log(q/p) for p, q ≥ 0, never negative: q where p is 0, +∞ where only q is 0.
 
     The divergence of Poisson distributions; summed over two vectors of probabilities, theirs. A small error
-    in the sum of either vector changes that by its square only.
+    in the sum of either vector changes that by its square only. In a graph that computes them from logits
+    it is taken from these, and is finite with its derivatives where they underflow.
     """
+    if ops.symbolic:
+        log_p, log_q = ops.known_log(p), ops.known_log(q)
+        if log_p is not None:
+            return outcome_divergence(log_p, ops.log(q) if log_q is None else log_q, ops)
+        if log_q is not None:
+            return _count_beside_log(p, log_q, ops)
     return ops.elementwise(_counts_divergence, _counts_divergence_gradient, p, q)
 
 
@@ -51,6 +58,8 @@ def _counts_divergence_gradient(p: Any, q: Any, ops: ModuleType) -> tuple[Any, A
 
 def bernoulli_divergence(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: ModuleType) -> Any:
     """KL of one trial, from the probabilities of success and of failure: those of small ones are exact."""
+    if ops.symbolic and (ops.known_log(p) is not None or ops.known_log(q) is not None):
+        return counts_divergence(p, q, ops) + counts_divergence(p_failure, q_failure, ops)
     return ops.elementwise(_bernoulli_divergence, _bernoulli_divergence_gradient, p, p_failure, q, q_failure)
 
 
@@ -85,6 +94,19 @@ def _outcome_divergence(log_p: Any, log_q: Any, ops: ModuleType) -> Any:
     return ops.where(ops.equal(log_p, -_INFINITY), q, value)
 
 
+def _count_beside_log(p: Any, log_q: Any, ops: ModuleType) -> Any:
+    """`counts_divergence` of a number, which may be 0, and of one that is known by its logarithm."""
+    return ops.elementwise(_beside_log, _beside_log_gradient, p, log_q)
+
+
+def _beside_log(p: Any, log_q: Any, ops: ModuleType) -> Any:
+    return _outcome_divergence(ops.log(p), log_q, ops)
+
+
+def _beside_log_gradient(p: Any, log_q: Any, ops: ModuleType) -> tuple[Any, Any]:
+    return ops.log(p) - log_q, ops.exp(log_q) - p
+
+
 def _outcome_divergence_gradient(log_p: Any, log_q: Any, ops: ModuleType) -> tuple[Any, Any]:
     p, q = ops.exp(log_p), ops.exp(log_q)
     return ops.where(p > 0.0, p * (log_p - log_q), 0.0), q - p
@@ -117,7 +139,15 @@ def log_poisson(k: Any, mean: Any, ops: ModuleType) -> Any:
 def log_binomial(k: Any, n: Any, p: Any, failure: Any, ops: ModuleType) -> Any:
     """Logarithm of the probability of k successes in n trials; the same source."""
     ways = _stirling_excess(n, ops) - _stirling_excess(k, ops) - _stirling_excess(n - k, ops)
-    return ways - counts_divergence(k, n * p, ops) - counts_divergence(n - k, n * failure, ops)
+    return ways - _from_expected(k, n, p, ops) - _from_expected(n - k, n, failure, ops)
+
+
+def _from_expected(k: Any, n: Any, p: Any, ops: ModuleType) -> Any:
+    """`counts_divergence` of k and of the number n p that is expected."""
+    log_p = ops.known_log(p)
+    if log_p is None:
+        return counts_divergence(k, n * p, ops)
+    return _count_beside_log(k, ops.log(n) + log_p, ops)
 
 
 def _stirling_excess(k: Any, ops: ModuleType) -> Any:

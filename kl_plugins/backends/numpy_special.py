@@ -60,3 +60,8 @@ gammaincc = special.gammaincc
 def complement(probability: Any) -> Any:
     """1 less a probability."""
     return 1.0 - probability
+
+
+def known_log(value: Any) -> Any:
+    """The logarithm of numbers that were computed from it: of arrays it is not known."""
+    return None

@@ -18,9 +18,8 @@ from pytensor.compile.builders import OpFromGraph
 from pytensor.scalar.basic import Cast
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
-from kl_plugins.backends import scalar
 from kl_plugins.backends.pytensor_formula import formula
-from kl_plugins.backends.pytensor_literals import beside_literals
+from kl_plugins.backends.pytensor_literals import beside_literals, of_floats
 
 # The backend is one namespace over several rooms.
 from kl_plugins.backends.pytensor_matrices import *  # noqa: F403
@@ -138,10 +137,25 @@ def logical_not(value: Any) -> Any:
 
 
 def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
-    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
+    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
+
+    Either is made of the arguments where it is taken, and of 1 elsewhere: what it would be there, and its
+    derivatives, may be infinite or NaN, which zero times it would bring into the derivatives of the whole.
+    """
     if type(condition) is bool:
         return yes(*args) if condition else no(*args)
-    return pt.switch(condition, yes(*args), no(*args))
+    taken = [x if _is_given(x) else pt.switch(condition, x, _one(x)) for x in args]
+    others = [x if _is_given(x) else pt.switch(condition, _one(x), x) for x in args]
+    return pt.switch(condition, yes(*taken), no(*others))
+
+
+def _is_given(value: Any) -> bool:
+    """Whether there is nothing to differentiate by."""
+    return type(value) is float or isinstance(value, pt.TensorConstant)
+
+
+def _one(like: Any) -> Any:
+    return np.ones((), like.type.numpy_dtype)
 
 
 pick = select
@@ -161,7 +175,7 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any] | None, 
     """
     symbols = [arg for arg in args if type(arg) is not float]
     if not symbols:
-        return value(*args, scalar)
+        return of_floats(value, *args)
     dtype = str(np.result_type(*[arg.type.numpy_dtype for arg in symbols]))
     key = value, gradient, dtype, len(args)
     if key not in _formulas:

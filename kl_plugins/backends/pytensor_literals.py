@@ -6,9 +6,19 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import pytensor.tensor as pt
+import numpy as np
 
+from kl_plugins.backends import numpy as arrays
 from kl_plugins.backends import scalar
+
+
+def of_floats(function: Callable[..., Any], *args: float) -> Any:
+    """Return ``function(*args, ops)``, infinite or NaN where Python's floats raise instead."""
+    try:
+        return function(*args, scalar)
+    except (ArithmeticError, ValueError):
+        with np.errstate(all="ignore"):
+            return float(function(*map(np.asarray, args), arrays))
 
 
 def beside_literals(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,9 +31,6 @@ def beside_literals(name: str, function: Callable[..., Any]) -> Callable[..., An
     def either(*args: Any) -> Any:
         if any(type(arg) is not float for arg in args):
             return function(*args)
-        try:
-            return getattr(scalar, name)(*args)
-        except (ArithmeticError, ValueError):  # where a float is an error, a graph holds infinity or NaN
-            return function(*[pt.constant(arg, dtype="float64") for arg in args])
+        return of_floats(lambda *args: getattr(args[-1], name)(*args[:-1]), *args)
 
     return either

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Constant, Variable, equal_computations
 from pytensor.graph.traversal import graph_inputs
-from pytensor.scalar.math import Sigmoid
-from pytensor.tensor.elemwise import Elemwise
 
 from kl_plugins.backends.pytensor_literals import beside_literals
+from kl_plugins.backends.pytensor_logits import complement as complement
+from kl_plugins.backends.pytensor_logits import known_log as known_log
+
+
+def _positive(x: Any) -> Any:
+    """`x`, and 1 where it is not positive: there is no moment, and SciPy would take for ever for ψ₁."""
+    return pt.switch(x <= 0.0, np.ones((), x.type.numpy_dtype), x)
+
 
 exp = beside_literals("exp", pt.exp)
 expm1 = beside_literals("expm1", pt.expm1)
@@ -24,8 +31,8 @@ erf = beside_literals("erf", pt.erf)
 erfc = beside_literals("erfc", pt.erfc)
 erfcx = beside_literals("erfcx", pt.erfcx)
 gammaln = beside_literals("gammaln", pt.gammaln)
-digamma = beside_literals("digamma", pt.psi)
-trigamma = beside_literals("trigamma", pt.tri_gamma)
+digamma = beside_literals("digamma", lambda x: pt.psi(_positive(x)))
+trigamma = beside_literals("trigamma", lambda x: pt.tri_gamma(_positive(x)))
 ive = beside_literals("ive", pt.ive)
 power = beside_literals("power", pt.power)
 sign = beside_literals("sign", pt.sign)
@@ -70,11 +77,3 @@ def take_along_last(values: Any, index: Any) -> Any:
     index = index + pt.zeros_like(values[..., 0], dtype="int64")[..., None]
     taken = pt.take_along_axis(stretched, index, -1)
     return pt.specify_shape(taken, (*stretched.type.shape[:-1], index.type.shape[-1]))
-
-
-def complement(probability: Any) -> Any:
-    """1 less a probability; of a sigmoid, that of the opposite, which keeps its digits near 0."""
-    node = getattr(probability, "owner", None)
-    if node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Sigmoid):
-        return pt.sigmoid(-node.inputs[0])
-    return 1.0 - probability

@@ -98,3 +98,11 @@ def _far_from_tiny(p: Any, q: Any, ops: ModuleType) -> Any:
 
 def _log_ratio_gradient(p: Any, q: Any, ops: ModuleType) -> tuple[Any, Any]:
     return 1.0 / p, -1.0 / q
+
+
+def size(x: Any, ops: ModuleType) -> Any:
+    """|x|, whose derivative at 0 is that of one side in a graph.
+
+    PyTensor takes 0 there, which makes the second derivatives wrong of what is smooth in spite of |x|.
+    """
+    return ops.where(x >= 0.0, x, -x) if ops.symbolic else abs(x)

@@ -97,3 +97,8 @@ def gammaincc(a: float, x: float) -> float:
 def complement(probability: float) -> float:
     """1 less a probability."""
     return 1.0 - probability
+
+
+def known_log(value: float) -> None:
+    """The logarithm of a number that was computed from it: of a float it is not known."""
+    return None

@@ -7,6 +7,7 @@ over as much of the interval as matters: sums of positive terms, to rounding whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -149,9 +150,11 @@ def _divergence(
     )
     return ops.select(
         ops.logical_and(change <= _NEAR, same),
-        lambda linear, *rest: _near(k, linear, bend, ops),
-        lambda linear, *rest: _far(k, ops, linear, bend, *rest),
-        linear, q_low, q_high, shift, turn,
+        lambda linear, bend, q_low, q_high, shift, turn, *k: _near(_Kernel(*k), linear, bend, ops),
+        lambda linear, bend, q_low, q_high, shift, turn, *k: _far(
+            _Kernel(*k), ops, linear, bend, q_low, q_high, shift, turn
+        ),
+        linear, bend, q_low, q_high, shift, turn, *k,
     )  # fmt: skip
 
 
@@ -162,6 +165,8 @@ def _change(k: _Kernel, shift: Any, turn: Any) -> tuple[Any, Any]:
 
 
 def _same_end(p_end: Any, q_end: Any, shift: Any, turn: Any, ops: ModuleType) -> Any:
+    if type(p_end) is float and math.isinf(p_end):
+        return ops.equal(q_end, p_end)
     place = (1.0 + turn) * p_end
     size = ops.absolute(shift) + ops.absolute(place) + ops.absolute(q_end)
     # An infinite end is only the same as another one: strictly less, as infinity is not than itself.

@@ -166,7 +166,7 @@ def less_where_near(p_factor: Any, q_factor: Any, ops: Any) -> Any:
     Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal.
     """
     near = nearby(p_factor, q_factor, ops)[..., None, :]
-    return ops.select(near, lambda p, q: p - q, lambda p, q: p, p_factor, q_factor)
+    return ops.where(near, p_factor - q_factor, p_factor)
 
 
 def square_dimension(matrix: Any, name: str, ops: Any) -> None:

@@ -52,12 +52,13 @@ class Cholesky(Full):
     Parameters
     ----------
     factor : array_like or TensorVariable, shape (..., d, d)
-        Lower triangular L with a positive diagonal; the covariance is L Lᵀ.
+        Lower triangular L without a zero on its diagonal; the covariance is L Lᵀ. Columns whose diagonal
+        entry is negative are kept with their signs changed, which leaves the covariance as it is.
 
     Raises
     ------
     ValueError
-        If the factor is not square, finite, lower triangular and positive on its diagonal.
+        If the factor is not square, finite and lower triangular, or has a zero on its diagonal.
 
     Examples
     --------
@@ -80,7 +81,13 @@ class Cholesky(Full):
         upper = ops.strictly_lower(ops.transpose(factor), like=factor)
         lower = "factor must be lower triangular; pass its transpose if it is upper triangular"
         yield ops.all_last_two(ops.equal(upper, 0.0)), lower
-        yield ops.diagonal(factor) > 0.0, "factor must have a positive diagonal"
+        zero = ops.equal(ops.diagonal(factor), 0.0)
+        yield ops.logical_not(zero), "factor must have no zero on its diagonal, as no regular covariance has"
+
+    def _complete(self) -> None:
+        ops, diagonal = self.ops, self.ops.diagonal(self.factor)
+        if ops.symbolic or (diagonal < 0.0).any():
+            self.__dict__["factor"] = ops.frozen(self.factor * ops.sign(diagonal)[..., None, :])
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -181,16 +182,32 @@ def power(p: Beta, statistic: Power, at: At) -> Any:
 
 @expects(Beta, Absolute)
 def absolute(p: Beta, statistic: Absolute, at: At) -> Any:
-    """With c = −shift/ratio, ratio·(E Z − c + 2 E(c − Z)₊), E(c − Z)₊ = c I_c(a, b) − E Z I_c(a + 1, b)."""
+    """With c = −shift/ratio, ratio·(E Z − c + 2 E(c − Z)₊), E(c − Z)₊ = c I_c(a, b) − E Z I_c(a + 1, b).
+
+    Outside of the support |E Z − c|: there the integrals have no derivatives by a and b.
+    """
     if not p.is_plain:
         return None
     ops, mean = p.ops, p.standard_mean()
     if at.from_zero:
         return ops.absolute(at.ratio) * mean
     kink = -at.shift / at.ratio
-    inside = ops.minimum(ops.maximum(kink, 0.0), 1.0)
-    below = kink * ops.betainc(p.a, p.b, inside) - mean * ops.betainc(p.a + 1.0, p.b, inside)
-    return ops.absolute(at.ratio) * (mean - kink + 2.0 * below)
+    inside = ops.logical_and(kink > 0.0, kink < 1.0)
+    size = ops.select(
+        inside,
+        partial(_on_both_sides, ops=ops),
+        lambda a, b, kink, mean: abs(mean - kink),
+        p.a,
+        p.b,
+        kink,
+        mean,
+    )
+    return ops.absolute(at.ratio) * size
+
+
+def _on_both_sides(a: Any, b: Any, kink: Any, mean: Any, ops: Any) -> Any:
+    below = kink * ops.betainc(a, b, kink) - mean * ops.betainc(a + 1.0, b, kink)
+    return mean - kink + 2.0 * below
 
 
 from_scipy("beta")(lambda a, b, loc, scale: Beta(a, b, loc, scale))

@@ -101,7 +101,9 @@ class Categorical(Discrete):
         return 0.0, float(length - 1) if length is not None else self.p.shape[-1] - 1.0
 
     def log_pmf(self, k: Any) -> Any:
-        ops = self.ops
+        ops, log_p = self.ops, self.ops.known_log(self.p)
+        if log_p is not None:
+            return ops.take_along_last(log_p, k)
         p = ops.take_along_last(self.p, k)
         return ops.where(ops.equal(p, 0.0), -float("inf"), ops.log(ops.where(ops.equal(p, 0.0), 1.0, p)))
 

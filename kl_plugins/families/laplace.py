@@ -19,7 +19,7 @@ from kl_plugins.backends.exponential_formulas import (
     weighted_exp_remainder,
 )
 from kl_plugins.backends.formulas import variance_divergence
-from kl_plugins.backends.remainders import log_ratio
+from kl_plugins.backends.remainders import log_ratio, size
 from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
@@ -87,7 +87,7 @@ def laplace_laplace(p: Laplace, q: Laplace) -> Any:
     https://arxiv.org/abs/1309.0238 (table of divergences), arranged as a sum of non-negative terms.
     """
     sizes = 2.0 * variance_divergence(p.scale, q.scale, p.ops)
-    return sizes + multiple_of_exp_remainder(p.scale, q.scale, abs(p.loc - q.loc), p.ops)
+    return sizes + multiple_of_exp_remainder(p.scale, q.scale, size(p.loc - q.loc, p.ops), p.ops)
 
 
 @closed_form(DoubleExponential, DoubleExponential)
@@ -99,8 +99,8 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     P [(κ² exp(a) + exp(b)) (exp(−t) − 1 + t) + t (exp(a) − exp(b))].
     """
     ops = p.ops
-    turn, size = log_ratio(q.kappa, p.kappa, ops), log_ratio(p.scale, q.scale, ops)
-    above, below = size + turn, size - turn
+    turn, level = log_ratio(q.kappa, p.kappa, ops), log_ratio(p.scale, q.scale, ops)
+    above, below = level + turn, level - turn
     inverse = 1.0 / p.kappa
     up, down = 1.0 / (1.0 + p.kappa * p.kappa), 1.0 / (1.0 + inverse * inverse)
     (log_up, log_down), (q_up, q_down) = _log_sides(p.kappa, ops), _log_sides(q.kappa, ops)
@@ -116,7 +116,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     forward = p.loc >= q.loc
     a, b = ops.where(forward, above, below), ops.where(forward, below, above)
     k, side = ops.where(forward, p.kappa, inverse), ops.where(forward, down, up)
-    t = abs(p.loc - q.loc) / p.scale / k
+    t = size(p.loc - q.loc, ops) / p.scale / k
     far = ops.exp(b)
     moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
     # The second part may be negative; the rounding of the sum then may be, too.
@@ -145,10 +145,11 @@ def exp(p: DoubleExponential, statistic: Exp, at: At) -> Any:
 def absolute(p: DoubleExponential, statistic: Absolute, at: At) -> Any:
     """|E z| and twice what lies beyond zero."""
     ops, ratio = p.ops, abs(at.ratio)
-    below = at.shift * ops.sign(at.ratio) >= 0.0  # zero lies below the peak of Z, or above it: then mirrored
-    k = ops.where(below, p.kappa, 1.0 / p.kappa)
-    outer = abs(at.shift) + ratio * (1.0 / k - k)
-    distance = abs(at.shift) / ratio
+    peak = at.shift * ops.sign(at.ratio)
+    k = ops.where(peak >= 0.0, p.kappa, 1.0 / p.kappa)  # zero lies below the peak of Z, or above it: mirrored
+    height = size(peak, ops)
+    outer = height + ratio * (1.0 / k - k)
+    distance = height / ratio
     return outer + 2.0 * ratio * k * k * k / (1.0 + k * k) * ops.exp(-distance / k)
 
 
@@ -189,8 +190,9 @@ def absolute_of_gamma(p: Gamma, statistic: Absolute, at: At) -> Any:
     rising = c > 0.0
     lower = inside * ops.where(rising, below, above) - ops.where(rising, mean_below, mean_above)
     upper = ops.where(rising, mean_above, mean_below) - inside * ops.where(rising, above, below)
-    beyond = ops.where(kink > 0.0, ops.where(kink < mean, lower, upper), 0.0)
-    value = abs(at.ratio) * (abs(mean - kink) + 2.0 * ops.maximum(beyond, 0.0))
+    is_low = kink < mean
+    beyond = ops.where(kink > 0.0, ops.where(is_low, lower, upper), 0.0)
+    value = abs(at.ratio) * (ops.where(is_low, mean - kink, kink - mean) + 2.0 * ops.maximum(beyond, 0.0))
     return ops.where(mean < math.inf, value, math.inf)
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from kl_plugins.backends.certainty import certainly_equal
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.exponential_formulas import scaled_exp1
+from kl_plugins.backends.remainders import size
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.statistics import (
@@ -62,13 +63,13 @@ def logistic_logistic(p: Logistic, q: Logistic) -> Any:
 
 
 def _shift_divergence(step: Any, ops: ModuleType) -> Any:
-    size = ops.absolute(step)
-    return ops.select(size <= 0.5, _shift_near, partial(_shift_far, ops=ops), size)
+    x = ops.absolute(step)
+    return ops.select(x <= 0.5, _shift_near, partial(_shift_far, ops=ops), x)
 
 
-def _shift_far(size: Any, ops: ModuleType) -> Any:
-    some = ops.minimum(size, 700.0)  # beyond, what it is for is nothing
-    return size - 2.0 + 2.0 * some / ops.expm1(some)
+def _shift_far(x: Any, ops: ModuleType) -> Any:
+    some = ops.minimum(x, 700.0)  # beyond, what it is for is nothing
+    return x - 2.0 + 2.0 * some / ops.expm1(some)
 
 
 def _shift_near(size: Any) -> Any:
@@ -80,9 +81,9 @@ def _shift_near(size: Any) -> Any:
 
 def _shift_gradient(step: Any, ops: ModuleType) -> tuple[Any]:
     """sign · (1 + 2 / (eˣ − 1) − 2x eˣ / (eˣ − 1)²) of the size x, which is x/3 − x³/90 + … near 0."""
-    size = ops.absolute(step)
-    slope = ops.select(size <= 0.5, _slope_near, lambda x: _slope_far(x, ops), size)
-    return (ops.sign(step) * slope,)
+    x = size(step, ops)
+    slope = ops.select(x <= 0.5, _slope_near, lambda x: _slope_far(x, ops), x)
+    return (ops.where(step >= 0.0, slope, -slope),)
 
 
 def _slope_near(size: Any) -> Any:
@@ -123,23 +124,24 @@ def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Any:
 @expects(Logistic, Exp)
 def exp(p: Logistic, statistic: Exp, at: At) -> Any:
     """The moment generating function πt / sin(πt), https://en.wikipedia.org/wiki/Logistic_distribution."""
-    return p.ops.exp(statistic.rate * at.shift) * _sine_mgf(statistic.rate * at.ratio, p.ops)
+    t = statistic.rate * at.ratio
+    mgf = p.ops.exp(statistic.rate * at.shift) * _sine_mgf(t, p.ops)
+    return p.ops.where(abs(t) < 1.0, mgf, math.inf)  # which zero times infinity is not
 
 
 def _sine_mgf(t: Any, ops: ModuleType) -> Any:
-    size = abs(t)
-    exists = size < 1.0
-    size = ops.where(exists, size, 0.5)
+    exists = abs(t) < 1.0
+    x = ops.where(exists, abs(t), 0.5)
     # sin(πt) = sin(π(1 − t)), of which the smaller angle keeps its digits
-    angle = math.pi * ops.where(size > 0.5, 1.0 - size, size)
-    return ops.where(exists, math.pi * size / ops.sin(angle), math.inf)
+    angle = math.pi * ops.where(x > 0.5, 1.0 - x, x)
+    return ops.where(exists, math.pi * x / ops.sin(angle), math.inf)
 
 
 @expects(Logistic, Absolute)
 def absolute(p: Logistic, statistic: Absolute, at: At) -> Any:
     """The integrals of both tails."""
-    ratio = abs(at.ratio)
-    return abs(at.shift) + 2.0 * ratio * p.ops.log1p(p.ops.exp(-abs(at.shift) / ratio))
+    ops, ratio, height = p.ops, abs(at.ratio), size(at.shift, p.ops)
+    return height + 2.0 * ratio * ops.log1p(ops.exp(-height / ratio))
 
 
 class LogCosh(Statistic):

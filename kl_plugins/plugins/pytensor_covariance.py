@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.backends import pytensor as ops
@@ -46,10 +45,7 @@ def covariance_of(matrix: Any) -> Covariance:
         return _inverse_of(inverted)
     factor = root_of(matrix)
     if factor is not None and is_lower_triangular(factor) and not _is_tall(factor):
-        factor = _square(ops.asarray(factor, "factor"))
-        # A triangular root may have negative entries on its diagonal; a Cholesky factor has none.
-        signs = pt.sign(ops.diagonal(factor))
-        return Cholesky(factor * signs[..., None, :])
+        return Cholesky(_square(ops.asarray(factor, "factor")))
     found = (rule(matrix) for rule in structure_rules)
     return next((made for made in found if made is not None), None) or Dense(matrix)
 
