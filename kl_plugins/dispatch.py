@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from kl_plugins.backends.labels import moved_to_event
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.matching import match, name_of, recognised, register
 from kl_plugins.rules import Rule
@@ -275,9 +276,10 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
             f"ndims must be between 0 and the number of batch dimensions, here "
             f"{len(made.batch_shape)} (batch shape {made.batch_shape}), got {ndims}"
         )
+    labels = moved_to_event(made.labels, int(ndims))
     for _ in range(ndims):
         made = made.independent()
-    return made
+    return made.labelled(labels)
 
 
 def _compute(rule: Rule, p: Any, q: Any) -> Any:

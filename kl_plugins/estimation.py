@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kl_plugins.backends.labels import joined
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.result import KLEstimate
@@ -159,6 +160,7 @@ def _check(p: Density, q: Density) -> tuple[int, ...]:
             f"p and q have different event shapes: p is {p.name} with event shape {p.event_shape}, q is "
             f"{q.name} with event shape {q.event_shape}"
         )
+    joined(p.labels, q.labels, ("p", "q"))
     try:
         return np.broadcast_shapes(p.batch_shape, q.batch_shape)
     except ValueError:

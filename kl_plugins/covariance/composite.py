@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
+from kl_plugins.backends.labels import Labels, only_batch
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.base import Covariance
 
@@ -22,6 +23,10 @@ class Composite(Covariance):
 
     def values(self) -> list[Any]:
         return [value for member in self._members for value in member.values()]
+
+    def labels_of_parts(self) -> list[Labels | None]:
+        """Of the batch dimensions: the variables of one are not those of another."""
+        return [only_batch(member.labels) for member in self._members]
 
     def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
         self.__dict__[self.held] = tuple(member.to(ops) for member in self._members)

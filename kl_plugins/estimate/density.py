@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.backends.labels import Labels
+
 Array = NDArray[Any]
 
 
@@ -35,6 +37,8 @@ class Density:
         The ends of the support, which broadcast to ``batch_shape``. None: wherever the density is not zero.
     points : array or None
         All points of a discrete distribution on finitely many, where they are not consecutive integers.
+    labels : Labels or None
+        Those of the parameters, xarray's or pandas', which have to agree between the sides.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Density:
     points: Array | None = None
     batch_shape: tuple[int, ...] = ()
     event_shape: tuple[int, ...] = ()
+    labels: Labels | None = None
 
     def member(self, index: tuple[int, ...]) -> Density:
         """One distribution of the batch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.backends.labels import Labels, moved_to_event
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.errors import NoClosedFormError
@@ -26,6 +27,9 @@ class Independent(Distribution):
             raise ValueError(
                 f"{self.base.describe()} has no batch dimension left to turn into an event dimension"
             )
+
+    def labels_of_parts(self) -> list[Labels | None]:
+        return [moved_to_event(self.base.labels, 1)]
 
     @property
     def batch_shape(self) -> Shape:

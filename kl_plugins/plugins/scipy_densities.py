@@ -11,17 +11,19 @@ from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
 
+from kl_plugins.backends.labels import labels_of_parameters
 from kl_plugins.estimate.density import Array, Density, density_of, event_shape_of
+from kl_plugins.plugins.scipy_parameters import given_to, labels_of_new
 
 
 @density_of.register(rv_continuous_frozen)
 def _(obj: Any) -> Density:
-    return _frozen(obj, "continuous", obj.logpdf)
+    return _frozen(obj, "continuous")
 
 
 @density_of.register(rv_discrete_frozen)
 def _(obj: Any) -> Density:
-    return _frozen(obj, "discrete", obj.logpmf)
+    return _frozen(obj, "discrete")
 
 
 @density_of.register(rv_sample)
@@ -30,9 +32,13 @@ def _(obj: Any) -> Density:
     return density_of(obj())  # it has no parameters
 
 
-def _frozen(obj: Any, measure: str, log_density: Callable[[Array], Array]) -> Density:
+def _frozen(obj: Any, measure: str) -> Density:
     name = obj.dist.name or type(obj.dist).__name__
     shapes, loc, scale = obj.dist._parse_args(*obj.args, **obj.kwds)
+    labels = labels_of_parameters(given_to(obj.dist, shapes, {"loc": loc, "scale": scale}))
+    if labels is not None:  # its methods would broadcast points against them by name
+        kwds = {key: np.asarray(value) for key, value in obj.kwds.items()}
+        obj = obj.dist(*map(np.asarray, obj.args), **kwds)
     shapes = tuple(map(np.asarray, shapes))
     batch = np.broadcast_shapes(*map(np.shape, (*shapes, loc, scale)))
     valid = np.logical_and(obj.dist._argcheck(*shapes), np.asarray(scale) > 0.0)
@@ -46,12 +52,13 @@ def _frozen(obj: Any, measure: str, log_density: Callable[[Array], Array]) -> De
     return Density(
         name=name,
         measure=measure,
-        log_density=log_density,
+        log_density=obj.logpdf if measure == "continuous" else obj.logpmf,
         sample=lambda count, rng: obj.rvs(size=(count, *batch), random_state=rng),
         quantile=None if _sums_for_quantiles(obj) else lambda u: obj.ppf(u.reshape(-1, *(1,) * len(batch))),
         support=(-np.pi, np.pi) if name == "vonmises" else obj.support(),  # it is periodic
         points=points,
         batch_shape=batch,
+        labels=labels,
     )
 
 
@@ -82,6 +89,7 @@ def _(obj: Any) -> Density:
         ),
         support=obj.support(),
         batch_shape=batch,
+        labels=None if isinstance(obj, Mixture) else labels_of_new(obj),
     )
 
 

@@ -20,6 +20,7 @@ from scipy.stats._multivariate import (
 
 import kl_plugins.plugins.scipy_densities
 from kl_plugins.backends import numpy as array_ops
+from kl_plugins.backends.labels import are_plain, labels_of_parameters
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
 from kl_plugins.covariance.full import Cholesky, Full
@@ -33,6 +34,7 @@ from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import load_families, scipy_names
 from kl_plugins.plugins import scipy_multivariate  # noqa: F401  (registers what it understands)
+from kl_plugins.plugins.scipy_parameters import given_to
 from kl_plugins.recognition import recognise, remember, representative, shared_classes
 
 load_families()
@@ -73,11 +75,12 @@ def made_of(
     generator: Any, make: Callable[..., Any], shapes: Sequence[Any], places: dict[str, Any]
 ) -> Distribution:
     """What `make` makes of the parameters; errors say what SciPy calls them."""
+    values = (*shapes, *places.values())
     try:
-        return cast(Distribution, make(*map(number, (*shapes, *places.values()))))
+        labels = None if are_plain(values) else labels_of_parameters(given_to(generator, shapes, places))
+        return cast(Distribution, make(*map(number, values))).labelled(labels)
     except ValueError as error:
-        names = [name.strip() for name in (generator.shapes or "").split(",")]
-        given = dict(zip(names, shapes, strict=False)) | places
+        given = given_to(generator, shapes, places)
         listed = ", ".join(f"{name}={_brief(value)}" for name, value in given.items())
         raise ValueError(f"{error}, in {full_name(generator)}({listed})") from None
 
