@@ -88,11 +88,10 @@ def _(obj: Distribution) -> Distribution:
 
 
 class Known(NamedTuple):
-    """What an object was recognised as, which holds while `numbers_of` it are `numbers`."""
+    """What an object was recognised as, which holds while it is as it was."""
 
     reference: ReferenceType[Any]
-    numbers_of: Callable[[Any], Any]
-    numbers: Any
+    is_as_it_was: Callable[[Any], bool]
     made: Distribution
 
 
@@ -100,22 +99,22 @@ _known: dict[int, Known] = {}
 """By the identity of an object, as long as it lives."""
 
 
-def remember(obj: Any, made: Distribution, numbers_of: Callable[[Any], Any], numbers: Any) -> None:
-    """Keep what an object was recognised as: that may take longer than the divergence."""
+def remember(obj: Any, made: Distribution, is_as_it_was: Callable[[Any], bool]) -> None:
+    """Keep what an object was recognised as, which may take longer than the divergence.
+
+    `is_as_it_was` is asked of the object every time: whether all that it was recognised by is the same.
+    """
     key = id(obj)
-    _known[key] = Known(ref(obj, lambda _: _known.pop(key, None)), numbers_of, numbers, made)
+    _known[key] = Known(ref(obj, lambda _: _known.pop(key, None)), is_as_it_was, made)
 
 
 def remembered(obj: Any) -> Distribution | None:
-    """What the object was recognised as before, unless its numbers have changed."""
+    """What the object was recognised as before, unless it has changed."""
     known = _known.get(id(obj))
     if known is None:
         return None
-    reference, numbers_of, numbers, made = known
-    try:
-        return made if reference() is obj and numbers_of(obj) == numbers else None
-    except ValueError:  # where a number was, there is an array now
-        return None
+    reference, is_as_it_was, made = known
+    return made if reference() is obj and is_as_it_was(obj) else None
 
 
 def _register(*args: Any, **options: Any) -> Any:

@@ -17,6 +17,7 @@ from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.replace import clone_replace, vectorize_graph
+from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.estimate.density import Array, Density
@@ -30,12 +31,20 @@ _known: WeakKeyDictionary[Any, Density] = WeakKeyDictionary()
 
 def density(variable: Any) -> Density:
     """What estimates need to know of a random variable whose parameters are numbers."""
-    if variable not in _known:
-        _known[variable] = _density(variable)
-    return _known[variable]
+    known = _known.get(variable)
+    if known is None:
+        known = _density(variable, _log_density(original(variable)))
+    elif any(isinstance(source, SharedVariable) and not _is_generator(source) for source in _above(variable)):
+        known = _density(variable, known.log_density)  # its support and its shape may have changed
+    _known[variable] = known
+    return known
 
 
-def _density(variable: Any) -> Density:
+def _is_generator(source: Any) -> bool:
+    return isinstance(source.type, RandomType)
+
+
+def _density(variable: Any, log_density: Callable[[Array], Array]) -> Density:
     variable = original(variable)
     if not _is_random(variable):
         raise TypeError(f"{variable} is not a random variable")
@@ -50,7 +59,7 @@ def _density(variable: Any) -> Density:
     return Density(
         name=type(variable.owner.op).__name__.removesuffix("RV"),
         measure=measure,
-        log_density=_log_density(variable),
+        log_density=log_density,
         sample=_sampler(variable),
         support=None if discrete or event or measure == "mixed" else _support(variable),
         batch_shape=batch,

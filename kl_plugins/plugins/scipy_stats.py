@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import singledispatch
-from operator import attrgetter
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -89,15 +88,28 @@ def _brief(value: Any) -> str:
     return f"array of shape {np.shape(value)}" if np.ndim(value) else str(value)[:20]
 
 
-_numbers_of = attrgetter("args", "kwds")
-
-
-def _remembered(obj: Any, made: Any) -> Distribution:
+def _remembered(obj: Any, made: Distribution) -> Distribution:
     """`made`, kept for the next time where nobody can change the numbers themselves."""
-    args, kwds = _numbers_of(obj)
-    if all(type(value) in _PLAIN for value in (*args, *kwds.values())):
-        remember(obj, made, _numbers_of, (args, dict(kwds)))
-    return cast(Distribution, made)
+    args, kwds = obj.args, obj.kwds
+    if type(args) is tuple and _PLAIN.issuperset(map(type, (*args, *kwds.values()))):
+        remember(obj, made, _unchanged(args, dict(kwds), obj.dist))
+    return made
+
+
+def _unchanged(args: tuple[Any, ...], kwds: dict[str, Any], generator: Any) -> Callable[[Any], bool]:
+    """Whether a frozen distribution has these parameters still, and this generator.
+
+    Equal ones are not enough: 1.0 is equal to an array that holds it.
+    """
+    low, high = generator.a, generator.b
+
+    def unchanged(obj: Any) -> bool:
+        if obj.args is not args or obj.dist is not generator or generator.a != low or generator.b != high:
+            return False
+        given = obj.kwds
+        return (not given or _PLAIN.issuperset(map(type, given.values()))) and given == kwds
+
+    return unchanged
 
 
 def number(value: Any) -> Any:
