@@ -23,7 +23,7 @@ _BEYOND = 8
 """So many outcomes on either side of p's support are looked at for what q has there, in small batches:
 where that is nearly nothing, 1 less the sum of the others does not show it."""
 
-_ROUNDING = 64.0 * 2.220446049250313e-16
+ROUNDING = 64.0 * 2.220446049250313e-16
 """Up to this a sum of probabilities is taken to be 1."""
 
 _INFINITY = math.inf
@@ -191,7 +191,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
     unseen = either(ops, first > low, first + (count + 2.0 * extra - 1.0) < high)
     if unseen is not False:
         rest = 1.0 - ops.sum_last(ops.exp(log_q))
-        rest = ops.where(rest > _ROUNDING, rest, 0.0)
+        rest = ops.where(rest > ROUNDING, rest, 0.0)
         value = value + (rest if unseen is True else ops.where(unseen, rest, 0.0))
     return _narrowed(q.full(p.full(value)), p, q)
 

@@ -34,6 +34,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import load_families, scipy_names
 from kl_plugins.plugins import scipy_multivariate  # noqa: F401  (registers what it understands)
 from kl_plugins.plugins.scipy_parameters import given_to
+from kl_plugins.plugins.scipy_points import points_of
 from kl_plugins.recognition import recognise, remember, representative, shared_classes
 
 load_families()
@@ -65,7 +66,10 @@ def _(obj: Any) -> Distribution:
 
 @recognise.register(rv_discrete_frozen)
 def _(obj: Any) -> Distribution:
-    make = maker_of(obj.dist)
+    make = makers.get(kind_of(obj.dist))
+    if make is None and (points := points_of(obj)) is not None:
+        return points
+    make = make or maker_of(obj.dist)
     shapes, loc, _ = obj.dist._parse_args(*obj.args, **obj.kwds)
     return _remembered(obj, made_of(obj.dist, make, shapes, {"loc": loc}))
 
@@ -161,8 +165,12 @@ _HOW = "register for the class of the generator instead, for example type(scipy.
 shared_classes.update(dict.fromkeys([rv_continuous_frozen, rv_discrete_frozen], _HOW))
 
 
-@recognise.register(rv_histogram)
 @recognise.register(rv_sample)
+def _(obj: Any) -> Distribution:
+    return recognise(obj())  # it has no parameters
+
+
+@recognise.register(rv_histogram)
 @recognise.register(Mixture)
 def _(obj: Any) -> Distribution:
     name = type(obj).__name__
