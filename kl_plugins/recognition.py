@@ -11,7 +11,9 @@ from functools import cache, singledispatch
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ReferenceType, ref
 
+from kl_plugins.estimate.density import has_density
 from kl_plugins.families.distribution import Distribution
+from kl_plugins.mistakes import installed, mistaken
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -62,7 +64,7 @@ def recognise(obj: Any) -> Distribution:
     if function is _unknown:
         if isinstance(obj, type):
             raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
-        raise TypeError(unknown(f"{kind.__module__}.{kind.__qualname__}"))
+        raise TypeError(mistaken(obj) or unknown(obj))
     return function(obj)
 
 
@@ -76,6 +78,17 @@ def representative(obj: Any) -> Any:
     Where a library has one class for all its distributions, it is what tells them apart.
     """
     return obj
+
+
+@singledispatch
+def as_written(obj: Any) -> str:
+    """What a caller would call the object: in the words of its library, where a plugin knows them."""
+    return str(getattr(obj, "name", None) or type(obj).__qualname__)
+
+
+@as_written.register
+def _(obj: Distribution) -> str:
+    return obj.describe()
 
 
 shared_classes: dict[type, str] = {}
@@ -163,16 +176,22 @@ def load(plugin: EntryPoint) -> None:
         ) from error
 
 
-def unknown(kind: str) -> str:
+def unknown(obj: Any) -> str:
     """Message for an object of a kind that no plugin understands."""
+    kind = f"{type(obj).__module__}.{type(obj).__qualname__}"
     if not plugins():
         return (
             f"{kind} is not understood because no plugins are installed: kl_plugins has to be "
             "installed (pip install .), not only importable"
         )
+    estimated = (
+        "kl_plugins.estimate_kl estimates divergences with their error, as it has a density"
+        if has_density(obj)
+        else "With methods logpdf and rvs, kl_plugins.estimate_kl would take it"
+    )
     return (
-        f"{kind} is not a distribution that kl_plugins understands (plugins are installed for "
-        f"{', '.join(sorted(plugins()))}). kl_plugins.estimate_kl may know its density. "
+        f"{kind} is not a distribution that kl_plugins understands (it knows those of "
+        f"{', '.join(installed(plugins()))}). {estimated}. "
         "Register a closed form with kl_plugins.register_kl, or teach "
         "kl_plugins.recognition.recognise the class"
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.backends.labels import Labels
+from kl_plugins.mistakes import mistaken
 
 Array = NDArray[Any]
 
@@ -122,10 +123,11 @@ def density_of(obj: Any) -> Density:
     name = type(obj).__qualname__
     if isinstance(obj, type):
         raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
-    methods = [name for name in ("logpdf", "logpmf", "log_prob") if callable(getattr(obj, name, None))]
+    methods = _methods(obj)
     if not methods:
         raise TypeError(
-            f"{name} has no density: estimate_kl needs a method logpdf, logpmf or log_prob, or a function "
+            mistaken(obj)
+            or f"{name} has no density: estimate_kl needs a method logpdf, logpmf or log_prob, or a function "
             "for its class registered with kl_plugins.estimate.density.density_of"
         )
     found = getattr(obj, methods[0])
@@ -141,6 +143,16 @@ def density_of(obj: Any) -> Density:
         support=ends,
         event_shape=() if sample is None or ends is not None else event_shape_of(sample),
     )
+
+
+def _methods(obj: Any) -> list[str]:
+    """Those of the methods that give a log density that the object has."""
+    return [name for name in ("logpdf", "logpmf", "log_prob") if callable(getattr(obj, name, None))]
+
+
+def has_density(obj: Any) -> bool:
+    """Whether estimates can ask the object, or a function registered for its class, for a density."""
+    return density_of.dispatch(type(obj)) is not density_of.dispatch(object) or bool(_methods(obj))
 
 
 def _sampler(obj: Any) -> Callable[[int, np.random.Generator], Array] | None:

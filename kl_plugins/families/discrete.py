@@ -179,7 +179,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
     if not isinstance(count, str) and count * size > _MOST:
         count = f"{count} outcomes times {size} pairs are more than {_MOST} terms to sum"
     if isinstance(count, str):
-        raise NoClosedFormError(no_closed_form(p, q, count))
+        raise no_closed_form(p, q, count)
     shift = p.loc - q.loc
     extra = _BEYOND if (count + 2 * _BEYOND) * size <= _MOST else 0
     k = outcomes(p, extra, count)
@@ -218,9 +218,9 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
     nan = _has_nan(p, q)
     known = beyond if ops.symbolic else either(ops, holds, point, beyond, nan)
     if not (known is True or (known is not False and not ops.symbolic and known.all())):
-        raise NoClosedFormError(
-            no_closed_form(p, q, f"{p.describe()} has infinitely many outcomes to sum over")
-        )
+        apart = type(p) is type(q) and starts_together(p, q) is not True
+        moved = "their locations differ, and " if apart else ""
+        raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
     other: Any = _INFINITY
     if point is not False:
         low = outcomes(p, 0, 1) + _last(p.loc, ops) - _last(q.loc, ops)

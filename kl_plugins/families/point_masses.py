@@ -12,7 +12,6 @@ from kl_plugins.backends import array_backend_of
 from kl_plugins.backends.discrete_formulas import outcome_divergence, x_log_x
 from kl_plugins.backends.domains import Domain
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
-from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.categorical import PROBABILITY, sums_to_one
 from kl_plugins.families.discrete import ROUNDING, Discrete, by_supports, count_outcomes, outcomes
 from kl_plugins.families.univariate import closed_form, no_closed_form
@@ -134,7 +133,7 @@ def by_points(p: Discrete, q: Discrete) -> Any:
     if of_p is None:
         return by_supports(p, q)
     if isinstance(of_p, str):
-        raise NoClosedFormError(no_closed_form(p, q, of_p))
+        raise no_closed_form(p, q, of_p)
     shift = p.loc - q.loc
     at, log_p = of_p[0] + (shift if type(shift) is float else ops.expand_last(shift)), of_p[1]
     log_q = q.log_masses(at)

@@ -16,8 +16,8 @@ from scipy.stats._distribution_infrastructure import (
 
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.univariate import Univariate
-from kl_plugins.plugins.scipy_parameters import labels_of_new
-from kl_plugins.plugins.scipy_stats import maker_of, number, unsupported
+from kl_plugins.plugins.scipy_parameters import labels_of_new, unsupported
+from kl_plugins.plugins.scipy_stats import maker_of, number
 from kl_plugins.recognition import recognise
 
 

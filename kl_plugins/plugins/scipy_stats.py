@@ -13,6 +13,7 @@ from scipy.stats import Mixture, _covariance, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._multivariate import (
     matrix_normal_frozen,
+    multi_rv_frozen,
     multi_rv_generic,
     multivariate_normal_frozen,
 )
@@ -27,15 +28,14 @@ from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.numbers import from_matrix, from_variances
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
-from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import load_families, scipy_names
 from kl_plugins.plugins import scipy_multivariate  # noqa: F401  (registers what it understands)
-from kl_plugins.plugins.scipy_parameters import given_to
+from kl_plugins.plugins.scipy_parameters import given_to, unsupported
 from kl_plugins.plugins.scipy_points import points_of
-from kl_plugins.recognition import recognise, remember, representative, shared_classes
+from kl_plugins.recognition import as_written, recognise, remember, representative, shared_classes
 
 load_families()
 
@@ -147,18 +147,22 @@ def full_name(generator: Any) -> str:
     return f"scipy.stats.{generator.name}" if own else type(generator).__name__
 
 
-def unsupported(name: str, key: str) -> NoClosedFormError:
-    """Error for a distribution of SciPy that is not among the families."""
-    return NoClosedFormError(
-        f"no closed form is known for {name}; kl_plugins.estimate_kl estimates divergences with their error; "
-        f"if you have a closed form, register it with kl_plugins.register_kl for {key}"
-    )
-
-
 @representative.register(rv_continuous_frozen)
 @representative.register(rv_discrete_frozen)
 def _(obj: Any) -> Any:
     return obj.dist
+
+
+@as_written.register(rv_continuous_frozen)
+@as_written.register(rv_discrete_frozen)
+def _(obj: Any) -> str:
+    given = [_brief(value) for value in obj.args] + [f"{key}={_brief(x)}" for key, x in obj.kwds.items()]
+    return f"{full_name(obj.dist)}({', '.join(given)})"
+
+
+@as_written.register(multi_rv_frozen)
+def _(obj: Any) -> str:
+    return f"scipy.stats.{type(obj).__name__.removesuffix('_frozen')}"
 
 
 _HOW = "register for the class of the generator instead, for example type(scipy.stats.t)"
