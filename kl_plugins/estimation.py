@@ -188,6 +188,8 @@ def _one_by_one(
     function: Callable[[Density, Density, float, int], Outcome]
     if method == "exact sum":
         from kl_plugins.estimate.summation import summation as function
+    elif any(side.breaks is not None for side in (p, q)) and p.support is not None and q.support is not None:
+        from kl_plugins.estimate.pieces import piecewise as function
     else:
         from kl_plugins.estimate.quadrature import quadrature as function
     value, error, good = np.empty(batch), np.empty(batch), np.empty(batch, bool)

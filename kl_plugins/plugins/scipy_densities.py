@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import Mixture, rv_discrete, rv_histogram
+from scipy.special import ndtri
+from scipy.stats import Mixture, gaussian_kde, rv_discrete, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
@@ -47,6 +48,9 @@ def _frozen(obj: Any, measure: str) -> Density:
         given = ", ".join(map(str, (*obj.args, *(f"{key}={value}" for key, value in obj.kwds.items()))))
         raise ValueError(f"scipy.stats.{name}({given[:80]}) has parameters out of its domain")
     points = None
+    breaks = None
+    if isinstance(obj.dist, rv_histogram) and not batch:
+        breaks = float(loc) + float(scale) * np.asarray(obj.dist._hbins, np.float64)
     if isinstance(obj.dist, rv_sample):
         points = np.asarray(obj.dist.xk, np.float64).ravel() + float(loc)
     return Density(
@@ -57,6 +61,7 @@ def _frozen(obj: Any, measure: str) -> Density:
         quantile=None if _sums_for_quantiles(obj) else lambda u: obj.ppf(u.reshape(-1, *(1,) * len(batch))),
         support=(-np.pi, np.pi) if name == "vonmises" else obj.support(),  # it is periodic
         points=points,
+        breaks=breaks,
         batch_shape=batch,
         labels=labels,
     )
@@ -101,7 +106,8 @@ _MEASURES = {"dirichlet": "simplex", "vonmises_fisher": "sphere"}
 def _(obj: Any) -> Density:
     name = type(obj).__name__.removesuffix("_frozen")
     log_density = getattr(obj, "logpdf", None) or getattr(obj, "logpmf", None)
-    if log_density is None or not hasattr(obj, "rvs"):
+    draw = _sampler(obj, name)
+    if log_density is None or draw is None:
         raise TypeError(f"scipy.stats.{name} has no density")
     measure = "continuous" if hasattr(obj, "logpdf") else "discrete"
     measure = _MEASURES.get(name, measure)
@@ -110,7 +116,7 @@ def _(obj: Any) -> Density:
         measure = f"continuous on a subspace of {rank} dimensions"
 
     def sample(count: int, rng: np.random.Generator) -> Array:
-        drawn = obj.rvs(size=count, random_state=rng)
+        drawn = draw(count, rng)
         if isinstance(drawn, tuple):
             drawn = np.stack(drawn, axis=-1)
         return np.asarray(drawn).reshape(count, *event)
@@ -120,12 +126,45 @@ def _(obj: Any) -> Density:
     elif name == "multivariate_normal":
         event = (obj.dim,)
     else:
-        event = event_shape_of(lambda count, rng: obj.rvs(size=count, random_state=rng))
+        event = event_shape_of(draw)
     return Density(
         name=name,
         measure=measure,
         log_density=_of_rows(name, log_density, len(event)),
         sample=sample,
+        event_shape=event,
+    )
+
+
+def _sampler(obj: Any, name: str) -> Callable[[int, np.random.Generator], Any] | None:
+    """SciPy's, or for the one that SciPy has none for: multinomial, with probabilities that are Dirichlet."""
+    if hasattr(obj, "rvs"):
+        return lambda count, rng: obj.rvs(size=count, random_state=rng)
+    if name == "dirichlet_multinomial":
+        return lambda count, rng: rng.multinomial(obj.n, rng.dirichlet(obj.alpha, count))
+    return None
+
+
+@density_of.register(gaussian_kde)
+def _(obj: Any) -> Density:
+    """Of one dimension with quantiles, roughly: those of the data, moved by the quantiles of the kernel."""
+    d, width = obj.d, np.sqrt(np.diagonal(np.atleast_2d(obj.covariance)))
+
+    def log_density(x: Array) -> Array:
+        return np.asarray(obj.logpdf(x.reshape(-1, d).T)).reshape(len(x))
+
+    def sample(count: int, rng: np.random.Generator) -> Array:
+        seed = np.random.RandomState(rng.integers(2**31 - 1))
+        return np.asarray(obj.resample(count, seed=seed)).T.reshape(count, *event)
+
+    event: tuple[int, ...] = () if d == 1 else (d,)
+    return Density(
+        name="gaussian_kde",
+        measure="continuous",
+        log_density=log_density,
+        sample=sample,
+        quantile=(lambda u: np.quantile(obj.dataset[0], u) + width[0] * ndtri(u)) if d == 1 else None,
+        support=None if event else (-np.inf, np.inf),
         event_shape=event,
     )
 
