@@ -57,7 +57,7 @@ def test_autoregressions():
 
 
 def test_conditional_autoregressions():
-    """PyMC leaves a constant out of the density, and draws with other covariances; and there is a closed form."""
+    """PyMC leaves a constant out of the density, and draws with other covariances."""
 
     def gaussian(mu, neighbours, alpha, tau):
         precision = tau * (np.diag(neighbours.sum(axis=0)) - alpha * neighbours)

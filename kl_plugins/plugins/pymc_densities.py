@@ -78,7 +78,7 @@ def _density(variable: Any, log_density: Callable[[Array], Array] | None) -> Den
 def _gaussian(variable: Any) -> Density:
     """Of pm.CAR, whose draws have other covariances than its density, and that lacks a constant.
 
-    So PyMC 5.28 and 6.3 at least; it matters where the neighbours differ between the sides.
+    So PyMC 5.28 and 6.4 at least; it matters where the neighbours differ between the sides.
     """
     made: Any = recognise(variable)
     numbers = pytensor.function([], [made.mean, made.covariance.precision], mode=_MODE)()

@@ -53,8 +53,6 @@ def _(op: Any, mean: Any, neighbours: Any, alpha: Any, tau: Any, *checks: Any, b
     if isinstance(neighbours.type, SparseTensorType):
         neighbours = dense_from_sparse(neighbours)
     neighbours = ops.asarray(neighbours, "W")
-    alpha, tau = (
-        ops.asarray(value, name)[..., None, None] for value, name in ((alpha, "alpha"), (tau, "tau"))
-    )
+    alpha, tau = ops.asarray(alpha, "alpha")[..., None, None], ops.asarray(tau, "tau")[..., None, None]
     matrix = tau * (ops.from_diagonal(neighbours.sum(axis=-1)) - alpha * neighbours)
     return MultivariateNormal(sized(mean, batch, 1, "mu"), Precision(matrix))
