@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from kl_plugins.backends.labels import moved_to_event
+from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.matching import match, name_of, recognised, register
+from kl_plugins.recognition import as_written
 from kl_plugins.rules import Rule
 
 
@@ -69,8 +72,11 @@ def kl(p: Any, q: Any) -> Any:
     >>> round(float(kl(p, stats.multivariate_normal([0, 0]))), 6)
     0.143841
     """
-    rule, p, q = match(p, q)
-    return _compute(rule, p, q)
+    rule, ours_p, ours_q = match(p, q)
+    try:
+        return _compute(rule, ours_p, ours_q)
+    except NoClosedFormError as error:
+        raise _in_words_of_caller(error, p, q) from None
 
 
 def jeffreys(p: Any, q: Any) -> Any:
@@ -192,9 +198,12 @@ def explain(p: Any, q: Any) -> Explanation:
     >>> explained.p, explained.q, explained.cost
     ('MultivariateNormal(Diagonal)', 'MultivariateNormal(Isotropic)', 'O(d)')
     """
-    rule, p, q = match(p, q)
-    names, cost = rule.explain(p, q)
-    return Explanation(name_of(p), name_of(q), " → ".join(names), cost)
+    rule, ours_p, ours_q = match(p, q)
+    try:
+        names, cost = rule.explain(ours_p, ours_q)
+    except NoClosedFormError as error:
+        raise _in_words_of_caller(error, p, q) from None
+    return Explanation(name_of(ours_p), name_of(ours_q), " → ".join(names), cost)
 
 
 def register_kl(
@@ -275,9 +284,15 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
             f"ndims must be between 0 and the number of batch dimensions, here "
             f"{len(made.batch_shape)} (batch shape {made.batch_shape}), got {ndims}"
         )
+    labels = moved_to_event(made.labels, int(ndims))
     for _ in range(ndims):
         made = made.independent()
-    return made
+    return made.labelled(labels)
+
+
+def _in_words_of_caller(error: NoClosedFormError, p: Any, q: Any) -> NoClosedFormError:
+    """The same error, with the sides called as the caller wrote them."""
+    return error if error.why is None else no_closed_form_of_pair(as_written(p), as_written(q), error.why)
 
 
 def _compute(rule: Rule, p: Any, q: Any) -> Any:

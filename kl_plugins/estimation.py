@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kl_plugins.backends.labels import joined
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.result import KLEstimate
@@ -163,6 +164,7 @@ def _check(p: Density, q: Density) -> tuple[int, ...]:
             f"p and q have different event shapes: p is {p.name} with event shape {p.event_shape}, q is "
             f"{q.name} with event shape {q.event_shape}"
         )
+    joined(p.labels, q.labels, ("p", "q"))
     try:
         return np.broadcast_shapes(p.batch_shape, q.batch_shape)
     except ValueError:
@@ -190,6 +192,8 @@ def _one_by_one(
     function: Callable[[Density, Density, float, int], Outcome]
     if method == "exact sum":
         from kl_plugins.estimate.summation import summation as function
+    elif any(side.breaks is not None for side in (p, q)) and p.support is not None and q.support is not None:
+        from kl_plugins.estimate.pieces import piecewise as function
     else:
         from kl_plugins.estimate.quadrature import quadrature as function
     value, error, good = np.empty(batch), np.empty(batch), np.empty(batch, bool)

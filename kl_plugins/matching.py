@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.backends import backend_of, scalar
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.recognition import (
+    as_written,
     load_plugins_of,
     recognise,
     remembered,
@@ -47,22 +48,12 @@ def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
             found = _match_foreign(p, q)
             if found is not None:
                 return found
-        try:
-            ours_p, ours_q = recognised(p, "p"), recognised(q, "q")
-        except (TypeError, NoClosedFormError) as error:
-            if _foreign:
-                _raise_if_registered(error, {"p": p, "q": q})
-            raise
+        ours_p, ours_q = (_recognised_in_pair(side, p, q) for side in "pq")
     if ours_p.ops is not scalar or ours_q.ops is not scalar:  # numbers have no shapes
         ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
     if rule is None:
-        names = ours_p.describe(), ours_q.describe()
-        raise NoClosedFormError(
-            f"no closed form of KL(p‖q) is known for p: {names[0]} and q: {names[1]}; "
-            "kl_plugins.estimate_kl estimates it with its error, kl_plugins.register_kl registers a closed "
-            "form"
-        )
+        raise no_closed_form_of_pair(as_written(p), as_written(q))
     if ours_p.ops is not ours_q.ops:
         values = [*ours_p.values(), *ours_q.values()]
         ops = backend_of(*values)
@@ -101,13 +92,17 @@ def name_of(obj: Any) -> str:
     return str(getattr(stand_in, "name", None) or type(stand_in).__qualname__)
 
 
-def _raise_if_registered(error: Exception, pair: dict[str, Any]) -> None:
-    """Say so where the side that is not understood has closed forms, but none with the other side."""
-    side = str(error).partition(":")[0]
-    if side in pair and any(isinstance(representative(pair[side]), kind) for kind in _foreign):
+def _recognised_in_pair(side: str, p: Any, q: Any) -> Distribution:
+    """As `recognised`; where the side has closed forms, but none with the other side, the error says so."""
+    obj = p if side == "p" else q
+    try:
+        return recognised(obj, side)
+    except (TypeError, NoClosedFormError) as error:
+        if not any(isinstance(representative(obj), kind) for kind in _foreign):
+            raise
         raise NoClosedFormError(
-            f"{side}: closed forms are registered for {name_of(pair[side])}, but none for the pair "
-            f"p: {name_of(pair['p'])} and q: {name_of(pair['q'])}; register it with "
+            f"{side}: closed forms are registered for {name_of(obj)}, but none for the pair "
+            f"p: {name_of(p)} and q: {name_of(q)}; register it with "
             "kl_plugins.register_kl, or estimate it with kl_plugins.estimate_kl"
         ) from error
 

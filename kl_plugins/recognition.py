@@ -11,7 +11,9 @@ from functools import cache, singledispatch
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ReferenceType, ref
 
+from kl_plugins.estimate.density import has_density
 from kl_plugins.families.distribution import Distribution
+from kl_plugins.mistakes import installed, mistaken
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -62,7 +64,7 @@ def recognise(obj: Any) -> Distribution:
     if function is _unknown:
         if isinstance(obj, type):
             raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
-        raise TypeError(unknown(f"{kind.__module__}.{kind.__qualname__}"))
+        raise TypeError(mistaken(obj) or unknown(obj))
     return function(obj)
 
 
@@ -78,6 +80,17 @@ def representative(obj: Any) -> Any:
     return obj
 
 
+@singledispatch
+def as_written(obj: Any) -> str:
+    """What a caller would call the object: in the words of its library, where a plugin knows them."""
+    return str(getattr(obj, "name", None) or type(obj).__qualname__)
+
+
+@as_written.register
+def _(obj: Distribution) -> str:
+    return obj.describe()
+
+
 shared_classes: dict[type, str] = {}
 """Classes that many distributions share, so that no rule can be for them; and what to register instead."""
 
@@ -88,11 +101,10 @@ def _(obj: Distribution) -> Distribution:
 
 
 class Known(NamedTuple):
-    """What an object was recognised as, which holds while `numbers_of` it are `numbers`."""
+    """What an object was recognised as, which holds while it is as it was."""
 
     reference: ReferenceType[Any]
-    numbers_of: Callable[[Any], Any]
-    numbers: Any
+    is_as_it_was: Callable[[Any], bool]
     made: Distribution
 
 
@@ -100,22 +112,22 @@ _known: dict[int, Known] = {}
 """By the identity of an object, as long as it lives."""
 
 
-def remember(obj: Any, made: Distribution, numbers_of: Callable[[Any], Any], numbers: Any) -> None:
-    """Keep what an object was recognised as: that may take longer than the divergence."""
+def remember(obj: Any, made: Distribution, is_as_it_was: Callable[[Any], bool]) -> None:
+    """Keep what an object was recognised as, which may take longer than the divergence.
+
+    `is_as_it_was` is asked of the object every time: whether all that it was recognised by is the same.
+    """
     key = id(obj)
-    _known[key] = Known(ref(obj, lambda _: _known.pop(key, None)), numbers_of, numbers, made)
+    _known[key] = Known(ref(obj, lambda _: _known.pop(key, None)), is_as_it_was, made)
 
 
 def remembered(obj: Any) -> Distribution | None:
-    """What the object was recognised as before, unless its numbers have changed."""
+    """What the object was recognised as before, unless it has changed."""
     known = _known.get(id(obj))
     if known is None:
         return None
-    reference, numbers_of, numbers, made = known
-    try:
-        return made if reference() is obj and numbers_of(obj) == numbers else None
-    except ValueError:  # where a number was, there is an array now
-        return None
+    reference, is_as_it_was, made = known
+    return made if reference() is obj and is_as_it_was(obj) else None
 
 
 def _register(*args: Any, **options: Any) -> Any:
@@ -164,16 +176,22 @@ def load(plugin: EntryPoint) -> None:
         ) from error
 
 
-def unknown(kind: str) -> str:
+def unknown(obj: Any) -> str:
     """Message for an object of a kind that no plugin understands."""
+    kind = f"{type(obj).__module__}.{type(obj).__qualname__}"
     if not plugins():
         return (
             f"{kind} is not understood because no plugins are installed: kl_plugins has to be "
             "installed (pip install .), not only importable"
         )
+    estimated = (
+        "kl_plugins.estimate_kl estimates divergences with their error, as it has a density"
+        if has_density(obj)
+        else "With methods logpdf and rvs, kl_plugins.estimate_kl would take it"
+    )
     return (
-        f"{kind} is not a distribution that kl_plugins understands (plugins are installed for "
-        f"{', '.join(sorted(plugins()))}). kl_plugins.estimate_kl may know its density. "
+        f"{kind} is not a distribution that kl_plugins understands (it knows those of "
+        f"{', '.join(installed(plugins()))}). {estimated}. "
         "Register a closed form with kl_plugins.register_kl, or teach "
         "kl_plugins.recognition.recognise the class"
     )

@@ -228,8 +228,8 @@ class Unheard(Distribution):
 @pytest.mark.parametrize(
     ("p", "q", "names"),
     [
-        (Unheard(), stats.norm(), ("p: Unheard", "q: Normal")),
-        (stats.norm(), Unheard(), ("p: Normal", "q: Unheard")),
+        (Unheard(), stats.norm(), ("p: Unheard", "q: scipy.stats.norm()")),
+        (stats.norm(), Unheard(), ("p: scipy.stats.norm()", "q: Unheard")),
         (Unheard(), Unheard(), ("p: Unheard", "q: Unheard")),
     ],
 )

@@ -122,11 +122,11 @@ def test_installed_plugins_are_named_where_an_object_is_not_understood(tmp_path)
     code = """
         import kl_plugins
         try:
-            kl_plugins.kl(1.0, 2.0)
+            kl_plugins.kl(object(), object())
         except TypeError as error:
             print(error)
     """
-    assert "plugins are installed for coins, pymc, pytensor, scipy" in run(code, tmp_path)
+    assert "it knows those of coins, pymc, pytensor, scipy" in run(code, tmp_path)
 
 
 @pytest.mark.parametrize("function", ["kl(obj, stats.norm())", "kl(stats.norm(), obj)", "entropy(obj)"])
@@ -153,7 +153,7 @@ def test_library_that_is_not_installed_only_importable():
         from kl_plugins import recognition
         recognition.plugins = dict
         try:
-            kl_plugins.kl(1.0, 2.0)
+            kl_plugins.kl(object(), object())
         except TypeError as error:
             print(error)
     """

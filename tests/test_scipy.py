@@ -308,6 +308,18 @@ def test_what_is_remembered_of_a_frozen_distribution():
     np.testing.assert_array_equal(kl(batch, q), 0.0)
     means[:] = 1.0  # an array can change without anybody's seeing it
     np.testing.assert_array_equal(kl(batch, q), 0.5)
+    p.kwds["scale"] = 2.0
+    assert kl(p, q).shape == ()
+    p.args = (np.array([1.0]),)  # equal to what it was
+    assert kl(p, q).shape == (1,)
+    p.args, p.kwds["scale"] = (1.0,), np.array(2.0)
+    kl(p, q)
+    p.dist = stats.laplace(1.0, 2.0).dist
+    assert kl(p, q) == kl(stats.laplace(1.0, 2.0), q) > kl(stats.norm(1.0, 2.0), q)
+    p.kwds["scale"] = 2.0
+    assert kl(p, p) == 0.0
+    p.dist = stats.norm(1.0, 2.0).dist
+    assert kl(p, q) == kl(stats.norm(1.0, 2.0), q)
     known = len(recognition._known)
     del p
     gc.collect()
@@ -321,7 +333,7 @@ def test_what_was_remembered_gives_way_to_a_new_registration():
     @recognise.register(Reading)
     def _(reading):
         made = Normal(0.0, 1.0)
-        recognition.remember(reading, made, lambda reading: 0, 0)
+        recognition.remember(reading, made, lambda reading: True)
         return made
 
     reading = Reading()

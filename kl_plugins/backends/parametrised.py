@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copyreg import __newobj__  # type: ignore[attr-defined]
 from dataclasses import fields
-from functools import cache
+from functools import cache, cached_property
 from types import ModuleType
 from typing import Any, ClassVar, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from kl_plugins.backends import array_backend_of, backend_of, scalar
 from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.labels import Labels, are_plain, joined, labels_of
 
 _PLAIN = frozenset({float, int, np.float64})
 """Types of a single number that `scalar` computes with."""
@@ -45,6 +47,9 @@ class Parametrised:
     """Those of ``arrays`` that stay Python floats where they were given as plain numbers, so that a formula
     can see that a location is 0.0 or a power 2.0 before any graph runs."""
 
+    called: ClassVar[dict[str, str]] = {}
+    """What callers know an array by, where that is not its name."""
+
     parts: ClassVar[tuple[str, ...]] = ()
     find_backend = staticmethod(backend_of)
     ops: ModuleType
@@ -60,6 +65,7 @@ class Parametrised:
     def __post_init__(self) -> None:
         if self._become_plain():
             return
+        _ = self.labels  # which arrays of a backend do not have any more
         self._become(self.find_backend(*self.values()))
         self.__dict__["unsure"] = True  # of numbers that are no NaN
         self.check_shapes()
@@ -82,6 +88,12 @@ class Parametrised:
         state = self.__dict__
         return {name: state[name] for name in _field_names(type(self))}  # type: ignore[arg-type]
 
+    def __reduce__(self) -> Any:
+        """Copies keep the labels too, which cannot be computed again."""
+        labels = self.labels
+        state = self.__getstate__() | ({} if labels is None else {"labels": labels})
+        return __newobj__, (type(self),), state
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.__dict__["ops"] = self.find_backend(*self.values())
@@ -93,6 +105,28 @@ class Parametrised:
         for name in self.parts:
             own += state[name].values()
         return own
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """The labels of the parameters that it was made of; ValueError where they contradict each other."""
+        state = self.__dict__
+        found = None
+        if not are_plain([state[name] for name in self.arrays]):
+            cores = (*self.core_ndims, *(0,) * len(self.arrays))
+            given = zip(self.arrays, cores, strict=False)
+            found = labels_of((self.called.get(name, name), state[name], core) for name, core in given)
+        for labels in self.labels_of_parts():
+            found = joined(found, labels)
+        return found
+
+    def labelled(self, labels: Labels | None) -> Self:
+        """The same object, which is new and nobody else's, with these labels."""
+        if labels is not None:
+            self.__dict__["labels"] = labels
+        return self
+
+    def labels_of_parts(self) -> list[Labels | None]:
+        return [self.__dict__[name].labels for name in self.parts]
 
     def cores(self) -> Iterator[tuple[str, int]]:
         """The name of each array and its number of dimensions that are not batch dimensions."""

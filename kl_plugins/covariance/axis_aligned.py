@@ -170,8 +170,11 @@ class DiagonalScales(AxisAligned):
 
 
 def needs_axis(values: Any, name: str, ops: Any) -> None:
-    if not ops.shape(values):
+    shape = ops.shape(values)
+    if not shape:
         raise ValueError(f"{name} must have shape (..., d), got a scalar; for one variable pass [value]")
+    if shape[-1] == 0:
+        raise ValueError(f"{name} must be those of at least one variable, got shape {shape}")
 
 
 def positive_and_finite(values: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:

@@ -174,6 +174,8 @@ def square_dimension(matrix: Any, name: str, ops: Any) -> None:
     shape = ops.shape(matrix)
     if len(shape) < 2 or (None not in shape[-2:] and shape[-1] != shape[-2]):
         raise ValueError(f"{name} must be square matrices of shape (..., d, d), got shape {shape}")
+    if 0 in shape[-2:]:
+        raise ValueError(f"{name} must be that of at least one variable, got shape {shape}")
 
 
 def matrix_conditions(matrix: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:

@@ -31,7 +31,8 @@ class BlockDiagonal(Composite):
     Parameters
     ----------
     blocks : tuple of Covariance
-        The covariance of each group of variables, in order; their batch dimensions broadcast.
+        The covariance of each group of variables, in order; their batch dimensions broadcast. A bare array of
+        shape (..., dᵢ, dᵢ) is taken as `Dense`.
 
     Raises
     ------

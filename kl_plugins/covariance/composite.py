@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
+from kl_plugins.backends.labels import Labels, only_batch
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.full import Dense
 
 
 class Composite(Covariance):
@@ -16,12 +18,26 @@ class Composite(Covariance):
     held: ClassVar[str]
     """Name of that field."""
 
+    def __post_init__(self) -> None:
+        given = self.__dict__[self.held]
+        if isinstance(given, Covariance):
+            raise TypeError(f"{self.held} must be several covariances in a tuple, got {type(given).__name__}")
+        members = tuple(a if isinstance(a, Covariance) else Dense(a) for a in given)
+        if not members:
+            raise ValueError(f"{self.held} must hold at least one covariance")
+        self.__dict__[self.held] = members
+        super().__post_init__()
+
     @property
     def _members(self) -> tuple[Covariance, ...]:
         return self.__dict__[self.held]  # type: ignore[no-any-return]
 
     def values(self) -> list[Any]:
         return [value for member in self._members for value in member.values()]
+
+    def labels_of_parts(self) -> list[Labels | None]:
+        """Of the batch dimensions: the variables of one are not those of another."""
+        return [only_batch(member.labels) for member in self._members]
 
     def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
         self.__dict__[self.held] = tuple(member.to(ops) for member in self._members)

@@ -66,13 +66,6 @@ class Kronecker(Composite):
     factors: tuple[Covariance, ...]
     held: ClassVar[str] = "factors"
 
-    def __post_init__(self) -> None:
-        held = [a if isinstance(a, Covariance) else Dense(a) for a in self.factors]
-        if not held:
-            raise ValueError("factors must hold at least one covariance")
-        self.__dict__["factors"] = tuple(held)
-        super().__post_init__()
-
     @property
     def dimension(self) -> int:
         return prod(self.sizes)

@@ -65,6 +65,7 @@ class LowRank(Covariance):
     name: ClassVar[str] = "LowRank"
     arrays: ClassVar[tuple[str, ...]] = ("diagonal", "loadings")
     core_ndims: ClassVar[tuple[int, ...]] = (1, 2)
+    called: ClassVar[dict[str, str]] = {"loadings": "factor"}
 
     def __init__(self, diagonal: Any, factor: Any) -> None:
         self.__dict__.update(diagonal=diagonal, loadings=factor)

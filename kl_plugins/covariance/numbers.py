@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.backends import numpy as array_ops
 from kl_plugins.covariance.axis_aligned import AxisAligned, Diagonal, Isotropic
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
@@ -21,11 +22,14 @@ def from_matrix(matrix: NDArray[Any]) -> Covariance:
 
 
 def from_variances(variances: NDArray[Any]) -> AxisAligned:
-    """Isotropic where the variances of each distribution are all equal, else Diagonal."""
+    """Isotropic where the variances of each distribution are all equal, else Diagonal.
+
+    A singular covariance of rank 0 has none at all.
+    """
     first = variances[..., :1]
     if variances.shape[-1] and (variances == first).all():
         return Isotropic(first[..., 0], dim=variances.shape[-1])
-    return Diagonal(variances)
+    return Diagonal(variances) if variances.size else Diagonal.trusted(array_ops, variances=variances)
 
 
 def _diagonal(matrix: NDArray[Any]) -> NDArray[Any]:

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.backends.labels import Labels
+from kl_plugins.mistakes import mistaken
+
 Array = NDArray[Any]
 
 
@@ -35,6 +38,10 @@ class Density:
         The ends of the support, which broadcast to ``batch_shape``. None: wherever the density is not zero.
     points : array or None
         All points of a discrete distribution on finitely many, where they are not consecutive integers.
+    breaks : array or None
+        The ends of the bins of a density that is constant on each, ascending.
+    labels : Labels or None
+        Those of the parameters, xarray's or pandas', which have to agree between the sides.
     """
 
     name: str
@@ -44,8 +51,10 @@ class Density:
     quantile: Callable[[Array], Array] | None = None
     support: tuple[Any, Any] | None = None
     points: Array | None = None
+    breaks: Array | None = None
     batch_shape: tuple[int, ...] = ()
     event_shape: tuple[int, ...] = ()
+    labels: Labels | None = None
 
     def member(self, index: tuple[int, ...]) -> Density:
         """One distribution of the batch."""
@@ -117,16 +126,20 @@ def density_of(obj: Any) -> Density:
     name = type(obj).__qualname__
     if isinstance(obj, type):
         raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
-    methods = [name for name in ("logpdf", "logpmf", "log_prob") if callable(getattr(obj, name, None))]
+    if _is_numpyro(obj):
+        from kl_plugins.estimate.numpyro import density_of_numpyro
+
+        return density_of_numpyro(obj)
+    methods = _methods(obj)
     if not methods:
         raise TypeError(
-            f"{name} has no density: estimate_kl needs a method logpdf, logpmf or log_prob, or a function "
+            mistaken(obj)
+            or f"{name} has no density: estimate_kl needs a method logpdf, logpmf or log_prob, or a function "
             "for its class registered with kl_plugins.estimate.density.density_of"
         )
     found = getattr(obj, methods[0])
     sample = _sampler(obj)
-    support = getattr(obj, "support", None)
-    ends = support() if callable(support) else None
+    ends = _ends(obj)
     return Density(
         name=name,
         measure="discrete" if methods[0] == "logpmf" else "continuous",
@@ -136,6 +149,29 @@ def density_of(obj: Any) -> Density:
         support=ends,
         event_shape=() if sample is None or ends is not None else event_shape_of(sample),
     )
+
+
+def _is_numpyro(obj: Any) -> bool:
+    """Whether it is one of NumPyro's distributions, or of a class that follows them."""
+    return any(base.__module__.partition(".")[0] == "numpyro" for base in type(obj).__mro__)
+
+
+def _ends(obj: Any) -> tuple[Any, Any] | None:
+    """What the method ``support`` returns; an attribute that can be called may be something else."""
+    from inspect import ismethod
+
+    support = getattr(obj, "support", None)
+    return support() if ismethod(support) else None
+
+
+def _methods(obj: Any) -> list[str]:
+    """Those of the methods that give a log density that the object has."""
+    return [name for name in ("logpdf", "logpmf", "log_prob") if callable(getattr(obj, name, None))]
+
+
+def has_density(obj: Any) -> bool:
+    """Whether estimates can ask the object, or a function registered for its class, for a density."""
+    return density_of.dispatch(type(obj)) is not density_of.dispatch(object) or bool(_methods(obj))
 
 
 def _sampler(obj: Any) -> Callable[[int, np.random.Generator], Array] | None:

@@ -18,10 +18,11 @@ from kl_plugins.families.univariate import closed_form
 _TOLERANCE = 1e-6
 """So far the sum of probabilities may be from 1; the error of a divergence is of its square."""
 
-_PROBABILITY = Domain(0.0, 1.0, closed=True)
+PROBABILITY = Domain(0.0, 1.0, closed=True)
 
 
-def _sums_to_one(p: Any, ops: Any) -> Iterator[tuple[Any, str]]:
+def sums_to_one(p: Any, ops: Any) -> Iterator[tuple[Any, str]]:
+    """Yield the condition that vectors of probabilities have to meet, with its message."""
     far = ops.absolute(ops.sum_last(p) - 1.0) > _TOLERANCE
     yield ops.logical_not(far), "p must sum to 1"
 
@@ -70,7 +71,7 @@ class Categorical(Discrete):
 
     p: Any
     arrays: ClassVar[tuple[str, ...]] = ("p",)
-    domains: ClassVar[tuple[Domain, ...]] = (_PROBABILITY,)
+    domains: ClassVar[tuple[Domain, ...]] = (PROBABILITY,)
     find_backend = staticmethod(array_backend_of)
 
     def _become_plain(self) -> bool:
@@ -80,7 +81,7 @@ class Categorical(Discrete):
         _check_vector(self.ops.shape(self.p))
 
     def further_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield from _sums_to_one(self.p, self.ops)
+        yield from sums_to_one(self.p, self.ops)
 
     @property
     def batch_shape(self) -> Shape:
@@ -142,7 +143,7 @@ class Multinomial(Distribution):
     arrays: ClassVar[tuple[str, ...]] = ("n", "p")
     core_ndims: ClassVar[tuple[int, ...]] = (0, 1)
     literals: ClassVar[frozenset[str]] = frozenset({"n"})
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, closed=True), _PROBABILITY)
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, closed=True), PROBABILITY)
     find_backend = staticmethod(array_backend_of)
 
     def _become_plain(self) -> bool:
@@ -158,7 +159,7 @@ class Multinomial(Distribution):
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield from super().own_conditions()
-        yield from _sums_to_one(self.p, self.ops)
+        yield from sums_to_one(self.p, self.ops)
         yield opposite(is_broken(self.n, self.ops), self.ops), "n must be a whole number"
 
     @property

@@ -23,7 +23,7 @@ def _(made: Any) -> Density:
 @density_of.register(Continuous)
 def _(made: Any) -> Density:
     """Without a sampler: these are integrated. They live within some standard deviations of the mean."""
-    made = _numbers(made)
+    labels, made = made.labels, _numbers(made)
     first, last = (made.loc + made.sign * made.scale * end for end in made.standard_ends())
     ends = np.minimum(first, last), np.maximum(first, last)
 
@@ -46,6 +46,7 @@ def _(made: Any) -> Density:
         quantile=rough_quantile,
         support=ends,
         batch_shape=made.batch_shape,
+        labels=labels,
     )
 
 
@@ -77,6 +78,7 @@ def _(made: Any) -> Density:
         sample=sample,
         batch_shape=made.batch_shape,
         event_shape=made.event_shape,
+        labels=made.labels,
     )
 
 

@@ -23,7 +23,7 @@ _BEYOND = 8
 """So many outcomes on either side of p's support are looked at for what q has there, in small batches:
 where that is nearly nothing, 1 less the sum of the others does not show it."""
 
-_ROUNDING = 64.0 * 2.220446049250313e-16
+ROUNDING = 64.0 * 2.220446049250313e-16
 """Up to this a sum of probabilities is taken to be 1."""
 
 _INFINITY = math.inf
@@ -179,7 +179,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
     if not isinstance(count, str) and count * size > _MOST:
         count = f"{count} outcomes times {size} pairs are more than {_MOST} terms to sum"
     if isinstance(count, str):
-        raise NoClosedFormError(no_closed_form(p, q, count))
+        raise no_closed_form(p, q, count)
     shift = p.loc - q.loc
     extra = _BEYOND if (count + 2 * _BEYOND) * size <= _MOST else 0
     k = outcomes(p, extra, count)
@@ -191,7 +191,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
     unseen = either(ops, first > low, first + (count + 2.0 * extra - 1.0) < high)
     if unseen is not False:
         rest = 1.0 - ops.sum_last(ops.exp(log_q))
-        rest = ops.where(rest > _ROUNDING, rest, 0.0)
+        rest = ops.where(rest > ROUNDING, rest, 0.0)
         value = value + (rest if unseen is True else ops.where(unseen, rest, 0.0))
     return _narrowed(q.full(p.full(value)), p, q)
 
@@ -218,9 +218,9 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
     nan = _has_nan(p, q)
     known = beyond if ops.symbolic else either(ops, holds, point, beyond, nan)
     if not (known is True or (known is not False and not ops.symbolic and known.all())):
-        raise NoClosedFormError(
-            no_closed_form(p, q, f"{p.describe()} has infinitely many outcomes to sum over")
-        )
+        apart = type(p) is type(q) and starts_together(p, q) is not True
+        moved = "their locations differ, and " if apart else ""
+        raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
     other: Any = _INFINITY
     if point is not False:
         low = outcomes(p, 0, 1) + _last(p.loc, ops) - _last(q.loc, ops)

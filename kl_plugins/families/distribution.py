@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kl_plugins.backends.labels import joined
 from kl_plugins.backends.parametrised import Parametrised, Shape, broadcast_shapes
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.rules import RuleTable
@@ -30,7 +31,8 @@ class Distribution(Parametrised):
 
     def check_against(self, other: Distribution) -> None:
         """Raise ValueError where `other`, the q of a pair, has another event shape or a batch shape
-        that does not broadcast, as far as shapes are known."""
+        that does not broadcast, as far as shapes are known, or where labels contradict each other."""
+        joined(self.labels, other.labels, ("p", "q"))
         events = self.event_shape, other.event_shape
         batches = self.batch_shape, other.batch_shape
         if events[0] == events[1] and batches[0] == batches[1]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.backends.labels import Labels, moved_to_event
 from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
@@ -26,6 +27,9 @@ class Independent(Distribution):
             raise ValueError(
                 f"{self.base.describe()} has no batch dimension left to turn into an event dimension"
             )
+
+    def labels_of_parts(self) -> list[Labels | None]:
+        return [moved_to_event(self.base.labels, 1)]
 
     @property
     def batch_shape(self) -> Shape:
@@ -50,10 +54,8 @@ def _by_base(p: Independent, q: Independent) -> tuple[Rule, Any, Any]:
 
 
 def _no_closed_form(p: Distribution, q: Distribution) -> NoClosedFormError:
-    return NoClosedFormError(
-        f"no closed form of KL(p‖q) is known for p: {p.describe()} and q: {q.describe()}; where both are "
-        "products, it is the sum of those of their parts, which kl_plugins.estimate_kl estimates"
-    )
+    why = "where both are products, it is the sum of those of their parts"
+    return no_closed_form_of_pair(p.describe(), q.describe(), why)
 
 
 def _cost(p: Independent, q: Independent) -> tuple[Rule, Any, Any]:

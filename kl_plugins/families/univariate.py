@@ -16,7 +16,7 @@ from kl_plugins.backends.deferred import deferred
 from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.backends.remainders import log_ratio
 from kl_plugins.backends.sums import settled_sum
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.distribution import Distribution, kl_rules
 from kl_plugins.families.statistics import (
     At,
@@ -301,15 +301,21 @@ def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Any, needed
             at = at._replace(shift=0.0, upper=None if at.upper is None else 0.0)
             with suppress(UnknownExpectationError):
                 return _terms(p, q, at)
-    raise NoClosedFormError(no_closed_form(p, q, f"it needs the expectation under p of {needed}"))
+    raise no_closed_form(p, q, f"{_moved_apart(p, q, at)}it needs the expectation under p of {needed}")
 
 
-def no_closed_form(p: Distribution, q: Distribution, why: str) -> str:
-    """Message for a pair that the statistics do not serve."""
-    return (
-        f"no closed form of KL(p‖q) is known for p: {p.describe()} and q: {q.describe()}: {why}; "
-        "kl_plugins.estimate_kl estimates it with its error, kl_plugins.register_kl registers a closed form"
-    )
+def _moved_apart(p: Continuous, q: Continuous, at: At) -> str:
+    """That the locations differ, where that alone is in the way."""
+    try:
+        _terms(p, q, at._replace(shift=0.0, upper=None if at.upper is None else 0.0))
+    except UnknownExpectationError:
+        return ""
+    return "their locations differ, so that "
+
+
+def no_closed_form(p: Distribution, q: Distribution, why: str) -> NoClosedFormError:
+    """The error for a pair that the statistics do not serve."""
+    return no_closed_form_of_pair(p.describe(), q.describe(), why)
 
 
 def closed_form(

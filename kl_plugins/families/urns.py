@@ -75,8 +75,8 @@ def _negative_hypergeometric(total: Any, n: Any, r: Any, loc: Any) -> BetaBinomi
     failures, none = total - n, np.equal(r, 0.0)
     if np.any((r < 0.0) | (r > failures) | (r % 1.0 > 0.0)):
         raise ValueError("r must be a whole number, not negative and not more than M − n")
-    some = np.where(none, 1.0, r)
-    return BetaBinomial(plain(np.where(none, 0.0, n)), plain(some), plain(failures - some + 1.0), loc)
+    some, rest = np.where(none, 1.0, r), np.where(none, 1.0, failures - r + 1.0)
+    return BetaBinomial(plain(np.where(none, 0.0, n)), plain(some), plain(rest), loc)
 
 
 from_scipy("hypergeom")(lambda M, n, N, loc: Hypergeometric(n, M - n, N, loc))  # noqa: N803

@@ -11,7 +11,6 @@ import numpy as np
 from kl_plugins.backends.bessel_formulas import bessel_divergence, log_normaliser, shortfall, slope
 from kl_plugins.backends.certainty import certainly_equal
 from kl_plugins.backends.domains import Domain
-from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.names import from_pymc, from_scipy
 from kl_plugins.families.statistics import At, LogDensity, Statistic, expects
@@ -65,7 +64,7 @@ def von_mises_von_mises(p: VonMises, q: VonMises) -> Any:
 @closed_form(Univariate, VonMises)
 def circle_and_line(p: Univariate, q: Univariate) -> Any:
     """None is known: where the circle is cut decides."""
-    raise NoClosedFormError(no_closed_form(p, q, "one is on a circle, the other on a line"))
+    raise no_closed_form(p, q, "one is on a circle, the other on a line")
 
 
 class Cosine(Statistic):

@@ -52,7 +52,8 @@ class VonMisesFisher(Multivariate):
 
     def check_shapes(self) -> None:
         super().check_shapes()
-        if self.ops.shape(self.mean_direction)[-1] == 1:
+        one = self.ops.shape(self.mean_direction)[-1] == 1  # where there are two directions
+        if one and (self.ops.symbolic or np.any(self.concentration)):
             raise ValueError("mean_direction must have at least two coordinates, got one")
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:

@@ -11,16 +11,21 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+from pymc.distributions.multivariate import CARRV
 from pymc.distributions.shape_utils import change_dist_size
 from pymc.distributions.transforms import _default_transform
 from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.replace import clone_replace, vectorize_graph
+from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
 
-from kl_plugins.estimate.density import Array, Density
+from kl_plugins.covariance.precision import Precision
+from kl_plugins.estimate.density import Array, Density, density_of
+from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.plugins.pytensor_graph import original
+from kl_plugins.recognition import recognise
 
 _MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
 """Elementwise operations on long arrays are as fast in NumPy, and there is nothing to wait for."""
@@ -30,16 +35,28 @@ _known: WeakKeyDictionary[Any, Density] = WeakKeyDictionary()
 
 def density(variable: Any) -> Density:
     """What estimates need to know of a random variable whose parameters are numbers."""
-    if variable not in _known:
-        _known[variable] = _density(variable)
-    return _known[variable]
+    known = _known.get(variable)
+    if known is None:
+        known = _density(variable, None)
+    elif any(isinstance(source, SharedVariable) and not _is_generator(source) for source in _above(variable)):
+        known = _density(variable, known.log_density)  # its support and its shape may have changed
+    _known[variable] = known
+    return known
 
 
-def _density(variable: Any) -> Density:
+def _is_generator(source: Any) -> bool:
+    return isinstance(source.type, RandomType)
+
+
+def _density(variable: Any, log_density: Callable[[Array], Array] | None) -> Density:
+    """`log_density` is what was compiled for it before."""
     variable = original(variable)
     if not _is_random(variable):
         raise TypeError(f"{variable} is not a random variable")
-    _require_numbers(variable)
+    _require_values(variable)
+    if isinstance(variable.owner.op, CARRV):
+        return _gaussian(variable)
+    log_density = log_density or _log_density(variable, *_log_prob(variable))
     shape = tuple(int(length) for length in variable.shape.eval(mode=_MODE))
     event_ndim = variable.owner.op.ndim_supp
     batch, event = shape[: len(shape) - event_ndim], shape[len(shape) - event_ndim :]
@@ -50,12 +67,22 @@ def _density(variable: Any) -> Density:
     return Density(
         name=type(variable.owner.op).__name__.removesuffix("RV"),
         measure=measure,
-        log_density=_log_density(variable),
+        log_density=log_density,
         sample=_sampler(variable),
         support=None if discrete or event or measure == "mixed" else _support(variable),
         batch_shape=batch,
         event_shape=event,
     )
+
+
+def _gaussian(variable: Any) -> Density:
+    """Of pm.CAR, whose draws have other covariances than its density, and that lacks a constant.
+
+    So PyMC 5.28 and 6.4 at least; it matters where the neighbours differ between the sides.
+    """
+    made: Any = recognise(variable)
+    numbers = pytensor.function([], [made.mean, made.covariance.precision], mode=_MODE)()
+    return density_of(MultivariateNormal(numbers[0], Precision(numbers[1])))
 
 
 def _is_random(variable: Any) -> bool:
@@ -76,19 +103,29 @@ def _above(variable: Any) -> Iterator[Any]:
             waiting += current.owner.inputs
 
 
-def _require_numbers(variable: Any) -> None:
-    """ValueError where a parameter is symbolic or random. Parts of a mixture are not parameters."""
+def _require_values(variable: Any) -> None:
+    """ValueError where a parameter is symbolic."""
     name = type(variable.owner.op).__name__
-    parts = name.startswith(("Mixture", "MarginalMixture", "_Hurdle", "Censored", "Truncated"))
-    for parameter in variable.owner.inputs:
-        if parts and _is_random(parameter):
-            _require_numbers(parameter)
-            continue
-        for source in _above(parameter):
-            if source.owner is None and not isinstance(source, Constant | SharedVariable):
-                raise ValueError(f"{name} depends on {source}, which has no value: estimates need numbers")
-            if _is_random(source):
-                raise ValueError(f"{name} has a parameter that is random itself: estimates need numbers")
+    for source in _above(variable):
+        if source.owner is None and not isinstance(source, Constant | SharedVariable):
+            raise ValueError(f"{name} depends on {source}, which has no value: estimates need numbers")
+
+
+def _log_prob(variable: Any) -> tuple[Any, Any]:
+    """The graph of the log density, and the variable for the point; ValueError where it is random itself.
+
+    Components of mixtures and innovations of random walks are random variables that are no parameters: their
+    densities take their places in it.
+    """
+    value = variable.type("value")
+    try:
+        log_prob = pm.logp(variable, value, warn_rvs=False)  # they are looked for below
+    except NotImplementedError as error:
+        raise TypeError(f"{variable.owner.op} has no density: {error}") from error
+    if any(map(_is_random, _above(log_prob))):
+        name = type(variable.owner.op).__name__
+        raise ValueError(f"{name} has a parameter that is random itself: estimates need numbers")
+    return _in_doubles(log_prob, variable), value
 
 
 def _has_atoms(variable: Any) -> bool:
@@ -131,13 +168,13 @@ def _sampler(variable: Any) -> Callable[[int, np.random.Generator], Array]:
     return sample
 
 
-def _log_density(variable: Any) -> Callable[[Array], Array]:
+def _log_density(variable: Any, log_prob: Any, value: Any) -> Callable[[Array], Array]:
     """The log density at points along the first axis, compiled when it is first asked for."""
     made: list[Callable[[Array], Array]] = []
 
     def log_density(x: Array) -> Array:
         if not made:
-            made.append(_compiled(variable))
+            made.append(_compiled(variable, log_prob, value))
         return made[0](x)
 
     return log_density
@@ -159,13 +196,7 @@ def _in_doubles(log_prob: Any, variable: Any) -> Any:
     return replaced
 
 
-def _compiled(variable: Any) -> Callable[[Array], Array]:
-    value = variable.type("value")
-    try:
-        log_prob = pm.logp(variable, value)
-    except NotImplementedError as error:
-        raise TypeError(f"{variable.owner.op} has no density: {error}") from error
-    log_prob = _in_doubles(log_prob, variable)
+def _compiled(variable: Any, log_prob: Any, value: Any) -> Callable[[Array], Array]:
     values = pt.tensor("values", dtype=variable.dtype, shape=(None, *variable.type.shape))
     try:
         many = pytensor.function([values], vectorize_graph(log_prob, {value: values}), mode=_MODE)

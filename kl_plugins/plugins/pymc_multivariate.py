@@ -1,18 +1,21 @@
-"""PyMC's random matrices whose parameters mean different things from one version to the next."""
+"""PyMC's random matrices, whose parameters mean different things between versions, and its CAR."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pymc.distributions.multivariate import LKJCorrRV, WishartRV, _LKJCholeskyCovRV
+from pymc.distributions.multivariate import CARRV, LKJCorrRV, WishartRV, _LKJCholeskyCovRV
+from pytensor.sparse import SparseTensorType, dense_from_sparse
 from pytensor.tensor.random.op import RandomVariable
 
 from kl_plugins.backends import pytensor as ops
+from kl_plugins.covariance.precision import Precision
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.lkj import LKJ
+from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.wishart import Wishart
-from kl_plugins.plugins.pytensor import family
+from kl_plugins.plugins.pytensor import family, sized
 from kl_plugins.plugins.pytensor_graph import constant_of, input_of
 
 
@@ -42,3 +45,14 @@ def _(op: Any, *parameters: Any, batch: Any) -> Distribution:
         "no closed form is known for LKJCholeskyCov, a correlation matrix and scales in one: LKJCorr and the "
         "distributions of the scales are understood, each by itself"
     )
+
+
+@family.register(CARRV)
+def _(op: Any, mean: Any, neighbours: Any, alpha: Any, tau: Any, *checks: Any, batch: Any) -> Distribution:
+    """The conditional autoregression: its precision is tau (D − alpha W), D the numbers of neighbours."""
+    if isinstance(neighbours.type, SparseTensorType):
+        neighbours = dense_from_sparse(neighbours)
+    neighbours = ops.asarray(neighbours, "W")
+    alpha, tau = ops.asarray(alpha, "alpha")[..., None, None], ops.asarray(tau, "tau")[..., None, None]
+    matrix = tau * (ops.from_diagonal(neighbours.sum(axis=-1)) - alpha * neighbours)
+    return MultivariateNormal(sized(mean, batch, 1, "mu"), Precision(matrix))

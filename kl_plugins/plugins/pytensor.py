@@ -19,7 +19,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import load_families, pymc_names
 from kl_plugins.plugins.pytensor_covariance import covariance_of
 from kl_plugins.plugins.pytensor_graph import original
-from kl_plugins.recognition import load_plugins_of, recognise
+from kl_plugins.recognition import as_written, load_plugins_of, recognise
 
 load_families()
 
@@ -33,6 +33,13 @@ def _(variable: Any) -> Distribution:
         raise TypeError(f"{variable} is not a random variable but {what}")
     load_plugins_of(type(node.op))  # which is another library's, where that defines its own variables
     return family(node.op, *parameters_of(node.op, node), batch=_batch(source))
+
+
+@as_written.register(TensorVariable)
+def _(variable: Any) -> str:
+    op = original(variable).owner.op
+    name = type(op).__name__.removesuffix("RV")
+    return f"pm.{name}" if hasattr(op, "dist_params") else name
 
 
 @singledispatch

@@ -6,22 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import Mixture, rv_discrete, rv_histogram
+from scipy.special import ndtri
+from scipy.stats import Mixture, gaussian_kde, rv_discrete, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
 
+from kl_plugins.backends.labels import labels_of_parameters
 from kl_plugins.estimate.density import Array, Density, density_of, event_shape_of
+from kl_plugins.plugins.scipy_parameters import given_to, labels_of_new
 
 
 @density_of.register(rv_continuous_frozen)
 def _(obj: Any) -> Density:
-    return _frozen(obj, "continuous", obj.logpdf)
+    return _frozen(obj, "continuous")
 
 
 @density_of.register(rv_discrete_frozen)
 def _(obj: Any) -> Density:
-    return _frozen(obj, "discrete", obj.logpmf)
+    return _frozen(obj, "discrete")
 
 
 @density_of.register(rv_sample)
@@ -30,9 +33,13 @@ def _(obj: Any) -> Density:
     return density_of(obj())  # it has no parameters
 
 
-def _frozen(obj: Any, measure: str, log_density: Callable[[Array], Array]) -> Density:
+def _frozen(obj: Any, measure: str) -> Density:
     name = obj.dist.name or type(obj.dist).__name__
     shapes, loc, scale = obj.dist._parse_args(*obj.args, **obj.kwds)
+    labels = labels_of_parameters(given_to(obj.dist, shapes, {"loc": loc, "scale": scale}))
+    if labels is not None:  # its methods would broadcast points against them by name
+        kwds = {key: np.asarray(value) for key, value in obj.kwds.items()}
+        obj = obj.dist(*map(np.asarray, obj.args), **kwds)
     shapes = tuple(map(np.asarray, shapes))
     batch = np.broadcast_shapes(*map(np.shape, (*shapes, loc, scale)))
     valid = np.logical_and(obj.dist._argcheck(*shapes), np.asarray(scale) > 0.0)
@@ -41,17 +48,22 @@ def _frozen(obj: Any, measure: str, log_density: Callable[[Array], Array]) -> De
         given = ", ".join(map(str, (*obj.args, *(f"{key}={value}" for key, value in obj.kwds.items()))))
         raise ValueError(f"scipy.stats.{name}({given[:80]}) has parameters out of its domain")
     points = None
+    breaks = None
+    if isinstance(obj.dist, rv_histogram) and not batch:
+        breaks = float(loc) + float(scale) * np.asarray(obj.dist._hbins, np.float64)
     if isinstance(obj.dist, rv_sample):
         points = np.asarray(obj.dist.xk, np.float64).ravel() + float(loc)
     return Density(
         name=name,
         measure=measure,
-        log_density=log_density,
+        log_density=obj.logpdf if measure == "continuous" else obj.logpmf,
         sample=lambda count, rng: obj.rvs(size=(count, *batch), random_state=rng),
         quantile=None if _sums_for_quantiles(obj) else lambda u: obj.ppf(u.reshape(-1, *(1,) * len(batch))),
         support=(-np.pi, np.pi) if name == "vonmises" else obj.support(),  # it is periodic
         points=points,
+        breaks=breaks,
         batch_shape=batch,
+        labels=labels,
     )
 
 
@@ -82,6 +94,7 @@ def _(obj: Any) -> Density:
         ),
         support=obj.support(),
         batch_shape=batch,
+        labels=None if isinstance(obj, Mixture) else labels_of_new(obj),
     )
 
 
@@ -93,7 +106,8 @@ _MEASURES = {"dirichlet": "simplex", "vonmises_fisher": "sphere"}
 def _(obj: Any) -> Density:
     name = type(obj).__name__.removesuffix("_frozen")
     log_density = getattr(obj, "logpdf", None) or getattr(obj, "logpmf", None)
-    if log_density is None or not hasattr(obj, "rvs"):
+    draw = _sampler(obj, name)
+    if log_density is None or draw is None:
         raise TypeError(f"scipy.stats.{name} has no density")
     measure = "continuous" if hasattr(obj, "logpdf") else "discrete"
     measure = _MEASURES.get(name, measure)
@@ -102,7 +116,7 @@ def _(obj: Any) -> Density:
         measure = f"continuous on a subspace of {rank} dimensions"
 
     def sample(count: int, rng: np.random.Generator) -> Array:
-        drawn = obj.rvs(size=count, random_state=rng)
+        drawn = draw(count, rng)
         if isinstance(drawn, tuple):
             drawn = np.stack(drawn, axis=-1)
         return np.asarray(drawn).reshape(count, *event)
@@ -112,12 +126,45 @@ def _(obj: Any) -> Density:
     elif name == "multivariate_normal":
         event = (obj.dim,)
     else:
-        event = event_shape_of(lambda count, rng: obj.rvs(size=count, random_state=rng))
+        event = event_shape_of(draw)
     return Density(
         name=name,
         measure=measure,
         log_density=_of_rows(name, log_density, len(event)),
         sample=sample,
+        event_shape=event,
+    )
+
+
+def _sampler(obj: Any, name: str) -> Callable[[int, np.random.Generator], Any] | None:
+    """SciPy's, or for the one that SciPy has none for: multinomial, with probabilities that are Dirichlet."""
+    if hasattr(obj, "rvs"):
+        return lambda count, rng: obj.rvs(size=count, random_state=rng)
+    if name == "dirichlet_multinomial":
+        return lambda count, rng: rng.multinomial(obj.n, rng.dirichlet(obj.alpha, count))
+    return None
+
+
+@density_of.register(gaussian_kde)
+def _(obj: Any) -> Density:
+    """Of one dimension with quantiles, roughly: those of the data, moved by the quantiles of the kernel."""
+    d, width = obj.d, np.sqrt(np.diagonal(np.atleast_2d(obj.covariance)))
+
+    def log_density(x: Array) -> Array:
+        return np.asarray(obj.logpdf(x.reshape(-1, d).T)).reshape(len(x))
+
+    def sample(count: int, rng: np.random.Generator) -> Array:
+        seed = np.random.RandomState(rng.integers(2**31 - 1))
+        return np.asarray(obj.resample(count, seed=seed)).T.reshape(count, *event)
+
+    event: tuple[int, ...] = () if d == 1 else (d,)
+    return Density(
+        name="gaussian_kde",
+        measure="continuous",
+        log_density=log_density,
+        sample=sample,
+        quantile=(lambda u: np.quantile(obj.dataset[0], u) + width[0] * ndtri(u)) if d == 1 else None,
+        support=None if event else (-np.inf, np.inf),
         event_shape=event,
     )
 

@@ -16,7 +16,8 @@ from scipy.stats._distribution_infrastructure import (
 
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.univariate import Univariate
-from kl_plugins.plugins.scipy_stats import maker_of, number, unsupported
+from kl_plugins.plugins.scipy_parameters import labels_of_new, unsupported
+from kl_plugins.plugins.scipy_stats import maker_of, number
 from kl_plugins.recognition import recognise
 
 
@@ -27,7 +28,7 @@ def _(obj: Any) -> Distribution:
     if kind is stats.Uniform:
         _valid(obj)
         low, high = (number(obj._original_parameters[name]) for name in ("a", "b"))
-        return _made(stats.uniform, low, high - low)
+        return _made(obj, stats.uniform, low, high - low)
     generator = stats.binom if kind is stats.Binomial else generator_of(kind)  # type: ignore[arg-type]
     generator = stats.logistic if kind is stats.Logistic else generator
     if generator is None:
@@ -35,7 +36,7 @@ def _(obj: Any) -> Distribution:
     _valid(obj)
     names = [name.strip() for name in (generator.shapes or "").split(",") if name.strip()]
     standard = [0.0] if isinstance(obj, DiscreteDistribution) else [0.0, 1.0]
-    return _made(generator, *[number(obj._original_parameters[name]) for name in names], *standard)
+    return _made(obj, generator, *[number(obj._original_parameters[name]) for name in names], *standard)
 
 
 @recognise.register(stats.Normal)
@@ -45,7 +46,7 @@ def _(obj: Any) -> Distribution:
     _valid(obj)
     # stats.Normal() is a StandardNormal, which has no parameters.
     given = obj._original_parameters
-    return _made(stats.norm, number(given.get("mu", 0.0)), number(given.get("sigma", 1.0)))
+    return _made(obj, stats.norm, number(given.get("mu", 0.0)), number(given.get("sigma", 1.0)))
 
 
 @recognise.register(ShiftedScaledDistribution)
@@ -55,7 +56,7 @@ def _(obj: Any) -> Distribution:
     moved = base.moved(loc, scale) if isinstance(base, Univariate) else None
     if moved is None:
         raise unsupported(f"a shifted and scaled {base.describe()}", type(obj).__name__)
-    return moved
+    return moved.labelled(labels_of_new(obj))
 
 
 @cache
@@ -67,8 +68,8 @@ def generator_of(kind: type) -> Any:
     return None
 
 
-def _made(generator: Any, *parameters: Any) -> Distribution:
-    return cast(Distribution, maker_of(generator)(*parameters))
+def _made(obj: Any, generator: Any, *parameters: Any) -> Distribution:
+    return cast(Distribution, maker_of(generator)(*parameters)).labelled(labels_of_new(obj))
 
 
 def _valid(obj: Any) -> None:

@@ -7,10 +7,10 @@ from typing import Any, cast
 import numpy as np
 from scipy.stats import _multivariate as multivariate
 
-from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.categorical import Multinomial
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.names import scipy_names
+from kl_plugins.plugins.scipy_parameters import unsupported
 from kl_plugins.recognition import recognise
 
 _PARAMETERS = {
@@ -36,18 +36,12 @@ def _recognised(obj: Any) -> Distribution:
     kind = type(obj)
     name = kind.__name__.removesuffix("_frozen")
     make, attributes = scipy_names.get(name), _PARAMETERS.get(name)
+    estimated = hasattr(obj, "logpdf") or hasattr(obj, "logpmf")
     if kind.__module__ != multivariate.__name__:  # a subclass may have overridden the density
-        raise _unsupported(f"the subclass {kind.__name__} of a frozen distribution", kind.__name__)
+        raise unsupported(f"the subclass {kind.__name__} of a frozen distribution", kind.__name__, estimated)
     if make is None or attributes is None:
-        raise _unsupported(f"scipy.stats.{name}", f"type(scipy.stats.{name}(...))")
+        raise unsupported(f"scipy.stats.{name}", f"type(scipy.stats.{name}(...))", estimated)
     return cast(Distribution, make(*[np.asarray(getattr(obj, attribute)) for attribute in attributes]))
-
-
-def _unsupported(name: str, key: str) -> NoClosedFormError:
-    return NoClosedFormError(
-        f"no closed form is known for {name}; if you have one, register it with "
-        f"kl_plugins.register_kl for {key}"
-    )
 
 
 for _kind in _FROZEN:

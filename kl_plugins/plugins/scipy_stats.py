@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import singledispatch
-from operator import attrgetter
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -14,12 +13,14 @@ from scipy.stats import Mixture, _covariance, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._multivariate import (
     matrix_normal_frozen,
+    multi_rv_frozen,
     multi_rv_generic,
     multivariate_normal_frozen,
 )
 
 import kl_plugins.plugins.scipy_densities
 from kl_plugins.backends import numpy as array_ops
+from kl_plugins.backends.labels import are_plain, labels_of_parameters
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
 from kl_plugins.covariance.full import Cholesky, Full
@@ -27,13 +28,14 @@ from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.numbers import from_matrix, from_variances
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
-from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.distribution import Distribution
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.names import load_families, scipy_names
 from kl_plugins.plugins import scipy_multivariate  # noqa: F401  (registers what it understands)
-from kl_plugins.recognition import recognise, remember, representative, shared_classes
+from kl_plugins.plugins.scipy_parameters import given_to, unsupported
+from kl_plugins.plugins.scipy_points import points_of
+from kl_plugins.recognition import as_written, recognise, remember, representative, shared_classes
 
 load_families()
 
@@ -64,7 +66,10 @@ def _(obj: Any) -> Distribution:
 
 @recognise.register(rv_discrete_frozen)
 def _(obj: Any) -> Distribution:
-    make = maker_of(obj.dist)
+    make = makers.get(kind_of(obj.dist))
+    if make is None and (points := points_of(obj)) is not None:
+        return points
+    make = make or maker_of(obj.dist)
     shapes, loc, _ = obj.dist._parse_args(*obj.args, **obj.kwds)
     return _remembered(obj, made_of(obj.dist, make, shapes, {"loc": loc}))
 
@@ -73,11 +78,12 @@ def made_of(
     generator: Any, make: Callable[..., Any], shapes: Sequence[Any], places: dict[str, Any]
 ) -> Distribution:
     """What `make` makes of the parameters; errors say what SciPy calls them."""
+    values = (*shapes, *places.values())
     try:
-        return cast(Distribution, make(*map(number, (*shapes, *places.values()))))
+        labels = None if are_plain(values) else labels_of_parameters(given_to(generator, shapes, places))
+        return cast(Distribution, make(*map(number, values))).labelled(labels)
     except ValueError as error:
-        names = [name.strip() for name in (generator.shapes or "").split(",")]
-        given = dict(zip(names, shapes, strict=False)) | places
+        given = given_to(generator, shapes, places)
         listed = ", ".join(f"{name}={_brief(value)}" for name, value in given.items())
         raise ValueError(f"{error}, in {full_name(generator)}({listed})") from None
 
@@ -86,15 +92,28 @@ def _brief(value: Any) -> str:
     return f"array of shape {np.shape(value)}" if np.ndim(value) else str(value)[:20]
 
 
-_numbers_of = attrgetter("args", "kwds")
-
-
-def _remembered(obj: Any, made: Any) -> Distribution:
+def _remembered(obj: Any, made: Distribution) -> Distribution:
     """`made`, kept for the next time where nobody can change the numbers themselves."""
-    args, kwds = _numbers_of(obj)
-    if all(type(value) in _PLAIN for value in (*args, *kwds.values())):
-        remember(obj, made, _numbers_of, (args, dict(kwds)))
-    return cast(Distribution, made)
+    args, kwds = obj.args, obj.kwds
+    if type(args) is tuple and _PLAIN.issuperset(map(type, (*args, *kwds.values()))):
+        remember(obj, made, _unchanged(args, dict(kwds), obj.dist))
+    return made
+
+
+def _unchanged(args: tuple[Any, ...], kwds: dict[str, Any], generator: Any) -> Callable[[Any], bool]:
+    """Whether a frozen distribution has these parameters still, and this generator.
+
+    Equal ones are not enough: 1.0 is equal to an array that holds it.
+    """
+    low, high = generator.a, generator.b
+
+    def unchanged(obj: Any) -> bool:
+        if obj.args is not args or obj.dist is not generator or generator.a != low or generator.b != high:
+            return False
+        given = obj.kwds
+        return (not given or _PLAIN.issuperset(map(type, given.values()))) and given == kwds
+
+    return unchanged
 
 
 def number(value: Any) -> Any:
@@ -128,26 +147,34 @@ def full_name(generator: Any) -> str:
     return f"scipy.stats.{generator.name}" if own else type(generator).__name__
 
 
-def unsupported(name: str, key: str) -> NoClosedFormError:
-    """Error for a distribution of SciPy that is not among the families."""
-    return NoClosedFormError(
-        f"no closed form is known for {name}; kl_plugins.estimate_kl estimates divergences with their error; "
-        f"if you have a closed form, register it with kl_plugins.register_kl for {key}"
-    )
-
-
 @representative.register(rv_continuous_frozen)
 @representative.register(rv_discrete_frozen)
 def _(obj: Any) -> Any:
     return obj.dist
 
 
+@as_written.register(rv_continuous_frozen)
+@as_written.register(rv_discrete_frozen)
+def _(obj: Any) -> str:
+    given = [_brief(value) for value in obj.args] + [f"{key}={_brief(x)}" for key, x in obj.kwds.items()]
+    return f"{full_name(obj.dist)}({', '.join(given)})"
+
+
+@as_written.register(multi_rv_frozen)
+def _(obj: Any) -> str:
+    return f"scipy.stats.{type(obj).__name__.removesuffix('_frozen')}"
+
+
 _HOW = "register for the class of the generator instead, for example type(scipy.stats.t)"
 shared_classes.update(dict.fromkeys([rv_continuous_frozen, rv_discrete_frozen], _HOW))
 
 
-@recognise.register(rv_histogram)
 @recognise.register(rv_sample)
+def _(obj: Any) -> Distribution:
+    return recognise(obj())  # it has no parameters
+
+
+@recognise.register(rv_histogram)
 @recognise.register(Mixture)
 def _(obj: Any) -> Distribution:
     name = type(obj).__name__

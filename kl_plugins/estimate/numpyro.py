@@ -1,0 +1,80 @@
+"""NumPyro's distributions as estimates see them: in float64, whatever JAX is set to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.estimate.density import Array, Density
+
+_MEASURES = {"_Simplex": "simplex", "_Sphere": "sphere"}
+"""By the class of the support: where a density is not one of volume."""
+
+_BOOLEAN = 0.0, 1.0
+
+
+def density_of_numpyro(obj: Any) -> Density:
+    """What estimates need to know of a distribution of NumPyro."""
+    import jax
+
+    batch, event = tuple(obj.batch_shape), tuple(obj.event_shape)
+    support = obj.support
+    discrete = bool(support.is_discrete)
+    kind = type(support).__name__
+    if point := type(obj).__name__ == "Delta" and not event:
+        discrete = True
+
+    compiled = jax.jit(obj.log_prob)
+
+    def log_density(x: Array) -> Array:
+        if not len(x):
+            return np.empty((0, *batch))
+        points = np.pad(x, [(0, _padded(len(x)) - len(x))] + [(0, 0)] * (x.ndim - 1), mode="edge")
+        with _doubles(jax):
+            found = compiled(points.astype(np.int64) if discrete and not point else points)
+        return np.asarray(found, np.float64)[: len(x)]
+
+    def sample(count: int, rng: np.random.Generator) -> Array:
+        with _doubles(jax):
+            return np.asarray(obj.sample(jax.random.PRNGKey(int(rng.integers(2**31 - 1))), (count,)))
+
+    def quantile(u: Array) -> Array:
+        with _doubles(jax):
+            return np.asarray(obj.icdf(jax.numpy.asarray(u.reshape(-1, *(1,) * len(batch)))))
+
+    return Density(
+        name=type(obj).__qualname__,
+        measure=_MEASURES.get(kind, "discrete" if discrete else "continuous"),
+        log_density=log_density,
+        sample=sample,
+        quantile=quantile if not (event or discrete) and _has_quantiles(obj) else None,
+        points=np.ravel(np.asarray(obj.v, np.float64)) if point and not batch else None,
+        support=None if event else _BOOLEAN if kind == "_Boolean" else _ends(support),
+        batch_shape=batch,
+        event_shape=event,
+    )
+
+
+def _padded(count: int) -> int:
+    """One of a few lengths: JAX compiles for each."""
+    return int(4 ** max(4, math.ceil(math.log(count, 4))))
+
+
+def _ends(support: Any) -> tuple[Any, Any]:
+    low, high = getattr(support, "lower_bound", -np.inf), getattr(support, "upper_bound", np.inf)
+    return np.asarray(low, np.float64), np.asarray(high, np.float64)
+
+
+def _has_quantiles(obj: Any) -> bool:
+    try:
+        obj.icdf(0.5)
+    except (ImportError, NotImplementedError):  # some take them from TensorFlow
+        return False
+    return True
+
+
+def _doubles(jax: Any) -> Any:
+    """Within it JAX computes in float64; what a distribution holds in float32 is taken as it is."""
+    return jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()

@@ -1,0 +1,148 @@
+"""Distributions on finitely many points of the line, whole numbers or not, given by their probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kl_plugins.backends import array_backend_of
+from kl_plugins.backends.discrete_formulas import outcome_divergence, x_log_x
+from kl_plugins.backends.domains import Domain
+from kl_plugins.backends.parametrised import Shape, broadcast_shapes
+from kl_plugins.families.categorical import PROBABILITY, sums_to_one
+from kl_plugins.families.discrete import ROUNDING, Discrete, by_supports, count_outcomes, outcomes
+from kl_plugins.families.univariate import closed_form, no_closed_form
+
+_INFINITY = float("inf")
+
+
+@dataclass(frozen=True, eq=False)
+class PointMasses(Discrete):
+    """Points with their probabilities, plus loc.
+
+    Parameters
+    ----------
+    points : array_like, shape (..., K)
+        Ascending.
+    p : array_like, shape (..., K)
+        The probability of each, which sum to 1; zeros are allowed.
+    loc : array_like, shape (...)
+
+    Raises
+    ------
+    ValueError
+        If points do not ascend, a probability is not between 0 and 1, or they do not sum to 1.
+
+    Examples
+    --------
+    >>> from kl_plugins import kl
+    >>> from kl_plugins.families.point_masses import PointMasses
+    >>> kl(PointMasses([0.5, 2.0], [0.5, 0.5]), PointMasses([0.5, 1.0, 2.0], [0.25, 0.5, 0.25])).round(6)
+    np.float64(0.693147)
+    """
+
+    points: Any
+    p: Any
+    loc: Any = 0.0
+    arrays: ClassVar[tuple[str, ...]] = ("points", "p", "loc")
+    domains: ClassVar[tuple[Domain, ...]] = (Domain(), PROBABILITY, Domain())
+    find_backend = staticmethod(array_backend_of)
+
+    def _become_plain(self) -> bool:
+        return False
+
+    def check_shapes(self) -> None:
+        lengths = [(*self.ops.shape(self.__dict__[name]), 0)[-2:-1] for name in ("points", "p")]
+        if lengths[0] != lengths[1] or lengths[0] in ((), (0,)):
+            raise ValueError("points and p must have as many entries along their last axis, at least one")
+        _ = self.batch_shape
+
+    def further_conditions(self) -> Iterator[tuple[Any, str]]:
+        yield self.points[..., 1:] > self.points[..., :-1], "points must ascend"
+        yield from sums_to_one(self.p, self.ops)
+
+    @property
+    def batch_shape(self) -> Shape:
+        shape = self.ops.shape
+        loc = () if type(self.loc) is float else shape(self.loc)
+        return broadcast_shapes(shape(self.points)[:-1], shape(self.p)[:-1], loc)
+
+    def full(self, value: Any) -> Any:
+        return value + self.ops.zeros_like(self.points[..., 0] + self.p[..., 0] + self.loc) + 0.0 * self.loc
+
+    def widened(self) -> Discrete:
+        return self
+
+    def standard_ends(self) -> tuple[Any, Any]:
+        return self.points[..., 0], self.points[..., -1]
+
+    def log_p(self) -> Any:
+        ops, none = self.ops, self.ops.equal(self.p, 0.0)
+        return ops.where(none, -_INFINITY, ops.log(ops.where(none, 1.0, self.p)))
+
+    def log_masses(self, k: Any) -> Any:
+        return _looked_up(self.points, self.log_p(), k, self.ops)
+
+    def entropy(self) -> Any:
+        return self.full(-self.ops.sum_last(x_log_x(self.p, self.ops)))
+
+
+PointMasses.core_ndims = (1, 1, 0)
+
+
+def _looked_up(points: Any, values: Any, at: Any, ops: Any) -> Any:
+    """The value of the point that a number is equal to, −∞ where there is none; points ascend."""
+    if not ops.symbolic and points.ndim == values.ndim == 1:
+        i = np.minimum(np.searchsorted(points, at), len(points) - 1)
+        return np.where(points[i] == at, values[i], -_INFINITY)
+    same = ops.equal(at[..., :, None], points[..., None, :])
+    found = ops.sum_last(ops.where(same, 1.0, 0.0)) > 0.0
+    return ops.where(found, ops.sum_last(ops.where(same, values[..., None, :], 0.0)), -_INFINITY)
+
+
+def _masses(side: Discrete) -> Any:
+    """The points of a distribution, less its loc, and the logarithms of their probabilities.
+
+    None where they are infinitely many, text where it is not known how many.
+    """
+    if isinstance(side, PointMasses):
+        return side.points, side.log_p()
+    count = count_outcomes(side)
+    if count is None or isinstance(count, str):
+        return count
+    k = outcomes(side, 0, count)
+    return k, side.log_masses(k)
+
+
+def _cost(p: Discrete, q: Discrete) -> str:
+    return "O(n) for the n points of p and q"
+
+
+@closed_form(Discrete, PointMasses, _cost)
+@closed_form(PointMasses, Discrete, _cost)
+@closed_form(PointMasses, PointMasses, _cost)
+def by_points(p: Discrete, q: Discrete) -> Any:
+    """The sum over the points of either side of q − p − p log(q/p), none of which is negative.
+
+    Where q has infinitely many, those that p has not hold 1 less the sum of the others.
+    """
+    ops, of_p, of_q = p.ops, _masses(p), _masses(q)
+    if of_p is None:
+        return by_supports(p, q)
+    if isinstance(of_p, str):
+        raise no_closed_form(p, q, of_p)
+    shift = p.loc - q.loc
+    at, log_p = of_p[0] + (shift if type(shift) is float else ops.expand_last(shift)), of_p[1]
+    log_q = q.log_masses(at)
+    there = ops.logical_not(ops.equal(log_p, -_INFINITY))
+    value = ops.sum_last(ops.where(there, outcome_divergence(log_p, log_q, ops), 0.0))
+    if of_q is None or isinstance(of_q, str):
+        rest = 1.0 - ops.sum_last(ops.where(there, ops.exp(log_q), 0.0))
+        rest = ops.where(rest > ROUNDING, rest, 0.0)
+    else:
+        alone = ops.equal(_looked_up(at, log_p, of_q[0], ops), -_INFINITY)
+        rest = ops.sum_last(ops.where(alone, ops.exp(of_q[1]), 0.0))
+    return q.full(p.full(value + rest))

@@ -1,0 +1,77 @@
+"""What is handed in for a distribution by mistake: what it is, and what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+_DRAWS = (
+    "a distribution can be fitted to draws, for example scipy.stats.multivariate_normal(mean, cov), or "
+    "scipy.stats.gaussian_kde for kl_plugins.estimate_kl; parameters belong into a distribution, for example "
+    "scipy.stats.norm(mean, sd)"
+)
+_KINDS: dict[str, tuple[str, str]] = {
+    "builtins.NoneType": ("nothing", "was a return forgotten, or a method called that works in place?"),
+    "builtins.str": ("text", "make the distribution itself, for example scipy.stats.norm(0, 1)"),
+    "builtins.bool": ("a number", _DRAWS),
+    "builtins.int": ("a number", _DRAWS),
+    "builtins.float": ("a number", _DRAWS),
+    "numpy.generic": ("a number", _DRAWS),
+    "numpy.ndarray": ("an array of numbers", _DRAWS),
+    "pandas.Series": ("data", _DRAWS),
+    "pandas.DataFrame": ("data", _DRAWS),
+    "xarray.DataArray": ("data", _DRAWS),
+    "xarray.Dataset": ("data", _DRAWS),
+    "xarray.DataTree": ("draws", _DRAWS),
+    "arviz.InferenceData": ("draws", _DRAWS),
+    "builtins.dict": ("a dictionary", "pass the distributions in it one by one"),
+    "pymc.Model": (
+        "a model",
+        "pass one of its variables, or a fit of it: kl_plugins.variational.fit, or pm.fit",
+    ),
+    "pymc.Inference": ("an inference that has to be run", "pass what its fit() returns, or its .approx"),
+    "pytensor.XTensorVariable": (
+        "a variable of pymc.dims",
+        "make it with pymc's own pm.Normal.dist and so on",
+    ),
+    "kl_plugins.Covariance": ("a covariance", "pass kl_plugins.MultivariateNormal(mean, covariance)"),
+    "scipy.Covariance": ("a covariance", "pass scipy.stats.multivariate_normal(mean, covariance)"),
+}
+"""By package and class: what an object of the class is, and the remedy. The libraries are not imported."""
+
+_FUNCTION = "a function", "an object with methods logpdf and rvs is what kl_plugins.estimate_kl takes"
+
+
+def mistaken(obj: Any) -> str | None:
+    """What the object is, other than a distribution, and what to do; None where that is not known."""
+    found = _what(obj)
+    kind = type(obj)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return found and f"{name} is not a distribution, but {found[0]}: {found[1]}"
+
+
+def _what(obj: Any) -> tuple[str, str] | None:
+    if isinstance(obj, list | tuple):
+        if any(_what(member) is None for member in obj):
+            return (
+                "several",
+                "pairwise_kl takes sequences, kl one distribution, whose parameters may be arrays",
+            )
+        return "numbers" if obj else "empty", _DRAWS
+    for base in type(obj).__mro__:
+        if (found := _KINDS.get(f"{base.__module__.partition('.')[0]}.{base.__qualname__}")) is not None:
+            return found
+    if isinstance(obj, ModuleType):
+        return "a module", "make one of its distributions"
+    return _FUNCTION if _is_function(obj) else None
+
+
+def _is_function(obj: Any) -> bool:
+    return isinstance(obj, Callable) and hasattr(obj, "__name__") and not isinstance(obj, type)  # type: ignore[arg-type]
+
+
+def installed(packages: dict[str, Any]) -> list[str]:
+    """Those of the packages that can be imported here."""
+    return sorted(package for package in packages if find_spec(package) is not None)
