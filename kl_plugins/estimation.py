@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
+from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.result import KLEstimate
 from kl_plugins.recognition import load_plugins_of, recognise
@@ -30,6 +31,7 @@ def estimate_kl(
     draws: int = 20_000,
     tolerance: float = 1e-9,
     random_state: Any = None,
+    time_limit: float = 10.0,
 ) -> KLEstimate:
     """Estimate KL(p‖q), in nats, with its error, where no closed form is known.
 
@@ -49,13 +51,16 @@ def estimate_kl(
         The relative error that sums and quadratures go to.
     random_state : None, int, numpy.random.Generator or numpy.random.RandomState
         Seed of Monte Carlo, as in SciPy.
+    time_limit : float
+        After so many seconds, for the whole batch, the best so far is returned, with its error, as not
+        converged. Nothing else depends on time.
 
     Returns
     -------
     KLEstimate
         With ``value``, ``error``, ``method``, ``n`` and ``converged``; arrays of the broadcast batch shape of
-        `p` and `q`, or floats. Never negative; ``inf`` where `p` has mass where `q` has none, and where the
-        integral diverges; NaN only where a parameter is NaN.
+        `p` and `q`, or floats. Never negative; ``inf`` where `p` was seen where `q` is zero, and where the
+        integral was seen to diverge; NaN only where a parameter is NaN.
 
     Warns
     -----
@@ -99,6 +104,8 @@ def estimate_kl(
         raise ValueError(f"draws must be a whole number, at least 2, got {draws!r}")
     if not 0.0 < tolerance < 1.0:
         raise ValueError(f"tolerance must be between 0 and 1, got {tolerance}")
+    if not time_limit > 0.0:
+        raise ValueError(f"time_limit must be positive, got {time_limit}")
     sides = _density(p, "p"), _density(q, "q")
     batch = _check(*sides)
     measures = [side.measure for side in sides]
@@ -114,7 +121,7 @@ def estimate_kl(
         value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state))
         _warn(why, method)
         return _result(value, error, method, n, good)
-    return _one_by_one(*sides, method, tolerance, batch)
+    return _one_by_one(*sides, method, tolerance, batch, Clock(time_limit))
 
 
 def _density(obj: Any, side: str) -> Density:
@@ -181,9 +188,10 @@ def _one_by_one(
     method: str,
     tolerance: float,
     batch: tuple[int, ...],
+    clock: Clock,
 ) -> KLEstimate:
     """Each pair of a batch by itself."""
-    function: Callable[[Density, Density, float, int], Outcome]
+    function: Callable[[Density, Density, float, int, Clock], Outcome]
     if method == "exact sum":
         from kl_plugins.estimate.summation import summation as function
     else:
@@ -194,7 +202,7 @@ def _one_by_one(
     reasons: dict[str, None] = {}
     for index in np.ndindex(batch):
         members = [side.member(place(index)) for side, place in zip((p, q), places, strict=True)]
-        found = function(members[0], members[1], tolerance, _MOST[method])
+        found = function(members[0], members[1], tolerance, _MOST[method], clock)
         value[index], error[index], good[index] = found.value, found.error, not found.why
         n += found.n
         reasons[found.why] = None

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import Mixture, rv_discrete, rv_histogram
+from scipy.stats import Mixture, rv_continuous, rv_discrete, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
 
 from kl_plugins.estimate.density import Array, Density, density_of, event_shape_of
+from kl_plugins.recognition import recognise
 
 
 @density_of.register(rv_continuous_frozen)
 def _(obj: Any) -> Density:
-    return _frozen(obj, "continuous", obj.logpdf)
+    return _frozen(obj, "continuous", _in_logarithms(obj) or obj.logpdf)
 
 
 @density_of.register(rv_discrete_frozen)
@@ -53,6 +54,16 @@ def _frozen(obj: Any, measure: str, log_density: Callable[[Array], Array]) -> De
         points=points,
         batch_shape=batch,
     )
+
+
+def _in_logarithms(obj: Any) -> Callable[[Array], Array] | None:
+    """The log density of our family, where SciPy's is the logarithm of a density that underflows."""
+    if type(obj.dist)._logpdf is not rv_continuous._logpdf:
+        return None
+    try:
+        return density_of(recognise(obj)).log_density
+    except (NotImplementedError, TypeError, ValueError):
+        return None
 
 
 def _sums_for_quantiles(obj: Any) -> bool:
