@@ -21,8 +21,9 @@ _DEEPEST = 48
 _FAR = 1e100
 """So many times as far out as the landmarks a density may be zero because a square in it overflows."""
 _ENOUGH = 17
-_ROUGH, _FINE = 1e-10, 1e-14
-"""So far may the mass in a panel be off; and where some is missing."""
+_ROUGH, _FINE, _CLOSE = 1e-10, 1e-14, 4e-13
+"""So far may the mass in a panel be off; and where some is missing; and all of it, not to look more closely."""
+_GRADES = np.array([0.0, 2.0**-12, 2.0**-8, 2.0**-4, 0.5, 1.0 - 2.0**-4, 1.0 - 2.0**-8, 1.0 - 2.0**-12, 1.0])
 
 
 def quadrature(p: Density, q: Density, tolerance: float, most: int, clock: Clock) -> Outcome:
@@ -93,7 +94,10 @@ class _Integral:
                     return
             inside.append(np.full(len(low[i]), i))
         self.left = beyond
-        self.refine(np.concatenate(low), np.concatenate(high), np.concatenate(inside))
+        panels = np.concatenate(low), np.concatenate(high), np.concatenate(inside)
+        self.refine(*panels)
+        if (abs(self.sums[1:3] - 1.0) > _CLOSE + self.sums[5]).any():
+            self.refine(*_closer(*panels))
 
     def where_finite(self, marks: Array) -> Array:
         """Those where q's density has not underflowed: the others are looked at from the inside."""
@@ -126,36 +130,36 @@ class _Integral:
             dark = (log_q == -np.inf) & (log_p > -np.inf)
             if dark.any():
                 pair.sighted(x[dark], (log_p + np.log(slope))[dark])
-            return (found * _WEIGHTS).sum(axis=-1) * half, abs(x).max(axis=-1), np.array([gone.any(axis=-1), dark.any(axis=-1)])
+            held, lost = (found * _WEIGHTS).sum(axis=-1) * half, np.array([gone.any(axis=-1), dark.any(axis=-1)])
+            return held, abs(x).max(axis=-1), lost
 
     def outwards(self, piece: Piece, sign: float, edge: float, total: Array) -> tuple[Array, Array]:
         """Edges of panels from `edge` on until they hold nothing, and what is beyond where floats end."""
         limit = piece.range()[0 if sign < 0.0 else 1]
         held: list[Array] = []
         edges = [edge]
-        dark, hidden = False, 0.0
+        dark, hidden = False, np.zeros(3)
         while sign * (limit - edges[-1]) > 1e-9:
             steps = edges[-1] + sign * _SHELL * np.arange(_AT_ONCE + 1)
             steps = np.append(steps[sign * (limit - steps) > 0.0], limit)[: _AT_ONCE + 1]
             shells, places, gone = self.panels(piece, *np.sort([steps[:-1], steps[1:]], axis=0))
             for shell, place, (lost, cut), outer in zip(shells.T, places, gone.T, steps[1:], strict=True):
                 far = place > _FAR * self.extent
-                if not np.isfinite(shell[:3]).all() or (
-                    far and held and held[-1][1] > 0.0 and (shell[1] == 0.0 or cut)
-                ):
+                overflow = far and held and held[-1][1] > 0.0 and (shell[1] == 0.0 or cut)
+                if overflow or not np.isfinite(shell[:3]).all():
                     # The last panel may have been cut by an overflow too.
-                    return np.sort(edges), self.beyond(piece, edges[-1], held[:-1])
-                if lost and held and held[-1][0] - held[-1][2] > _NEGLIGIBLE * total[0]:
-                    return np.sort(edges), self.beyond(piece, edges[-1], held[:-1])
+                    return np.sort(edges), self.beyond(piece, edges[-1], held[:-1]) + hidden
                 if cut and not dark:
-                    hidden = self.beyond(piece, edges[-1], held[:-1])[0]
+                    hidden[0] = self.beyond(piece, edges[-1], held[:-1])[0]
                 dark = dark or cut
+                if lost and held and held[-1][0] - held[-1][2] > _NEGLIGIBLE * total[0]:
+                    return np.sort(edges), self.beyond(piece, edges[-1], held[:-1]) + hidden
                 edges.append(float(outer))
                 held.append(shell)
                 small = (shell[:3] <= _NEGLIGIBLE * total[:3]).all()
                 if len(held) > 2 and small and shell[0] <= held[-2][0]:
-                    return np.sort(edges), np.array([hidden, 0.0, 0.0])
-        return np.sort(edges), self.beyond(piece, edges[-1], held) + np.array([hidden, 0.0, 0.0])
+                    return np.sort(edges), hidden
+        return np.sort(edges), self.beyond(piece, edges[-1], held) + hidden
 
     def beyond(self, piece: Piece, edge: float, held: list[Array]) -> Array:
         """What is beyond the last panel; where few are, finer ones from the middle on tell."""
@@ -225,6 +229,13 @@ class _Integral:
             if here.any():
                 found[:, here] = self.panels(piece, low[here], high[here])[0]
         return found
+
+
+def _closer(low: Array, high: Array, inside: Array) -> tuple[Array, Array, Array]:
+    """The panels in parts that are narrow at the edges, where a kink may lie beyond the outermost node."""
+    edges = low[:, None] + (high - low)[:, None] * _GRADES
+    edges[:, -1] = high
+    return edges[:, :-1].ravel(), edges[:, 1:].ravel(), np.repeat(inside, len(_GRADES) - 1)
 
 
 def _wider_than_the_next(low: Array, high: Array, inside: Array) -> Array:
