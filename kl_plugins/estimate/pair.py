@@ -49,9 +49,13 @@ class Pair:
         return self.marks
 
     def log_densities(self, x: Array) -> tuple[Array, Array]:
-        """Of p and q, of places of any shape."""
+        """Of p and q, of places of any shape; where one is infinite, which may be at single places, −∞."""
         self.n += x.size
-        return self._log_density(self.p, x, *self.p_ends), self._log_density(self.q, x, *self.q_ends)
+        log_p, log_q = self._log_density(self.p, x, *self.p_ends), self._log_density(self.q, x, *self.q_ends)
+        poles = np.isposinf(log_p) | np.isposinf(log_q)
+        if poles.any():
+            log_p[poles] = log_q[poles] = -np.inf
+        return log_p, log_q
 
     def parts(self, count: int, points: int) -> list[slice]:
         """So many groups of points in parts that do not take long, for the sake of what is found in time."""

@@ -11,7 +11,7 @@ from kl_plugins.estimate.density import Array
 
 _FOLLOWED = 24.0
 """So far, as the logarithm of a distance, is a tail followed before it is said to diverge."""
-_LEVEL = 1e-9
+_LEVEL, _SLOWER = 1e-9, 0.75
 
 
 def remainders(blocks: Sequence[Array], width: float) -> Array:
@@ -42,14 +42,15 @@ def _diverges(blocks: Sequence[float], width: float) -> bool:
     """Whether the blocks would go on not to shrink: they do not by now, nor will their logarithm turn.
 
     Of a power law times a power of its logarithm, log blocks are a + b t + c log t, whose b must not be
-    negative. A Gaussian in t, the tail of a lognormal variable, has a b far below zero before it turns.
+    negative. Their slope falls ever more slowly, that of the tail of a lognormal variable as fast as ever.
     """
-    half = math.ceil(0.5 * _FOLLOWED / width)
-    if len(blocks) < 2 * half + 1 or min(blocks[-2 * half - 1 :]) <= 0.0:
+    first, part = len(blocks) // 4, len(blocks) // 4
+    if len(blocks) * width < _FOLLOWED or part < 1 or min(blocks[first:]) <= 0.0:
         return False
-    logs = np.log([blocks[-1 - 2 * half], blocks[-1 - half], blocks[-1]])
-    earlier, later = np.diff(logs) / (half * width)
-    last = len(blocks) * width
-    t = last - 1.5 * half * width, last - 0.5 * half * width
-    limit = (later * t[1] - earlier * t[0]) / (t[1] - t[0]) if later < earlier - _LEVEL else later
-    return bool(later > -_LEVEL and limit > -_LEVEL)
+    logs = np.log([blocks[-1 - k * part] for k in (3, 2, 1, 0)])
+    slopes = np.diff(logs) / (part * width)
+    falls = slopes[:-1] - slopes[1:]
+    t = (len(blocks) - part * np.array([1.5, 0.5])) * width
+    limit = (slopes[2] * t[1] - slopes[1] * t[0]) / (t[1] - t[0])
+    level = falls[1] <= _LEVEL
+    return bool(slopes[2] > -_LEVEL and (level or (limit > -_LEVEL and falls[1] < _SLOWER * falls[0])))

@@ -86,11 +86,10 @@ def judged(
     """
     value, rounding = float(sums[0]), float(sums[3])
     tails = np.sum(beyond, axis=0) if len(beyond) else np.zeros(3)
-    least = seen.rounding[0], max(seen.rounding[1], _OFF)
-    for side, mass, tail, lack in zip("pq", sums[1:3], tails[1:], least, strict=True):
-        if not (mass <= 1.0 + max(_OFF, lack) and mass + max(tail, lack) >= 1.0):
+    for side, mass, tail, lack in zip("pq", sums[1:3], tails[1:], (min(seen.rounding[0], _OFF), _OFF), strict=True):
+        if not (mass <= 1.0 + _OFF and mass + max(tail, lack) >= 1.0):
             return Outcome(value, math.inf, n, f"the mass found of {side} is {_mass(mass)} instead of 1")
-    if seen.zero and abs(sums[2] - 1.0) <= max(_HELD, seen.rounding[1]):
+    if seen.zero and abs(sums[2] - 1.0) <= _HELD:
         return Outcome(math.inf, 0.0, n)
     if math.isinf(tails[0]) and tails[1] < _SEEN:
         return Outcome(math.inf, 0.0, n)
