@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 import numpy as np
@@ -53,8 +54,8 @@ class Clock:
         while not found or done < len(x):
             self.check()
             size = self.size(function, len(x))
-            part = x[done : done + size]
-            values, took = self.timed(lambda part=part: function(part), counts=function in self.each)
+            part = partial(function, x[done : done + size])
+            values, took = self.timed(part, counts=function in self.each)
             found.append(np.asarray(values, np.float64))
             self.each[function] = took / max(size, 1)
             done += size

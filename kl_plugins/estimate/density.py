@@ -35,6 +35,8 @@ class Density:
         The ends of the support, which broadcast to ``batch_shape``. None: wherever the density is not zero.
     points : array or None
         All points of a discrete distribution on finitely many, where they are not consecutive integers.
+    logarithmic : bool
+        Whether the log density is computed as such, so that −∞ never is an underflow. If not known, False.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Density:
     quantile: Callable[[Array], Array] | None = None
     support: tuple[Any, Any] | None = None
     points: Array | None = None
+    logarithmic: bool = False
     batch_shape: tuple[int, ...] = ()
     event_shape: tuple[int, ...] = ()
 

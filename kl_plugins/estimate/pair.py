@@ -77,12 +77,12 @@ class Pair:
             out[unknown] = -np.inf
         return out.reshape(x.shape)
 
-    def sighted(self, x: Array, log_p: Array) -> None:
-        """Take note of places where q is given as zero and p is not."""
+    def sighted(self, x: Array, log_mass: Array) -> None:
+        """Take note of places where q is given as zero and p is not, best of that which stands for most."""
         low, high = self.q_ends
         self.outside = self.outside or bool((_before(x, low) | _before(-x, -high)).any())
-        best = int(np.argmax(log_p))
-        self.dark = max(self.dark, (float(log_p[best]), float(x[best])))
+        best = int(np.argmax(log_mass))
+        self.dark = max(self.dark, (float(log_mass[best]), float(x[best])))
 
     def roundings(self) -> tuple[float, float]:
         """What the masses may lack because of rounding."""
@@ -99,7 +99,9 @@ class Pair:
             end, further = self.q_ends[k], self.p_ends[k]
             if not math.isfinite(end) or not _before(-sign * np.array([further]), -sign * end)[0]:
                 continue
-            unit = 1.0 if self.p.measure == "discrete" else 1e-9 * max([abs(end), 1e-300, *abs(self.marks[0])])
+            unit = (
+                1.0 if self.p.measure == "discrete" else 1e-9 * max([abs(end), 1e-300, *abs(self.marks[0])])
+            )
             if not self._ends(0, end + sign * unit):
                 return f"p may reach beyond {end:.6g}, where q's support ends: its density underflows there"
         return ""
@@ -118,9 +120,11 @@ class Pair:
         if len(lit) == 0:
             return False
         if side.measure == "discrete":
+            if side.logarithmic:
+                return bool(np.isneginf(side.log_density(np.array([dark])))[0])
             lit = np.unique(dark + np.round(lit - dark))
             return ends_before(lambda x: self._log_density(side, x, *ends), dark, lit, whole=True)[0]
-        piece = piece_between(*ends, [marks])
+        piece = piece_between(ends[0], ends[1], [marks])
 
         def log_density(t: Array) -> Array:
             x, slope = piece.place(t)
@@ -138,4 +142,5 @@ class Pair:
 
 def _before(x: Array, end: float) -> Array:
     """Which places are below an end by more than rounding."""
-    return x < end - _ROUNDED * np.maximum(abs(x), abs(end)) if math.isfinite(end) else x < end
+    size = np.minimum(np.maximum(abs(x), abs(end)), 1e300)  # places may be infinite
+    return x < end - _ROUNDED * size if math.isfinite(end) else x < end

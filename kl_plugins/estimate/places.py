@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Array, Density
 from kl_plugins.estimate.line import piece_between
 
-_LEVELS = np.array([0.5, 0.25, 0.75, 0.02, 0.1, 0.9, 0.98, 1e-12, 1e-8, 1e-5, 1e-3, 0.999, 1 - 1e-5, 1 - 1e-8])
+_LEVELS = np.array(
+    [0.5, 0.25, 0.75, 0.02, 0.1, 0.9, 0.98, 1e-12, 1e-8, 1e-5, 1e-3, 0.999, 1 - 1e-5, 1 - 1e-8]
+)
 """The most useful first, as time may be up."""
 _DRAWS, _PATIENCE = (16, 128, 1_024, 4_000), 0.3
 _FAILURES = (ArithmeticError, NotImplementedError, RuntimeError, TypeError, ValueError)
@@ -61,8 +65,8 @@ def _draws(density: Density, clock: Clock) -> Array:
     found = np.empty(0)
     clock.timed(lambda: sample(1, np.random.default_rng(0)), counts=False)
     for count in _DRAWS:
-        found, took = clock.timed(lambda count=count: sample(count, np.random.default_rng(0)))
-        if took * 8.0 > _PATIENCE * clock.limit:
+        found, took = clock.timed(partial(sample, count, np.random.default_rng(0)))
+        if took * 8.0 > clock.limit:  # the next may be eight times as long
             clock.cut = clock.cut or count < _DRAWS[-1]
             break
     return np.asarray(found, np.float64)

@@ -22,7 +22,7 @@ _FAR = 1e100
 """So many times as far out as the landmarks a density may be zero because a square in it overflows."""
 _ENOUGH = 17
 _ROUGH, _FINE, _CLOSE = 1e-10, 1e-14, 4e-13
-"""So far may the mass in a panel be off; and where some is missing; and all of it, not to look more closely."""
+"""So far may the mass in a panel be off; and where some is missing; and all of it, to look no closer."""
 _GRADES = np.array([0.0, 2.0**-12, 2.0**-8, 2.0**-4, 0.5, 1.0 - 2.0**-4, 1.0 - 2.0**-8, 1.0 - 2.0**-12, 1.0])
 
 
@@ -127,8 +127,11 @@ class _Integral:
             gone = (found[1] == 0.0) & ((log_p > -np.inf) | inside)
             dark = (log_q == -np.inf) & (log_p > -np.inf)
             if dark.any():
-                pair.sighted(x[dark], (log_p + np.log(slope))[dark])
-            held, lost = (found * _WEIGHTS).sum(axis=-1) * half, np.array([gone.any(axis=-1), dark.any(axis=-1)])
+                pair.sighted(x[dark], (log_p + np.log(slope * half[:, None]))[dark])
+            held, lost = (
+                (found * _WEIGHTS).sum(axis=-1) * half,
+                np.array([gone.any(axis=-1), dark.any(axis=-1)]),
+            )
             return held, abs(x).max(axis=-1), lost
 
     def outwards(self, piece: Piece, sign: float, edge: float, total: Array) -> tuple[Array, Array]:
@@ -157,7 +160,8 @@ class _Integral:
                 small = (shell[:3] <= _NEGLIGIBLE * total[:3]).all()
                 if len(held) > 2 and small and shell[0] <= held[-2][0]:
                     return np.sort(edges), hidden
-        return np.sort(edges), self.beyond(piece, edges[-1], held) + hidden
+        partial = len(edges) > 1 and abs(edges[-1] - edges[-2]) < 0.999 * _SHELL
+        return np.sort(edges), self.beyond(piece, edges[-1], held[:-1] if partial else held) + hidden
 
     def beyond(self, piece: Piece, edge: float, held: list[Array]) -> Array:
         """What is beyond the last panel; where few are, finer ones from the middle on tell."""
@@ -178,7 +182,7 @@ class _Integral:
         """Halve all panels until the halves hold what the whole does; keep the sums, and what was left.
 
         None stays more than twice as wide as the next: what is narrow in one reaches into the other, between
-        whose few points it would be lost. Where mass of p or q is missing, that in each panel has to be exact.
+        whose few points it would be lost. Where mass of p or q is missing, each panel has to know its own.
         """
         value = self.all_panels(low, high, inside)
         error, settled, blurred = np.zeros(len(low)), np.zeros(len(low), bool), np.zeros(len(low))

@@ -11,7 +11,7 @@ from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Array, Density
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.tails import remainders
-from kl_plugins.estimate.terms import INFINITE, Evidence, Outcome, judged, terms
+from kl_plugins.estimate.terms import Evidence, Outcome, judged, terms
 
 _SMALL = 1 << 20
 _LONG = 1 << 13
@@ -54,7 +54,9 @@ class _Sum:
         try:
             self.add_up()
             if not pair.outside:
-                rounded = [own + off for own, off in zip(pair.roundings(), map(float, self.blur), strict=True)]
+                rounded = [
+                    own + off for own, off in zip(pair.roundings(), map(float, self.blur), strict=True)
+                ]
                 seen = Evidence((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             pair.clock.cut = True
@@ -65,13 +67,17 @@ class _Sum:
     def add_up(self) -> None:
         """Find the sums, and what the tails leave."""
         p, q, marks = self.pair.p, self.pair.q, self.pair.look()
+        ends = self.pair.p_ends, self.pair.q_ends
         if p.points is not None or q.points is not None:
-            return self.over_points(p.points, q.points, np.concatenate(marks))
+            x = [np.asarray(found) for found in (p.points, q.points, *marks) if found is not None]
+            if p.points is None and ends[0][1] - ends[0][0] < _SMALL:
+                x.append(np.arange(ends[0][0], ends[0][1] + 1.0))
+            return self.over_points(np.concatenate(x))
         offset, other = (_offset(side, found) for side, found in zip((p, q), marks, strict=True))
         if abs(math.remainder(offset - other, 1.0)) > 1e-9:
             # The points of one lie between those of the other.
-            return self.over_points(offset + np.round(marks[0] - offset), other + np.round(marks[1] - other), [])
-        low, high = (choose(ends) for choose, ends in zip((min, max), zip(self.pair.p_ends, self.pair.q_ends)))
+            return self.over_points(offset + np.round(marks[0] - offset))
+        low, high = min(ends[0][0], ends[1][0]), max(ends[0][1], ends[1][1])
         places = np.concatenate(marks) if any(map(len, marks)) else np.zeros(1)
         if high - low < _SMALL:
             places = np.array([low, high])
@@ -88,11 +94,10 @@ class _Sum:
             beyond.append(left)
         self.left = beyond
 
-    def over_points(self, of_p: Array | None, of_q: Array | None, marks: Array) -> None:
-        """Sum over finitely many points; what the other side holds elsewhere is q's, or p was seen there."""
-        x = np.unique(np.concatenate([np.asarray(found) for found in (of_p, of_q, marks) if found is not None]))
-        self.sums, self.left = self.terms(x, certain=True).sum(axis=-1), []
-        if of_q is None:
+    def over_points(self, x: Array) -> None:
+        """Sum over finitely many points; what q holds elsewhere is q's, or p was seen there."""
+        self.sums, self.left = self.terms(np.unique(x), certain=True).sum(axis=-1), []
+        if self.pair.q.points is None:
             elsewhere = max(1.0 - self.sums[2], 0.0)
             self.sums = self.sums + np.array([elsewhere, 0.0, elsewhere, 2.2e-16, 0.0])
 
@@ -122,7 +127,8 @@ class _Sum:
         middle = self.offset + round(float(marks[len(marks) // 2]) - self.offset)
         edges = middle + sign * 2.0 ** np.arange(3.0, 52.0)
         edges = edges[abs(edges) < _EXACT]
-        return [self.block(min(a + sign, b), max(a + sign, b), np.full(5, math.inf)) for a, b in pairwise(edges)]
+        spans = [sorted((a + sign, b)) for a, b in pairwise(edges)]
+        return [self.block(first, last, np.full(5, math.inf)) for first, last in spans]
 
     def block(self, first: float, last: float, total: Array) -> Array:
         """The sum over the points from `first` to `last`, both included."""

@@ -11,7 +11,7 @@ from kl_plugins.estimate.density import Array
 
 _FOLLOWED = 24.0
 """So far, as the logarithm of a distance, is a tail followed before it is said to diverge."""
-_LEVEL, _SLOWER = 1e-9, 0.75
+_LEVEL, _SLOWER, _CLEAR = 1e-9, 0.75, 5.0
 
 
 def remainders(blocks: Sequence[Array], width: float) -> Array:
@@ -41,8 +41,9 @@ def remainder(blocks: Sequence[float], width: float) -> float:
 def _diverges(blocks: Sequence[float], width: float) -> bool:
     """Whether the blocks would go on not to shrink: they do not by now, nor will their logarithm turn.
 
-    Of a power law times a power of its logarithm, log blocks are a + b t + c log t, whose b must not be
-    negative. Their slope falls ever more slowly, that of the tail of a lognormal variable as fast as ever.
+    Of a power law times a power of its logarithm, log blocks are a + b t + c log t, whose b must be clearly
+    positive, unless they have become straight. Their slope falls ever more slowly, that of the tail of a
+    lognormal variable as fast as ever.
     """
     first, part = len(blocks) // 4, len(blocks) // 4
     if len(blocks) * width < _FOLLOWED or part < 1 or min(blocks[first:]) <= 0.0:
@@ -53,4 +54,5 @@ def _diverges(blocks: Sequence[float], width: float) -> bool:
     t = (len(blocks) - part * np.array([1.5, 0.5])) * width
     limit = (slopes[2] * t[1] - slopes[1] * t[0]) / (t[1] - t[0])
     level = falls[1] <= _LEVEL
-    return bool(slopes[2] > -_LEVEL and (level or (limit > -_LEVEL and falls[1] < _SLOWER * falls[0])))
+    rises = limit * len(blocks) * width > _CLEAR and falls[1] < _SLOWER * falls[0]
+    return bool(slopes[2] > -_LEVEL and (level or rises))

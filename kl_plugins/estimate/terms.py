@@ -86,7 +86,9 @@ def judged(
     """
     value, rounding = float(sums[0]), float(sums[3])
     tails = np.sum(beyond, axis=0) if len(beyond) else np.zeros(3)
-    for side, mass, tail, lack in zip("pq", sums[1:3], tails[1:], (min(seen.rounding[0], _OFF), _OFF), strict=True):
+    for side, mass, tail, lack in zip(
+        "pq", sums[1:3], tails[1:], (min(seen.rounding[0], _OFF), _OFF), strict=True
+    ):
         if not (mass <= 1.0 + _OFF and mass + max(tail, lack) >= 1.0):
             return Outcome(value, math.inf, n, f"the mass found of {side} is {_mass(mass)} instead of 1")
     if seen.zero and abs(sums[2] - 1.0) <= _HELD:

@@ -17,7 +17,7 @@ def ends_before(
 ) -> tuple[bool, float]:
     """Whether a density that is given as zero at `dark` has an end between there and the places `lit`.
 
-    The other number returned is the last place where it is not zero, in the variable in which tails are short.
+    The other number returned is the last place where it is not zero.
     What decays until it underflows does so gradually: its logarithm is far down at a tenth of the way from
     there to the bulk, or at least before it is gone. A density that jumps to zero, or falls to it by a power
     of the distance, is still near its bulk there. `whole`: places are consecutive integers.
@@ -41,4 +41,7 @@ def ends_before(
         edge, gone = float(x[first - 1]), float(x[first])
     inwards = edge + _NEAR * (bulk - edge)
     last, near = log_density(np.array([edge, np.round(inwards) if whole else inwards]))
+    if whole:
+        before = float(log_density(np.array([edge + np.sign(edge - gone)]))[0])
+        return bool(abs(before - last) < _STEEP and last > peak - _DEEP and near > peak - _STEEP), edge
     return bool(last > peak - _DEEP and near > peak - _STEEP), edge

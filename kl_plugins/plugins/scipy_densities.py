@@ -52,6 +52,7 @@ def _frozen(obj: Any, measure: str, log_density: Callable[[Array], Array]) -> De
         quantile=None if _sums_for_quantiles(obj) else lambda u: obj.ppf(u.reshape(-1, *(1,) * len(batch))),
         support=(-np.pi, np.pi) if name == "vonmises" else obj.support(),  # it is periodic
         points=points,
+        logarithmic=measure == "discrete" and type(obj.dist)._logpmf is not rv_discrete._logpmf,
         batch_shape=batch,
     )
 
