@@ -12,6 +12,7 @@ import numpy as np
 
 from kl_plugins.backends.labels import joined
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
+from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.result import KLEstimate
 from kl_plugins.interrupts import answer_interrupt, answered_in_time
@@ -32,6 +33,7 @@ def estimate_kl(
     draws: int = 20_000,
     tolerance: float = 1e-9,
     random_state: Any = None,
+    time_limit: float = 10.0,
 ) -> KLEstimate:
     """Estimate KL(p‖q), in nats, with its error, where no closed form is known.
 
@@ -51,13 +53,16 @@ def estimate_kl(
         The relative error that sums and quadratures go to.
     random_state : None, int, numpy.random.Generator or numpy.random.RandomState
         Seed of Monte Carlo, as in SciPy.
+    time_limit : float
+        After so many seconds, for the whole batch, the best so far is returned, with its error, as not
+        converged. Nothing else depends on time.
 
     Returns
     -------
     KLEstimate
         With ``value``, ``error``, ``method``, ``n`` and ``converged``; arrays of the broadcast batch shape of
-        `p` and `q`, or floats. Never negative; ``inf`` where `p` has mass where `q` has none, and where the
-        integral diverges; NaN only where a parameter is NaN.
+        `p` and `q`, or floats. Never negative; ``inf`` where `p` was seen where `q` is zero, and where the
+        integral was seen to diverge; NaN only where a parameter is NaN.
 
     Warns
     -----
@@ -101,6 +106,8 @@ def estimate_kl(
         raise ValueError(f"draws must be a whole number, at least 2, got {draws!r}")
     if not 0.0 < tolerance < 1.0:
         raise ValueError(f"tolerance must be between 0 and 1, got {tolerance}")
+    if not time_limit > 0.0:
+        raise ValueError(f"time_limit must be positive, got {time_limit}")
     sides = _density(p, "p"), _density(q, "q")
     batch = _check(*sides)
     measures = [side.measure for side in sides]
@@ -118,7 +125,7 @@ def estimate_kl(
         _warn(why, method)
         return _result(value, error, method, n, good)
     with answered_in_time():
-        return _one_by_one(*sides, method, tolerance, batch)
+        return _one_by_one(*sides, method, tolerance, batch, Clock(time_limit))
 
 
 def _density(obj: Any, side: str) -> Density:
@@ -187,22 +194,24 @@ def _one_by_one(
     method: str,
     tolerance: float,
     batch: tuple[int, ...],
+    clock: Clock,
 ) -> KLEstimate:
     """Each pair of a batch by itself."""
-    function: Callable[[Density, Density, float, int], Outcome]
+    function: Callable[[Density, Density, float, int, Clock], Outcome]
     if method == "exact sum":
         from kl_plugins.estimate.summation import summation as function
-    elif any(side.breaks is not None for side in (p, q)) and p.support is not None and q.support is not None:
-        from kl_plugins.estimate.pieces import piecewise as function
     else:
-        from kl_plugins.estimate.quadrature import quadrature as function
+        from kl_plugins.estimate.pieces import piecewise, serves
+        from kl_plugins.estimate.quadrature import quadrature
+
+        function = piecewise if serves(p, q) else quadrature
     value, error, good = np.empty(batch), np.empty(batch), np.empty(batch, bool)
     places = [_places(side.batch_shape, batch) for side in (p, q)]
     n = 0
     reasons: dict[str, None] = {}
     for index in np.ndindex(batch):
         members = [side.member(place(index)) for side, place in zip((p, q), places, strict=True)]
-        found = function(members[0], members[1], tolerance, _MOST[method])
+        found = function(members[0], members[1], tolerance, _MOST[method], clock)
         value[index], error[index], good[index] = found.value, found.error, not found.why
         n += found.n
         reasons[found.why] = None

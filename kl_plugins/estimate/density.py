@@ -42,6 +42,8 @@ class Density:
         The ends of the bins of a density that is constant on each, ascending.
     labels : Labels or None
         Those of the parameters, xarray's or pandas', which have to agree between the sides.
+    logarithmic : bool
+        Whether the log density is computed as such, so that −∞ never is an underflow. If not known, False.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Density:
     support: tuple[Any, Any] | None = None
     points: Array | None = None
     breaks: Array | None = None
+    logarithmic: bool = False
     batch_shape: tuple[int, ...] = ()
     event_shape: tuple[int, ...] = ()
     labels: Labels | None = None

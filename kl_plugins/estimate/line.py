@@ -22,11 +22,10 @@ class Piece:
     def range(self) -> tuple[float, float]:
         """The values of t that floats can tell from the ends."""
         least, largest = (max(64.0 * 2.2e-16 * abs(end), 1e-300) for end in (self.low, self.high))
-        far = math.log(1e300) - math.log(max(self.scale, 1e-8))
-        lower = -far if math.isinf(self.low) else math.log(least / self.scale)
-        upper = far if math.isinf(self.high) else -math.log(largest / self.scale)
-        if math.isinf(self.low) and math.isfinite(self.high):
-            return -far, -math.log(largest / self.scale)
+        scale = math.log(self.scale)  # a ratio may underflow
+        far = math.log(1e300) - max(scale, math.log(1e-8))
+        lower = -far if math.isinf(self.low) else math.log(least) - scale
+        upper = far if math.isinf(self.high) else scale - math.log(largest)
         return lower, upper
 
     def place(self, t: Array) -> tuple[Array, Array]:

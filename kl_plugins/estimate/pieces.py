@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
+from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Array, Density
-from kl_plugins.estimate.terms import INFINITE, Outcome, ends
+from kl_plugins.estimate.pair import Pair
+from kl_plugins.estimate.terms import INFINITE, Outcome
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _DEEPEST = 60
@@ -16,52 +18,65 @@ _MASS = 1e-7
 """So far may the mass that was found of p be from one."""
 
 
-def piecewise(p: Density, q: Density, tolerance: float, most: int) -> Outcome:
+def serves(p: Density, q: Density) -> bool:
+    """Whether a side has known breaks, and p ends."""
+    return (p.breaks is not None or q.breaks is not None) and bool(np.isfinite(p.support or np.inf).all())
+
+
+def piecewise(p: Density, q: Density, tolerance: float, most: int, clock: Clock) -> Outcome:
     """The integral of p log(p/q) over the bins of both sides, each halved until the halves say the same.
 
     What q holds outside of p's support, where bins end, does not matter to it.
     """
-    supports = ends(p, q)
-    if supports is None:
-        return INFINITE
-    if any(map(math.isnan, supports)):
+    pair = Pair(p, q, clock)
+    if any(map(math.isnan, (*pair.p_ends, *pair.q_ends))):
         return Outcome(math.nan, math.nan, 0)
-    edges = _edges(p, q, *supports[:2])
+    try:
+        return pair.told(_refined(pair, tolerance, most))
+    except TimeIsUpError:
+        return Outcome(math.nan, math.inf, pair.n, clock.why)
+
+
+def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
+    """What the halves of all panels come to."""
+    edges = _edges(pair)
     low, high = edges[:-1], edges[1:]
-    whole, n, unsettled = _panels(p, q, low, high), len(low) * len(_NODES), 0.0
+    whole, unsettled = _panels(pair, low, high), 0.0
     total, settled = np.zeros(3), 0.0
     for depth in range(_DEEPEST):
         middle = 0.5 * (low + high)
-        left, right = _panels(p, q, low, middle), _panels(p, q, middle, high)
-        n += 2 * len(low) * len(_NODES)
+        left, right = _panels(pair, low, middle), _panels(pair, middle, high)
         both = left + right
         if np.isposinf(both[0]).any():
-            certain = q.breaks is not None
-            return Outcome(math.inf, 0.0, n, "" if certain else "q underflows inside of its support")
+            pair.look()
+            if pair.outside or pair.q.breaks is not None or pair.zero():
+                return INFINITE
+            return Outcome(math.inf, math.inf, pair.n, "q underflows inside of its support")
         difference = abs(both - whole)
         size = abs(total[0]) + abs(both[0]).sum()
         good = difference[0] <= np.maximum(tolerance * size / (8.0 * len(edges)), both[2])
         good &= difference[1] <= 1e-12
-        if depth == _DEEPEST - 1 or n > most:
+        if depth == _DEEPEST - 1 or pair.n > most:
             unsettled, good[:] = float(difference[0, ~good].sum()), True
         total += both[:, good].sum(axis=-1)
         settled += float(difference[0, good].sum())
-        low, high = (np.concatenate(pair)[np.tile(~good, 2)] for pair in ((low, middle), (middle, high)))
+        low, high = (np.concatenate(halves)[np.tile(~good, 2)] for halves in ((low, middle), (middle, high)))
         whole = np.concatenate([left, right], axis=-1)[:, np.tile(~good, 2)]
         if not len(low):
             break
     value, error = max(float(total[0]), 0.0), float(max(unsettled, settled) + total[2])
     if not abs(total[1] - 1.0) <= _MASS:
-        return Outcome(value, math.inf, n, f"the mass found of p is {total[1]:.8g} instead of 1")
+        return Outcome(value, math.inf, pair.n, f"the mass found of p is {total[1]:.8g} instead of 1")
     if unsettled > tolerance * value + total[2]:
-        return Outcome(value, error, n, f"refinement ended with an error of {unsettled:.1g}")
-    return Outcome(value, error, n)
+        return Outcome(value, error, pair.n, f"refinement ended with an error of {unsettled:.1g}")
+    return Outcome(value, error, pair.n)
 
 
-def _edges(p: Density, q: Density, low: float, high: float) -> Array:
+def _edges(pair: Pair) -> Array:
     """The ends of p's support and the breaks between them; those that rounding has moved apart once."""
-    inner = [side.breaks for side in (p, q) if side.breaks is not None]
-    edges = np.unique(np.concatenate([[low, high], *inner]))
+    low, high = pair.p_ends
+    inner = [side.breaks for side in (pair.p, pair.q) if side.breaks is not None]
+    edges = np.unique(np.concatenate([pair.p_ends, pair.q_ends, *inner]))
     edges = edges[(edges >= low) & (edges <= high)]
     apart = np.diff(edges) > 64.0 * _EPSILON * np.maximum(abs(edges[1:]), abs(edges[:-1]))
     kept: Array = edges[np.concatenate([[True], apart])]
@@ -69,12 +84,15 @@ def _edges(p: Density, q: Density, low: float, high: float) -> Array:
     return kept
 
 
-def _panels(p: Density, q: Density, low: Array, high: Array) -> Array:
+def _panels(pair: Pair, low: Array, high: Array) -> Array:
     """The integrals of p log(p/q) and p over panels, and the rounding error of the first."""
     half = 0.5 * (high - low)
     x = (0.5 * (low + high) + half * _NODES[:, None]).ravel()
     with np.errstate(all="ignore"):
-        log_p, log_q = (np.asarray(side.log_density(x)) for side in (p, q))
+        log_p, log_q = pair.log_densities(x)
+        dark = (log_q == -np.inf) & (log_p > -np.inf)
+        if dark.any():
+            pair.sighted(x[dark], log_p[dark])
         mass = np.exp(log_p)
         term = np.where(mass == 0.0, 0.0, mass * (log_p - log_q))
         size = np.where(mass == 0.0, 0.0, mass * (1.0 + abs(log_p) + abs(log_q)))

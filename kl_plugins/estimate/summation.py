@@ -3,58 +3,34 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
+from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Array, Density
-from kl_plugins.estimate.terms import INFINITE, Outcome, ends, judged, landmarks, remainders, terms
+from kl_plugins.estimate.pair import Pair
+from kl_plugins.estimate.tails import remainders
+from kl_plugins.estimate.terms import Evidence, Outcome, judged, terms
 
 _SMALL = 1 << 20
 _LONG = 1 << 13
 """From so many consecutive points on a polynomial may be summed instead."""
-_LARGE = 1e4
-"""No log ratio where a density has just underflowed is larger."""
 _EXACT = 2.0**52
 """Beyond, floats are no longer consecutive integers."""
 _NEGLIGIBLE = 1e-17
 
 
-def summation(p: Density, q: Density, tolerance: float, most: int) -> Outcome:
+def summation(p: Density, q: Density, tolerance: float, most: int, clock: Clock) -> Outcome:
     """KL(p‖q), summed over all that either side holds, or outwards from there until nothing is left.
 
     Blocks outside of the bulk double in length; what is beyond the last one is bounded as if the blocks went
     on to shrink as they did, and is part of the error.
     """
-    supports = ends(p, q)
-    if supports is None:
-        return INFINITE
-    if any(map(math.isnan, supports)):
+    pair = Pair(p, q, clock)
+    if any(map(math.isnan, (*pair.p_ends, *pair.q_ends))):
         return Outcome(math.nan, math.nan, 0)
-    if p.points is not None or q.points is not None:
-        return _over_points(p, q, tolerance)
-    marks = [landmarks(p), landmarks(q)]
-    offsets = [_offset(side, found) for side, found in zip((p, q), marks, strict=True)]
-    if abs(math.remainder(offsets[0] - offsets[1], 1.0)) > 1e-9:
-        return INFINITE  # the points of one lie between those of the other
-    return _Sum(p, q, offsets[0], tolerance, most).outcome(supports[2:], np.concatenate(marks))
-
-
-def _over_points(p: Density, q: Density, tolerance: float) -> Outcome:
-    """Where one side lives on finitely many points: over those, and the mass of q elsewhere."""
-    if p.points is None:
-        p_low, p_high = map(float, p.support or (-math.inf, math.inf))
-        if not p_high - p_low < _SMALL:
-            return INFINITE
-        x = np.union1d(np.arange(p_low, p_high + 1.0), np.asarray(q.points))
-    else:
-        x = p.points if q.points is None else np.union1d(p.points, q.points)
-    sums = terms(p.log_density(x), q.log_density(x)).sum(axis=-1)
-    if q.points is None:
-        elsewhere = max(1.0 - sums[2], 0.0)
-        sums = sums + np.array([elsewhere, 0.0, elsewhere, 2.2e-16])
-    return judged(sums, [], 0.0, len(x), tolerance)
+    return _Sum(pair, tolerance, most).outcome()
 
 
 def _offset(side: Density, marks: Array) -> float:
@@ -68,53 +44,91 @@ def _offset(side: Density, marks: Array) -> float:
 class _Sum:
     """Sums over blocks of consecutive points."""
 
-    def __init__(self, p: Density, q: Density, offset: float, tolerance: float, most: int):
-        self.p, self.q, self.offset, self.n = p, q, offset, 0
-        self.tolerance, self.most, self.lost, self.unsettled = tolerance, most, 0.0, 0.0
+    def __init__(self, pair: Pair, tolerance: float, most: int):
+        self.pair, self.tolerance, self.most, self.unsettled, self.offset = pair, tolerance, most, 0.0, 0.0
+        self.sums, self.left, self.blur = np.zeros(5), [np.full(3, math.nan)], np.zeros(2)
 
-    def outcome(self, support: tuple[float, ...], marks: Array) -> Outcome:
-        low, high = support
-        if not len(marks):
-            marks = np.zeros(1)
+    def outcome(self) -> Outcome:
+        pair = self.pair
+        seen = Evidence((1e-12, 1e-12))
+        try:
+            self.add_up()
+            if not pair.outside:
+                rounded = [
+                    own + off for own, off in zip(pair.roundings(), map(float, self.blur), strict=True)
+                ]
+                seen = Evidence((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+        except TimeIsUpError:
+            pair.clock.cut = True
+        if pair.outside:
+            return Outcome(math.inf, 0.0, pair.n)
+        return pair.told(judged(self.sums, self.left, self.unsettled, pair.n, self.tolerance, seen))
+
+    def add_up(self) -> None:
+        """Find the sums, and what the tails leave."""
+        p, q, marks = self.pair.p, self.pair.q, self.pair.look()
+        ends = self.pair.p_ends, self.pair.q_ends
+        if p.points is not None or q.points is not None:
+            x = [np.asarray(found) for found in (p.points, q.points, *marks) if found is not None]
+            if p.points is None and ends[0][1] - ends[0][0] < _SMALL:
+                x.append(np.arange(ends[0][0], ends[0][1] + 1.0))
+            return self.over_points(np.concatenate(x))
+        offset, other = (_offset(side, found) for side, found in zip((p, q), marks, strict=True))
+        if abs(math.remainder(offset - other, 1.0)) > 1e-9:
+            # The points of one lie between those of the other.
+            return self.over_points(offset + np.round(marks[0] - offset))
+        low, high = min(ends[0][0], ends[1][0]), max(ends[0][1], ends[1][1])
+        places = np.concatenate(marks) if any(map(len, marks)) else np.zeros(1)
         if high - low < _SMALL:
-            marks = np.array([low, high])
-        inner = np.unique(self.offset + np.round(np.clip(marks, low, high) - self.offset))
+            places = np.array([low, high])
+        self.offset = offset
+        inner = np.unique(offset + np.round(np.clip(places, low, high) - offset))
         start, stop = float(inner[0]), float(inner[-1])
-        sums = self.block(start, start, np.ones(4))
+        self.sums = self.block(start, start, np.ones(5))
         for edge, following in pairwise(map(float, inner)):
-            sums = sums + self.block(edge + 1.0, following, sums)
+            self.sums = self.sums + self.block(edge + 1.0, following, self.sums)
         beyond = []
         for sign, edge, limit in ((-1.0, start, low), (1.0, stop, high)):
-            tail, left = self.outwards(sign, edge, limit, max(stop - start, 64.0), sums)
-            sums = sums + tail
+            tail, left = self.outwards(sign, edge, limit, max(stop - start, 64.0), self.sums)
+            self.sums = self.sums + tail
             beyond.append(left)
-        if np.isnan(sums).any():
-            return Outcome(math.nan, math.nan, self.n, "a log density is not a number inside its support")
-        found = judged(sums, beyond, self.unsettled, self.n, self.tolerance)
-        if self.lost * _LARGE <= self.tolerance * found.value or found.why:
-            return replace(found, error=found.error + self.lost * _LARGE)
-        why = f"q is zero inside of its support, where p holds {self.lost:.1g} (or it underflows)"
-        return Outcome(math.inf, 0.0, self.n, why)
+        self.left = beyond
+
+    def over_points(self, x: Array) -> None:
+        """Sum over finitely many points; what q holds elsewhere is q's, or p was seen there."""
+        self.sums, self.left = self.terms(np.unique(x), certain=True).sum(axis=-1), []
+        if self.pair.q.points is None:
+            elsewhere = max(1.0 - self.sums[2], 0.0)
+            self.sums = self.sums + np.array([elsewhere, 0.0, elsewhere, 2.2e-16, 0.0])
 
     def outwards(
         self, sign: float, edge: float, limit: float, width: float, total: Array
     ) -> tuple[Array, Array]:
         """The sum from beyond `edge` on, by blocks that double, and what the last of them leaves."""
         held: list[Array] = []
-        sums = np.zeros(4)
+        sums = np.zeros(5)
         while sign * (limit - edge) > 0.5:
             if abs(edge) + width > _EXACT:
-                return sums, remainders(held)
+                return sums, remainders(self.dyadic(sign), math.log(2.0))
             first, last = edge + sign, edge + sign * width
             last = sign * min(sign * last, sign * limit)
             block = self.block(min(first, last), max(first, last), total + sums)
-            if not np.isfinite(block).all():
+            if self.pair.outside or not np.isfinite(block).all():
                 return sums + block, np.zeros(3)
             sums, edge, width = sums + block, last, 2.0 * width
             held.append(block)
             if len(held) > 1 and (block <= _NEGLIGIBLE * (total + sums))[:3].all():
                 break
         return sums, np.zeros(3)
+
+    def dyadic(self, sign: float) -> list[Array]:
+        """Blocks that double in length from the middle of the bulk on, as far as floats are whole numbers."""
+        marks = self.pair.marks[0] if len(self.pair.marks[0]) else np.zeros(1)
+        middle = self.offset + round(float(marks[len(marks) // 2]) - self.offset)
+        edges = middle + sign * 2.0 ** np.arange(3.0, 52.0)
+        edges = edges[abs(edges) < _EXACT]
+        spans = [sorted((a + sign, b)) for a, b in pairwise(edges)]
+        return [self.block(first, last, np.full(5, math.inf)) for first, last in spans]
 
     def block(self, first: float, last: float, total: Array) -> Array:
         """The sum over the points from `first` to `last`, both included."""
@@ -123,8 +137,10 @@ class _Sum:
             few, many = (self.interpolated(first, count, nodes) for nodes in (24, 40))
             off = abs(few - many)
             if (off <= 0.01 * self.tolerance * np.maximum(total, many))[:3].all():
+                self.blur += off[1:3]
                 return many
-            if self.n > self.most:
+            if self.pair.n > self.most:
+                self.blur += off[1:3]
                 self.unsettled += float(off[0])
                 return many
             middle = first + count // 2
@@ -144,13 +160,11 @@ class _Sum:
         found: Array = self.terms(first + steps) @ weights
         return found
 
-    def terms(self, x: Array) -> Array:
-        """Those of points; what p holds where q has underflowed is set aside."""
-        self.n += len(x)
-        with np.errstate(all="ignore"):
-            found = terms(self.p.log_density(x), self.q.log_density(x))
-        if self.q.support is not None and np.isposinf(found[0]).any():
-            lost = np.isposinf(found[0])
-            self.lost += float(found[1, lost].sum())
-            found[0, lost] = found[3, lost] = 0.0
-        return found
+    def terms(self, x: Array, certain: bool = False) -> Array:
+        """Those of points; `certain`: where q is given as zero it is."""
+        log_p, log_q = self.pair.log_densities(x)
+        dark = (log_q == -np.inf) & (log_p > -np.inf)
+        if dark.any():
+            self.pair.sighted(x[dark], log_p[dark])
+            self.pair.outside = self.pair.outside or certain
+        return terms(log_p, log_q)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import Mixture, gaussian_kde, rv_discrete, rv_histogram
+from scipy.stats import Mixture, gaussian_kde, rv_continuous, rv_discrete, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
@@ -15,6 +15,7 @@ from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
 from kl_plugins.backends.labels import labels_of_parameters
 from kl_plugins.estimate.density import Array, Density, density_of, event_shape_of
 from kl_plugins.plugins.scipy_parameters import given_to, labels_of_new
+from kl_plugins.recognition import recognise
 
 
 @density_of.register(rv_continuous_frozen)
@@ -56,15 +57,26 @@ def _frozen(obj: Any, measure: str) -> Density:
     return Density(
         name=name,
         measure=measure,
-        log_density=obj.logpdf if measure == "continuous" else obj.logpmf,
+        log_density=(_in_logarithms(obj) or obj.logpdf) if measure == "continuous" else obj.logpmf,
         sample=lambda count, rng: obj.rvs(size=(count, *batch), random_state=rng),
         quantile=None if _sums_for_quantiles(obj) else lambda u: obj.ppf(u.reshape(-1, *(1,) * len(batch))),
         support=(-np.pi, np.pi) if name == "vonmises" else obj.support(),  # it is periodic
         points=points,
         breaks=breaks,
+        logarithmic=measure == "discrete" and type(obj.dist)._logpmf is not rv_discrete._logpmf,
         batch_shape=batch,
         labels=labels,
     )
+
+
+def _in_logarithms(obj: Any) -> Callable[[Array], Array] | None:
+    """The log density of our family, where SciPy's is the logarithm of a density that underflows."""
+    if type(obj.dist)._logpdf is not rv_continuous._logpdf:
+        return None
+    try:
+        return density_of(recognise(obj)).log_density
+    except (NotImplementedError, TypeError, ValueError):
+        return None
 
 
 def _sums_for_quantiles(obj: Any) -> bool:
