@@ -80,7 +80,7 @@ class Cholesky(Full):
         upper = ops.strictly_lower(ops.transpose(factor), like=factor)
         lower = "factor must be lower triangular; pass its transpose if it is upper triangular"
         yield ops.all_last_two(ops.equal(upper, 0.0)), lower
-        yield ops.diagonal(factor) > 0.0, "factor must have a positive diagonal"
+        yield ops.all_last(ops.diagonal(factor) > 0.0), "factor must have a positive diagonal"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ class Dense(Full):
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield from matrix_conditions(self.covariance, "covariance", self.ops)
         if self.ops.symbolic:
-            positive = self.ops.diagonal(self.factor) > 0.0
+            positive = self.ops.all_last(self.ops.diagonal(self.factor) > 0.0)
             yield positive, "covariance must be positive definite"
 
 
