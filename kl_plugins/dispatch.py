@@ -138,7 +138,7 @@ def entropy(p: Any) -> Any:
     """
     p = recognised(p, "p")
     if p.ops.symbolic:
-        return _guarded("entropy", p.entropy(), [], p=p)
+        return _guarded("entropy", p.entropy(), [], outside="nan", p=p)
     return p.ops.numbers(type(p).entropy, p)
 
 
@@ -304,11 +304,17 @@ def _compute(rule: Rule, p: Any, q: Any) -> Any:
     return ops.numbers(rule.function, p, q)
 
 
-def _guarded(name: str, value: Any, conditions: list[tuple[Any, str]], **sides: Distribution) -> Any:
+def _guarded(
+    name: str,
+    value: Any,
+    conditions: list[tuple[Any, str]],
+    outside: str = "inf",
+    **sides: Distribution,
+) -> Any:
     """The symbolic `value`, with the conditions of the pair and of each side checked when the graph runs."""
     for side, distribution in sides.items():
         conditions += [(holds, f"{side}: {message}") for holds, message in distribution.conditions()]
         ops = distribution.ops
-    guarded = ops.guard(value, conditions)
+    guarded = ops.guard(value, conditions, outside)
     guarded.name = name
     return guarded

@@ -16,7 +16,6 @@ from kl_plugins import Cholesky, Dense, LowRank, MultivariateNormal, Precision, 
 pytestmark = [
     pytest.mark.filterwarnings("error"),
     pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS installation:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Skipping Check.* as JAX tracing would remove it:UserWarning"),
     # PyTensor 2's own products of transposed matrices, in the derivative of a Cholesky factor
     pytest.mark.filterwarnings(r"ignore:np.dot\(\) is faster on contiguous arrays"),
 ]

@@ -39,6 +39,10 @@ class Domain(NamedTuple):
         else:
             yield ops.logical_not(ops.isinf(value)), f"{called} must be finite"
 
+    def conditions_on_vectors(self, value: Any, name: str, ops: ModuleType) -> Iterator[tuple[Any, str]]:
+        """As `conditions`, one for each vector of numbers."""
+        return ((ops.all_last(holds), message) for holds, message in self.conditions(value, name, ops))
+
     def _closed_conditions(self, value: Any, called: str, ops: ModuleType) -> Iterator[tuple[Any, str]]:
         if self.low > -math.inf:
             bound = "not be negative" if self.low == 0.0 else f"be at least {self.low:g}"

@@ -213,12 +213,12 @@ def shape(value: Any) -> tuple[int, ...]:
     return () if type(value) is float else value.shape
 
 
-def all_finite(value: NDArray[Any]) -> Any:
-    """Whether there is neither NaN nor infinity: their sum shows it, unless that overflows."""
+def all_finite(value: NDArray[Any], core_ndim: int) -> Any:
+    """Whether there is neither NaN nor infinity in any member: their sum shows it, unless that overflows."""
     return np.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all()
 
 
-def all_positive(value: NDArray[Any]) -> Any:
+def all_positive(value: NDArray[Any], core_ndim: int) -> Any:
     return value.size == 0 or value.min() > 0.0
 
 

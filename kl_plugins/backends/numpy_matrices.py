@@ -51,6 +51,10 @@ def row_sums_of_squares(matrix: NDArray[Any]) -> Any:
     return np.einsum("...ij,...ij->...i", matrix, matrix)
 
 
+def all_last(value: NDArray[Any]) -> Any:
+    return np.all(value, axis=-1)
+
+
 def all_last_two(value: NDArray[Any]) -> Any:
     return np.all(value, axis=(-2, -1))
 

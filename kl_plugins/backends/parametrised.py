@@ -217,12 +217,16 @@ class Parametrised:
         """Raise ValueError where the parameters' shapes do not fit together."""
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        """Yield (condition, message) for what the object's own parameters must satisfy."""
-        for name, domain in zip(self.arrays, self.domains, strict=bool(self.domains)):
+        """Yield (condition, message) for what the object's own parameters must satisfy.
+
+        A condition has the batch dimensions of its parameters and no others, or is a single one.
+        """
+        for i, (name, domain) in enumerate(zip(self.arrays, self.domains, strict=bool(self.domains))):
             value = self.__dict__[name]
             if name in self.__dict__.get("inside", ()):
                 continue
-            yield from domain.conditions(value, name, scalar if type(value) is float else self.ops)
+            stated = domain.conditions_on_vectors if self.core_ndims[i] else domain.conditions
+            yield from stated(value, name, scalar if type(value) is float else self.ops)
 
     def conditions(self) -> Iterator[tuple[Any, str]]:
         """Yield (condition, message) for the object's parameters and those of its parts."""

@@ -244,13 +244,13 @@ def shape(value: Any) -> tuple[int | None, ...]:
     return () if type(value) is float else tuple(value.type.shape)
 
 
-def all_finite(value: Any) -> Any:
-    """Whether there is neither NaN nor infinity."""
-    return pt.all(isfinite(value))
+def all_finite(value: Any, core_ndim: int) -> Any:
+    """Whether there is neither NaN nor infinity in each member, of `core_ndim` dimensions."""
+    return pt.all(isfinite(value), axis=tuple(range(-core_ndim, 0)))
 
 
-def all_positive(value: Any) -> Any:
-    return pt.all(value > 0.0)
+def all_positive(value: Any, core_ndim: int) -> Any:
+    return pt.all(value > 0.0, axis=tuple(range(-core_ndim, 0)))
 
 
 def expand_last(value: Any) -> Any:
@@ -280,17 +280,17 @@ def require(conditions: Iterable[tuple[Any, str]]) -> None:
     """Symbolic conditions are checked when the graph runs: see `guard`."""
 
 
-def guard(value: Any, conditions: Iterable[tuple[Any, str]]) -> Any:
+def guard(value: Any, conditions: Iterable[tuple[Any, str]], outside: str = "inf") -> Any:
     """Wrap `value` so that it raises at run time where a condition does not hold.
 
-    With PyMC the check is one of PyMC's own (``ParameterValueError``), so that PyMC removes it where it
-    removes its own; without PyMC it raises ValueError.
+    With PyMC it raises one of PyMC's own errors (``ParameterValueError``), else ValueError. Where PyMC
+    compiles a log density, it is `outside` instead: a sampler that left the domain has to come back.
     """
     from kl_plugins.backends.pytensor_checks import check_all  # loads PyMC
 
     conditions = list(conditions)
     value = asarray(value, "the result")  # a plain number, where all parameters are
-    return check_all(value, conditions) if conditions else value
+    return check_all(value, conditions, outside) if conditions else value
 
 
 def __getattr__(name: str) -> Any:

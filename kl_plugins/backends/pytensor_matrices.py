@@ -41,6 +41,10 @@ def row_sums_of_squares(matrix: Any) -> Any:
     return pt.sum(pt.square(matrix), axis=-1)
 
 
+def all_last(value: Any) -> Any:
+    return pt.all(value, axis=-1)
+
+
 def all_last_two(value: Any) -> Any:
     return pt.all(value, axis=(-2, -1))
 

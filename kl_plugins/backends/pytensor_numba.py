@@ -9,14 +9,16 @@ from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch import basic
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from kl_plugins.backends.pytensor_checks import CheckAll
+from kl_plugins.backends.pytensor_checks import CheckAll, Error
 
 
 def numba_funcify_check_all(op: CheckAll, node: Any, **kwargs: Any) -> tuple[Any, str]:
-    lines = [f"    if not holds[{i}]:\n        raise error({m!r})" for i, m in enumerate(op.messages)]
-    source = "\n".join(["def check_all(value, holds):", *lines, "    return value"])
-    function = compile_numba_function_src(source, "check_all", {"error": op.exc_type})
-    key = sha256(str((type(op), op.exc_type, op.messages)).encode()).hexdigest()
+    names = [f"holds_{i}" for i in range(len(op.messages))]
+    pairs = zip(names, op.messages, strict=True)
+    lines = [f"    if not {name}.all():\n        raise error({message!r})" for name, message in pairs]
+    source = "\n".join([f"def check_all(value, {', '.join(names)}):", *lines, "    return value"])
+    function = compile_numba_function_src(source, "check_all", {"error": Error})
+    key = sha256(str((type(op), Error, op.messages)).encode()).hexdigest()
     return basic.numba_njit(function), key
 
 

@@ -80,7 +80,7 @@ class Isotropic(AxisAligned):
             raise ValueError(f"dim must be a positive integer, got {self.dim!r}")
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield from positive_and_finite(self.variance, "variance", self.ops)
+        yield from positive_and_finite(self.variance, "variance", self.ops, core_ndim=0)
 
     @property
     def dimension(self) -> int | None:
@@ -177,9 +177,9 @@ def needs_axis(values: Any, name: str, ops: Any) -> None:
         raise ValueError(f"{name} must be those of at least one variable, got shape {shape}")
 
 
-def positive_and_finite(values: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:
-    yield ops.all_finite(values), f"{name} must be finite, but holds NaN or infinity"
-    yield ops.all_positive(values), f"{name} must be positive"
+def positive_and_finite(values: Any, name: str, ops: Any, core_ndim: int = 1) -> Iterator[tuple[Any, str]]:
+    yield ops.all_finite(values, core_ndim), f"{name} must be finite, but holds NaN or infinity"
+    yield ops.all_positive(values, core_ndim), f"{name} must be positive"
 
 
 @log_det_divergences.register(Isotropic, Isotropic, cost="O(1) in the covariances, O(d) in the means")

@@ -81,8 +81,8 @@ class Cholesky(Full):
         upper = ops.strictly_lower(ops.transpose(factor), like=factor)
         lower = "factor must be lower triangular; pass its transpose if it is upper triangular"
         yield ops.all_last_two(ops.equal(upper, 0.0)), lower
-        zero = ops.equal(ops.diagonal(factor), 0.0)
-        yield ops.logical_not(zero), "factor must have no zero on its diagonal, as no regular covariance has"
+        regular = ops.logical_not(ops.equal(ops.diagonal(factor), 0.0))
+        yield ops.all_last(regular), "factor must have no zero on its diagonal, as no regular covariance has"
 
     def _complete(self) -> None:
         ops, diagonal = self.ops, self.ops.diagonal(self.factor)
@@ -157,7 +157,7 @@ class Dense(Full):
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield from matrix_conditions(self.covariance, "covariance", self.ops)
         if self.ops.symbolic:
-            positive = self.ops.diagonal(self.factor) > 0.0
+            positive = self.ops.all_last(self.ops.diagonal(self.factor) > 0.0)
             yield positive, "covariance must be positive definite"
 
 

@@ -87,7 +87,8 @@ class LowRank(Covariance):
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield from positive_and_finite(self.diagonal, "diagonal", self.ops)
-        yield self.ops.isfinite(self.loadings), "factor must be finite, but holds NaN or infinity"
+        finite = self.ops.all_last_two(self.ops.isfinite(self.loadings))
+        yield finite, "factor must be finite, but holds NaN or infinity"
         if not self.ops.symbolic and self.loadings.size and self.diagonal.size:
             largest = max(float(self.loadings.max()), -float(self.loadings.min()))
             limit = _root_of_largest(self.loadings) * math.sqrt(self.diagonal.min())

@@ -65,7 +65,7 @@ class Precision(Covariance):
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield from matrix_conditions(self.precision, "precision", self.ops)
         if self.ops.symbolic:
-            positive = self.ops.diagonal(self.precision_factor) > 0.0
+            positive = self.ops.all_last(self.ops.diagonal(self.precision_factor) > 0.0)
             yield positive, "precision must be positive definite"
 
     @property

@@ -42,7 +42,8 @@ class Dirichlet(Multivariate):
     core_ndims: ClassVar[tuple[int, ...]] = (1,)
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield from Domain(0.0, meaning="alpha").conditions(self.concentration, "concentration", self.ops)
+        domain = Domain(0.0, meaning="alpha")
+        yield from domain.conditions_on_vectors(self.concentration, "concentration", self.ops)
 
     @property
     def event_shape(self) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -38,6 +39,10 @@ class Independent(Distribution):
     @property
     def event_shape(self) -> Shape:
         return self.base.batch_shape[-1:] + self.base.event_shape
+
+    def conditions(self) -> Iterator[tuple[Any, str]]:
+        for holds, message in super().conditions():
+            yield (self.ops.all_last(holds) if holds.ndim else holds), message
 
     def describe(self) -> str:
         return f"Independent({self.base.describe()})"

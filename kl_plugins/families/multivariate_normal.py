@@ -94,7 +94,8 @@ class MultivariateNormal(Distribution):
             ) from None
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield self.ops.logical_not(self.ops.isinf(self.mean)), "mean must be finite"
+        finite = self.ops.all_last(self.ops.logical_not(self.ops.isinf(self.mean)))
+        yield finite, "mean must be finite"
         if None in (self.ops.shape(self.mean)[-1], self.covariance.dimension):
             same = self.ops.equal(self.mean.shape[-1], self.covariance.runtime_dimension())
             yield same, "mean and covariance must have the same number of variables"

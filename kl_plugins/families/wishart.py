@@ -42,7 +42,7 @@ class WishartLike(Multivariate):
         yield ops.logical_not(too_few), f"{name} must be greater than the matrices' dimension less one"
         yield from matrix_conditions(self.scale, "scale", ops)
         if ops.symbolic:
-            yield ops.diagonal(self.factor) > 0.0, "scale must be positive definite"
+            yield ops.all_last(ops.diagonal(self.factor) > 0.0), "scale must be positive definite"
 
     @property
     def event_shape(self) -> Shape:

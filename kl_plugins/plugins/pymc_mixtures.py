@@ -34,7 +34,7 @@ def _(op: Any, weights: Any, *components: Any, batch: Any) -> Distribution:
         point, base = map(_component, components)
         if isinstance(point, Dirac) and point.ops.known(point.loc) == 0.0 and isinstance(base, Discrete):
             if not any(map(is_infinite, base.standard_ends())):
-                sums_to_one = pt.all(abs(pt.sum(weights, -1) - 1.0) < 1e-6)
+                sums_to_one = abs(pt.sum(weights, -1) - 1.0) < 1e-6
                 weight = ops.guard(weights[..., 1], [(sums_to_one, "the weights must sum to 1")])
                 made = ZeroInflated(weight, base)
                 return made if batch is None else made.sized(batch)
