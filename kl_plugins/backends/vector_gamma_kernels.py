@@ -186,7 +186,9 @@ def _beta_far(p_a: Any, p_b: Any, q_a: Any, q_b: Any, out: Any) -> None:
         q_smooth, q_g, _ = residues(q_s)
         smooth = (c_smooth - a_smooth) + (d_smooth - b_smooth) - (q_smooth - p_smooth)
         change = smooth - 0.5 * log((c_g * d_g * p_g) / (a_g * b_g * q_g))
-        turn = (a / p_s) * (d - b) - (b / p_s) * (c - a)
+        by_b, by_a, first, second = (d - b) / p_s, (c - a) / p_s, d / p_s, c / p_s
+        smaller = a * abs(by_b) + b * abs(by_a) <= a * first + b * second
+        turn = a * by_b - b * by_a if smaller else a * first - b * second
         _, first = log1p_and_rest(turn / c, (a / p_s) * (q_s / c))
         _, second = log1p_and_rest(-turn / d, (b / p_s) * (q_s / d))
         means = c * first + d * second

@@ -14,7 +14,7 @@ _LEVELS = np.array(
     [0.5, 0.25, 0.75, 0.02, 0.1, 0.9, 0.98, 1e-12, 1e-8, 1e-5, 1e-3, 0.999, 1 - 1e-5, 1 - 1e-8]
 )
 """The most useful first, as time may be up."""
-_DRAWS, _PATIENCE = (16, 128, 1_024, 4_000), 0.3
+_DRAWS, _PATIENCE = (16, 128, 1_024, 4_000), 0.5
 _FAILURES = (ArithmeticError, NotImplementedError, RuntimeError, TypeError, ValueError)
 """What quantiles may raise that are found by numerical inversion."""
 _LEAST, _FACTOR = 4e-13, 16.0

@@ -131,7 +131,7 @@ def _same_float(first: Any, second: Any) -> bool:
 
 def _scales_only(p: Gamma, q: Gamma) -> Any:
     """a (ρ − 1 − ln ρ), ρ the power of the ratio of the scales, where a and the power are the same floats."""
-    if abs(p.power) not in (1.0, 2.0):
+    if abs(p.power) not in (1.0, 2.0) or p.concentration < 1e-12:  # times it, more ratios stay in the floats
         return None
     first, second = (p.scale, q.scale) if p.power > 0.0 else (q.scale, p.scale)
     divergence = variance_divergence if abs(p.power) == 1.0 else scale_divergence
