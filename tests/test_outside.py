@@ -35,7 +35,6 @@ pytestmark = [
     pytest.mark.filterwarnings("error"),
     pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS installation:UserWarning"),
     pytest.mark.filterwarnings("ignore:`find_MAP` will .* in a future release:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:Skipping Assert.* as JAX tracing would remove it:UserWarning"),
     pytest.mark.filterwarnings("ignore::kl_plugins.variational.endings.NotConvergedWarning"),
     # Numbers overflow where a sampler goes far out; NumPy says so in PyTensor's Python implementations.
     pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning"),
@@ -145,7 +144,7 @@ def test_each_member_has_its_own_conditions(mode, names):
     with np.errstate(all="ignore"):
         found, alone = function([1.5, -2.0, 0.5]), function([1.5, 0.5, 0.5])
     for i, name in enumerate(names):
-        divergence, slope = found[i], np.asarray(found[len(names) + i])
+        divergence, slope = map(np.asarray, (found[i], found[len(names) + i]))
         assert divergence[1] == np.inf, name
         np.testing.assert_allclose(divergence[[0, 2]], alone[i][:2], rtol=1e-13, err_msg=name)
         assert np.isfinite(divergence[[0, 2]]).all(), name
