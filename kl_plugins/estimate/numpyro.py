@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,9 @@ _MEASURES = {"_Simplex": "simplex", "_Sphere": "sphere"}
 """By the class of the support: where a density is not one of volume."""
 
 _BOOLEAN = 0.0, 1.0
+
+_BLOCK = 1024
+"""So many points at a time: JAX compiles for each number of them."""
 
 
 def density_of_numpyro(obj: Any) -> Density:
@@ -31,10 +33,12 @@ def density_of_numpyro(obj: Any) -> Density:
     def log_density(x: Array) -> Array:
         if not len(x):
             return np.empty((0, *batch))
-        points = np.pad(x, [(0, _padded(len(x)) - len(x))] + [(0, 0)] * (x.ndim - 1), mode="edge")
+        points = np.pad(x, [(0, -len(x) % _BLOCK)] + [(0, 0)] * (x.ndim - 1), mode="edge")
+        points = points.astype(np.int64) if discrete and not point else points
         with _doubles(jax):
-            found = compiled(points.astype(np.int64) if discrete and not point else points)
-        return np.asarray(found, np.float64)[: len(x)]
+            blocks = range(0, len(points), _BLOCK)
+            found = [np.asarray(compiled(points[i : i + _BLOCK]), np.float64) for i in blocks]
+        return np.concatenate(found)[: len(x)]
 
     def sample(count: int, rng: np.random.Generator) -> Array:
         with _doubles(jax):
@@ -55,11 +59,6 @@ def density_of_numpyro(obj: Any) -> Density:
         batch_shape=batch,
         event_shape=event,
     )
-
-
-def _padded(count: int) -> int:
-    """One of a few lengths: JAX compiles for each."""
-    return int(4 ** max(4, math.ceil(math.log(count, 4))))
 
 
 def _ends(support: Any) -> tuple[Any, Any]:

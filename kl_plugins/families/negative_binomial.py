@@ -112,6 +112,8 @@ def _planck(rate: Any, loc: Any) -> NegativeBinomial:
     """P(Z = k) ∝ exp(−rate·k): geometric, from zero."""
     if np.any(np.asarray(rate) <= 0.0):
         raise ValueError("lambda must be positive")
+    if np.any(np.exp(-np.asarray(rate)) == 0.0):
+        raise ValueError("lambda must be less than 745: beyond, exp(−lambda) is less than every float")
     return NegativeBinomial(1.0, plain(-np.expm1(-rate)), plain(np.exp(-rate)), loc)
 
 
