@@ -200,9 +200,10 @@ def _scaled_tetragamma_large(a: Any) -> Any:
 def _far(p_a: Any, p_b: Any, q_a: Any, q_b: Any, ops: ModuleType) -> Any:
     p_s, q_s = p_a + p_b, q_a + q_b
     # (p_a q_b − p_b q_a)/p_s, by differences where these are smaller than q's parameters
-    by_b, by_a, first, second = (x / p_s for x in (q_b - p_b, q_a - p_a, q_b, q_a))
-    smaller = p_a * ops.absolute(by_b) + p_b * ops.absolute(by_a) <= p_a * first + p_b * second
-    turn = ops.where(smaller, p_a * by_b - p_b * by_a, p_a * first - p_b * second)
+    by_b, by_a = p_a * ((q_b - p_b) / p_s), p_b * ((q_a - p_a) / p_s)
+    first, second = (p_a / p_s) * q_b, (p_b / p_s) * q_a
+    smaller = ops.absolute(by_b) + ops.absolute(by_a) <= first + second
+    turn = ops.where(smaller, by_b - by_a, first - second)
     means = _excess(turn, p_a, p_s, q_a, q_s, ops) + _excess(-turn, p_b, p_s, q_b, q_s, ops)
     ordered = p_a <= p_b
     a, b = ops.minimum(p_a, p_b), ops.maximum(p_a, p_b)
