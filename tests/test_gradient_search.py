@@ -57,6 +57,10 @@ PAIRS = {
         ),
         [(0.3, 1.2, 0.3, 1.2), (0.3, 1.2, 0.4, 1.1), (-20.0, 2.0, 3.0, 5.0), (40.0, 1.0, 41.0, 2.0)],
     ),
+    "Gumbel, Laplace": (
+        lambda m, s, n, t: (pm.Gumbel.dist(m, s), pm.Laplace.dist(n, t)),
+        [(0.3, 0.2, 0.5, 0.9), (10.0, 1e-4, 1.5, 1.3), (-2.0, 3.0, 1.0, 2.0)],
+    ),
     "Logistic, Gumbel": (
         lambda m, s, n, t: (pm.Logistic.dist(m, s), pm.Gumbel.dist(n, t)),
         [(0.3, 0.2, 0.5, 0.9), (5.0, 0.1, -3.0, 2.0)],

@@ -51,7 +51,7 @@ gammainc = beside_literals("gammainc", pt.gammainc)
 
 
 def _gammaincc(a: Any, x: Any) -> Any:
-    """The upper tail, with the derivatives of the lower: PyTensor 2 has the upper one's by `a` quite wrong."""
+    """The upper tail, with the derivatives of the lower: PyTensor 2 has the upper one's by `a` wrong."""
     lower = pt.gammainc(a, x)
     return disconnected_grad(pt.gammaincc(a, x)) - (lower - disconnected_grad(lower))
 
