@@ -148,7 +148,7 @@ def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Any:
     ops, m = p.ops, at.shift / at.ratio
     x = (
         ops.exp(ops.minimum(-m, 6.7)) + 0.0 * at.ratio
-    )  # from exp(6.7) on the integral is 0, with its derivative
+    )  # above it the integral is 0
     return abs(at.ratio) * (2.0 * ops.exp(-x) * scaled_exp1(x, ops) + _EULER - m)
 
 
