@@ -31,7 +31,8 @@ PAIRS = {
     ),
     "Gamma, AsymmetricLaplace": (
         lambda a, r, m, k: (pm.Gamma.dist(a, r), pm.AsymmetricLaplace.dist(kappa=k, mu=m, b=2.0)),
-        [(1.5, 3.0, x, 0.6) for x in SHIFTED] + [(0.5, 0.5, 1.0, 1.3), (300.0, 2.0, 150.0, 1.2)],
+        [(1.5, 3.0, x, 0.6) for x in SHIFTED]
+        + [(0.5, 0.5, 1.0, 1.3), (30.0, 2.0, 14.0, 1.2), (300.0, 2.0, 151.0, 1.2)],
     ),
     "AsymmetricLaplace, Laplace": (
         lambda k, m, n, s: (pm.AsymmetricLaplace.dist(kappa=k, mu=m, b=1.0), pm.Laplace.dist(n, s)),
@@ -55,6 +56,10 @@ PAIRS = {
             pm.TruncatedNormal.dist(n, t, lower=-1.0),
         ),
         [(0.3, 1.2, 0.3, 1.2), (0.3, 1.2, 0.4, 1.1), (-20.0, 2.0, 3.0, 5.0), (40.0, 1.0, 41.0, 2.0)],
+    ),
+    "Gumbel, Laplace": (
+        lambda m, s, n, t: (pm.Gumbel.dist(m, s), pm.Laplace.dist(n, t)),
+        [(0.3, 0.2, 0.5, 0.9), (10.0, 1e-4, 1.5, 1.3), (-2.0, 3.0, 1.0, 2.0)],
     ),
     "Logistic, Gumbel": (
         lambda m, s, n, t: (pm.Logistic.dist(m, s), pm.Gumbel.dist(n, t)),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
+from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Constant, Variable, equal_computations
 from pytensor.graph.traversal import graph_inputs
 
@@ -47,7 +48,15 @@ def where(condition: Any, yes: Any, no: Any) -> Any:
 arctan = beside_literals("arctan", pt.arctan)
 betainc = beside_literals("betainc", pt.betainc)
 gammainc = beside_literals("gammainc", pt.gammainc)
-gammaincc = beside_literals("gammaincc", pt.gammaincc)
+
+
+def _gammaincc(a: Any, x: Any) -> Any:
+    """The upper tail, with the derivatives of the lower: PyTensor 2 has the upper one's by `a` wrong."""
+    lower = pt.gammainc(a, x)
+    return disconnected_grad(pt.gammaincc(a, x)) - (lower - disconnected_grad(lower))
+
+
+gammaincc = beside_literals("gammaincc", _gammaincc)
 i0e = beside_literals("i0e", lambda x: pt.ive(0, x))
 i1e = beside_literals("i1e", lambda x: pt.ive(1, x))
 

@@ -167,7 +167,7 @@ def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Any:
     if not (type(p.concentration) is float and p.concentration == 1.0):
         return None
     ops, m = p.ops, at.shift / at.ratio
-    x = ops.exp(-m) + 0.0 * at.ratio
+    x = ops.exp(ops.minimum(-m, 6.7)) + 0.0 * at.ratio  # above it the integral is 0
     return abs(at.ratio) * (2.0 * ops.exp(-x) * scaled_exp1(x, ops) + _EULER - m)
 
 
