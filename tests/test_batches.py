@@ -154,7 +154,7 @@ def test_products_of_normals_and_of_others():
             assert found == pytest.approx(kl(p, q).sum(), rel=1e-14)
     assert explain(independent(normals), independent(stats.laplace([0.0, 1.0]))).cost == "O(1)"
     full = stats.multivariate_normal([0.0, 0.0], [[2.0, 1.0], [1.0, 2.0]])
-    with pytest.raises(NoClosedFormError, match=r"p: Independent\(Laplace\) and q: MultivariateNormal"):
+    with pytest.raises(NoClosedFormError, match=r"p: Independent\(Laplace\) and q: scipy.stats.multivar"):
         kl(independent(stats.laplace([2.0, 3.0])), full)
     with pytest.raises(NoClosedFormError, match="sum of those of their parts"):
         kl(independent(normals), independent(stats.cauchy([0.0, 1.0])))

@@ -73,7 +73,7 @@ def test_log_logistic_variables_of_the_same_shape():
     q = stats.fisk(1.4, scale=0.9)
     for p in (stats.fisk(1.4, scale=2.0), stats.weibull_min(1.4, scale=2.0), stats.invweibull(1.4)):
         assert kl(p, q) == pytest.approx(divergence(p, q), rel=1e-8)
-    with pytest.raises(NoClosedFormError, match="p: Gamma and q: LogLogistic"):
+    with pytest.raises(NoClosedFormError, match=r"p: scipy.stats.expon\(\) and q: scipy.stats.fisk\(1.4"):
         kl(stats.expon(), q)
 
 
@@ -82,7 +82,9 @@ def test_other_supports():
     assert kl(stats.lognorm(0.5), stats.gumbel_l()) == np.inf
     assert kl(stats.lognorm(0.5), stats.lognorm(0.5, 1.0)) == np.inf
     assert kl(stats.norm(), stats.lognorm(0.5)) == np.inf
-    with pytest.raises(NoClosedFormError, match=r"p: LogNormal and q: LogNormal: .* log z"):
+    with pytest.raises(
+        NoClosedFormError, match=r"p: .*lognorm\(0.5, 1.0\) and q: .* locations differ.* log z"
+    ):
         kl(stats.lognorm(0.5, 1.0), stats.lognorm(0.5))
     for p, q in ((stats.lognorm, stats.lognorm), (stats.gamma, stats.lognorm), (stats.lognorm, stats.gamma)):
         moved = kl(p(0.5, 7.0), q(0.7, 7.0))

@@ -27,6 +27,11 @@ def _lapack() -> Any:
     return import_module("kl_plugins.backends.lapack")  # and with it SciPy, which diagonals do without
 
 
+def stop_gradient(value: Any) -> Any:
+    """The value, which symbolic backends do not differentiate."""
+    return value
+
+
 def epsilon(value: NDArray[Any] | float) -> float:
     """Machine epsilon of the type of an array, or of a float beside arrays."""
     return float(np.finfo(np.float64 if type(value) is float else value.dtype).eps)  # type: ignore[union-attr]

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
 
 
 def isfinite(value: Any) -> Any:
     return pt.invert(pt.or_(pt.isnan(value), pt.isinf(value)))
+
+
+stop_gradient = disconnected_grad
 
 
 def epsilon(value: Any) -> float:

@@ -85,9 +85,12 @@ class Cholesky(Full):
         yield ops.all_last(regular), "factor must have no zero on its diagonal, as no regular covariance has"
 
     def _complete(self) -> None:
-        ops, diagonal = self.ops, self.ops.diagonal(self.factor)
-        if ops.symbolic or (diagonal < 0.0).any():
-            self.__dict__["factor"] = ops.frozen(self.factor * ops.sign(diagonal)[..., None, :])
+        ops, factor = self.ops, self.factor
+        if ops.symbolic or (ops.diagonal(factor) < 0.0).any():
+            # A sum over rows, as graphs know that there are as many of these as columns.
+            diagonal = (factor - ops.strictly_lower(factor, like=factor)).sum(axis=-2)
+            signs = ops.stop_gradient(ops.sign(diagonal))[..., None, :]
+            self.__dict__["factor"] = ops.frozen(factor * signs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,12 +115,16 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     )
     forward = p.loc >= q.loc
     a, b = ops.where(forward, above, below), ops.where(forward, below, above)
+    together = ops.equal(p.loc, q.loc)
+    if ops.symbolic:  # where only what the steps are multiplied with need not be finite
+        a, b = (ops.where(together, ops.minimum(x, 300.0), x) for x in (a, b))
     k, side = ops.where(forward, p.kappa, inverse), ops.where(forward, down, up)
     t = size(p.loc - q.loc, ops) / p.scale / k
     far = ops.exp(b)
     moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
     # The second part may be negative; the rounding of the sum then may be, too.
-    value = centred + ops.where(ops.equal(p.loc, q.loc), 0.0, infinite_where_undefined(side * moved, ops))
+    apart = infinite_where_undefined(side * moved, ops)
+    value = centred + (apart if ops.symbolic else ops.where(together, 0.0, apart))
     return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
 
 

@@ -74,7 +74,7 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(negative_binomial_negative_binomial, p, q)
     ops = p.ops
-    value = p.n * ops.select(p.p < _TINY, _trials_of_tiny, _trials, p.p, p.failure, q.p, q.failure, ops)
+    value = p.n * ops.choose(p.p < _TINY, _trials_of_tiny, _trials, p.p, p.failure, q.p, q.failure)
     together = starts_together(p, q)
     same = ops.same(p.n, q.n)
     if same and together is True:
