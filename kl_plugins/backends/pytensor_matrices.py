@@ -98,7 +98,8 @@ def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
 
 
 def _indices(like: Any) -> tuple[Any, Any]:
-    index = pt.arange(like.shape[-1])
+    length = like.type.shape[-1]  # as a constant, where it is known: shapes that are computed tell less
+    index = pt.arange(like.shape[-1] if length is None else length)
     return index[:, None], index[None, :]
 
 
