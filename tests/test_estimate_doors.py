@@ -153,6 +153,7 @@ def test_dirichlet_multinomial():
 
 def test_numpyro():
     import numpyro.distributions as nd
+
     found = agrees(nd.Normal(0.0, 1.0), stats.norm(1, 2), kl(stats.norm(0, 1), stats.norm(1, 2)))
     assert found.error < 1e-9  # not the seven digits that JAX computes in
     agrees(stats.uniform(0, 1), nd.Uniform(0.0, 2.0), np.log(2.0))
