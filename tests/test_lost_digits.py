@@ -125,3 +125,33 @@ def test_ill_conditioned_matrices(condition, size):
         MultivariateNormal(mean, Dense(np.broadcast_to(x, (23_000, 3, 3)).copy())) for x in (first, second)
     ]
     np.testing.assert_allclose(kl(*many), forward, rtol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "exact"),
+    [
+        (
+            stats.weibull_min(20264673.599010237, scale=1.2092944902615417),
+            stats.norm(-2.7513847123697963, 2.366825952140381),
+            18.237782124331876,
+        ),
+        (stats.weibull_min([197650.30687411065] * 60, scale=1.2), stats.norm(0.3, 1.0), 11.758655699279304),
+        (stats.fisk(1e8, scale=1.87), stats.norm(-3.5, 10.1), 19.16755976587347),
+        (stats.invweibull(1e8, scale=0.59), stats.norm(4.09, 1.38), 21.82835592633203),
+        (stats.cauchy(), stats.t(1e14), 9999997.887914421),
+        (stats.cauchy(), stats.t(1e20), 9999999997.887914),
+    ],
+)
+def test_what_is_far_from_normal(p, q, exact):
+    """Closed forms by mpmath; variances of steep powers are differences of moments that cancel."""
+    assert kl(p, q) == pytest.approx(exact, rel=1e-12)
+
+
+def test_long_vectors_of_logarithms():
+    many = np.full(200_000, 0.5)
+    assert kl(stats.lognorm(many), stats.gamma(2.0)) == pytest.approx(
+        kl(stats.lognorm(0.5), stats.gamma(2.0)), rel=1e-11
+    )
+    assert kl(stats.gamma(many), stats.lognorm(0.5)) == pytest.approx(
+        kl(stats.gamma(0.5), stats.lognorm(0.5)), rel=1e-11
+    )

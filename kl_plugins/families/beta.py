@@ -94,6 +94,9 @@ class Beta(Continuous):
         mean = self.moment(1.0)
         return self.moment(2.0) - mean * mean
 
+    def comes_near_normal(self) -> bool:
+        return self.is_plain
+
     def negentropy(self) -> Any:
         return beta_negentropy(self.a, self.b, self.ops) if self.is_plain else super().negentropy()
 

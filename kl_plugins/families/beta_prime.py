@@ -53,6 +53,9 @@ class BetaPrime(Continuous):
         variance = a / (b - 1.0) * ((a + b - 1.0) / ((b - 1.0) * (b - 2.0)))
         return ops.where(exists, variance, float("inf"))
 
+    def comes_near_normal(self) -> bool:
+        return True
+
     def negentropy(self) -> Any:
         """That of the beta variable, and what its odds have other than it: half the logarithm of the variance
         and twice E log(1 − B), less −2 log(b/(a + b)) and 2 log(b/(a + b))."""

@@ -189,7 +189,8 @@ def _log_gamma(x: Gamma) -> LogGamma | None:
     if not (positive.all() or not positive.any()):
         return None
     sign = 1.0 if positive.all() else -1.0
-    return LogGamma.trusted(x.ops, concentration=x.concentration, loc=0.0, scale=sign / power, sign=sign)
+    state = {"concentration": x.concentration, "loc": 0.0, "scale": sign / power, "sign": sign, "level": 0.0}
+    return LogGamma.trusted(x.ops, **state)
 
 
 def _log_at(p: Exponentiated, at: At) -> At:
@@ -233,6 +234,9 @@ def exp(p: Exponentiated, statistic: Exp, at: At) -> Any:
 @dataclass(frozen=True, eq=False)
 class LogNormal(Exponentiated):
     """X = loc + scale·exp(B), B normal."""
+
+    def comes_near_normal(self) -> bool:
+        return True
 
     def negentropy(self) -> Any:
         return log_normal_negentropy(self.base.scale * self.base.scale, self.ops)

@@ -67,6 +67,13 @@ class Gamma(Continuous):
         spread = ops.where(exists, second - 2.0 * log_moment(a, order, ops), 1.0)
         return ops.where(exists, mean * (mean * ops.expm1(spread)), float("inf"))
 
+    def comes_near_normal(self) -> bool:
+        """For moderate powers, whose variances have their digits."""
+        power, steep = self.power, 4.0
+        if self.ops.symbolic and type(power) is not float:
+            return False
+        return bool(np.all(np.abs(power) <= steep))
+
     def negentropy(self) -> Any:
         """Of Gᵏ, k = 1/power: (3k − 1)²/(12a) and terms in 1/a², which large a leave out unless k = 1."""
         a, ops, k = self.concentration, self.ops, 1.0 / self.power

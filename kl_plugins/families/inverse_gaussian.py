@@ -63,6 +63,9 @@ class InverseGaussian(Continuous):
             return self.mean * self.mean / self.ratio
         return (1.0 + 2.0 / self.ratio) / (self.mean * self.shape)
 
+    def comes_near_normal(self) -> bool:
+        return True
+
     def negentropy(self) -> Any:
         """3/2 E, and ½ log(1 + 2/φ) − ½ E of the reciprocal, with E = exp(2φ) E₁(2φ)."""
         tail = scaled_exp1(2.0 * self.ratio, self.ops)

@@ -51,6 +51,9 @@ class LogGamma(Continuous):
         a = self.concentration
         return log_gamma_residue(a, self.ops) - a * digamma_residue(a, self.ops)
 
+    def comes_near_normal(self) -> bool:
+        return True
+
     def negentropy(self) -> Any:
         return log_gamma_negentropy(self.concentration, self.ops)
 

@@ -79,9 +79,9 @@ def normal_normal(p: Normal, q: Normal) -> Any:
 @closed_form(Continuous, Normal)
 def continuous_normal(p: Continuous, q: Normal) -> Any:
     """That of the normal distribution of p's mean and variance, and p's from that; else by statistics."""
-    ops, mean, variance = p.ops, p.standard_mean(), p.standard_variance()
-    if mean is None or variance is None:
+    if not p.comes_near_normal():
         return by_statistics(p, q)
+    ops, mean, variance = p.ops, p.standard_mean(), p.standard_variance()
     step = p.loc - q.mean + p.sign * p.scale * mean
     value = normal_divergence(p.scale * ops.sqrt(variance), q.scale, step, ops)
     return q.full(p.full(infinite_where_undefined(value + p.negentropy(), ops)))

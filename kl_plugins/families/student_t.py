@@ -77,6 +77,9 @@ class HeavyTailed(Continuous):
     def standard_entropy(self) -> Any:
         return 0.5 * (self.df + 1.0) * self.log1p_square() - self._constant()
 
+    def comes_near_normal(self) -> bool:
+        return True
+
     def negentropy(self) -> Any:
         """Where there is a variance; about 3/(4 df²) for large `df`."""
         if type(self.df) is float and self.df == 1.0:
@@ -107,6 +110,9 @@ class HeavyTailed(Continuous):
 class Halved(HeavyTailed):
     """X = loc + sign·scale·|Z|."""
 
+    def comes_near_normal(self) -> bool:
+        return False
+
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def _constant(self) -> Any:
@@ -114,9 +120,6 @@ class Halved(HeavyTailed):
 
     def standard_mean(self) -> Any:
         return self.moment(1.0)
-
-    def negentropy(self) -> Any:
-        return Continuous.negentropy(self)
 
     def standard_variance(self) -> Any:
         """E[Z²] less the square of the mean."""
@@ -212,7 +215,7 @@ def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Any:
     if _is_cauchy(p):
         widened = 1.0 + abs(at.ratio)
         distance = at.shift / widened
-        return 2.0 * ops.log(widened) + ops.log1p(distance * distance)
+        return 2.0 * ops.log1p(abs(at.ratio)) + ops.log1p(distance * distance)
     return p.log1p_square() if at.from_zero and certainly_equal(abs(at.ratio), 1.0, ops) else None
 
 

@@ -166,6 +166,10 @@ class Continuous(Univariate):
         at = At(self.ops, 0.0, 1.0, 0.0)
         return -sum((c * expectation(self, statistic, at) for c, statistic in terms), constant)
 
+    def comes_near_normal(self) -> bool:
+        """Whether the variance and `negentropy` are stated so that nothing cancels beside a normal q."""
+        return False
+
     def negentropy(self) -> Any:
         """The divergence of Z from the normal distribution of its mean and variance.
 

@@ -38,6 +38,8 @@ def information_gained(q: NamedMultivariateNormal, model: Model) -> dict[str, fl
             continue
         name = model.rvs_to_values[rv].name
         part = slices[name]
+        if part.start == part.stop:
+            continue  # a variable without elements
         mean, scale = np.asarray(q.mean[part]), sd[part]
         try:
             if rv.owner.op.ndim_supp == 0:
