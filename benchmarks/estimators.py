@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from kl_plugins import kl
-from kl_plugins.estimation import estimate_kl
+from kl_plugins.estimate.estimation import estimate_kl
 
 EVALUATIONS, REPETITIONS = 4_000, 400
 

@@ -19,7 +19,7 @@ import numpy as np
 from kl_plugins import Cholesky, jeffreys
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.log_density import LogDensity
+from kl_plugins.variational.target.log_density import LogDensity
 
 FIRST_RATE, FACTOR, DRAWS = 0.3, 0.5, 10
 LEAST_WINDOW, MOST_RHAT, FIRST_ERROR = 200, 1.1, 0.1

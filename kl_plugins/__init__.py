@@ -17,8 +17,8 @@ from kl_plugins.dispatch import (
     register_kl,
 )
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
+from kl_plugins.estimate.estimation import estimate_kl
 from kl_plugins.estimate.result import KLEstimate
-from kl_plugins.estimation import estimate_kl
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.pairwise import pairwise_kl
 

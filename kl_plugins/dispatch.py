@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-from kl_plugins.backends.labels import moved_to_event
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
-from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.matching import match, name_of, recognised, register
+from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.recognition import as_written
 from kl_plugins.rules import Rule
 

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.backends import numpy as array_ops
-from kl_plugins.backends.pair_products import Gaussians, blocks
-from kl_plugins.backends.parametrised import Parametrised
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Full
 from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.univariate import Univariate
 from kl_plugins.matching import recognised
+from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.numpy.pair_products import Gaussians, blocks
+from kl_plugins.parameters.parametrised import Parametrised
 
 _AT_ONCE = 1_000_000
 """Numbers of a triangular solution that the pairs computed together may have: 8 MB."""

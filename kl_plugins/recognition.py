@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ReferenceType, ref
 
 from kl_plugins.estimate.density import has_density
-from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.mistakes import installed, mistaken
 
 if TYPE_CHECKING:

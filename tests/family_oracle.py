@@ -8,9 +8,9 @@ import numpy as np
 from scipy import integrate
 
 from kl_plugins import kl
-from kl_plugins.backends import numpy as ops
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.statistics import At, expectation
+from kl_plugins.families.core.statistics import At, expectation
+from kl_plugins.ops import numpy as ops
 from kl_plugins.recognition import recognise
 
 _LEVELS = [1e-12, 1e-6, 1e-3, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1 - 1e-6, 1 - 1e-12]

@@ -28,7 +28,7 @@ from kl_plugins import (
     register_kl,
 )
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
-from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.normal import Normal
 from kl_plugins.recognition import recognise
 

@@ -26,10 +26,10 @@ from kl_plugins import (
     independent,
     kl,
 )
-from kl_plugins.backends import numpy as array_ops
-from kl_plugins.backends import scalar
-from kl_plugins.backends.deferred import Deferred, deferred
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
+from kl_plugins.ops import floats
+from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.deferred import Deferred, deferred
 from kl_plugins.recognition import recognise
 from test_pairs import load
 
@@ -89,7 +89,7 @@ def test_all_families_are_explained_without_a_formula(kinds, monkeypatch):
     pairs = list(product(FAMILIES, FAMILIES))
     expected = [outcome(kl, firsts[a], seconds[b]) for a, b in pairs]
     assert 1000 < expected.count("known") < len(pairs)
-    for backend, name in product((scalar, array_ops), FORMULAS):
+    for backend, name in product((floats, array_ops), FORMULAS):
         monkeypatch.setattr(backend, name, refuse, raising=False)
     judged = [not PLACES_ARE_COMPUTED & set(pair) for pair in pairs]
     found = [

@@ -10,8 +10,8 @@ import gaussians
 import oracle
 from gaussians import ANY, AXES, LEVELS, STRUCTURES, make
 from kl_plugins import Cholesky, MultivariateNormal, Precision, kl
-from kl_plugins.backends import compiled
 from kl_plugins.covariance.numbers import from_matrix
+from kl_plugins.ops import compiled
 
 quick = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -8,10 +8,10 @@ from functools import cached_property
 from numbers import Integral
 from typing import Any, ClassVar
 
-from kl_plugins.backends.formulas import scale_divergence, variance_divergence
-from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import Full
+from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.parameters.parametrised import Shape
 
 
 class AxisAligned(Covariance):

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends import array_backend_of
-from kl_plugins.backends.formulas import scale_divergence
-from kl_plugins.backends.parametrised import Parametrised, Shape
+from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.ops import array_backend_of
+from kl_plugins.parameters.parametrised import Parametrised, Shape
 from kl_plugins.rules import Rule, RuleTable
 
 NEARLY_EQUAL = 1e-10

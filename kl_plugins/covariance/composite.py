@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
-from kl_plugins.backends.labels import Labels, only_batch
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
+from kl_plugins.parameters.labels import Labels, only_batch
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
 class Composite(Covariance):

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from kl_plugins.backends.formulas import scale_divergence
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.axis_aligned import (
     Isotropic,
     axis_aligned_full,
@@ -17,6 +15,8 @@ from kl_plugins.covariance.axis_aligned import (
 )
 from kl_plugins.covariance.base import Covariance, log_det_divergences, square_dimension
 from kl_plugins.covariance.full import Full
+from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _MODERATE = 1e6
 """Condition number up to which the eigenvectors whiten without a Cholesky factor."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from kl_plugins.backends import numpy as array_ops
-from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.base import (
     Covariance,
     log_det_divergences,
@@ -16,6 +14,8 @@ from kl_plugins.covariance.base import (
     square_dimension,
 )
 from kl_plugins.covariance.triangular import factored_divergence, factored_quadratic_form
+from kl_plugins.ops import numpy as array_ops
+from kl_plugins.parameters.parametrised import Shape
 
 
 class Full(Covariance):

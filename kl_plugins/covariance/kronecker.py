@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.formulas import identity_minus_log1p, scale_divergence
 from kl_plugins.covariance.axis_aligned import AxisAligned, Isotropic
 from kl_plugins.covariance.base import (
     Covariance,
@@ -21,6 +20,7 @@ from kl_plugins.covariance.base import (
 )
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, full_full
+from kl_plugins.formulas.shared import identity_minus_log1p, scale_divergence
 
 _BY_FACTORS = "O(Σ dᵢ³) for factors of dᵢ variables, O(d Σ dᵢ) in the means"
 

@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.formulas import scale_divergence
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.axis_aligned import (
     AxisAligned,
     axis_aligned_full,
@@ -22,6 +20,8 @@ from kl_plugins.covariance.axis_aligned import (
 )
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import full_full
+from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _NEAR = 0.2
 """How far from the identity the whitened covariance may be for the sums that do not cancel."""

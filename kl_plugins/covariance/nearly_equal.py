@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.backends.remainders import identity_minus_log
 from kl_plugins.covariance.base import MOST_REFINED, log_det_divergences, nearly_equal_below
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.covariance.precision import Precision, between_factors
+from kl_plugins.formulas.remainders import identity_minus_log
 
 
 @log_det_divergences.register(Dense, Dense, cost="O(d³): a triangular solve between Cholesky factors")

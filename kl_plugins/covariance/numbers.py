@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.backends import numpy as array_ops
 from kl_plugins.covariance.axis_aligned import AxisAligned, Diagonal, Isotropic
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
+from kl_plugins.ops import numpy as array_ops
 
 
 def from_matrix(matrix: NDArray[Any]) -> Covariance:

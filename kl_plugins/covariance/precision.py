@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from kl_plugins.backends.formulas import scale_divergence
-from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
     Covariance,
@@ -19,6 +17,8 @@ from kl_plugins.covariance.base import (
 )
 from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.triangular import factored_divergence
+from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.parameters.parametrised import Shape
 
 
 @dataclass(frozen=True, eq=False)

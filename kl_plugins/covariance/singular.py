@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.base import Covariance, log_det_divergence, log_det_divergences
 from kl_plugins.covariance.full import Cholesky
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _TOLERANCE = 1e-8
 """Sine of the largest angle between subspaces that still count as the same one."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.backends.labels import Labels
 from kl_plugins.mistakes import mistaken
+from kl_plugins.parameters.labels import Labels
 
 Array = NDArray[Any]
 
@@ -130,7 +130,7 @@ def density_of(obj: Any) -> Density:
     if isinstance(obj, type):
         raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
     if _is_numpyro(obj):
-        from kl_plugins.estimate.numpyro import density_of_numpyro
+        from kl_plugins.plugins.numpyro import density_of_numpyro
 
         return density_of_numpyro(obj)
     methods = _methods(obj)

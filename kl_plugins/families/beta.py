@@ -8,24 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends import backend_of
-from kl_plugins.backends.beta_formulas import (
-    beta_beyond_gamma,
-    beta_divergence,
-    beta_entropy,
-    beta_negentropy,
-    digamma_difference,
-    log_beta,
-)
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import weighted_exp_remainder
-from kl_plugins.backends.gamma_formulas import log_moment
-from kl_plugins.backends.gamma_ratios import residue_divergence
-from kl_plugins.backends.remainders import log_ratio
-from kl_plugins.backends.sums import infinite_where_undefined
-from kl_plugins.families.gamma import Gamma
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import (
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import (
     Absolute,
     At,
     Log,
@@ -36,7 +20,23 @@ from kl_plugins.families.statistics import (
     Statistic,
     expects,
 )
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.gamma import Gamma
+from kl_plugins.formulas.beta import (
+    beta_beyond_gamma,
+    beta_divergence,
+    beta_entropy,
+    beta_negentropy,
+    digamma_difference,
+    log_beta,
+)
+from kl_plugins.formulas.exponential import weighted_exp_remainder
+from kl_plugins.formulas.gamma import log_moment
+from kl_plugins.formulas.gamma_ratios import residue_divergence
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops import backend_of
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

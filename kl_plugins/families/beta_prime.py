@@ -7,19 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.beta_formulas import (
+from kl_plugins.families.beta import certainly_same
+from kl_plugins.families.core.names import from_scipy
+from kl_plugins.families.core.statistics import At, Log, Log1p, LogDensity, LogSquare, Power, expects
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.pareto import Pareto, from_lower_end
+from kl_plugins.formulas.beta import (
     beta_divergence,
     beta_negentropy,
     digamma_difference,
     log1p_ratio,
     log_beta,
 )
-from kl_plugins.backends.domains import Domain
-from kl_plugins.families.beta import certainly_same
-from kl_plugins.families.names import from_scipy
-from kl_plugins.families.pareto import Pareto, from_lower_end
-from kl_plugins.families.statistics import At, Log, Log1p, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

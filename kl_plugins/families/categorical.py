@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.backends import array_backend_of
-from kl_plugins.backends.discrete_formulas import counts_divergence, x_log_x
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
-from kl_plugins.families.discrete import Discrete, is_broken, opposite
-from kl_plugins.families.distribution import Distribution, kl_rules
-from kl_plugins.families.names import from_pymc
-from kl_plugins.families.univariate import closed_form
+from kl_plugins.families.core.discrete import Discrete, is_broken, opposite
+from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.families.core.names import from_pymc
+from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.formulas.discrete import counts_divergence, x_log_x
+from kl_plugins.ops import array_backend_of
+from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _TOLERANCE = 1e-6
 """So far the sum of probabilities may be from 1; the error of a divergence is of its square."""

@@ -10,25 +10,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from kl_plugins.backends import scalar
-from kl_plugins.backends.certainty import certainly_zero
-from kl_plugins.backends.deferred import of_floats
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import log_normal_negentropy
-from kl_plugins.backends.formulas import normal_divergence
-from kl_plugins.backends.gamma_formulas import digamma_residue
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
-from kl_plugins.backends.remainders import log_ratio
-from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.distribution import kl_rules
-from kl_plugins.families.gamma import Gamma
-from kl_plugins.families.laplace import Laplace
-from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
-from kl_plugins.families.logistic import Logistic
-from kl_plugins.families.names import check_positive, from_pymc, from_scipy
-from kl_plugins.families.normal import Normal
-from kl_plugins.families.statistics import (
+from kl_plugins.families.core.distribution import kl_rules
+from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
+from kl_plugins.families.core.statistics import (
     At,
     Exp,
     Identity,
@@ -41,7 +26,22 @@ from kl_plugins.families.statistics import (
     expectation,
     expects,
 )
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.laplace import Laplace
+from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
+from kl_plugins.families.logistic import Logistic
+from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.exponential import log_normal_negentropy
+from kl_plugins.formulas.gamma import digamma_residue
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.shared import normal_divergence
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops import floats
+from kl_plugins.ops.deferred import of_floats
+from kl_plugins.parameters.certainty import certainly_zero
+from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Exponentiated(Continuous):
     parts: ClassVar[tuple[str, ...]] = ("base",)
 
     def _become_plain(self) -> bool:
-        return self.base.ops is scalar and super()._become_plain()
+        return self.base.ops is floats and super()._become_plain()
 
     def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
         self.__dict__["base"] = self.base.to(ops, [*beside, *(self.__dict__[name] for name in self.arrays)])

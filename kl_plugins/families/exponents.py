@@ -7,11 +7,11 @@ from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.remainders import _log_ratio, identity_minus_log, taylor_remainder
-from kl_plugins.families.discrete import Discrete, by_supports, starts_together
-from kl_plugins.families.names import from_scipy
-from kl_plugins.families.univariate import closed_form
+from kl_plugins.families.core.discrete import Discrete, by_supports, starts_together
+from kl_plugins.families.core.names import from_scipy
+from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.formulas.remainders import _log_ratio, identity_minus_log, taylor_remainder
+from kl_plugins.parameters.domains import Domain
 
 _INFINITY = float("inf")
 

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.formulas import scale_divergence, variance_divergence
-from kl_plugins.backends.gamma_formulas import (
+from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
+from kl_plugins.families.core.statistics import At, Exp, Log, LogDensity, LogSquare, Power, expects
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.formulas.gamma import (
     digamma_residue,
     digamma_rest,
     log_gamma_divergence,
@@ -17,10 +18,9 @@ from kl_plugins.backends.gamma_formulas import (
     log_moment,
     stirling_rest,
 )
-from kl_plugins.backends.remainders import log_ratio
-from kl_plugins.families.names import check_positive, from_pymc, from_scipy
-from kl_plugins.families.statistics import At, Exp, Log, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

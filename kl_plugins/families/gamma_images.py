@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core.names import from_scipy
+from kl_plugins.families.core.univariate import Continuous
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
-from kl_plugins.families.names import from_scipy
 from kl_plugins.families.normal import Normal
-from kl_plugins.families.univariate import Continuous
 
 _NEARLY_NORMAL = 1.6e-5
 """SciPy takes Pearson's third type of a smaller skewness for normal."""

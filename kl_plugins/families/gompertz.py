@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.backends.certainty import certainly_equal
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import scaled_exp1
-from kl_plugins.backends.formulas import variance_divergence
-from kl_plugins.families.names import from_scipy
-from kl_plugins.families.statistics import At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.names import from_scipy
+from kl_plugins.families.core.statistics import At, Exp, Identity, LogDensity, expects
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.formulas.exponential import scaled_exp1
+from kl_plugins.formulas.shared import variance_divergence
+from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

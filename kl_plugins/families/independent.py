@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.backends.labels import Labels, moved_to_event
-from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
-from kl_plugins.families.distribution import Distribution, kl_rules
+from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
+from kl_plugins.parameters.labels import Labels, moved_to_event
+from kl_plugins.parameters.parametrised import Shape
 from kl_plugins.rules import Rule
 
 

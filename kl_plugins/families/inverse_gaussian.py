@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import exp_remainder, scaled_exp1
-from kl_plugins.backends.remainders import log_ratio
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import At, Exp, Log, LogDensity, Power, expects
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import At, Exp, Log, LogDensity, Power, expects
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.formulas.exponential import exp_remainder, scaled_exp1
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.parameters.domains import Domain
 
 _LOG_2PI = math.log(2.0 * math.pi)
 

@@ -9,24 +9,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.averages import log1p_square
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import (
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import Absolute, At, Exp, Identity, LogDensity, expects
+from kl_plugins.families.core.univariate import Continuous, closed_form
+from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.averages import log1p_square
+from kl_plugins.formulas.exponential import (
     bernoulli_divergence,
     exp_remainder,
     multiple_of_exp_remainder,
     scaled_exp1,
     weighted_exp_remainder,
 )
-from kl_plugins.backends.formulas import variance_divergence
-from kl_plugins.backends.remainders import log_ratio, size
-from kl_plugins.backends.sums import infinite_where_undefined
-from kl_plugins.families.gamma import Gamma
-from kl_plugins.families.log_gamma import LogGamma
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.normal import Normal
-from kl_plugins.families.statistics import Absolute, At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.univariate import Continuous, closed_form
+from kl_plugins.formulas.remainders import log_ratio, size
+from kl_plugins.formulas.shared import variance_divergence
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.parameters.domains import Domain
 
 _EULER = 0.5772156649015329
 _ROOT_HALF = math.sqrt(0.5)

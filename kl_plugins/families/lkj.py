@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.gamma_formulas import digamma_residue, log_gamma_residue
-from kl_plugins.backends.gamma_ratios import residue_divergence, shifted_divergence
-from kl_plugins.backends.parametrised import Shape
-from kl_plugins.families.distribution import kl_rules
-from kl_plugins.families.multivariate import Multivariate
+from kl_plugins.families.core.distribution import kl_rules
+from kl_plugins.families.core.multivariate import Multivariate
+from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
+from kl_plugins.formulas.gamma_ratios import residue_divergence, shifted_divergence
+from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.parametrised import Shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import weighted_exp_remainder
-from kl_plugins.backends.formulas import scale_divergence, variance_divergence
-from kl_plugins.backends.gamma_formulas import (
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import At, Exp, Identity, LogDensity, expects
+from kl_plugins.families.core.univariate import Continuous, closed_form, standing
+from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.exponential import weighted_exp_remainder
+from kl_plugins.formulas.gamma import (
     digamma_residue,
     digamma_rest,
     log_gamma_divergence,
@@ -19,11 +21,9 @@ from kl_plugins.backends.gamma_formulas import (
     scaled_trigamma,
     stirling_rest,
 )
-from kl_plugins.backends.sums import infinite_where_undefined
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.normal import Normal
-from kl_plugins.families.statistics import At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.univariate import Continuous, closed_form, standing
+from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

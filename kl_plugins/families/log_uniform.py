@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends import backend_of
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.remainders import log_ratio
-from kl_plugins.families.names import from_scipy
-from kl_plugins.families.statistics import At, Log, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, outside, standing
+from kl_plugins.families.core.names import from_scipy
+from kl_plugins.families.core.statistics import At, Log, LogDensity, LogSquare, Power, expects
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.ops import backend_of
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

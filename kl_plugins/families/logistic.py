@@ -8,13 +8,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
-from kl_plugins.backends.certainty import certainly_equal
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.exponential_formulas import scaled_exp1
-from kl_plugins.backends.remainders import size
-from kl_plugins.families.log_gamma import LogGamma
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import (
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import (
     Absolute,
     At,
     Exp,
@@ -24,7 +19,12 @@ from kl_plugins.families.statistics import (
     Statistic,
     expects,
 )
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form
+from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.formulas.exponential import scaled_exp1
+from kl_plugins.formulas.remainders import size
+from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.parameters.domains import Domain
 
 _EULER = 0.5772156649015329
 

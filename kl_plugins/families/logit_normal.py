@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.backends.beta_formulas import digamma_difference
-from kl_plugins.backends.domains import Domain
 from kl_plugins.families.beta import Beta
-from kl_plugins.families.names import from_pymc
+from kl_plugins.families.core.names import from_pymc
+from kl_plugins.families.core.statistics import At, Log, Log1m, LogDensity, Statistic, expects
+from kl_plugins.families.core.univariate import Continuous, closed_form
 from kl_plugins.families.normal import Normal, normal_normal
-from kl_plugins.families.statistics import At, Log, Log1m, LogDensity, Statistic, expects
 from kl_plugins.families.uniform import Uniform
-from kl_plugins.families.univariate import Continuous, closed_form
+from kl_plugins.formulas.beta import digamma_difference
+from kl_plugins.parameters.domains import Domain
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.parameters.parametrised import Shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
-from kl_plugins.backends import array_backend_of
-from kl_plugins.backends import numpy as array_ops
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
     MOST_REFINED,
@@ -21,7 +18,10 @@ from kl_plugins.covariance.base import (
     nearly_equal_below,
 )
 from kl_plugins.covariance.full import Dense, Full
-from kl_plugins.families.distribution import Distribution, kl_rules
+from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.ops import array_backend_of
+from kl_plugins.ops import numpy as array_ops
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 from kl_plugins.rules import Rule
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import divergence_rule
-from kl_plugins.families.distribution import Distribution, kl_rules
+from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import (
     MultivariateNormal,
     multivariate_normal_multivariate_normal,

@@ -8,24 +8,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends import numpy as arrays
-from kl_plugins.backends.checked import on_floats
-from kl_plugins.backends.discrete_formulas import (
-    bernoulli_divergence,
-    counts_divergence,
-    log_binomial,
-    trial_entropy,
-)
-from kl_plugins.backends.domains import Domain
-from kl_plugins.families.discrete import (
+from kl_plugins.families.core.discrete import (
     Discrete,
     by_supports,
     opposite,
     plain,
     starts_together,
 )
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.univariate import closed_form
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.formulas.discrete import (
+    bernoulli_divergence,
+    counts_divergence,
+    log_binomial,
+    trial_entropy,
+)
+from kl_plugins.ops import numpy as arrays
+from kl_plugins.ops.checked import on_floats
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

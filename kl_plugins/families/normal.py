@@ -6,16 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.backends.certainty import certainly_zero
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.formulas import normal_divergence
-from kl_plugins.backends.sums import infinite_where_undefined
 from kl_plugins.covariance.axis_aligned import DiagonalScales
-from kl_plugins.families.distribution import Distribution
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import At, Exp, LogDensity, Square, expects, times
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import At, Exp, LogDensity, Square, expects, times
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form
+from kl_plugins.formulas.shared import normal_divergence
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.parameters.certainty import certainly_zero
+from kl_plugins.parameters.domains import Domain
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.beta_formulas import digamma_difference, log_beta
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.formulas import variance_divergence
-from kl_plugins.backends.remainders import identity_minus_log, log_ratio
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import At, Exp, Log, Log1p, LogDensity, LogSquare, Power, expects
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
 from kl_plugins.families.gamma import Gamma
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import At, Exp, Log, Log1p, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, outside, standing
+from kl_plugins.formulas.beta import digamma_difference, log_beta
+from kl_plugins.formulas.remainders import identity_minus_log, log_ratio
+from kl_plugins.formulas.shared import variance_divergence
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

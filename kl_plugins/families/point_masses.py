@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends import array_backend_of
-from kl_plugins.backends.discrete_formulas import outcome_divergence, x_log_x
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
 from kl_plugins.families.categorical import PROBABILITY, sums_to_one
-from kl_plugins.families.discrete import ROUNDING, Discrete, by_supports, count_outcomes, outcomes
-from kl_plugins.families.univariate import closed_form, no_closed_form
+from kl_plugins.families.core.discrete import ROUNDING, Discrete, by_supports, count_outcomes, outcomes
+from kl_plugins.families.core.univariate import closed_form, no_closed_form
+from kl_plugins.formulas.discrete import outcome_divergence, x_log_x
+from kl_plugins.ops import array_backend_of
+from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _INFINITY = float("inf")
 

@@ -8,22 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends import backend_of
-from kl_plugins.backends.beta_formulas import log1p_ratio
-from kl_plugins.backends.cauchy_formulas import cauchy_divergence
-from kl_plugins.backends.certainty import certainly_equal
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.gamma_formulas import (
-    digamma_residue,
-    digamma_rest,
-    log_gamma_residue,
-    log_moment,
-    stirling_rest,
-)
-from kl_plugins.families.laplace import absolute_on_one_side
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.normal import Normal
-from kl_plugins.families.statistics import (
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import (
     Absolute,
     At,
     Exp,
@@ -35,7 +21,21 @@ from kl_plugins.families.statistics import (
     Softplus,
     expects,
 )
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.laplace import absolute_on_one_side
+from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.beta import log1p_ratio
+from kl_plugins.formulas.cauchy import cauchy_divergence
+from kl_plugins.formulas.gamma import (
+    digamma_residue,
+    digamma_rest,
+    log_gamma_residue,
+    log_moment,
+    stirling_rest,
+)
+from kl_plugins.ops import backend_of
+from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.parameters.domains import Domain
 
 _LOG_PI = math.log(math.pi)
 _PSI_HALF_LESS = 1.9635100260214235

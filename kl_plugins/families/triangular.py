@@ -7,19 +7,26 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.averages import exp_tent_mean, power_tent_mean, tent_mean
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.sums import infinite_where_undefined
-from kl_plugins.backends.tent_formulas import (
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import At, Exp, LogDensity, Power, Statistic, expects
+from kl_plugins.families.core.univariate import (
+    Continuous,
+    by_statistics,
+    closed_form,
+    infinite,
+    outside,
+    standing,
+)
+from kl_plugins.families.uniform import Uniform, bounded_expectations, difference
+from kl_plugins.formulas.averages import exp_tent_mean, power_tent_mean, tent_mean
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.formulas.tent import (
     log_tent_flat_mean,
     log_tent_tent_mean,
     near_tent_divergence,
     tent_divergence,
 )
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import At, Exp, LogDensity, Power, Statistic, expects
-from kl_plugins.families.uniform import Uniform, bounded_expectations, difference
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, infinite, outside, standing
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

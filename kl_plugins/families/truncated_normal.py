@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
-from kl_plugins.backends import backend_of
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.sums import infinite_where_undefined
-from kl_plugins.backends.truncated_formulas import (
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import Absolute, At, Exp, LogDensity, Square, expects
+from kl_plugins.families.core.univariate import Continuous, closed_form, infinite, outside, standing
+from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.formulas.truncated import (
     log_integral,
     truncated_divergence,
     truncated_entropy,
     truncated_mean,
     truncated_variance,
 )
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.normal import Normal
-from kl_plugins.families.statistics import Absolute, At, Exp, LogDensity, Square, expects
-from kl_plugins.families.univariate import Continuous, closed_form, infinite, outside, standing
+from kl_plugins.ops import backend_of
+from kl_plugins.parameters.domains import Domain
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _ROOT_HALF = math.sqrt(0.5)

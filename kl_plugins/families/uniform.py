@@ -6,23 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.backends import backend_of
-from kl_plugins.backends.averages import (
-    ABSOLUTE,
-    LOG,
-    LOG1P_SQUARE,
-    LOG_SQUARE,
-    Integrand,
-    exp_flat_mean,
-    flat_mean,
-    power_flat_mean,
-)
-from kl_plugins.backends.beta_formulas import beta_divergence
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.remainders import log_ratio
 from kl_plugins.families.beta import Beta
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import (
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import (
     Absolute,
     At,
     Exp,
@@ -36,7 +22,21 @@ from kl_plugins.families.statistics import (
     Statistic,
     expects,
 )
-from kl_plugins.families.univariate import Continuous, by_statistics, closed_form, outside, standing
+from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
+from kl_plugins.formulas.averages import (
+    ABSOLUTE,
+    LOG,
+    LOG1P_SQUARE,
+    LOG_SQUARE,
+    Integrand,
+    exp_flat_mean,
+    flat_mean,
+    power_flat_mean,
+)
+from kl_plugins.formulas.beta import beta_divergence
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.ops import backend_of
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

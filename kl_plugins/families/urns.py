@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.discrete_formulas import log_binomial
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.gamma_formulas import log_moment
-from kl_plugins.families.discrete import Discrete, opposite, plain
-from kl_plugins.families.names import from_pymc, from_scipy
+from kl_plugins.families.core.discrete import Discrete, opposite, plain
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.formulas.discrete import log_binomial
+from kl_plugins.formulas.gamma import log_moment
+from kl_plugins.parameters.domains import Domain
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.bessel_formulas import bessel_divergence, log_normaliser, shortfall, slope
-from kl_plugins.backends.certainty import certainly_equal
-from kl_plugins.backends.domains import Domain
-from kl_plugins.families.distribution import Distribution
-from kl_plugins.families.names import from_pymc, from_scipy
-from kl_plugins.families.statistics import At, LogDensity, Statistic, expects
-from kl_plugins.families.univariate import (
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statistics import At, LogDensity, Statistic, expects
+from kl_plugins.families.core.univariate import (
     Continuous,
     Univariate,
     by_statistics,
@@ -22,6 +19,9 @@ from kl_plugins.families.univariate import (
     no_closed_form,
     standing,
 )
+from kl_plugins.formulas.bessel import bessel_divergence, log_normaliser, shortfall, slope
+from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.parameters.domains import Domain
 
 _LOG_2PI = math.log(2.0 * math.pi)
 _CONCENTRATED = Domain(0.0, closed=True)

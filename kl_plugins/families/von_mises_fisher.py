@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.backends.bessel_formulas import bessel_divergence, log_normaliser, shortfall, slope
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.parametrised import Shape
-from kl_plugins.families.distribution import kl_rules
-from kl_plugins.families.multivariate import Multivariate
-from kl_plugins.families.names import from_scipy
+from kl_plugins.families.core.distribution import kl_rules
+from kl_plugins.families.core.multivariate import Multivariate
+from kl_plugins.families.core.names import from_scipy
+from kl_plugins.formulas.bessel import bessel_divergence, log_normaliser, shortfall, slope
+from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.parametrised import Shape
 
 _UNIT = 1e-5
 """A direction's length may differ so much from one, as in SciPy."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.gamma_formulas import digamma_residue, log_gamma_residue
-from kl_plugins.backends.gamma_ratios import shifted_divergence
-from kl_plugins.backends.parametrised import Shape
 from kl_plugins.covariance.base import log_det_divergence, matrix_conditions, square_dimension
 from kl_plugins.covariance.full import Dense
 from kl_plugins.covariance.precision import Precision
-from kl_plugins.families.distribution import kl_rules
-from kl_plugins.families.multivariate import Multivariate
-from kl_plugins.families.names import from_scipy
+from kl_plugins.families.core.distribution import kl_rules
+from kl_plugins.families.core.multivariate import Multivariate
+from kl_plugins.families.core.names import from_scipy
+from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
+from kl_plugins.formulas.gamma_ratios import shifted_divergence
+from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.parametrised import Shape
 
 
 class WishartLike(Multivariate):

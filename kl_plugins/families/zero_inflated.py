@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.backends.domains import Domain
-from kl_plugins.backends.parametrised import Shape, broadcast_shapes
-from kl_plugins.families.discrete import Discrete, is_infinite
+from kl_plugins.families.core.discrete import Discrete, is_infinite
+from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,27 +13,33 @@ from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.interrupts import answered_in_time
-from kl_plugins.variational.bounds import error_bounds
-from kl_plugins.variational.collapse import collapse
-from kl_plugins.variational.diagnosis import Diagnosis
-from kl_plugins.variational.distance import OptimumDistance, distance_to_optimum, unknown_distance
-from kl_plugins.variational.elements import elements_of
-from kl_plugins.variational.elsewhere import model_and_distribution
-from kl_plugins.variational.full_rank import best_full_rank, full_rank_loss
-from kl_plugins.variational.importance import ENOUGH_DRAWS, FEWEST_DRAWS, MarginalKL, Moments, importance
-from kl_plugins.variational.log_density import LogDensity, coordinate_names
-from kl_plugins.variational.modes import DIMENSIONS, other_modes
-from kl_plugins.variational.optimum import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
-from kl_plugins.variational.optimum import NoFiniteELBOError, Report, too_large
-from kl_plugins.variational.prior import information_gained
-from kl_plugins.variational.progress import passing_progress
-from kl_plugins.variational.proposals import Survey, draws_of, factored, scales
-from kl_plugins.variational.references import compare, refuse_model_as_reference
-from kl_plugins.variational.scale_families import Gaussian, family_of
-from kl_plugins.variational.settings import check_count, check_flag, check_tolerance, generator
-from kl_plugins.variational.support import endless_direction, outside_support
-from kl_plugins.variational.trajectory import trajectory
-from kl_plugins.variational.verdict import Evidence, heavy_tails, verdict_on
+from kl_plugins.variational.evidence.bounds import error_bounds
+from kl_plugins.variational.evidence.elements import elements_of
+from kl_plugins.variational.evidence.full_rank import best_full_rank, full_rank_loss
+from kl_plugins.variational.evidence.importance import (
+    ENOUGH_DRAWS,
+    FEWEST_DRAWS,
+    MarginalKL,
+    Moments,
+    importance,
+)
+from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
+from kl_plugins.variational.evidence.prior import information_gained
+from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored, scales
+from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
+from kl_plugins.variational.evidence.trajectory import trajectory
+from kl_plugins.variational.optimum.collapse import collapse
+from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum, unknown_distance
+from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
+from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
+from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
+from kl_plugins.variational.optimum.support import endless_direction, outside_support
+from kl_plugins.variational.report.diagnosis import Diagnosis
+from kl_plugins.variational.report.progress import passing_progress
+from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict_on
+from kl_plugins.variational.target.elsewhere import model_and_distribution
+from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
+from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
 
 Array = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.diagnosis import Diagnosis
-from kl_plugins.variational.limits import khat_beside
-from kl_plugins.variational.pairs import posterior_gaussian, worst_pair
+from kl_plugins.variational.report.diagnosis import Diagnosis
+from kl_plugins.variational.report.limits import khat_beside
+from kl_plugins.variational.report.pairs import posterior_gaussian, worst_pair
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,88 @@
+"""Our own distributions as estimates see them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.estimate.density import Array, Density, density_of
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.univariate import Continuous
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+
+_LOG_2PI = math.log(2.0 * math.pi)
+
+
+@density_of.register(Distribution)
+def _(made: Any) -> Density:
+    raise TypeError(f"{made.describe()} has no density that estimates could use")
+
+
+@density_of.register(Continuous)
+def _(made: Any) -> Density:
+    """Without a sampler: these are integrated. They live within some standard deviations of the mean."""
+    labels, made = made.labels, _numbers(made)
+    first, last = (made.loc + made.sign * made.scale * end for end in made.standard_ends())
+    ends = np.minimum(first, last), np.maximum(first, last)
+
+    def log_density(x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.where((x >= ends[0]) & (x <= ends[1]), made.log_prob(x), -np.inf)
+
+    def rough_quantile(u: Array) -> Array:
+        with np.errstate(all="ignore"):
+            mean, variance = (_finite(value) for value in (made.standard_mean(), made.standard_variance()))
+            z = np.log(u) - np.log1p(-u)
+            z = z.reshape(-1, *(1,) * len(made.batch_shape))
+            x = made.loc + made.scale * (made.sign * mean + np.sqrt(variance) * z)
+            return np.where((x > ends[0]) & (x < ends[1]), x, np.nan)
+
+    return Density(
+        name=made.describe(),
+        measure="continuous",
+        log_density=log_density,
+        quantile=rough_quantile,
+        support=ends,
+        batch_shape=made.batch_shape,
+        labels=labels,
+    )
+
+
+def _finite(value: Any) -> Any:
+    """A moment of a standard variable; 1 where there is none."""
+    value = np.asarray(np.nan if value is None else value, np.float64)
+    return np.where(np.isfinite(value), value, 1.0)
+
+
+@density_of.register(MultivariateNormal)
+def _(made: Any) -> Density:
+    mean, matrix = _numbers(made).mean, np.asarray(made.covariance.matrix(), np.float64)
+    factor = np.linalg.cholesky(matrix)
+    d = mean.shape[-1]
+    log_det = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+    def log_density(x: Array) -> Array:
+        white = np.linalg.solve(factor, (x - mean)[..., None])[..., 0]
+        return np.asarray(-0.5 * (white**2).sum(axis=-1) - log_det - 0.5 * d * _LOG_2PI)
+
+    def sample(count: int, rng: np.random.Generator) -> Array:
+        normal = rng.standard_normal((count, *made.batch_shape, d, 1))
+        return np.asarray(mean + (factor @ normal)[..., 0])
+
+    return Density(
+        name=made.describe(),
+        measure="continuous",
+        log_density=log_density,
+        sample=sample,
+        batch_shape=made.batch_shape,
+        event_shape=made.event_shape,
+        labels=made.labels,
+    )
+
+
+def _numbers(made: Any) -> Any:
+    if made.ops.symbolic:
+        raise ValueError(f"{made.describe()} is symbolic: estimates need numbers")
+    return made.to_arrays()

@@ -1,0 +1,1 @@
+"""What the families share: bases, statistics of log densities, and the tables of names."""

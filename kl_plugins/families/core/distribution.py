@@ -1,0 +1,81 @@
+"""What every family of distributions has in common, and the table of closed forms for pairs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.parameters.labels import joined
+from kl_plugins.parameters.parametrised import Parametrised, Shape, broadcast_shapes
+from kl_plugins.rules import RuleTable
+
+kl_rules = RuleTable("kl")
+"""Closed forms of KL(p‖q) for pairs of types: our families, and whatever users register."""
+
+
+class Distribution(Parametrised):
+    """An immutable distribution (or a batch of them) that formulas understand.
+
+    Foreign objects are turned into one of these when they are recognised. ``batch_shape`` and
+    ``event_shape`` are as in PyTorch; a length that a graph does not know yet is None.
+    """
+
+    @property
+    def batch_shape(self) -> Shape:
+        raise NotImplementedError
+
+    @property
+    def event_shape(self) -> Shape:
+        raise NotImplementedError
+
+    def check_against(self, other: Distribution) -> None:
+        """Raise ValueError where `other`, the q of a pair, has another event shape or a batch shape
+        that does not broadcast, as far as shapes are known, or where labels contradict each other."""
+        joined(self.labels, other.labels, ("p", "q"))
+        events = self.event_shape, other.event_shape
+        batches = self.batch_shape, other.batch_shape
+        if events[0] == events[1] and batches[0] == batches[1]:
+            return
+        clash = any(a != b for a, b in zip(*events, strict=False) if None not in (a, b))
+        if len(events[0]) != len(events[1]) or clash:
+            shorter = 0 if len(events[0]) < len(events[1]) else 1
+            helps = len(events[0]) != len(events[1]) and batches[shorter]
+            hint = "; kl_plugins.independent turns batch dimensions into event dimensions" if helps else ""
+            raise ValueError(
+                f"p and q have different event shapes: p is {self.describe()} with event shape "
+                f"{events[0]}, q is {other.describe()} with event shape {events[1]}"
+                f"{hint}"
+            )
+        try:
+            broadcast_shapes(*batches)
+        except ValueError:
+            raise ValueError(
+                f"batch shape {batches[0]} of p does not broadcast against batch shape {batches[1]} of q"
+            ) from None
+
+    def runtime_event_shape(self) -> tuple[Any, ...]:
+        """The event shape as a graph knows it when it runs."""
+        return self.event_shape
+
+    def conditions_against(self, other: Distribution) -> Iterator[tuple[Any, str]]:
+        """Conditions on the pair that only a running graph can check."""
+        static = zip(self.event_shape, other.event_shape, strict=True)
+        runtime = zip(self.runtime_event_shape(), other.runtime_event_shape(), strict=True)
+        for known, lengths in zip(static, runtime, strict=True):
+            if None in known and None not in lengths:
+                yield self.ops.equal(*lengths), "p and q must have the same event shape"
+
+    def describe(self) -> str:
+        """Name of the family, with its structure where it has one."""
+        return type(self).__name__
+
+    def entropy(self) -> Any:
+        """Differential entropy in nats (Shannon entropy of a discrete family)."""
+        raise NoClosedFormError(f"no closed form of the entropy of {self.describe()} is known")
+
+    def independent(self) -> Distribution:
+        """Turn the last batch dimension into an event dimension."""
+        from kl_plugins.families.independent import Independent
+
+        return Independent(self)

@@ -1,0 +1,50 @@
+"""What families of vectors and matrices, whose parameters are all arrays, have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.ops import array_backend_of
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
+
+
+class Multivariate(Distribution):
+    """A family of distributions of vectors or matrices.
+
+    A subclass is a frozen dataclass that names its parameters in ``arrays`` and how many dimensions of each
+    belong to the event in ``core_ndims``; the others are batch dimensions, which broadcast.
+    """
+
+    find_backend = staticmethod(array_backend_of)
+
+    def core_shape(self, name: str) -> Shape:
+        """The shape of a parameter less its batch dimensions."""
+        shape: Shape = self.ops.shape(self.__dict__[name])
+        return shape[len(shape) - dict(self.cores())[name] :]
+
+    def check_shapes(self) -> None:
+        for name, core_ndim in self.cores():
+            shape = self.ops.shape(self.__dict__[name])
+            if len(shape) < core_ndim or 0 in shape[len(shape) - core_ndim :]:
+                raise ValueError(
+                    f"{name} must have {core_ndim} dimensions that are not empty, got shape {shape}"
+                )
+        try:
+            _ = self.batch_shape
+        except ValueError:
+            shapes = [f"{name} {self.ops.shape(self.__dict__[name])}" for name in self.arrays]
+            raise ValueError(f"batch shapes of {' and '.join(shapes)} do not broadcast") from None
+
+    @property
+    def batch_shape(self) -> Shape:
+        shapes = [self.ops.shape(self.__dict__[name]) for name in self.arrays]
+        return broadcast_shapes(*[s[: len(s) - n] for s, n in zip(shapes, self.core_ndims, strict=True)])
+
+    def sized(self, batch: tuple[Any, ...]) -> Self:
+        """The same distributions, broadcast to a batch shape."""
+        state = self.__getstate__()
+        name, core_ndim = next(self.cores())
+        shape = self.ops.runtime_shape(state[name])
+        state[name] = self.ops.broadcast_to(state[name], (*batch, *shape[len(shape) - core_ndim :]))
+        return self.trusted(self.ops, **state)

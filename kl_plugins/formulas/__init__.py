@@ -1,0 +1,1 @@
+"""The mathematics of numbers: every formula, in the operations of `kl_plugins.ops`."""

@@ -1,0 +1,172 @@
+"""Exponentials less their tangents, divergences of two sides of a peak, and the exponential integral."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from kl_plugins.formulas.remainders import exp_minus_tangent, taylor_remainder
+
+
+def exp_remainder(u: Any, ops: ModuleType) -> Any:
+    """exp(u) − 1 − u: the divergence of exponentials, where exp(u) is p's scale over q's."""
+    return ops.elementwise(exp_minus_tangent, _exp_remainder_gradient, u)
+
+
+def _exp_remainder_gradient(u: Any, ops: ModuleType) -> tuple[Any]:
+    return (ops.expm1(u),)
+
+
+def multiple_of_exp_remainder(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    """ρ [exp(−t) − 1 + t], ρ = p_scale/q_scale, t = step/p_scale ≥ 0, neither of which need be a float."""
+    return ops.elementwise(_multiple_remainder, _multiple_remainder_gradient, p_scale, q_scale, step)
+
+
+def _multiple_remainder(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    return ops.choose(step <= 50.0 * p_scale, _short_step, _long_step, p_scale, q_scale, step)
+
+
+def _short_step(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    return p_scale * exp_minus_tangent(-step / p_scale, ops) / q_scale
+
+
+def _long_step(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+    return (step - p_scale) / q_scale
+
+
+def _multiple_remainder_gradient(
+    p_scale: Any, q_scale: Any, step: Any, ops: ModuleType
+) -> tuple[Any, Any, Any]:
+    t = step / p_scale
+    by_step = -ops.expm1(-t) / q_scale
+    value = _multiple_remainder(p_scale, q_scale, step, ops)
+    by_p = ops.where(t <= 50.0, value / p_scale - ops.minimum(t, 50.0) * by_step, -1.0 / q_scale)
+    return by_p, -value / q_scale, by_step
+
+
+def weighted_exp_remainder(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+    """weight·[exp(u) − 1 − u], from the weight's logarithm where exp(u) may be beyond the floats."""
+    return ops.elementwise(_weighted_remainder, None, weight, log_weight, u)
+
+
+def _weighted_remainder(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+    return ops.choose(u > 300.0, _weighted_far, _weighted, weight, log_weight, u)
+
+
+def _weighted(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+    return weight * exp_minus_tangent(u, ops)
+
+
+def _weighted_far(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+    return ops.exp(u + log_weight) - weight * (1.0 + u)
+
+
+def log_normal_negentropy(variance: Any, ops: ModuleType) -> Any:
+    """½ v + ½ log[(exp(v) − 1)/v], v the variance of the logarithm."""
+    return ops.elementwise(_log_normal_negentropy, None, variance)
+
+
+def _log_normal_negentropy(v: Any, ops: ModuleType) -> Any:
+    return 0.75 * v + 0.5 * ops.select(v <= 0.1, _log_sinhc_near, partial(_log_sinhc_far, ops=ops), v)
+
+
+def _log_sinhc_near(v: Any) -> Any:
+    """log[sinh(v/2)/(v/2)], https://dlmf.nist.gov/4.36.1."""
+    y = 0.25 * v * v
+    return y * (1 / 6 - y * (1 / 180 - y * (1 / 2835 - y / 37800)))
+
+
+def _log_sinhc_far(v: Any, ops: ModuleType) -> Any:
+    return 0.5 * v + ops.log(-ops.expm1(-v) / v)
+
+
+def bernoulli_divergence(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
+    """KL of a coin that shows `yes` and `no` with these probabilities; q's logit is larger by `step`.
+
+    The two probabilities are given, so that neither is rounded to 0 or 1.
+    """
+    return ops.elementwise(_bernoulli, _bernoulli_gradient, yes, no, step)
+
+
+def _bernoulli(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
+    is_near = ops.absolute(step) <= 0.1
+    return ops.pick(is_near, partial(_coins_near, ops=ops), partial(_coins_far, ops=ops), yes, no, step)
+
+
+def _coins_near(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
+    def second_derivative(t: float) -> Any:
+        total = yes * ops.exp(t * step) + no
+        return yes * no * ops.exp(t * step) / (total * total)
+
+    return step * step * taylor_remainder(second_derivative)
+
+
+def _coins_far(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
+    """no·|step| + log(1 − no (1 − exp(−|step|))), with the sides exchanged where the step is negative."""
+    shrunk = ops.where(step > 0.0, no, yes)
+    grown = ops.where(step > 0.0, yes, no)
+    size = ops.absolute(step)
+    change = ops.select(
+        shrunk <= 0.5,
+        lambda shrunk, grown, size: ops.log1p(shrunk * ops.expm1(-size)),
+        lambda shrunk, grown, size: ops.log(grown + shrunk * ops.exp(-size)),
+        shrunk, grown, size,
+    )  # fmt: skip
+    return shrunk * size + change
+
+
+def _bernoulli_gradient(yes: Any, no: Any, step: Any, ops: ModuleType) -> tuple[Any, Any, Any]:
+    """The derivative along yes + no = 1, the only direction that there is, is given as that by `yes`."""
+    # Numerator and denominator are over exp(step) where that is large.
+    total = yes * ops.exp(ops.minimum(step, 0.0)) + no * ops.exp(-ops.maximum(step, 0.0))
+    growth = -ops.sign(step) * ops.expm1(-ops.absolute(step)) / total
+    return growth - step, ops.zeros_like(no), yes * no * growth
+
+
+_EULER = 0.5772156649015329
+_SWITCH = 2.5
+
+
+def scaled_exp1(x: Any, ops: ModuleType) -> Any:
+    """exp(x) E₁(x) for x > 0, E₁ the exponential integral, https://dlmf.nist.gov/6.2.1."""
+    return ops.elementwise(_scaled_exp1, _scaled_exp1_gradient, x)
+
+
+def _scaled_exp1(x: Any, ops: ModuleType) -> Any:
+    return ops.select(x <= _SWITCH, partial(_exp1_small, ops=ops), partial(_exp1_large, ops=ops), x)
+
+
+def _exp1_small(x: Any, ops: ModuleType) -> Any:
+    """The series https://dlmf.nist.gov/6.6.2, from its last term on."""
+    x = ops.minimum(x, _SWITCH)
+    series = 0.0
+    for k in range(27, 0, -1):
+        series = 1.0 / (k * k) - x * series / k
+    return ops.exp(x) * (x * series - _EULER - ops.log(x))
+
+
+def _exp1_large(x: Any, ops: ModuleType) -> Any:
+    return 1.0 / (x + _fraction(ops.maximum(x, _SWITCH)))
+
+
+def _fraction(x: Any) -> Any:
+    """exp(−x) / E₁(x) − x by the continued fraction https://dlmf.nist.gov/6.9.1, contracted."""
+    tail = x + 81.0
+    for k in range(40, 1, -1):
+        tail = x + (2.0 * k - 1.0) - k * k / tail
+    return 1.0 - 1.0 / tail
+
+
+def _scaled_exp1_gradient(x: Any, ops: ModuleType) -> tuple[Any]:
+    """The value less 1/x."""
+    return (ops.select(x <= _SWITCH, partial(_slope_small, ops=ops), partial(_slope_large, ops=ops), x),)
+
+
+def _slope_small(x: Any, ops: ModuleType) -> Any:
+    return _exp1_small(x, ops) - 1.0 / x
+
+
+def _slope_large(x: Any, ops: ModuleType) -> Any:
+    fraction = _fraction(ops.maximum(x, _SWITCH))
+    return -fraction / (x * (x + fraction))

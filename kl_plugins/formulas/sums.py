@@ -1,0 +1,54 @@
+"""Sums of terms that nearly cancel: zero where what is left of them is all rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.ops import numpy as array_ops
+
+_INFINITY = float("inf")
+
+NOTHING = 8.0
+"""So many units of rounding of its terms a sum may be and be zero."""
+
+
+def settled_sum(terms: Sequence[Any], ops: ModuleType) -> Any:
+    """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet."""
+    if ops is array_ops:
+        vectors = [term for term in terms if np.ndim(term)]
+        numbers = [term for term in terms if not np.ndim(term)]
+        if len(vectors) == 3:  # a family of two parameters beside another
+            numbers = [float(number) for number in numbers]
+            return ops.elementwise(_three, None, sum(numbers), sum(map(abs, numbers)), *vectors)
+        terms = [*numbers, *vectors]  # numbers first: they are no passes over arrays
+    value, size = terms[0], abs(terms[0])
+    for term in terms[1:]:
+        value, size = value + term, size + abs(term)
+    return _settled(value, size, ops)
+
+
+def _three(number: Any, its_size: Any, first: Any, second: Any, third: Any, ops: ModuleType) -> Any:
+    size = its_size + abs(first) + abs(second) + abs(third)
+    return _settled(number + first + second + third, size, ops)
+
+
+def _settled(value: Any, size: Any, ops: ModuleType) -> Any:
+    nothing = NOTHING * ops.epsilon(value) * size
+    if ops is array_ops and np.all(value >= nothing):
+        return value
+    value = ops.where(value < nothing, 0.0, value)
+    # Of two infinite terms the larger one, in the tail, is that which makes q small there.
+    return infinite_where_undefined(value, ops)
+
+
+def infinite_where_undefined(value: Any, ops: ModuleType) -> Any:
+    """+∞ in the place of NaN, which, of parameters that are numbers, parts beyond the floats make together.
+
+    NaN of parameters is for `full` to restore.
+    """
+    undefined = ops.isnan(value)
+    return value if ops is array_ops and not np.any(undefined) else ops.where(undefined, _INFINITY, value)

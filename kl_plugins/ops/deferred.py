@@ -1,0 +1,139 @@
+"""Operations that are put off: a formula runs for its decisions, and what none asks for is not computed."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.ops import floats
+
+_ASKED = frozenset({"known", "literal", "undressed", "same", "shape", "runtime_shape", "inside"})
+"""Operations that say what is known of their arguments: these are what decisions are made of."""
+
+_PLAIN = (bool, int, float)
+
+
+class Deferred:
+    """A number, an array or a variable that is computed when somebody decides by it."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any, **options: Any) -> None:
+        self._call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = (
+            function,
+            args,
+            options,
+        )
+        self._value: Any = None
+
+    def now(self) -> Any:
+        if self._call is not None:
+            function, args, options = self._call
+            options = {name: now(value) for name, value in options.items()}
+            self._value, self._call = now(function(*map(now, args), **options)), None
+        return self._value
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return Deferred(getattr(ufunc, method), *inputs, **options)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.now(), dtype)
+
+    def __bool__(self) -> bool:
+        return bool(self.now())
+
+    def __float__(self) -> float:
+        return float(self.now())
+
+    def __len__(self) -> int:
+        return len(self.now())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.now())
+
+    def __getitem__(self, index: Any) -> Deferred:
+        return Deferred(operator.getitem, self, index)
+
+    def astype(self, dtype: Any) -> Deferred:
+        return Deferred(lambda value: value.astype(dtype), self)
+
+    def sum(self, axis: Any = None) -> Deferred:
+        return Deferred(lambda value: value.sum(axis), self)
+
+    def __getattr__(self, name: str) -> Any:
+        """What else there is to ask of an array: its shape, its type, whether all or any of it are true."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self.now()
+        return getattr(np.asarray(value) if type(value) in _PLAIN else value, name)
+
+
+def now(value: Any) -> Any:
+    """The value itself, computed if that was put off."""
+    if isinstance(value, list | tuple) and any(isinstance(item, Deferred) for item in value):
+        return type(value)(map(now, value))
+    return value.now() if isinstance(value, Deferred) else value
+
+
+def _put_off(function: Callable[..., Any], turned: bool = False) -> Callable[..., Any]:
+    def method(self: Any, *others: Any) -> Deferred:
+        return Deferred(function, *others, self) if turned else Deferred(function, self, *others)
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "and_", "or_", "xor", "matmul"):
+    _plain = _name.rstrip("_")
+    setattr(Deferred, f"__{_plain}__", _put_off(getattr(operator, _name)))
+    setattr(Deferred, f"__r{_plain}__", _put_off(getattr(operator, _name), turned=True))
+for _name in ("neg", "pos", "abs", "invert", "lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Deferred, f"__{_name}__", _put_off(getattr(operator, _name)))
+
+
+class _Operations(ModuleType):
+    """The operations of a backend, put off; but for those that say what is known."""
+
+    def __init__(self, ops: ModuleType) -> None:
+        super().__init__(f"{ops.__name__} (deferred)")
+        self._ops = ops
+        self.symbolic = ops.symbolic
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def operation(*args: Any, **options: Any) -> Any:
+            return getattr(self._ops, name)(*args, **options)
+
+        if name in _ASKED:
+            return lambda *args: operation(*map(now, args))
+        return lambda *args, **options: Deferred(operation, *args, **options)
+
+
+@cache
+def _deferring(ops: ModuleType) -> ModuleType:
+    return _Operations(ops)
+
+
+def of_floats(ops: ModuleType) -> ModuleType:
+    """The operations on floats alone: put off where those of `ops` are."""
+    return _deferring(floats) if isinstance(ops, _Operations) else floats
+
+
+def deferred(*sides: Any) -> list[Any]:
+    """The same objects with parameters whose operations are put off; literal numbers stay what they are."""
+    held: dict[int, Deferred] = {}
+    return [_deferred(side, held) for side in sides]
+
+
+def _deferred(side: Any, held: dict[int, Deferred]) -> Any:
+    state = side.__getstate__()
+    for name in side.arrays:
+        if type(value := state[name]) is not float:
+            state[name] = held.setdefault(id(value), Deferred(lambda value=value: value))
+    for name in side.parts:
+        state[name] = _deferred(state[name], held)
+    return side.trusted(_deferring(side.ops), **state)

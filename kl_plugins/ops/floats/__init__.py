@@ -1,0 +1,106 @@
+"""The operations on Python floats: a scalar pair should not pay for arrays."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+symbolic = False
+
+log = math.log
+sqrt = math.sqrt
+isnan = math.isnan
+isinf = math.isinf
+isfinite = math.isfinite
+absolute = abs
+minimum = min
+
+
+def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float: {str(value)[:20]}…") from None
+
+
+def literal(value: Any) -> float | None:
+    """The value as a float, where it is one number for certain."""
+    return float(value)
+
+
+def logical_and(first: bool, second: bool) -> bool:
+    return first and second
+
+
+def logical_or(first: bool, second: bool) -> bool:
+    return first or second
+
+
+def logical_not(value: bool) -> bool:
+    return not value
+
+
+def select(condition: bool, yes: Callable[..., Any], no: Callable[..., Any], *args: float) -> Any:
+    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
+    return yes(*args) if condition else no(*args)
+
+
+pick = select
+
+
+def choose(condition: bool, rare: Callable[..., Any], usual: Callable[..., Any], *args: float) -> Any:
+    """As `pick`, of functions that take the backend as last argument."""
+    return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
+def zeros_like(value: float) -> float:
+    return 0.0
+
+
+def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: float) -> Any:
+    """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`."""
+    return value(*args, _HERE)
+
+
+_HERE = sys.modules[__name__]
+
+
+def shape(value: float) -> tuple[int, ...]:
+    return ()
+
+
+def require(conditions: Iterable[tuple[bool, str]]) -> None:
+    """Raise ValueError with the message of the first condition that does not hold."""
+    for holds, message in conditions:
+        if not holds:
+            raise ValueError(message)
+
+
+def numbers(formula: Callable[..., Any], *sides: Any) -> np.float64:
+    """Return ``formula(*sides)``, by arrays where a float would raise instead of being infinite.
+
+    The functions of `math` raise ValueError there, which is not always theirs: `checked` tells.
+    """
+    try:
+        try:
+            return np.float64(formula(*sides))
+        except ValueError:
+            checked = import_module("kl_plugins.ops.checked")
+            return np.float64(formula(*map(checked.on_checked, sides)))
+    except ArithmeticError:
+        arrays = import_module("kl_plugins.ops.numpy")
+        return arrays.numbers(formula, *[side.to_arrays() for side in sides])  # type: ignore[no-any-return]
+
+
+def __getattr__(name: str) -> Any:
+    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = getattr(import_module("kl_plugins.ops.floats.special"), name)
+    globals()[name] = found
+    return found

@@ -1,0 +1,261 @@
+"""The operations on NumPy arrays. float32 stays float32, every other real type is computed in float64."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, wraps
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.ops import checked, floats
+
+# The backend is one namespace over several rooms.
+from kl_plugins.ops.compiled import *  # noqa: F403
+from kl_plugins.ops.numpy.matrices import *  # noqa: F403
+
+symbolic = False
+_HERE = sys.modules[__name__]
+
+_FEW = 1024
+"""From this size on it is worth a look whether one side of a choice serves everywhere."""
+
+PIECE = 16_384
+"""Numbers of a long vector that are worked on together."""
+
+_LONG_PIECE = 65_536
+"""The same where most of the passes are those of compiled kernels: the calls count more than the cache."""
+
+_SHORT = 24
+"""Up to this length a formula is faster on Python's floats, one after the other, than on the vector."""
+
+_PLAIN = (int, float)
+_TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+"""Between them a number keeps its digits in float32."""
+
+sqrt = np.sqrt
+isnan = np.isnan
+isinf = np.isinf
+isfinite = np.isfinite
+absolute = np.abs
+minimum = np.minimum
+maximum = np.maximum
+logical_and = np.logical_and
+logical_or = np.logical_or
+logical_not = np.logical_not
+square = np.square
+broadcast_to = np.broadcast_to
+broadcast_arrays = np.broadcast_arrays
+zeros_like = np.zeros_like
+matmul = np.matmul
+equal = np.equal
+
+
+def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
+    """Convert `value` to an array of floats; `name` is the parameter's, for the error.
+
+    As in NumPy, a plain number does not raise the precision of the float32 arrays `beside` it.
+    """
+    if type(value) in _PLAIN:
+        kinds = {np.asarray(other).dtype for other in beside if type(other) not in _PLAIN}
+        narrow = kinds == {np.dtype(np.float32)} and (value == 0.0 or _TINY <= abs(value) <= _HUGE)
+        return np.asarray(value, dtype=np.float32 if narrow else np.float64)
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name} must not be a masked array; use .filled or .compressed")
+    array = np.asarray(value)
+    if array.dtype == np.float32 or array.dtype == np.float64:
+        return array
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
+    return array.astype(np.float64)
+
+
+def literal(value: Any) -> float | None:
+    """The value as a float, where it is one number and no array."""
+    return float(value) if type(value) in _PLAIN else None
+
+
+def frozen(value: NDArray[Any]) -> NDArray[Any]:
+    """A copy that nobody else can write to: what is computed from it stays true."""
+    copy = np.array(value)
+    copy.setflags(write=False)
+    return copy
+
+
+def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
+    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
+
+    Where both are needed somewhere, both are computed everywhere: that is faster than picking.
+    """
+    if isinstance(condition, bool | np.bool_):
+        return yes(*args) if condition else no(*args)
+    if np.size(condition) >= _FEW:
+        count = np.count_nonzero(condition)
+        if count in (0, condition.size):
+            chosen = yes(*args) if count else no(*args)
+            return np.broadcast_to(chosen, np.broadcast_shapes(np.shape(chosen), condition.shape))
+    return np.where(condition, yes(*args), no(*args))
+
+
+def pick(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+    """As `select`, with `rare` called on those numbers only that it is for: it costs enough for that."""
+    if np.size(condition) < _FEW:
+        return select(condition, rare, usual, *args)
+    arrays = iter(np.broadcast_arrays(condition, *[arg for arg in args if type(arg) is not float]))
+    condition = next(arrays)
+    args = tuple(arg if type(arg) is float else next(arrays) for arg in args)
+    index = np.nonzero(condition)
+    if len(index[0]) == condition.size:
+        return rare(*args)
+    chosen = usual(*args)
+    if len(index[0]):
+        chosen[index] = rare(*[arg if type(arg) is float else arg[index] for arg in args])
+    return chosen
+
+
+def choose(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+    """As `pick`, of functions that take the backend as last argument."""
+    return pick(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
+
+
+def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
+    """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`.
+
+    Short vectors are taken number by number, which is faster; long ones in pieces whose intermediate
+    results stay in the processor's cache.
+    """
+    arrays = [arg for arg in args if type(arg) is not float]
+    if not arrays:  # dividing Python's floats by zero is an error
+        return float(value(*map(np.float64, args), _HERE))
+    if any(array.ndim > 1 for array in arrays):
+        return value(*args, _HERE)
+    length = max(array.size for array in arrays)
+    kernels = kernels_for_formula(value, length, *arrays)  # noqa: F405
+    if kernels is not None:
+        out, left = kernels.evaluated(value, length, args)
+        if len(left):
+            out[left] = value(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
+        return out
+    if any(array.ndim != 1 for array in arrays):
+        return value(*args, _HERE)
+    if length <= _SHORT and all(len(array) == length for array in arrays):
+        args = tuple(np.full(length, arg) if type(arg) is float else arg for arg in args)
+        rows = list(zip(*[arg.tolist() for arg in args], strict=True))
+        try:
+            try:
+                numbers = [value(*row, floats) for row in rows]
+            except ValueError:  # of the functions of `math`, or somebody's mistake
+                numbers = [value(*row, checked) for row in rows]
+            return np.array(numbers, np.result_type(*args))
+        except ArithmeticError:
+            return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
+    if length <= PIECE:
+        return value(*args, _HERE)
+    return _put_together(
+        lambda piece: value(*[arg[piece] if np.size(arg) == length else arg for arg in args], _HERE),
+        length,
+        PIECE,
+    )
+
+
+def in_pieces(function: Callable[[slice], Any], length: int) -> Any:
+    """The values of a function of the pieces of a vector, whose intermediate results stay in the cache."""
+    with long_vector(length) as kernels_serve:  # noqa: F405
+        step = _LONG_PIECE if kernels_serve else PIECE
+        return function(slice(None)) if length <= step else _put_together(function, length, step)
+
+
+def _put_together(function: Callable[[slice], Any], length: int, step: int) -> Any:
+    out = None
+    for start in range(0, length, step):
+        piece = slice(start, start + step)
+        found = function(piece)
+        if out is None:
+            out = np.empty(length, found.dtype)
+        elif out.dtype != found.dtype:
+            out = out.astype(np.result_type(out, found))
+        out[piece] = found
+    return out
+
+
+def of_long_vectors(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function of NumPy that calls its kernel where that serves."""
+
+    @wraps(function)
+    def chosen(x: Any) -> Any:
+        if type(x) is not np.ndarray or x.ndim != 1:
+            return function(x)
+        kernels = kernels_for_formula(function, len(x), x)  # noqa: F405
+        if kernels is None:
+            return function(x)
+        out, left = kernels.evaluated(function, len(x), (x,))
+        if len(left):
+            out[left] = function(x[left])
+        return out
+
+    return chosen
+
+
+log = of_long_vectors(np.log)
+
+
+def of_factors(
+    value: Callable[..., Any], derivatives: Sequence[Callable[..., Any]], args: Sequence[Any], matrices: Any
+) -> Any:
+    """Return ``value(*args)``; symbolic backends take derivatives from the functions `derivatives`."""
+    return value(*args)
+
+
+def shape(value: Any) -> tuple[int, ...]:
+    return () if type(value) is float else value.shape
+
+
+def all_finite(value: NDArray[Any], core_ndim: int) -> Any:
+    """Whether there is neither NaN nor infinity in any member: their sum shows it, unless that overflows."""
+    return np.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all()
+
+
+def all_positive(value: NDArray[Any], core_ndim: int) -> Any:
+    return value.size == 0 or value.min() > 0.0
+
+
+def inside(value: NDArray[Any], low: float, high: float) -> bool:
+    """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
+    kernels = kernels_for_check(value)  # noqa: F405
+    if kernels is not None:
+        return kernels.all_between()(value, low, high)  # type: ignore[no-any-return]
+    return value.size == 0 or (low < float(value.min()) and float(value.max()) < high)
+
+
+def expand_last(value: NDArray[Any]) -> NDArray[Any]:
+    return value[..., None]
+
+
+def runtime_shape(value: NDArray[Any]) -> tuple[int, ...]:
+    return np.shape(value)
+
+
+def require(conditions: Iterable[tuple[Any, str]]) -> None:
+    """Raise ValueError with the message of the first condition that does not hold everywhere."""
+    for holds, message in conditions:
+        if not (holds if isinstance(holds, bool) else holds.all()):
+            raise ValueError(message)
+
+
+def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
+    """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain."""
+    with np.errstate(all="ignore"):
+        value = formula(*sides)
+    return value[()] if isinstance(value, np.ndarray) else value
+
+
+def __getattr__(name: str) -> Any:
+    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = getattr(import_module("kl_plugins.ops.numpy.special"), name)
+    globals()[name] = found
+    return found

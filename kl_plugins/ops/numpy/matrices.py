@@ -1,0 +1,331 @@
+"""The operations on NumPy matrices and on the last axes of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.ops.compiled import kernels_for
+
+_LARGE = 128
+"""From this dimension on a matrix is checked block by block."""
+
+_MODERATE = 32
+"""Below this dimension a matrix is small: NumPy factors a batch faster, and checks are made in one go."""
+
+
+_DOUBLE = np.dtype(np.float64)
+
+
+@cache
+def _lapack() -> Any:
+    return import_module("kl_plugins.ops.numpy.lapack")  # and with it SciPy, which diagonals do without
+
+
+def stop_gradient(value: Any) -> Any:
+    """The value, which symbolic backends do not differentiate."""
+    return value
+
+
+def epsilon(value: NDArray[Any] | float) -> float:
+    """Machine epsilon of the type of an array, or of a float beside arrays."""
+    return float(np.finfo(np.float64 if type(value) is float else value.dtype).eps)  # type: ignore[union-attr]
+
+
+def sum_last(value: NDArray[Any]) -> Any:
+    return np.add.reduce(value, axis=-1)
+
+
+def sum_of_squares(matrix: NDArray[Any]) -> Any:
+    """Sum of the squared entries over the last two axes."""
+    return np.einsum("...ij,...ij->...", matrix, matrix)
+
+
+def sum_of_squares_last(vectors: NDArray[Any]) -> Any:
+    """Sum of the squared entries of each vector."""
+    return np.vecdot(vectors, vectors)
+
+
+def row_sums_of_squares(matrix: NDArray[Any]) -> Any:
+    """Sum of the squared entries of each row."""
+    return np.einsum("...ij,...ij->...i", matrix, matrix)
+
+
+def all_last(value: NDArray[Any]) -> Any:
+    return np.all(value, axis=-1)
+
+
+def all_last_two(value: NDArray[Any]) -> Any:
+    return np.all(value, axis=(-2, -1))
+
+
+def diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
+    return matrix.diagonal(axis1=-2, axis2=-1)
+
+
+def from_diagonal(vector: NDArray[Any]) -> NDArray[Any]:
+    """Diagonal matrices with the last axis of `vector` on their diagonals."""
+    matrix = np.zeros((*vector.shape, vector.shape[-1]), dtype=vector.dtype)
+    index = np.arange(vector.shape[-1])
+    matrix[..., index, index] = vector
+    return matrix
+
+
+def transpose(matrix: NDArray[Any]) -> NDArray[Any]:
+    return np.swapaxes(matrix, -2, -1)
+
+
+def flip(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Reverse the order of rows and columns."""
+    return matrix[..., ::-1, ::-1]
+
+
+def lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
+    """The lower triangle of `matrix`; `like` serves symbolic backends."""
+    return np.tril(matrix)
+
+
+def strictly_lower(matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
+    """What is below the diagonal of `matrix`; `like` serves symbolic backends."""
+    return np.tril(matrix, -1)
+
+
+def plain_matrices(value: Any) -> NDArray[Any] | None:
+    """A frozen copy where `value` is a large batch of float64 covariances beyond doubt, else None."""
+    if type(value) is not np.ndarray or value.ndim < 3 or value.shape[-1] != value.shape[-2]:
+        return None
+    if (kernels := kernels_for(value.shape[:-2], value)) is None:
+        return None
+    matrices = value.copy()
+    if not kernels.are_covariances(matrices):
+        return None
+    matrices.setflags(write=False)
+    return matrices
+
+
+def add_to_diagonal(matrix: NDArray[Any], vector: NDArray[Any], like: Any) -> NDArray[Any]:
+    """`matrix` with `vector` added to its diagonal; `like` serves symbolic backends."""
+    total: NDArray[Any] = matrix + from_diagonal(vector)
+    return total
+
+
+def eye_like(matrix: NDArray[Any]) -> NDArray[Any]:
+    return np.eye(matrix.shape[-1], dtype=matrix.dtype)
+
+
+def take(value: NDArray[Any], index: Any) -> NDArray[Any]:
+    return value[..., np.asarray(index)]
+
+
+def take_both(matrix: NDArray[Any], index: Any) -> NDArray[Any]:
+    """Rows and columns `index` of matrices."""
+    return take(transpose(take(transpose(matrix), index)), index)
+
+
+def stack_blocks(blocks: list[NDArray[Any]]) -> NDArray[Any]:
+    """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
+    size = sum(block.shape[-1] for block in blocks)
+    batch = np.broadcast_shapes(*[block.shape[:-2] for block in blocks])
+    matrix = np.zeros((*batch, size, size), dtype=np.result_type(*blocks))
+    start = 0
+    for block in blocks:
+        stop = start + block.shape[-1]
+        matrix[..., start:stop, start:stop] = block
+        start = stop
+    return matrix
+
+
+def concatenate(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(parts, axis=-1)
+
+
+def is_finite(matrix: NDArray[Any]) -> Any:
+    """Whether each matrix holds neither NaN nor infinity."""
+    if kernels := kernels_for(matrix.shape[:-2], matrix):
+        return kernels.is_finite(matrix)
+    if matrix.ndim > 2 or len(matrix) < _LARGE:
+        return np.isfinite(matrix).all(axis=(-2, -1))
+    return _lapack().is_finite(matrix)
+
+
+def is_symmetric(matrix: NDArray[Any]) -> Any:
+    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
+    if kernels := kernels_for(matrix.shape[:-2], matrix):
+        return kernels.is_symmetric(matrix)
+    if matrix.ndim == 2 and len(matrix) < _LARGE and (matrix == matrix.T).all():
+        return True
+    scales = np.sqrt(np.abs(diagonal(matrix))) * epsilon(matrix) ** 0.25
+    if matrix.ndim > 2:
+        gap = np.abs(matrix - transpose(matrix))
+        return np.all(gap <= scales[..., :, None] * scales[..., None, :], axis=(-2, -1))
+    return _lapack().is_symmetric(matrix, scales)
+
+
+def plain_vector(value: Any, length: int | None) -> NDArray[Any] | None:
+    """`value` where it is a vector of finite float64 numbers, None where it has to be looked at."""
+    if type(value) is np.ndarray and value.dtype is _DOUBLE and value.shape == (length,):
+        return value if np.isfinite(value).all() else None
+    return None
+
+
+def plain_matrix(value: Any) -> NDArray[Any] | None:
+    """A frozen copy where `value` is one small symmetric matrix of finite float64 numbers, else None."""
+    if type(value) is not np.ndarray or value.dtype is not _DOUBLE or value.ndim != 2:
+        return None
+    rows, columns = value.shape
+    if rows != columns or not 0 < rows <= _MODERATE:
+        return None
+    matrix = value.copy()
+    if matrix.tobytes() != matrix.T.tobytes() or not np.isfinite(matrix).all():
+        return None
+    matrix.setflags(write=False)
+    return matrix
+
+
+def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
+    """Lower Cholesky factor; LinAlgError naming the parameter where there is none."""
+    factor = _cholesky(matrix)
+    if factor is None:
+        raise _not_positive_definite(name)
+    return factor
+
+
+def _not_positive_definite(name: str) -> np.linalg.LinAlgError:
+    return np.linalg.LinAlgError(f"{name} must be positive definite: its Cholesky factorisation failed")
+
+
+def factors_late(matrix: NDArray[Any], name: str) -> bool:
+    """Whether factors of a batch are better not kept: kernels make each when its turn comes.
+
+    That they exist has been checked then: LinAlgError naming the parameter where one does not.
+    """
+    kernels = kernels_for(matrix.shape[:-2], matrix)
+    if kernels is not None and not kernels.is_positive_definite(matrix).all():
+        raise _not_positive_definite(name)
+    return kernels is not None
+
+
+def _cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
+    if matrix.ndim == 2:
+        return _lapack().cholesky(matrix)  # type: ignore[no-any-return]
+    if matrix.shape[-1] < _MODERATE:
+        try:
+            return np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            return None
+    out = np.empty(matrix.shape, matrix.dtype)
+    for index in np.ndindex(*matrix.shape[:-2]):
+        factor = _lapack().cholesky(matrix[index])
+        if factor is None:
+            return None
+        out[index] = factor
+    return out
+
+
+def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
+    """Lower Cholesky factor of ``root @ root.T`` without forming the product (one QR factorisation)."""
+    upper: Any = np.linalg.qr(transpose(root), mode="r")
+    signs = np.copysign(1.0, diagonal(upper))
+    return transpose(upper * signs[..., :, None])
+
+
+def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+    """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    if factor.ndim == 2 and right.ndim == 2:
+        return _lapack().solve(factor, right)  # type: ignore[no-any-return]
+    batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
+    dimension = factor.shape[-1]
+    if factor.ndim == 2:
+        # One factor, many right-hand sides: all their columns in one solve.
+        columns = np.moveaxis(right, -2, 0)
+        solved = _lapack().solve(factor, columns.reshape(dimension, -1))
+        return np.moveaxis(solved.reshape(columns.shape), 0, -2)
+    out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))
+    if out[..., 0, 0].size > dimension:
+        # Many small systems: forward substitution over all of them at once, row by row.
+        for i in range(dimension):
+            known = np.matmul(factor[..., i : i + 1, :i], out[..., :i, :])
+            out[..., i : i + 1, :] = (right[..., i : i + 1, :] - known) / factor[..., i : i + 1, i : i + 1]
+        return out
+    factors = np.broadcast_to(factor, (*batch, *factor.shape[-2:]))
+    rights = np.broadcast_to(right, (*batch, *right.shape[-2:]))
+    for index in np.ndindex(*batch):
+        out[index] = _lapack().solve(factors[index], rights[index])
+    return out
+
+
+def inverse_lower(factor: NDArray[Any]) -> NDArray[Any]:
+    """The inverse of lower triangular matrices."""
+    if factor.ndim > 2:
+        return solve_lower(factor, eye_like(factor))
+    lapack = _lapack().lapack
+    trtri = lapack.strtri if factor.dtype == np.float32 else lapack.dtrtri
+    inverse: NDArray[Any] = trtri(factor.T, lower=0)[0]
+    return inverse.T
+
+
+def column_norms_below(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Norm of what is below the diagonal in each column; no square of an entry leaves the range of floats."""
+    below = np.tril(matrix, -1)
+    scale = np.maximum(below.max(axis=-2), -below.min(axis=-2))
+    scale = np.where(scale > 0.0, scale, 1.0).astype(matrix.dtype)
+    below /= scale[..., None, :]
+    norms: NDArray[Any] = scale * np.sqrt(np.einsum("...ij,...ij->...j", below, below))
+    return norms
+
+
+def solve_lower_transposed(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
+    return flip_rows(solve_lower(flip(transpose(factor)), flip_rows(right)))
+
+
+def flip_rows(matrix: NDArray[Any]) -> NDArray[Any]:
+    return matrix[..., ::-1, :]
+
+
+def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: Any) -> Any:
+    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
+
+    In the columns where `near` holds, ``right - factor`` takes the place of `right`: the same below the
+    diagonal, exactly zero where the two are equal, and with all its digits where they almost are.
+    """
+    if factor.ndim == 2 and right.ndim == 2:
+        return _lapack().triangular_ratio_squares(factor, right, near)
+    rest = np.where(near[..., None, :], right - factor, right)
+    return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
+
+
+_ROWS = 4096
+"""Rows of a tall matrix that are worked on at a time, so that what is made of them stays in the cache."""
+
+
+def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: list[Any]) -> list[Any]:
+    """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows.
+
+    Vectors have shape (..., d) and matrices (..., d, k); the rows are the axis of length d.
+    """
+    rows = matrices[0].shape[-2]
+    totals: list[Any] = []
+    for start in range(0, max(rows, 1), _ROWS):
+        part = slice(start, start + _ROWS)
+        values = function(*[x[..., part] for x in vectors], *[x[..., part, :] for x in matrices])
+        totals = [a + b for a, b in zip(totals, values, strict=True)] if totals else list(values)
+    return totals
+
+
+def same_columns(left: NDArray[Any], right: NDArray[Any]) -> list[NDArray[Any]]:
+    """The two matrices with columns of zeros appended to the one that has fewer."""
+    columns = max(left.shape[-1], right.shape[-1])
+    return [_widened(matrix, columns) for matrix in (left, right)]
+
+
+def _widened(matrix: NDArray[Any], columns: int) -> NDArray[Any]:
+    missing = columns - matrix.shape[-1]
+    if not missing:
+        return matrix
+    return concatenate([matrix, np.zeros((*matrix.shape[:-1], missing), dtype=matrix.dtype)])

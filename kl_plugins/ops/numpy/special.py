@@ -1,0 +1,67 @@
+"""The special functions on NumPy arrays; loaded when the first of them is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from kl_plugins.ops.numpy import of_long_vectors
+
+exp = of_long_vectors(np.exp)
+expm1 = np.expm1
+log1p = np.log1p
+sin = np.sin
+cos = np.cos
+tanh = np.tanh
+floor = np.floor
+erf = special.erf
+erfc = special.erfc
+gammaln = special.gammaln
+digamma = special.psi
+erfcx = special.erfcx
+i0e = special.i0e
+i1e = special.i1e
+ive = special.ive
+power = np.power
+where = np.where
+sign = np.sign
+
+
+def trigamma(x: Any) -> Any:
+    return special.zeta(np.asarray(2.0, np.asarray(x).dtype), x)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether the two are certainly equal, everywhere."""
+    return bool(np.all(first == second))
+
+
+def known(value: Any) -> Any:
+    """The numbers that the value is, None where only a running graph knows them."""
+    return value
+
+
+def take_along_last(values: Any, index: Any) -> Any:
+    """The entries of the last axis of `values` at whole numbers, whose leading dimensions broadcast."""
+    ndim = max(values.ndim, index.ndim)
+    values = values.reshape((1,) * (ndim - values.ndim) + values.shape)
+    index = index.reshape((1,) * (ndim - index.ndim) + index.shape)
+    return np.take_along_axis(values, index.astype(np.intp), -1)
+
+
+arctan = np.arctan
+betainc = special.betainc
+gammainc = special.gammainc
+gammaincc = special.gammaincc
+
+
+def complement(probability: Any) -> Any:
+    """1 less a probability."""
+    return 1.0 - probability
+
+
+def known_log(value: Any) -> Any:
+    """The logarithm of numbers that were computed from it: of arrays it is not known."""
+    return None

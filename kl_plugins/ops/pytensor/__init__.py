@@ -1,0 +1,302 @@
+"""The operations on PyTensor variables. Everything is computed in at least ``config.floatX``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+from pytensor.compile.builders import OpFromGraph
+from pytensor.scalar.basic import Cast
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+
+from kl_plugins.ops.pytensor.formula_node import formula
+from kl_plugins.ops.pytensor.literals import beside_literals, of_floats
+
+# The backend is one namespace over several rooms.
+from kl_plugins.ops.pytensor.matrices import *  # noqa: F403
+from kl_plugins.ops.pytensor.matrices import cholesky, isfinite
+
+symbolic = True
+_HERE = sys.modules[__name__]
+
+_PULLBACK = "pullback" if "pullback" in signature(OpFromGraph.__init__).parameters else "lop_overrides"
+"""The argument of OpFromGraph that PyTensor 3 renamed."""
+
+log = beside_literals("log", pt.log)
+sqrt = beside_literals("sqrt", pt.sqrt)
+isnan = beside_literals("isnan", pt.isnan)
+isinf = beside_literals("isinf", pt.isinf)
+absolute = beside_literals("absolute", pt.abs)
+minimum = beside_literals("minimum", pt.minimum)
+maximum = beside_literals("maximum", pt.maximum)
+square = pt.square
+matmul = pt.matmul
+broadcast_arrays = pt.broadcast_arrays
+zeros_like = pt.zeros_like
+equal = beside_literals("equal", pt.eq)
+
+
+def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> Any:
+    """Convert `value` to a variable of floats, at least of ``config.floatX``.
+
+    PyTensor stores a Python float that fits as a float32 constant and a small integer as int8; a
+    divergence computed in those would be worthless.
+    """
+    if not isinstance(value, pytensor.graph.basic.Variable):
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
+        value = pt.as_tensor_variable(array)
+    if value.type.numpy_dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be real numbers, got dtype {value.type.dtype}")
+    wide = np.promote_types(value.type.dtype, pytensor.config.floatX)
+    if wide not in (np.float32, np.float64):
+        wide = np.dtype(np.float64)
+    if value.type.numpy_dtype == wide:
+        return value
+    return _widened(value, wide)
+
+
+def _widened(value: Any, dtype: Any) -> Any:
+    """The variable in a wider type; what was computed of narrower ones is computed again in it.
+
+    ``pm.Gamma.dist(2, 3)`` divides the int8 constant 1 by 3, which makes a third of seven digits.
+    """
+    if isinstance(value, pt.TensorConstant):
+        return pt.as_tensor_variable(value.data.astype(dtype))
+    node = value.owner
+    computed = node and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, _RECOMPUTED)
+    if computed or (node and isinstance(node.op, DimShuffle)):
+        return node.op(*[_widened(x, dtype) for x in node.inputs])
+    return pt.cast(value, str(dtype))
+
+
+_RECOMPUTED = (
+    *(ps.Add, ps.Sub, ps.Neg, ps.Mul, ps.TrueDiv, ps.Reciprocal, ps.Pow, ps.Sqr, ps.Sqrt),
+    *(ps.Abs, ps.Sign, ps.Exp, ps.Expm1, ps.Log, ps.Log1p, ps.Sigmoid, ps.Softplus),
+)
+
+
+def literal(value: Any) -> float | None:
+    """The value as a float, where it is one number that the graph holds as a constant.
+
+    PyTensor gives the parameters of a random variable the same number of dimensions: where a number was
+    expanded, another parameter has the shape.
+    """
+    if isinstance(value, pytensor.graph.basic.Variable):
+        value = undressed(value)
+    if isinstance(value, pt.TensorConstant):
+        return float(value.data) if value.ndim == 0 else None
+    return None if isinstance(value, pytensor.graph.basic.Variable) or np.ndim(value) else float(value)
+
+
+def undressed(value: Any) -> Any:
+    """What was given leading dimensions of length 1, and cast to floats, to make the variable."""
+    while value.owner is not None and value.type.numpy_dtype.kind == "f":
+        op, source = value.owner.op, value.owner.inputs[0]
+        if isinstance(op, DimShuffle):
+            leading = ("x",) * (value.ndim - source.ndim)
+            same_values = tuple(op.new_order) == (*leading, *range(source.ndim))
+        else:
+            same_values = isinstance(getattr(op, "scalar_op", None), Cast)
+        if not same_values:
+            break
+        value = source
+    return value
+
+
+def frozen(value: Any) -> Any:
+    """The variable itself: nobody can write to it."""
+    return value
+
+
+def logical_and(first: Any, second: Any) -> Any:
+    """Conditions on plain numbers are plain booleans, which PyTensor does not take."""
+    if type(first) is bool:
+        return first and second
+    return logical_and(second, first) if type(second) is bool else pt.and_(first, second)
+
+
+def logical_or(first: Any, second: Any) -> Any:
+    if type(first) is bool:
+        return first or second
+    return logical_or(second, first) if type(second) is bool else pt.or_(first, second)
+
+
+def logical_not(value: Any) -> Any:
+    return not value if type(value) is bool else pt.invert(value)
+
+
+def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
+    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
+
+    Either is made of the arguments where it is taken, and of 1 elsewhere: what it would be there, and its
+    derivatives, may be infinite or NaN, which zero times it would bring into the derivatives of the whole.
+    """
+    if type(condition) is bool:
+        return yes(*args) if condition else no(*args)
+    taken = [x if _is_given(x) else pt.switch(condition, x, _one(x)) for x in args]
+    others = [x if _is_given(x) else pt.switch(condition, _one(x), x) for x in args]
+    return pt.switch(condition, yes(*taken), no(*others))
+
+
+def _is_given(value: Any) -> bool:
+    """Whether there is nothing to differentiate by."""
+    return type(value) is float or isinstance(value, pt.TensorConstant)
+
+
+def _one(like: Any) -> Any:
+    return np.ones((), like.type.numpy_dtype)
+
+
+pick = select
+
+
+def choose(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+    """As `select`, of functions that take the backend as last argument."""
+    return select(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
+
+
+def elementwise(value: Callable[..., Any], gradient: Callable[..., Any] | None, *args: Any) -> Any:
+    """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args, ops)``, each one node.
+
+    Differentiating a switch between a series and a logarithm would multiply the graph, and the time to
+    compile it; the derivatives themselves are short. `gradient` is a function of a module: the node is made
+    once for each of them.
+    """
+    symbols = [arg for arg in args if type(arg) is not float]
+    if not symbols:
+        return of_floats(value, *args)
+    dtype = str(np.result_type(*[arg.type.numpy_dtype for arg in symbols]))
+    key = value, gradient, dtype, len(args)
+    if key not in _formulas:
+        _formulas[key] = Elemwise(
+            formula(_InGraphs(value), None if gradient is None else _InGraphs(gradient), *key[2:])
+        )
+    return _formulas[key](*[pt.cast(pt.as_tensor_variable(arg), dtype) for arg in args])
+
+
+@dataclass(frozen=True)
+class _InGraphs:
+    """A function of arguments and a backend, with this backend; unlike a closure it can be pickled."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args, _HERE)
+
+
+_formulas: dict[Any, Elemwise] = {}
+"""The nodes of formulas that were met."""
+
+
+def of_factors(
+    value: Callable[..., Any],
+    derivatives: Sequence[Callable[..., Any]],
+    args: Sequence[Any],
+    matrices: Sequence[Any],
+) -> Any:
+    """Return ``value(*args)`` as one node, a batch of numbers, with derivatives in closed form.
+
+    Where an argument is the lower Cholesky factor of one of `matrices` (else None), the node is one of the
+    matrix: it is factored inside, and the derivative is by the matrix. Value and derivatives state the same
+    factorisation and solves, which PyTensor merges into one when both are compiled together.
+    """
+    given = [arg if matrix is None else matrix for arg, matrix in zip(args, matrices, strict=True)]
+    inputs = [variable.type() for variable in given]
+
+    def factored(inputs: Sequence[Any]) -> list[Any]:
+        pairs = zip(inputs, matrices, strict=True)
+        return [x if matrix is None else cholesky(x, "") for x, matrix in pairs]
+
+    def pullback(inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
+        factors = factored(inputs)
+        found = []
+        for x, derivative in zip(inputs, derivatives, strict=True):
+            full = derivative(*factors)
+            weight = output_gradients[0][(..., *[None] * (full.ndim - output_gradients[0].ndim))]
+            found.append(_sum_to(weight * full, x))
+        return found
+
+    node = OpFromGraph(inputs, [value(*factored(inputs))], inline=True, **{_PULLBACK: pullback})
+    return node(*given)
+
+
+def _sum_to(value: Any, like: Any) -> Any:
+    """Sum over the dimensions along which a variable `like` another was broadcast."""
+    leading = value.ndim - like.ndim
+    value = value.sum(axis=tuple(range(leading))) if leading else value
+    stretched = [i for i, length in enumerate(like.type.shape) if length == 1 != value.type.shape[i]]
+    return value.sum(axis=stretched, keepdims=True) if stretched else value
+
+
+def shape(value: Any) -> tuple[int | None, ...]:
+    """The static shape, None where it is not known before run time."""
+    return () if type(value) is float else tuple(value.type.shape)
+
+
+def all_finite(value: Any, core_ndim: int) -> Any:
+    """Whether there is neither NaN nor infinity in each member, of `core_ndim` dimensions."""
+    return pt.all(isfinite(value), axis=tuple(range(-core_ndim, 0)))
+
+
+def all_positive(value: Any, core_ndim: int) -> Any:
+    return pt.all(value > 0.0, axis=tuple(range(-core_ndim, 0)))
+
+
+def expand_last(value: Any) -> Any:
+    return value[..., None]
+
+
+def broadcast_to(value: Any, new_shape: Any) -> Any:
+    return pt.broadcast_to(value, new_shape)
+
+
+def kernels_for(batch: Any, *matrices: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
+
+
+def kernels_for_rows(*arrays: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
+
+
+def kernels_for_vectors(shape: Any, *vectors: Any) -> None:
+    """Compiled kernels are for numbers."""
+    return None
+
+
+def require(conditions: Iterable[tuple[Any, str]]) -> None:
+    """Symbolic conditions are checked when the graph runs: see `guard`."""
+
+
+def guard(value: Any, conditions: Iterable[tuple[Any, str]], outside: str = "inf") -> Any:
+    """Wrap `value` so that it raises at run time where a condition does not hold.
+
+    With PyMC it raises one of PyMC's own errors (``ParameterValueError``), else ValueError. Where PyMC
+    compiles a log density, it is `outside` instead: a sampler that left the domain has to come back.
+    """
+    from kl_plugins.ops.pytensor.checks import check_all  # loads PyMC
+
+    conditions = list(conditions)
+    value = asarray(value, "the result")  # a plain number, where all parameters are
+    return check_all(value, conditions, outside) if conditions else value
+
+
+def __getattr__(name: str) -> Any:
+    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = getattr(import_module("kl_plugins.ops.pytensor.special"), name)
+    globals()[name] = found
+    return found

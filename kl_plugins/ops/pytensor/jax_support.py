@@ -1,0 +1,25 @@
+"""What PyTensor's JAX backend has to know of our nodes; loaded when a graph is compiled for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import jax.numpy as jnp
+from pytensor.link.jax.dispatch import jax_funcify
+
+from kl_plugins.ops.pytensor.checks import CheckAll
+
+
+def jax_funcify_check_all(op: CheckAll, **kwargs: Any) -> Callable[..., Any]:
+    """JAX cannot raise while it runs: a member that would is infinite (NaN of an entropy)."""
+
+    def check_all(value: Any, *holds: Any) -> Any:
+        inside = reduce(jnp.logical_and, holds)
+        return jnp.where(inside, value, float(op.outside)).astype(value.dtype)
+
+    return check_all
+
+
+jax_funcify.register(CheckAll)(jax_funcify_check_all)

@@ -1,0 +1,36 @@
+"""Functions of PyTensor variables that take Python's floats as well, which stay floats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.ops import floats
+from kl_plugins.ops import numpy as arrays
+
+
+def of_floats(function: Callable[..., Any], *args: float) -> Any:
+    """Return ``function(*args, ops)``, infinite or NaN where Python's floats raise instead."""
+    try:
+        return function(*args, floats)
+    except (ArithmeticError, ValueError):
+        with np.errstate(all="ignore"):
+            return float(function(*map(np.asarray, args), arrays))
+
+
+def beside_literals(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, or that of `scalar` of this name where there are only floats.
+
+    PyTensor would store 0.5 in half precision, and compute ψ(0.5) in it.
+    """
+
+    @wraps(function, assigned=("__doc__",), updated=())
+    def either(*args: Any) -> Any:
+        if any(type(arg) is not float for arg in args):
+            return function(*args)
+        return of_floats(lambda *args: getattr(args[-1], name)(*args[:-1]), *args)
+
+    return either

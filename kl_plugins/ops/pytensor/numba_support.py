@@ -1,0 +1,25 @@
+"""What PyTensor's Numba backend has to know of our nodes; loaded when a graph is compiled for it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from pytensor.link.numba.cache import compile_numba_function_src
+from pytensor.link.numba.dispatch import basic
+from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
+
+from kl_plugins.ops.pytensor.checks import CheckAll, Error
+
+
+def numba_funcify_check_all(op: CheckAll, node: Any, **kwargs: Any) -> tuple[Any, str]:
+    names = [f"holds_{i}" for i in range(len(op.messages))]
+    pairs = zip(names, op.messages, strict=True)
+    lines = [f"    if not {name}.all():\n        raise error({message!r})" for name, message in pairs]
+    source = "\n".join([f"def check_all(value, {', '.join(names)}):", *lines, "    return value"])
+    function = compile_numba_function_src(source, "check_all", {"error": Error})
+    key = sha256(str((type(op), Error, op.messages)).encode()).hexdigest()
+    return basic.numba_njit(function), key
+
+
+register_funcify_and_cache_key(CheckAll)(numba_funcify_check_all)

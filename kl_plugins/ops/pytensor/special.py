@@ -1,0 +1,88 @@
+"""The special functions on PyTensor variables; loaded when the first of them is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.compile.mode import Mode
+from pytensor.gradient import disconnected_grad
+from pytensor.graph.basic import Constant, Variable, equal_computations
+from pytensor.graph.traversal import graph_inputs
+
+from kl_plugins.ops.pytensor.literals import beside_literals
+from kl_plugins.ops.pytensor.logits import complement as complement
+from kl_plugins.ops.pytensor.logits import known_log as known_log
+
+
+def _positive(x: Any) -> Any:
+    """`x`, and 1 where it is not positive: there is no moment, and SciPy would take for ever for ψ₁."""
+    return pt.switch(x <= 0.0, np.ones((), x.type.numpy_dtype), x)
+
+
+exp = beside_literals("exp", pt.exp)
+expm1 = beside_literals("expm1", pt.expm1)
+log1p = beside_literals("log1p", pt.log1p)
+sin = beside_literals("sin", pt.sin)
+cos = beside_literals("cos", pt.cos)
+tanh = beside_literals("tanh", pt.tanh)
+floor = beside_literals("floor", pt.floor)
+erf = beside_literals("erf", pt.erf)
+erfc = beside_literals("erfc", pt.erfc)
+erfcx = beside_literals("erfcx", pt.erfcx)
+gammaln = beside_literals("gammaln", pt.gammaln)
+digamma = beside_literals("digamma", lambda x: pt.psi(_positive(x)))
+trigamma = beside_literals("trigamma", lambda x: pt.tri_gamma(_positive(x)))
+ive = beside_literals("ive", pt.ive)
+power = beside_literals("power", pt.power)
+sign = beside_literals("sign", pt.sign)
+
+
+def where(condition: Any, yes: Any, no: Any) -> Any:
+    if isinstance(condition, bool):
+        return yes if condition else no
+    return pt.switch(condition, yes, no)
+
+
+arctan = beside_literals("arctan", pt.arctan)
+betainc = beside_literals("betainc", pt.betainc)
+gammainc = beside_literals("gammainc", pt.gammainc)
+
+
+def _gammaincc(a: Any, x: Any) -> Any:
+    """The upper tail, with the derivatives of the lower: PyTensor 2 has the upper one's by `a` wrong."""
+    lower = pt.gammainc(a, x)
+    return disconnected_grad(pt.gammaincc(a, x)) - (lower - disconnected_grad(lower))
+
+
+gammaincc = beside_literals("gammaincc", _gammaincc)
+i0e = beside_literals("i0e", lambda x: pt.ive(0, x))
+i1e = beside_literals("i1e", lambda x: pt.ive(1, x))
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether the two are certainly equal, everywhere."""
+    if type(first) is float or type(second) is float:
+        return bool(type(first) is type(second) and first == second)
+    return first is second or bool(equal_computations([first], [second]))
+
+
+def known(value: Any) -> Any:
+    """The numbers that the value is, None where only a running graph knows them."""
+    if not isinstance(value, Variable):
+        return value
+    if not all(isinstance(x, Constant) for x in graph_inputs([value])):
+        return None
+    return value.eval(mode=Mode("py", None))
+
+
+def take_along_last(values: Any, index: Any) -> Any:
+    """The entries of the last axis of `values` at whole numbers, whose leading dimensions broadcast."""
+    index = pt.cast(index, "int64")
+    if values.ndim == 1 or index.ndim == 1:
+        return values[..., index]
+    stretched = values + pt.zeros_like(index[..., 0], dtype=values.dtype)[..., None]
+    index = index + pt.zeros_like(values[..., 0], dtype="int64")[..., None]
+    taken = pt.take_along_axis(stretched, index, -1)
+    return pt.specify_shape(taken, (*stretched.type.shape[:-1], index.type.shape[-1]))

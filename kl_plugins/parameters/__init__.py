@@ -1,0 +1,1 @@
+"""Immutable objects with parameters: domains, shapes, checks."""

@@ -1,0 +1,256 @@
+"""The base of every immutable object whose parameters are arrays of one backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copyreg import __newobj__  # type: ignore[attr-defined]
+from dataclasses import fields
+from functools import cache, cached_property
+from types import ModuleType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from kl_plugins.ops import array_backend_of, backend_of, floats
+from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
+
+_PLAIN = frozenset({float, int, np.float64})
+"""Types of a single number that `scalar` computes with."""
+
+
+_PLACES = frozenset({"loc", "scale"})
+"""Parameters whose values may be compared, but that do not decide what is known in closed form."""
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+class Parametrised:
+    """An immutable dataclass whose parameters are converted and checked when it is made.
+
+    A subclass is a frozen dataclass that names its array fields in ``arrays`` and its fields that are
+    themselves parametrised in ``parts``. Numbers are checked at once; symbolic parameters can only be
+    checked when the graph runs, so `conditions` hands their checks to the caller.
+    """
+
+    arrays: ClassVar[tuple[str, ...]] = ()
+    core_ndims: ClassVar[tuple[int, ...]] = ()
+    """Number of dimensions of each of ``arrays`` that are not batch dimensions."""
+
+    domains: ClassVar[tuple[Domain, ...]] = ()
+    """The domain of each of ``arrays``, where that is all there is to check."""
+
+    literals: ClassVar[frozenset[str]] = frozenset()
+    """Those of ``arrays`` that stay Python floats where they were given as plain numbers, so that a formula
+    can see that a location is 0.0 or a power 2.0 before any graph runs."""
+
+    called: ClassVar[dict[str, str]] = {}
+    """What callers know an array by, where that is not its name."""
+
+    parts: ClassVar[tuple[str, ...]] = ()
+    find_backend = staticmethod(backend_of)
+    ops: ModuleType
+
+    _bounds: ClassVar[tuple[tuple[str, float, float], ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.domains:
+            named = zip(cls.arrays, cls.domains, strict=True)
+            cls._bounds = tuple((name, *domain.bounds()) for name, domain in named)
+
+    def __post_init__(self) -> None:
+        if self._become_plain():
+            return
+        _ = self.labels  # which arrays of a backend do not have any more
+        self._become(self.find_backend(*self.values()))
+        self.__dict__["unsure"] = True  # of numbers that are no NaN
+        self.check_shapes()
+        if self.ops.symbolic:
+            floats.require(known for known in self.own_conditions() if isinstance(known[0], bool))
+        else:
+            self._look_inside()
+            self.ops.require(self.own_conditions())
+        self._complete()
+
+    @classmethod
+    def trusted(cls, ops: ModuleType, **state: Any) -> Self:
+        """Make the object from arrays of the backend `ops` that are known to be valid: no checks."""
+        made = object.__new__(cls)
+        made.__dict__.update(state, ops=ops)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: the backend is a module, and the rest can be computed again."""
+        state = self.__dict__
+        return {name: state[name] for name in _field_names(type(self))}  # type: ignore[arg-type]
+
+    def __reduce__(self) -> Any:
+        """Copies keep the labels too, which cannot be computed again."""
+        labels = self.labels
+        state = self.__getstate__() | ({} if labels is None else {"labels": labels})
+        return __newobj__, (type(self),), state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__["ops"] = self.find_backend(*self.values())
+
+    def values(self) -> list[Any]:
+        """All array parameters, those of the parts included."""
+        state = self.__dict__
+        own = [state[name] for name in self.arrays]
+        for name in self.parts:
+            own += state[name].values()
+        return own
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """The labels of the parameters that it was made of; ValueError where they contradict each other."""
+        state = self.__dict__
+        found = None
+        if not are_plain([state[name] for name in self.arrays]):
+            cores = (*self.core_ndims, *(0,) * len(self.arrays))
+            given = zip(self.arrays, cores, strict=False)
+            found = labels_of((self.called.get(name, name), state[name], core) for name, core in given)
+        for labels in self.labels_of_parts():
+            found = joined(found, labels)
+        return found
+
+    def labelled(self, labels: Labels | None) -> Self:
+        """The same object, which is new and nobody else's, with these labels."""
+        if labels is not None:
+            self.__dict__["labels"] = labels
+        return self
+
+    def labels_of_parts(self) -> list[Labels | None]:
+        return [self.__dict__[name].labels for name in self.parts]
+
+    def cores(self) -> Iterator[tuple[str, int]]:
+        """The name of each array and its number of dimensions that are not batch dimensions."""
+        return zip(self.arrays, self.core_ndims, strict=True)
+
+    def to(self, ops: ModuleType, beside: Sequence[Any] = ()) -> Self:
+        """Return the same object with its parameters as arrays of the backend `ops`.
+
+        `beside` are the values that it is used with: plain numbers take on their precision.
+        """
+        if self.ops is ops:
+            return self
+        # Fields only: what was computed from them belongs to the old backend.
+        other = self.trusted(ops, **self.__getstate__())
+        other._become(ops, beside)
+        other.__dict__["checked"] = not self.ops.symbolic  # numbers were checked when they came
+        plain = self.ops is floats and not self.__dict__.get("unsure")
+        other.__dict__["inside"] = frozenset(self.arrays if plain else self.__dict__.get("inside", ()))
+        return other
+
+    def to_arrays(self) -> Self:
+        """Return the same object with every parameter as an array of NumPy.
+
+        The literal ones too, but for those that decide what is known in closed form.
+        """
+        made = self.trusted(array_backend_of(0.0), **self.__getstate__())
+        for name in self.arrays:
+            value = made.__dict__[name]
+            if name in _PLACES or not (name in self.literals and type(value) is float):
+                made.__dict__[name] = np.asarray(value, np.float64)
+        for name in self.parts:
+            made.__dict__[name] = made.__dict__[name].to_arrays()
+        return made
+
+    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
+        state = self.__dict__  # the dataclass is frozen, and this is still its making
+        beside = [*beside, *[state[name] for name in self.arrays]]
+        for name in self.arrays:
+            known = ops.literal(state[name]) if name in self.literals else None
+            state[name] = ops.asarray(state[name], name, beside) if known is None else known
+        for name in self.parts:
+            state[name] = state[name].to(ops)
+        state["ops"] = ops
+
+    def _look_inside(self) -> None:
+        """Note which arrays lie in their domains with all their numbers, by the least and the largest."""
+        self.__dict__["inside"] = frozenset(
+            name for name, low, high in self._bounds if self.is_between(name, low, high)
+        )
+
+    def is_between(self, name: str, low: float, high: float) -> bool:
+        """Whether all numbers of an array are certainly between the two, and so none is NaN."""
+        value = self.__dict__[name]
+        if type(value) is float:
+            return low < value < high
+        return not self.ops.symbolic and self.ops.inside(value, low, high)
+
+    def has_no_nan(self) -> bool:
+        """Whether that is certain of all arrays."""
+        return len(self.__dict__.get("inside", ())) == len(self.arrays)
+
+    def _complete(self) -> None:
+        """Compute at once what shows whether valid-looking parameters are so."""
+
+    def _become_plain(self) -> bool:
+        """Take plain parameters at once where they are certainly valid; else leave them to be looked at.
+
+        Here: parameters that are all single numbers of their domains.
+        """
+        if not self._bounds:
+            return False
+        state = self.__dict__
+        for name, low, high in self._bounds:
+            value = state[name]
+            if type(value) is not float:
+                if type(value) not in _PLAIN:
+                    return False
+                try:
+                    value = state[name] = float(value)
+                except OverflowError:
+                    return False
+            if not low < value < high:
+                return False
+        state["ops"] = floats
+        return True
+
+    def check_shapes(self) -> None:
+        """Raise ValueError where the parameters' shapes do not fit together."""
+
+    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+        """Yield (condition, message) for what the object's own parameters must satisfy.
+
+        A condition has the batch dimensions of its parameters and no others, or is a single one.
+        """
+        for i, (name, domain) in enumerate(zip(self.arrays, self.domains, strict=bool(self.domains))):
+            value = self.__dict__[name]
+            if name in self.__dict__.get("inside", ()):
+                continue
+            stated = domain.conditions_on_vectors if self.core_ndims[i] else domain.conditions
+            yield from stated(value, name, floats if type(value) is float else self.ops)
+
+    def conditions(self) -> Iterator[tuple[Any, str]]:
+        """Yield (condition, message) for the object's parameters and those of its parts."""
+        if self.__dict__.get("checked"):
+            return
+        yield from (stated for stated in self.own_conditions() if not isinstance(stated[0], bool))
+        for name in self.parts:
+            yield from self.__dict__[name].conditions()
+
+
+Shape = tuple[int | None, ...]
+"""A shape as far as it is known: None stands for a length that only a running graph knows."""
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """Broadcast shapes whose lengths may be unknown; ValueError where known lengths clash."""
+    if shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
+    ndim = max((len(shape) for shape in shapes), default=0)
+    columns = zip(*[(1,) * (ndim - len(shape)) + tuple(shape) for shape in shapes], strict=True)
+    return tuple(_broadcast_length(column) for column in columns)
+
+
+def _broadcast_length(lengths: tuple[int | None, ...]) -> int | None:
+    known = [length for length in lengths if length is not None]
+    (common,) = np.broadcast_shapes((1,), *[(length,) for length in known])
+    return common if len(known) == len(lengths) or common != 1 else None

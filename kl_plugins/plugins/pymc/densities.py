@@ -1,0 +1,206 @@
+"""PyMC's random variables as estimates see them: drawn by PyMC, densities by pm.logp, compiled once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from pymc.distributions.multivariate import CARRV
+from pymc.distributions.shape_utils import change_dist_size
+from pymc.distributions.transforms import _default_transform
+from pytensor.compile.mode import Mode
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant
+from pytensor.graph.replace import clone_replace, vectorize_graph
+from pytensor.tensor.random.type import RandomType
+from pytensor.tensor.variable import TensorConstant
+
+from kl_plugins.covariance.precision import Precision
+from kl_plugins.estimate.density import Array, Density, density_of
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.plugins.pytensor.graph import original
+from kl_plugins.recognition import recognise
+
+_MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
+"""Elementwise operations on long arrays are as fast in NumPy, and there is nothing to wait for."""
+
+_known: WeakKeyDictionary[Any, Density] = WeakKeyDictionary()
+
+
+def density(variable: Any) -> Density:
+    """What estimates need to know of a random variable whose parameters are numbers."""
+    known = _known.get(variable)
+    if known is None:
+        known = _density(variable, None)
+    elif any(isinstance(source, SharedVariable) and not _is_generator(source) for source in _above(variable)):
+        known = _density(variable, known.log_density)  # its support and its shape may have changed
+    _known[variable] = known
+    return known
+
+
+def _is_generator(source: Any) -> bool:
+    return isinstance(source.type, RandomType)
+
+
+def _density(variable: Any, log_density: Callable[[Array], Array] | None) -> Density:
+    """`log_density` is what was compiled for it before."""
+    variable = original(variable)
+    if not _is_random(variable):
+        raise TypeError(f"{variable} is not a random variable")
+    _require_values(variable)
+    if isinstance(variable.owner.op, CARRV):
+        return _gaussian(variable)
+    log_density = log_density or _log_density(variable, *_log_prob(variable))
+    shape = tuple(int(length) for length in variable.shape.eval(mode=_MODE))
+    event_ndim = variable.owner.op.ndim_supp
+    batch, event = shape[: len(shape) - event_ndim], shape[len(shape) - event_ndim :]
+    discrete = np.dtype(variable.dtype).kind in "iub"
+    measure = "discrete" if discrete else "mixed" if _has_atoms(variable) else "continuous"
+    if type(variable.owner.op).__name__ in ("DirichletRV", "StickBreakingWeightsRV"):
+        measure = "simplex"
+    return Density(
+        name=type(variable.owner.op).__name__.removesuffix("RV"),
+        measure=measure,
+        log_density=log_density,
+        sample=_sampler(variable),
+        support=None if discrete or event or measure == "mixed" else _support(variable),
+        batch_shape=batch,
+        event_shape=event,
+    )
+
+
+def _gaussian(variable: Any) -> Density:
+    """Of pm.CAR, whose draws have other covariances than its density, and that lacks a constant.
+
+    So PyMC 5.28 and 6.4 at least; it matters where the neighbours differ between the sides.
+    """
+    made: Any = recognise(variable)
+    numbers = pytensor.function([], [made.mean, made.covariance.precision], mode=_MODE)()
+    return density_of(MultivariateNormal(numbers[0], Precision(numbers[1])))
+
+
+def _is_random(variable: Any) -> bool:
+    node = variable.owner
+    return node is not None and hasattr(node.op, "dist_params") and hasattr(node.op, "ndim_supp")
+
+
+def _above(variable: Any) -> Iterator[Any]:
+    """All that the variable is computed from."""
+    seen, waiting = set(), [variable]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        yield current
+        if current.owner is not None:
+            waiting += current.owner.inputs
+
+
+def _require_values(variable: Any) -> None:
+    """ValueError where a parameter is symbolic."""
+    name = type(variable.owner.op).__name__
+    for source in _above(variable):
+        if source.owner is None and not isinstance(source, Constant | SharedVariable):
+            raise ValueError(f"{name} depends on {source}, which has no value: estimates need numbers")
+
+
+def _log_prob(variable: Any) -> tuple[Any, Any]:
+    """The graph of the log density, and the variable for the point; ValueError where it is random itself.
+
+    Components of mixtures and innovations of random walks are random variables that are no parameters: their
+    densities take their places in it.
+    """
+    value = variable.type("value")
+    try:
+        log_prob = pm.logp(variable, value, warn_rvs=False)  # they are looked for below
+    except NotImplementedError as error:
+        raise TypeError(f"{variable.owner.op} has no density: {error}") from error
+    if any(map(_is_random, _above(log_prob))):
+        name = type(variable.owner.op).__name__
+        raise ValueError(f"{name} has a parameter that is random itself: estimates need numbers")
+    return _in_doubles(log_prob, variable), value
+
+
+def _has_atoms(variable: Any) -> bool:
+    return any(
+        source.owner is not None and type(source.owner.op).__name__ in ("CensoredRV", "DiracDeltaRV")
+        for source in _above(variable)
+    )
+
+
+def _support(variable: Any) -> tuple[Any, Any] | None:
+    """The support, from the transform with which PyMC would sample it; None where that does not tell."""
+    node = variable.owner
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            transform = _default_transform(node.op, variable)
+        except NotImplementedError:
+            return None
+    name = type(transform).__name__
+    if name == "LogTransform":
+        return 0.0, np.inf
+    if name == "LogOddsTransform":
+        return 0.0, 1.0
+    if name == "Interval":
+        ends = transform.args_fn(*node.inputs)
+        low, high = (None if end is None else pt.as_tensor(end).eval(mode=_MODE) for end in ends)
+        return -np.inf if low is None else low.astype(float), np.inf if high is None else high.astype(float)
+    return None
+
+
+def _sampler(variable: Any) -> Callable[[int, np.random.Generator], Array]:
+    def sample(count: int, rng: np.random.Generator) -> Array:
+        seed = int(rng.integers(2**31 - 1))
+        try:
+            many = change_dist_size(variable, (count,), expand=True)
+        except NotImplementedError:
+            return np.asarray(pm.draw(variable, draws=count, random_seed=seed))
+        return np.asarray(pm.draw(many, random_seed=seed, mode=_MODE))
+
+    return sample
+
+
+def _log_density(variable: Any, log_prob: Any, value: Any) -> Callable[[Array], Array]:
+    """The log density at points along the first axis, compiled when it is first asked for."""
+    made: list[Callable[[Array], Array]] = []
+
+    def log_density(x: Array) -> Array:
+        if not made:
+            made.append(_compiled(variable, log_prob, value))
+        return made[0](x)
+
+    return log_density
+
+
+def _in_doubles(log_prob: Any, variable: Any) -> Any:
+    """The same with small constants as float64: PyTensor makes int8 of 3, and float32 of its logarithm."""
+    small = [
+        source
+        for parameter in variable.owner.inputs
+        for source in _above(parameter)
+        if isinstance(source, TensorConstant) and source.dtype != "float64" and source.dtype[0] in "uif"
+    ]
+    larger = {constant: pt.constant(constant.data.astype(np.float64)) for constant in small}
+    try:
+        replaced = clone_replace(log_prob, larger, rebuild_strict=False)
+    except Exception:  # one of them is a length or an index
+        return log_prob
+    return replaced
+
+
+def _compiled(variable: Any, log_prob: Any, value: Any) -> Callable[[Array], Array]:
+    values = pt.tensor("values", dtype=variable.dtype, shape=(None, *variable.type.shape))
+    try:
+        many = pytensor.function([values], vectorize_graph(log_prob, {value: values}), mode=_MODE)
+    except Exception:  # a graph that cannot be vectorised: one point after the other
+        one = pytensor.function([value], log_prob, mode=_MODE)
+        return lambda x: np.stack([one(point) for point in x.astype(variable.dtype)])
+    return lambda x: np.asarray(many(x.astype(variable.dtype)), np.float64)

@@ -1,0 +1,115 @@
+"""Random variables of PyTensor, and so of PyMC, whose random variables are PyTensor's."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any, cast
+
+import pytensor.tensor as pt
+from pytensor.tensor.random.basic import MvNormalRV, NormalRV
+from pytensor.tensor.type_other import NoneTypeT
+from pytensor.tensor.variable import TensorVariable
+
+import kl_plugins.plugins.pytensor.products  # noqa: F401  (adds its rules)
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.names import load_families, pymc_names
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.ops import pytensor as ops
+from kl_plugins.plugins.pytensor.covariance import covariance_of
+from kl_plugins.plugins.pytensor.graph import original
+from kl_plugins.recognition import as_written, load_plugins_of, recognise
+
+load_families()
+
+
+@recognise.register(TensorVariable)
+def _(variable: Any) -> Distribution:
+    source = original(variable)
+    node = source.owner
+    if node is None or not hasattr(node.op, "dist_params"):  # RandomVariable, or PyMC's symbolic ones
+        what = "a constant or an input" if node is None else f"the output of {node.op}"
+        raise TypeError(f"{variable} is not a random variable but {what}")
+    load_plugins_of(type(node.op))  # which is another library's, where that defines its own variables
+    return family(node.op, *parameters_of(node.op, node), batch=_batch(source))
+
+
+@as_written.register(TensorVariable)
+def _(variable: Any) -> str:
+    op = original(variable).owner.op
+    name = type(op).__name__.removesuffix("RV")
+    return f"pm.{name}" if hasattr(op, "dist_params") else name
+
+
+@singledispatch
+def parameters_of(op: Any, node: Any) -> Any:
+    """The distribution parameters of a random variable's node, in the order of the op's signature."""
+    return op.dist_params(node)
+
+
+def _batch(variable: Any) -> tuple[Any, ...] | None:
+    """Batch shape of a random variable that was given a size; None where its parameters decide it."""
+    op = variable.owner.op
+    size = op.size_param(variable.owner)
+    if size is None or isinstance(size.type, NoneTypeT):
+        return None
+    lengths = variable.type.shape[: variable.ndim - op.ndim_supp]
+    return tuple(size[i] if length is None else length for i, length in enumerate(lengths))
+
+
+@density_of.register(TensorVariable)
+def _(variable: Any) -> Density:
+    from kl_plugins.plugins.pymc.densities import density  # only PyMC knows densities
+
+    return density(variable)
+
+
+@singledispatch
+def family(op: Any, *parameters: Any, batch: tuple[Any, ...] | None) -> Distribution:
+    """The family of a random variable; a function registered for the class of its op adds one.
+
+    Parameters
+    ----------
+    op : RandomVariable or pymc's SymbolicRandomVariable
+    *parameters : TensorVariable
+        The distribution parameters in the order of the op's signature.
+    batch : tuple or None
+        Batch shape, where it was given.
+    """
+    make = pymc_names.get(type(op).__name__)
+    if make is not None and (
+        type(op).__module__.partition(".")[0] in ("pytensor", "pymc") or _is_logit_normal(op)
+    ):
+        made = make(*[ops.asarray(value, name) for value, name in zip(parameters, "abcdefgh", strict=False)])
+        made = made.to(ops)  # plain numbers alone are a graph too
+        return cast(Distribution, made if batch is None else made.sized(batch))
+    raise NoClosedFormError(
+        f"no closed form is known for the random variable {op}; kl_plugins.estimate_kl estimates "
+        f"divergences with their error; register a function for {type(op).__name__} with "
+        "kl_plugins.plugins.pytensor.random_variables.family"
+    )
+
+
+def _is_logit_normal(op: Any) -> bool:
+    """Whether the op is pm.LogitNormal's, whose class PyMC makes of a graph: the sigmoid of a normal."""
+    found = [out.owner for out in getattr(op, "inner_outputs", ()) if out.owner is not None]
+    return type(op).__name__ == "LogitNormal" and any(
+        node.op == pt.sigmoid and isinstance(getattr(node.inputs[0].owner, "op", None), NormalRV)
+        for node in found
+    )
+
+
+def sized(value: Any, batch: tuple[Any, ...] | None, event_ndim: int, name: str) -> Any:
+    """A parameter as floats, broadcast to the batch shape where one was given."""
+    value = ops.asarray(value, name)
+    if batch is None:
+        return value
+    event = ops.runtime_shape(value)[value.ndim - event_ndim :]
+    shape = (*batch, *event)
+    return value if ops.shape(value) == shape else pt.broadcast_to(value, shape)
+
+
+@family.register(MvNormalRV)
+def _(op: Any, mean: Any, matrix: Any, *, batch: Any) -> Distribution:
+    return MultivariateNormal(sized(mean, batch, 1, "mu"), covariance_of(matrix))

@@ -1,0 +1,55 @@
+"""Frozen multivariate distributions of SciPy: by the names that the families give, from these attributes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from scipy.stats import _multivariate as multivariate
+
+from kl_plugins.families.categorical import Multinomial
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.names import scipy_names
+from kl_plugins.plugins.scipy.parameters import unsupported
+from kl_plugins.recognition import recognise
+
+_PARAMETERS = {
+    "dirichlet": ("alpha",),
+    "dirichlet_multinomial": ("alpha", "n"),
+    "invwishart": ("df", "scale"),
+    "multivariate_hypergeom": ("m", "n"),
+    "normal_inverse_gamma": ("mu", "lmbda", "a", "b"),
+    "uniform_direction": ("dim",),
+    "vonmises_fisher": ("mu", "kappa"),
+    "wishart": ("df", "scale"),
+}
+"""By the name in ``scipy.stats``: where a frozen distribution holds its parameters."""
+
+
+_FROZEN: tuple[type, ...] = (
+    multivariate.multi_rv_frozen,
+    getattr(multivariate, "matrix_t_frozen", multivariate.multi_rv_frozen),  # from SciPy 1.17 on
+)
+
+
+def _recognised(obj: Any) -> Distribution:
+    kind = type(obj)
+    name = kind.__name__.removesuffix("_frozen")
+    make, attributes = scipy_names.get(name), _PARAMETERS.get(name)
+    estimated = hasattr(obj, "logpdf") or hasattr(obj, "logpmf")
+    if kind.__module__ != multivariate.__name__:  # a subclass may have overridden the density
+        raise unsupported(f"the subclass {kind.__name__} of a frozen distribution", kind.__name__, estimated)
+    if make is None or attributes is None:
+        raise unsupported(f"scipy.stats.{name}", f"type(scipy.stats.{name}(...))", estimated)
+    return cast(Distribution, make(*[np.asarray(getattr(obj, attribute)) for attribute in attributes]))
+
+
+for _kind in _FROZEN:
+    recognise.register(_kind, _recognised)
+
+
+@recognise.register(multivariate.multinomial_frozen)
+def _(obj: Any) -> Distribution:
+    if np.any(obj.npcond):  # SciPy has put what is missing to 1 into the last probability
+        raise ValueError("n must be a whole number that is not negative, p probabilities that sum to 1")
+    return Multinomial(np.asarray(obj.n), obj.p)

@@ -1,0 +1,239 @@
+"""Reference draws of a posterior, and the Gaussian with their moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymc.model import Model
+
+from kl_plugins.covariance.full import Dense
+from kl_plugins.dispatch import kl
+from kl_plugins.families.named import NamedMultivariateNormal, Variable
+from kl_plugins.families.normal import Normal
+from kl_plugins.variational.evidence.importance import Estimate, MarginalKL, Moments
+from kl_plugins.variational.evidence.proposals import scales
+from kl_plugins.variational.target.log_density import coordinate_names, free_shapes
+from kl_plugins.variational.target.transforms import constrained, unconstrained
+
+Array = NDArray[np.float64]
+
+BLOCKS = 20
+OFF_SURFACE = 1e-4
+"""What draws may be off by when they come back from the unconstrained space: some are kept as float32."""
+STILL = 1e-12
+"""A coordinate that varies by less than this, relatively, does so by rounding."""
+MOST_NAMES = 10
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Reference draws in the unconstrained space, and how far an approximation is from their Gaussian.
+
+    Attributes
+    ----------
+    gaussian : NamedMultivariateNormal
+        With the draws' mean and covariance.
+    moments : Moments
+    kl_to, kl_from : Estimate
+        KL(q‖Gaussian) and KL(Gaussian‖q), jointly, in nats.
+    marginal_kl : MarginalKL
+        The same of each coordinate.
+    ess : float
+        The smallest effective sample size of a coordinate.
+    points : ndarray, shape (n, d)
+
+    Notes
+    -----
+    Standard errors are by the jackknife over consecutive blocks of draws, which allows for their
+    autocorrelation; those of divergences include the bias that estimated moments cause.
+    """
+
+    gaussian: NamedMultivariateNormal
+    moments: Moments
+    kl_to: Estimate
+    kl_from: Estimate
+    marginal_kl: MarginalKL
+    ess: float
+    points: Array = field(repr=False)
+
+
+def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Reference:
+    """An approximation against reference draws of the model's posterior."""
+    chains = reference_draws(reference, model, q.variables)
+    draws, d = chains.shape[1], chains.shape[2]
+    points = chains.reshape(-1, d)
+    if len(points) < 2 * (d + BLOCKS):
+        raise ValueError(
+            f"the reference has {len(points)} draws of {d} coordinates; its covariance needs at least "
+            f"{2 * (d + BLOCKS)}, better thousands"
+        )
+    pieces = max(1, -(-BLOCKS // len(chains)))
+    edges = np.linspace(0, draws, pieces + 1).astype(int)
+    blocks = [chain[start:stop] for chain in chains for start, stop in pairwise(edges) if stop > start]
+    mean, sd = np.asarray(q.mean, dtype=float), scales(q)
+
+    def figures(x: Array) -> list[Array]:
+        gaussian = _gaussian(x, q.variables)
+        marginal, own = Normal(x.mean(axis=0), x.std(axis=0, ddof=1)), Normal(mean, sd)
+        joint = [np.asarray(kl(q, gaussian)), np.asarray(kl(gaussian, q))]
+        return [marginal.mean, marginal.scale, *joint, kl(own, marginal), kl(marginal, own)]
+
+    values, errors, biases = _jackknife(figures, blocks)
+    with_bias = [np.hypot(error, bias) for error, bias in zip(errors, biases, strict=True)]
+    return Reference(
+        gaussian=_gaussian(points, q.variables),
+        moments=Moments(values[0], values[1], errors[0], errors[1]),
+        kl_to=Estimate(float(values[2]), float(with_bias[2])),
+        kl_from=Estimate(float(values[3]), float(with_bias[3])),
+        marginal_kl=MarginalKL(values[4], with_bias[4], values[5], with_bias[5]),
+        ess=min(_effective_size(chains[:, :, i]) for i in range(d)),
+        points=points,
+    )
+
+
+def refuse_model_as_reference(reference: Any) -> None:
+    """The reference comes before the model among the arguments of `diagnose`."""
+    if hasattr(reference, "free_RVs"):
+        raise TypeError("the reference given is a model: give it by name, diagnose(approx, model=model)")
+
+
+def reference_draws(reference: Any, model: Model, variables: Sequence[Variable]) -> Array:
+    """The draws in the unconstrained space, shape (chains, draws, d).
+
+    `reference` is an InferenceData or DataTree with a group "posterior", a Dataset, or a mapping of the
+    variables' names to arrays of shape (chains, draws, *shape) or (draws, *shape). Deterministic variables
+    beside the free ones are ignored.
+    """
+    given = _arrays(reference, model)
+    free = {rv.name: rv for rv in model.free_RVs}
+    shapes = free_shapes(model)
+    known = {variable.name for variable in model.unobserved_RVs} | {v.name for v in model.value_vars}
+    problems = [f"{name!r} is missing" for name in free if name not in given]
+    problems += [f"{name!r} is not a variable of the model" for name in given if name not in known]
+    chains: dict[str, Array] = {}
+    for name in free:
+        if name not in given:
+            continue
+        array, shape = given[name], shapes[name]
+        if array.shape[max(array.ndim - len(shape), 0) :] != shape or array.ndim - len(shape) not in (1, 2):
+            problems.append(f"{name!r} has shape {array.shape}, expected (chains, draws, *{shape})")
+            continue
+        chains[name] = array if array.ndim - len(shape) == 2 else array[None]
+    leading = {name: array.shape[:2] for name, array in chains.items()}
+    if len(set(leading.values())) > 1:
+        problems.append(f"the variables have different numbers of chains and draws: {leading}")
+    if problems:
+        raise ValueError("the reference does not fit the model: " + "; ".join(problems))
+    count = next(iter(leading.values()))
+    flat = {name: array.reshape(-1, *shapes[name]) for name, array in chains.items()}
+    points = unconstrained(model, variables, flat)
+    if not np.isfinite(points).all():
+        bad = [
+            variable.name
+            for variable, part in zip(variables, _split(points, variables), strict=True)
+            if not np.isfinite(part).all()
+        ]
+        raise ValueError(f"draws of the reference are NaN or outside the model's support: {', '.join(bad)}")
+    _check_round_trip(model, variables, points, flat)
+    _check_varying(points, variables)
+    return points.reshape(*count, -1)
+
+
+def _check_round_trip(
+    model: Model, variables: Sequence[Variable], points: Array, given: dict[str, Array]
+) -> None:
+    """Refuse draws off the surface that a transform maps to, such as compositions that do not add up to 1."""
+    surfaces = [
+        rv for rv in model.free_RVs if rv.owner.op.ndim_supp and model.rvs_to_transforms[rv] is not None
+    ]
+    if not surfaces:
+        return
+    back = constrained(model, variables, points)
+    bad = []
+    for rv in surfaces:
+        off = float(np.max(abs(back[rv.name] - given[rv.name])))
+        if not off <= OFF_SURFACE * max(1.0, float(np.max(abs(given[rv.name])))):
+            bad.append(f"{rv.name!r} (by up to {off:.2g})")
+    if bad:
+        raise ValueError(
+            f"draws of the reference are outside the model's support: {', '.join(bad)} come back otherwise "
+            "from the unconstrained space. Compositions have to add up to 1, ordered values to be ordered, "
+            "zero-sum ones to add up to 0: give the draws as the sampler made them, unrounded"
+        )
+
+
+def _check_varying(points: Array, variables: Sequence[Variable]) -> None:
+    still = np.ptp(points, axis=0) <= STILL * np.max(abs(points), axis=0)
+    if still.any():
+        names = [name for name, constant in zip(coordinate_names(variables), still, strict=True) if constant]
+        raise ValueError(
+            f"draws of the reference do not vary in {', '.join(names[:MOST_NAMES])}"
+            f"{' and others' if len(names) > MOST_NAMES else ''}: a sampler that is stuck, or point "
+            "estimates, are no reference; give posterior draws"
+        )
+
+
+def _arrays(reference: Any, model: Model) -> dict[str, Array]:
+    posterior = getattr(reference, "posterior", reference)
+    if isinstance(posterior, Mapping) or hasattr(posterior, "data_vars"):
+        names = getattr(posterior, "data_vars", posterior)
+        return {str(name): _leading(posterior[name], str(name), model) for name in names}
+    raise TypeError(
+        "reference must be an InferenceData or DataTree with a posterior group, a Dataset or a dict of "
+        f"draws by the variables' names, got {type(reference).__name__}"
+    )
+
+
+def _leading(array: Any, name: str, model: Model) -> Array:
+    """As a NumPy array with chain and draw first; labelled axes in the order of the model's coordinates."""
+    if hasattr(array, "dims"):
+        own = [dim for dim in model.named_vars_to_dims.get(name, ()) if dim in array.dims]
+        for dim in own:
+            labels = model.coords.get(dim)
+            if labels is None or dim not in array.coords:
+                continue
+            if set(array.coords[dim].values.tolist()) != set(labels):
+                raise ValueError(f"the reference has other labels of {dim!r} than the model, in {name!r}")
+            array = array.sel({dim: list(labels)})
+        array = array.transpose(*[dim for dim in ("chain", "draw") if dim in array.dims], ..., *own)
+    return np.asarray(array, dtype=float)
+
+
+def _split(points: Array, variables: Sequence[Variable]) -> list[Array]:
+    return np.split(points, np.cumsum([variable.size for variable in variables])[:-1], axis=1)
+
+
+def _gaussian(points: Array, variables: Sequence[Variable]) -> NamedMultivariateNormal:
+    covariance = np.atleast_2d(np.cov(points, rowvar=False))
+    return NamedMultivariateNormal(points.mean(axis=0), Dense(covariance), tuple(variables))
+
+
+def _jackknife(
+    figures: Callable[[Array], list[Array]], blocks: list[Array]
+) -> tuple[list[Array], list[Array], list[Array]]:
+    """Figures of all blocks together, their standard errors and their biases."""
+    whole = figures(np.concatenate(blocks))
+    count = len(blocks)
+    without = [figures(np.concatenate(blocks[:i] + blocks[i + 1 :])) for i in range(count)]
+    errors, biases = [], []
+    for position, value in enumerate(whole):
+        members = np.stack([one[position] for one in without])
+        mean = members.mean(axis=0)
+        errors.append(np.sqrt((count - 1) / count * np.sum((members - mean) ** 2, axis=0)))
+        biases.append((count - 1) * (mean - value))
+    return whole, errors, biases
+
+
+def _effective_size(chains: Array) -> float:
+    try:
+        from arviz_stats.base import array_stats
+    except ImportError:  # ArviZ before 1
+        from arviz import ess
+
+        return float(ess(chains))
+    return float(array_stats.ess(chains, chain_axis=0, draw_axis=1))

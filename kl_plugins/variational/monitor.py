@@ -1,0 +1,327 @@
+"""A stopping rule for ``pm.fit``: at rest in the geometry of KL, averaged, and compared with the optimum."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Sequence
+from math import ceil, isfinite, isnan
+from typing import Any, NoReturn
+
+import numpy as np
+from pymc.variational.opvi import Approximation
+
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.interrupts import answered_in_time
+from kl_plugins.variational.optimum.comparison import Comparison
+from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.optimum.iterates import MOVING, Iterates, Window
+from kl_plugins.variational.report import endings
+from kl_plugins.variational.report.endings import REST_SHARE, Look, NotConvergedWarning
+from kl_plugins.variational.target.parameters import Parameters
+from kl_plugins.variational.target.settings import check_count, check_switch, check_tolerance, generator
+from kl_plugins.variational.target.snapshots import told
+
+FIRST_LOOK = 100
+"""Iterates that are kept before the first look at them."""
+GROWTH = 1.4
+"""Looks are at iterations that grow by this factor, so that there are few of them."""
+SLOW = 4.0
+"""The optimum is computed once the window moves by no more than so many times the tolerance."""
+PATIENCE = 10.0
+"""A fit is given so many times as long as it took so far, or to its end, to come to the optimum."""
+
+
+class KLConvergence:
+    """Callback for ``pm.fit`` that stops at rest, averages the iterates and compares them with the optimum.
+
+    It looks at the last half of the iterates, each look 1.4 times as late as the last: how well their
+    average is known, and how far what moves still (split-R̂ above 1.1) moved. Both are Jeffreys
+    divergences, so that the units of the variables do not matter. Once in a fit, when little moves or at
+    its end, the optimum of the family is computed (`distance_to_optimum`); from there on the averages are
+    compared with it. The fit stops as
+
+    * **converged**: the average is within the tolerance of the optimum, the error of the optimum included.
+      That is a claim about the average, which the approximation then holds: the iterates may be on their way
+      through the optimum to where the optimiser rests, and `message` says so;
+    * **stationary but not optimal**: it is not, and at the speed of the last half it would need more than ten
+      times as long as so far, and than is left. `distance` says how far it is, and holds the optimum;
+    * **stationary**: there is nothing to compare with (``check=False``, minibatches, an optimum that cannot
+      be found). This says nothing of how good the approximation is.
+
+    The approximation then holds the average. A fit that comes to its last iteration first is *not
+    stationary*. Of one that something else ends (another callback, a second monitor, an interrupt) nothing is
+    claimed: it was *stopped from outside*. Without losses (``score=False``) neither end can be seen, and it
+    stays *running*, with the iteration where it was last seen.
+
+    Parameters
+    ----------
+    tolerance : float
+        Jeffreys divergence from the optimum, in nats, that is good enough.
+    every : int
+        Iterations between the iterates that are kept at first; it doubles whenever 256 are kept.
+    check : bool
+        Whether to compare with the optimum, which costs about what `kl_plugins.variational.fit` does.
+    random_seed : int, sequence of int or numpy.random.Generator, optional
+        For the draws that the optimum is found with.
+
+    Attributes
+    ----------
+    status : str
+        "running", "converged", "stationary but not optimal", "stationary", "not stationary", "stopped from
+        outside" or "diverged".
+    converged : bool
+        Whether the status is "converged".
+    message : str
+        The status in a sentence.
+    history : list of Look
+        ``(iteration, jeffreys, rhat, drift, to_optimum)`` of every look.
+
+    Warns
+    -----
+    NotConvergedWarning
+        If the fit stops and is not optimal, or could not be checked though it should have been, or comes to
+        its last iteration before it is stationary; at its start, where ``pm.fit`` keeps no losses and its end
+        cannot be seen. A fit that is stopped from outside ends without a warning: `status` says it.
+
+    Raises
+    ------
+    ValueError
+        If `tolerance` is not positive or `every` not a positive integer.
+    TypeError
+        If one of them is no number, or `check` is neither True nor False.
+    FloatingPointError
+        In the fit, if parameters are not finite.
+
+    Notes
+    -----
+    After R̂ and the Monte Carlo error of iterates in Dhaka et al. (2020), arXiv:2009.00666, and Welandawe et
+    al. (2022), arXiv:2203.15945. At rest is not at the optimum: PyMC's default optimiser rests where
+    standard deviations are several per cent too wide, and on badly scaled models small steps move little
+    from the first iteration on.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import KLConvergence
+    >>> monitor = KLConvergence(random_seed=1)
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     optimizer = pm.adam(learning_rate=0.05)
+    ...     approximation = pm.fit(
+    ...         20_000, obj_optimizer=optimizer, callbacks=[monitor], progressbar=False, random_seed=1
+    ...     )
+    >>> monitor.status, monitor.distance.jeffreys < 0.1
+    ('converged', True)
+    """
+
+    def __init__(
+        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Any = None
+    ) -> None:
+        generator(random_seed)
+        self.tolerance = check_tolerance(tolerance)
+        self.every = check_count(every, "every")
+        self.check = check_switch(check, "check")
+        self.random_seed = random_seed
+        self._status, self._message = "running", ""
+        self._scores: weakref.ref[Any] | None = None
+        self.history: list[Look] = []
+        self._approximation: Any = None
+        self._iteration = 0
+        self._next_look = FIRST_LOOK * self.every
+        self._end: int | None = None
+
+    def __call__(self, approximation: Any, losses: Sequence[float] | None, iteration: int) -> None:
+        """Called by ``pm.fit`` after each iteration; raises StopIteration to stop the fit."""
+        if iteration <= self._iteration or approximation is not self._approximation:
+            self._begin(approximation, losses, iteration)
+        self._iteration = iteration
+        if iteration >= self._iterates.due:
+            self._keep(losses)
+        ending = iteration == self._end
+        if iteration >= self._next_look or ending:
+            self._next_look = ceil(GROWTH * iteration)
+            with answered_in_time():
+                window = self._window()
+                if window is not None:
+                    self._look(window)
+                if ending:
+                    self._not_stationary(window)
+
+    @property
+    def status(self) -> str:
+        # The array of losses lives as long as the loop that fills it.
+        over = self._scores is not None and self._scores() is None
+        return "stopped from outside" if over and self._status == "running" else self._status
+
+    @property
+    def message(self) -> str:
+        unseen = endings.stopped_from_outside if self.status != "running" else endings.running
+        return self._message or unseen(self._iteration)
+
+    @property
+    def converged(self) -> bool:
+        return self.status == "converged"
+
+    @property
+    def distance(self) -> OptimumDistance | None:
+        """Of the average from the optimum, after a check."""
+        return None if self._approximation is None else self._comparison.distance
+
+    @property
+    def average(self) -> NamedMultivariateNormal:
+        """The average of the last half of the iterates: of means, log scales and Cholesky factors.
+
+        Raises
+        ------
+        ValueError
+            If fewer than 32 iterates were kept so far.
+        """
+        window = self._window() if self._approximation is not None else None
+        if window is None:
+            raise ValueError("too few iterates to average: no fit was watched for long enough")
+        return self._parameters.distribution(window.average)
+
+    def write_back(self, distribution: NamedMultivariateNormal | None = None) -> None:
+        """Set the approximation's parameters to the average, or to another Gaussian of its family.
+
+        Parameters
+        ----------
+        distribution : NamedMultivariateNormal, optional
+            Such as ``monitor.distance.optimum``.
+        """
+        found = self.average if distribution is None else distribution
+        self._parameters.write(found)
+
+    def __repr__(self) -> str:
+        settings = f"tolerance={self.tolerance:g}, every={self.every}, check={self.check}"
+        return f"KLConvergence({settings}): {self.message}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_scores": None}  # what is alive here is nothing to a copy
+
+    def _begin(self, approximation: Any, losses: Any, iteration: int) -> None:
+        """A fit begins, or is refined: PyMC then repeats the number of the last iteration."""
+        if iteration != self._iteration or approximation is not self._approximation:
+            self._parameters = _parameters_of(approximation)
+            self._approximation = approximation
+            self._iterates = Iterates(self._parameters.size, self.every)
+            self._next_look = FIRST_LOOK * self.every
+            self.history = []
+        self._status, self._message = "running", ""
+        self._comparison = Comparison(approximation.model, self._parameters, self.tolerance)
+        # PyMC hands out the losses so far as the beginning of an array of all that there will be.
+        whole = getattr(losses, "base", None)
+        self._end = None if whole is None else iteration - len(losses) + len(whole)
+        self._scores = None if whole is None else weakref.ref(whole)
+        if losses is None:
+            warnings.warn(
+                "KLConvergence cannot see the end of a fit without losses (score=False, ASVGD): it may stop "
+                "the fit, but will not say how it ended otherwise; leave score=True",
+                NotConvergedWarning,
+                stacklevel=3,
+            )
+
+    def _keep(self, losses: Any) -> None:
+        row = self._iterates.next_row
+        self._parameters.read_into(row)
+        # The sum is finite if every number is, and quicker to ask.
+        finite = isfinite(row.sum()) or bool(np.isfinite(row).all())
+        if not finite or (losses is not None and isnan(losses[-1])):
+            what = "the loss is NaN" if finite else "its parameters are not finite"
+            self._status, self._message = "diverged", endings.diverged(self._iteration, what)
+            raise FloatingPointError(self._message)
+        self._iterates.keep(self._iteration)
+
+    def _window(self) -> Window | None:
+        rows = self._iterates.window()
+        if len(rows) < 32:
+            return None
+        return Window.of(self._parameters.coordinates(rows), self._parameters.whiten)
+
+    def _look(self, window: Window) -> None:
+        optimum, rhat = self._comparison, float(np.max(window.rhat))
+        look = Look(self._iteration, window.jeffreys, rhat, window.drift, optimum.jeffreys_of(window.average))
+        slow = look.jeffreys <= self.tolerance and look.drift <= SLOW * self.tolerance
+        if self.check and not optimum.tried and (slow or self._iteration == self._end):
+            optimum.find(window.average, self.random_seed)
+            look = look._replace(to_optimum=optimum.jeffreys_of(window.average))
+        self.history.append(look)
+        if look.to_optimum <= self.tolerance and optimum.is_known:
+            self._stop("converged", endings.converged(look, self._rests(look)), warn=False)
+        if look.drift > self.tolerance:
+            return
+        if look.to_optimum > self.tolerance:
+            needed = optimum.iterations_to(window, self._iterates.spacing)
+            if needed > self._left() and self._rests(look) and self._is_accurate(window):
+                what = endings.not_optimal(self.history[-1], self.tolerance, needed, optimum.reason)
+                self._stop("stationary but not optimal", what, warn=True)
+        elif self._rests(look) and self._is_accurate(window):
+            why = optimum.reason or "check=False"
+            self._stop("stationary", endings.stationary(self.history[-1], why), warn=self.check)
+
+    def _is_accurate(self, window: Window) -> bool:
+        """Whether the average is known well enough, by ArviZ's Monte Carlo errors in the end."""
+        most = REST_SHARE * self.tolerance
+        if window.jeffreys > most:
+            return False
+        careful = window.careful_jeffreys()
+        self.history[-1] = self.history[-1]._replace(jeffreys=careful)
+        return careful <= most
+
+    def _rests(self, look: Look) -> bool:
+        """Whether nothing moves, or so little that it does not matter, and that not steadily.
+
+        What drifts steadily moves ever further as the window grows.
+        """
+        if look.rhat <= MOVING:
+            return True
+        earlier = [past.drift for past in self.history if 2 * past.iteration <= look.iteration]
+        return look.drift <= REST_SHARE * self.tolerance and bool(earlier) and look.drift <= earlier[-1]
+
+    def _left(self) -> float:
+        remaining = 0 if self._end is None else self._end - self._iteration
+        return max(PATIENCE * self._iteration, remaining)
+
+    def _stop(self, status: str, what: str, *, warn: bool) -> NoReturn:
+        self._status = status
+        if self._parameters.writable:
+            self.write_back()
+            taken = "the average of their last half was taken"
+        else:  # computed by graphs of the user's
+            taken = "their last half's average is monitor.average, the approximation has the last of them"
+        self._message = f"{status} after {self._iteration:,d} iterations: {taken}; {what}"
+        if warn:
+            warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
+        raise StopIteration(f"KLConvergence: {self.message}")
+
+    def _not_stationary(self, window: Window | None) -> None:
+        """The fit is at its end, and nothing stopped it."""
+        self._status = "not stationary"
+        what, comparison = "too few for a look at them", self._comparison
+        if window is not None:
+            look = self.history[-1]
+            what = endings.still_moving(look, self.tolerance, self._rests(look))
+            if look.to_optimum > self.tolerance:
+                needed = comparison.iterations_to(window, self._iterates.spacing)
+                last = self._parameters.coordinates(self._parameters.read()[None])[0]
+                away = comparison.jeffreys_to(last)
+                arrived = comparison.jeffreys_at_most(away) <= self.tolerance
+                what += endings.away(look, away, arrived, needed)
+            if self._parameters.writable:
+                what += ". The approximation holds the last iterate: monitor.write_back() puts the average in"
+        self._message = f"not stationary after {self._iteration:,d} iterations: {what}"
+        failed = comparison.tried and comparison.distance is None
+        advice = endings.advice(comparison.reason if failed else None)
+        warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
+
+
+def _parameters_of(approximation: Any) -> Parameters:
+    if not isinstance(approximation, Approximation):
+        raise TypeError(f"KLConvergence watches an approximation, got {told(approximation)}")
+    try:
+        return Parameters(approximation)
+    except TypeError as error:  # of particles, such as SVGD moves
+        raise TypeError(
+            f"KLConvergence watches fits of Gaussians: {error}, or leave this callback out"
+        ) from None

@@ -1,0 +1,239 @@
+"""How far an approximation is from the best one of its family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf, isfinite, nan, sqrt
+from typing import Any
+
+import numpy as np
+from pymc.model import Model
+
+from kl_plugins.dispatch import jeffreys, kl
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.interrupts import answered_in_time
+from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
+from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, elbo_gap, find_optimum
+from kl_plugins.variational.optimum.starts import starts_elsewhere, starts_from
+from kl_plugins.variational.target.elsewhere import model_and_distribution
+from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.settings import check_count, check_tolerance, generator
+
+ERRORS = 3.0
+"""Standard errors within which an approximation's own ELBO is as large as that of the optimum found."""
+FAR = 1.0
+"""Nats (Jeffreys) from which on that is another optimum."""
+
+
+@dataclass(frozen=True)
+class OptimumDistance:
+    """How far an approximation q is from the best Gaussian q* of its family, in nats.
+
+    Attributes
+    ----------
+    jeffreys : float
+        KL(q‖q*) + KL(q*‖q).
+    kl_to_optimum, kl_from_optimum : float
+        KL(q‖q*) and KL(q*‖q).
+    elbo_gap : float
+        ELBO(q*) − ELBO(q) = KL(q‖posterior) − KL(q*‖posterior). Under correlation it differs from the
+        others by orders of magnitude: along a direction that the posterior hardly constrains q may be far
+        off at little cost.
+    elbo_gap_error : float
+        Standard error of the gap.
+    sampling_error : float
+        Jeffreys divergence of q* from its own true place; see `Optimum`. Infinite where q* is not known at
+        all: the divergences and the gap are then NaN, and `optimum` is no more than where the search ended.
+    optimum : NamedMultivariateNormal
+        q* itself.
+    reached : bool
+        Whether q* is known within the tolerance.
+    reason : str
+        Why it is not; empty where it is.
+    history : tuple of (draws, jeffreys)
+        By how much the optima over pairs of independent sets of draws differed.
+    other_optima : tuple of float
+        ELBOs, less q*'s, of local optima that other starts led to.
+    evaluations, seconds : int, float
+        The cost: evaluations of the log density and its gradient, and time with compilation.
+    """
+
+    jeffreys: float
+    kl_to_optimum: float
+    kl_from_optimum: float
+    elbo_gap: float
+    elbo_gap_error: float
+    sampling_error: float
+    reached: bool
+    reason: str
+    evaluations: int
+    seconds: float
+    optimum: NamedMultivariateNormal = field(repr=False)
+    history: tuple[Agreement, ...] = field(repr=False)
+    other_optima: tuple[float, ...] = field(repr=False)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of q*, within the tolerance or not."""
+        return isfinite(self.sampling_error)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Between what the Jeffreys divergence to the true optimum lies, given the error of q*.
+
+        Near q* the root of the Jeffreys divergence is a distance, so that the triangle inequality holds.
+        """
+        if not self.known:
+            return 0.0, inf
+        distance, error = sqrt(self.jeffreys), sqrt(self.sampling_error)
+        return max(distance - error, 0.0) ** 2, (distance + error) ** 2
+
+    def __str__(self) -> str:
+        cost = f"{self.evaluations:,d} evaluations of the log density, {self.seconds:.1f} s"
+        if not self.known:
+            return f"the distance to the best of the family, q*, is not known: {self.reason}\n{cost}"
+        low, high = self.interval
+        lines = [
+            f"Jeffreys(q, q*) = {self.jeffreys:.4g} nats (between {low:.3g} and {high:.3g})",
+            f"KL(q‖q*) = {self.kl_to_optimum:.4g}, KL(q*‖q) = {self.kl_from_optimum:.4g}",
+            f"ELBO(q*) − ELBO(q) = {self.elbo_gap:.4g} ± {self.elbo_gap_error:.2g}",
+            f"error of q* {self.sampling_error:.2g} nats",
+            cost,
+        ]
+        if not self.reached:
+            lines.append(f"q* is not known within the tolerance: {self.reason}")
+        if self.other_optima:
+            gaps = ", ".join(f"{gap:.3g}" for gap in self.other_optima)
+            lines.append(f"there are other local optima, their ELBO different by {gaps}")
+        return "\n".join(lines)
+
+
+def unknown_distance(q: NamedMultivariateNormal, reason: str) -> OptimumDistance:
+    """Of an approximation whose family has no best that is known, for a reason."""
+    numbers = dict.fromkeys(
+        ("jeffreys", "kl_to_optimum", "kl_from_optimum", "elbo_gap", "elbo_gap_error"), nan
+    )
+    return OptimumDistance(
+        **numbers,
+        sampling_error=inf,
+        reached=False,
+        reason=reason,
+        evaluations=0,
+        seconds=0.0,
+        optimum=q,
+        history=(),
+        other_optima=(),
+    )
+
+
+def distance_to_optimum(
+    approx: Any,
+    model: Model | None = None,
+    *,
+    tolerance: float = 0.01,
+    max_draws: int = MOST_DRAWS,
+    random_seed: Any = None,
+) -> OptimumDistance:
+    """How far an approximation is from the best Gaussian of its family.
+
+    The best one, q*, has the largest ELBO of all with the same correlations allowed (mean-field, full-rank or
+    groups). It is found by maximising the ELBO over fixed quasi-random draws with L-BFGS, first from the
+    approximation, from the mode and from others that climbs find (see `fit`), then over ever more draws
+    until two independent sets of them agree twice in a row.
+
+    Parameters
+    ----------
+    approx : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
+        From elsewhere: a `NamedMultivariateNormal` over the model's unconstrained variables (such as a
+        snapshot), a `MultivariateNormal`, or ``(mean, covariance)`` with the variables in the order of
+        ``model.value_vars``; a vector as covariance holds variances; the InferenceData or DataTree that
+        ``pymc_extras.fit_laplace`` returns. These need `model`. See `diagnose` for others.
+    model : pymc.Model, optional
+        The model approximated, where `approx` does not know it and it is not in context.
+    tolerance : float
+        How well q* has to be known: a Jeffreys divergence in nats.
+    max_draws : int
+        The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
+    random_seed : int, sequence of int or numpy.random.Generator, optional
+
+    Returns
+    -------
+    OptimumDistance
+        ``reached`` says whether q* is known within the tolerance. Where nothing is known of it, as of a log
+        density that jumps so that gradients tell too little, its numbers are NaN.
+
+    Raises
+    ------
+    TypeError
+        If `approx` is not a Gaussian approximation.
+    ValueError
+        If there is no such optimum to be had: minibatches, discrete variables, more than 500 correlated
+        dimensions, a log density that is −∞ somewhere in the reach of every Gaussian.
+
+    Notes
+    -----
+    Deterministic ADVI: R. Giordano, M. Ingram, T. Broderick (2023), arXiv:2304.05527.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import distance_to_optimum
+    >>> precision = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> with pm.Model() as model:
+    ...     x = pm.MvNormal("x", [1.0, 2.0], tau=precision)
+    ...     distance = distance_to_optimum(pm.MeanField(), random_seed=1)
+    >>> distance.optimum.std.round(6)  # 1/√2, whatever the correlation
+    array([0.707107, 0.707107])
+    >>> distance.reached
+    True
+    """
+    tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
+    # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
+    rng = generator(random_seed).spawn(1)[0]
+    model, q = model_and_distribution(approx, model, "distance_to_optimum")
+    with answered_in_time():
+        return _distance(q, model, tolerance, max_draws, rng)
+
+
+def _distance(
+    q: NamedMultivariateNormal, model: Model, tolerance: float, max_draws: int, rng: np.random.Generator
+) -> OptimumDistance:
+    target = LogDensity(model, q.variables)
+    family = family_of(q.covariance)
+    start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
+    more = starts_elsewhere(target, model, family, target.initial, rng.spawn(1)[0])
+    starts = [start, *starts_from(target, family, target.initial)]
+    found = find_optimum(target, family, starts, tolerance, rng, max_draws, elsewhere=more)
+    gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
+    others = found.others
+    if (
+        found.rested
+        and isfinite(found.jeffreys)
+        and np.isfinite(gap)
+        and gap <= ERRORS * gap_error
+        and jeffreys(q, found.distribution) > FAR
+    ):
+        # Elsewhere, and no better: there are two optima, and the one next to the approximation is meant.
+        found = find_optimum(target, family, [start], tolerance, rng, max_draws)
+        gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
+        others = (*others, 0.0)
+    best = found.distribution
+    there, back = float(kl(q, best)), float(kl(best, q))
+    if not isfinite(found.jeffreys):
+        there = back = gap = gap_error = nan
+    return OptimumDistance(
+        jeffreys=there + back,
+        kl_to_optimum=there,
+        kl_from_optimum=back,
+        elbo_gap=gap,
+        elbo_gap_error=gap_error,
+        sampling_error=found.jeffreys,
+        reached=found.reached,
+        reason=found.reason,
+        evaluations=target.evaluations,
+        seconds=target.seconds(),
+        optimum=best,
+        history=found.history,
+        other_optima=others,
+    )

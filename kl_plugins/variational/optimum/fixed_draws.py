@@ -1,0 +1,275 @@
+"""The ELBO over fixed draws, a deterministic function of a Gaussian, and its maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+
+Array = NDArray[np.float64]
+Target = Callable[[Array], tuple[Array, Array]]
+
+RESTARTS = 30
+ITERATIONS = 60
+NEAR = 1.0
+"""Jeffreys divergence, in nats, below which Newton's method takes over from L-BFGS."""
+LARGEST_LOG_SCALE = 4.0
+"""How far one run may take the logarithm of a scale, so that no step overflows the log density."""
+DENSE_DIMENSIONS = 300
+"""Up to so many dimensions the means are preconditioned by the whole Hessian."""
+CURVATURE_DRAWS = 2048
+"""The Hessian is that over so many of the draws: it changes the steps of Newton's method, not their end."""
+SHORTEST_STEP, HESSIAN_STEP = 1e-5, 1e-4
+"""Of differences of gradients, in sds, one-sided and central; longer near the resolution of floats."""
+SOLVER_STEPS = 80
+SOLVER_ACCURACY = 1e-3
+
+
+class Minimum(NamedTuple):
+    """Where a run ended: the Gaussian, −ELBO there, and the Jeffreys divergence left to the minimum."""
+
+    gaussian: Gaussian
+    value: float
+    remaining: float
+
+
+def negative_elbo(target: Target, family: ScaleFamily, gaussian: Gaussian, draws: Array) -> float:
+    """−E_q[log p − log q] over the draws, in nats; infinite where the log density is −∞ or NaN at one."""
+    values, _ = target(gaussian.mean + family.spread(gaussian.root, draws))
+    if not np.isfinite(values).all():
+        return np.inf
+    dimension = len(gaussian.mean)
+    return float(
+        -values.mean() - family.log_det(gaussian.root) - 0.5 * dimension * (1.0 + np.log(2.0 * np.pi))
+    )
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def minimise(target: Target, family: ScaleFamily, start: Gaussian, draws: Array, accuracy: float) -> Minimum:
+    """The Gaussian of the family with the largest ELBO over fixed draws.
+
+    In coordinates around a reference in which the Fisher information is constant, with the means rotated so
+    that their Hessian is the identity: L-BFGS while far, Newton's method (conjugate gradients, with products
+    of the Hessian by differences of gradients) when near; then again around where that ended. The squared
+    length of Newton's step is, to second order, the Jeffreys divergence that is left. The gradient's
+    would not do: where means and scales trade off, as in a funnel, it is thousands of times smaller.
+
+    Parameters
+    ----------
+    target : callable
+        Points of shape (n, d) → log densities and gradients.
+    family : ScaleFamily
+    start : Gaussian
+    draws : ndarray, shape (n, d)
+    accuracy : float
+        Jeffreys divergence, in nats, at which to stop.
+    """
+    gaussian, remaining = start, np.inf
+    for _ in range(RESTARTS):
+        chart = Chart(target, family, gaussian, draws)
+        if not np.isfinite(chart.value):
+            return Minimum(gaussian, np.inf, np.inf)
+        if resolution(gaussian) > 1.0:  # its draws are no more than rounding
+            break
+        step, remaining = chart.newton_step()
+        if remaining <= accuracy:
+            return Minimum(chart.gaussian(step), chart.elbo_loss(), remaining)
+        found = chart.lowered(step, remaining) if remaining <= NEAR else None
+        found = chart.far_minimum() if found is None else found
+        if not found.any() and np.isfinite(remaining):  # L-BFGS was stuck
+            found = chart.lowered(step, remaining)
+        if found is None or not found.any():
+            break
+        gaussian = chart.gaussian(found)
+    return Minimum(gaussian, chart.elbo_loss(), remaining)
+
+
+class Chart:
+    """Coordinates (v, τ) around a reference Gaussian and −ELBO as a function of them."""
+
+    def __init__(self, target: Target, family: ScaleFamily, reference: Gaussian, draws: Array) -> None:
+        self.target, self.family, self.reference, self.draws = target, family, reference, draws
+        self.dimension = len(reference.mean)
+        self.rotation = self._rotation()
+        self.weights: Array = np.concatenate([np.ones(self.dimension), family.metric])
+        self.value, self.slope = self(np.zeros(len(self.weights)))
+
+    def __call__(self, coordinates: Array) -> tuple[float, Array]:
+        """−ELBO (up to a constant) and its gradient by the coordinates, over √weights."""
+        u, change = self._unpacked(coordinates)
+        w = u + self.family.spread(change, self.draws)
+        values, gradients = self.target(self.reference.mean + self.family.spread(self.reference.root, w))
+        if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
+            return np.inf, np.zeros_like(coordinates)
+        pulled = -self.family.pull(self.reference.root, gradients)
+        slope_u = pulled.mean(axis=0)
+        slope_u = slope_u if self.rotation is None else slope_u @ self.rotation
+        slope_t = self.family.slope(pulled, self.draws, change) - self.family.logarithms
+        value = float(-values.mean() - self.family.log_det(change))
+        return value, np.concatenate([slope_u, slope_t]) / np.sqrt(self.weights)
+
+    def far_minimum(self) -> Array:
+        """Coordinates where L-BFGS ends."""
+        last: list[Any] = []
+        enough = 1e-3 * min(NEAR, float(self.slope @ self.slope))
+
+        def objective(coordinates: Array) -> tuple[float, Array]:
+            value, slope = self(coordinates)
+            last[:] = [coordinates.copy(), slope]
+            if not np.isfinite(value):  # the line search takes it for a wall, and turns back
+                return 10.0 * (1.0 + abs(self.value)), slope
+            return value - self.value, slope
+
+        def stop(intermediate_result: Any) -> None:
+            if np.array_equal(last[0], intermediate_result.x) and last[1] @ last[1] <= enough:
+                raise StopIteration
+
+        upper = np.full(len(self.weights), np.inf)
+        upper[self.dimension :][self.family.logarithms] = LARGEST_LOG_SCALE * np.sqrt(2.0)
+        options = {"maxiter": ITERATIONS, "gtol": 0.0, "ftol": 0.0, "maxcor": 20}
+        bounds = np.column_stack([-upper, upper])
+        result = minimize(
+            objective,
+            np.zeros_like(upper),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            callback=stop,
+            options=options,
+        )
+        found: Array = result.x
+        return found
+
+    def newton_step(self) -> tuple[Array, float]:
+        """Newton's step from the reference and its squared length; infinite where that is no minimum's."""
+        step = np.zeros_like(self.slope)
+        if self.slope @ self.slope > NEAR:
+            return step, np.inf
+        product = self._hessian_products()
+        residual = -self.slope
+        direction, size = residual, residual @ residual
+        enough = SOLVER_ACCURACY**2 * size
+        for _ in range(SOLVER_STEPS):
+            if size <= enough:
+                break
+            image = product(direction)
+            curvature = direction @ image
+            if not curvature > 0.0:
+                return step, np.inf
+            step = step + size / curvature * direction
+            residual = residual - size / curvature * image
+            size, before = residual @ residual, size
+            direction = residual + size / before * direction
+        return step, float(step @ step)
+
+    def lowered(self, step: Array, squared_length: float) -> Array | None:
+        """The step, shortened to where the reference's geometry holds, if it lowers −ELBO; else None."""
+        longest = min(1.0, float(np.sqrt(NEAR / squared_length)))
+        for length in (longest, 0.25 * longest):
+            value, _ = self(length * step)
+            if value < self.value:
+                return length * step
+        return None
+
+    def elbo_loss(self) -> float:
+        """−ELBO at the reference, in nats."""
+        constant = 0.5 * self.dimension * (1.0 + np.log(2.0 * np.pi))
+        return float(self.value - self.family.log_det(self.reference.root) - constant)
+
+    def _hessian_products(self) -> Callable[[Array], Array]:
+        """Hessian times vector at the reference, by differences of gradients over some of the draws."""
+        half, enough = len(self.draws) // 2, max(CURVATURE_DRAWS, 8 * self.dimension) // 2
+        if enough >= half:
+            part, base = self, self.slope
+        else:  # with the mirror images of the draws
+            part = copy(self)
+            part.draws = np.concatenate([self.draws[:enough], self.draws[half : half + enough]])
+            _, base = part(np.zeros_like(self.slope))
+
+        length = max(SHORTEST_STEP, float(np.sqrt(resolution(self.reference))))
+
+        def product(direction: Array) -> Array:
+            step = length / np.sqrt(direction @ direction)
+            value, slope = part(step * direction)
+            return (slope - base) / step if np.isfinite(value) else np.full_like(direction, np.nan)
+
+        return product
+
+    def gaussian(self, coordinates: Array) -> Gaussian:
+        u, change = self._unpacked(coordinates)
+        mean = self.reference.mean + self.family.spread(self.reference.root, u)
+        return Gaussian(mean, self.family.compose(self.reference.root, change))
+
+    def _unpacked(self, coordinates: Array) -> tuple[Array, Array]:
+        scaled = coordinates / np.sqrt(self.weights)
+        u, t = scaled[: self.dimension], scaled[self.dimension :]
+        return (u if self.rotation is None else self.rotation @ u), self.family.change(t)
+
+    def _rotation(self) -> Array | None:
+        """R with Rᵀ H R = I, H the expected Hessian by the means; None where it is near the identity.
+
+        In the full-rank family the reference itself whitens it.
+        """
+        d = self.dimension
+        if self.family.every_correlation or d > DENSE_DIMENSIONS:
+            return None
+        centres = self.draws[: int(np.clip(len(self.draws) // (2 * d), 1, 16))]
+        hessian = expected_hessian(self.target, self.family, self.reference, centres)
+        if hessian is None:
+            return None
+        vectors, roots = positive_eigen(hessian)
+        return vectors / roots
+
+
+def resolution(gaussian: Gaussian) -> float:
+    """The spacing of float64 numbers at the means, in standard deviations: the largest of the coordinates."""
+    return float(np.max(np.spacing(abs(gaussian.mean)) / scales_of(gaussian)))
+
+
+def scales_of(gaussian: Gaussian) -> Array:
+    """Standard deviations of the coordinates, shape (d,)."""
+    root = gaussian.root
+    scales: Array = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
+    return scales
+
+
+def expected_hessian(
+    target: Target, family: ScaleFamily, reference: Gaussian, centres: Array
+) -> Array | None:
+    """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too."""
+    hessian = hessian_by_differences(target, family, reference, centres)
+    return None if hessian is None else 0.5 * (hessian + hessian.T)
+
+
+def hessian_by_differences(
+    target: Target, family: ScaleFamily, reference: Gaussian, centres: Array
+) -> Array | None:
+    """The same before it is made symmetric: its asymmetry is its error."""
+    d = len(reference.mean)
+    # The error of the difference is of the order of step², that of rounding of resolution / step.
+    step = max(HESSIAN_STEP, float(np.cbrt(resolution(reference))))
+    offsets = step * np.concatenate([np.eye(d), -np.eye(d)])
+    whitened = (centres[:, None, :] + offsets).reshape(-1, d)
+    _, gradients = target(reference.mean + family.spread(reference.root, whitened))
+    pulled = family.pull(reference.root, gradients).reshape(len(centres), 2, d, d)
+    with np.errstate(invalid="ignore"):  # gradients far out may be infinite, and are left out
+        hessians = (pulled[:, 1] - pulled[:, 0]) / (2.0 * step)
+    finite = np.isfinite(hessians).all(axis=(1, 2))
+    if not finite.any():
+        return None
+    hessian: Array = hessians[finite].mean(axis=0)
+    return hessian
+
+
+def positive_eigen(matrix: Array) -> tuple[Array, Array]:
+    """Eigenvectors, and the square roots of the eigenvalues' sizes, none smaller than 10⁻⁵ of the largest."""
+    values, vectors = np.linalg.eigh(matrix)
+    roots = np.sqrt(np.abs(values))
+    largest = float(roots.max())
+    return vectors, np.maximum(roots, 1e-5 * largest if largest > 0.0 else 1.0)

@@ -1,0 +1,308 @@
+"""The Gaussian of a family with the largest ELBO, by fixed draws, and how well it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.dispatch import jeffreys
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.optimum.collapse import UNBOUNDED, collapse
+from kl_plugins.variational.optimum.draws import normal_draws
+from kl_plugins.variational.optimum.fixed_draws import Chart, minimise, negative_elbo
+from kl_plugins.variational.optimum.rounding import hides_optimum
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.support import outside_support
+from kl_plugins.variational.optimum.turns import TURNS, spun, within_turn
+from kl_plugins.variational.optimum.unrest import DETERMINED, NO_MAXIMUM, NO_REST, NOT_FINITE, jumping, unrest
+from kl_plugins.variational.target.log_density import LogDensity
+
+Array = NDArray[np.float64]
+
+FIRST_DRAWS = 512
+COARSE_DRAWS = 128
+MOST_DRAWS = 2**16
+MOST_NUMBERS = 2**27
+"""Draws times dimensions that are held at once (a gigabyte)."""
+STRICTNESS = 4.0
+"""Two optima must agree to the tolerance over this."""
+FULL_RANK_DIMENSIONS = 500
+"""Above so many correlated dimensions the d(d + 1)/2 covariances take too many draws."""
+NOISE = 1e-9
+"""Nats that are rounding."""
+ALIKE = 0.1
+"""Nats by which the ELBO of an earlier start's optimum may be lower for it to be taken all the same."""
+
+
+class Agreement(NamedTuple):
+    """Jeffreys divergence, in nats, between the optima over two independent sets of so many draws."""
+
+    draws: int
+    jeffreys: float
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best Gaussian of a family, half way between the optima over the last two sets of draws.
+
+    Attributes
+    ----------
+    distribution, gaussian : NamedMultivariateNormal, Gaussian
+        The optimum, with and without names.
+    reached : bool
+        Whether it is known within the tolerance.
+    reason : str
+        Why it is not; empty where it is.
+    jeffreys : float
+        Its error, in nats: the largest of what the last two pairs differed by, what the optimiser left and
+        what a fresh set of draws would still have moved.
+    history : tuple of Agreement
+    draws : int
+        Number of draws in each of the last sets.
+    others : tuple of float
+        ELBOs, less this one's, of worse optima that other starts led to.
+    starts : int
+        From how many points the search began.
+    led : bool
+        Whether the starts that were given led to an optimum, this or a worse one.
+    """
+
+    distribution: NamedMultivariateNormal
+    gaussian: Gaussian
+    reached: bool
+    reason: str
+    jeffreys: float
+    history: tuple[Agreement, ...]
+    draws: int
+    others: tuple[float, ...]
+    starts: int
+    led: bool
+
+    @property
+    def rested(self) -> bool:
+        """Whether the optimiser came to rest, so that more draws are all that may be missing."""
+        return not self.reason.startswith((NO_REST, NOT_FINITE, TURNS))
+
+
+class Elsewhere(NamedTuple):
+    """Further starts, and from how many points the search for them began."""
+
+    starts: list[Gaussian]
+    searches: int
+
+
+ALONE = Elsewhere([], 0)
+
+
+class Candidate(NamedTuple):
+    """A coarse optimum: what `Minimum` says, and from which start it was reached."""
+
+    gaussian: Gaussian
+    value: float
+    remaining: float
+    start: int
+
+
+class NoFiniteELBOError(ValueError):
+    """No Gaussian that was tried has an ELBO."""
+
+
+Report = Callable[[str], None]
+
+
+def find_optimum(
+    target: LogDensity,
+    family: ScaleFamily,
+    starts: list[Gaussian],
+    tolerance: float,
+    rng: np.random.Generator,
+    most_draws: int = MOST_DRAWS,
+    report: Report = lambda message: None,
+    elsewhere: Elsewhere = ALONE,
+) -> Optimum:
+    """Maximise the ELBO over ever more fixed draws until independent sets of them agree.
+
+    A coarse optimum from every start and from `elsewhere`, over the same few draws; the best of them starts
+    the pairs, of equals the one from the earliest start. Each pair
+    is two independent sets of draws, twice as many as the pair before, until the optima over them agree
+    to a quarter of the tolerance twice in a row (one agreement may be luck), and the ELBO over a fresh
+    set has its maximum that close too. Gradients do not see jumps of the log density: these are looked for.
+    """
+    if limit := too_large(family):
+        raise ValueError(limit)
+    correlated, d = needs_covariances(family), family.dimension
+    fewest = max(FIRST_DRAWS, _power_of_two(8 * d) if correlated else 0)
+    if most_draws < fewest:
+        raise ValueError(
+            f"max_draws must be at least {fewest} for {d} correlated variables, got {most_draws}"
+        )
+    most = max(fewest, min(most_draws, MOST_NUMBERS // d))
+    goal, accuracy = tolerance / STRICTNESS, 1e-2 * tolerance
+
+    report("coarse optimum")
+    coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
+    every = [*starts, *elsewhere.starts]
+    candidates = _coarse_optima(target, family, every, coarse, 0.1 * tolerance)
+    if not candidates:
+        raise NoFiniteELBOError(NO_FINITE_ELBO)
+
+    current, draws, history, reached, reason = candidates[0].gaussian, fewest, [], False, ""
+    if turning := spun(target, current):
+        current, history, reason = (
+            within_turn(target, starts[0]),
+            [Agreement(len(coarse), np.inf)],
+            turning,
+        )
+    elif endless := collapse(target, current):
+        history, reason = [Agreement(len(coarse), np.inf)], f"{NO_REST}: {endless}"
+    while not reason:
+        first, second = (
+            minimise(target, family, current, normal_draws(draws, d, rng), accuracy) for _ in range(2)
+        )
+        left = max(first.remaining, second.remaining)
+        if not np.isfinite(left):
+            history.append(Agreement(draws, np.inf))
+            finite = np.isfinite(first.value + second.value)
+            better = first if first.value < second.value else second
+            if endless := collapse(target, better.gaussian):
+                current, reason = better.gaussian, f"{NO_REST}: {endless}"
+            else:
+                reason = unrest(target, family, current, goal, rng, finite)
+            break
+        apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
+        history.append(Agreement(draws, max(apart, left)))
+        report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
+        current = _between(first.gaussian, second.gaussian, family)
+        if reason := spun(target, current):
+            history[-1], current = Agreement(draws, np.inf), within_turn(target, starts[0])
+            break
+        if len(history) > 1 and _latest(history) <= goal:
+            _, moved = Chart(target, family, current, normal_draws(draws, d, rng)).newton_step()
+            history[-1] = Agreement(draws, max(history[-1].jeffreys, moved))
+            hidden = moved <= goal and hides_optimum(target, family, current, goal)
+            reached, reason = moved <= goal and not hidden, DETERMINED if hidden else ""
+        elif left > goal and len(history) > 1:
+            reason = unrest(target, family, current, goal, rng)
+        if not (reached or reason) and 2 * draws > most:
+            reason = _disagreement(history, goal, STRICTNESS)
+        if reached or reason:
+            break
+        draws *= 2
+    # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
+    seen = not reason.startswith((TURNS, NOT_FINITE, NO_MAXIMUM, f"{NO_REST}: {UNBOUNDED}"))
+    if seen and (jump := jumping(target, family, current, goal, rng.spawn(1)[0])):
+        reached, reason, history[-1] = False, jump, Agreement(draws, np.inf)
+    distribution = _named(current, target, family)
+    if reached and (reason := outside_support(target, distribution)):
+        reached = False
+    return Optimum(
+        distribution=distribution,
+        gaussian=current,
+        reached=reached,
+        reason=reason,
+        jeffreys=_latest(history),
+        history=tuple(history),
+        draws=draws,
+        others=_other_optima(target, family, candidates),
+        starts=len(starts) + elsewhere.searches,
+        led=candidates[0].start < len(starts)
+        or any(one.start < len(starts) and one.remaining < 0.1 for one in candidates),
+    )
+
+
+NO_FINITE_ELBO = (
+    "the ELBO is not finite for any Gaussian that was tried: the log density is −∞ or NaN at points that a "
+    "Gaussian reaches. A variable with bounds and no transform, or data that are impossible for some "
+    "parameters, are the usual reasons"
+)
+
+
+def _disagreement(history: list[Agreement], goal: float, share: float) -> str:
+    """What is missing where no more draws are allowed."""
+    draws, apart = history[-1]
+    needed = f"{goal:.2g} nats, the tolerance over {share:g}"
+    if apart <= goal:
+        once = "the only pair" if len(history) == 1 else "the last pair"
+        return (
+            f"{once} of independent sets, of {draws:,d} draws, agrees to {apart:.2g} nats, and may do so by "
+            f"luck: two in a row must agree to {needed}, which takes more draws (max_draws)"
+        )
+    return f"independent sets of {draws:,d} draws do not agree to {needed}"
+
+
+def too_large(family: ScaleFamily) -> str:
+    """Why the family has too many dimensions, empty where it has not."""
+    if needs_covariances(family) and family.dimension > FULL_RANK_DIMENSIONS:
+        return (
+            f"the optimum of correlated approximations is found for at most {FULL_RANK_DIMENSIONS} "
+            f"dimensions, this one has {family.dimension}; the mean-field optimum can be had"
+        )
+    return ""
+
+
+def needs_covariances(family: ScaleFamily) -> bool:
+    return len(family.metric) > family.dimension
+
+
+def _coarse_optima(
+    target: LogDensity, family: ScaleFamily, starts: list[Gaussian], draws: Array, accuracy: float
+) -> list[Candidate]:
+    """The optima that the starts lead to, best first; of about equal ones the earliest."""
+    found = [
+        Candidate(*minimise(target, family, start, draws, accuracy), i) for i, start in enumerate(starts)
+    ]
+    finite = [one for one in found if np.isfinite(one.value)]
+    # Turns apart an angle's density is the same: beyond one the entropy grows, and nothing else changes.
+    finite = [one for one in finite if not spun(target, one.gaussian)] or finite[:1]
+    least = min((one.value for one in finite), default=0.0)
+    return sorted(
+        finite, key=lambda one: (one.value > least + ALIKE, one.value * (one.value > least + ALIKE))
+    )
+
+
+def _other_optima(target: LogDensity, family: ScaleFamily, candidates: list[Candidate]) -> tuple[float, ...]:
+    best = candidates[0]
+    best_named = _named(best.gaussian, target, family)
+    return tuple(
+        float(best.value - other.value)
+        for other in candidates[1:]
+        if other.remaining < 0.1 and jeffreys(best_named, _named(other.gaussian, target, family)) > 1.0
+    )
+
+
+def _named(gaussian: Gaussian, target: LogDensity, family: ScaleFamily) -> NamedMultivariateNormal:
+    return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
+
+
+def _between(p: Gaussian, q: Gaussian, family: ScaleFamily) -> Gaussian:
+    return Gaussian(0.5 * (p.mean + q.mean), family.middle(p.root, q.root))
+
+
+def _latest(history: list[Agreement]) -> float:
+    """The larger of the last two disagreements, or the only one."""
+    return max(agreement.jeffreys for agreement in history[-2:])
+
+
+def elbo_gap(
+    target: LogDensity, family: ScaleFamily, q: Gaussian, best: Gaussian, count: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """ELBO(best) − ELBO(q) over fresh draws, common to both, and its standard error, in nats.
+
+    The gap is not negative, so that a negative estimate within its noise counts as 0.
+    """
+    gaps = []
+    for _ in range(4):
+        draws = normal_draws(count, family.dimension, rng)
+        gaps.append(negative_elbo(target, family, q, draws) - negative_elbo(target, family, best, draws))
+    if not np.isfinite(gaps).all():
+        return float(np.mean(gaps)), np.inf
+    gap, error = float(np.mean(gaps)), float(np.std(gaps, ddof=1) / 2.0)
+    return 0.0 if -max(3.0 * error, NOISE) <= gap < 0.0 else gap, error
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << max(least - 1, 0).bit_length()

@@ -1,0 +1,92 @@
+"""Where a density ends, and where it never does: what no draw of an approximation shows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.covariance.axis_aligned import AxisAligned
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.optimum.fixed_draws import expected_hessian
+from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
+from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
+
+Array = NDArray[np.float64]
+
+REACH = (4.0, 6.0)
+"""So many sds out along every coordinate the log density should be finite."""
+MOST_COORDINATES = 500
+FAR = 10.0 ** np.arange(2, 9, 2)
+"""Distances, in sds, over which a log density has to fall."""
+FALL = 1.05
+"""A density that falls along a line like its distance to this power or slower has no finite integral."""
+FLAT = 1e-5
+"""Curvature, as a share of the largest, of directions that may be free of any."""
+
+
+def outside_support(target: LogDensity, q: NamedMultivariateNormal) -> str:
+    """Where along q's coordinates the log density is not finite; empty if it is everywhere.
+
+    A coordinate takes the others along as q correlates them.
+    """
+    mean, sd = np.asarray(q.mean, dtype=float), _scales(q)
+    chosen = np.unique(np.linspace(0, len(mean) - 1, min(len(mean), MOST_COORDINATES)).astype(int))
+    if isinstance(q.covariance, AxisAligned):
+        slopes = np.eye(len(mean))[chosen] * sd
+    else:
+        slopes = np.asarray(q.covariance.matrix())[chosen] / sd[chosen, None]
+    for out in REACH:
+        for sign in (1.0, -1.0):
+            values, _ = target(mean + sign * out * slopes)
+            if len(missing := np.flatnonzero(~np.isfinite(values))):
+                i = chosen[missing[0]]
+                where = f"{coordinate_names(target.variables)[i]} = {mean[i] + sign * out * sd[i]:.4g}"
+                return f"the log density is −∞ at {where}, {out:g} sd out: KL(q‖posterior) is infinite"
+    return ""
+
+
+def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
+    """Along what the density seems not to be normalisable, in words; empty where nothing speaks for it.
+
+    The log density is followed along the coordinates, and along combinations of them without curvature, to
+    10⁸ standard deviations. A direction with curved contours around it is not seen.
+    """
+    mean = np.asarray(q.mean, dtype=float)
+    sd = np.clip(_scales(q), 1e-50, 1e50)
+    names = coordinate_names(target.variables)
+    for i in np.flatnonzero(~target.angles)[:MOST_COORDINATES]:
+        direction = np.zeros(len(mean))
+        direction[i] = sd[i]
+        if any(_endless(target, mean + sign * FAR[:, None] * direction) for sign in (1.0, -1.0)):
+            return str(names[i])
+    if not 1 < len(mean) <= MOST_COORDINATES:
+        return ""
+    hessian = expected_hessian(
+        target, MeanFieldScales(len(mean)), Gaussian(mean, sd), np.zeros((1, len(mean)))
+    )
+    if hessian is None:
+        return ""
+    hessian[target.angles] = hessian[:, target.angles] = 0.0
+    hessian[target.angles, target.angles] = np.max(np.abs(hessian))
+    values, vectors = np.linalg.eigh(hessian)
+    curved = np.abs(values) > FLAT * np.max(np.abs(values))
+    solve = vectors[:, curved] / values[curved] @ vectors[:, curved].T
+    for i in np.flatnonzero(~curved)[:5]:
+        for direction in (vectors[:, i], -vectors[:, i]):
+            points = mean + FAR[:, None] * direction * sd
+            _, gradients = target(points)
+            with np.errstate(invalid="ignore", over="ignore"):  # back to the ridge, off which rounding led
+                points = points + (gradients * sd) @ solve * sd
+            if np.isfinite(points).all() and _endless(target, points):
+                return " with ".join(names[j] for j in np.flatnonzero(abs(direction) > 0.1)[:5])
+    return ""
+
+
+def _endless(target: LogDensity, points: Array) -> bool:
+    values, _ = target(points)
+    falls = values[:-1] - values[1:] if np.isfinite(values).all() else np.array([np.inf])
+    return bool((falls[-2:] < FALL * np.log(FAR[1] / FAR[0])).all())
+
+
+def _scales(q: NamedMultivariateNormal) -> Array:
+    return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))

@@ -1,0 +1,1 @@
+"""What was found out, as a verdict, words and tables."""

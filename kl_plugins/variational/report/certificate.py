@@ -1,0 +1,110 @@
+"""How far a fit is known to be from the best approximation of its family, while it stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.dispatch import jeffreys
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
+from kl_plugins.variational.report.limits import beside, rounded_up
+from kl_plugins.variational.target.parameters import Parameters
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Certificate:
+    """How far a fit is from the best approximation of its family.
+
+    Attributes
+    ----------
+    certified : bool
+        Whether the Jeffreys divergence to the optimum is at most `tolerance`, as far as independent sets of
+        draws can tell. False from when the approximation's parameters are changed, as by fitting it further.
+    jeffreys : float
+        What it was found to be, in nats: the largest of the disagreements of the last two pairs of
+        independent optima and of what fresh draws would still have moved. To be certified takes a quarter of
+        the tolerance. Infinite where nothing is known of the optimum.
+    tolerance : float
+    reason : str
+        Why the approximation is not certified; empty where it is.
+    changed : bool
+        Whether the approximation has other parameters now than `distribution`.
+    distribution : NamedMultivariateNormal
+        The Gaussian that was found: what the certificate is of.
+    draws : int
+        Number of draws in each of the last sets.
+    history : tuple of (draws, jeffreys)
+        The disagreement of every pair.
+    starts : int
+        From how many points the search began. The optimum is the best that any of them led to: no search
+        finds all.
+    other_optima : tuple of float
+        ELBOs, less this fit's, of other local optima that were met.
+    evaluations, seconds : int, float
+        The cost: evaluations of the log density and its gradient, and time with compilation.
+    """
+
+    jeffreys: float
+    tolerance: float
+    draws: int
+    starts: int
+    evaluations: int
+    seconds: float
+    history: tuple[Agreement, ...]
+    other_optima: tuple[float, ...]
+    distribution: NamedMultivariateNormal
+    _not_found: str
+    _parameters: Parameters
+    _written: Array
+
+    @property
+    def certified(self) -> bool:
+        return not self.reason
+
+    @property
+    def changed(self) -> bool:
+        return not np.array_equal(self._parameters.read(), self._written)
+
+    @property
+    def reason(self) -> str:
+        # The parameters are shared with whoever fits on, so that this is asked anew each time.
+        return self._change() if self.changed else self._not_found
+
+    def _change(self) -> str:
+        (now,) = self._parameters.coordinates(self._parameters.read()[None])
+        if not np.isfinite(now).all():
+            return "the approximation's parameters were changed since, and are not finite"
+        moved = jeffreys(self._parameters.distribution(now), self.distribution)
+        return (
+            f"the approximation's parameters were changed since, by {moved:.2g} nats (Jeffreys); "
+            "distance_to_optimum says how far it is now"
+        )
+
+    def __repr__(self) -> str:
+        return f"Certificate({self})"
+
+    def __str__(self) -> str:
+        if self.changed:
+            return f"not certified: {self.reason}"
+        if self.certified:
+            verdict = (
+                f"certified: within {rounded_up(self.jeffreys)} ≤ {self.tolerance:g} nats of the optimum"
+            )
+            verdict += f", the best of {self.starts} starts"
+        else:
+            verdict = f"not certified ({self.reason})"
+            needed = self.tolerance / STRICTNESS
+            if needed < self.jeffreys < np.inf:
+                found = beside(self.jeffreys, needed)
+                verdict += f": {found.value} nats, {found.limit} needed"
+        return f"{verdict}; {self.draws:,d} draws, {self.evaluations:,d} evaluations, {self.seconds:.1f} s"
+
+    def _repr_html_(self) -> str:
+        colour = "#2a7f3e" if self.certified else "#b02a2a"
+        return f"<p style='color:{colour}'>{escape(str(self))}</p>"

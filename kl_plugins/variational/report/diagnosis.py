@@ -1,0 +1,302 @@
+"""What `diagnose` finds out, as words, tables and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K, ErrorBounds
+from kl_plugins.variational.evidence.elements import Elements
+from kl_plugins.variational.evidence.full_rank import FullRankOptimum
+from kl_plugins.variational.evidence.importance import Estimate, Importance, MarginalKL, Moments
+from kl_plugins.variational.evidence.modes import Mode
+from kl_plugins.variational.evidence.proposals import Survey
+from kl_plugins.variational.evidence.references import Reference
+from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.report.limits import beside
+from kl_plugins.variational.report.verdict import HEADLINES, Verdict, jeffreys_to_optimum
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """How good an approximation q is, with the uncertainty of every number; made by `diagnose`.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        Resting on the reference where there is one.
+    verdict_without_reference : Verdict
+        What can be said without; the same where there is none.
+    approximation : NamedMultivariateNormal
+    names : tuple of str
+        Of the d coordinates of the unconstrained space.
+    importance : Importance
+        k̂, ELBO, effective sample size and weights of draws from q.
+    raw, weighted : Moments
+        Means and sds of q, and of its draws weighted by importance, in the unconstrained space.
+    moment_k : ndarray, shape (d,)
+        k̂ of the ratios times (x − mean)²: whether each weighted sd can be relied on.
+    posterior : Moments
+        The posterior's as well as they are known; `source` says from where: the reference draws, or draws
+        from a proposal with wider tails around the best Gaussian that was found.
+    survey : Survey
+        Those wide draws. ``survey.evidence_missed(importance)`` is the logarithm of the posterior mass
+        over that within reach of q's draws.
+    modes : tuple of Mode
+        Modes outside of the approximation that a search from afar came upon.
+    elements : Elements
+        Means and sds on the constrained scale.
+    distance : OptimumDistance or None
+    full_rank : FullRankOptimum or None
+    bounds : ErrorBounds or None
+        None where k̂ ≥ ½: the divergence that they rest on is infinite; or where k̂ of the squares says that
+        a variance is in a tail beyond the draws.
+    information_gained : dict
+        KL(q‖prior) by variable, in nats; NaN where there is no closed form.
+    reference : Reference or None
+    marginal_kl : MarginalKL
+        Of each coordinate from the Gaussian with the posterior's moments (see `posterior`).
+    outside : str
+        Where q has mass and the posterior has none, in words: the ELBO is −∞ then. Empty where no such
+        place was met.
+    trajectory : xarray.Dataset or None
+        Of a sequence of approximations: their distance to the last optimum, their steps and ELBOs.
+    """
+
+    verdict: Verdict
+    verdict_without_reference: Verdict
+    approximation: NamedMultivariateNormal
+    names: tuple[str, ...]
+    importance: Importance
+    raw: Moments
+    weighted: Moments
+    moment_k: Array
+    posterior: Moments
+    source: str
+    survey: Survey
+    modes: tuple[Mode, ...]
+    elements: Elements
+    distance: OptimumDistance | None
+    full_rank: FullRankOptimum | None
+    bounds: ErrorBounds | None
+    information_gained: dict[str, float]
+    reference: Reference | None
+    marginal_kl: MarginalKL
+    points: Array
+    outside: str = ""
+    trajectory: Any = None
+
+    def summary(self, space: str = "unconstrained") -> Any:
+        """A table of the coordinates.
+
+        Parameters
+        ----------
+        space : {"unconstrained", "constrained"}
+            The space that q lives in, or the model's own variables.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Unconstrained, per coordinate: mean and sd raw, weighted and of the posterior as well as it is
+            known; error of the mean in posterior sds, ratio of sds, divergences, bounds; whether at fault.
+            Constrained: means and sds raw, weighted and by wide draws, with standard errors.
+        """
+        import pandas as pd
+
+        if space == "constrained":
+            columns = {
+                f"{kind}_{name}": value
+                for kind in ("raw", "weighted", "wide")
+                for name, value in getattr(self.elements, kind)._asdict().items()
+            }
+            return pd.DataFrame(columns, index=pd.Index(self.elements.names, name="element"))
+        if space != "unconstrained":
+            raise ValueError(f"space must be 'unconstrained' or 'constrained', got {space!r}")
+        unknown = np.full(len(self.names), np.nan)
+        faulty = {fault.name for fault in self.verdict.faults}
+        against = compare_moments(self.names, self.raw, self.posterior, 1.0)
+        table = {
+            "mean": self.raw.mean,
+            "sd": self.raw.sd,
+            "weighted_mean": self.weighted.mean,
+            "weighted_sd": self.weighted.sd,
+            "khat_of_squares": self.moment_k,
+            "posterior_mean": self.posterior.mean,
+            "posterior_sd": self.posterior.sd,
+            "shift": against.shift,
+            "shift_error": against.shift_error,
+            "sd_ratio": np.exp(against.log_ratio),
+            "sd_ratio_error": np.exp(against.log_ratio) * against.log_ratio_error,
+            "kl_to_posterior": self.marginal_kl.kl_to,
+            "kl_from_posterior": self.marginal_kl.kl_from,
+            "mean_bound": unknown if self.bounds is None else self.bounds.mean,
+            "sd_bound": unknown if self.bounds is None else self.bounds.sd,
+            "at_fault": [name in faulty for name in self.names],
+        }
+        return pd.DataFrame(table, index=pd.Index(self.names, name="coordinate"))
+
+    @property
+    def kl_to_posterior(self) -> Estimate:
+        """KL(q‖posterior) = log p(data) − ELBO, in nats, by the draws that know the evidence best."""
+        if self.outside:
+            return Estimate(np.inf, 0.0)
+        evidence, elbo = self.survey.importance.log_evidence, self.importance.elbo
+        wide = Estimate(max(evidence.value - elbo.value, 0.0), float(np.hypot(evidence.error, elbo.error)))
+        own = self.importance.kl_to_posterior
+        return own if self.importance.reliable and own.error < wide.error else wide
+
+    @property
+    def log_evidence(self) -> Estimate:
+        """log p(data), in nats, by the draws that know it best: q's own only where they miss nothing."""
+        own, wide = self.importance.log_evidence, self.survey.importance.log_evidence
+        missed = self.survey.evidence_missed(self.importance)
+        return own if own.error < wide.error and abs(missed.value) <= 3.0 * missed.error else wide
+
+    def scalars(self) -> dict[str, Estimate]:
+        """The numbers that concern the whole approximation, with their standard errors; nats."""
+        importance = self.importance
+        found = {
+            "elbo": Estimate(-np.inf, 0.0) if self.outside else importance.elbo,
+            "khat": importance.k,
+            "log_evidence": self.log_evidence,
+            "kl_to_posterior": self.kl_to_posterior,
+            "evidence_missed": self.survey.evidence_missed(importance),
+        }
+        if self.bounds is not None:
+            found["divergence_bound"] = self.bounds.divergence
+        if self.distance is not None:
+            found["jeffreys_to_optimum"] = jeffreys_to_optimum(self.distance)
+            found["elbo_gap_to_optimum"] = Estimate(self.distance.elbo_gap, self.distance.elbo_gap_error)
+        if self.full_rank is not None:
+            found["kl_to_full_rank"] = self.full_rank.kl_to
+            found["kl_from_full_rank"] = self.full_rank.kl_from
+            found["elbo_gain_of_full_rank"] = self.full_rank.elbo_gain
+        if self.reference is not None:
+            found["kl_to_reference"] = self.reference.kl_to
+            found["kl_from_reference"] = self.reference.kl_from
+        return found
+
+    def to_dataset(self) -> Any:
+        """Everything as an `xarray.Dataset` that netCDF can hold.
+
+        Numbers come with a ``..._error`` beside them; dimensions are ``coordinate`` (unconstrained),
+        ``element`` (constrained), ``variable`` and ``draw``.
+        """
+        import xarray as xr
+
+        data: dict[str, Any] = {}
+        for name, estimate in self.scalars().items():
+            data[name], data[f"{name}_error"] = estimate
+        data["ess"] = self.importance.ess
+        data["khat_threshold"] = self.importance.threshold
+        for name, column in self.summary().items():
+            data["kl_to_marginal" if name == "kl_to_posterior" else str(name)] = (
+                "coordinate",
+                column.to_numpy(),
+            )
+        data["kl_to_marginal_error"] = ("coordinate", self.marginal_kl.kl_to_error)
+        data["kl_from_marginal"] = data.pop("kl_from_posterior")
+        data["kl_from_marginal_error"] = ("coordinate", self.marginal_kl.kl_from_error)
+        for kind in ("weighted", "posterior"):
+            moments = getattr(self, kind)
+            data[f"{kind}_mean_error"] = ("coordinate", moments.mean_error)
+            data[f"{kind}_sd_error"] = ("coordinate", moments.sd_error)
+        for name, column in self.summary("constrained").items():
+            data[f"element_{name}"] = ("element", column.to_numpy())
+        data["information_gained"] = ("variable", list(self.information_gained.values()))
+        data["log_ratio"] = ("draw", self.importance.log_ratios)
+        data["log_weight"] = ("draw", self.importance.log_weights)
+        coords = {
+            "coordinate": list(self.names),
+            "element": list(self.elements.names),
+            "variable": list(self.information_gained),
+        }
+        attributes = {
+            "verdict": self.verdict.level,
+            "verdict_without_reference": self.verdict_without_reference.level,
+            "report": str(self),
+            "posterior_source": self.source,
+        }
+        return xr.Dataset(data, coords=coords, attrs=attributes)
+
+    def add_to(self, idata: Any, group: str = "vi_diagnosis") -> Any:
+        """Store `to_dataset` as a group of an InferenceData or DataTree, which is changed and returned."""
+        if hasattr(idata, "add_groups"):
+            idata.add_groups({group: self.to_dataset()})
+        else:
+            import xarray as xr
+
+            idata[group] = xr.DataTree(self.to_dataset())
+        return idata
+
+    def plot(self, **options: Any) -> Any:
+        """Importance ratios, divergences per coordinate, the worst pair; returns the axes."""
+        from kl_plugins.variational.plots import plot_diagnosis
+
+        return plot_diagnosis(self, **options)
+
+    def __repr__(self) -> str:
+        lines = [str(self.verdict), ""]
+        lines += [f"{LABELS[name]:<44}{estimate}" for name, estimate in self.scalars().items()]
+        lines.append(f"{'effective sample size':<44}{self.importance.ess:,.0f} of {self.importance.draws:,d}")
+        if self.bounds is None:
+            lines.append(f"error bounds: none, as {self._why_no_bounds()}")
+        gained = {name: value for name, value in self.information_gained.items() if not np.isnan(value)}
+        if gained:
+            shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())
+            lines.append(f"{'KL(q‖prior) where closed':<44}{shown}")
+        if self.verdict.level != self.verdict_without_reference.level:
+            other = HEADLINES[self.verdict_without_reference.level].lower()
+            lines.append(f"without the reference the verdict would be: {other}")
+        return "\n".join(lines)
+
+    def _why_no_bounds(self) -> str:
+        if self.outside:
+            return "the approximation has mass where the posterior has none"
+        k = self.importance.k.value
+        if not k < MOST_K:
+            return f"k̂ = {beside(k, MOST_K).value} is not below {MOST_K}"
+        return (
+            "the squares of the ratios or of a coordinate have a tail beyond the draws, or D₂ is above "
+            f"{LARGEST:g} nats"
+        )
+
+    def _repr_html_(self) -> str:
+        colour = {"trust": "#2a7f3e", "resample": "#b07a00", "reject": "#b02a2a"}[self.verdict.level]
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.verdict.reasons)
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{escape(LABELS[name])}</td><td>{estimate}</td></tr>"
+            for name, estimate in self.scalars().items()
+        )
+        table = self.summary().round(3).to_html(max_rows=30)
+        headline = escape(HEADLINES[self.verdict.level])
+        return (
+            f"<div><p><b style='color:{colour}'>{headline}.</b> {escape(self.verdict.advice)}</p>"
+            f"<ul>{reasons}</ul><table>{rows}</table><details><summary>coordinates</summary>{table}"
+            "</details></div>"
+        )
+
+
+LABELS = {
+    "elbo": "ELBO",
+    "khat": "k̂",
+    "log_evidence": "log evidence",
+    "kl_to_posterior": "KL(q‖posterior)",
+    "evidence_missed": "log evidence beyond q's reach",
+    "divergence_bound": "bound on D₂(posterior‖q)",
+    "jeffreys_to_optimum": "Jeffreys(q, best of its family)",
+    "elbo_gap_to_optimum": "ELBO(best of its family) − ELBO(q)",
+    "kl_to_full_rank": "KL(q‖best full-rank)",
+    "kl_from_full_rank": "KL(best full-rank‖q)",
+    "elbo_gain_of_full_rank": "ELBO(best full-rank) − ELBO(q)",
+    "kl_to_reference": "KL(q‖Gaussian of the reference)",
+    "kl_from_reference": "KL(Gaussian of the reference‖q)",
+}

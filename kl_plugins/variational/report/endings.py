@@ -1,0 +1,119 @@
+"""How a fit that was watched ended, in words."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import NamedTuple
+
+from kl_plugins.variational.optimum.iterates import MOVING
+from kl_plugins.variational.report.limits import beside, rounded_up
+
+REST_SHARE = 0.25
+"""How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
+
+
+class NotConvergedWarning(UserWarning):
+    """A fit that was watched ended, and what it ended at is not known to be the optimum."""
+
+
+class Look(NamedTuple):
+    """What was seen of the last half of the iterates, at an iteration; divergences are in nats."""
+
+    iteration: int
+    jeffreys: float
+    """Expected Jeffreys divergence of the average from the place that the iterates move around."""
+    rhat: float
+    """Largest split-R̂ of a parameter."""
+    drift: float
+    """Jeffreys divergence that the parameters with R̂ above 1.1 still moved."""
+    to_optimum: float
+    """Jeffreys divergence of the average from the optimum, at most; NaN while that is not known."""
+
+
+def converged(look: Look, rests: bool) -> str:
+    what = f"it is at most {rounded_up(look.to_optimum)} nats (Jeffreys) from the optimum of its family"
+    if not rests:
+        what += (
+            f". The iterates themselves were still moving (by {look.drift:.2g} nats): refined further, "
+            "they may come to rest farther off"
+        )
+    return what
+
+
+def stationary(look: Look, unchecked: str) -> str:
+    known = f"its place is known to {look.jeffreys:.2g} nats (Jeffreys)"
+    return f"{known}. This claims stationarity only ({unchecked})"
+
+
+def not_optimal(look: Look, tolerance: float, needed: float, doubt: str) -> str:
+    away = beside(look.to_optimum, tolerance, 3).value
+    what = (
+        f"it is {away} nats (Jeffreys) from the optimum of its family, tolerance "
+        f"{tolerance:g}; {_pace(needed)}. Use kl_plugins.variational.fit, or take the optimum that was "
+        "found, monitor.write_back(monitor.distance.optimum), or another optimiser or learning rate"
+    )
+    return f"{what} ({doubt})" if doubt else what
+
+
+def still_moving(look: Look, tolerance: float, rests: bool) -> str:
+    """Of a fit at its end that nothing stopped."""
+    what = (
+        f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
+        f"still (R̂ up to {beside(look.rhat, MOVING, 3).value}) moved by {look.drift:.2g}"
+    )
+    most = REST_SHARE * tolerance
+    if look.drift > tolerance or look.jeffreys > tolerance:
+        return what
+    if rests:
+        return (
+            f"{what}. At rest the average would be known to {most:.2g} nats" if look.jeffreys > most else what
+        )
+    return (
+        f"{what}. At rest would be R̂ of at most {MOVING:g}, or a drift of at most {most:.2g} that has not "
+        "grown since half as many iterations"
+    )
+
+
+def away(look: Look, last: float, arrived: bool, needed: float) -> str:
+    what = (
+        f", and the optimum of its family is {look.to_optimum:.3g} away from that average and "
+        f"{last:.3g} from the last iterate"
+    )
+    if arrived:
+        return f"{what}, which is within the tolerance; the average of a longer fit may be so too"
+    return f"{what}; {_pace(needed)}"
+
+
+def running(iteration: int) -> str:
+    return (
+        f"running, last seen at iteration {iteration:,d}" if iteration else "running, no iteration seen yet"
+    )
+
+
+def stopped_from_outside(iteration: int) -> str:
+    return (
+        f"stopped from outside after {iteration:,d} iterations, by another callback, an interrupt or an "
+        "error: nothing is claimed of where it is"
+    )
+
+
+def diverged(iteration: int, what: str) -> str:
+    return (
+        f"the approximation diverged by iteration {iteration} ({what}); try a smaller learning "
+        "rate, rescale the model, or use kl_plugins.variational.fit"
+    )
+
+
+def advice(why_not_compared: str | None) -> str:
+    if why_not_compared is not None:
+        return f"Refine the fit, with smaller steps. It was not compared: {why_not_compared}"
+    return "Refine the fit, or use kl_plugins.variational.fit; distance_to_optimum says how far it is"
+
+
+def _pace(needed: float) -> str:
+    if not isfinite(needed):
+        return "it comes no closer"
+    if needed == 0.0:
+        return "the second half of that is within the tolerance, and the average of a longer fit may be too"
+    about = f"{float(f'{needed:.1e}'):,.0f}"
+    return f"at the speed of the last half it would take about {about} more iterations to get there"

@@ -1,0 +1,1 @@
+"""A model's log density, and approximations as Gaussians over its variables."""

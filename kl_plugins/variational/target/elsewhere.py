@@ -1,0 +1,122 @@
+"""Approximations of anybody's as Gaussians over the variables of a model: PyMC's, numbers, pymc-extras'."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from pymc.model import Model
+from pymc.variational.inference import Inference
+from pymc.variational.opvi import Approximation
+
+from kl_plugins.covariance.axis_aligned import Diagonal
+from kl_plugins.covariance.full import Dense
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.target.log_density import model_given_or_in_context, variables_in
+from kl_plugins.variational.target.snapshots import snapshot, told
+
+MEAN, COVARIANCE = "mean_vector", "covariance_matrix"
+"""Of the group "fit" that pymc-extras' Laplace approximation adds to its draws."""
+
+
+def model_and_distribution(
+    approx: Any, model: Model | None, caller: str
+) -> tuple[Model, NamedMultivariateNormal]:
+    """The model of an approximation and the approximation in numbers; `caller` is who asks, for messages.
+
+    Raises
+    ------
+    TypeError
+        If there is no model, or `approx` is no Gaussian approximation.
+    ValueError
+        If it is of another model, diverged, a batch, or over other variables.
+    """
+    if isinstance(approx, Approximation):
+        if model is not None and model is not approx.model:
+            raise ValueError(
+                "the approximation is of another model than the one given as model. If this one has the same "
+                "variables (as for a fit with minibatches the model on the full data has), give the Gaussian "
+                "alone: snapshot(approximation)"
+            )
+        model = approx.model
+        try:
+            q = snapshot(approx)
+        except ValueError as error:
+            raise ValueError(f"{DIVERGED} ({error})") from error
+    else:
+        if approx is None or isinstance(approx, str | bytes | int | float | type | Inference):
+            raise TypeError(EXPECTED.format(told(approx)))
+        model = model_given_or_in_context(model, f"{caller}(approx, model=model)")
+        q = _named(approx, model)
+    if q.batch_shape:
+        raise ValueError(f"one approximation at a time, got a batch of shape {q.batch_shape}")
+    if not np.isfinite(q.mean).all():
+        raise ValueError(f"{DIVERGED} (its mean is not finite)")
+    return model, q
+
+
+EXPECTED = (
+    "approx: expected a PyMC approximation, a MultivariateNormal, (mean, covariance) or what "
+    "pymc_extras.fit_laplace returns; got {}"
+)
+DIVERGED = "the approximation diverged; fit it with a smaller learning rate or by kl_plugins.variational.fit"
+
+
+@singledispatch
+def _named(approx: Any, model: Model) -> NamedMultivariateNormal:
+    """An approximation from elsewhere over the variables of the model."""
+    stored = getattr(approx, "fit", None)  # of InferenceData and DataTree
+    if MEAN in getattr(stored, "data_vars", ()):
+        return _stored(stored, model)
+    if hasattr(approx, "posterior"):
+        raise TypeError(
+            f"this {type(approx).__name__} has draws of a posterior and no Gaussian (a group fit with "
+            f"{MEAN} and {COVARIANCE}, as pymc_extras.fit_laplace leaves it). Draws can be the `reference`; "
+            "a Gaussian is given as (mean, covariance) over the unconstrained variables"
+        )
+    raise TypeError(EXPECTED.format(told(approx)))
+
+
+def _stored(group: Any, model: Model) -> NamedMultivariateNormal:
+    """The Gaussian of a group of InferenceData; its rows are labelled ``name`` or ``name[place]``."""
+    if COVARIANCE not in group.data_vars:
+        raise TypeError(
+            f"the group fit has a {MEAN} and no {COVARIANCE}: it is a mode, no Gaussian. Use "
+            "pymc_extras.fit_laplace"
+        )
+    mean, covariance = group[MEAN], group[COVARIANCE]
+    owners = [str(label).partition("[")[0] for label in mean.coords[mean.dims[0]].values]
+    known = {variable.name: variable for variable in variables_in(model)}
+    names = [name for name, _ in groupby(owners)]
+    if sorted(names) != sorted(known) or any(owners.count(name) != known[name].size for name in names):
+        raise ValueError(
+            f"the group fit is over {', '.join(names)} ({len(owners)} coordinates), the model over "
+            f"{', '.join(f'{variable.name} of shape {variable.shape}' for variable in known.values())}"
+        )
+    return NamedMultivariateNormal(
+        np.asarray(mean, dtype=float),
+        Dense(np.asarray(covariance, dtype=float)),
+        tuple(known[name] for name in names),
+    )
+
+
+@_named.register
+def _(approx: NamedMultivariateNormal, model: Model) -> NamedMultivariateNormal:
+    return approx
+
+
+@_named.register
+def _(approx: MultivariateNormal, model: Model) -> NamedMultivariateNormal:
+    return NamedMultivariateNormal(approx.mean, approx.covariance, variables_in(model))
+
+
+@_named.register
+def _(approx: tuple, model: Model) -> NamedMultivariateNormal:  # type: ignore[type-arg]
+    if len(approx) != 2:
+        raise TypeError(f"expected (mean, covariance), got a tuple of {len(approx)}")
+    mean, covariance = (np.asarray(part, dtype=float) for part in approx)
+    structure = Diagonal(covariance) if covariance.ndim == 1 else Dense(covariance)
+    return NamedMultivariateNormal(mean, structure, variables_in(model))

@@ -1,0 +1,230 @@
+"""An approximation's parameters as a row of numbers: read, put in coordinates, averaged, written back."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
+from pymc.variational.opvi import Approximation
+from scipy.linalg import solve_triangular
+
+from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
+from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.block_diagonal import BlockDiagonal
+from kl_plugins.covariance.full import Cholesky
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.interrupts import answered_in_time
+from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
+
+Array = NDArray[Any]
+
+TINY = -30.0
+"""Below this log(1 + eˣ) is eˣ to the last digit of a float64."""
+
+
+class GroupParameters(Protocol):
+    """The parameters of one group of variables; rows are iterates."""
+
+    shared: tuple[Any, ...]
+    size: int
+
+    def coordinates(self, raw: Array) -> Array:
+        """Means and (logarithms or factors of) scales, shape (n, size), from PyMC's parameters."""
+        ...
+
+    def whiten(self, deviations: Array, centre: Array) -> Array:
+        """Small deviations from `centre`; the sum of a row's squares is the Jeffreys divergence from it."""
+        ...
+
+    def mean_and_covariance(self, centre: Array) -> tuple[Array, Covariance]: ...
+
+    def write(self, mean: Array, covariance: Covariance) -> None: ...
+
+
+class Parameters:
+    """The parameters of a Gaussian approximation, group after group.
+
+    Coordinates are the means and, of mean-field groups, the logarithms of the standard deviations, of
+    full-rank groups the entries of the Cholesky factor. Iterates are averaged in these.
+    """
+
+    def __init__(self, approximation: Approximation) -> None:
+        self.groups = [parameters_of(group) for group in approximation.groups]
+        self.variables = variables_of(approximation)
+        self.sizes = [group.size for group in self.groups]
+        self.size = sum(self.sizes)
+        self._shared = [shared for group in self.groups for shared in group.shared]
+
+    @property
+    def writable(self) -> bool:
+        """Whether PyMC's parameters are shared variables, and no graphs of the user's."""
+        return all(hasattr(shared, "set_value") for shared in self._shared)
+
+    def read(self) -> Array:
+        """PyMC's parameters as they stand, shape (size,)."""
+        row = np.empty(self.size)
+        self.read_into(row)
+        return row
+
+    def read_into(self, row: Array) -> None:
+        """Put PyMC's parameters as they stand into an array of shape (size,)."""
+        start = 0
+        for shared in self._shared:
+            value = _value(shared)
+            stop = start + value.size
+            row[start:stop] = value
+            start = stop
+
+    def coordinates(self, raw: Array) -> Array:
+        parts = zip(self.groups, self._split(raw), strict=True)
+        return np.concatenate([group.coordinates(part) for group, part in parts], axis=1)
+
+    def whiten(self, deviations: Array, centre: Array) -> Array:
+        parts = zip(self.groups, self._split(deviations), self._split(centre), strict=True)
+        return np.concatenate([group.whiten(part, middle) for group, part, middle in parts], axis=1)
+
+    def distribution(self, centre: Array) -> NamedMultivariateNormal:
+        """The Gaussian at a point given by its coordinates, shape (size,)."""
+        parts = zip(self.groups, self._split(centre), strict=True)
+        found = [group.mean_and_covariance(part) for group, part in parts]
+        covariances = tuple(covariance for _, covariance in found)
+        return NamedMultivariateNormal(
+            np.concatenate([mean for mean, _ in found]),
+            covariances[0] if len(covariances) == 1 else BlockDiagonal(covariances),
+            self.variables,
+        )
+
+    def write(self, distribution: NamedMultivariateNormal) -> None:
+        """Set PyMC's parameters to a Gaussian of the same family."""
+        distribution = distribution.reorder(self.variables)
+        blocks = getattr(distribution.covariance, "blocks", (distribution.covariance,))
+        if len(blocks) != len(self.groups):
+            raise ValueError(f"the approximation has {len(self.groups)} groups, {distribution} {len(blocks)}")
+        start = 0
+        with answered_in_time():  # never the mean of one Gaussian and the scales of another
+            for group, block in zip(self.groups, blocks, strict=True):
+                stop = start + int(block.dimension)
+                group.write(distribution.mean[start:stop], block)
+                start = stop
+
+    def _split(self, rows: Array) -> list[Array]:
+        return np.split(rows, np.cumsum(self.sizes)[:-1], axis=-1)
+
+
+@singledispatch
+def parameters_of(group: Any) -> GroupParameters:
+    """The parameters of a group of variables."""
+    raise TypeError(not_gaussian(group))
+
+
+class MeanFieldParameters:
+    """Means and standard deviations; PyMC keeps log(eˢ − 1) of a standard deviation s."""
+
+    def __init__(self, group: Any) -> None:
+        self.shared = (group.params_dict["mu"], group.params_dict["rho"])
+        self.dimension = int(group.ddim)
+        self.size = 2 * self.dimension
+
+    def coordinates(self, raw: Array) -> Array:
+        mean, free = np.split(raw, 2, axis=1)
+        return np.concatenate([mean, _log_softplus(free)], axis=1)
+
+    def whiten(self, deviations: Array, centre: Array) -> Array:
+        mean, log_scale = np.split(deviations, 2, axis=1)
+        scale = np.exp(centre[self.dimension :])
+        return np.concatenate([mean / scale, np.sqrt(2.0) * log_scale], axis=1)
+
+    def mean_and_covariance(self, centre: Array) -> tuple[Array, Covariance]:
+        return centre[: self.dimension], DiagonalScales(np.exp(centre[self.dimension :]))
+
+    def write(self, mean: Array, covariance: Covariance) -> None:
+        if not isinstance(covariance, AxisAligned):
+            raise ValueError(f"a mean-field group has no correlations, {type(covariance).__name__} has")
+        scales = np.array(covariance.full_scales())
+        for shared, value in zip(self.shared, (mean, inverse_softplus(scales)), strict=True):
+            _set(shared, value)
+
+
+class FullRankParameters:
+    """Means and Cholesky factor, row by row; PyMC keeps log(eˢ − 1) of an entry s of its diagonal."""
+
+    def __init__(self, group: Any) -> None:
+        self.shared = (group.params_dict["mu"], group.params_dict["L_tril"])
+        self.dimension = d = int(group.ddim)
+        self.triangle = np.tril_indices(d)
+        self.diagonal = d + np.flatnonzero(self.triangle[0] == self.triangle[1])
+        self.size = d + d * (d + 1) // 2
+        self._places = d + d * self.triangle[1] + self.triangle[0]  # among the numbers of `columns`
+        self._taken = np.concatenate([np.arange(d), self._places])
+
+    def coordinates(self, raw: Array) -> Array:
+        found = raw.copy()
+        found[:, self.diagonal] = np.logaddexp(0.0, raw[:, self.diagonal])
+        return found
+
+    def whiten(self, deviations: Array, centre: Array) -> Array:
+        d, n = self.dimension, len(deviations)
+        columns = np.zeros((n, 1 + d, d), dtype=deviations.dtype)  # of (mean, factor): LAPACK's own order
+        columns[:, 0] = deviations[:, :d]
+        flat = columns.reshape(n, -1)
+        flat[:, self._places] = deviations[:, d:]
+        solved = solve_triangular(
+            self.factor(centre), columns.reshape(-1, d).T, lower=True, overwrite_b=True, check_finite=False
+        )
+        found: Array = solved.T.reshape(n, -1)[:, self._taken]
+        found[:, self.diagonal] *= np.sqrt(2.0)
+        return found
+
+    def factor(self, centre: Array) -> Array:
+        matrix = np.zeros((self.dimension, self.dimension), dtype=centre.dtype)
+        matrix[self.triangle] = centre[self.dimension :]
+        return matrix
+
+    def mean_and_covariance(self, centre: Array) -> tuple[Array, Covariance]:
+        return centre[: self.dimension], Cholesky(self.factor(centre))
+
+    def write(self, mean: Array, covariance: Covariance) -> None:
+        factor = np.array(covariance.factor)
+        np.fill_diagonal(factor, inverse_softplus(np.diagonal(factor)))
+        for shared, value in zip(self.shared, (mean, factor[self.triangle]), strict=True):
+            _set(shared, value)
+
+
+@parameters_of.register
+def _(group: MeanFieldGroup) -> GroupParameters:
+    return MeanFieldParameters(group)
+
+
+@parameters_of.register
+def _(group: FullRankGroup) -> GroupParameters:
+    return FullRankParameters(group)
+
+
+def inverse_softplus(scale: Array) -> Array:
+    """log(eˢ − 1) without overflow."""
+    found: Array = scale + np.log(-np.expm1(-scale))
+    return found
+
+
+def _log_softplus(x: Array) -> Array:
+    """log log(1 + eˣ), PyMC's map from a free parameter to a standard deviation, without underflow."""
+    found: Array = np.where(x < TINY, x, np.log(np.logaddexp(0.0, np.maximum(x, TINY))))
+    return found
+
+
+def _value(parameter: Any) -> Any:
+    """A parameter's value; only one that the user built from a graph needs a compilation."""
+    read = getattr(parameter, "get_value", None)
+    return parameter.eval() if read is None else read(borrow=True)
+
+
+def _set(parameter: Any, value: Array) -> None:
+    write = getattr(parameter, "set_value", None)
+    if write is None:
+        raise TypeError(
+            f"the approximation's parameter {parameter} is computed by a graph, and cannot be set"
+        )
+    write(value.astype(parameter.dtype))

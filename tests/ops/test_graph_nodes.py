@@ -1,0 +1,111 @@
+"""The nodes of our own in a PyTensor graph: formulas of scalars, and checks of all parameters at once."""
+
+from __future__ import annotations
+
+import pickle
+
+import mpmath
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pymc.logprob.utils import ParameterValueError
+from pytensor.compile.mode import Mode
+from pytensor.graph.replace import vectorize_graph
+
+from graphs import value
+from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.ops import pytensor as ops
+from kl_plugins.ops.pytensor.checks import check_all
+
+pytestmark = [
+    pytest.mark.filterwarnings("error"),
+    pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS installation:UserWarning"),
+]
+
+EXACT = {
+    scale_divergence: lambda p, q: (mpmath.mpf(p) / q) ** 2 / 2 - 0.5 - mpmath.log(mpmath.mpf(p) / q),
+    variance_divergence: lambda p, q: mpmath.mpf(p) / q / 2 - 0.5 - mpmath.log(mpmath.mpf(p) / q) / 2,
+}
+
+
+@pytest.mark.parametrize("formula", EXACT)
+@pytest.mark.parametrize("orders", [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (2, 1)])
+def test_derivatives_of_every_order(formula, orders):
+    """By p and by q, near and far, one node each: against derivatives in 50 digits."""
+    p, q = pt.dscalars("p", "q")
+    graph = formula(p, q, ops)
+    for variable, times in zip((p, q), orders, strict=True):
+        for _ in range(times):
+            graph = pytensor.grad(graph, variable)
+    for point in ((1.3, 1.2), (0.2, 1.7), (4.0, 1.0)):
+        with mpmath.workdps(50):
+            exact = mpmath.diff(EXACT[formula], point, orders) if any(orders) else EXACT[formula](*point)
+        got = value(graph, dict(zip((p, q), point, strict=True)))
+        # Of variances the mixed third one is zero: what is left of terms as large as 1/(2p²) = 12.5.
+        np.testing.assert_allclose(got, float(exact), rtol=1e-12, atol=1e-14)
+
+
+def test_formula_is_one_node_and_broadcasts():
+    p, q = pt.dmatrix("p"), pt.dscalar("q")
+    graph = scale_divergence(p, q, ops)
+    assert len(graph.owner.inputs) == 2
+    points = {p: np.array([[1.0, 2.0], [3.0, 0.5]]), q: 1.5}
+    got, by_p, by_q = value([graph, *pytensor.grad(graph.sum(), [p, q])], points)
+    np.testing.assert_allclose(
+        got, [[float(EXACT[scale_divergence](x, 1.5)) for x in row] for row in points[p]]
+    )
+    np.testing.assert_allclose(by_p, points[p] / 1.5**2 - 1 / points[p])
+    np.testing.assert_allclose(by_q, np.sum(1 / 1.5 - points[p] ** 2 / 1.5**3))
+
+
+def test_nodes_can_be_pickled():
+    """PyTensor pickles nodes as keys of its cache, and PyMC to send a model to its processes."""
+    p, q = pt.dscalars("p", "q")
+    graph = scale_divergence(p, q, ops)
+    _ = pytensor.grad(graph, p)
+    guarded = check_all(graph, [(p > 0.0, "p"), (q > 0.0, "q")])
+    for node in (graph.owner, guarded.owner):
+        assert pickle.loads(pickle.dumps(node.op)) == node.op
+
+
+MESSAGES = {"x must be positive": -1.0, "x must be finite": np.inf}
+
+
+@pytest.mark.parametrize("mode", ["CVM", "NUMBA"])
+def test_checks_say_which_condition_does_not_hold(mode):
+    x = pt.dvector("x")
+    conditions = zip((x > 0.0, pt.invert(pt.isinf(x))), MESSAGES, strict=True)
+    function = pytensor.function([x], check_all(pt.sum(x), list(conditions)), mode=mode)
+    assert function([1.0, 2.0]) == 3.0
+    for message, bad in MESSAGES.items():
+        with pytest.raises(ParameterValueError, match=message):
+            function([1.0, bad])
+
+
+def test_checks_of_a_vectorised_graph():
+    x, batch = pt.dscalar("x"), pt.dvector("batch")
+    graph = vectorize_graph(check_all(2.0 * x, [(x > 0.0, "positive"), (x < 5.0, "small")]), {x: batch})
+    np.testing.assert_array_equal(value(graph, {batch: [1.0, 2.0]}), [2.0, 4.0])
+    with pytest.raises(ParameterValueError, match="small"):
+        value(graph, {batch: [1.0, 6.0]})
+
+
+def test_one_check_for_both_sides():
+    """Compiling a node for each condition would take longer than compiling the divergence."""
+    from kl_plugins import kl
+
+    graph = kl(Normal(*pt.dscalars("a", "b")), Normal(*pt.dscalars("c", "d")))
+    assert len(graph.owner.op.messages) == 6
+    assert not hasattr(graph.owner.inputs[0].owner.op, "messages")
+
+
+def test_derivatives_that_need_some_inputs_only_keep_their_shape():
+    """PyTensor's rewrites drop unused inputs, and would lose the shape that these broadcast to."""
+    p, q = pt.tensor("p", dtype="float64", shape=(1,)), pt.tensor("q", dtype="float64", shape=(3,))
+    by_p = pytensor.grad(log_ratio(p, q, ops).sum(), p)
+    with pytensor.config.change_flags(on_opt_error="raise"):
+        function = pytensor.function([p, q], by_p, mode=Mode("py", "fast_run"), on_unused_input="ignore")
+    np.testing.assert_allclose(function([2.0], [1.0, 2.0, 3.0]), [1.5])

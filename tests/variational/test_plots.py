@@ -1,0 +1,176 @@
+"""Pictures: what is drawn is what was found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pymc as pm
+import pytest
+
+from kl_plugins.variational import diagnose
+from kl_plugins.variational.evidence.importance import Estimate, MarginalKL
+from kl_plugins.variational.plots import (
+    plot_convergence,
+    plot_importance,
+    plot_kl,
+    plot_pair,
+)
+from kl_plugins.variational.report.endings import Look
+from kl_plugins.variational.report.pairs import posterior_gaussian, worst_pair
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Mean-field of three coordinates, the first and last correlated; with reference draws."""
+    covariance = np.array([[1.0, 0.0, 0.8], [0.0, 1.0, 0.0], [0.8, 0.0, 1.0]])
+    with pm.Model() as model:
+        pm.MvNormal("x", np.zeros(3), cov=covariance)
+    draws = np.random.default_rng(1).multivariate_normal(np.zeros(3), covariance, (4, 500))
+    return diagnose((np.zeros(3), [0.36, 1.0, 0.36]), {"x": draws}, model, draws=4_000, random_seed=1)
+
+
+@pytest.fixture(scope="module")
+def without_reference():
+    with pm.Model() as model:
+        pm.Normal("x", 0.0, 1.0)
+    return diagnose(([0.3], [0.8]), model=model, draws=4_000, random_seed=1)
+
+
+def monitor(**attributes):
+    history = [
+        Look(100, jeffreys=1.0, rhat=2.0, drift=3.0, to_optimum=np.nan),
+        Look(200, jeffreys=0.1, rhat=1.2, drift=0.2, to_optimum=0.3),
+        Look(400, jeffreys=0.005, rhat=1.01, drift=0.0, to_optimum=0.004),
+    ]
+    seen = {"history": history, "tolerance": 0.01, "status": "converged"}
+    return SimpleNamespace(**seen | attributes)
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_convergence_shows_distances_tolerance_window_and_stop():
+    ax = plot_convergence(monitor())
+    moved, away = ax.lines[:2]
+    np.testing.assert_array_equal(moved.get_ydata(), [3.0, 0.2, 0.005])
+    np.testing.assert_array_equal(away.get_xdata(), [100, 200, 400])
+    np.testing.assert_array_equal(away.get_ydata(), [np.nan, 0.3, 0.004])
+    assert ax.get_yscale() == "log"
+    window = "last half, averaged"
+    assert labels(ax)[1:] == ["to the optimum", "tolerance 0.01", window, "stop at 400"]
+    assert ax.get_title() == "converged"
+
+
+def test_convergence_draws_what_there_is():
+    given = matplotlib.pyplot.subplots()[1]
+    bare = monitor(history=[Look(100, 0.0, 1.0, 0.0, np.nan)], status="not stationary")
+    assert plot_convergence(bare, ax=given) is given
+    assert labels(given) == ["moved, or error of the average", "tolerance 0.01", "last half, looked at"]
+    assert given.get_title() == "not stationary"
+    assert np.isnan(given.lines[0].get_ydata()[0])  # zero has no logarithm
+    with pytest.raises(ValueError, match="history is empty"):
+        plot_convergence(monitor(history=[]))
+
+
+def test_divergences_are_sorted_and_faults_bold(found):
+    ax = plot_kl(found)
+    ticks = ax.get_yticklabels()
+    assert ticks[0].get_text() == "x[1]"
+    weights = {tick.get_text(): tick.get_fontweight() for tick in ticks}
+    assert weights == {"x[0]": "bold", "x[1]": "normal", "x[2]": "bold"}
+    shown = ax.containers[0].lines[0].get_xdata()
+    order = [found.names.index(tick.get_text()) for tick in ticks]
+    np.testing.assert_allclose(shown, found.marginal_kl.kl_to[order])
+    total = found.marginal_kl.kl_to + found.marginal_kl.kl_from
+    assert np.all(np.diff(total[order]) >= 0.0)
+    assert "1 more" in plot_kl(found, most=2).get_title()
+
+
+def test_importance_ratios_and_their_pareto_tail(found):
+    ax = plot_importance(found)
+    ratios, tail = ax.lines[0], ax.lines[1]
+    assert len(ratios.get_xdata()) == 4_000
+    assert np.all(np.diff(ratios.get_ydata()) <= 0.0)
+    assert 150 < len(tail.get_xdata()) < 220  # 3 √S draws
+    assert np.all(np.diff(tail.get_ydata()) <= 1e-12)
+    inside = slice(20, None)
+    np.testing.assert_allclose(
+        tail.get_ydata()[inside], ratios.get_ydata()[: len(tail.get_ydata())][inside], atol=0.5
+    )
+    assert str(found.importance.k) in ax.get_title()
+
+
+def test_the_worst_pair_and_its_ellipses(found):
+    assert worst_pair(found) == (0, 2)
+    ax = plot_pair(found)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x[0]", "x[2]")
+    assert labels(ax) == ["reference draws", "best full-rank", "the approximation"]
+    ellipse = ax.lines[-1].get_xydata()  # 95 % of the approximation
+    whitened = np.sum(ellipse**2 / 0.36, axis=1)
+    np.testing.assert_allclose(whitened, -2.0 * np.log(0.05), rtol=1e-9)
+    other = plot_pair(found, ("x[1]", "x[2]"))
+    assert (other.get_xlabel(), other.get_ylabel()) == ("x[1]", "x[2]")
+    with pytest.raises(ValueError, match=r"'y' is not a coordinate; there are x\[0\]"):
+        plot_pair(found, ("y", "x[0]"))
+
+
+@pytest.mark.parametrize("pair", [("x[0]", "x[0]"), "x[0]", ("x[0]",)])
+def test_a_pair_is_two_coordinates(found, pair):
+    with pytest.raises(ValueError, match=r"names of two coordinates, such as \('x\[0\]', 'x\[1\]'\), got"):
+        plot_pair(found, pair)
+
+
+def test_wrong_objects_and_no_coordinates(found):
+    with pytest.raises(TypeError, match="takes a KLConvergence after a fit, got Diagnosis; a diagnosis has"):
+        plot_convergence(found)
+    for plot in (plot_kl, plot_importance, plot_pair):
+        with pytest.raises(TypeError, match=r"takes what diagnose\(\.\.\.\) returns, got SimpleNamespace"):
+            plot(monitor())
+    with pytest.raises(ValueError, match="most is how many coordinates to show, at least 1, got 0"):
+        plot_kl(found, most=0)
+
+
+def test_one_coordinate_and_no_reference(without_reference):
+    assert len(without_reference.plot()) == 2
+    with pytest.raises(ValueError, match="a pair needs two coordinates"):
+        plot_pair(without_reference)
+    gaussian = posterior_gaussian(without_reference)
+    assert gaussian.mean[0] == pytest.approx(0.0, abs=0.05)
+    assert gaussian.std[0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_titles_follow_from_the_numbers(found):
+    """However the weights may be used: k̂ is above its threshold or not."""
+    for k, title in ((0.948, "k̂ = 0.948 ± 0.076 > 0.70"), (0.7, "k̂ = 0.700 ± 0.076 ≤ 0.70")):
+        importance = replace(found.importance, k=Estimate(k, 0.076), threshold=0.7)
+        assert plot_importance(replace(found, importance=importance)).get_title() == title
+
+
+def test_errors_that_are_not_known_are_not_drawn_as_none(found):
+    unknown = np.full(3, np.inf)
+    marginal = found.marginal_kl._replace(kl_to_error=unknown)
+    ax = plot_kl(replace(found, marginal_kl=marginal))
+    assert "KL(q‖posterior), error not known" in labels(ax)
+    assert "KL(posterior‖q), error not known" not in labels(ax)
+    nothing = MarginalKL(np.full(3, np.nan), unknown, np.full(3, np.nan), unknown)
+    ax = plot_kl(replace(found, marginal_kl=nothing))
+    ax.figure.canvas.draw()
+    assert ax.get_title() == "not known by reference draws"
+
+
+def test_all_of_it(found):
+    axes = found.plot()
+    assert len(axes) == 3
+    assert axes[0].figure.get_suptitle().startswith("Do not trust it.")

@@ -1,0 +1,215 @@
+"""What callers may get wrong about settings, and what messages say of it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pymc as pm
+import pytest
+
+from kl_plugins.variational import (
+    KLConvergence,
+    NotConvergedWarning,
+    diagnose,
+    distance_to_optimum,
+    fit,
+    snapshot,
+)
+from kl_plugins.variational.evidence.importance import Estimate, Moments, importance
+from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
+from kl_plugins.variational.optimum.search import elbo_gap
+from kl_plugins.variational.report.verdict import Evidence, verdict_on
+
+
+@pytest.fixture(scope="module")
+def model():
+    with pm.Model() as built:
+        pm.Normal("x", 1.0, 2.0)
+    return built
+
+
+Q = ([1.0], [4.0])
+CALLS = {
+    "fit": lambda model, **given: fit(model, progressbar=False, **given),
+    "distance": lambda model, **given: distance_to_optimum(Q, model, **given),
+    "diagnose": lambda model, **given: diagnose(Q, model=model, progressbar=False, **given),
+    "monitor": lambda model, **given: KLConvergence(**given),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"tolerance": np.inf}, ValueError),
+        ({"tolerance": np.nan}, ValueError),
+        ({"tolerance": 1e-300}, ValueError),
+        ({"tolerance": "a"}, TypeError),
+        ({"random_seed": "a"}, TypeError),
+        ({"random_seed": -1}, ValueError),
+    ],
+)
+def test_settings_of_all(model, call, given, error):
+    (name,) = given
+    with pytest.raises(error, match=f"^{name} must be"):
+        CALLS[call](model, **given)
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "error"),
+    [
+        ("fit", {"max_draws": 0}, ValueError),
+        ("fit", {"max_draws": 511}, ValueError),
+        ("fit", {"max_draws": 2.5}, ValueError),
+        ("distance", {"max_draws": "many"}, TypeError),
+        ("diagnose", {"full_rank": "maybe"}, TypeError),
+        ("diagnose", {"draws": "x"}, TypeError),
+        ("diagnose", {"optimum_tolerance": np.inf}, ValueError),
+        ("monitor", {"every": 0}, ValueError),
+        ("monitor", {"check": "no"}, TypeError),
+        ("distance", {"max_draws": 100}, ValueError),
+    ],
+)
+def test_settings_of_some(model, call, given, error):
+    (name,) = given
+    with pytest.raises(error, match=f"^{name} must be"):
+        CALLS[call](model, **given)
+
+
+@pytest.mark.parametrize("approx", [None, "a", 3])
+def test_no_approximation(approx):
+    with pytest.raises(TypeError, match=f"^approx: expected .*; got {type(approx).__name__}"):
+        diagnose(approx)
+
+
+@pytest.mark.parametrize("given", [pm.ADVI, pm.MeanField])
+def test_what_fits_an_approximation_is_none(model, given):
+    """An object that fits one has it as an attribute, a class makes one."""
+    stranger = given(model=model) if given is pm.ADVI else given
+    for door in (snapshot, distance_to_optimum, diagnose, lambda one: KLConvergence()(one, None, 1)):
+        with pytest.raises(TypeError, match=r"got ADVI, .* approx|got the class MeanField"):
+            door(stranger)
+
+
+def test_particles_are_refused_by_name(model):
+    particles = pm.Empirical(size=10, model=model)
+    for door in (snapshot, distance_to_optimum, diagnose, lambda one: KLConvergence()(one, None, 1)):
+        with pytest.raises(TypeError, match=r"EmpiricalGroup is not .*: fit one of these \(method='advi'"):
+            door(particles)
+
+
+def test_a_gap_within_its_noise_is_none():
+    def quartic(points):
+        return -0.25 * (points**4).sum(axis=1), -(points**3)
+
+    family, best = MeanFieldScales(1), Gaussian(np.zeros(1), np.array([0.76]))
+    gaps = [
+        elbo_gap(quartic, family, best, best._replace(mean=np.array([shift])), 64, np.random.default_rng(1))
+        for shift in (1e-6, 0.3)
+    ]
+    assert gaps[0][0] == 0.0
+    assert gaps[1][0] < -0.01  # that is more than noise
+
+
+def test_a_start_where_the_models_own_has_no_gradient():
+    with pm.Model() as model:
+        x = pm.Normal("x", 0.0, 1.0)
+        pm.Potential("root", pm.math.sqrt(pm.math.abs(x)) - 2.0 * (x - 3.0) ** 2)
+    with pytest.raises(ValueError, match="gradient is not finite at its initial point"):
+        fit(model, progressbar=False)
+    found = fit(model, start={"x": 2.0}, random_seed=1, progressbar=False)
+    assert found.certificate.certified
+
+
+def evidence(log_ratios, **changes):
+    """Of a fit whose moments are not seen to be wrong."""
+    one, rng = np.ones(1), np.random.default_rng(1)
+    moments = Moments.exact(0.0 * one, one)
+    given = {
+        "names": ["x"],
+        "raw": moments,
+        "weighted": moments,
+        "moment_k": np.zeros(1),
+        "truth": moments,
+        "source": "draws",
+        "by_reference": False,
+        "reliable": True,
+        "importance": importance(log_ratios, rng),
+        "missed": Estimate(0.0, 0.1),
+        "modes": (),
+        "distance": None,
+        "best": None,
+        "full_rank": None,
+        "mean_field": False,
+        "tolerance": 0.1,
+        "optimum_tolerance": 0.1,
+    }
+    return Evidence(**(given | changes))
+
+
+def test_more_draws_are_advised_only_where_they_help():
+    rng = np.random.default_rng(2)
+    heavy = evidence(1.2 * rng.exponential(size=20_000))
+    assert heavy.importance.k.value > 0.8
+    advice = verdict_on(heavy).advice
+    assert "Draw more" not in advice
+    assert "non-centred" in advice
+    few = evidence(-0.7 * np.log1p(-(np.arange(150) + 0.5) / 150))  # the quantiles of such a tail
+    assert few.importance.threshold < few.importance.k.value < 0.7
+    assert verdict_on(few).advice.startswith("Draw more")
+
+
+def test_equal_ratios_beside_a_missing_tail_do_not_contradict_it():
+    text = str(verdict_on(evidence(np.zeros(1_000), outside="the log density is −∞ at x = -4.5")))
+    assert "posterior itself" not in text
+    assert "right where the posterior has mass" in text
+
+
+def test_the_end_of_a_fit_says_whose_distance_it_tells():
+    with pm.Model():
+        pm.Normal("x", np.arange(3.0), 1.0, shape=3)
+        monitor = KLConvergence(0.001, random_seed=1)
+        pattern = r"(?s)away from that average and .* from the last iterate.*monitor\.write_back\(\) puts"
+        with pytest.warns(NotConvergedWarning, match=pattern):
+            approximation = pm.fit(
+                1_500,
+                obj_optimizer=pm.sgd(learning_rate=0.001),
+                callbacks=[monitor],
+                progressbar=False,
+                random_seed=1,
+            )
+    (last,) = re.findall(r"and ([\d.e+-]+) from the last iterate", monitor.message)
+    truth = distance_to_optimum(approximation, random_seed=2).jeffreys
+    assert float(last) == pytest.approx(truth, rel=0.01)
+
+
+def test_minibatches_are_told_what_can_be_done():
+    data = np.random.default_rng(1).normal(2.0, 1.0, size=500)
+
+    def build(observed, **options):
+        with pm.Model() as built:
+            pm.Normal("y", pm.Normal("mean", 0.0, 10.0), 1.0, observed=observed, **options)
+        return built
+
+    full = build(data)
+    with pm.Model() as small:
+        batch = pm.Minibatch(data, batch_size=100)
+        pm.Normal("y", pm.Normal("mean", 0.0, 10.0), 1.0, observed=batch, total_size=len(data))
+    monitor = KLConvergence(10.0)
+    with small, pytest.warns(NotConvergedWarning) as caught:
+        approximation = pm.fit(
+            1_100,
+            obj_optimizer=pm.sgd(learning_rate=1e-6),
+            callbacks=[monitor],
+            progressbar=False,
+            random_seed=1,
+        )
+    (warning,) = [str(one.message) for one in caught]
+    assert monitor.status == "not stationary"
+    assert "At rest would be R̂ of at most 1.1" in warning
+    assert "variational.fit;" not in warning
+    assert re.search(r"minibatches .*snapshot\(approximation\)", warning)
+    with pytest.raises(ValueError, match=r"another model.*snapshot\(approximation\)"):
+        distance_to_optimum(approximation, full)
+    assert distance_to_optimum(snapshot(approximation), full, random_seed=1).jeffreys > 1.0
