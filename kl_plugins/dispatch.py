@@ -9,6 +9,7 @@ from typing import Any
 
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.independent import product_over_last
 from kl_plugins.matching import match, name_of, recognised, register
 from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.recognition import as_written
@@ -286,7 +287,7 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
         )
     labels = moved_to_event(made.labels, int(ndims))
     for _ in range(ndims):
-        made = made.independent()
+        made = product_over_last(made)
     return made.labelled(labels)
 
 

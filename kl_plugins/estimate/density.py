@@ -129,10 +129,6 @@ def density_of(obj: Any) -> Density:
     name = type(obj).__qualname__
     if isinstance(obj, type):
         raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
-    if _is_numpyro(obj):
-        from kl_plugins.plugins.numpyro import density_of_numpyro
-
-        return density_of_numpyro(obj)
     methods = _methods(obj)
     if not methods:
         raise TypeError(
@@ -152,11 +148,6 @@ def density_of(obj: Any) -> Density:
         support=ends,
         event_shape=() if sample is None or ends is not None else event_shape_of(sample),
     )
-
-
-def _is_numpyro(obj: Any) -> bool:
-    """Whether it is one of NumPyro's distributions, or of a class that follows them."""
-    return any(base.__module__.partition(".")[0] == "numpyro" for base in type(obj).__mro__)
 
 
 def _ends(obj: Any) -> tuple[Any, Any] | None:

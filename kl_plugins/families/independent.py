@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any, ClassVar
 
-from kl_plugins.covariance.axis_aligned import AxisAligned
+from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import MultivariateNormal
@@ -70,6 +71,18 @@ def _cost(p: Independent, q: Independent) -> tuple[Rule, Any, Any]:
     except NoClosedFormError:
         raise _no_closed_form(p, q) from None
     return rule, p_base, q_base
+
+
+@singledispatch
+def product_over_last(base: Distribution) -> Distribution:
+    """The last batch dimension as an event dimension; a family that has a name for that registers it here."""
+    return Independent(base)
+
+
+@product_over_last.register
+def _(base: Normal) -> MultivariateNormal:
+    mean, scale = base.ops.broadcast_arrays(base.mean, base.scale)
+    return MultivariateNormal(mean, DiagonalScales(scale))
 
 
 @kl_rules.register(Independent, Independent, cost=_cost)

@@ -6,12 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.covariance.axis_aligned import DiagonalScales
-from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statistics import At, Exp, LogDensity, Square, expects, times
 from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form
-from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.parameters.certainty import certainly_zero
@@ -59,11 +56,6 @@ class Normal(Continuous):
 
     def moved(self, loc: Any, scale: Any) -> Normal:
         return Normal(loc + scale * self.mean, abs(scale) * self.scale)
-
-    def independent(self) -> Distribution:
-        """The trailing batch dimension as the variables of a diagonal MultivariateNormal."""
-        mean, scale = self.ops.broadcast_arrays(self.mean, self.scale)
-        return MultivariateNormal(mean, DiagonalScales(scale))
 
 
 @closed_form(Normal, Normal)

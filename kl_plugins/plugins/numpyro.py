@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
+from numpyro.distributions import Distribution
 
-from kl_plugins.estimate.density import Array, Density
+from kl_plugins.estimate.density import Array, Density, density_of
 
 _MEASURES = {"_Simplex": "simplex", "_Sphere": "sphere"}
 """By the class of the support: where a density is not one of volume."""
@@ -17,10 +19,9 @@ _BLOCK = 1024
 """So many points at a time: JAX compiles for each number of them."""
 
 
-def density_of_numpyro(obj: Any) -> Density:
+@density_of.register(Distribution)
+def _(obj: Any) -> Density:
     """What estimates need to know of a distribution of NumPyro."""
-    import jax
-
     batch, event = tuple(obj.batch_shape), tuple(obj.event_shape)
     support = obj.support
     discrete = bool(support.is_discrete)
@@ -35,17 +36,17 @@ def density_of_numpyro(obj: Any) -> Density:
             return np.empty((0, *batch))
         points = np.pad(x, [(0, -len(x) % _BLOCK)] + [(0, 0)] * (x.ndim - 1), mode="edge")
         points = points.astype(np.int64) if discrete and not point else points
-        with _doubles(jax):
+        with _doubles():
             blocks = range(0, len(points), _BLOCK)
             found = [np.asarray(compiled(points[i : i + _BLOCK]), np.float64) for i in blocks]
         return np.concatenate(found)[: len(x)]
 
     def sample(count: int, rng: np.random.Generator) -> Array:
-        with _doubles(jax):
+        with _doubles():
             return np.asarray(obj.sample(jax.random.PRNGKey(int(rng.integers(2**31 - 1))), (count,)))
 
     def quantile(u: Array) -> Array:
-        with _doubles(jax):
+        with _doubles():
             return np.asarray(obj.icdf(jax.numpy.asarray(u.reshape(-1, *(1,) * len(batch)))))
 
     return Density(
@@ -74,6 +75,6 @@ def _has_quantiles(obj: Any) -> bool:
     return True
 
 
-def _doubles(jax: Any) -> Any:
+def _doubles() -> Any:
     """Within it JAX computes in float64; what a distribution holds in float32 is taken as it is."""
     return jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()

@@ -73,9 +73,3 @@ class Distribution(Parametrised):
     def entropy(self) -> Any:
         """Differential entropy in nats (Shannon entropy of a discrete family)."""
         raise NoClosedFormError(f"no closed form of the entropy of {self.describe()} is known")
-
-    def independent(self) -> Distribution:
-        """Turn the last batch dimension into an event dimension."""
-        from kl_plugins.families.independent import Independent
-
-        return Independent(self)
