@@ -44,6 +44,8 @@ class Density:
         Those of the parameters, xarray's or pandas', which have to agree between the sides.
     logarithmic : bool
         Whether the log density is computed as such, so that −∞ never is an underflow. If not known, False.
+    familiar : bool
+        Whether its class is known to have a density without steps inside. Else it is looked at more closely.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Density:
     points: Array | None = None
     breaks: Array | None = None
     logarithmic: bool = False
+    familiar: bool = True
     batch_shape: tuple[int, ...] = ()
     event_shape: tuple[int, ...] = ()
     labels: Labels | None = None
@@ -146,6 +149,7 @@ def density_of(obj: Any) -> Density:
         sample=sample,
         quantile=getattr(obj, "ppf", None) if ends is not None else None,
         support=ends,
+        familiar=False,
         event_shape=() if sample is None or ends is not None else event_shape_of(sample),
     )
 

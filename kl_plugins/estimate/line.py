@@ -71,8 +71,12 @@ def piece_between(low: float, high: float, marks: list[Array]) -> Piece:
     return Piece(low, high, 0.0, 1.0)
 
 
-def core(piece: Piece, marks: Array) -> Array:
-    """Edges of panels no wider than 1 around the landmarks, and at them."""
+_CLOSELY = 2048
+"""So many panels at least, where there may be steps that are narrow."""
+
+
+def core(piece: Piece, marks: Array, *, closely: bool = False) -> Array:
+    """Edges of panels no wider than 1, or much narrower ones, around the landmarks, and at them."""
     lower, upper = piece.range()
     here = marks[(marks > piece.low) & (marks < piece.high)]
     with np.errstate(all="ignore"):
@@ -82,5 +86,5 @@ def core(piece: Piece, marks: Array) -> Array:
     start, stop = max(ends[0], lower), min(ends[1], upper)
     if not start < stop:
         start, stop = max(start - 1.0, lower), min(start + 1.0, upper)
-    grid = np.linspace(start, stop, max(2, math.ceil(stop - start) + 1))
+    grid = np.linspace(start, stop, max(_CLOSELY if closely else 2, math.ceil(stop - start) + 1))
     return np.unique(np.concatenate([grid, t]))

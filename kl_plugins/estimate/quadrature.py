@@ -73,7 +73,7 @@ class _Integral:
         low, high, inside = [], [], []
         self.pieces = pieces = [piece_between(a, b, marks) for a, b in pairwise(cuts)]
         for piece in pieces:
-            edges = core(piece, self.marks)
+            edges = core(piece, self.marks, closely=not (self.pair.p.familiar and self.pair.q.familiar))
             low.append(edges[:-1])
             high.append(edges[1:])
         for piece, a, b in zip(pieces, low, high, strict=True):

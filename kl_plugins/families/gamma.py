@@ -142,7 +142,7 @@ def _scales_only(p: Gamma, q: Gamma) -> Any:
         return None
     first, second = (p.scale, q.scale) if p.power > 0.0 else (q.scale, p.scale)
     divergence = variance_divergence if abs(p.power) == 1.0 else scale_divergence
-    return 2.0 * p.concentration * divergence(first, second, p.ops)
+    return p.concentration * (2.0 * divergence(first, second, p.ops))
 
 
 @expects(Gamma, Log)

@@ -282,3 +282,28 @@ def test_random_pairs_against_closed_forms(first, second):
         assert value == math.inf or not found.converged
     elif found.converged or math.isfinite(found.error):
         assert abs(found.value - value) <= 3.0 * found.error + 1e-12 * value
+
+
+class Notched:
+    """Uniform, but for the factors `inside` on `width` above a third, and 2 − `inside` as far below it."""
+
+    def __init__(self, width, inside):
+        self.width, self.inside = width, inside
+
+    def logpdf(self, x):
+        x, place = np.asarray(x, float), 1.0 / 3.0
+        with np.errstate(divide="ignore"):
+            above = np.where((x > place) & (x < place + self.width), np.log(self.inside), 0.0)
+        below = np.where((x < place) & (x > place - self.width), np.log(2.0 - self.inside), 0.0)
+        return np.where((x >= 0.0) & (x <= 1.0), above + below, -np.inf)
+
+
+@pytest.mark.parametrize("inside", [1e-6, 0.0])
+@pytest.mark.parametrize("width", [1e-2, 1e-3, 2e-4])
+def test_steps_of_classes_that_are_not_known(width, inside):
+    """They are found, or the masses show that something was missed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimateWarning)
+        found = estimate_kl(stats.uniform(), Notched(width, inside))
+    exact = np.inf if inside == 0.0 else -width * (np.log(inside) + np.log(2.0 - inside))
+    assert not found.converged or found.value == pytest.approx(exact, rel=1e-8)
