@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops import array_backend_of
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.parametrised import Parametrised, Shape
 from kl_plugins.rules import Rule, RuleTable
 
@@ -54,7 +54,7 @@ class Covariance(Parametrised):
 
     find_backend = staticmethod(array_backend_of)
 
-    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
+    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
         super()._become(ops, beside)
         for name in self.arrays:  # factors are kept: nobody may change what they came from
             self.__dict__[name] = ops.frozen(self.__dict__[name])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial, reduce
 from math import prod
 from operator import add, mul
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from kl_plugins.covariance.base import (
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.formulas.shared import identity_minus_log1p, scale_divergence
+from kl_plugins.ops.protocol import Operations
 
 _BY_FACTORS = "O(Σ dᵢ³) for factors of dᵢ variables, O(d Σ dᵢ) in the means"
 
@@ -104,14 +104,14 @@ class Kronecker(Composite):
         return Dense(reduce(mul, taken))
 
 
-def _product(left: Any, right: Any, ops: ModuleType) -> Any:
+def _product(left: Any, right: Any, ops: Operations) -> Any:
     """The Kronecker product of square matrices."""
     entries = left[..., :, None, :, None] * right[..., None, :, None, :]
     *batch, a, b, _, _ = ops.runtime_shape(entries)
     return entries.reshape((*batch, a * b, a * b))
 
 
-def _outer(left: Any, right: Any, ops: ModuleType) -> Any:
+def _outer(left: Any, right: Any, ops: Operations) -> Any:
     """The Kronecker product of vectors."""
     entries = left[..., :, None] * right[..., None, :]
     *batch, a, b = ops.runtime_shape(entries)
@@ -151,7 +151,7 @@ def kronecker_kronecker(p: Kronecker, q: Kronecker) -> Any:
     return p.dimension * (shapes + 0.5 * multiple)
 
 
-def _mean_square(p_diagonal: Any, q_diagonal: Any, rest: Any, ops: ModuleType) -> tuple[Any, Any]:
+def _mean_square(p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Operations) -> tuple[Any, Any]:
     """t − 1 and √t of the mean square t = ‖M‖²/d of a triangular matrix, given as a ratio beside `rest`."""
     size = rest.shape[-1]
     excess = ((p_diagonal - q_diagonal) / q_diagonal) * ((p_diagonal + q_diagonal) / q_diagonal)
@@ -211,7 +211,7 @@ def axis_aligned_kronecker(p: AxisAligned, q: Kronecker) -> Any:
     return ops.sum_last(own + 0.5 * rest * ops.square(scales))
 
 
-def _rows_of(diagonals: list[Any], others: list[Any], ops: ModuleType) -> Any:
+def _rows_of(diagonals: list[Any], others: list[Any], ops: Operations) -> Any:
     """Sums of squares of each row of a product of matrices, beside those of its diagonal."""
     squares, rest = ops.square(diagonals[0]), ops.row_sums_of_squares(others[0])
     for diagonal, other in zip(diagonals[1:], others[1:], strict=True):

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from kl_plugins.covariance.axis_aligned import (
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import full_full
 from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _NEAR = 0.2
@@ -283,7 +283,7 @@ def _thin(p: LowRank, q: LowRank) -> Any:
     return ops.select(ops.isinf(axes), lambda: axes, lambda: value)
 
 
-def _sums(ops: ModuleType) -> Callable[..., tuple[Any, ...]]:
+def _sums(ops: Operations) -> Callable[..., tuple[Any, ...]]:
     """What is summed over the variables, as a function of some of the rows."""
 
     def sums(p_scales: Any, q_scales: Any, p_loadings: Any, q_loadings: Any) -> tuple[Any, ...]:
@@ -306,7 +306,7 @@ def _sums(ops: ModuleType) -> Callable[..., tuple[Any, ...]]:
     return sums
 
 
-def _series(matrix: Any, ops: ModuleType) -> Any:
+def _series(matrix: Any, ops: Operations) -> Any:
     """½ Σᵢ (gᵢ − log1p gᵢ) = ½ [½ tr G² − ⅓ tr G³ + …] over the eigenvalues of a small matrix G."""
     powers = [matrix]
     while 2 * len(powers) < _TERMS:
@@ -318,16 +318,16 @@ def _series(matrix: Any, ops: ModuleType) -> Any:
     return 0.5 * total
 
 
-def _inner(a: Any, b: Any, ops: ModuleType) -> Any:
+def _inner(a: Any, b: Any, ops: Operations) -> Any:
     """The trace of AB."""
     return ops.sum_last(ops.sum_last(a * ops.transpose(b)))
 
 
-def _log_det(factor: Any, ops: ModuleType) -> Any:
+def _log_det(factor: Any, ops: Operations) -> Any:
     return 2.0 * ops.sum_last(ops.log(ops.diagonal(factor)))
 
 
-def _rows(first: list[Any], second: list[Any], ops: ModuleType) -> Any:
+def _rows(first: list[Any], second: list[Any], ops: Operations) -> Any:
     """A matrix of two rows of blocks."""
     rows = [ops.transpose(ops.concatenate(row)) for row in (first, second)]
     return ops.transpose(ops.concatenate(rows))

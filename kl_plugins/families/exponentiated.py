@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -39,6 +38,7 @@ from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops import floats
 from kl_plugins.ops.deferred import of_floats
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.certainty import certainly_zero
 from kl_plugins.parameters.domains import Domain
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
@@ -65,7 +65,7 @@ class Exponentiated(Continuous):
     def _become_plain(self) -> bool:
         return self.base.ops is floats and super()._become_plain()
 
-    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
+    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
         self.__dict__["base"] = self.base.to(ops, [*beside, *(self.__dict__[name] for name in self.arrays)])
         super()._become(ops, [*beside, *self.base.values()])
 
@@ -137,7 +137,7 @@ class OfLog(Statistic):
     def text(self) -> str:  # type: ignore[override]
         return f"{self.statistic.text} at a multiple of log z"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return self.statistic(self.base.sign * (ops.log(z) - self.base.loc) / self.base.scale, ops)
 
 

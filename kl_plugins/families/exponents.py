@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 from kl_plugins.families.core.discrete import Discrete, by_supports, starts_together
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.families.core.univariate import closed_form
 from kl_plugins.formulas.remainders import _log_ratio, identity_minus_log, taylor_remainder
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.domains import Domain
 
 _INFINITY = float("inf")
@@ -44,12 +44,12 @@ def log_series_log_series(p: LogSeries, q: LogSeries) -> Any:
     return by_supports(p, q, value, starts_together(p, q))
 
 
-def _log_series(p: Any, q: Any, ops: ModuleType) -> Any:
+def _log_series(p: Any, q: Any, ops: Operations) -> Any:
     is_near = ops.absolute(q - p) <= _NEAR * ops.minimum(p, 1.0 - p)
     return ops.pick(is_near, partial(_log_series_near, ops=ops), partial(_log_series_far, ops=ops), p, q)
 
 
-def _log_series_near(p: Any, q: Any, ops: ModuleType) -> Any:
+def _log_series_near(p: Any, q: Any, ops: Operations) -> Any:
     step = -_log_ratio(p, q, ops)
 
     def variance(t: float) -> Any:
@@ -59,25 +59,25 @@ def _log_series_near(p: Any, q: Any, ops: ModuleType) -> Any:
     return step * step * taylor_remainder(variance)
 
 
-def _log_series_far(p: Any, q: Any, ops: ModuleType) -> Any:
+def _log_series_far(p: Any, q: Any, ops: Operations) -> Any:
     """With −log(1 − p) = p (1 + r): without what both sides have in common, all at 1, for small p."""
     rest_p, rest_q = (_rest(x, 1.0 - x, ops) for x in (p, q))
     excess = (p - rest_p * (1.0 - p)) / ((1.0 - p) * (1.0 + rest_p))  # the mean, less 1
     return excess * _log_ratio(p, q, ops) + (ops.log1p(rest_q) - ops.log1p(rest_p))
 
 
-def _log_series_mean(p: Any, ops: ModuleType) -> Any:
+def _log_series_mean(p: Any, ops: Operations) -> Any:
     return -p / ((1.0 - p) * ops.log1p(-p))
 
 
-def _log_series_variance(p: Any, failure: Any, ops: ModuleType) -> Any:
+def _log_series_variance(p: Any, failure: Any, ops: Operations) -> Any:
     """The variance, from p and from 1 − p, which may be smaller than the rounding of p."""
     rest = _rest(p, failure, ops)
     mean = 1.0 / (failure * (1.0 + rest))
     return mean * mean * rest
 
 
-def _rest(p: Any, failure: Any, ops: ModuleType) -> Any:
+def _rest(p: Any, failure: Any, ops: Operations) -> Any:
     """−log(1 − p)/p − 1."""
     return ops.select(p <= 1e-8, _rest_small, partial(_rest_large, ops=ops), p, failure)
 
@@ -86,12 +86,12 @@ def _rest_small(p: Any, failure: Any) -> Any:
     return p * (0.5 + p / 3.0)
 
 
-def _rest_large(p: Any, failure: Any, ops: ModuleType) -> Any:
+def _rest_large(p: Any, failure: Any, ops: Operations) -> Any:
     return ops.select(p <= 0.5, lambda p, failure: identity_minus_log(-p, ops) / p,
                       lambda p, failure: (-ops.log(failure) - p) / p, p, failure)  # fmt: skip
 
 
-def _log_series_gradient(p: Any, q: Any, ops: ModuleType) -> tuple[Any, Any]:
+def _log_series_gradient(p: Any, q: Any, ops: Operations) -> tuple[Any, Any]:
     by_p = _log_series_variance(p, 1.0 - p, ops) * _log_ratio(p, q, ops) / p
     return by_p, (_log_series_mean(q, ops) - _log_series_mean(p, ops)) / q
 
@@ -123,12 +123,12 @@ def laplace_laplace(p: DiscreteLaplace, q: DiscreteLaplace) -> Any:
     return by_supports(p, q, value, starts_together(p, q))
 
 
-def _laplace(p: Any, q: Any, ops: ModuleType) -> Any:
+def _laplace(p: Any, q: Any, ops: Operations) -> Any:
     is_near = ops.absolute(q - p) <= _NEAR * ops.minimum(p, 1.0)
     return ops.pick(is_near, partial(_laplace_near, ops=ops), partial(_laplace_far, ops=ops), p, q)
 
 
-def _laplace_near(p: Any, q: Any, ops: ModuleType) -> Any:
+def _laplace_near(p: Any, q: Any, ops: Operations) -> Any:
     step = q - p
 
     def variance(t: float) -> Any:
@@ -139,11 +139,11 @@ def _laplace_near(p: Any, q: Any, ops: ModuleType) -> Any:
     return taylor_remainder(variance)
 
 
-def _laplace_far(p: Any, q: Any, ops: ModuleType) -> Any:
+def _laplace_far(p: Any, q: Any, ops: Operations) -> Any:
     return _multiple_of_mean(q - p, p, ops) + _log_tanh_half(p, ops) - _log_tanh_half(q, ops)
 
 
-def _log_tanh_half(rate: Any, ops: ModuleType) -> Any:
+def _log_tanh_half(rate: Any, ops: Operations) -> Any:
     return ops.select(
         rate <= 1.0,
         lambda rate: ops.log(-ops.expm1(-rate)) - ops.log1p(ops.exp(-rate)),
@@ -152,23 +152,23 @@ def _log_tanh_half(rate: Any, ops: ModuleType) -> Any:
     )
 
 
-def _laplace_mean(rate: Any, ops: ModuleType) -> Any:
+def _laplace_mean(rate: Any, ops: Operations) -> Any:
     """E|Z| = 1 / sinh(rate)."""
     return _multiple_of_mean(1.0, rate, ops)
 
 
-def _multiple_of_mean(factor: Any, rate: Any, ops: ModuleType) -> Any:
+def _multiple_of_mean(factor: Any, rate: Any, ops: Operations) -> Any:
     """factor / sinh(rate), finite where 1 / sinh(rate) is not."""
     return factor * (2.0 * ops.exp(-rate)) / -ops.expm1(-2.0 * rate)
 
 
-def _laplace_variance(rate: Any, ops: ModuleType) -> Any:
+def _laplace_variance(rate: Any, ops: Operations) -> Any:
     """Var|Z| = cosh(rate) / sinh²(rate)."""
     mean = _laplace_mean(rate, ops)
     return mean * (1.0 + ops.exp(-2.0 * rate)) / -ops.expm1(-2.0 * rate)
 
 
-def _laplace_gradient(p: Any, q: Any, ops: ModuleType) -> tuple[Any, Any]:
+def _laplace_gradient(p: Any, q: Any, ops: Operations) -> tuple[Any, Any]:
     return -(q - p) * _laplace_variance(p, ops), _laplace_mean(p, ops) - _laplace_mean(q, ops)
 
 

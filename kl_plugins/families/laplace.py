@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +25,7 @@ from kl_plugins.formulas.exponential import (
 from kl_plugins.formulas.remainders import log_ratio, size
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.domains import Domain
 
 _EULER = 0.5772156649015329
@@ -128,7 +128,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
 
 
-def _log_sides(kappa: Any, ops: ModuleType) -> tuple[Any, Any]:
+def _log_sides(kappa: Any, ops: Operations) -> tuple[Any, Any]:
     """The logarithms of the probabilities 1/(1 + kappa²) above and 1/(1 + 1/kappa²) below zero."""
     above, is_large = -log1p_square(kappa, ops), kappa > 1.0
     inverse = 1.0 / ops.where(is_large, kappa, 1.0)

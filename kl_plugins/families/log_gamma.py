@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, ClassVar
 
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -23,6 +22,7 @@ from kl_plugins.formulas.gamma import (
 )
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.domains import Domain
 
 
@@ -64,7 +64,7 @@ class LogGamma(Continuous):
         return self.ops.trigamma(self.concentration)
 
 
-def log_gamma_negentropy(a: Any, ops: ModuleType) -> Any:
+def log_gamma_negentropy(a: Any, ops: Operations) -> Any:
     """The divergence of the logarithm of a gamma variable from a normal one, about 1/(12a)."""
     return 0.5 * ops.log1p(scaled_trigamma(a, ops) / a) - stirling_rest(a, ops) - digamma_rest(a, ops)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from types import ModuleType
 from typing import Any, ClassVar
 
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -23,6 +22,7 @@ from kl_plugins.families.core.univariate import Continuous, by_statistics, close
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.remainders import size
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.domains import Domain
 
@@ -62,12 +62,12 @@ def logistic_logistic(p: Logistic, q: Logistic) -> Any:
     return q.full(p.full(value))
 
 
-def _shift_divergence(step: Any, ops: ModuleType) -> Any:
+def _shift_divergence(step: Any, ops: Operations) -> Any:
     x = ops.absolute(step)
     return ops.select(x <= 0.5, _shift_near, partial(_shift_far, ops=ops), x)
 
 
-def _shift_far(x: Any, ops: ModuleType) -> Any:
+def _shift_far(x: Any, ops: Operations) -> Any:
     some = ops.minimum(x, 700.0)  # beyond, what it is for is nothing
     return x - 2.0 + 2.0 * some / ops.expm1(some)
 
@@ -79,7 +79,7 @@ def _shift_near(size: Any) -> Any:
     return 2.0 * y * (1 / 3 - y * (1 / 45 - y * (2 / 945 - y * (1 / 4725 - series))))
 
 
-def _shift_gradient(step: Any, ops: ModuleType) -> tuple[Any]:
+def _shift_gradient(step: Any, ops: Operations) -> tuple[Any]:
     """sign · (1 + 2 / (eˣ − 1) − 2x eˣ / (eˣ − 1)²) of the size x, which is x/3 − x³/90 + … near 0."""
     x = size(step, ops)
     slope = ops.select(x <= 0.5, _slope_near, lambda x: _slope_far(x, ops), x)
@@ -92,7 +92,7 @@ def _slope_near(size: Any) -> Any:
     return size * (1 / 3 - y * (2 / 45 - y * (6 / 945 - y * (4 / 4725 - series))))
 
 
-def _slope_far(x: Any, ops: ModuleType) -> Any:
+def _slope_far(x: Any, ops: Operations) -> Any:
     small = ops.exp(-x)
     return 1.0 + 2.0 * small / (1.0 - small) - 2.0 * x * small / ((1.0 - small) * (1.0 - small))
 
@@ -129,7 +129,7 @@ def exp(p: Logistic, statistic: Exp, at: At) -> Any:
     return p.ops.where(abs(t) < 1.0, mgf, math.inf)  # which zero times infinity is not
 
 
-def _sine_mgf(t: Any, ops: ModuleType) -> Any:
+def _sine_mgf(t: Any, ops: Operations) -> Any:
     exists = abs(t) < 1.0
     x = ops.where(exists, abs(t), 0.5)
     # sin(πt) = sin(π(1 − t)), of which the smaller angle keeps its digits
@@ -147,7 +147,7 @@ def absolute(p: Logistic, statistic: Absolute, at: At) -> Any:
 class LogCosh(Statistic):
     text = "log cosh z"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return abs(z) + ops.log1p(ops.exp(-2.0 * abs(z))) - math.log(2.0)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, ClassVar
 
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -21,6 +20,7 @@ from kl_plugins.formulas.truncated import (
     truncated_variance,
 )
 from kl_plugins.ops import backend_of
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.domains import Domain
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -33,7 +33,7 @@ class _Anywhere(Domain):
     def holds(self, value: float) -> bool:
         return not math.isnan(value)
 
-    def conditions(self, value: Any, name: str, ops: ModuleType) -> Iterator[tuple[Any, str]]:
+    def conditions(self, value: Any, name: str, ops: Operations) -> Iterator[tuple[Any, str]]:
         return iter(())
 
 

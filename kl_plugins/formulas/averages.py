@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-Function = Callable[[Any, ModuleType], Any]
+from kl_plugins.ops.protocol import Operations
+
+Function = Callable[[Any, Operations], Any]
 
 _WIDTH = 0.25
 """Up to this many times the distance of its middle from a singularity an interval is narrow."""
@@ -34,7 +35,7 @@ class Integrand(NamedTuple):
     distance: Function
 
 
-def whole(function: Callable[..., Any], ops: ModuleType, *args: Any) -> Any:
+def whole(function: Callable[..., Any], ops: Operations, *args: Any) -> Any:
     """Return ``function(*args, ops)``, where the function takes sums over nodes of a quadrature.
 
     In a graph these are sums along an axis: written out, they would take a minute to compile.
@@ -48,7 +49,7 @@ def weighted_sum(
     nodes: tuple[float, ...],
     weights: tuple[float, ...],
     function: Callable[..., Any],
-    ops: ModuleType,
+    ops: Operations,
     *args: Any,
 ) -> Any:
     """Σ weight · function(node, *args), of arrays and of graphs along a new last axis."""
@@ -62,21 +63,21 @@ def weighted_sum(
     return ops.sum_last(np.asarray(weights, dtype) * function(np.asarray(nodes, dtype), *along))
 
 
-def quadrature(function: Callable[..., Any], ops: ModuleType, start: Any, step: Any, *args: Any) -> Any:
+def quadrature(function: Callable[..., Any], ops: Operations, start: Any, step: Any, *args: Any) -> Any:
     """∫₀¹ function(start + step·u, *args) du for a smooth function."""
     return weighted_sum(
         _NODES, _WEIGHTS, lambda u, x, h, *rest: function(x + h * u, *rest), ops, start, step, *args
     )
 
 
-def ramp_quadrature(function: Callable[..., Any], ops: ModuleType, start: Any, step: Any, *args: Any) -> Any:
+def ramp_quadrature(function: Callable[..., Any], ops: Operations, start: Any, step: Any, *args: Any) -> Any:
     """∫₀¹ 2u function(start + step·u, *args) du."""
     return weighted_sum(
         _NODES, _WEIGHTS, lambda u, x, h, *rest: 2.0 * u * function(x + h * u, *rest), ops, start, step, *args
     )
 
 
-def average(f: Integrand, start: Any, step: Any, ops: ModuleType) -> Any:
+def average(f: Integrand, start: Any, step: Any, ops: Operations) -> Any:
     """∫₀¹ f(start + step·u) du."""
 
     def narrow(start: Any, step: Any) -> Any:
@@ -89,7 +90,7 @@ def average(f: Integrand, start: Any, step: Any, ops: ModuleType) -> Any:
     return ops.select(is_narrow, narrow, wide, start, step)
 
 
-def ramp(f: Integrand, start: Any, step: Any, ops: ModuleType) -> Any:
+def ramp(f: Integrand, start: Any, step: Any, ops: Operations) -> Any:
     """∫₀¹ 2u f(start + step·u) du."""
 
     def narrow(start: Any, step: Any) -> Any:
@@ -104,57 +105,57 @@ def ramp(f: Integrand, start: Any, step: Any, ops: ModuleType) -> Any:
     return ops.select(is_narrow, narrow, wide, start, step)
 
 
-def _log_or_zero(z: Any, ops: ModuleType) -> Any:
+def _log_or_zero(z: Any, ops: Operations) -> Any:
     """log z, and 0 at z = 0 (or where rounding put it below), where it is multiplied by a power of z."""
     return ops.log(ops.where(z > 0.0, z, 1.0))
 
 
-def _plain_log(z: Any, ops: ModuleType) -> Any:
+def _plain_log(z: Any, ops: Operations) -> Any:
     return ops.log(z)
 
 
-def _log_first(z: Any, ops: ModuleType) -> Any:
+def _log_first(z: Any, ops: Operations) -> Any:
     return z * (_log_or_zero(z, ops) - 1.0)
 
 
-def _log_second(z: Any, ops: ModuleType) -> Any:
+def _log_second(z: Any, ops: Operations) -> Any:
     return 0.5 * z * z * (_log_or_zero(z, ops) - 1.5)
 
 
-def _log_square(z: Any, ops: ModuleType) -> Any:
+def _log_square(z: Any, ops: Operations) -> Any:
     return ops.log(z) * ops.log(z)
 
 
-def _log_square_first(z: Any, ops: ModuleType) -> Any:
+def _log_square_first(z: Any, ops: Operations) -> Any:
     x = _log_or_zero(z, ops)
     return z * (x * (x - 2.0) + 2.0)
 
 
-def _log_square_second(z: Any, ops: ModuleType) -> Any:
+def _log_square_second(z: Any, ops: Operations) -> Any:
     x = _log_or_zero(z, ops)
     return z * z * (0.5 * x * (x - 3.0) + 1.75)
 
 
-def _distance_from_zero(z: Any, ops: ModuleType) -> Any:
+def _distance_from_zero(z: Any, ops: Operations) -> Any:
     return ops.absolute(z)
 
 
-def log1p_square(z: Any, ops: ModuleType) -> Any:
+def log1p_square(z: Any, ops: Operations) -> Any:
     """log(1 + z²), finite where z² is not."""
     return ops.select(
         ops.absolute(z) <= 1e8, lambda z: ops.log1p(z * z), lambda z: 2.0 * ops.log(ops.absolute(z)), z
     )
 
 
-def _log1p_square_first(z: Any, ops: ModuleType) -> Any:
+def _log1p_square_first(z: Any, ops: Operations) -> Any:
     return z * (log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z)
 
 
-def _log1p_square_second(z: Any, ops: ModuleType) -> Any:
+def _log1p_square_second(z: Any, ops: Operations) -> Any:
     return 0.5 * (z * z - 1.0) * log1p_square(z, ops) - 1.5 * z * z + 2.0 * z * ops.arctan(z)
 
 
-def _distance_from_i(z: Any, ops: ModuleType) -> Any:
+def _distance_from_i(z: Any, ops: Operations) -> Any:
     return 0.7 * (1.0 + ops.absolute(z))
 
 
@@ -169,12 +170,12 @@ ABSOLUTE = Integrand(
 )
 
 
-def flat_mean(f: Integrand, start: Any, step: Any, ops: ModuleType) -> Any:
+def flat_mean(f: Integrand, start: Any, step: Any, ops: Operations) -> Any:
     """E f(start + step·U), U uniform on (0, 1)."""
     return whole(_node(average, f), ops, start, step)
 
 
-def tent_mean(f: Integrand, mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def tent_mean(f: Integrand, mode: Any, start: Any, step: Any, ops: Operations) -> Any:
     """E f(start + step·T), T triangular on (0, 1) with the given mode."""
     return whole(_node(_tent_mean, f), ops, mode, start, step)
 
@@ -185,11 +186,11 @@ def _node(function: Callable[..., Any], f: Integrand) -> Callable[..., Any]:
     return partial(function, f)
 
 
-def _tent_mean(f: Integrand, mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def _tent_mean(f: Integrand, mode: Any, start: Any, step: Any, ops: Operations) -> Any:
     return on_both_sides(partial(ramp, f, ops=ops), mode, start, step, ops)
 
 
-def on_both_sides(ramp: Callable[..., Any], mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def on_both_sides(ramp: Callable[..., Any], mode: Any, start: Any, step: Any, ops: Operations) -> Any:
     """The mean over the triangle, of which the part below the mode has the mass `mode`."""
 
     def side(start: Any, step: Any, mass: Any) -> Any:
@@ -205,12 +206,12 @@ def on_both_sides(ramp: Callable[..., Any], mode: Any, start: Any, step: Any, op
     return part(start, step, mode) + part(start + step, -step, 1.0 - mode)
 
 
-def power_flat_mean(exponent: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def power_flat_mean(exponent: Any, start: Any, step: Any, ops: Operations) -> Any:
     """E (start + step·U)^exponent, +∞ where it diverges."""
     return ops.elementwise(_power_average, None, exponent, start, step)
 
 
-def _power_average(exponent: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def _power_average(exponent: Any, start: Any, step: Any, ops: Operations) -> Any:
     """With m = exponent + 1 and L = log(high/low): high^m [1 − exp(−m L)]/m, and high^m/m from zero."""
     end, m = start + step, exponent + 1.0
     low, high = ops.minimum(start, end), ops.maximum(start, end)
@@ -229,7 +230,7 @@ def _power_average(exponent: Any, start: Any, step: Any, ops: ModuleType) -> Any
     return ops.select(low > 0.0, above, from_zero, some_low, high, width, m)
 
 
-def _decay_mean(x: Any, ops: ModuleType) -> Any:
+def _decay_mean(x: Any, ops: Operations) -> Any:
     """[1 − exp(−x)]/x."""
     return ops.select(
         ops.absolute(x) <= 1e-5,
@@ -239,12 +240,12 @@ def _decay_mean(x: Any, ops: ModuleType) -> Any:
     )
 
 
-def power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: Operations) -> Any:
     """E (start + step·T)^exponent, +∞ where it diverges."""
     return whole(_power_tent_mean, ops, exponent, mode, start, step)
 
 
-def _power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def _power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: Operations) -> Any:
     flat = partial(_power_average, ops=ops)
 
     def narrow(start: Any, step: Any) -> Any:
@@ -266,21 +267,21 @@ def _power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: Modul
     return on_both_sides(ramp, mode, start, step, ops)
 
 
-def exp_flat_mean(start: Any, step: Any, ops: ModuleType) -> Any:
+def exp_flat_mean(start: Any, step: Any, ops: Operations) -> Any:
     """E exp(start + step·U)."""
     return ops.elementwise(_exp_flat_mean, None, start, step)
 
 
-def _exp_flat_mean(start: Any, step: Any, ops: ModuleType) -> Any:
+def _exp_flat_mean(start: Any, step: Any, ops: Operations) -> Any:
     return ops.exp(ops.maximum(start, start + step)) * _decay_mean(ops.absolute(step), ops)
 
 
-def exp_tent_mean(mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def exp_tent_mean(mode: Any, start: Any, step: Any, ops: Operations) -> Any:
     """E exp(start + step·T)."""
     return whole(_exp_tent_mean, ops, mode, start, step)
 
 
-def _exp_tent_mean(mode: Any, start: Any, step: Any, ops: ModuleType) -> Any:
+def _exp_tent_mean(mode: Any, start: Any, step: Any, ops: Operations) -> Any:
     def narrow(start: Any, step: Any) -> Any:
         return ramp_quadrature(ops.exp, ops, start, step)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from types import ModuleType
 from typing import Any
 
+from kl_plugins.ops.protocol import Operations
 
-def cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+
+def cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
     """log(1 + ((s − t)² + Δ²) / (4 s t)) for scales s and t and a difference Δ of the places.
 
     https://arxiv.org/abs/1905.10965 (Chyzak and Nielsen, 2019).
@@ -15,19 +16,19 @@ def cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) ->
     return ops.elementwise(_cauchy_divergence, _cauchy_divergence_gradient, p_scale, q_scale, step)
 
 
-def _cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+def _cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
     mean = 2.0 * ops.sqrt(p_scale) * ops.sqrt(q_scale)
     x, y = ops.absolute(p_scale - q_scale), ops.absolute(step)
     is_short = ops.maximum(x, y) / mean < 1e30
     return ops.select(is_short, partial(_short, ops=ops), partial(_long, ops=ops), x, y, mean)
 
 
-def _short(x: Any, y: Any, mean: Any, ops: ModuleType) -> Any:
+def _short(x: Any, y: Any, mean: Any, ops: Operations) -> Any:
     x, y = x / mean, y / mean
     return ops.log1p(x * x + y * y)
 
 
-def _long(x: Any, y: Any, mean: Any, ops: ModuleType) -> Any:
+def _long(x: Any, y: Any, mean: Any, ops: Operations) -> Any:
     """The same where 1 is nothing and a square, or the quotient itself, may overflow."""
     longer = ops.maximum(ops.maximum(x, y), mean)
     ratio = ops.minimum(x, y) / longer
@@ -35,7 +36,7 @@ def _long(x: Any, y: Any, mean: Any, ops: ModuleType) -> Any:
 
 
 def _cauchy_divergence_gradient(
-    p_scale: Any, q_scale: Any, step: Any, ops: ModuleType
+    p_scale: Any, q_scale: Any, step: Any, ops: Operations
 ) -> tuple[Any, Any, Any]:
     """In units of the sum of the scales, so that only an extreme step can overflow."""
     total = p_scale + q_scale

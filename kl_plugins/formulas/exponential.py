@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 from kl_plugins.formulas.remainders import exp_minus_tangent, taylor_remainder
+from kl_plugins.ops.protocol import Operations
 
 
-def exp_remainder(u: Any, ops: ModuleType) -> Any:
+def exp_remainder(u: Any, ops: Operations) -> Any:
     """exp(u) − 1 − u: the divergence of exponentials, where exp(u) is p's scale over q's."""
     return ops.elementwise(exp_minus_tangent, _exp_remainder_gradient, u)
 
 
-def _exp_remainder_gradient(u: Any, ops: ModuleType) -> tuple[Any]:
+def _exp_remainder_gradient(u: Any, ops: Operations) -> tuple[Any]:
     return (ops.expm1(u),)
 
 
-def multiple_of_exp_remainder(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+def multiple_of_exp_remainder(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
     """ρ [exp(−t) − 1 + t], ρ = p_scale/q_scale, t = step/p_scale ≥ 0, neither of which need be a float."""
     return ops.elementwise(_multiple_remainder, _multiple_remainder_gradient, p_scale, q_scale, step)
 
 
-def _multiple_remainder(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+def _multiple_remainder(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
     return ops.choose(step <= 50.0 * p_scale, _short_step, _long_step, p_scale, q_scale, step)
 
 
-def _short_step(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+def _short_step(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
     return p_scale * exp_minus_tangent(-step / p_scale, ops) / q_scale
 
 
-def _long_step(p_scale: Any, q_scale: Any, step: Any, ops: ModuleType) -> Any:
+def _long_step(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
     return (step - p_scale) / q_scale
 
 
 def _multiple_remainder_gradient(
-    p_scale: Any, q_scale: Any, step: Any, ops: ModuleType
+    p_scale: Any, q_scale: Any, step: Any, ops: Operations
 ) -> tuple[Any, Any, Any]:
     t = step / p_scale
     by_step = -ops.expm1(-t) / q_scale
@@ -45,29 +45,29 @@ def _multiple_remainder_gradient(
     return by_p, -value / q_scale, by_step
 
 
-def weighted_exp_remainder(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+def weighted_exp_remainder(weight: Any, log_weight: Any, u: Any, ops: Operations) -> Any:
     """weight·[exp(u) − 1 − u], from the weight's logarithm where exp(u) may be beyond the floats."""
     return ops.elementwise(_weighted_remainder, None, weight, log_weight, u)
 
 
-def _weighted_remainder(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+def _weighted_remainder(weight: Any, log_weight: Any, u: Any, ops: Operations) -> Any:
     return ops.choose(u > 300.0, _weighted_far, _weighted, weight, log_weight, u)
 
 
-def _weighted(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+def _weighted(weight: Any, log_weight: Any, u: Any, ops: Operations) -> Any:
     return weight * exp_minus_tangent(u, ops)
 
 
-def _weighted_far(weight: Any, log_weight: Any, u: Any, ops: ModuleType) -> Any:
+def _weighted_far(weight: Any, log_weight: Any, u: Any, ops: Operations) -> Any:
     return ops.exp(u + log_weight) - weight * (1.0 + u)
 
 
-def log_normal_negentropy(variance: Any, ops: ModuleType) -> Any:
+def log_normal_negentropy(variance: Any, ops: Operations) -> Any:
     """½ v + ½ log[(exp(v) − 1)/v], v the variance of the logarithm."""
     return ops.elementwise(_log_normal_negentropy, None, variance)
 
 
-def _log_normal_negentropy(v: Any, ops: ModuleType) -> Any:
+def _log_normal_negentropy(v: Any, ops: Operations) -> Any:
     return 0.75 * v + 0.5 * ops.select(v <= 0.1, _log_sinhc_near, partial(_log_sinhc_far, ops=ops), v)
 
 
@@ -77,11 +77,11 @@ def _log_sinhc_near(v: Any) -> Any:
     return y * (1 / 6 - y * (1 / 180 - y * (1 / 2835 - y / 37800)))
 
 
-def _log_sinhc_far(v: Any, ops: ModuleType) -> Any:
+def _log_sinhc_far(v: Any, ops: Operations) -> Any:
     return 0.5 * v + ops.log(-ops.expm1(-v) / v)
 
 
-def bernoulli_divergence(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
+def bernoulli_divergence(yes: Any, no: Any, step: Any, ops: Operations) -> Any:
     """KL of a coin that shows `yes` and `no` with these probabilities; q's logit is larger by `step`.
 
     The two probabilities are given, so that neither is rounded to 0 or 1.
@@ -89,12 +89,12 @@ def bernoulli_divergence(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
     return ops.elementwise(_bernoulli, _bernoulli_gradient, yes, no, step)
 
 
-def _bernoulli(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
+def _bernoulli(yes: Any, no: Any, step: Any, ops: Operations) -> Any:
     is_near = ops.absolute(step) <= 0.1
     return ops.pick(is_near, partial(_coins_near, ops=ops), partial(_coins_far, ops=ops), yes, no, step)
 
 
-def _coins_near(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
+def _coins_near(yes: Any, no: Any, step: Any, ops: Operations) -> Any:
     def second_derivative(t: float) -> Any:
         total = yes * ops.exp(t * step) + no
         return yes * no * ops.exp(t * step) / (total * total)
@@ -102,7 +102,7 @@ def _coins_near(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
     return step * step * taylor_remainder(second_derivative)
 
 
-def _coins_far(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
+def _coins_far(yes: Any, no: Any, step: Any, ops: Operations) -> Any:
     """no·|step| + log(1 − no (1 − exp(−|step|))), with the sides exchanged where the step is negative."""
     shrunk = ops.where(step > 0.0, no, yes)
     grown = ops.where(step > 0.0, yes, no)
@@ -116,7 +116,7 @@ def _coins_far(yes: Any, no: Any, step: Any, ops: ModuleType) -> Any:
     return shrunk * size + change
 
 
-def _bernoulli_gradient(yes: Any, no: Any, step: Any, ops: ModuleType) -> tuple[Any, Any, Any]:
+def _bernoulli_gradient(yes: Any, no: Any, step: Any, ops: Operations) -> tuple[Any, Any, Any]:
     """The derivative along yes + no = 1, the only direction that there is, is given as that by `yes`."""
     # Numerator and denominator are over exp(step) where that is large.
     total = yes * ops.exp(ops.minimum(step, 0.0)) + no * ops.exp(-ops.maximum(step, 0.0))
@@ -128,16 +128,16 @@ _EULER = 0.5772156649015329
 _SWITCH = 2.5
 
 
-def scaled_exp1(x: Any, ops: ModuleType) -> Any:
+def scaled_exp1(x: Any, ops: Operations) -> Any:
     """exp(x) E₁(x) for x > 0, E₁ the exponential integral, https://dlmf.nist.gov/6.2.1."""
     return ops.elementwise(_scaled_exp1, _scaled_exp1_gradient, x)
 
 
-def _scaled_exp1(x: Any, ops: ModuleType) -> Any:
+def _scaled_exp1(x: Any, ops: Operations) -> Any:
     return ops.select(x <= _SWITCH, partial(_exp1_small, ops=ops), partial(_exp1_large, ops=ops), x)
 
 
-def _exp1_small(x: Any, ops: ModuleType) -> Any:
+def _exp1_small(x: Any, ops: Operations) -> Any:
     """The series https://dlmf.nist.gov/6.6.2, from its last term on."""
     x = ops.minimum(x, _SWITCH)
     series = 0.0
@@ -146,7 +146,7 @@ def _exp1_small(x: Any, ops: ModuleType) -> Any:
     return ops.exp(x) * (x * series - _EULER - ops.log(x))
 
 
-def _exp1_large(x: Any, ops: ModuleType) -> Any:
+def _exp1_large(x: Any, ops: Operations) -> Any:
     return 1.0 / (x + _fraction(ops.maximum(x, _SWITCH)))
 
 
@@ -158,15 +158,15 @@ def _fraction(x: Any) -> Any:
     return 1.0 - 1.0 / tail
 
 
-def _scaled_exp1_gradient(x: Any, ops: ModuleType) -> tuple[Any]:
+def _scaled_exp1_gradient(x: Any, ops: Operations) -> tuple[Any]:
     """The value less 1/x."""
     return (ops.select(x <= _SWITCH, partial(_slope_small, ops=ops), partial(_slope_large, ops=ops), x),)
 
 
-def _slope_small(x: Any, ops: ModuleType) -> Any:
+def _slope_small(x: Any, ops: Operations) -> Any:
     return _exp1_small(x, ops) - 1.0 / x
 
 
-def _slope_large(x: Any, ops: ModuleType) -> Any:
+def _slope_large(x: Any, ops: Operations) -> Any:
     fraction = _fraction(ops.maximum(x, _SWITCH))
     return -fraction / (x * (x + fraction))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.protocol import Operations
 
 _INFINITY = float("inf")
 
@@ -16,7 +16,7 @@ NOTHING = 8.0
 """So many units of rounding of its terms a sum may be and be zero."""
 
 
-def settled_sum(terms: Sequence[Any], ops: ModuleType) -> Any:
+def settled_sum(terms: Sequence[Any], ops: Operations) -> Any:
     """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet."""
     if ops is array_ops:
         vectors = [term for term in terms if np.ndim(term)]
@@ -31,12 +31,12 @@ def settled_sum(terms: Sequence[Any], ops: ModuleType) -> Any:
     return _settled(value, size, ops)
 
 
-def _three(number: Any, its_size: Any, first: Any, second: Any, third: Any, ops: ModuleType) -> Any:
+def _three(number: Any, its_size: Any, first: Any, second: Any, third: Any, ops: Operations) -> Any:
     size = its_size + abs(first) + abs(second) + abs(third)
     return _settled(number + first + second + third, size, ops)
 
 
-def _settled(value: Any, size: Any, ops: ModuleType) -> Any:
+def _settled(value: Any, size: Any, ops: Operations) -> Any:
     nothing = NOTHING * ops.epsilon(value) * size
     if ops is array_ops and np.all(value >= nothing):
         return value
@@ -45,7 +45,7 @@ def _settled(value: Any, size: Any, ops: ModuleType) -> Any:
     return infinite_where_undefined(value, ops)
 
 
-def infinite_where_undefined(value: Any, ops: ModuleType) -> Any:
+def infinite_where_undefined(value: Any, ops: Operations) -> Any:
     """+∞ in the place of NaN, which, of parameters that are numbers, parts beyond the floats make together.
 
     NaN of parameters is for `full` to restore.

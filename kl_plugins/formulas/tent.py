@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 from kl_plugins.formulas.averages import LOG, average, quadrature, ramp, whole
 from kl_plugins.formulas.remainders import identity_minus_log, multiple_of_excess
+from kl_plugins.ops.protocol import Operations
 
 
-def log_tent_flat_mean(top: Any, start: Any, step: Any, rest: Any, ops: ModuleType) -> Any:
+def log_tent_flat_mean(top: Any, start: Any, step: Any, rest: Any, ops: Operations) -> Any:
     """E log tent(start + step·U), U uniform, where `rest` is what is left to 1 at U = 1; step > 0."""
     return whole(_log_tent_flat_mean, ops, top, start, step, rest)
 
 
-def _log_tent_flat_mean(top: Any, start: Any, step: Any, rest: Any, ops: ModuleType) -> Any:
+def _log_tent_flat_mean(top: Any, start: Any, step: Any, rest: Any, ops: Operations) -> Any:
     """On each side of the top the tent is a multiple of the distance from an end."""
     left = _clipped(top - start, step, ops)
     return _side(start, left, top, step, ops) + _side(rest, step - left, 1.0 - top, step, ops)
 
 
-def _clipped(length: Any, step: Any, ops: ModuleType) -> Any:
+def _clipped(length: Any, step: Any, ops: Operations) -> Any:
     return ops.minimum(ops.maximum(length, 0.0), step)
 
 
-def _side(start: Any, length: Any, top: Any, step: Any, ops: ModuleType) -> Any:
+def _side(start: Any, length: Any, top: Any, step: Any, ops: Operations) -> Any:
     """length/step times the average of log(z/top) from start to start + length."""
 
     def some(start: Any, length: Any, top: Any, step: Any) -> Any:
@@ -40,12 +40,12 @@ def _nothing(start: Any, *rest: Any) -> Any:
     return 0.0 * start
 
 
-def log_tent_tent_mean(top: Any, mode: Any, start: Any, step: Any, rest: Any, ops: ModuleType) -> Any:
+def log_tent_tent_mean(top: Any, mode: Any, start: Any, step: Any, rest: Any, ops: Operations) -> Any:
     """E log tent(start + step·T), T triangular with the given mode; `rest` and step as above."""
     return whole(_log_tent_tent_mean, ops, top, mode, start, step, rest)
 
 
-def _log_tent_tent_mean(top: Any, mode: Any, start: Any, step: Any, rest: Any, ops: ModuleType) -> Any:
+def _log_tent_tent_mean(top: Any, mode: Any, start: Any, step: Any, rest: Any, ops: Operations) -> Any:
     """Up to four pieces, on which T's density is linear and the tent a multiple of z or of 1 − z."""
     left = _clipped(top - start, step, ops) / step  # so much of T's interval is left of the top
     right = 1.0 - left
@@ -59,7 +59,7 @@ def _log_tent_tent_mean(top: Any, mode: Any, start: Any, step: Any, rest: Any, o
 
 
 def _piece(
-    start: Any, low: Any, high: Any, mode: Any, mode_rest: Any, top: Any, step: Any, ops: ModuleType
+    start: Any, low: Any, high: Any, mode: Any, mode_rest: Any, top: Any, step: Any, ops: Operations
 ) -> Any:
     """∫ over low < t < high of T's density times log((start + step·t)/top), on one side of the mode."""
 
@@ -79,14 +79,14 @@ def _piece(
     return ops.select(there, some, _nothing, start, low, high, mode, mode_rest, top, step)
 
 
-def _tent(t: Any, mode: Any, mode_rest: Any, ops: ModuleType) -> Any:
+def _tent(t: Any, mode: Any, mode_rest: Any, ops: Operations) -> Any:
     """Half of T's density at t."""
     rising = ops.where(mode > 0.0, t, 1.0) / ops.where(mode > 0.0, mode, 1.0)
     falling = ops.where(mode_rest > 0.0, 1.0 - t, 1.0) / ops.where(mode_rest > 0.0, mode_rest, 1.0)
     return ops.minimum(rising, falling)
 
 
-def tent_divergence(p_mode: Any, q_mode: Any, ops: ModuleType) -> Any:
+def tent_divergence(p_mode: Any, q_mode: Any, ops: Operations) -> Any:
     """KL of triangular distributions on one interval.
 
     It is E[x − log(1 + x)], 1 + x = q/p, a sum of three non-negative parts: below both modes q/p is the
@@ -96,7 +96,7 @@ def tent_divergence(p_mode: Any, q_mode: Any, ops: ModuleType) -> Any:
     return whole(_tent_divergence, ops, p_mode, q_mode)
 
 
-def _tent_divergence(p_mode: Any, q_mode: Any, ops: ModuleType) -> Any:
+def _tent_divergence(p_mode: Any, q_mode: Any, ops: Operations) -> Any:
     mirror = p_mode > q_mode
     p, q = ops.where(mirror, 1.0 - p_mode, p_mode), ops.where(mirror, 1.0 - q_mode, q_mode)
     p_rest, q_rest = ops.where(mirror, p_mode, 1.0 - p_mode), ops.where(mirror, q_mode, 1.0 - q_mode)
@@ -105,7 +105,7 @@ def _tent_divergence(p_mode: Any, q_mode: Any, ops: ModuleType) -> Any:
     return ops.select(gap > 0.0, partial(_ordered, ops=ops), _nothing, p, q, p_rest, q_rest, some_gap)
 
 
-def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: ModuleType) -> Any:
+def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: Operations) -> Any:
     """For p's mode below q's, by `gap`."""
     below = ops.select(
         p > 0.0, lambda p, q, gap: p * identity_minus_log(-gap / q, ops), lambda p, q, gap: 0.0 * p, p, q, gap
@@ -139,7 +139,7 @@ def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: ModuleType
 
 
 def near_tent_divergence(
-    mode: Any, rest: Any, step: Any, below: Any, above: Any, ops: ModuleType
+    mode: Any, rest: Any, step: Any, below: Any, above: Any, ops: Operations
 ) -> tuple[Any, Any]:
     """KL of triangular distributions whose modes are close to each other, and where they are close enough.
 
@@ -158,7 +158,7 @@ def near_tent_divergence(
     return close, whole(_near_tent_divergence, ops, left, right, gap, below, above)
 
 
-def _near_tent_divergence(left: Any, right: Any, gap: Any, below: Any, above: Any, ops: ModuleType) -> Any:
+def _near_tent_divergence(left: Any, right: Any, gap: Any, below: Any, above: Any, ops: Operations) -> Any:
     """For p's mode below q's by `gap`: a side to the left of both, one to the right, and what is between."""
     longer = below + above
     rise, fall = left + gap + below, right - gap + above  # of q
@@ -185,7 +185,7 @@ def _near_tent_divergence(left: Any, right: Any, gap: Any, below: Any, above: An
     return 2.0 * first + below * (below / high_rise) + ops.where(right > 0.0, falling, risen)
 
 
-def _near_side(length: Any, turn: Any, slope: Any, offset: Any, ops: ModuleType) -> Any:
+def _near_side(length: Any, turn: Any, slope: Any, offset: Any, ops: Operations) -> Any:
     """length · ∫₀¹ u φ(turn + offset/u) du, φ(x) = x − log(1 + x), slope = 1 + turn.
 
     It is ½ φ(turn + offset) + ½ offset·turn/slope + ½ (offset/slope)² log(1 + slope/offset).

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.polynomial import legendre
 
 from kl_plugins.formulas.averages import weighted_sum, whole
 from kl_plugins.formulas.remainders import _log_ratio
+from kl_plugins.ops.protocol import Operations
 
 _CUT = 76.0
 """Where the density is exp(−38) of its maximum the integrals end."""
@@ -66,7 +66,7 @@ class _Kernel(NamedTuple):
     def variance(self) -> Any:
         return self.second - self.first * self.first
 
-    def integral(self, function: Callable[..., Any], ops: ModuleType, *args: Any) -> Any:
+    def integral(self, function: Callable[..., Any], ops: Operations, *args: Any) -> Any:
         """∫ exp(−m y − y²/2) function(y, *args) dy, over the width."""
 
         def weighted(u: Any, mode: Any, start: Any, width: Any, *rest: Any) -> Any:
@@ -76,7 +76,7 @@ class _Kernel(NamedTuple):
         return weighted_sum(_NODES, _WEIGHTS, weighted, ops, self.mode, self.start, self.width, *args)
 
 
-def _kernel(low: Any, high: Any, ops: ModuleType) -> _Kernel:
+def _kernel(low: Any, high: Any, ops: Operations) -> _Kernel:
     mode = ops.minimum(ops.maximum(low, 0.0), high)
     reach = _CUT / (ops.sqrt(mode * mode + _CUT) + ops.absolute(mode))
     start = ops.maximum(low - mode, -reach)
@@ -87,47 +87,47 @@ def _kernel(low: Any, high: Any, ops: ModuleType) -> _Kernel:
     return k._replace(mass=mass, first=first, second=k.integral(lambda y: y * y, ops) / mass)
 
 
-def log_integral(low: Any, high: Any, ops: ModuleType) -> Any:
+def log_integral(low: Any, high: Any, ops: Operations) -> Any:
     """log ∫ exp(−z²/2) dz."""
     return whole(_log_integral, ops, low, high)
 
 
-def _log_integral(low: Any, high: Any, ops: ModuleType) -> Any:
+def _log_integral(low: Any, high: Any, ops: Operations) -> Any:
     k = _kernel(low, high, ops)
     return ops.log(k.total) - 0.5 * k.mode * k.mode
 
 
-def truncated_mean(low: Any, high: Any, ops: ModuleType) -> Any:
+def truncated_mean(low: Any, high: Any, ops: Operations) -> Any:
     """E z."""
     return whole(_mean, ops, low, high)
 
 
-def _mean(low: Any, high: Any, ops: ModuleType) -> Any:
+def _mean(low: Any, high: Any, ops: Operations) -> Any:
     k = _kernel(low, high, ops)
     return k.mode + k.first
 
 
-def truncated_variance(low: Any, high: Any, ops: ModuleType) -> Any:
+def truncated_variance(low: Any, high: Any, ops: Operations) -> Any:
     """The variance of z."""
     return whole(_variance, ops, low, high)
 
 
-def _variance(low: Any, high: Any, ops: ModuleType) -> Any:
+def _variance(low: Any, high: Any, ops: Operations) -> Any:
     return _kernel(low, high, ops).variance
 
 
-def truncated_entropy(low: Any, high: Any, ops: ModuleType) -> Any:
+def truncated_entropy(low: Any, high: Any, ops: Operations) -> Any:
     """The entropy of z: log ∫ exp(−m y − y²/2) dy + m E y + ½ E y²."""
     return whole(_entropy, ops, low, high)
 
 
-def _entropy(low: Any, high: Any, ops: ModuleType) -> Any:
+def _entropy(low: Any, high: Any, ops: Operations) -> Any:
     k = _kernel(low, high, ops)
     return ops.log(k.total) + k.mode * k.first + 0.5 * k.second
 
 
 def truncated_divergence(
-    p_low: Any, p_high: Any, q_low: Any, q_high: Any, shift: Any, turn: Any, ops: ModuleType
+    p_low: Any, p_high: Any, q_low: Any, q_high: Any, shift: Any, turn: Any, ops: Operations
 ) -> Any:
     """KL of truncated normals, p's interval inside of q's: q's variable is shift + (1 + turn)·z.
 
@@ -139,7 +139,7 @@ def truncated_divergence(
 
 
 def _divergence(
-    p_low: Any, p_high: Any, q_low: Any, q_high: Any, shift: Any, turn: Any, ops: ModuleType
+    p_low: Any, p_high: Any, q_low: Any, q_high: Any, shift: Any, turn: Any, ops: Operations
 ) -> Any:
     k = _kernel(p_low, p_high, ops)
     linear, bend = _change(k, shift, turn)
@@ -164,7 +164,7 @@ def _change(k: _Kernel, shift: Any, turn: Any) -> tuple[Any, Any]:
     return bend * k.mode - (1.0 + turn) * shift, 0.5 * bend
 
 
-def _same_end(p_end: Any, q_end: Any, shift: Any, turn: Any, ops: ModuleType) -> Any:
+def _same_end(p_end: Any, q_end: Any, shift: Any, turn: Any, ops: Operations) -> Any:
     if type(p_end) is float and math.isinf(p_end):
         return ops.equal(q_end, p_end)
     place = (1.0 + turn) * p_end
@@ -173,7 +173,7 @@ def _same_end(p_end: Any, q_end: Any, shift: Any, turn: Any, ops: ModuleType) ->
     return ops.logical_or(ops.equal(place, q_end), ops.absolute(shift + place - q_end) < _ENDS * size)
 
 
-def _near(k: _Kernel, linear: Any, bend: Any, ops: ModuleType) -> Any:
+def _near(k: _Kernel, linear: Any, bend: Any, ops: Operations) -> Any:
     centre = linear * k.first + bend * k.second
 
     def excess(y: Any, linear: Any, bend: Any, centre: Any) -> Any:
@@ -190,7 +190,7 @@ def _near(k: _Kernel, linear: Any, bend: Any, ops: ModuleType) -> Any:
 
 
 def _far(
-    k: _Kernel, ops: ModuleType, linear: Any, bend: Any, q_low: Any, q_high: Any, shift: Any, turn: Any
+    k: _Kernel, ops: Operations, linear: Any, bend: Any, q_low: Any, q_high: Any, shift: Any, turn: Any
 ) -> Any:
     of_q = _kernel(q_low, q_high, ops)
     place = shift + (1.0 + turn) * k.mode

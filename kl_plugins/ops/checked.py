@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 from kl_plugins.ops import floats
+from kl_plugins.ops.protocol import Operations
 
 symbolic = False
 
@@ -21,7 +21,7 @@ class FloatDomainError(ArithmeticError):
     """A float outside of a function's domain."""
 
 
-def on_floats(ops: ModuleType) -> bool:
+def on_floats(ops: Operations) -> bool:
     """Whether these are operations on floats."""
     return ops is floats or ops is _HERE
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.ops import floats
+from kl_plugins.ops.protocol import Operations
 
 _ASKED = frozenset({"known", "literal", "undressed", "same", "shape", "runtime_shape", "inside"})
 """Operations that say what is known of their arguments: these are what decisions are made of."""
@@ -96,7 +97,7 @@ for _name in ("neg", "pos", "abs", "invert", "lt", "le", "gt", "ge", "eq", "ne")
 class _Operations(ModuleType):
     """The operations of a backend, put off; but for those that say what is known."""
 
-    def __init__(self, ops: ModuleType) -> None:
+    def __init__(self, ops: Operations) -> None:
         super().__init__(f"{ops.__name__} (deferred)")
         self._ops = ops
         self.symbolic = ops.symbolic
@@ -114,11 +115,11 @@ class _Operations(ModuleType):
 
 
 @cache
-def _deferring(ops: ModuleType) -> ModuleType:
+def _deferring(ops: Operations) -> ModuleType:
     return _Operations(ops)
 
 
-def of_floats(ops: ModuleType) -> ModuleType:
+def of_floats(ops: Operations) -> ModuleType:
     """The operations on floats alone: put off where those of `ops` are."""
     return _deferring(floats) if isinstance(ops, _Operations) else floats
 

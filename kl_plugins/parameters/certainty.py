@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from kl_plugins.ops.protocol import Operations
 
-def certainly_equal(first: Any, second: Any, ops: ModuleType) -> bool:
+
+def certainly_equal(first: Any, second: Any, ops: Operations) -> bool:
     """Whether two parameters are certainly equal everywhere, but for NaN."""
     if first is second:
         return True
@@ -18,7 +19,7 @@ def certainly_equal(first: Any, second: Any, ops: ModuleType) -> bool:
     return bool(np.all((first == second) | (first != first) | (second != second)))
 
 
-def certainly_zero(value: Any, ops: ModuleType) -> bool:
+def certainly_zero(value: Any, ops: Operations) -> bool:
     """Whether a parameter is one number for all, and that is certainly zero."""
     if type(value) is float:
         return value == 0.0

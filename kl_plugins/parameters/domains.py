@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any, NamedTuple
+
+from kl_plugins.ops.protocol import Operations
 
 
 class Domain(NamedTuple):
@@ -25,7 +26,7 @@ class Domain(NamedTuple):
             return math.nextafter(self.low, -math.inf), math.nextafter(self.high, math.inf)
         return self.low, self.high
 
-    def conditions(self, value: Any, name: str, ops: ModuleType) -> Iterator[tuple[Any, str]]:
+    def conditions(self, value: Any, name: str, ops: Operations) -> Iterator[tuple[Any, str]]:
         """Yield (condition, message). Stated so that NaN passes: it comes out where it went in."""
         called = f"{name} ({self.meaning})" if self.meaning else name
         if self.closed:
@@ -39,11 +40,11 @@ class Domain(NamedTuple):
         else:
             yield ops.logical_not(ops.isinf(value)), f"{called} must be finite"
 
-    def conditions_on_vectors(self, value: Any, name: str, ops: ModuleType) -> Iterator[tuple[Any, str]]:
+    def conditions_on_vectors(self, value: Any, name: str, ops: Operations) -> Iterator[tuple[Any, str]]:
         """As `conditions`, one for each vector of numbers."""
         return ((ops.all_last(holds), message) for holds, message in self.conditions(value, name, ops))
 
-    def _closed_conditions(self, value: Any, called: str, ops: ModuleType) -> Iterator[tuple[Any, str]]:
+    def _closed_conditions(self, value: Any, called: str, ops: Operations) -> Iterator[tuple[Any, str]]:
         if self.low > -math.inf:
             bound = "not be negative" if self.low == 0.0 else f"be at least {self.low:g}"
             yield ops.logical_not(value < self.low), f"{called} must {bound}"

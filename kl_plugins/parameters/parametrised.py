@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from copyreg import __newobj__  # type: ignore[attr-defined]
 from dataclasses import fields
 from functools import cache, cached_property
-from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from kl_plugins.ops import array_backend_of, backend_of, floats
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.domains import Domain
 from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
 
@@ -52,7 +52,7 @@ class Parametrised:
 
     parts: ClassVar[tuple[str, ...]] = ()
     find_backend = staticmethod(backend_of)
-    ops: ModuleType
+    ops: Operations
 
     _bounds: ClassVar[tuple[tuple[str, float, float], ...]] = ()
 
@@ -77,7 +77,7 @@ class Parametrised:
         self._complete()
 
     @classmethod
-    def trusted(cls, ops: ModuleType, **state: Any) -> Self:
+    def trusted(cls, ops: Operations, **state: Any) -> Self:
         """Make the object from arrays of the backend `ops` that are known to be valid: no checks."""
         made = object.__new__(cls)
         made.__dict__.update(state, ops=ops)
@@ -132,7 +132,7 @@ class Parametrised:
         """The name of each array and its number of dimensions that are not batch dimensions."""
         return zip(self.arrays, self.core_ndims, strict=True)
 
-    def to(self, ops: ModuleType, beside: Sequence[Any] = ()) -> Self:
+    def to(self, ops: Operations, beside: Sequence[Any] = ()) -> Self:
         """Return the same object with its parameters as arrays of the backend `ops`.
 
         `beside` are the values that it is used with: plain numbers take on their precision.
@@ -161,7 +161,7 @@ class Parametrised:
             made.__dict__[name] = made.__dict__[name].to_arrays()
         return made
 
-    def _become(self, ops: ModuleType, beside: Sequence[Any] = ()) -> None:
+    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
         state = self.__dict__  # the dataclass is frozen, and this is still its making
         beside = [*beside, *[state[name] for name in self.arrays]]
         for name in self.arrays:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, NamedTuple
 
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.rules import RuleTable
 
 
@@ -19,70 +19,70 @@ class Statistic:
 
     text = ""
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         raise NotImplementedError
 
 
 class Identity(Statistic):
     text = "z"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return z
 
 
 class Square(Statistic):
     text = "z²"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return z * z
 
 
 class Absolute(Statistic):
     text = "|z|"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return abs(z)
 
 
 class Log(Statistic):
     text = "log z"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return ops.log(z)
 
 
 class LogSquare(Statistic):
     text = "(log z)²"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return ops.log(z) ** 2
 
 
 class Log1m(Statistic):
     text = "log(1 − z)"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return ops.log1p(-z)
 
 
 class Log1p(Statistic):
     text = "log(1 + z)"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return ops.log1p(z)
 
 
 class Log1pSquare(Statistic):
     text = "log(1 + z²)"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return ops.log1p(z * z)
 
 
 class Softplus(Statistic):
     text = "log(1 + exp(−z))"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return ops.log1p(ops.exp(-z))
 
 
@@ -91,7 +91,7 @@ class Power(Statistic):
     exponent: Any
     text = "a power of z"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return z**self.exponent
 
 
@@ -100,14 +100,14 @@ class Exp(Statistic):
     rate: Any
     text = "exp(rate · z)"
 
-    def __call__(self, z: Any, ops: ModuleType) -> Any:
+    def __call__(self, z: Any, ops: Operations) -> Any:
         return ops.exp(self.rate * z)
 
 
 class At(NamedTuple):
     """The standard variable of q in terms of that of p: z = shift + ratio·Z."""
 
-    ops: ModuleType
+    ops: Operations
     shift: Any
     """The float 0.0 where it is certainly zero."""
 
