@@ -17,6 +17,7 @@ from pymc.distributions.transforms import _default_transform
 from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
+from pytensor.graph.op import Op
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
@@ -25,6 +26,7 @@ from kl_plugins.covariance.precision import Precision
 from kl_plugins.estimate.density import Array, Density, density_of
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.plugins.pytensor.graph import original
+from kl_plugins.plugins.pytensor.random_variables import density
 from kl_plugins.recognition import recognise
 
 _MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
@@ -33,8 +35,9 @@ _MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
 _known: WeakKeyDictionary[Any, Density] = WeakKeyDictionary()
 
 
-def density(variable: Any) -> Density:
-    """What estimates need to know of a random variable whose parameters are numbers."""
+@density.register(Op)
+def _(op: Any, variable: Any) -> Density:
+    """Of a random variable whose parameters are numbers."""
     known = _known.get(variable)
     if known is None:
         known = _density(variable, None)

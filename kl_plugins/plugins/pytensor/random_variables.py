@@ -19,7 +19,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.recognition import as_written, load_plugins_of, recognise
+from kl_plugins.recognition import as_written, load, load_plugins_of, plugins, recognise
 
 load_families()
 
@@ -60,9 +60,16 @@ def _batch(variable: Any) -> tuple[Any, ...] | None:
 
 @density_of.register(TensorVariable)
 def _(variable: Any) -> Density:
-    from kl_plugins.plugins.pymc.densities import density  # only PyMC knows densities
+    for plugin in plugins().get("pymc", ()):  # only PyMC knows densities
+        load(plugin)
+    node = original(variable).owner
+    return density(None if node is None else node.op, variable)
 
-    return density(variable)
+
+@singledispatch
+def density(op: Any, variable: Any) -> Density:
+    """What estimates need to know of a random variable; functions are registered for the class of its op."""
+    raise TypeError(f"{variable} is not a random variable")
 
 
 @singledispatch
