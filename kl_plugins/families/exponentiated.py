@@ -23,12 +23,12 @@ from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.exponential import log_normal_negentropy
-from kl_plugins.formulas.gamma import digamma_residue
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops import floats
 from kl_plugins.ops.deferred import of_floats
+from kl_plugins.ops.gamma_residues import digamma_residue
 from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.certainty import certainly_zero
 from kl_plugins.parameters.domains import Domain

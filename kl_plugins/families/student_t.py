@@ -18,14 +18,9 @@ from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio
 from kl_plugins.formulas.cauchy import cauchy_divergence
-from kl_plugins.formulas.gamma import (
-    digamma_residue,
-    digamma_rest,
-    log_gamma_residue,
-    log_moment,
-    stirling_rest,
-)
+from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.ops import backend_of
+from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
 from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.domains import Domain
 

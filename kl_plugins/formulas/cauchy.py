@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from kl_plugins.ops.protocol import Operations
@@ -19,8 +18,7 @@ def cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) ->
 def _cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
     mean = 2.0 * ops.sqrt(p_scale) * ops.sqrt(q_scale)
     x, y = ops.absolute(p_scale - q_scale), ops.absolute(step)
-    is_short = ops.maximum(x, y) / mean < 1e30
-    return ops.select(is_short, partial(_short, ops=ops), partial(_long, ops=ops), x, y, mean)
+    return ops.rarely(ops.maximum(x, y) / mean >= 1e30, _long, _short, x, y, mean)
 
 
 def _short(x: Any, y: Any, mean: Any, ops: Operations) -> Any:

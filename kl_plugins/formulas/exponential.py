@@ -51,7 +51,7 @@ def weighted_exp_remainder(weight: Any, log_weight: Any, u: Any, ops: Operations
 
 
 def _weighted_remainder(weight: Any, log_weight: Any, u: Any, ops: Operations) -> Any:
-    return ops.choose(u > 300.0, _weighted_far, _weighted, weight, log_weight, u)
+    return ops.rarely(u > 300.0, _weighted_far, _weighted, weight, log_weight, u)
 
 
 def _weighted(weight: Any, log_weight: Any, u: Any, ops: Operations) -> Any:

@@ -58,7 +58,7 @@ _HUGE = 1e30
 
 def multiple_of_exp_minus_tangent(factor: Any, u: Any, ops: Operations) -> Any:
     """factor·[exp(u) − 1 − u], finite where exp(u) is not but its product with the factor is."""
-    return ops.choose(u > 700.0, _multiple_far, _multiple, factor, u)
+    return ops.rarely(u > 700.0, _multiple_far, _multiple, factor, u)
 
 
 def _multiple(factor: Any, u: Any, ops: Operations) -> Any:
@@ -84,7 +84,7 @@ def _near(p: Any, q: Any, ops: Operations) -> Any:
 
 
 def _far(p: Any, q: Any, ops: Operations) -> Any:
-    return ops.choose(ops.minimum(p, q) < 1e-300, _far_from_tiny, _far_apart, p, q)
+    return ops.rarely(ops.minimum(p, q) < 1e-300, _far_from_tiny, _far_apart, p, q)
 
 
 def _far_apart(p: Any, q: Any, ops: Operations) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 symbolic = False
+graphs = False
+"""Whether operations make a graph that is differentiated and compiled later."""
 
 log = math.log
 sqrt = math.sqrt
@@ -56,6 +58,10 @@ pick = select
 def choose(condition: bool, rare: Callable[..., Any], usual: Callable[..., Any], *args: float) -> Any:
     """As `pick`, of functions that take the backend as last argument."""
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
+rarely = choose
+"""As `choose`, where the condition seldom holds: compiled loops leave those numbers out."""
 
 
 def zeros_like(value: float) -> float:

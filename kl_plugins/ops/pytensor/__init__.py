@@ -26,6 +26,7 @@ from kl_plugins.ops.pytensor.matrices import *  # noqa: F403
 from kl_plugins.ops.pytensor.matrices import cholesky, isfinite
 
 symbolic = True
+graphs = True
 _HERE = sys.modules[__name__]
 
 _PULLBACK = "pullback" if "pullback" in signature(OpFromGraph.__init__).parameters else "lop_overrides"
@@ -164,6 +165,9 @@ pick = select
 def choose(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
     """As `select`, of functions that take the backend as last argument."""
     return select(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
+
+
+rarely = choose
 
 
 def elementwise(value: Callable[..., Any], gradient: Callable[..., Any] | None, *args: Any) -> Any:
