@@ -17,11 +17,10 @@ from kl_plugins.variational.report.pictures import (
     draw_pair,
     worst_pair,
 )
+from kl_plugins.variational.report.stopping import STOPPED
 
 Array = NDArray[np.float64]
 
-STOPPED = ("converged", "stationary but not optimal", "stationary")
-"""Status of fits that were stopped, and whose average was taken."""
 OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 
 
