@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,24 +19,21 @@ from kl_plugins.formulas.gamma import (
 )
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Gamma(Continuous):
     """X = loc + sign·scale·G^(1/power), where G has density x^(a−1) exp(−x)/Γ(a), a the concentration.
 
     https://en.wikipedia.org/wiki/Generalized_gamma_distribution; a negative power makes inverse gammas.
     """
 
-    concentration: Any
-    scale: Any = 1.0
-    power: Any = 1.0
-    loc: Any = 0.0
-    sign: Any = 1.0
+    concentration: Any = parameter(POSITIVE, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
+    power: Any = parameter(REAL, default=1.0, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    sign: Any = parameter(REAL, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "scale", "power", "loc", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(), Domain())
 
     def log_density(self) -> LogDensity:
         a, c, ops = self.concentration, self.power, self.ops
@@ -107,15 +103,8 @@ class Gamma(Continuous):
         )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
 class Weibull(Gamma):
     """X = loc + sign·scale·E^(1/power) of an exponential variable E, the power positive: the shape."""
-
-    domains: ClassVar[tuple[Domain, ...]] = (
-        *Gamma.domains[:2],
-        Domain(0.0, meaning="the shape"),
-        *Gamma.domains[3:],
-    )
 
 
 @closed_form(Gamma, Gamma)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from kl_plugins.formulas.remainders import log_ratio, size
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _EULER = 0.5772156649015329
 _ROOT_HALF = math.sqrt(0.5)
@@ -59,25 +58,19 @@ class DoubleExponential(Continuous):
         return 1.0 + self.ops.log(self.kappa + 1.0 / self.kappa)
 
 
-@dataclass(frozen=True, eq=False)
 class Laplace(DoubleExponential):
     """Laplace distributions with density exp(−|x − loc| / scale) / (2 scale)."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
 
 
-@dataclass(frozen=True, eq=False)
 class AsymmetricLaplace(DoubleExponential):
     """Asymmetric Laplace distributions; a `kappa` of 1 makes them symmetric."""
 
-    kappa: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("kappa", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
+    kappa: Any = parameter(POSITIVE)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
 
 
 @closed_form(Laplace, Laplace)

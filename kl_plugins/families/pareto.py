@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,23 +13,19 @@ from kl_plugins.families.gamma import Gamma
 from kl_plugins.formulas.beta import digamma_difference, log_beta
 from kl_plugins.formulas.remainders import identity_minus_log, log_ratio
 from kl_plugins.formulas.shared import variance_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Pareto(Continuous):
     """X = loc + scale·Z, where Z has density α z^(−α−1) above 1: log Z is exponential.
 
     https://en.wikipedia.org/wiki/Pareto_distribution
     """
 
-    alpha: Any
-    scale: Any = 1.0
-    loc: Any = 0.0
+    alpha: Any = parameter(POSITIVE, meaning="the tail index", static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
-    literals: ClassVar[frozenset[str]] = frozenset({"alpha", "scale", "loc"})
-    arrays: ClassVar[tuple[str, ...]] = ("alpha", "scale", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, meaning="the tail index"), Domain(0.0), Domain())
 
     def log_density(self) -> LogDensity:
         return LogDensity(self.ops.log(self.alpha), ((-1.0 - self.alpha, Log()),))

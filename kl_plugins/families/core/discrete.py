@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import reduce
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -37,10 +37,6 @@ class Discrete(Univariate):
     many. Where they are not, it needs rules of its own.
     """
 
-    literals: ClassVar[frozenset[str]] = frozenset({"loc", "n"})
-    integers: ClassVar[tuple[str, ...]] = ()
-    """The parameters that are whole numbers."""
-
     def log_pmf(self, k: Any) -> Any:
         """The logarithm of the probability that Z is `k`, a whole number inside the support."""
         raise NotImplementedError
@@ -52,7 +48,7 @@ class Discrete(Univariate):
     def widened(self) -> Discrete:
         """The same with one more batch dimension, the last, of length 1."""
         state, ops = self.__getstate__(), self.ops
-        for name in self.arrays:
+        for name in self.parameters:
             if type(state[name]) is not float:
                 state[name] = ops.expand_last(state[name])
             elif ops.symbolic:  # where functions of a lone number would be computed in float32
@@ -88,7 +84,8 @@ class Discrete(Univariate):
 
     def sized(self, batch: tuple[Any, ...]) -> Any:
         state = self.__getstate__()
-        name = next((name for name in self.arrays if type(state[name]) is not float), self.arrays[0])
+        names = list(self.parameters)
+        name = next((name for name in names if type(state[name]) is not float), names[0])
         state[name] = self.ops.broadcast_to(self.ops.asarray(state[name], name), batch)
         return self.trusted(self.ops, **state)
 
@@ -105,10 +102,8 @@ class Discrete(Univariate):
         yield from self.further_conditions()
 
     def further_conditions(self) -> Iterator[tuple[Any, str]]:
-        """Yield (condition, message) for what `domains` do not say: here that whole numbers are."""
-        for name in self.integers:
-            whole = opposite(is_broken(self.__dict__[name], self.ops), self.ops)
-            yield whole, f"{name} must be a whole number"
+        """Yield (condition, message) for what the domains of the parameters do not say."""
+        yield from ()
 
 
 def is_infinite(end: Any) -> bool:
@@ -256,7 +251,7 @@ def _has_nan(p: Discrete, q: Discrete) -> Any:
 
 def _trace(side: Discrete) -> Any:
     """0, NaN where a parameter is NaN."""
-    own = [0.0 * side.__dict__[name] for name in side.arrays]
+    own = [0.0 * side.__dict__[name] for name in side.parameters]
     own = [x.sum(-1) if core else x for x, (_, core) in zip(own, side.cores(), strict=True)]
     return sum(own) + sum(_trace(side.__dict__[name]) for name in side.parts)
 

@@ -45,24 +45,18 @@ _NORMAL_ENTROPY = 0.5 + 0.5 * math.log(2.0 * math.pi)
 class Univariate(Distribution):
     """A family of distributions of one variable, X = loc + sign·scale·Z.
 
-    A subclass is a frozen dataclass whose fields are all parameters, named in ``arrays`` with their
-    ``domains``. It says where Z lives (``ends``).
+    A subclass declares its parameters and says where Z lives (``ends``).
     """
 
     ends: ClassVar[tuple[float, float]] = _EVERYWHERE
-    literals: ClassVar[frozenset[str]] = frozenset({"concentration", "loc", "power", "sign"})
     loc = 0.0
     scale = 1.0
     sign = 1.0
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls.core_ndims = (0,) * len(cls.arrays)
-
     @property
     def batch_shape(self) -> Shape:
         state, shape = self.__dict__, self.ops.shape
-        return broadcast_shapes(*[shape(state[name]) for name in self.arrays])
+        return broadcast_shapes(*[shape(state[name]) for name in self.parameters])
 
     @property
     def event_shape(self) -> Shape:
@@ -72,7 +66,7 @@ class Univariate(Distribution):
         try:
             _ = self.batch_shape
         except ValueError:
-            known = [(name, self.ops.shape(self.__dict__[name])) for name in self.arrays]
+            known = [(name, self.ops.shape(self.__dict__[name])) for name in self.parameters]
             shapes = [f"{name} {shape}" for name, shape in known if shape]
             raise ValueError(f"shapes of {' and '.join(shapes)} do not broadcast") from None
 
@@ -83,7 +77,7 @@ class Univariate(Distribution):
     def sized(self, batch: tuple[Any, ...]) -> Self:
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
-        for name in self.arrays:
+        for name in self.parameters:
             if type(state[name]) is not float:
                 state[name] = self.ops.broadcast_to(state[name], batch)
                 break
@@ -118,7 +112,7 @@ class Univariate(Distribution):
         """`value`, broadcast against all parameters, and NaN where one of them is."""
         if self.ops is floats and not self.__dict__.get("unsure"):
             return value
-        parameters = [self.__dict__[name] for name in self.arrays]
+        parameters = [self.__dict__[name] for name in self.parameters]
         if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():
             shapes = [parameter.shape for parameter in parameters if type(parameter) is not float]
             if all(shape in (value.shape, ()) for shape in shapes):
