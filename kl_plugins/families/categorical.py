@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.names import from_pymc
-from kl_plugins.families.core.univariate import closed_form
 from kl_plugins.formulas.discrete import counts_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
 from kl_plugins.parameters.declarations import COUNT, PROBABILITY, parameter

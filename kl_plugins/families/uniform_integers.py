@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete, either, is_broken
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.univariate import closed_form
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.parameters.declarations import REAL, Domain, parameter
 

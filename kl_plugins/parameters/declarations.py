@@ -137,7 +137,7 @@ def parameter(
 
     Examples
     --------
-    >>> from kl_plugins.families.core.univariate import Continuous
+    >>> from kl_plugins.families.core.continuous import Continuous
     >>> from kl_plugins.parameters.declarations import POSITIVE, parameter
     >>> class Ramp(Continuous):
     ...     slope: float = parameter(POSITIVE, typical=(0.5, 2.0))

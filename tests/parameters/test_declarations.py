@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
-from kl_plugins.families.core.univariate import Continuous
 from kl_plugins.parameters.declarations import COUNT, POSITIVE, PROBABILITY, REAL, Domain, constant, parameter
 
 
@@ -60,7 +60,7 @@ def test_wrong_declarations_are_errors_when_the_class_is_made(error, message, va
 
 
 def test_names_and_order():
-    with pytest.raises(TypeError, match="Odd.x needs an annotation"):
+    with pytest.raises(TypeError, match=r"Odd\.x needs an annotation"):
         type("Odd", (Continuous,), {"x": parameter(REAL)})
     with pytest.raises(TypeError, match="Steep: non-default argument 'power' follows"):
         type("Steep", (Ramp,), {"__annotations__": {"power": "Any"}, "power": parameter(REAL)})
