@@ -8,19 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import (
-    Absolute,
-    At,
-    Log,
-    Log1m,
-    LogDensity,
-    LogSquare,
-    Power,
-    Statistic,
-    expects,
-)
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Log, Log1m, LogSquare, Power, Statistic
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.formulas.beta import (
     beta_beyond_gamma,

@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kl_plugins.families.beta import certainly_same
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.statistics import At, Log, Log1p, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Log, Log1p, LogSquare, Power
 from kl_plugins.families.pareto import Pareto, from_lower_end
 from kl_plugins.formulas.beta import (
     beta_divergence,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.families.core.discrete import Discrete, by_outcomes
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.families.core.outcomes import by_outcomes
 from kl_plugins.formulas.discrete import bernoulli_divergence, log_binomial
 from kl_plugins.parameters.domains import Domain
 

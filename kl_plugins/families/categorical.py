@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete, is_broken, opposite
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.names import from_pymc
-from kl_plugins.families.core.univariate import closed_form
 from kl_plugins.formulas.discrete import counts_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
 from kl_plugins.parameters.domains import Domain

@@ -10,22 +10,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
-from kl_plugins.families.core.statistics import (
-    At,
-    Exp,
-    Identity,
-    Log,
-    LogDensity,
-    LogSquare,
-    Power,
-    Square,
-    Statistic,
-    expectation,
-    expects,
-)
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.statements import LogDensity, expectation, expects
+from kl_plugins.families.core.statistics import Exp, Identity, Log, LogSquare, Power, Square, Statistic
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy

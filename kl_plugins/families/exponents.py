@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from kl_plugins.families.core.discrete import Discrete, by_supports, starts_together
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.families.core.outcomes import by_supports, starts_together
 from kl_plugins.formulas.remainders import _log_ratio, identity_minus_log, taylor_remainder
 from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.domains import Domain

@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, Log, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
 from kl_plugins.formulas.gamma import (
     digamma_residue,
     digamma_rest,

@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, Log, LogDensity, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Log, Power
 from kl_plugins.formulas.exponential import exp_remainder, scaled_exp1
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.parameters.domains import Domain

@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import Absolute, At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.core.univariate import Continuous, closed_form
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Exp, Identity
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal

@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.core.univariate import Continuous, closed_form, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Identity
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.exponential import weighted_exp_remainder
 from kl_plugins.formulas.gamma import (

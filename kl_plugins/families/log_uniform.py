@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.statistics import At, Log, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Log, LogSquare, Power
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.parameters.domains import Domain

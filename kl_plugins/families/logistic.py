@@ -7,18 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import (
-    Absolute,
-    At,
-    Exp,
-    Identity,
-    LogDensity,
-    Softplus,
-    Statistic,
-    expects,
-)
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Exp, Identity, Softplus, Statistic
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.remainders import size

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kl_plugins.families.beta import Beta
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc
-from kl_plugins.families.core.statistics import At, Log, Log1m, LogDensity, Statistic, expects
-from kl_plugins.families.core.univariate import Continuous, closed_form
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Log, Log1m, Statistic
 from kl_plugins.families.normal import Normal, normal_normal
 from kl_plugins.families.uniform import Uniform
 from kl_plugins.formulas.beta import digamma_difference

@@ -8,15 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.discrete import (
-    Discrete,
-    by_supports,
-    opposite,
-    plain,
-    starts_together,
-)
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.discrete import Discrete, opposite, plain
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.families.core.outcomes import by_supports, starts_together
 from kl_plugins.formulas.discrete import (
     bernoulli_divergence,
     counts_divergence,

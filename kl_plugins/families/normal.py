@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.affine import At, times
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, LogDensity, Square, expects, times
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Square
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.parameters.certainty import certainly_zero

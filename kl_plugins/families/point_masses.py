@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kl_plugins.families.categorical import PROBABILITY, sums_to_one
-from kl_plugins.families.core.discrete import ROUNDING, Discrete, by_supports, count_outcomes, outcomes
-from kl_plugins.families.core.univariate import closed_form, no_closed_form
+from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
+from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.families.core.outcomes import ROUNDING, by_supports
 from kl_plugins.formulas.discrete import outcome_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
 from kl_plugins.parameters.domains import Domain
@@ -110,10 +111,10 @@ def _masses(side: Discrete) -> Any:
     """
     if isinstance(side, PointMasses):
         return side.points, side.log_p()
-    count = count_outcomes(side)
+    count = side.count_outcomes()
     if count is None or isinstance(count, str):
         return count
-    k = outcomes(side, 0, count)
+    k = side.outcomes(0, count)
     return k, side.log_masses(k)
 
 

@@ -8,20 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import (
-    Absolute,
-    At,
-    Exp,
-    Log,
-    Log1pSquare,
-    LogDensity,
-    LogSquare,
-    Power,
-    Softplus,
-    expects,
-)
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Exp, Log, Log1pSquare, LogSquare, Power, Softplus
 from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio

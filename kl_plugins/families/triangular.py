@@ -7,16 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form, infinite
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, LogDensity, Power, Statistic, expects
-from kl_plugins.families.core.univariate import (
-    Continuous,
-    by_statistics,
-    closed_form,
-    infinite,
-    outside,
-    standing,
-)
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Power, Statistic
 from kl_plugins.families.uniform import Uniform, bounded_expectations, difference
 from kl_plugins.formulas.averages import exp_tent_mean, power_tent_mean, tent_mean
 from kl_plugins.formulas.sums import infinite_where_undefined

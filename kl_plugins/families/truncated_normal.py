@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form, infinite
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import Absolute, At, Exp, LogDensity, Square, expects
-from kl_plugins.families.core.univariate import Continuous, closed_form, infinite, outside, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Exp, Square
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.formulas.truncated import (

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kl_plugins.families.beta import Beta
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import (
     Absolute,
-    At,
     Exp,
     Log,
     Log1m,
     Log1p,
     Log1pSquare,
-    LogDensity,
     LogSquare,
     Power,
     Statistic,
-    expects,
 )
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
 from kl_plugins.formulas.averages import (
     ABSOLUTE,
     LOG,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete, either, is_broken
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.univariate import closed_form
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.parameters.domains import Domain
 

@@ -8,17 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, LogDensity, Statistic, expects
-from kl_plugins.families.core.univariate import (
-    Continuous,
-    Univariate,
-    by_statistics,
-    closed_form,
-    no_closed_form,
-    standing,
-)
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Statistic
+from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.formulas.bessel import bessel_divergence, log_normaliser, shortfall, slope
 from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.domains import Domain

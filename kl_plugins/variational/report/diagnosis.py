@@ -9,24 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K, ErrorBounds
-from kl_plugins.variational.evidence.elements import Elements
-from kl_plugins.variational.evidence.full_rank import FullRankOptimum
-from kl_plugins.variational.evidence.importance import Estimate, Importance, MarginalKL, Moments
-from kl_plugins.variational.evidence.modes import Mode
-from kl_plugins.variational.evidence.proposals import Survey
-from kl_plugins.variational.evidence.references import Reference
-from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.limits import beside
-from kl_plugins.variational.report.verdict import HEADLINES, Verdict, jeffreys_to_optimum
+from kl_plugins.variational.report.pictures import drawn_side_by_side
+from kl_plugins.variational.report.verdict import HEADLINES
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(Findings):
     """How good an approximation q is, with the uncertainty of every number; made by `diagnose`.
 
     Attributes
@@ -70,29 +64,6 @@ class Diagnosis:
     trajectory : xarray.Dataset or None
         Of a sequence of approximations: their distance to the last optimum, their steps and ELBOs.
     """
-
-    verdict: Verdict
-    verdict_without_reference: Verdict
-    approximation: NamedMultivariateNormal
-    names: tuple[str, ...]
-    importance: Importance
-    raw: Moments
-    weighted: Moments
-    moment_k: Array
-    posterior: Moments
-    source: str
-    survey: Survey
-    modes: tuple[Mode, ...]
-    elements: Elements
-    distance: OptimumDistance | None
-    full_rank: FullRankOptimum | None
-    bounds: ErrorBounds | None
-    information_gained: dict[str, float]
-    reference: Reference | None
-    marginal_kl: MarginalKL
-    points: Array
-    outside: str = ""
-    trajectory: Any = None
 
     def summary(self, space: str = "unconstrained") -> Any:
         """A table of the coordinates.
@@ -142,47 +113,6 @@ class Diagnosis:
             "at_fault": [name in faulty for name in self.names],
         }
         return pd.DataFrame(table, index=pd.Index(self.names, name="coordinate"))
-
-    @property
-    def kl_to_posterior(self) -> Estimate:
-        """KL(q‖posterior) = log p(data) − ELBO, in nats, by the draws that know the evidence best."""
-        if self.outside:
-            return Estimate(np.inf, 0.0)
-        evidence, elbo = self.survey.importance.log_evidence, self.importance.elbo
-        wide = Estimate(max(evidence.value - elbo.value, 0.0), float(np.hypot(evidence.error, elbo.error)))
-        own = self.importance.kl_to_posterior
-        return own if self.importance.reliable and own.error < wide.error else wide
-
-    @property
-    def log_evidence(self) -> Estimate:
-        """log p(data), in nats, by the draws that know it best: q's own only where they miss nothing."""
-        own, wide = self.importance.log_evidence, self.survey.importance.log_evidence
-        missed = self.survey.evidence_missed(self.importance)
-        return own if own.error < wide.error and abs(missed.value) <= 3.0 * missed.error else wide
-
-    def scalars(self) -> dict[str, Estimate]:
-        """The numbers that concern the whole approximation, with their standard errors; nats."""
-        importance = self.importance
-        found = {
-            "elbo": Estimate(-np.inf, 0.0) if self.outside else importance.elbo,
-            "khat": importance.k,
-            "log_evidence": self.log_evidence,
-            "kl_to_posterior": self.kl_to_posterior,
-            "evidence_missed": self.survey.evidence_missed(importance),
-        }
-        if self.bounds is not None:
-            found["divergence_bound"] = self.bounds.divergence
-        if self.distance is not None:
-            found["jeffreys_to_optimum"] = jeffreys_to_optimum(self.distance)
-            found["elbo_gap_to_optimum"] = Estimate(self.distance.elbo_gap, self.distance.elbo_gap_error)
-        if self.full_rank is not None:
-            found["kl_to_full_rank"] = self.full_rank.kl_to
-            found["kl_from_full_rank"] = self.full_rank.kl_from
-            found["elbo_gain_of_full_rank"] = self.full_rank.elbo_gain
-        if self.reference is not None:
-            found["kl_to_reference"] = self.reference.kl_to
-            found["kl_from_reference"] = self.reference.kl_from
-        return found
 
     def to_dataset(self) -> Any:
         """Everything as an `xarray.Dataset` that netCDF can hold.
@@ -239,9 +169,7 @@ class Diagnosis:
 
     def plot(self, **options: Any) -> Any:
         """Importance ratios, divergences per coordinate, the worst pair; returns the axes."""
-        from kl_plugins.variational.plots import plot_diagnosis
-
-        return plot_diagnosis(self, **options)
+        return drawn_side_by_side(self, **options)
 
     def __repr__(self) -> str:
         lines = [str(self.verdict), ""]

@@ -55,9 +55,13 @@ class Verdict:
     reasons: tuple[str, ...]
     advice: str
 
+    @property
+    def headline(self) -> str:
+        """The level in words, and the advice."""
+        return f"{HEADLINES[self.level]}. {self.advice}".strip()
+
     def __str__(self) -> str:
-        lines = [f"{HEADLINES[self.level]}. {self.advice}".strip()]
-        return "\n".join([*lines, *(f"- {reason}" for reason in self.reasons)])
+        return "\n".join([self.headline, *(f"- {reason}" for reason in self.reasons)])
 
 
 class Evidence(NamedTuple):
