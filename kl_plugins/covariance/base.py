@@ -32,7 +32,7 @@ def nearly_equal_below(least_pivot: Any) -> Any:
     return np.where(least_pivot > 0.0, limit, MOST_REFINED)
 
 
-log_det_divergences = RuleTable("log_det_divergence")
+log_det_divergences = RuleTable("log_det_divergence", "kl_plugins.covariance")
 """Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""
 
 

@@ -25,7 +25,7 @@ class UnknownExpectationError(NotImplementedError):
     """No closed form of the expectation of a statistic is known."""
 
 
-_expectations = RuleTable("expectation")
+_expectations = RuleTable("expectation", "kl_plugins.families")
 
 
 def expects(family: type, statistic: type[Statistic]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
