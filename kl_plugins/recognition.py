@@ -48,8 +48,7 @@ def recognise(obj: Any) -> Distribution:
     Examples
     --------
     >>> from kl_plugins import kl
-    >>> from kl_plugins.families.normal import Normal
-    >>> from kl_plugins.recognition import recognise
+    >>> from kl_plugins.extend import Normal, recognise
     >>> class Reading:
     ...     def __init__(self, value, error):
     ...         self.value, self.error = value, error
@@ -195,5 +194,5 @@ def unknown(obj: Any) -> str:
         f"{kind} is not a distribution that kl_plugins understands (it knows those of "
         f"{', '.join(installed(plugins()))}). {estimated}. "
         "Register a closed form with kl_plugins.register_kl, or teach "
-        "kl_plugins.recognition.recognise the class"
+        "kl_plugins.extend.recognise the class"
     )

@@ -137,7 +137,7 @@ def density_of(obj: Any) -> Density:
         raise TypeError(
             mistaken(obj)
             or f"{name} has no density: estimate_kl needs a method logpdf, logpmf or log_prob, or a function "
-            "for its class registered with kl_plugins.estimate.density.density_of"
+            "for its class registered with kl_plugins.extend.density_of"
         )
     found = getattr(obj, methods[0])
     sample = _sampler(obj)

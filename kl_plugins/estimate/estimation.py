@@ -44,7 +44,7 @@ def estimate_kl(
         Frozen ``scipy.stats`` distributions, univariate and multivariate, SciPy's new ones (mixtures,
         transformed, truncated and custom ones too), PyMC random variables whose parameters are numbers,
         distributions of this library, or objects with ``logpdf`` (``logpmf``, ``log_prob``) and ``rvs``
-        (``sample``); see `kl_plugins.estimate.density.density_of` to teach it another class.
+        (``sample``); see `kl_plugins.extend.density_of` to teach it another class.
     method : {"exact sum", "quadrature", "monte carlo"}, optional
         Default: the sum for univariate discrete pairs, quadrature for univariate continuous ones, else Monte
         Carlo.

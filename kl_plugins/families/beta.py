@@ -49,7 +49,7 @@ class Beta(Continuous):
 
     a: Any = parameter(POSITIVE, static=True)
     b: Any = parameter(POSITIVE, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Any = parameter(POSITIVE, default=1.0, static=True)
     power: Any = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)

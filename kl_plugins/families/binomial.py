@@ -17,7 +17,7 @@ class Binomial(Discrete):
 
     n: Any = parameter(COUNT, meaning="the number of trials", static=True)
     p: Any = parameter(PROBABILITY, meaning="the probability of success")
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Any, Any]:
         return 0.0, self.n

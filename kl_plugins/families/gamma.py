@@ -33,9 +33,9 @@ class Gamma(Continuous):
 
     concentration: Any = parameter(POSITIVE, static=True)
     scale: Any = parameter(POSITIVE, default=1.0)
-    power: Any = parameter(REAL, default=1.0, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
-    sign: Any = parameter(REAL, default=1.0, static=True)
+    power: Any = parameter(REAL, typical=(1.0, 2.0), default=1.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+    sign: Any = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def log_density(self) -> LogDensity:

@@ -24,7 +24,7 @@ class Gompertz(Continuous):
     """
 
     concentration: Any = parameter(POSITIVE, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Any = parameter(POSITIVE, default=1.0)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 

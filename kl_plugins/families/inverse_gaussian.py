@@ -28,8 +28,8 @@ class InverseGaussian(Continuous):
     mean: Any = parameter(POSITIVE)
     shape: Any = parameter(POSITIVE, default=1.0, static=True)
     scale: Any = parameter(POSITIVE, default=1.0, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
-    power: Any = parameter(REAL, default=1.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+    power: Any = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     @property

@@ -37,7 +37,7 @@ class LogGamma(Continuous):
     concentration: Any = parameter(POSITIVE, static=True)
     loc: Any = parameter(REAL, default=0.0, static=True)
     scale: Any = parameter(POSITIVE, default=1.0)
-    sign: Any = parameter(REAL, default=1.0, static=True)
+    sign: Any = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     level: float = constant(default=0.0)
 
     def log_density(self) -> LogDensity:

@@ -25,7 +25,7 @@ class LogUniform(Continuous):
 
     log_range: Any = parameter(POSITIVE, meaning="the logarithm of upper over lower end", static=True)
     scale: Any = parameter(POSITIVE, meaning="the lower end", default=1.0, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
 
     def standard_ends(self) -> tuple[Any, Any]:

@@ -30,8 +30,8 @@ class NegativeBinomial(Discrete):
 
     n: Any = parameter(POSITIVE, meaning="the number of successes", static=True)
     p: Any = parameter(PROBABILITY, meaning="the probability of success")
-    failure: Any = parameter(PROBABILITY, meaning="1 − p")
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    failure: Any = parameter(PROBABILITY, typical=(0.7, 0.4), meaning="1 − p")
+    loc: Any = parameter(REAL, typical=(1.0,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def further_conditions(self) -> Iterator[tuple[Any, str]]:

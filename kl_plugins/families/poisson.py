@@ -16,7 +16,7 @@ class Poisson(Discrete):
     """Counts with P(Z = k) = exp(−mean) meanᵏ / k!, plus loc; all at zero where the mean is 0."""
 
     mean: Any = parameter(NON_NEGATIVE, meaning="mu")
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(1.0,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def log_pmf(self, k: Any) -> Any:

@@ -139,18 +139,18 @@ class StudentT(HeavyTailed):
 class HalfCauchy(Halved):
     """The absolute values of Cauchy variables around zero, moved by loc."""
 
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Any = parameter(POSITIVE, default=1.0)
-    sign: Any = parameter(REAL, default=1.0, static=True)
+    sign: Any = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
 
 
 class HalfStudentT(Halved):
     """The absolute values of Student's t variables around zero, moved by loc."""
 
     df: Any = parameter(Domain(5e-324), static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     sigma: Any = parameter(POSITIVE, default=1.0, static=True)
-    sign: Any = parameter(REAL, default=1.0, static=True)
+    sign: Any = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
 
     @property
     def scale(self) -> Any:  # type: ignore[override]

@@ -34,9 +34,9 @@ class TruncatedNormal(Continuous):
     https://en.wikipedia.org/wiki/Truncated_normal_distribution
     """
 
-    low: Any = parameter(EXTENDED_REAL, static=True)
-    high: Any = parameter(EXTENDED_REAL, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    low: Any = parameter(EXTENDED_REAL, typical=(-1.0, -2.0), static=True)
+    high: Any = parameter(EXTENDED_REAL, typical=(1.5, math.inf), static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Any = parameter(POSITIVE, default=1.0, static=True)
 
     def _become_plain(self) -> bool:

@@ -15,7 +15,7 @@ class DiscreteUniform(Discrete):
     """The whole numbers from loc on, n of them, each as probable as the other."""
 
     n: Any = parameter(Domain(1.0, closed=True, whole=True), meaning="the number of outcomes", static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Any, Any]:
         return 0.0, self.n - 1.0

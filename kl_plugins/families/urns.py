@@ -20,7 +20,7 @@ class Hypergeometric(Discrete):
     good: Any = parameter(COUNT)
     bad: Any = parameter(COUNT)
     draws: Any = parameter(COUNT)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def further_conditions(self) -> Iterator[tuple[Any, str]]:
         excess = self.draws > self.good + self.bad
@@ -46,7 +46,7 @@ class BetaBinomial(Discrete):
     n: Any = parameter(COUNT, static=True)
     alpha: Any = parameter(POSITIVE)
     beta: Any = parameter(POSITIVE)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Any, Any]:
         return 0.0, self.n

@@ -29,7 +29,7 @@ class VonMises(Univariate):
     """
 
     concentration: Any = parameter(NON_NEGATIVE, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
 
     def entropy(self) -> Any:
         """log(2π I₀(κ)) − κ A(κ), without the large part κ of both."""
@@ -70,7 +70,7 @@ class VonMisesLine(Continuous):
     """X = loc + scale·Z, Z on (−π, π) with density ∝ exp(κ cos z); κ ≥ 0."""
 
     concentration: Any = parameter(NON_NEGATIVE, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Any = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (-math.pi, math.pi)
 
