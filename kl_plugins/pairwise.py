@@ -21,6 +21,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.matching import recognised
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy.pair_products import Gaussians, blocks
+from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.parametrised import Parametrised
 
 _AT_ONCE = 1_000_000
@@ -164,7 +165,7 @@ def _stacked(members: Sequence[Any]) -> Any:
 def _values_of_all(members: Sequence[Any], name: str, core: int) -> Any:
     """One parameter of all members: a number that is theirs in common stays one."""
     values = [one.__dict__[name] for one in members]
-    if all(type(value) is float and value == values[0] for value in values):
+    if all(certainly_is(value, values[0]) for value in values):
         return values[0]
     shapes = [
         one.batch_shape + np.shape(value)[np.ndim(value) - core :]
@@ -181,7 +182,7 @@ def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
         cores["factor"] = 2
     for name, core in cores.items():
         array = state[name]
-        if type(array) is not float and array.ndim - core == len(made.batch_shape) > 0:  # else all share it
+        if not is_literal(array) and array.ndim - core == len(made.batch_shape) > 0:  # else all share it
             part = array if array.shape[0] == 1 else array[rows]
             state[name] = part.reshape(batch + part.shape[1:])
     for name in made.parts:

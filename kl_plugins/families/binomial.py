@@ -9,6 +9,7 @@ from kl_plugins.families.core.discrete import Discrete, by_outcomes
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.univariate import closed_form
 from kl_plugins.formulas.discrete import bernoulli_divergence, log_binomial
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.domains import Domain
 
 
@@ -45,7 +46,7 @@ def binomial_binomial(p: Binomial, q: Binomial) -> Any:
         return by_outcomes(p, q)
     trial = bernoulli_divergence(p.p, ops.complement(p.p), q.p, ops.complement(q.p), ops)
     value = p.n * trial
-    if type(p.n) is not float or p.n == 0.0:
+    if not is_literal(p.n) or p.n == 0.0:
         value = ops.where(ops.equal(p.n, 0.0), 0.0 * p.p, value)
     return q.full(p.full(value))
 

@@ -12,6 +12,7 @@ from kl_plugins.families.core.names import from_pymc
 from kl_plugins.families.core.univariate import closed_form
 from kl_plugins.formulas.discrete import counts_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.domains import Domain
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -184,9 +185,9 @@ def multinomial_multinomial(p: Multinomial, q: Multinomial) -> Any:
     ops = p.ops
     draw = ops.sum_last(counts_divergence(p.p, q.p, ops))
     value = p.n * draw
-    if ops.same(p.n, q.n) and type(p.n) is float and p.n > 0.0:
+    if ops.same(p.n, q.n) and is_literal(p.n) and p.n > 0.0:
         return value
-    zero = 0.0 * draw if type(p.n) is float else p.n * ops.zeros_like(draw)
+    zero = 0.0 * draw if is_literal(p.n) else p.n * ops.zeros_like(draw)
     n_p, n_q = (ops.asarray(n, "n") for n in (p.n, q.n))
     value = ops.where(ops.equal(n_p, 0.0), zero, value)
     nan = ops.isnan(n_p + n_q)

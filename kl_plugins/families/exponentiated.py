@@ -39,7 +39,7 @@ from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops import floats
 from kl_plugins.ops.deferred import of_floats
 from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.certainty import certainly_zero
+from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
 from kl_plugins.parameters.domains import Domain
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -82,7 +82,7 @@ class Exponentiated(Continuous):
 
     def logarithm(self, scale: Any = 1.0) -> Continuous:
         """The distribution of log(sign·(X − loc) / scale)."""
-        plain = type(self.scale) is type(scale) is float  # which must not widen arrays of float32
+        plain = is_literal(self.scale) and is_literal(scale)  # which must not widen arrays of float32
         if plain and self.scale == scale:
             return self.base  # type: ignore[no-any-return]
         by = log_ratio(self.scale, scale, of_floats(self.ops) if plain else self.ops)
@@ -183,7 +183,7 @@ def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Conti
 def _log_gamma(x: Gamma) -> LogGamma | None:
     """The distribution of log((X − loc) / scale), if it points one way."""
     power = x.power
-    if x.ops.symbolic and type(power) is not float:
+    if x.ops.symbolic and not is_literal(power):
         return None
     positive = np.greater(power, 0.0)
     if not (positive.all() or not positive.any()):
@@ -196,7 +196,7 @@ def _log_gamma(x: Gamma) -> LogGamma | None:
 def _log_at(p: Exponentiated, at: At) -> At:
     """log z in terms of the base's standard variable, where z is a multiple of exp(B)."""
     base = p.base
-    by = 0.0 if type(at.ratio) is float and at.ratio == 1.0 else p.ops.log(at.ratio)
+    by = 0.0 if certainly_is(at.ratio, 1.0) else p.ops.log(at.ratio)
     return At(p.ops, base.loc + by, base.sign * base.scale)
 
 
@@ -268,7 +268,7 @@ def gamma_log_normal(p: Gamma, q: LogNormal) -> Any:
     ops, a = p.ops, p.concentration
     order = 1.0 / p.power
     step = log_ratio(p.scale, q.scale, ops) + order * ops.log(a)
-    if type(order) is float and abs(order) == 1.0:
+    if is_literal(order) and abs(order) == 1.0:
         middle = p.scale * a if order > 0.0 else p.scale / a
         is_float = ops.logical_and(middle > 1e-290, 1e-290 * middle < 1.0)
         step = ops.where(is_float, log_ratio(ops.where(is_float, middle, q.scale), q.scale, ops), step)

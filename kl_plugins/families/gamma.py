@@ -20,6 +20,7 @@ from kl_plugins.formulas.gamma import (
 )
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.domains import Domain
 
 
@@ -58,7 +59,7 @@ class Gamma(Continuous):
         return self.moment(1.0 / self.power)
 
     def standard_variance(self) -> Any:
-        if type(self.power) is float and self.power == 1.0:
+        if certainly_is(self.power, 1.0):
             return self.concentration
         ops, a, order = self.ops, self.concentration, 1.0 / self.power
         mean, second = self.standard_mean(), log_moment(a, 2.0 * order, ops)
@@ -70,7 +71,7 @@ class Gamma(Continuous):
     def comes_near_normal(self) -> bool:
         """For moderate powers, whose variances have their digits."""
         power, steep = self.power, 4.0
-        if self.ops.symbolic and type(power) is not float:
+        if self.ops.symbolic and not is_literal(power):
             return False
         return bool(np.all(np.abs(power) <= steep))
 
@@ -79,7 +80,7 @@ class Gamma(Continuous):
         a, ops, k = self.concentration, self.ops, 1.0 / self.power
         rests = stirling_rest(a, ops) + digamma_rest(a, ops)
         bend = (0.5 + digamma_rest(a, ops)) / a
-        if type(self.power) is float and self.power == 1.0:
+        if certainly_is(self.power, 1.0):
             return bend - rests
         large = a > 1e7 * (1.0 + k * k)
         some = ops.where(large, 1.0 + 2.0 * abs(k), a)  # where the logarithm is of something
@@ -94,7 +95,7 @@ class Gamma(Continuous):
     def moment(self, order: Any) -> Any:
         """E[G^order], infinite where it diverges."""
         a = self.concentration
-        if type(order) is float and order == 1.0:
+        if certainly_is(order, 1.0):
             return a
         ops = self.ops
         exponent, rest = order * ops.log(a), log_moment(a, order, ops)
@@ -123,17 +124,13 @@ def gamma_gamma(p: Gamma, q: Gamma) -> Any:
     """That of the logarithms of gamma variables, where both start at the same place; else by statistics."""
     if p.sign != q.sign or not starts_with(p, q):
         return by_statistics(p, q)
-    if _same_float(p.power, q.power) and _same_float(p.concentration, q.concentration):
+    if certainly_is(p.power, q.power) and certainly_is(p.concentration, q.concentration):
         alike = _scales_only(p, q)
         if alike is not None:
             return q.full(p.full(alike))
     shift = q.power * log_ratio(p.scale, q.scale, p.ops)
     ratio = q.power / p.power
     return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops)))
-
-
-def _same_float(first: Any, second: Any) -> bool:
-    return type(first) is type(second) is float and first == second
 
 
 def _scales_only(p: Gamma, q: Gamma) -> Any:
@@ -170,7 +167,7 @@ def power(p: Gamma, statistic: Power, at: At) -> Any:
 @expects(Gamma, Exp)
 def exp(p: Gamma, statistic: Exp, at: At) -> Any:
     """The moment generating function, which is known for the gamma distribution itself."""
-    if not (type(p.power) is float and p.power == 1.0):
+    if not certainly_is(p.power, 1.0):
         return None
     ops, t = p.ops, statistic.rate * at.ratio
     exists = t < 1.0

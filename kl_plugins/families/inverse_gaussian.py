@@ -11,6 +11,7 @@ from kl_plugins.families.core.statistics import At, Exp, Log, LogDensity, Power,
 from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
 from kl_plugins.formulas.exponential import exp_remainder, scaled_exp1
 from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.domains import Domain
 
 _LOG_2PI = math.log(2.0 * math.pi)
@@ -112,7 +113,7 @@ def log(p: InverseGaussian, statistic: Log, at: At) -> Any:
 
 @expects(InverseGaussian, Power)
 def power(p: InverseGaussian, statistic: Power, at: At) -> Any:
-    if not (at.from_zero and type(statistic.exponent) is float):
+    if not (at.from_zero and is_literal(statistic.exponent)):
         return None
     moment = p.moment(statistic.exponent)
     return None if moment is None else at.ratio**statistic.exponent * moment

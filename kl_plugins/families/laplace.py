@@ -26,6 +26,7 @@ from kl_plugins.formulas.remainders import log_ratio, size
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.domains import Domain
 
 _EULER = 0.5772156649015329
@@ -43,7 +44,7 @@ class DoubleExponential(Continuous):
 
     def log_density(self) -> LogDensity:
         k = self.kappa
-        if type(k) is float and k == 1.0:
+        if certainly_is(k, 1.0):
             return LogDensity(-math.log(2.0), ((-1.0, Absolute()),))
         inverse = 1.0 / k
         terms = ((-0.5 * (k + inverse), Absolute()), (-0.5 * (k - inverse), Identity()))
@@ -168,7 +169,7 @@ def absolute_of_normal(p: Normal, statistic: Absolute, at: At) -> Any:
 @expects(LogGamma, Absolute)
 def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Any:
     """|ratio| (2 E[max(Z + m, 0)] − E[Z + m]), where the first is E₁(exp(−m)) for Gumbel variables."""
-    if not (type(p.concentration) is float and p.concentration == 1.0):
+    if not certainly_is(p.concentration, 1.0):
         return None
     ops, m = p.ops, at.shift / at.ratio
     x = ops.exp(ops.minimum(-m, 6.7)) + 0.0 * at.ratio  # above it the integral is 0
@@ -205,7 +206,7 @@ def absolute_on_one_side(p: Continuous, statistic: Absolute, at: At) -> Any:
     """|E z| where z is certain to have one sign."""
     low, high = p.standard_ends()
     mean = p.standard_mean()
-    if mean is None or not (type(low) is float and low >= 0.0):
+    if mean is None or not (is_literal(low) and low >= 0.0):
         return None
     if not (at.from_zero or (not at.ops.symbolic and _one_sided(at, high))):
         return None

@@ -12,6 +12,7 @@ from kl_plugins.families.core.statistics import At, Log, LogDensity, LogSquare, 
 from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.domains import Domain
 
 
@@ -49,7 +50,7 @@ class LogUniform(Continuous):
     def moment(self, order: Any) -> Any:
         """E[Z^order] = (exp(k r) − 1)/(k r), r the log range."""
         x, ops = order * self.log_range, self.ops
-        some = ops.where(x == 0.0, 1.0, x) if type(x) is float else ops.where(ops.equal(x, 0.0), 1.0, x)
+        some = ops.where(x == 0.0, 1.0, x) if is_literal(x) else ops.where(ops.equal(x, 0.0), 1.0, x)
         return ops.where(ops.absolute(x) > 0.0, ops.expm1(some) / some, 1.0)
 
 

@@ -23,7 +23,7 @@ from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.remainders import size
 from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.domains import Domain
 
 _EULER = 0.5772156649015329
@@ -112,9 +112,7 @@ def softplus(p: Logistic, statistic: Softplus, at: At) -> Any:
 def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Any:
     """E[log(1 + c G)] = exp(1/c) E₁(1/c), G exponential, where the scales are the same."""
     ops = p.ops
-    if not (
-        type(p.concentration) is float and p.concentration == 1.0 and certainly_equal(abs(at.ratio), 1.0, ops)
-    ):
+    if not (certainly_is(p.concentration, 1.0) and certainly_equal(abs(at.ratio), 1.0, ops)):
         return None
     forward = at.ratio > 0.0
     tail = scaled_exp1(ops.exp(ops.where(forward, -1.0, 1.0) * at.shift), ops)

@@ -25,6 +25,7 @@ from kl_plugins.formulas.discrete import (
 )
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.checked import on_floats
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.domains import Domain
 
 
@@ -81,7 +82,7 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
         return q.full(p.full(value))
     if ops.symbolic:
         geometric = ops.same(p.n, 1.0) and ops.same(q.n, 1.0)
-        holds = geometric and type(p.loc) is type(q.loc) is float
+        holds = geometric and is_literal(p.loc) and is_literal(q.loc)
         holds = holds and p.loc >= q.loc and (p.loc - q.loc) % 1.0 == 0.0
     else:
         shift = np.asarray(p.loc - q.loc)

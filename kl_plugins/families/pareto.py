@@ -14,6 +14,7 @@ from kl_plugins.families.gamma import Gamma
 from kl_plugins.formulas.beta import digamma_difference, log_beta
 from kl_plugins.formulas.remainders import identity_minus_log, log_ratio
 from kl_plugins.formulas.shared import variance_divergence
+from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.domains import Domain
 
 
@@ -73,7 +74,7 @@ def pareto_pareto(p: Pareto, q: Pareto) -> Any:
 
 def from_lower_end(p: Pareto, at: At) -> bool:
     """Whether z is certainly a multiple of Z − 1 everywhere."""
-    if at.ops.symbolic and not (type(at.shift) is float and type(at.ratio) is float):
+    if at.ops.symbolic and not (is_literal(at.shift) and is_literal(at.ratio)):
         return False
     rounding = 1e-14 * (1.0 + 2.0 * abs(p.loc) / p.scale)
     return bool(np.all(abs(at.shift + at.ratio) <= rounding * abs(at.ratio)))
@@ -86,7 +87,7 @@ def pareto_exponential(p: Pareto, q: Gamma) -> Any:
     They are −1/α − log(1 − 1/α) and ρ − 1 − log ρ, ρ the ratio of the means. Else by statistics.
     """
     ops, at = p.ops, standing(p, q)
-    exponential = all(type(x) is float and x == 1.0 for x in (q.concentration, q.power, q.sign))
+    exponential = all(certainly_is(x, 1.0) for x in (q.concentration, q.power, q.sign))
     if not (exponential and from_lower_end(p, at)):
         return by_statistics(p, q)
     exists = p.alpha > 1.0
@@ -146,7 +147,7 @@ def power(p: Pareto, statistic: Power, at: At) -> Any:
 def exp(p: Pareto, statistic: Exp, at: At) -> Any:
     """+∞ where it grows: no tail of a power makes up for that."""
     rate = statistic.rate * at.ratio
-    if p.ops.symbolic and type(rate) is not float:
+    if p.ops.symbolic and not is_literal(rate):
         return None
     return p.full(float("inf")) if np.all(rate > 0.0) else None
 

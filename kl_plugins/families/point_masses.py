@@ -13,6 +13,7 @@ from kl_plugins.families.core.discrete import ROUNDING, Discrete, by_supports, c
 from kl_plugins.families.core.univariate import closed_form, no_closed_form
 from kl_plugins.formulas.discrete import outcome_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.domains import Domain
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -67,7 +68,7 @@ class PointMasses(Discrete):
     @property
     def batch_shape(self) -> Shape:
         shape = self.ops.shape
-        loc = () if type(self.loc) is float else shape(self.loc)
+        loc = () if is_literal(self.loc) else shape(self.loc)
         return broadcast_shapes(shape(self.points)[:-1], shape(self.p)[:-1], loc)
 
     def full(self, value: Any) -> Any:
@@ -135,7 +136,7 @@ def by_points(p: Discrete, q: Discrete) -> Any:
     if isinstance(of_p, str):
         raise no_closed_form(p, q, of_p)
     shift = p.loc - q.loc
-    at, log_p = of_p[0] + (shift if type(shift) is float else ops.expand_last(shift)), of_p[1]
+    at, log_p = of_p[0] + ops.expand_last(shift), of_p[1]
     log_q = q.log_masses(at)
     there = ops.logical_not(ops.equal(log_p, -_INFINITY))
     value = ops.sum_last(ops.where(there, outcome_divergence(log_p, log_q, ops), 0.0))

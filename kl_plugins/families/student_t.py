@@ -34,7 +34,7 @@ from kl_plugins.formulas.gamma import (
     stirling_rest,
 )
 from kl_plugins.ops import backend_of
-from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.domains import Domain
 
 _LOG_PI = math.log(math.pi)
@@ -59,7 +59,7 @@ class HeavyTailed(Continuous):
         return LogDensity(self._constant(), ((-0.5 * (self.df + 1.0), Log1pSquare()),))
 
     def _constant(self) -> Any:
-        if type(self.df) is float and self.df == 1.0:
+        if certainly_is(self.df, 1.0):
             return -_LOG_PI
         half, ops = 0.5 * self.df, self.ops
         change = log_gamma_residue(half + 0.5, ops) - log_gamma_residue(half, ops)
@@ -82,7 +82,7 @@ class HeavyTailed(Continuous):
 
     def negentropy(self) -> Any:
         """Where there is a variance; about 3/(4 df²) for large `df`."""
-        if type(self.df) is float and self.df == 1.0:
+        if certainly_is(self.df, 1.0):
             return math.inf
         exists, ops = self.df > 2.0, self.ops
         half = 0.5 * ops.where(exists, self.df, 4.0)
@@ -95,7 +95,7 @@ class HeavyTailed(Continuous):
 
     def log1p_square(self) -> Any:
         """E[log(1 + Z²)]."""
-        if type(self.df) is float and self.df == 1.0:
+        if certainly_is(self.df, 1.0):
             return 2.0 * math.log(2.0)
         half, ops = 0.5 * self.df, self.ops
         return digamma_residue(half + 0.5, ops) - digamma_residue(half, ops) + log1p_ratio(0.5, half, ops)
@@ -281,7 +281,7 @@ def power(p: Halved, statistic: Power, at: At) -> Any:
 
 
 def _is_cauchy(p: HeavyTailed) -> bool:
-    return type(p.df) is float and p.df == 1.0
+    return certainly_is(p.df, 1.0)
 
 
 def _student_t(df: Any, loc: Any, scale: Any) -> HeavyTailed | Normal:

@@ -21,6 +21,7 @@ from kl_plugins.formulas.truncated import (
 )
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.domains import Domain
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -53,7 +54,7 @@ class TruncatedNormal(Continuous):
     domains: ClassVar[tuple[Domain, ...]] = (_Anywhere(), _Anywhere(), Domain(), Domain(0.0))
 
     def _become_plain(self) -> bool:
-        floats = type(self.low) is float and type(self.high) is float
+        floats = is_literal(self.low) and is_literal(self.high)
         return not (floats and self.low >= self.high) and super()._become_plain()
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:

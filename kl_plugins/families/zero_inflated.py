@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kl_plugins.families.core.discrete import Discrete, is_infinite
+from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.domains import Domain
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -36,11 +37,11 @@ class ZeroInflated(Discrete):
     def standard_ends(self) -> tuple[Any, Any]:
         """Those of the base and zero."""
         ends, loc = self.base.standard_ends(), self.base.loc
-        low, high = (end if is_infinite(end) else end + loc for end in ends)
+        low, high = (end if certainly_infinite(end) else end + loc for end in ends)
         return self._outer(low, min), self._outer(high, max)
 
     def _outer(self, end: Any, choose: Any) -> Any:
-        if type(end) is float:
+        if is_literal(end):
             return choose(end, 0.0)
         return self.ops.minimum(end, 0.0) if choose is min else self.ops.maximum(end, 0.0)
 
@@ -54,7 +55,7 @@ class ZeroInflated(Discrete):
 
     def log_masses(self, k: Any) -> Any:
         ops, loc = self.ops, self.base.loc
-        weight = self.weight if type(self.weight) is float else ops.expand_last(self.weight)
-        within = self.base.log_masses(k - (loc if type(loc) is float else ops.expand_last(loc)))
+        weight = ops.expand_last(self.weight)
+        within = self.base.log_masses(k - ops.expand_last(loc))
         at_zero = ops.log(weight * ops.exp(within) + (1.0 - weight))
         return ops.where(ops.equal(k, 0.0), at_zero, ops.log(weight) + within)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.certainty import is_literal
 
 Function = Callable[[Any, Operations], Any]
 
@@ -40,7 +41,7 @@ def whole(function: Callable[..., Any], ops: Operations, *args: Any) -> Any:
 
     In a graph these are sums along an axis: written out, they would take a minute to compile.
     """
-    if not ops.symbolic or all(type(arg) is float for arg in args):
+    if not ops.symbolic or all(map(is_literal, args)):
         return ops.elementwise(function, None, *args)
     return function(*args, ops)
 
@@ -53,13 +54,13 @@ def weighted_sum(
     *args: Any,
 ) -> Any:
     """Σ weight · function(node, *args), of arrays and of graphs along a new last axis."""
-    if all(type(arg) is float for arg in args):
+    if all(map(is_literal, args)):
         total = 0.0
         for node, weight in zip(nodes, weights, strict=True):
             total = total + weight * function(node, *args)
         return total
-    dtype = next(arg.dtype for arg in args if type(arg) is not float)
-    along = [arg if type(arg) is float else ops.expand_last(arg) for arg in args]
+    dtype = next(arg.dtype for arg in args if not is_literal(arg))
+    along = [ops.expand_last(arg) for arg in args]
     return ops.sum_last(np.asarray(weights, dtype) * function(np.asarray(nodes, dtype), *along))
 
 

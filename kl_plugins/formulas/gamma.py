@@ -16,6 +16,7 @@ from kl_plugins.formulas.remainders import (
     taylor_remainder,
 )
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.certainty import certainly_is
 
 _LARGE = 10.0
 """From here on the asymptotic series serve."""
@@ -242,9 +243,9 @@ def log_gamma_divergence(p_shape: Any, q_shape: Any, shift: Any, ratio: Any, ops
     ratio·ln a_p − ln a_q, f as above and G(a, r) = ln Γ(a + r) − ln Γ(a) − r ln a it is
     −ln r + f(a_q) − f(a_p) + (a_p − r a_q) f'(a_p) + a_q [exp(λ + G) − 1 − λ]: no term grows like a ln a.
     """
-    if type(ratio) is float and ratio == 1.0:
+    if certainly_is(ratio, 1.0):
         return gamma_divergence(p_shape, q_shape, shift, ops)
-    if type(p_shape) is float and type(q_shape) is float and p_shape == q_shape == 1.0:
+    if certainly_is(p_shape, 1.0) and certainly_is(q_shape, 1.0):
         return ops.elementwise(_unit_divergence, _unit_divergence_gradient, shift, ratio)
     return ops.elementwise(
         _log_gamma_divergence, _log_gamma_divergence_gradient, p_shape, q_shape, shift, ratio
@@ -287,7 +288,7 @@ def _log_moment_gradient(shape: Any, power: Any, ops: Operations) -> tuple[Any, 
 
 def _log_moment(shape: Any, power: Any, ops: Operations) -> Any:
     """The G of `log_gamma_divergence`."""
-    if type(shape) is float and shape == 1.0:
+    if certainly_is(shape, 1.0):
         return ops.gammaln(ops.where(power > -1.0, 1.0 + power, 0.0))
     exists = shape + power > 0.0
     power = ops.where(exists, power, 1.0)

@@ -7,7 +7,6 @@ over as much of the interval as matters: sums of positive terms, to rounding whe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from numpy.polynomial import legendre
 from kl_plugins.formulas.averages import weighted_sum, whole
 from kl_plugins.formulas.remainders import _log_ratio
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.certainty import certainly_infinite
 
 _CUT = 76.0
 """Where the density is exp(−38) of its maximum the integrals end."""
@@ -165,7 +165,7 @@ def _change(k: _Kernel, shift: Any, turn: Any) -> tuple[Any, Any]:
 
 
 def _same_end(p_end: Any, q_end: Any, shift: Any, turn: Any, ops: Operations) -> Any:
-    if type(p_end) is float and math.isinf(p_end):
+    if certainly_infinite(p_end):
         return ops.equal(q_end, p_end)
     place = (1.0 + turn) * p_end
     size = ops.absolute(shift) + ops.absolute(place) + ops.absolute(q_end)

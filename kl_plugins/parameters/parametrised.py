@@ -12,6 +12,7 @@ import numpy as np
 
 from kl_plugins.ops import array_backend_of, backend_of, floats
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.domains import Domain
 from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
 
@@ -155,7 +156,7 @@ class Parametrised:
         made = self.trusted(array_backend_of(0.0), **self.__getstate__())
         for name in self.arrays:
             value = made.__dict__[name]
-            if name in _PLACES or not (name in self.literals and type(value) is float):
+            if name in _PLACES or not (name in self.literals and is_literal(value)):
                 made.__dict__[name] = np.asarray(value, np.float64)
         for name in self.parts:
             made.__dict__[name] = made.__dict__[name].to_arrays()
@@ -180,7 +181,7 @@ class Parametrised:
     def is_between(self, name: str, low: float, high: float) -> bool:
         """Whether all numbers of an array are certainly between the two, and so none is NaN."""
         value = self.__dict__[name]
-        if type(value) is float:
+        if is_literal(value):
             return low < value < high
         return not self.ops.symbolic and self.ops.inside(value, low, high)
 
@@ -201,7 +202,7 @@ class Parametrised:
         state = self.__dict__
         for name, low, high in self._bounds:
             value = state[name]
-            if type(value) is not float:
+            if not is_literal(value):
                 if type(value) not in _PLAIN:
                     return False
                 try:
@@ -226,7 +227,7 @@ class Parametrised:
             if name in self.__dict__.get("inside", ()):
                 continue
             stated = domain.conditions_on_vectors if self.core_ndims[i] else domain.conditions
-            yield from stated(value, name, floats if type(value) is float else self.ops)
+            yield from stated(value, name, floats if is_literal(value) else self.ops)
 
     def conditions(self) -> Iterator[tuple[Any, str]]:
         """Yield (condition, message) for the object's parameters and those of its parts."""

@@ -14,6 +14,7 @@ from kl_plugins.families.core.univariate import Univariate, closed_form, no_clos
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.checked import on_floats
+from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _MOST = 10_000_000
@@ -53,7 +54,7 @@ class Discrete(Univariate):
         """The same with one more batch dimension, the last, of length 1."""
         state, ops = self.__getstate__(), self.ops
         for name in self.arrays:
-            if type(state[name]) is not float:
+            if not is_literal(state[name]):
                 state[name] = ops.expand_last(state[name])
             elif ops.symbolic:  # where functions of a lone number would be computed in float32
                 state[name] = ops.asarray(state[name], name)
@@ -65,7 +66,7 @@ class Discrete(Univariate):
         low, high = made.standard_ends()
         # Stated so that NaN is not outside: it comes out where it went in.
         outside = either(ops, is_broken(k, ops), k < low, k > high)
-        some = 0.0 if is_infinite(low) else low
+        some = 0.0 if certainly_infinite(low) else low
         return ops.where(outside, -_INFINITY, made.log_pmf(ops.where(outside, some, k)))
 
     def log_prob(self, x: Any) -> Any:
@@ -88,7 +89,7 @@ class Discrete(Univariate):
 
     def sized(self, batch: tuple[Any, ...]) -> Any:
         state = self.__getstate__()
-        name = next((name for name in self.arrays if type(state[name]) is not float), self.arrays[0])
+        name = next((name for name in self.arrays if not is_literal(state[name])), self.arrays[0])
         state[name] = self.ops.broadcast_to(self.ops.asarray(state[name], name), batch)
         return self.trusted(self.ops, **state)
 
@@ -111,14 +112,9 @@ class Discrete(Univariate):
             yield whole, f"{name} must be a whole number"
 
 
-def is_infinite(end: Any) -> bool:
-    """Whether an end of a support is infinite for all parameters."""
-    return type(end) is float and math.isinf(end)
-
-
 def is_broken(value: Any, ops: Any) -> Any:
     """Whether a number is certainly no whole one: True or False, or an array."""
-    return value % 1.0 > 0.0 if type(value) is float else value - ops.floor(value) > 0.0
+    return value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
 
 
 def either(ops: Any, *conditions: Any) -> Any:
@@ -141,7 +137,7 @@ def plain(value: Any) -> Any:
 def count_outcomes(p: Discrete) -> Any:
     """The largest number of outcomes in a batch; None where there is no end, text where it is not known."""
     low, high = p.standard_ends()
-    if is_infinite(low) or is_infinite(high):
+    if certainly_infinite(low) or certainly_infinite(high):
         return None
     width = p.ops.known(high - low)
     if width is None:
@@ -161,7 +157,7 @@ def outcomes(p: Discrete, extra: int, count: int) -> Any:
     """The first `count` outcomes of Z, and `extra` numbers on either side, along a last axis."""
     low, ops = p.standard_ends()[0], p.ops
     steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
-    return low + steps if type(low) is float else ops.expand_last(low) + steps
+    return ops.expand_last(low) + steps
 
 
 def by_outcomes(p: Discrete, q: Discrete) -> Any:
@@ -184,7 +180,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
     extra = _BEYOND if (count + 2 * _BEYOND) * size <= _MOST else 0
     k = outcomes(p, extra, count)
     log_p = p.log_masses(k)
-    log_q = q.log_masses(k + (shift if type(shift) is float else ops.expand_last(shift)))
+    log_q = q.log_masses(k + ops.expand_last(shift))
     value = ops.sum_last(outcome_divergence(log_p, log_q, ops))
     low, high = q.standard_ends()
     first = p.standard_ends()[0] + shift - extra
@@ -200,7 +196,7 @@ def _narrowed(value: Any, p: Discrete, q: Discrete) -> Any:
     """float32 where the parameters are, though the sum was taken in float64."""
     if p.ops.symbolic:
         return value
-    given = [x.dtype for x in [*p.values(), *q.values()] if type(x) is not float]
+    given = [x.dtype for x in [*p.values(), *q.values()] if not is_literal(x)]
     return value.astype(np.result_type(*given)) if given else value
 
 
@@ -223,7 +219,7 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
         raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
     other: Any = _INFINITY
     if point is not False:
-        low = outcomes(p, 0, 1) + _last(p.loc, ops) - _last(q.loc, ops)
+        low = outcomes(p, 0, 1) + ops.expand_last(p.loc) - ops.expand_last(q.loc)
         other = ops.where(point, -ops.sum_last(q.log_masses(low)), other)
     if holds is not False:
         other = ops.where(holds, value, other)
@@ -232,18 +228,15 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
     return q.full(p.full(other))
 
 
-def _last(value: Any, ops: Any) -> Any:
-    return value if type(value) is float else ops.expand_last(value)
-
-
 def _beyond(p: Discrete, q: Discrete) -> Any:
     """Whether p, of endless support, has outcomes that q has not: True, or an array."""
     (p_low, p_high), (q_low, q_high) = p.standard_ends(), q.standard_ends()
-    if is_infinite(p_low) > is_infinite(q_low) or is_infinite(p_high) > is_infinite(q_high):
+    ends = (p_low, q_low), (p_high, q_high)
+    if any(certainly_infinite(end) and not certainly_infinite(bound) for end, bound in ends):
         return True
     shift = p.loc - q.loc
-    below = False if is_infinite(q_low) else p_low + shift < q_low
-    above = False if is_infinite(q_high) else p_high + shift > q_high
+    below = False if certainly_infinite(q_low) else p_low + shift < q_low
+    above = False if certainly_infinite(q_high) else p_high + shift > q_high
     return either(p.ops, is_broken(shift, p.ops), below, above)
 
 
@@ -269,7 +262,7 @@ def starts_together(p: Discrete, q: Discrete) -> Any:
 
 
 def _cost(p: Discrete, q: Discrete) -> str:
-    return "O(1)" if any(map(is_infinite, p.standard_ends())) else "O(n) for the n outcomes of p"
+    return "O(1)" if any(map(certainly_infinite, p.standard_ends())) else "O(n) for the n outcomes of p"
 
 
 closed_form(Discrete, Discrete, _cost)(by_outcomes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.rules import RuleTable
 
 
@@ -120,17 +121,17 @@ class At(NamedTuple):
     @property
     def from_zero(self) -> bool:
         """Whether z is a multiple of Z."""
-        return type(self.shift) is float and self.shift == 0.0
+        return certainly_is(self.shift, 0.0)
 
     @property
     def from_one(self) -> bool:
         """Whether 1 − z is a multiple of 1 − Z."""
-        return type(self.upper) is float and self.upper == 0.0
+        return certainly_is(self.upper, 0.0)
 
 
 def times(factor: Any, value: Any) -> Any:
     """factor·value; the value itself, without a pass over an array, where the factor is the float 1.0."""
-    return value if type(factor) is float and factor == 1.0 else factor * value
+    return value if certainly_is(factor, 1.0) else factor * value
 
 
 class LogDensity(NamedTuple):
@@ -158,7 +159,7 @@ def expects(family: type, statistic: type[Statistic]) -> Callable[[Callable[...,
 
 def expectation(p: Any, statistic: Statistic, at: At) -> Any:
     """E_p of the statistic at z = shift + ratio·Z; UnknownExpectationError where no closed form is known."""
-    if isinstance(statistic, Power) and type(statistic.exponent) is float:
+    if isinstance(statistic, Power) and is_literal(statistic.exponent):
         named: dict[float, Statistic] = {1.0: Identity(), 2.0: Square()}
         statistic = named.get(statistic.exponent, statistic)
     rule = _expectations.find(p, statistic)

@@ -27,16 +27,18 @@ from kl_plugins.formulas.sums import settled_sum
 from kl_plugins.ops import floats
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.deferred import deferred
+from kl_plugins.parameters.certainty import (
+    certainly_infinite,
+    certainly_is,
+    certainly_not_negative,
+    is_literal,
+)
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _EVERYWHERE = (-math.inf, math.inf)
 
 _ROUNDING = 32.0
 """So many units of rounding two ends may differ by and be the same."""
-
-_NUMBERS = (np.ndarray, np.floating)
-"""What can be looked at: no graph, and nothing that was put off."""
-
 
 _NORMAL_ENTROPY = 0.5 + 0.5 * math.log(2.0 * math.pi)
 """Of the standard normal distribution."""
@@ -84,7 +86,7 @@ class Univariate(Distribution):
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
         for name in self.arrays:
-            if type(state[name]) is not float:
+            if not is_literal(state[name]):
                 state[name] = self.ops.broadcast_to(state[name], batch)
                 break
         return self.trusted(self.ops, **state)
@@ -93,7 +95,7 @@ class Univariate(Distribution):
         """Those of a vector of distributions that are in a slice."""
         state = self.__getstate__()
         for name, core_ndim in self.cores():
-            if type(value := state[name]) is not float and value.ndim > core_ndim and len(value) > 1:
+            if not is_literal(value := state[name]) and value.ndim > core_ndim and len(value) > 1:
                 state[name] = value[piece]
         for name in self.parts:
             state[name] = state[name].members(piece)
@@ -120,11 +122,11 @@ class Univariate(Distribution):
             return value
         parameters = [self.__dict__[name] for name in self.arrays]
         if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():
-            shapes = [parameter.shape for parameter in parameters if type(parameter) is not float]
+            shapes = [parameter.shape for parameter in parameters if not is_literal(parameter)]
             if all(shape in (value.shape, ()) for shape in shapes):
                 return value
         for parameter in parameters:
-            if type(parameter) is float:
+            if is_literal(parameter):
                 value = value if parameter == parameter else value + parameter
             elif self.ops.symbolic:
                 value = value + self.ops.zeros_like(parameter)
@@ -201,13 +203,13 @@ def standing(p: Univariate, q: Univariate) -> At:
 
 def _offset(first: Any, second: Any, q: Univariate) -> Any:
     """(first − second) in units of q's scale; the float 0.0 where that is all rounding."""
-    if first is second or (type(first) is float and type(second) is float and first == second):
+    if first is second or certainly_is(first, second):
         return 0.0
     difference = first - second
     if q.ends == _EVERYWHERE:  # where nothing depends on whether two ends are the same
         if not (q.ops.symbolic or np.any(difference)):
             return 0.0
-    elif type(difference) is float or not (q.ops.symbolic or _are_apart(first, second, difference)):
+    elif is_literal(difference) or not (q.ops.symbolic or _are_apart(first, second, difference)):
         rounding = _ROUNDING * 2.220446049250313e-16 * (abs(first) + abs(second))
         differs = abs(difference) > rounding
         if not (differs if isinstance(differs, bool) else differs.any()):
@@ -223,13 +225,13 @@ def _are_apart(first: Any, second: Any, difference: Any) -> bool:
 
 
 def _largest(value: Any) -> Any:
-    return abs(value) if type(value) is float else max(value.max(initial=0.0), -value.min(initial=0.0))
+    return abs(value) if is_literal(value) else max(value.max(initial=0.0), -value.min(initial=0.0))
 
 
 def starts_with(p: Univariate, q: Univariate) -> bool:
     """Whether p and q certainly have the same location."""
     shift = _offset(p.loc, q.loc, q)
-    return type(shift) is float and shift == 0.0
+    return certainly_is(shift, 0.0)
 
 
 def outside(p: Univariate, q: Univariate, at: At) -> Any:
@@ -240,13 +242,13 @@ def outside(p: Univariate, q: Univariate, at: At) -> Any:
         p_low, p_high = p_high, p_low
     found: Any = False
     for direction, end, bound in ((1.0, p_low, q_low), (-1.0, p_high, q_high)):
-        if type(bound) is float and math.isinf(bound):
+        if certainly_infinite(bound):
             continue
-        if type(end) is float and math.isinf(end):
+        if certainly_infinite(end):
             return True
-        place = 0.0 if type(end) is float and end == 0.0 else at.ratio * end
+        place = 0.0 if certainly_is(end, 0.0) else at.ratio * end
         gap = direction * (at.shift + place - bound)
-        if gap >= 0.0 if type(gap) is float else isinstance(gap, _NUMBERS) and gap.min(initial=0.0) >= 0.0:
+        if certainly_not_negative(gap):
             continue  # nowhere, and there is no NaN
         origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
         slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)
@@ -292,7 +294,7 @@ def _terms(p: Continuous, q: Continuous, at: At) -> list[Any]:
     constant, combined = q.log_density()
     terms = [-p.standard_entropy(), log_ratio(q.scale, p.scale, p.ops), -constant]
     # A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
-    combined = tuple(pair for pair in combined if type(pair[0]) is not float or pair[0] != 0.0)
+    combined = tuple(pair for pair in combined if not certainly_is(pair[0], 0.0))
     return terms + [times(-c, expectation(p, statistic, at)) for c, statistic in combined]
 
 
@@ -367,7 +369,7 @@ closed_form(Continuous, Continuous)(by_statistics)
 @expects(Continuous, Identity)
 def mean(p: Continuous, statistic: Identity, at: At) -> Any:
     value = p.standard_mean()
-    if type(value) is float and value == 0.0:
+    if certainly_is(value, 0.0):
         return at.shift
     return None if value is None else at.shift + at.ratio * value
 

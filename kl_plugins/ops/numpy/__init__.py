@@ -230,8 +230,9 @@ def inside(value: NDArray[Any], low: float, high: float) -> bool:
     return value.size == 0 or (low < float(value.min()) and float(value.max()) < high)
 
 
-def expand_last(value: NDArray[Any]) -> NDArray[Any]:
-    return value[..., None]
+def expand_last(value: Any) -> Any:
+    """With one more dimension, the last, of length 1; a float is what it is in any number of dimensions."""
+    return value if type(value) is float else value[..., None]
 
 
 def runtime_shape(value: NDArray[Any]) -> tuple[int, ...]:

@@ -254,7 +254,7 @@ def all_positive(value: Any, core_ndim: int) -> Any:
 
 
 def expand_last(value: Any) -> Any:
-    return value[..., None]
+    return value if type(value) is float else value[..., None]
 
 
 def broadcast_to(value: Any, new_shape: Any) -> Any:
