@@ -126,10 +126,10 @@ def _kind(made: Parametrised) -> Any:
     state = made.__dict__
     names = [field.name for field in fields(made)]  # type: ignore[arg-type]
     parts = [_kind(part) for part in _inside(made)]
-    rest = [state[name] for name in names if name not in (*made.arrays, *made.parts, _held(made))]
+    rest = [state[name] for name in names if name not in (*made.parameters, *made.parts, _held(made))]
     if isinstance(made, Univariate):
         rest += [made.sign, made.batch_shape]
-    if len(made.core_ndims) != len(made.arrays) or None in parts:
+    if None in parts:
         return None
     cores = [
         np.shape(state[name])[np.ndim(state[name]) - core :] if core else () for name, core in made.cores()
@@ -157,7 +157,7 @@ def _stacked(members: Sequence[Any]) -> Any:
     if held := _held(first):
         groups = zip(*[one.__dict__[held] for one in members], strict=True)
         state[held] = tuple(_stacked(group) for group in groups)
-    if "factor" in state and "factor" not in first.arrays:
+    if "factor" in state and "factor" not in first.parameters:
         state["factor"] = np.stack([one.factor for one in members])
     return _trusted(first, state)
 
@@ -245,7 +245,7 @@ def _double(made: Any) -> Any:
     if all(value.dtype == np.float64 for value in made.values()):
         return made
     state = {name: made.__dict__[name] for name in (field.name for field in fields(made))}
-    state |= {name: state[name].astype(np.float64) for name in made.arrays}
+    state |= {name: state[name].astype(np.float64) for name in made.parameters}
     state |= {name: _double(state[name]) for name in made.parts}
     return _trusted(made, state)
 
@@ -275,6 +275,6 @@ def _parts(count: int, made: Any, width: int = 1) -> list[slice]:
 def _factor_parts(made: Any) -> None:
     """Make the factors that the pairs share before the batch is cut up."""
     for part in _inside(made):
-        if "covariance" in part.arrays:
+        if "covariance" in part.parameters:
             _ = part.factor
         _factor_parts(part)

@@ -9,7 +9,8 @@ from scipy import integrate
 
 from kl_plugins import kl
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.statistics import At, expectation
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.statements import expectation
 from kl_plugins.ops import numpy as ops
 from kl_plugins.recognition import recognise
 

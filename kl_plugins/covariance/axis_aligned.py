@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
 from typing import Any, ClassVar
@@ -11,13 +10,17 @@ from typing import Any, ClassVar
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import Full
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.parameters.declarations import constant, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
 class AxisAligned(Covariance):
-    """A diagonal covariance; ``scales`` are its standard deviations, shape (..., d) or (..., 1)."""
+    """A diagonal covariance."""
 
-    scales: Any
+    @cached_property
+    def scales(self) -> Any:
+        """The standard deviations, shape (..., d) or (..., 1)."""
+        raise NotImplementedError
 
     @property
     def dimension(self) -> int | None:
@@ -45,7 +48,6 @@ class AxisAligned(Covariance):
         return 2.0 * self.ops.sum_last(self.ops.log(self.full_scales()))
 
 
-@dataclass(frozen=True, eq=False)
 class Isotropic(AxisAligned):
     """A multiple of the identity.
 
@@ -69,10 +71,8 @@ class Isotropic(AxisAligned):
            [0., 4.]])
     """
 
-    variance: Any
-    dim: Any
-    arrays: ClassVar[tuple[str, ...]] = ("variance",)
-    core_ndims: ClassVar[tuple[int, ...]] = (0,)
+    variance: Any = parameter()
+    dim: Any = constant()
 
     def check_shapes(self) -> None:
         known = not hasattr(self.dim, "owner")  # else it is a variable of a graph
@@ -104,7 +104,6 @@ class Isotropic(AxisAligned):
         return self.trusted(self.ops, variance=self.variance, dim=len(index))
 
 
-@dataclass(frozen=True, eq=False)
 class Diagonal(AxisAligned):
     """A diagonal covariance given by its variances.
 
@@ -126,9 +125,7 @@ class Diagonal(AxisAligned):
            [0., 9.]])
     """
 
-    variances: Any
-    arrays: ClassVar[tuple[str, ...]] = ("variances",)
-    core_ndims: ClassVar[tuple[int, ...]] = (1,)
+    variances: Any = parameter(core_ndim=1)
 
     def check_shapes(self) -> None:
         needs_axis(self.variances, "variances", self.ops)
@@ -144,7 +141,6 @@ class Diagonal(AxisAligned):
         return self.trusted(self.ops, variances=self.ops.take(self.variances, index))
 
 
-@dataclass(frozen=True, eq=False)
 class DiagonalScales(AxisAligned):
     """A diagonal covariance given by its standard deviations, which are not squared on the way.
 
@@ -154,10 +150,8 @@ class DiagonalScales(AxisAligned):
         The standard deviation of each variable.
     """
 
-    scales: Any
+    scales: Any = parameter(core_ndim=1)
     name: ClassVar[str] = "Diagonal"
-    arrays: ClassVar[tuple[str, ...]] = ("scales",)
-    core_ndims: ClassVar[tuple[int, ...]] = (1,)
 
     def check_shapes(self) -> None:
         needs_axis(self.scales, "scales", self.ops)

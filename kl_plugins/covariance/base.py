@@ -32,7 +32,7 @@ def nearly_equal_below(least_pivot: Any) -> Any:
     return np.where(least_pivot > 0.0, limit, MOST_REFINED)
 
 
-log_det_divergences = RuleTable("log_det_divergence")
+log_det_divergences = RuleTable("log_det_divergence", "kl_plugins.covariance")
 """Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""
 
 
@@ -46,17 +46,21 @@ class Covariance(Parametrised):
     name: ClassVar[str] = ""
     """What `explain` calls the structure; the class's name where empty."""
 
-    factor: Any
-    """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
-
-    factored: Any = None
-    """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
-
     find_backend = staticmethod(array_backend_of)
+
+    @cached_property
+    def factor(self) -> Any:
+        """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
+        raise NotImplementedError
+
+    @property
+    def factored(self) -> Any:
+        """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
+        return None
 
     def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
         super()._become(ops, beside)
-        for name in self.arrays:  # factors are kept: nobody may change what they came from
+        for name in self.parameters:  # factors are kept: nobody may change what they came from
             self.__dict__[name] = ops.frozen(self.__dict__[name])
 
     @property

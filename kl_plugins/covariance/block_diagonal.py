@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 from typing import Any, ClassVar
@@ -22,9 +21,9 @@ from kl_plugins.covariance.base import (
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.precision import Precision
+from kl_plugins.parameters.declarations import constant
 
 
-@dataclass(frozen=True, eq=False)
 class BlockDiagonal(Composite):
     """A covariance of independent groups.
 
@@ -48,7 +47,7 @@ class BlockDiagonal(Composite):
            [0., 1., 2.]])
     """
 
-    blocks: tuple[Covariance, ...]
+    blocks: tuple[Covariance, ...] = constant()
     held: ClassVar[str] = "blocks"
 
     @property

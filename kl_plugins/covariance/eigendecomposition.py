@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.covariance.axis_aligned import (
     Isotropic,
@@ -16,13 +15,13 @@ from kl_plugins.covariance.axis_aligned import (
 from kl_plugins.covariance.base import Covariance, log_det_divergences, square_dimension
 from kl_plugins.covariance.full import Full
 from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _MODERATE = 1e6
 """Condition number up to which the eigenvectors whiten without a Cholesky factor."""
 
 
-@dataclass(frozen=True, eq=False)
 class Eigendecomposition(Full):
     """A covariance V diag(w) Vᵀ; its Cholesky factor comes from V√w by one QR factorisation.
 
@@ -39,10 +38,8 @@ class Eigendecomposition(Full):
     graph that is not known before it runs, and the Cholesky factor is used.
     """
 
-    eigenvalues: Any
-    eigenvectors: Any
-    arrays: ClassVar[tuple[str, ...]] = ("eigenvalues", "eigenvectors")
-    core_ndims: ClassVar[tuple[int, ...]] = (1, 2)
+    eigenvalues: Any = parameter(core_ndim=1)
+    eigenvectors: Any = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.eigenvectors, "eigenvectors", self.ops)

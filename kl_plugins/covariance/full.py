@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.covariance.base import (
     Covariance,
@@ -15,6 +14,7 @@ from kl_plugins.covariance.base import (
 )
 from kl_plugins.covariance.triangular import factored_divergence, factored_quadratic_form
 from kl_plugins.ops import numpy as array_ops
+from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
@@ -45,7 +45,6 @@ class Full(Covariance):
         return Dense(self.ops.take_both(self.matrix(), index))
 
 
-@dataclass(frozen=True, eq=False)
 class Cholesky(Full):
     """A covariance given by its lower Cholesky factor.
 
@@ -68,9 +67,7 @@ class Cholesky(Full):
            [ 2., 10.]])
     """
 
-    factor: Any
-    arrays: ClassVar[tuple[str, ...]] = ("factor",)
-    core_ndims: ClassVar[tuple[int, ...]] = (2,)
+    factor: Any = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.factor, "factor", self.ops)
@@ -93,7 +90,6 @@ class Cholesky(Full):
             self.__dict__["factor"] = ops.frozen(factor * signs)
 
 
-@dataclass(frozen=True, eq=False)
 class Dense(Full):
     """A covariance given by its matrix; factored once, when the object is made.
 
@@ -117,9 +113,7 @@ class Dense(Full):
            [1., 3.]])
     """
 
-    covariance: Any
-    arrays: ClassVar[tuple[str, ...]] = ("covariance",)
-    core_ndims: ClassVar[tuple[int, ...]] = (2,)
+    covariance: Any = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.covariance, "covariance", self.ops)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, partial, reduce
 from math import prod
 from operator import add, mul
@@ -21,11 +20,11 @@ from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.formulas.shared import identity_minus_log1p, scale_divergence
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.declarations import constant
 
 _BY_FACTORS = "O(Σ dᵢ³) for factors of dᵢ variables, O(d Σ dᵢ) in the means"
 
 
-@dataclass(frozen=True, eq=False)
 class Kronecker(Composite):
     """A Kronecker product Σ = A₁ ⊗ A₂ ⊗ … of covariances.
 
@@ -63,7 +62,7 @@ class Kronecker(Composite):
            [0., 0., 4., 8.]])
     """
 
-    factors: tuple[Covariance, ...]
+    factors: tuple[Covariance, ...] = constant()
     held: ClassVar[str] = "factors"
 
     @property

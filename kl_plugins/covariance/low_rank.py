@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from kl_plugins.covariance.base import Covariance, log_det_divergences, triangul
 from kl_plugins.covariance.full import full_full
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _NEAR = 0.2
@@ -29,7 +29,6 @@ _TERMS = 22
 """Of the series in powers of at most `_NEAR`: what follows is less than float64's precision."""
 
 
-@dataclass(frozen=True, eq=False, init=False)
 class LowRank(Covariance):
     """A covariance Σ = diag(D) + W Wᵀ of d variables, with W of few columns.
 
@@ -60,12 +59,11 @@ class LowRank(Covariance):
            [2., 0., 6.]])
     """
 
-    diagonal: Any
-    loadings: Any  # W: the attribute `factor` of every covariance is its Cholesky factor
+    diagonal: Any = parameter(core_ndim=1)
+    loadings: Any = parameter(called="factor", core_ndim=2)
+    """W, as the attribute `factor` of every covariance is its Cholesky factor."""
+
     name: ClassVar[str] = "LowRank"
-    arrays: ClassVar[tuple[str, ...]] = ("diagonal", "loadings")
-    core_ndims: ClassVar[tuple[int, ...]] = (1, 2)
-    called: ClassVar[dict[str, str]] = {"loadings": "factor"}
 
     def __init__(self, diagonal: Any, factor: Any) -> None:
         self.__dict__.update(diagonal=diagonal, loadings=factor)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
@@ -18,10 +17,10 @@ from kl_plugins.covariance.base import (
 from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.triangular import factored_divergence
 from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
-@dataclass(frozen=True, eq=False)
 class Precision(Covariance):
     """A covariance given by the precision matrix, its inverse.
 
@@ -51,9 +50,7 @@ class Precision(Covariance):
            [0.  , 0.25]])
     """
 
-    precision: Any
-    arrays: ClassVar[tuple[str, ...]] = ("precision",)
-    core_ndims: ClassVar[tuple[int, ...]] = (2,)
+    precision: Any = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.precision, "precision", self.ops)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from kl_plugins.covariance.base import Covariance, log_det_divergence, log_det_divergences
 from kl_plugins.covariance.full import Cholesky
+from kl_plugins.parameters.declarations import parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _TOLERANCE = 1e-8
 """Sine of the largest angle between subspaces that still count as the same one."""
 
 
-@dataclass(frozen=True, eq=False)
 class Singular(Covariance):
     """Σ = B C Bᵀ, of rank r < d.
 
@@ -28,11 +27,8 @@ class Singular(Covariance):
         Positive definite covariance C of dimension r, of the coordinates in that basis.
     """
 
-    basis: Any
-    inner: Covariance
-    arrays: ClassVar[tuple[str, ...]] = ("basis",)
-    core_ndims: ClassVar[tuple[int, ...]] = (2,)
-    parts: ClassVar[tuple[str, ...]] = ("inner",)
+    basis: Any = parameter(core_ndim=2)
+    inner: Covariance = part()
 
     @property
     def dimension(self) -> int | None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.estimate.density import Array, Density, density_of
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.core.univariate import Continuous
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 
 _LOG_2PI = math.log(2.0 * math.pi)

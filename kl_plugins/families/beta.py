@@ -6,19 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import (
-    Absolute,
-    At,
-    Log,
-    Log1m,
-    LogDensity,
-    LogSquare,
-    Power,
-    Statistic,
-    expects,
-)
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Log, Log1m, LogSquare, Power, Statistic
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.formulas.beta import (
     beta_beyond_gamma,
@@ -34,7 +27,7 @@ from kl_plugins.formulas.gamma_ratios import residue_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.parameters.certainty import certainly_equal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,22 +39,18 @@ class Log1mPower(Statistic):
         return ops.log1p(-(z**self.exponent))
 
 
-@dataclass(frozen=True, eq=False)
 class Beta(Continuous):
     """X = loc + scale·B^(1/power), where B has density x^(a−1) (1 − x)^(b−1) / B(a, b); power is positive.
 
     https://en.wikipedia.org/wiki/Generalized_beta_distribution#Generalized_beta_of_first_kind_(GB1)
     """
 
-    a: Any
-    b: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    power: Any = 1.0
+    a: Any = parameter(POSITIVE, static=True)
+    b: Any = parameter(POSITIVE, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
+    power: Any = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    literals: ClassVar[frozenset[str]] = frozenset({"a", "b", "loc", "scale", "power"})
-    arrays: ClassVar[tuple[str, ...]] = ("a", "b", "loc", "scale", "power")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(0.0), Domain(0.0))
 
     @property
     def is_plain(self) -> bool:

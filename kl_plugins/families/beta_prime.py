@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.statistics import At, Log, Log1p, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Log, Log1p, LogSquare, Power
 from kl_plugins.families.pareto import Pareto, from_lower_end
 from kl_plugins.formulas.beta import (
     beta_divergence,
@@ -19,24 +21,20 @@ from kl_plugins.formulas.beta import (
     log_beta,
 )
 from kl_plugins.parameters.certainty import certainly_equal, is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class BetaPrime(Continuous):
     """X = loc + scale·B/(1 − B), where B is a beta variable with parameters a and b.
 
     https://en.wikipedia.org/wiki/Beta_prime_distribution
     """
 
-    a: Any
-    b: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
+    a: Any = parameter(POSITIVE, static=True)
+    b: Any = parameter(POSITIVE, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    literals: ClassVar[frozenset[str]] = frozenset({"a", "b", "loc", "scale"})
-    arrays: ClassVar[tuple[str, ...]] = ("a", "b", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(0.0))
 
     def log_density(self) -> LogDensity:
         a, b = self.a, self.b

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from kl_plugins.families.core.discrete import Discrete, by_outcomes
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.families.core.outcomes import by_outcomes
 from kl_plugins.formulas.discrete import bernoulli_divergence, log_binomial
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import COUNT, PROBABILITY, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Binomial(Discrete):
     """The number of successes in n trials of probability p, plus loc."""
 
-    n: Any
-    p: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("n", "p", "loc")
-    integers: ClassVar[tuple[str, ...]] = ("n",)
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, meaning="the number of trials", closed=True),
-        Domain(0.0, 1.0, "the probability of success", closed=True),
-        Domain(),
-    )
+    n: Any = parameter(COUNT, meaning="the number of trials", static=True)
+    p: Any = parameter(PROBABILITY, meaning="the probability of success")
+    loc: Any = parameter(REAL, default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Any, Any]:
         return 0.0, self.n

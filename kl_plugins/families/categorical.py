@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from kl_plugins.families.core.discrete import Discrete, is_broken, opposite
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.names import from_pymc
-from kl_plugins.families.core.univariate import closed_form
 from kl_plugins.formulas.discrete import counts_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import COUNT, PROBABILITY, parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _TOLERANCE = 1e-6
 """So far the sum of probabilities may be from 1; the error of a divergence is of its square."""
-
-PROBABILITY = Domain(0.0, 1.0, closed=True)
 
 
 def sums_to_one(p: Any, ops: Any) -> Iterator[tuple[Any, str]]:
@@ -46,7 +43,6 @@ def _vectors_divergence(p: Any, q: Any, ops: Any) -> Any:
     return value + ops.where(rest > 0.0, float("inf"), rest)  # rest: 0 or NaN
 
 
-@dataclass(frozen=True, eq=False)
 class Categorical(Discrete):
     """The whole numbers from zero on, with probabilities p.
 
@@ -70,13 +66,8 @@ class Categorical(Discrete):
     np.float64(inf)
     """
 
-    p: Any
-    arrays: ClassVar[tuple[str, ...]] = ("p",)
-    domains: ClassVar[tuple[Domain, ...]] = (PROBABILITY,)
+    p: Any = parameter(PROBABILITY, core_ndim=1)
     find_backend = staticmethod(array_backend_of)
-
-    def _become_plain(self) -> bool:
-        return False
 
     def check_shapes(self) -> None:
         _check_vector(self.ops.shape(self.p))
@@ -113,16 +104,12 @@ class Categorical(Discrete):
         return -self.ops.sum_last(x_log_x(self.p, self.ops))
 
 
-Categorical.core_ndims = (1,)
-
-
 @closed_form(Categorical, Categorical, "O(K) for K outcomes")
 def categorical_categorical(p: Categorical, q: Categorical) -> Any:
     """Σ q − p − p log(q/p), none of which is negative; 0 log 0 = 0."""
     return _vectors_divergence(p.p, q.p, p.ops)
 
 
-@dataclass(frozen=True, eq=False)
 class Multinomial(Distribution):
     """How often each of K outcomes came up in n independent draws with probabilities p.
 
@@ -139,16 +126,9 @@ class Multinomial(Distribution):
         If n is no whole number, a probability is not between 0 and 1, or they do not sum to 1.
     """
 
-    n: Any
-    p: Any
-    arrays: ClassVar[tuple[str, ...]] = ("n", "p")
-    core_ndims: ClassVar[tuple[int, ...]] = (0, 1)
-    literals: ClassVar[frozenset[str]] = frozenset({"n"})
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, closed=True), PROBABILITY)
+    n: Any = parameter(COUNT, static=True)
+    p: Any = parameter(PROBABILITY, core_ndim=1)
     find_backend = staticmethod(array_backend_of)
-
-    def _become_plain(self) -> bool:
-        return False
 
     def check_shapes(self) -> None:
         _check_vector(self.ops.shape(self.p))
@@ -161,7 +141,6 @@ class Multinomial(Distribution):
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
         yield from super().own_conditions()
         yield from sums_to_one(self.p, self.ops)
-        yield opposite(is_broken(self.n, self.ops), self.ops), "n must be a whole number"
 
     @property
     def batch_shape(self) -> Shape:

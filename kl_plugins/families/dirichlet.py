@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import log_ratio_by_step, proportion_divergence, residue_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
-@dataclass(frozen=True, eq=False)
 class Dirichlet(Multivariate):
     """Dirichlet distributions of the proportions of K categories.
 
@@ -37,13 +34,7 @@ class Dirichlet(Multivariate):
     0.401388
     """
 
-    concentration: Any
-    arrays: ClassVar[tuple[str, ...]] = ("concentration",)
-    core_ndims: ClassVar[tuple[int, ...]] = (1,)
-
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        domain = Domain(0.0, meaning="alpha")
-        yield from domain.conditions_on_vectors(self.concentration, "concentration", self.ops)
+    concentration: Any = parameter(POSITIVE, meaning="alpha", core_ndim=1)
 
     @property
     def event_shape(self) -> Shape:

@@ -10,22 +10,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
-from kl_plugins.families.core.statistics import (
-    At,
-    Exp,
-    Identity,
-    Log,
-    LogDensity,
-    LogSquare,
-    Power,
-    Square,
-    Statistic,
-    expectation,
-    expects,
-)
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.statements import LogDensity, expectation, expects
+from kl_plugins.families.core.statistics import Exp, Identity, Log, LogSquare, Power, Square, Statistic
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
@@ -40,11 +31,10 @@ from kl_plugins.ops import floats
 from kl_plugins.ops.deferred import of_floats
 from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
-@dataclass(frozen=True, eq=False)
 class Exponentiated(Continuous):
     """X = loc + sign·scale·exp(B), B of the family `base` on the whole real line.
 
@@ -52,21 +42,18 @@ class Exponentiated(Continuous):
     that of the bases, which stays in the floats where exp(B) does not.
     """
 
-    base: Any
-    scale: Any = 1.0
-    loc: Any = 0.0
-    sign: Any = 1.0
+    base: Any = part()
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    sign: Any = parameter(REAL, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    arrays: ClassVar[tuple[str, ...]] = ("scale", "loc", "sign")
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain())
-    parts: ClassVar[tuple[str, ...]] = ("base",)
 
     def _become_plain(self) -> bool:
         return self.base.ops is floats and super()._become_plain()
 
     def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
-        self.__dict__["base"] = self.base.to(ops, [*beside, *(self.__dict__[name] for name in self.arrays)])
+        own = [self.__dict__[name] for name in self.parameters]
+        self.__dict__["base"] = self.base.to(ops, [*beside, *own])
         super()._become(ops, [*beside, *self.base.values()])
 
     @property
@@ -86,7 +73,7 @@ class Exponentiated(Continuous):
         if plain and self.scale == scale:
             return self.base  # type: ignore[no-any-return]
         by = log_ratio(self.scale, scale, of_floats(self.ops) if plain else self.ops)
-        state, name = self.base.__getstate__(), "loc" if "loc" in self.base.arrays else "mean"
+        state, name = self.base.__getstate__(), "loc" if "loc" in self.base.parameters else "mean"
         place = self.base.loc
         moved = by if certainly_zero(place, self.ops) else place + by
         return self.base.trusted(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
@@ -231,7 +218,6 @@ def exp(p: Exponentiated, statistic: Exp, at: At) -> Any:
     return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
 
 
-@dataclass(frozen=True, eq=False)
 class LogNormal(Exponentiated):
     """X = loc + scale·exp(B), B normal."""
 
@@ -246,12 +232,10 @@ class LogNormal(Exponentiated):
         return mean * mean * self.ops.expm1(self.base.scale * self.base.scale)
 
 
-@dataclass(frozen=True, eq=False)
 class LogLogistic(Exponentiated):
     """X = loc + scale·exp(B), B logistic."""
 
 
-@dataclass(frozen=True, eq=False)
 class LogLaplace(Exponentiated):
     """X = loc + scale·exp(B), B a Laplace variable."""
 

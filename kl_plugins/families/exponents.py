@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from kl_plugins.families.core.discrete import Discrete, by_supports, starts_together
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.families.core.outcomes import by_supports, starts_together
 from kl_plugins.formulas.remainders import _log_ratio, identity_minus_log, taylor_remainder
 from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
 _INFINITY = float("inf")
 
@@ -19,15 +19,12 @@ _NEAR = 0.05
 """Up to this relative difference a divergence is an integral of variances."""
 
 
-@dataclass(frozen=True, eq=False)
 class LogSeries(Discrete):
     """P(Z = k) = pᵏ / (−k log(1 − p)) for k = 1, 2, …; plus loc."""
 
-    p: Any
-    loc: Any = 0.0
+    p: Any = parameter(Domain(0.0, 1.0))
+    loc: Any = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, _INFINITY)
-    arrays: ClassVar[tuple[str, ...]] = ("p", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, 1.0), Domain())
 
     def log_pmf(self, k: Any) -> Any:
         ops, p = self.ops, self.p
@@ -96,14 +93,11 @@ def _log_series_gradient(p: Any, q: Any, ops: Operations) -> tuple[Any, Any]:
     return by_p, (_log_series_mean(q, ops) - _log_series_mean(p, ops)) / q
 
 
-@dataclass(frozen=True, eq=False)
 class DiscreteLaplace(Discrete):
     """P(Z = k) = tanh(rate/2) exp(−rate |k|) for all whole numbers k; plus loc."""
 
-    rate: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("rate", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, meaning="a"), Domain())
+    rate: Any = parameter(POSITIVE, meaning="a")
+    loc: Any = parameter(REAL, default=0.0, static=True)
 
     def log_pmf(self, k: Any) -> Any:
         return _log_tanh_half(self.rate, self.ops) - self.rate * abs(k)
@@ -172,20 +166,12 @@ def _laplace_gradient(p: Any, q: Any, ops: Operations) -> tuple[Any, Any]:
     return -(q - p) * _laplace_variance(p, ops), _laplace_mean(p, ops) - _laplace_mean(q, ops)
 
 
-@dataclass(frozen=True, eq=False)
 class Boltzmann(Discrete):
     """P(Z = k) ∝ exp(−rate·k) for k = 0, …, n − 1; plus loc."""
 
-    rate: Any
-    n: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("rate", "n", "loc")
-    integers: ClassVar[tuple[str, ...]] = ("n",)
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, meaning="lambda"),
-        Domain(1.0, meaning="the number of outcomes", closed=True),
-        Domain(),
-    )
+    rate: Any = parameter(POSITIVE, meaning="lambda")
+    n: Any = parameter(Domain(1.0, closed=True, whole=True), meaning="the number of outcomes", static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Any, Any]:
         return 0.0, self.n - 1.0

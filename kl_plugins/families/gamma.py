@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, Log, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
 from kl_plugins.formulas.gamma import (
     digamma_residue,
     digamma_rest,
@@ -21,24 +23,21 @@ from kl_plugins.formulas.gamma import (
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.parameters.certainty import certainly_is, is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Gamma(Continuous):
     """X = loc + sign·scale·G^(1/power), where G has density x^(a−1) exp(−x)/Γ(a), a the concentration.
 
     https://en.wikipedia.org/wiki/Generalized_gamma_distribution; a negative power makes inverse gammas.
     """
 
-    concentration: Any
-    scale: Any = 1.0
-    power: Any = 1.0
-    loc: Any = 0.0
-    sign: Any = 1.0
+    concentration: Any = parameter(POSITIVE, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
+    power: Any = parameter(REAL, default=1.0, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    sign: Any = parameter(REAL, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "scale", "power", "loc", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(), Domain())
 
     def log_density(self) -> LogDensity:
         a, c, ops = self.concentration, self.power, self.ops
@@ -108,15 +107,8 @@ class Gamma(Continuous):
         )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
 class Weibull(Gamma):
     """X = loc + sign·scale·E^(1/power) of an exponential variable E, the power positive: the shape."""
-
-    domains: ClassVar[tuple[Domain, ...]] = (
-        *Gamma.domains[:2],
-        Domain(0.0, meaning="the shape"),
-        *Gamma.domains[3:],
-    )
 
 
 @closed_form(Gamma, Gamma)

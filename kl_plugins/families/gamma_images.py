@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.univariate import Continuous
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.statistics import At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Identity
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.parameters.certainty import certainly_equal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Gompertz(Continuous):
     """X = loc + scale·Z, Z with density c exp(z) exp(−c (exp(z) − 1)) above 0, c the concentration.
 
     https://en.wikipedia.org/wiki/Gompertz_distribution
     """
 
-    concentration: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
+    concentration: Any = parameter(POSITIVE, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
 
     def log_density(self) -> LogDensity:
         c = self.concentration

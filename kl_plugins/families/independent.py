@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
+from kl_plugins.parameters.declarations import part
 from kl_plugins.parameters.labels import Labels, moved_to_event
 from kl_plugins.parameters.parametrised import Shape
 from kl_plugins.rules import Rule
 
 
-@dataclass(frozen=True, eq=False)
 class Independent(Distribution):
     """The product of `base` over its last batch dimension."""
 
-    base: Distribution
-    parts: ClassVar[tuple[str, ...]] = ("base",)
+    base: Distribution = part()
 
     def check_shapes(self) -> None:
         if not self.base.batch_shape:

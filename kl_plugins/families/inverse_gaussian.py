@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, Log, LogDensity, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Log, Power
 from kl_plugins.formulas.exponential import exp_remainder, scaled_exp1
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
-@dataclass(frozen=True, eq=False)
 class InverseGaussian(Continuous):
     """X = loc + scale·Y^power, power 1 or −1, where Y is inverse Gaussian with mean μ and shape λ.
 
@@ -25,15 +26,12 @@ class InverseGaussian(Continuous):
     https://en.wikipedia.org/wiki/Inverse_Gaussian_distribution.
     """
 
-    mean: Any
-    shape: Any = 1.0
-    scale: Any = 1.0
-    loc: Any = 0.0
-    power: Any = 1.0
+    mean: Any = parameter(POSITIVE)
+    shape: Any = parameter(POSITIVE, default=1.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    power: Any = parameter(REAL, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    arrays: ClassVar[tuple[str, ...]] = ("mean", "shape", "scale", "loc", "power")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(0.0), Domain(), Domain())
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"shape", "scale"}
 
     @property
     def ratio(self) -> Any:

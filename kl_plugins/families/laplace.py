@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import Absolute, At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.core.univariate import Continuous, closed_form
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Exp, Identity
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
@@ -27,7 +29,7 @@ from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.certainty import certainly_is, is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _EULER = 0.5772156649015329
 _ROOT_HALF = math.sqrt(0.5)
@@ -60,25 +62,19 @@ class DoubleExponential(Continuous):
         return 1.0 + self.ops.log(self.kappa + 1.0 / self.kappa)
 
 
-@dataclass(frozen=True, eq=False)
 class Laplace(DoubleExponential):
     """Laplace distributions with density exp(−|x − loc| / scale) / (2 scale)."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
 
 
-@dataclass(frozen=True, eq=False)
 class AsymmetricLaplace(DoubleExponential):
     """Asymmetric Laplace distributions; a `kappa` of 1 makes them symmetric."""
 
-    kappa: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("kappa", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
+    kappa: Any = parameter(POSITIVE)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
 
 
 @closed_form(Laplace, Laplace)

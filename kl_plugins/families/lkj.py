@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +11,10 @@ from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import residue_divergence, shifted_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, constant, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
-@dataclass(frozen=True, eq=False)
 class LKJ(Multivariate):
     """Distributions of correlation matrices R, with density proportional to |R|^(concentration − 1).
 
@@ -49,18 +46,13 @@ class LKJ(Multivariate):
     0.208241
     """
 
-    concentration: Any
-    dimension: int
-    arrays: ClassVar[tuple[str, ...]] = ("concentration",)
-    core_ndims: ClassVar[tuple[int, ...]] = (0,)
+    concentration: Any = parameter(POSITIVE, meaning="eta")
+    dimension: int = constant()
 
     def check_shapes(self) -> None:
         if self.dimension != int(self.dimension) or self.dimension < 1:
             raise ValueError(f"dimension must be a positive integer, got {self.dimension}")
         super().check_shapes()
-
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield from Domain(0.0, meaning="eta").conditions(self.concentration, "concentration", self.ops)
 
     @property
     def event_shape(self) -> Shape:

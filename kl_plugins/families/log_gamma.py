@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, Identity, LogDensity, expects
-from kl_plugins.families.core.univariate import Continuous, closed_form, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Identity
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.exponential import weighted_exp_remainder
 from kl_plugins.formulas.gamma import (
@@ -23,23 +25,20 @@ from kl_plugins.formulas.gamma import (
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, constant, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class LogGamma(Continuous):
     """X = loc + sign·scale·(log G + level), where G has density x^(a−1) exp(−x)/Γ(a), a the concentration.
 
     The level is a constant of the family, which would lose its digits beside a large loc.
     """
 
-    concentration: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    sign: Any = 1.0
-    level: float = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc", "scale", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0), Domain())
+    concentration: Any = parameter(POSITIVE, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
+    sign: Any = parameter(REAL, default=1.0, static=True)
+    level: float = constant(default=0.0)
 
     def log_density(self) -> LogDensity:
         a = self.concentration

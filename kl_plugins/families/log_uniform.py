@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.statistics import At, Log, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Log, LogSquare, Power
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class LogUniform(Continuous):
     """X = loc + scale·Z, where log Z is uniform between 0 and log_range.
 
     https://en.wikipedia.org/wiki/Reciprocal_distribution
     """
 
-    log_range: Any
-    scale: Any = 1.0
-    loc: Any = 0.0
+    log_range: Any = parameter(POSITIVE, meaning="the logarithm of upper over lower end", static=True)
+    scale: Any = parameter(POSITIVE, meaning="the lower end", default=1.0, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
-    literals: ClassVar[frozenset[str]] = frozenset({"log_range", "scale", "loc"})
-    arrays: ClassVar[tuple[str, ...]] = ("log_range", "scale", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, meaning="the logarithm of upper over lower end"),
-        Domain(0.0, meaning="the lower end"),
-        Domain(),
-    )
 
     def standard_ends(self) -> tuple[Any, Any]:
         return 1.0, self.ops.exp(self.log_range)

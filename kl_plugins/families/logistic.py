@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import (
-    Absolute,
-    At,
-    Exp,
-    Identity,
-    LogDensity,
-    Softplus,
-    Statistic,
-    expects,
-)
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Exp, Identity, Softplus, Statistic
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.remainders import size
 from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _EULER = 0.5772156649015329
 
 
-@dataclass(frozen=True, eq=False)
 class Logistic(Continuous):
     """Logistic distributions, with cumulative distribution function 1 / (1 + exp(−(x − loc) / scale))."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
 
     def log_density(self) -> LogDensity:
         return LogDensity(0.0, ((-1.0, Identity()), (-2.0, Softplus())))
@@ -149,15 +138,11 @@ class LogCosh(Statistic):
         return abs(z) + ops.log1p(ops.exp(-2.0 * abs(z))) - math.log(2.0)
 
 
-@dataclass(frozen=True, eq=False)
 class HyperbolicSecant(Continuous):
     """Hyperbolic secant distributions: Z has density 1 / (π cosh z)."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
 
     def log_density(self) -> LogDensity:
         return LogDensity(-math.log(math.pi), ((-1.0, LogCosh()),))

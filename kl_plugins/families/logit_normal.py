@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kl_plugins.families.beta import Beta
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc
-from kl_plugins.families.core.statistics import At, Log, Log1m, LogDensity, Statistic, expects
-from kl_plugins.families.core.univariate import Continuous, closed_form
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Log, Log1m, Statistic
 from kl_plugins.families.normal import Normal, normal_normal
 from kl_plugins.families.uniform import Uniform
 from kl_plugins.formulas.beta import digamma_difference
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -30,19 +33,15 @@ class LogitSquare(Statistic):
         return ((ops.log(z) - ops.log1p(-z) - self.mean) / self.std) ** 2
 
 
-@dataclass(frozen=True, eq=False)
 class LogitNormal(Continuous):
     """X on (0, 1), where log(X/(1 − X)) is normal.
 
     https://en.wikipedia.org/wiki/Logit-normal_distribution
     """
 
-    mean: Any
-    std: Any
+    mean: Any = parameter(REAL, static=True)
+    std: Any = parameter(POSITIVE, meaning="the standard deviation", static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    literals: ClassVar[frozenset[str]] = frozenset({"mean", "std"})
-    arrays: ClassVar[tuple[str, ...]] = ("mean", "std")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0, meaning="the standard deviation"))
 
     def log_density(self) -> LogDensity:
         terms = ((-0.5, LogitSquare(self.mean, self.std)), (-1.0, Log()), (-1.0, Log1m()))

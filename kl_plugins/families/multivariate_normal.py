@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
@@ -21,11 +20,11 @@ from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
+from kl_plugins.parameters.declarations import parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 from kl_plugins.rules import Rule
 
 
-@dataclass(frozen=True, eq=False)
 class MultivariateNormal(Distribution):
     """Multivariate normal distributions of d variables.
 
@@ -51,11 +50,8 @@ class MultivariateNormal(Distribution):
     0.443147
     """
 
-    mean: Any
-    covariance: Covariance
-    arrays: ClassVar[tuple[str, ...]] = ("mean",)
-    core_ndims: ClassVar[tuple[int, ...]] = (1,)
-    parts: ClassVar[tuple[str, ...]] = ("covariance",)
+    mean: Any = parameter(core_ndim=1)
+    covariance: Covariance = part()
     find_backend = staticmethod(array_backend_of)
 
     def __post_init__(self) -> None:

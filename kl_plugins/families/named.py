@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from kl_plugins.families.multivariate_normal import (
     MultivariateNormal,
     multivariate_normal_multivariate_normal,
 )
+from kl_plugins.parameters.declarations import constant
 from kl_plugins.rules import Rule
 
 
@@ -30,7 +30,6 @@ class Variable(NamedTuple):
         return prod(self.shape)
 
 
-@dataclass(frozen=True, eq=False)
 class NamedMultivariateNormal(MultivariateNormal):
     """A multivariate normal whose coordinates belong to named variables, one after another.
 
@@ -47,7 +46,7 @@ class NamedMultivariateNormal(MultivariateNormal):
         If the sizes of the variables do not add up to d.
     """
 
-    variables: tuple[Variable, ...] = ()
+    variables: tuple[Variable, ...] = constant(default=())
 
     def check_shapes(self) -> None:
         super().check_shapes()

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.discrete import (
-    Discrete,
-    by_supports,
-    opposite,
-    plain,
-    starts_together,
-)
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.discrete import Discrete, opposite, plain
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.univariate import closed_form
+from kl_plugins.families.core.outcomes import by_supports, starts_together
 from kl_plugins.formulas.discrete import (
     bernoulli_divergence,
     counts_divergence,
@@ -26,28 +20,20 @@ from kl_plugins.formulas.discrete import (
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.checked import on_floats
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, PROBABILITY, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class NegativeBinomial(Discrete):
     """The number of failures before the n-th success, each of probability p; plus loc.
 
     `failure` is 1 − p, kept by itself because it may be smaller than the rounding of p.
     """
 
-    n: Any
-    p: Any
-    failure: Any
-    loc: Any = 0.0
+    n: Any = parameter(POSITIVE, meaning="the number of successes", static=True)
+    p: Any = parameter(PROBABILITY, meaning="the probability of success")
+    failure: Any = parameter(PROBABILITY, meaning="1 − p")
+    loc: Any = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    arrays: ClassVar[tuple[str, ...]] = ("n", "p", "failure", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, meaning="the number of successes"),
-        Domain(0.0, 1.0, "the probability of success", closed=True),
-        Domain(0.0, 1.0, "1 − p", closed=True),
-        Domain(),
-    )
 
     def further_conditions(self) -> Iterator[tuple[Any, str]]:
         if not self.is_between("p", 0.0, 2.0):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
+from kl_plugins.families.core.affine import At, times
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, LogDensity, Square, expects, times
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Square
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.parameters.certainty import certainly_zero
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-@dataclass(frozen=True, eq=False)
 class Normal(Continuous):
     """Normal distributions with density exp(−½ ((x − mean) / scale)²) / (scale √(2π)).
 
@@ -33,10 +34,8 @@ class Normal(Continuous):
         If a mean is infinite, or a scale is not positive or infinite.
     """
 
-    mean: Any
-    scale: Any
-    arrays: ClassVar[tuple[str, ...]] = ("mean", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0, meaning="the standard deviation"))
+    mean: Any = parameter(REAL)
+    scale: Any = parameter(POSITIVE, meaning="the standard deviation")
 
     @property
     def loc(self) -> Any:  # type: ignore[override]

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, Log, Log1p, LogDensity, LogSquare, Power, expects
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Log, Log1p, LogSquare, Power
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.formulas.beta import digamma_difference, log_beta
 from kl_plugins.formulas.remainders import identity_minus_log, log_ratio
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.parameters.certainty import certainly_is, is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Pareto(Continuous):
     """X = loc + scale·Z, where Z has density α z^(−α−1) above 1: log Z is exponential.
 
     https://en.wikipedia.org/wiki/Pareto_distribution
     """
 
-    alpha: Any
-    scale: Any = 1.0
-    loc: Any = 0.0
+    alpha: Any = parameter(POSITIVE, meaning="the tail index", static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
-    literals: ClassVar[frozenset[str]] = frozenset({"alpha", "scale", "loc"})
-    arrays: ClassVar[tuple[str, ...]] = ("alpha", "scale", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, meaning="the tail index"), Domain(0.0), Domain())
 
     def log_density(self) -> LogDensity:
         return LogDensity(self.ops.log(self.alpha), ((-1.0 - self.alpha, Log()),))

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from kl_plugins.families.categorical import PROBABILITY, sums_to_one
-from kl_plugins.families.core.discrete import ROUNDING, Discrete, by_supports, count_outcomes, outcomes
-from kl_plugins.families.core.univariate import closed_form, no_closed_form
+from kl_plugins.families.categorical import sums_to_one
+from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
+from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.families.core.outcomes import ROUNDING, by_supports
 from kl_plugins.formulas.discrete import outcome_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import PROBABILITY, REAL, parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _INFINITY = float("inf")
 
 
-@dataclass(frozen=True, eq=False)
 class PointMasses(Discrete):
     """Points with their probabilities, plus loc.
 
@@ -45,15 +44,10 @@ class PointMasses(Discrete):
     np.float64(0.693147)
     """
 
-    points: Any
-    p: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("points", "p", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), PROBABILITY, Domain())
+    points: Any = parameter(REAL, core_ndim=1)
+    p: Any = parameter(PROBABILITY, core_ndim=1)
+    loc: Any = parameter(REAL, default=0.0, static=True)
     find_backend = staticmethod(array_backend_of)
-
-    def _become_plain(self) -> bool:
-        return False
 
     def check_shapes(self) -> None:
         lengths = [(*self.ops.shape(self.__dict__[name]), 0)[-2:-1] for name in ("points", "p")]
@@ -91,9 +85,6 @@ class PointMasses(Discrete):
         return self.full(-self.ops.sum_last(x_log_x(self.p, self.ops)))
 
 
-PointMasses.core_ndims = (1, 1, 0)
-
-
 def _looked_up(points: Any, values: Any, at: Any, ops: Any) -> Any:
     """The value of the point that a number is equal to, −∞ where there is none; points ascend."""
     if not ops.symbolic and points.ndim == values.ndim == 1:
@@ -111,10 +102,10 @@ def _masses(side: Discrete) -> Any:
     """
     if isinstance(side, PointMasses):
         return side.points, side.log_p()
-    count = count_outcomes(side)
+    count = side.count_outcomes()
     if count is None or isinstance(count, str):
         return count
-    k = outcomes(side, 0, count)
+    k = side.outcomes(0, count)
     return k, side.log_masses(k)
 
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import (
-    Absolute,
-    At,
-    Exp,
-    Log,
-    Log1pSquare,
-    LogDensity,
-    LogSquare,
-    Power,
-    Softplus,
-    expects,
-)
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, starts_with
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Exp, Log, Log1pSquare, LogSquare, Power, Softplus
 from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio
@@ -35,7 +26,7 @@ from kl_plugins.formulas.gamma import (
 )
 from kl_plugins.ops import backend_of
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
 _LOG_PI = math.log(math.pi)
 _PSI_HALF_LESS = 1.9635100260214235
@@ -53,7 +44,6 @@ class HeavyTailed(Continuous):
     """
 
     df = 1.0
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"df", "sigma"}
 
     def log_density(self) -> LogDensity:
         return LogDensity(self._constant(), ((-0.5 * (self.df + 1.0), Log1pSquare()),))
@@ -127,52 +117,40 @@ class Halved(HeavyTailed):
         return self.ops.where(second < math.inf, second - mean * mean, math.inf)
 
 
-@dataclass(frozen=True, eq=False)
 class Cauchy(HeavyTailed):
     """Cauchy distributions."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
 
 
-@dataclass(frozen=True, eq=False)
 class StudentT(HeavyTailed):
     """Student's t distributions: loc + sigma·T, T with `df` degrees of freedom."""
 
-    df: Any
-    loc: Any = 0.0
-    sigma: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma")
-    domains: ClassVar[tuple[Domain, ...]] = (_HALVED, Domain(), Domain(0.0))
+    df: Any = parameter(Domain(5e-324), static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    sigma: Any = parameter(POSITIVE, default=1.0, static=True)
 
     @property
     def scale(self) -> Any:  # type: ignore[override]
         return self.sigma * self.ops.sqrt(self.df)
 
 
-@dataclass(frozen=True, eq=False)
 class HalfCauchy(Halved):
     """The absolute values of Cauchy variables around zero, moved by loc."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    sign: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0), Domain())
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0)
+    sign: Any = parameter(REAL, default=1.0, static=True)
 
 
-@dataclass(frozen=True, eq=False)
 class HalfStudentT(Halved):
     """The absolute values of Student's t variables around zero, moved by loc."""
 
-    df: Any
-    loc: Any = 0.0
-    sigma: Any = 1.0
-    sign: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (_HALVED, Domain(), Domain(0.0), Domain())
+    df: Any = parameter(Domain(5e-324), static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    sigma: Any = parameter(POSITIVE, default=1.0, static=True)
+    sign: Any = parameter(REAL, default=1.0, static=True)
 
     @property
     def scale(self) -> Any:  # type: ignore[override]
@@ -198,7 +176,7 @@ def _heavy_heavy(p: Any, q: Any) -> Any:
 
     The expectation of log(1 + z²) is known for Cauchy variables, and where the scales of Z are the same.
     """
-    pairs = [(getattr(p, name), getattr(q, name)) for name in p.arrays]
+    pairs = [(getattr(p, name), getattr(q, name)) for name in p.parameters]
     if all(certainly_equal(*pair, p.ops) for pair in pairs):
         return q.full(p.full(sum(0.0 * first + 0.0 * second for first, second in pairs)))
     return by_statistics(p, q)

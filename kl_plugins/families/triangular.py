@@ -7,16 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form, infinite
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, Exp, LogDensity, Power, Statistic, expects
-from kl_plugins.families.core.univariate import (
-    Continuous,
-    by_statistics,
-    closed_form,
-    infinite,
-    outside,
-    standing,
-)
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Exp, Power, Statistic
 from kl_plugins.families.uniform import Uniform, bounded_expectations, difference
 from kl_plugins.formulas.averages import exp_tent_mean, power_tent_mean, tent_mean
 from kl_plugins.formulas.sums import infinite_where_undefined
@@ -26,7 +22,7 @@ from kl_plugins.formulas.tent import (
     near_tent_divergence,
     tent_divergence,
 )
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, PROBABILITY, REAL, parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,24 +37,18 @@ class LogTent(Statistic):
         return ops.log(ops.where(below, z, 1.0 - z) / ops.where(below, self.mode, 1.0 - self.mode))
 
 
-@dataclass(frozen=True, eq=False)
 class Triangular(Continuous):
     """X = loc + scale·T, where T has a density on (0, 1) that rises to 2 at `mode` and falls again.
 
     https://en.wikipedia.org/wiki/Triangular_distribution; the mode may be 0 or 1.
     """
 
-    mode: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    literals: ClassVar[frozenset[str]] = frozenset({"mode", "loc", "scale"})
-    arrays: ClassVar[tuple[str, ...]] = ("mode", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, 1.0, "its place between the lower end, 0, and the upper end, 1", closed=True),
-        Domain(meaning="the lower end"),
-        Domain(0.0, meaning="upper less lower end"),
+    mode: Any = parameter(
+        PROBABILITY, meaning="its place between the lower end, 0, and the upper end, 1", static=True
     )
+    loc: Any = parameter(REAL, meaning="the lower end", default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, meaning="upper less lower end", default=1.0, static=True)
+    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def log_density(self) -> LogDensity:
         return LogDensity(_LOG_2, ((1.0, LogTent(self.mode)),))

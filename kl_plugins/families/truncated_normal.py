@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form, infinite
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import Absolute, At, Exp, LogDensity, Square, expects
-from kl_plugins.families.core.univariate import Continuous, closed_form, infinite, outside, standing
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Absolute, Exp, Square
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.formulas.truncated import (
@@ -20,38 +22,23 @@ from kl_plugins.formulas.truncated import (
     truncated_variance,
 )
 from kl_plugins.ops import backend_of
-from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import EXTENDED_REAL, POSITIVE, REAL, parameter
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _ROOT_HALF = math.sqrt(0.5)
 
 
-class _Anywhere(Domain):
-    """Infinity included."""
-
-    def holds(self, value: float) -> bool:
-        return not math.isnan(value)
-
-    def conditions(self, value: Any, name: str, ops: Operations) -> Iterator[tuple[Any, str]]:
-        return iter(())
-
-
-@dataclass(frozen=True, eq=False)
 class TruncatedNormal(Continuous):
     """X = loc + scale·Z, where Z is a standard normal variable between `low` and `high`, perhaps infinite.
 
     https://en.wikipedia.org/wiki/Truncated_normal_distribution
     """
 
-    low: Any
-    high: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    literals: ClassVar[frozenset[str]] = frozenset({"loc", "scale", "low", "high"})
-    arrays: ClassVar[tuple[str, ...]] = ("low", "high", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (_Anywhere(), _Anywhere(), Domain(), Domain(0.0))
+    low: Any = parameter(EXTENDED_REAL, static=True)
+    high: Any = parameter(EXTENDED_REAL, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
 
     def _become_plain(self) -> bool:
         floats = is_literal(self.low) and is_literal(self.high)

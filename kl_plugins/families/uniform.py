@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kl_plugins.families.beta import Beta
+from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import (
     Absolute,
-    At,
     Exp,
     Log,
     Log1m,
     Log1p,
     Log1pSquare,
-    LogDensity,
     LogSquare,
     Power,
     Statistic,
-    expects,
 )
-from kl_plugins.families.core.univariate import Continuous, by_statistics, closed_form, outside, standing
 from kl_plugins.formulas.averages import (
     ABSOLUTE,
     LOG,
@@ -36,25 +35,18 @@ from kl_plugins.formulas.averages import (
 from kl_plugins.formulas.beta import beta_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Uniform(Continuous):
     """X = loc + scale·U, U uniform on (0, 1): a beta variable with a = b = 1."""
 
-    loc: Any
-    scale: Any
+    loc: Any = parameter(REAL, meaning="the lower end", static=True)
+    scale: Any = parameter(POSITIVE, meaning="upper less lower end", static=True)
     a: ClassVar[float] = 1.0
     b: ClassVar[float] = 1.0
     is_plain: ClassVar[bool] = True
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    literals: ClassVar[frozenset[str]] = frozenset({"loc", "scale"})
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(meaning="the lower end"),
-        Domain(0.0, meaning="upper less lower end"),
-    )
 
     def log_density(self) -> LogDensity:
         return LogDensity(0.0, ())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -12,23 +11,18 @@ from kl_plugins.families.core.discrete import Discrete, opposite, plain
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.formulas.discrete import log_binomial
 from kl_plugins.formulas.gamma import log_moment
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import COUNT, POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Hypergeometric(Discrete):
     """The number of good ones among draws without replacement from good and bad ones; plus loc."""
 
-    good: Any
-    bad: Any
-    draws: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("good", "bad", "draws", "loc")
-    integers: ClassVar[tuple[str, ...]] = ("good", "bad", "draws")
-    domains: ClassVar[tuple[Domain, ...]] = (*[Domain(0.0, closed=True)] * 3, Domain())
+    good: Any = parameter(COUNT)
+    bad: Any = parameter(COUNT)
+    draws: Any = parameter(COUNT)
+    loc: Any = parameter(REAL, default=0.0, static=True)
 
     def further_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield from super().further_conditions()
         excess = self.draws > self.good + self.bad
         yield opposite(excess, self.ops), "draws must not be more than good and bad together"
 
@@ -46,17 +40,13 @@ class Hypergeometric(Discrete):
         return drawn + rest - log_binomial(self.draws, total, p, failure, ops)
 
 
-@dataclass(frozen=True, eq=False)
 class BetaBinomial(Discrete):
     """The number of successes in n trials, whose probability is a beta(alpha, beta) variable; plus loc."""
 
-    n: Any
-    alpha: Any
-    beta: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("n", "alpha", "beta", "loc")
-    integers: ClassVar[tuple[str, ...]] = ("n",)
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, closed=True), Domain(0.0), Domain(0.0), Domain())
+    n: Any = parameter(COUNT, static=True)
+    alpha: Any = parameter(POSITIVE)
+    beta: Any = parameter(POSITIVE)
+    loc: Any = parameter(REAL, default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Any, Any]:
         return 0.0, self.n

@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.statistics import At, LogDensity, Statistic, expects
-from kl_plugins.families.core.univariate import (
-    Continuous,
-    Univariate,
-    by_statistics,
-    closed_form,
-    no_closed_form,
-    standing,
-)
+from kl_plugins.families.core.statements import LogDensity, expects
+from kl_plugins.families.core.statistics import Statistic
+from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.formulas.bessel import bessel_divergence, log_normaliser, shortfall, slope
 from kl_plugins.parameters.certainty import certainly_equal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import NON_NEGATIVE, POSITIVE, REAL, parameter
 
 _LOG_2PI = math.log(2.0 * math.pi)
-_CONCENTRATED = Domain(0.0, closed=True)
 
 
-@dataclass(frozen=True, eq=False)
 class VonMises(Univariate):
     """Von Mises distributions of angles, with density exp(κ cos(x − loc)) / (2π I₀(κ)); κ ≥ 0.
 
     They live on the circle: angles that differ by 2π are the same.
     """
 
-    concentration: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (_CONCENTRATED, Domain())
+    concentration: Any = parameter(NON_NEGATIVE, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
 
     def entropy(self) -> Any:
         """log(2π I₀(κ)) − κ A(κ), without the large part κ of both."""
@@ -74,17 +66,13 @@ class Cosine(Statistic):
         return ops.cos(z)
 
 
-@dataclass(frozen=True, eq=False)
 class VonMisesLine(Continuous):
     """X = loc + scale·Z, Z on (−π, π) with density ∝ exp(κ cos z); κ ≥ 0."""
 
-    concentration: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
+    concentration: Any = parameter(NON_NEGATIVE, static=True)
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    scale: Any = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (-math.pi, math.pi)
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (_CONCENTRATED, Domain(), Domain(0.0))
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
 
     def log_density(self) -> LogDensity:
         kappa = self.concentration

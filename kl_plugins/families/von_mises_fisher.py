@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +12,13 @@ from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.formulas.bessel import bessel_divergence, log_normaliser, shortfall, slope
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import NON_NEGATIVE, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 _UNIT = 1e-5
 """A direction's length may differ so much from one, as in SciPy."""
 
 
-@dataclass(frozen=True, eq=False)
 class VonMisesFisher(Multivariate):
     """Distributions of unit vectors x of d ≥ 2 coordinates, with density proportional to exp(κ μᵀx).
 
@@ -45,10 +43,8 @@ class VonMisesFisher(Multivariate):
     1.074629
     """
 
-    mean_direction: Any
-    concentration: Any
-    arrays: ClassVar[tuple[str, ...]] = ("mean_direction", "concentration")
-    core_ndims: ClassVar[tuple[int, ...]] = (1, 0)
+    mean_direction: Any = parameter(core_ndim=1)
+    concentration: Any = parameter(NON_NEGATIVE, meaning="kappa")
 
     def check_shapes(self) -> None:
         super().check_shapes()
@@ -60,8 +56,7 @@ class VonMisesFisher(Multivariate):
         ops = self.ops
         off = ops.absolute(ops.sum_of_squares_last(self.mean_direction) - 1.0)
         yield ops.logical_not(off > 2.0 * _UNIT), "mean_direction (mu) must be a unit vector"
-        domain = Domain(0.0, meaning="kappa", closed=True)
-        yield from domain.conditions(self.concentration, "concentration", ops)
+        yield from super().own_conditions()
 
     @property
     def event_shape(self) -> Shape:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.covariance.base import log_det_divergence, matrix_conditions, square_dimension
 from kl_plugins.covariance.full import Dense
@@ -16,17 +15,15 @@ from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import shifted_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import REAL, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
 class WishartLike(Multivariate):
     """What the Wishart distribution and that of the inverses have in common."""
 
-    df: Any
-    scale: Any
-    arrays: ClassVar[tuple[str, ...]] = ("df", "scale")
-    core_ndims: ClassVar[tuple[int, ...]] = (0, 2)
+    df: Any = parameter(REAL, meaning="degrees of freedom")
+    scale: Any = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.scale, "scale", self.ops)
@@ -36,10 +33,10 @@ class WishartLike(Multivariate):
         _ = self.factor
 
     def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        ops, name = self.ops, "df (degrees of freedom)"
-        yield from Domain().conditions(self.df, name, ops)
-        too_few = self.df <= self.dimension - 1
-        yield ops.logical_not(too_few), f"{name} must be greater than the matrices' dimension less one"
+        yield from super().own_conditions()
+        ops, too_few = self.ops, self.df <= self.dimension - 1
+        message = "df (degrees of freedom) must be greater than the matrices' dimension less one"
+        yield ops.logical_not(too_few), message
         yield from matrix_conditions(self.scale, "scale", ops)
         if ops.symbolic:
             yield ops.all_last(ops.diagonal(self.factor) > 0.0), "scale must be positive definite"
@@ -75,7 +72,6 @@ class WishartLike(Multivariate):
         return 0.5 * (self.df[..., None] - self.indices())
 
 
-@dataclass(frozen=True, eq=False)
 class Wishart(WishartLike):
     """Wishart distributions, with mean df · scale.
 
@@ -102,9 +98,6 @@ class Wishart(WishartLike):
     0.175828
     """
 
-    df: Any
-    scale: Any
-
     def log_prob(self, x: Any) -> Any:
         """The log density at positive definite matrices `x`, shape (..., d, d)."""
         ops, d, n = self.ops, self.dimension, self.df
@@ -123,7 +116,6 @@ class Wishart(WishartLike):
         return _entropy(self, 1.0)
 
 
-@dataclass(frozen=True, eq=False)
 class InverseWishart(WishartLike):
     """Inverse Wishart distributions: of X⁻¹, X from Wishart(df, scale⁻¹).
 
@@ -141,9 +133,6 @@ class InverseWishart(WishartLike):
     numpy.linalg.LinAlgError
         If a scale is not positive definite.
     """
-
-    df: Any
-    scale: Any
 
     def log_prob(self, x: Any) -> Any:
         """The log density at positive definite matrices `x`, shape (..., d, d)."""

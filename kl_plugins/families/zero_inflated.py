@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import PROBABILITY, parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
-@dataclass(frozen=True, eq=False)
 class ZeroInflated(Discrete):
     """A variable of the discrete family `base` with probability `weight`, else zero."""
 
-    weight: Any
-    base: Discrete
-    arrays: ClassVar[tuple[str, ...]] = ("weight",)
-    parts: ClassVar[tuple[str, ...]] = ("base",)
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, 1.0, closed=True),)
+    weight: Any = parameter(PROBABILITY)
+    base: Discrete = part()
 
     def _become_plain(self) -> bool:
         return False

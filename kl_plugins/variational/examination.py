@@ -28,12 +28,12 @@ from kl_plugins.variational.evidence.prior import information_gained
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored, scales
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
 from kl_plugins.variational.evidence.trajectory import trajectory
-from kl_plugins.variational.optimum.collapse import collapse
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum, unknown_distance
+from kl_plugins.variational.optimum.propriety import collapse, endless_direction, outside_support
+from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
-from kl_plugins.variational.optimum.support import endless_direction, outside_support
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.progress import passing_progress
 from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict_on
@@ -322,8 +322,8 @@ def _distance(
         return None
     try:
         return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
-    except NoFiniteELBOError as error:
-        return unknown_distance(q, str(error))
+    except NoFiniteELBOError:
+        return unknown_distance(q, Reason.NO_FINITE_ELBO.told())
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:

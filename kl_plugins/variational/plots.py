@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.report.diagnosis import Diagnosis
-from kl_plugins.variational.report.limits import khat_beside
-from kl_plugins.variational.report.pairs import posterior_gaussian, worst_pair
+from kl_plugins.variational.report.pictures import (
+    COLOURS,
+    MOST_COORDINATES,
+    draw_importance,
+    draw_marginals,
+    draw_pair,
+    worst_pair,
+)
+from kl_plugins.variational.report.stopping import STOPPED
 
 Array = NDArray[np.float64]
 
-COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
-LEVELS = (0.5, 0.95)
-STOPPED = ("converged", "stationary but not optimal", "stationary")
-"""Status of fits that were stopped, and whose average was taken."""
-MOST_COORDINATES = 25
 OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 
 
@@ -131,37 +132,7 @@ def plot_kl(diagnosis: Diagnosis, ax: Any = None, most: int = MOST_COORDINATES) 
     if most < 1:
         raise ValueError(f"most is how many coordinates to show, at least 1, got {most!r}")
     ax = _axes(ax)
-    marginal = diagnosis.marginal_kl
-    order = np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:most][::-1]
-    height = np.arange(len(order))
-    for name, value, error, colour, marker in (
-        ("KL(q‖posterior)", marginal.kl_to, marginal.kl_to_error, COLOURS["fit"], "o"),
-        ("KL(posterior‖q)", marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
-    ):
-        shown = np.maximum(value[order], 1e-8)
-        sure = np.isfinite(error[order])
-        bar = np.where(sure, error[order], 0.0)
-        low = np.minimum(bar, 0.9 * shown)  # a logarithmic axis has no room for more
-        style: dict[str, Any] = {"fmt": marker, "color": colour, "ms": 5, "lw": 1, "capsize": 0}
-        ax.errorbar(shown, height, xerr=[low, bar], label=name, **style)
-        if not sure.all():
-            unsure = f"{name}, error not known"
-            ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4)
-    faulty = {fault.name for fault in diagnosis.verdict.faults}
-    ax.set_yticks(height, [diagnosis.names[i] for i in order])
-    for label, i in zip(ax.get_yticklabels(), order, strict=True):
-        label.set_fontweight("bold" if diagnosis.names[i] in faulty else "normal")
-    ax.set_xscale("log")
-    ax.grid(axis="y", color="0.9", lw=0.8)
-    ax.set_axisbelow(True)
-    hidden = len(diagnosis.names) - len(order)
-    known = np.isfinite([marginal.kl_to[order], marginal.kl_from[order]]).any()
-    if not known:  # a logarithmic axis needs something to scale to
-        ax.set_xlim(1e-8, 1.0)
-    title = f"{'' if known else 'not known '}by {diagnosis.source}"
-    title += f"; {hidden} more below" if hidden else ""
-    ax.set(xlabel="nats, each coordinate as a Gaussian", title=title)
-    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    draw_marginals(diagnosis, ax, most)
     return ax
 
 
@@ -197,39 +168,7 @@ def plot_importance(diagnosis: Diagnosis, ax: Any = None) -> Any:
     """
     _check_diagnosis(diagnosis, "plot_importance")
     ax = _axes(ax)
-    importance = diagnosis.importance
-    order = np.argsort(importance.log_ratios)[::-1]
-    share = (np.arange(len(order)) + 0.5) / len(order)
-    ratios = importance.log_ratios[order] - importance.log_evidence.value
-    smoothed = importance.log_weights[order] + np.log(len(order))
-    ax.plot(share, ratios, ".", color=COLOURS["fit"], ms=4, label="log p/q", zorder=2)
-    # Smoothing touches the tail alone; elsewhere both differ by one normalising constant.
-    change = (smoothed - ratios)[np.isfinite(ratios)]
-    offset = np.median(change[len(change) // 2 :])
-    changed = np.flatnonzero(abs(change - offset) > 1e-9)
-    if len(changed):
-        tail = slice(0, int(changed[-1]) + 1)
-        ax.plot(
-            share[tail],
-            smoothed[tail] - offset,
-            color=COLOURS["posterior"],
-            lw=2,
-            label="Pareto fit",
-            zorder=3,
-        )
-        ax.axvline(share[changed[-1]], color=COLOURS["limit"], ls=":", lw=1, label="start of the tail")
-    ax.set_xscale("log")
-    ax.invert_xaxis()
-    # Draws where the posterior has next to nothing say nothing of the tail, and would flatten the picture.
-    bottom, top = np.quantile(ratios[np.isfinite(ratios)], [0.02, 1.0])
-    margin = 0.1 * max(top - bottom, 1e-8)
-    ax.set_ylim(bottom - margin, top + margin)
-    ax.set(
-        xlabel="share of draws with a larger ratio",
-        ylabel="log ratio to the mean (nats)",
-        title=f"k̂ = {khat_beside(importance)}",
-    )
-    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    draw_importance(diagnosis, ax)
     return ax
 
 
@@ -262,61 +201,11 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
     >>> plot_pair(diagnosis).get_xlabel()
     'x[0]'
     """
-    from matplotlib.lines import Line2D
-
     _check_diagnosis(diagnosis, "plot_pair")
-    i, j = worst_pair(diagnosis) if pair is None else _places(diagnosis, pair)
+    chosen = worst_pair(diagnosis) if pair is None else _places(diagnosis, pair)
     ax = _axes(ax)
-    posterior = posterior_gaussian(diagnosis)
-    index = np.array([i, j])
-    if diagnosis.reference is not None:
-        cloud = diagnosis.reference.points
-        cloud = cloud[:: max(1, len(cloud) // 1_500)][:, index]
-        ax.plot(*cloud.T, ".", color=COLOURS["posterior"], ms=2, alpha=0.35, zorder=1)
-    unsure = ", sd not known" if np.isinf(diagnosis.posterior.sd_error[index]).any() else ""
-    shown = [("posterior", f"{diagnosis.source}{unsure}", posterior)]
-    if diagnosis.full_rank is not None:
-        shown.append(("full rank", "best full-rank", diagnosis.full_rank.optimum))
-    shown.append(("fit", "the approximation", diagnosis.approximation))
-    handles = []
-    for kind, label, gaussian in shown:
-        # Dashed and on top: where another ellipse coincides both are seen.
-        style: dict[str, Any] = {
-            "color": COLOURS[kind],
-            "lw": 1.8,
-            "ls": "--" if kind == "posterior" else "-",
-        }
-        for level in LEVELS:
-            ax.plot(*_ellipse(gaussian, index, level), zorder=4 if kind == "posterior" else 3, **style)
-        handles.append(Line2D([], [], label=label, **style))
-    ax.set(xlabel=diagnosis.names[i], ylabel=diagnosis.names[j])
-    ax.legend(handles=handles, frameon=False, fontsize="small")
+    draw_pair(diagnosis, ax, chosen)
     return ax
-
-
-def plot_diagnosis(diagnosis: Diagnosis, figsize: tuple[float, float] = (15.0, 4.5)) -> Any:
-    """Importance ratios, divergences per coordinate and the worst pair side by side; the array of Axes."""
-    from matplotlib import pyplot as plt
-
-    panels: list[Callable[..., Any]] = [plot_importance, plot_kl]
-    if len(diagnosis.names) > 1:
-        panels.append(plot_pair)
-    figure, axes = plt.subplots(1, len(panels), figsize=figsize, layout="constrained")
-    for panel, ax in zip(panels, axes, strict=True):
-        panel(diagnosis, ax=ax)
-    headline = str(diagnosis.verdict).split("\n", 1)[0]
-    figure.suptitle(headline)
-    return axes
-
-
-def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> Array:
-    angle = np.linspace(0.0, 2.0 * np.pi, 200)
-    values, vectors = np.linalg.eigh(np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)])
-    radius = np.sqrt(-2.0 * np.log(1.0 - level))
-    circle = radius * np.stack([np.cos(angle), np.sin(angle)])
-    root = vectors * np.sqrt(np.maximum(values, 0.0))  # of draws that do not vary it is flat
-    curve: Array = np.asarray(gaussian.mean)[index][:, None] + root @ circle
-    return curve
 
 
 def _places(diagnosis: Diagnosis, pair: Sequence[str]) -> tuple[int, int]:

@@ -10,17 +10,9 @@ from scipy import stats
 from family_oracle import expectation_of, judged_pairs, statement_error
 from kl_plugins import entropy, kl
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.statistics import (
-    At,
-    Exp,
-    Identity,
-    Log,
-    Log1p,
-    LogSquare,
-    Power,
-    Square,
-    expectation,
-)
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.statements import expectation
+from kl_plugins.families.core.statistics import Exp, Identity, Log, Log1p, LogSquare, Power, Square
 from kl_plugins.ops import floats
 from kl_plugins.recognition import recognise
 

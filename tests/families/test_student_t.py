@@ -14,17 +14,9 @@ from family_oracle import divergence, diverges, expectation_of, statement_error
 from graphs import value
 from kl_plugins import entropy, explain, kl
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.statistics import (
-    Absolute,
-    At,
-    Identity,
-    Log,
-    Log1pSquare,
-    LogSquare,
-    Power,
-    Square,
-    expectation,
-)
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.statements import expectation
+from kl_plugins.families.core.statistics import Absolute, Identity, Log, Log1pSquare, LogSquare, Power, Square
 from kl_plugins.families.student_t import HalfStudentT
 from kl_plugins.ops import numpy as ops
 

@@ -18,8 +18,8 @@ from kl_plugins.variational.plots import (
     plot_kl,
     plot_pair,
 )
-from kl_plugins.variational.report.endings import Look
-from kl_plugins.variational.report.pairs import posterior_gaussian, worst_pair
+from kl_plugins.variational.report.pictures import worst_pair
+from kl_plugins.variational.report.stopping import Look
 
 matplotlib.use("Agg")
 
@@ -146,7 +146,7 @@ def test_one_coordinate_and_no_reference(without_reference):
     assert len(without_reference.plot()) == 2
     with pytest.raises(ValueError, match="a pair needs two coordinates"):
         plot_pair(without_reference)
-    gaussian = posterior_gaussian(without_reference)
+    gaussian = without_reference.posterior_gaussian()
     assert gaussian.mean[0] == pytest.approx(0.0, abs=0.05)
     assert gaussian.std[0] == pytest.approx(1.0, abs=0.05)
 

@@ -10,7 +10,7 @@ from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.parametrised import Parametrised, Shape, broadcast_shapes
 from kl_plugins.rules import RuleTable
 
-kl_rules = RuleTable("kl")
+kl_rules = RuleTable("kl", "kl_plugins.families")
 """Closed forms of KL(p‖q) for pairs of types: our families, and whatever users register."""
 
 

@@ -6,14 +6,9 @@ The plugins of SciPy and of PyTensor read them. A family of ours is thus one fil
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
-
-import kl_plugins.families as families
 
 Maker = Callable[..., Any]
 
@@ -50,10 +45,3 @@ def check_positive(value: Any, name: str) -> None:
         raise ValueError(f"{name} must be positive")
     if np.any(np.isinf(value)):
         raise ValueError(f"{name} must be finite")
-
-
-@cache
-def load_families() -> None:
-    """Import every file of this folder: whatever family lives there fills in its names."""
-    for module in iter_modules(families.__path__):
-        import_module(f"{families.__name__}.{module.name}")

@@ -33,23 +33,23 @@ class Estimate(NamedTuple):
     error: float
 
     def __str__(self) -> str:
-        return self.shown()
+        return " ".join(self.shown()).rstrip()
 
-    def shown(self, least: int = 0) -> str:
-        """With two digits of the error, and with at least so many decimals."""
+    def shown(self, least: int = 0) -> tuple[str, str]:
+        """The number and what is said of its error: two digits of that, and at least so many decimals."""
         value, error = self
         if np.isnan(value):
-            return "not known"
+            return "not known", ""
         if max(abs(value), error) < EQUAL:
-            return "0" if error == 0.0 == value else "0 (to rounding)"
+            return "0", "" if error == 0.0 == value else "(to rounding)"
         if error == 0.0 or not np.isfinite(value):
-            return f"{value:.{max(least, 4)}g}"
+            return f"{value:.{max(least, 4)}g}", ""
         if not np.isfinite(error):
-            return f"{value:.{max(least, 4)}g} (error not known)"
+            return f"{value:.{max(least, 4)}g}", "(error not known)"
         if max(abs(value), error) < 1e-3:
-            return f"{value:.1e} ± {error:.0e}"
+            return f"{value:.1e}", f"± {error:.0e}"
         decimals = max(least, int(np.clip(1 - np.floor(np.log10(error)), 0, 8)))
-        return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+        return f"{value:.{decimals}f}", f"± {error:.{decimals}f}"
 
 
 class Moments(NamedTuple):

@@ -9,24 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K, ErrorBounds
-from kl_plugins.variational.evidence.elements import Elements
-from kl_plugins.variational.evidence.full_rank import FullRankOptimum
-from kl_plugins.variational.evidence.importance import Estimate, Importance, MarginalKL, Moments
-from kl_plugins.variational.evidence.modes import Mode
-from kl_plugins.variational.evidence.proposals import Survey
-from kl_plugins.variational.evidence.references import Reference
-from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.limits import beside
-from kl_plugins.variational.report.verdict import HEADLINES, Verdict, jeffreys_to_optimum
+from kl_plugins.variational.report.pictures import drawn_side_by_side
+from kl_plugins.variational.report.verdict import Level
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(Findings):
     """How good an approximation q is, with the uncertainty of every number; made by `diagnose`.
 
     Attributes
@@ -70,29 +64,6 @@ class Diagnosis:
     trajectory : xarray.Dataset or None
         Of a sequence of approximations: their distance to the last optimum, their steps and ELBOs.
     """
-
-    verdict: Verdict
-    verdict_without_reference: Verdict
-    approximation: NamedMultivariateNormal
-    names: tuple[str, ...]
-    importance: Importance
-    raw: Moments
-    weighted: Moments
-    moment_k: Array
-    posterior: Moments
-    source: str
-    survey: Survey
-    modes: tuple[Mode, ...]
-    elements: Elements
-    distance: OptimumDistance | None
-    full_rank: FullRankOptimum | None
-    bounds: ErrorBounds | None
-    information_gained: dict[str, float]
-    reference: Reference | None
-    marginal_kl: MarginalKL
-    points: Array
-    outside: str = ""
-    trajectory: Any = None
 
     def summary(self, space: str = "unconstrained") -> Any:
         """A table of the coordinates.
@@ -143,47 +114,6 @@ class Diagnosis:
         }
         return pd.DataFrame(table, index=pd.Index(self.names, name="coordinate"))
 
-    @property
-    def kl_to_posterior(self) -> Estimate:
-        """KL(q‖posterior) = log p(data) − ELBO, in nats, by the draws that know the evidence best."""
-        if self.outside:
-            return Estimate(np.inf, 0.0)
-        evidence, elbo = self.survey.importance.log_evidence, self.importance.elbo
-        wide = Estimate(max(evidence.value - elbo.value, 0.0), float(np.hypot(evidence.error, elbo.error)))
-        own = self.importance.kl_to_posterior
-        return own if self.importance.reliable and own.error < wide.error else wide
-
-    @property
-    def log_evidence(self) -> Estimate:
-        """log p(data), in nats, by the draws that know it best: q's own only where they miss nothing."""
-        own, wide = self.importance.log_evidence, self.survey.importance.log_evidence
-        missed = self.survey.evidence_missed(self.importance)
-        return own if own.error < wide.error and abs(missed.value) <= 3.0 * missed.error else wide
-
-    def scalars(self) -> dict[str, Estimate]:
-        """The numbers that concern the whole approximation, with their standard errors; nats."""
-        importance = self.importance
-        found = {
-            "elbo": Estimate(-np.inf, 0.0) if self.outside else importance.elbo,
-            "khat": importance.k,
-            "log_evidence": self.log_evidence,
-            "kl_to_posterior": self.kl_to_posterior,
-            "evidence_missed": self.survey.evidence_missed(importance),
-        }
-        if self.bounds is not None:
-            found["divergence_bound"] = self.bounds.divergence
-        if self.distance is not None:
-            found["jeffreys_to_optimum"] = jeffreys_to_optimum(self.distance)
-            found["elbo_gap_to_optimum"] = Estimate(self.distance.elbo_gap, self.distance.elbo_gap_error)
-        if self.full_rank is not None:
-            found["kl_to_full_rank"] = self.full_rank.kl_to
-            found["kl_from_full_rank"] = self.full_rank.kl_from
-            found["elbo_gain_of_full_rank"] = self.full_rank.elbo_gain
-        if self.reference is not None:
-            found["kl_to_reference"] = self.reference.kl_to
-            found["kl_from_reference"] = self.reference.kl_from
-        return found
-
     def to_dataset(self) -> Any:
         """Everything as an `xarray.Dataset` that netCDF can hold.
 
@@ -220,8 +150,8 @@ class Diagnosis:
             "variable": list(self.information_gained),
         }
         attributes = {
-            "verdict": self.verdict.level,
-            "verdict_without_reference": self.verdict_without_reference.level,
+            "verdict": self.verdict.level.value,
+            "verdict_without_reference": self.verdict_without_reference.level.value,
             "report": str(self),
             "posterior_source": self.source,
         }
@@ -239,9 +169,7 @@ class Diagnosis:
 
     def plot(self, **options: Any) -> Any:
         """Importance ratios, divergences per coordinate, the worst pair; returns the axes."""
-        from kl_plugins.variational.plots import plot_diagnosis
-
-        return plot_diagnosis(self, **options)
+        return drawn_side_by_side(self, **options)
 
     def __repr__(self) -> str:
         lines = [str(self.verdict), ""]
@@ -254,7 +182,7 @@ class Diagnosis:
             shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())
             lines.append(f"{'KL(q‖prior) where closed':<44}{shown}")
         if self.verdict.level != self.verdict_without_reference.level:
-            other = HEADLINES[self.verdict_without_reference.level].lower()
+            other = self.verdict_without_reference.level.headline.lower()
             lines.append(f"without the reference the verdict would be: {other}")
         return "\n".join(lines)
 
@@ -270,14 +198,14 @@ class Diagnosis:
         )
 
     def _repr_html_(self) -> str:
-        colour = {"trust": "#2a7f3e", "resample": "#b07a00", "reject": "#b02a2a"}[self.verdict.level]
+        colour = COLOURS[self.verdict.level]
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.verdict.reasons)
         rows = "".join(
             f"<tr><td style='text-align:left'>{escape(LABELS[name])}</td><td>{estimate}</td></tr>"
             for name, estimate in self.scalars().items()
         )
         table = self.summary().round(3).to_html(max_rows=30)
-        headline = escape(HEADLINES[self.verdict.level])
+        headline = escape(self.verdict.level.headline)
         return (
             f"<div><p><b style='color:{colour}'>{headline}.</b> {escape(self.verdict.advice)}</p>"
             f"<ul>{reasons}</ul><table>{rows}</table><details><summary>coordinates</summary>{table}"
@@ -285,6 +213,7 @@ class Diagnosis:
         )
 
 
+COLOURS = {Level.TRUST: "#2a7f3e", Level.RESAMPLE: "#b07a00", Level.REJECT: "#b02a2a"}
 LABELS = {
     "elbo": "ELBO",
     "khat": "k̂",

@@ -1,0 +1,116 @@
+"""The affine map between the standard variables of two families, and what it says of their supports."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kl_plugins.families.core.univariate import EVERYWHERE, Univariate
+from kl_plugins.ops.protocol import Operations
+from kl_plugins.parameters.certainty import (
+    certainly_infinite,
+    certainly_is,
+    certainly_not_negative,
+    is_literal,
+)
+
+_ROUNDING = 32.0
+"""So many units of rounding two ends may differ by and be the same."""
+
+
+class At(NamedTuple):
+    """The standard variable of q in terms of that of p: z = shift + ratio·Z."""
+
+    ops: Operations
+    shift: Any
+    """The float 0.0 where it is certainly zero."""
+
+    ratio: Any
+    """The float 1.0 where p and q are the same distribution; negative where they point opposite ways."""
+
+    upper: Any = None
+    """1 − z less ratio·(1 − Z), for families on (0, 1): 0.0 where the upper ends are certainly the same."""
+
+    @property
+    def from_zero(self) -> bool:
+        """Whether z is a multiple of Z."""
+        return certainly_is(self.shift, 0.0)
+
+    @property
+    def from_one(self) -> bool:
+        """Whether 1 − z is a multiple of 1 − Z."""
+        return certainly_is(self.upper, 0.0)
+
+
+def times(factor: Any, value: Any) -> Any:
+    """factor·value; the value itself, without a pass over an array, where the factor is the float 1.0."""
+    return value if certainly_is(factor, 1.0) else factor * value
+
+
+def standing(p: Univariate, q: Univariate) -> At:
+    """How the standard variable of q depends on that of p."""
+    ops, sign = p.ops, p.sign * q.sign
+    ratio = p.scale / q.scale
+    upper = None
+    if q.ends[1] == 1.0:
+        upper = _offset(q.loc + q.sign * q.scale, p.loc + p.sign * p.scale, q)
+    return At(ops, _offset(p.loc, q.loc, q), ratio if sign == 1.0 else sign * ratio, upper)
+
+
+def _offset(first: Any, second: Any, q: Univariate) -> Any:
+    """(first − second) in units of q's scale; the float 0.0 where that is all rounding."""
+    if first is second or certainly_is(first, second):
+        return 0.0
+    difference = first - second
+    if q.ends == EVERYWHERE:  # where nothing depends on whether two ends are the same
+        if not (q.ops.symbolic or np.any(difference)):
+            return 0.0
+    elif is_literal(difference) or not (q.ops.symbolic or _are_apart(first, second, difference)):
+        rounding = _ROUNDING * 2.220446049250313e-16 * (abs(first) + abs(second))
+        differs = abs(difference) > rounding
+        if not (differs if isinstance(differs, bool) else differs.any()):
+            return 0.0
+        difference = difference if np.all(differs) else difference * differs
+    return times(q.sign, difference) / q.scale
+
+
+def _are_apart(first: Any, second: Any, difference: Any) -> bool:
+    """Whether no difference is rounding even of the largest numbers, which takes fewer passes to see."""
+    rounding = _ROUNDING * 2.220446049250313e-16 * (_largest(first) + _largest(second))
+    return bool(difference.size and abs(difference).min() > rounding)
+
+
+def _largest(value: Any) -> Any:
+    return abs(value) if is_literal(value) else max(value.max(initial=0.0), -value.min(initial=0.0))
+
+
+def starts_with(p: Univariate, q: Univariate) -> bool:
+    """Whether p and q certainly have the same location."""
+    shift = _offset(p.loc, q.loc, q)
+    return certainly_is(shift, 0.0)
+
+
+def outside(p: Univariate, q: Univariate, at: At) -> Any:
+    """Whether p has mass where q has none: True or False, or an array."""
+    p_low, p_high = p.standard_ends()
+    q_low, q_high = q.standard_ends()
+    if p.sign * q.sign == -1.0:
+        p_low, p_high = p_high, p_low
+    found: Any = False
+    for direction, end, bound in ((1.0, p_low, q_low), (-1.0, p_high, q_high)):
+        if certainly_infinite(bound):
+            continue
+        if certainly_infinite(end):
+            return True
+        place = 0.0 if certainly_is(end, 0.0) else at.ratio * end
+        gap = direction * (at.shift + place - bound)
+        if certainly_not_negative(gap):
+            continue  # nowhere, and there is no NaN
+        origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
+        slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)
+        # An end may be infinite, or its distance in q's scale be beyond the floats.
+        slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
+        beyond = gap < -slack
+        found = beyond if found is False else at.ops.logical_or(found, beyond)
+    return found

@@ -1,0 +1,69 @@
+"""Closed forms for pairs of univariate families: how they are registered; the error where there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
+from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.families.core.univariate import Univariate
+from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.deferred import deferred
+
+
+def no_closed_form(p: Distribution, q: Distribution, why: str) -> NoClosedFormError:
+    """The error for a pair that the statistics do not serve."""
+    return no_closed_form_of_pair(p.describe(), q.describe(), why)
+
+
+def closed_form(
+    p_type: type, q_type: type, stated: str | Callable[[Any, Any], str] = "O(1)"
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function, which may find that there is no closed form, for a pair of families.
+
+    `explain` calls it too, with operations that are put off, to say so, and gives the cost as `stated`. Long
+    vectors are worked on in pieces whose intermediate results stay in the processor's cache.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def in_pieces(p: Univariate, q: Univariate) -> Any:
+            if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= array_ops.PIECE:
+                return function(p, q)
+            return array_ops.in_pieces(lambda piece: function(p.members(piece), q.members(piece)), length)
+
+        def decide(p: Univariate, q: Univariate) -> float:
+            function(*deferred(p, q))
+            return 0.0
+
+        def cost(p: Univariate, q: Univariate) -> str:
+            if p.ops.symbolic:
+                decide(p, q)
+            else:
+                p.ops.numbers(decide, p, q)
+            return stated if isinstance(stated, str) else stated(p, q)
+
+        kl_rules.register(p_type, q_type, cost=cost)(in_pieces)
+        return function
+
+    return decorate
+
+
+def _length(p: Univariate) -> int:
+    """Of a vector; 0 for whatever is not one."""
+    shape = p.batch_shape
+    return (shape[0] or 0) if len(shape) == 1 else 0
+
+
+def infinite(p: Univariate, q: Univariate) -> Any:
+    """+∞ in the shape of the pair."""
+    return q.full(p.full(math.inf))
+
+
+@kl_rules.register(Univariate, Univariate, cost="O(1)")
+def continuous_and_discrete(p: Univariate, q: Univariate) -> Any:
+    """+∞: one has a density, the other is made of points."""
+    return infinite(p, q)

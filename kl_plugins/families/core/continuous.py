@@ -1,0 +1,147 @@
+"""Continuous families: a statement of the log density of Z; entropies and divergences follow from it."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core.affine import At, outside, standing, times
+from kl_plugins.families.core.closed_forms import closed_form, infinite, no_closed_form
+from kl_plugins.families.core.statements import LogDensity, UnknownExpectationError, expectation, expects
+from kl_plugins.families.core.statistics import Identity, Square
+from kl_plugins.families.core.univariate import Univariate
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.sums import settled_sum
+from kl_plugins.parameters.certainty import certainly_is
+
+_NORMAL_ENTROPY = 0.5 + 0.5 * math.log(2.0 * math.pi)
+"""Of the standard normal distribution."""
+
+
+class Continuous(Univariate):
+    """A family of distributions of one continuous variable.
+
+    It states the log density of Z as a combination of statistics and registers with `expects` the
+    expectations that it knows; those of z and z² follow from its mean and variance. Its entropy and its
+    divergence from every family whose statistics it knows follow.
+    """
+
+    def log_density(self) -> LogDensity:
+        """The log density of Z; UnknownExpectationError where it is not a combination of statistics."""
+        raise UnknownExpectationError("a log density that is not a combination of statistics")
+
+    def log_prob(self, x: Any) -> Any:
+        """The log density at `x`, inside the support."""
+        ops = self.ops
+        z = self.sign * (x - self.loc) / self.scale
+        constant, terms = self.log_density()
+        return sum((c * statistic(z, ops) for c, statistic in terms), constant - ops.log(self.scale))
+
+    def standard_mean(self) -> Any:
+        """E[Z], infinite where it diverges; None where it is not known."""
+        return None
+
+    def standard_variance(self) -> Any:
+        """The variance of Z, infinite where it diverges; None where it is not known."""
+        return None
+
+    def standard_entropy(self) -> Any:
+        """The entropy of Z."""
+        constant, terms = self.log_density()
+        at = At(self.ops, 0.0, 1.0, 0.0)
+        return -sum((c * expectation(self, statistic, at) for c, statistic in terms), constant)
+
+    def comes_near_normal(self) -> bool:
+        """Whether the variance and `negentropy` are stated so that nothing cancels beside a normal q."""
+        return False
+
+    def negentropy(self) -> Any:
+        """The divergence of Z from the normal distribution of its mean and variance.
+
+        Families that come near to it state it without what the entropies have in common.
+        """
+        spread = 0.5 * self.ops.log(self.standard_variance())
+        return settled_sum([_NORMAL_ENTROPY, spread, -self.standard_entropy()], self.ops)
+
+    def entropy(self) -> Any:
+        """The entropy of Z plus log scale, shape ``batch_shape``."""
+        try:
+            value = self.standard_entropy()
+        except UnknownExpectationError as error:
+            raise NoClosedFormError(
+                f"the entropy of {self.describe()} has no closed form: it needs the expectation of {error}"
+            ) from None
+        return self.full(value + self.ops.log(self.scale))
+
+
+def by_statistics(p: Continuous, q: Continuous) -> Any:
+    """Cross-entropy less entropy, from the expectations of the statistics that q's log density combines.
+
+    Zero where that is all rounding; +∞ where p has mass where q has none.
+    """
+    ops, at = p.ops, standing(p, q)
+    beyond = outside(p, q, at)
+    if beyond is True:
+        return infinite(p, q)
+    try:
+        terms = _terms(p, q, at)
+    except UnknownExpectationError as error:
+        if not ops.symbolic and np.all(beyond):
+            return infinite(p, q)
+        terms = _terms_where_known(p, q, at, beyond, str(error))
+    value = settled_sum(terms, ops)
+    return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
+
+
+def _terms(p: Continuous, q: Continuous, at: At) -> list[Any]:
+    """What the divergence is the sum of."""
+    constant, combined = q.log_density()
+    terms = [-p.standard_entropy(), log_ratio(q.scale, p.scale, p.ops), -constant]
+    # A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
+    combined = tuple(pair for pair in combined if not certainly_is(pair[0], 0.0))
+    return terms + [times(-c, expectation(p, statistic, at)) for c, statistic in combined]
+
+
+def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Any, needed: str) -> list[Any]:
+    """The terms with the offsets of a batch set to zero, if all that are not are outside of the support."""
+    if not at.ops.symbolic:
+        matters = np.logical_not(beyond)
+        offsets = [offset for offset in (at.shift, at.upper) if offset is not None]
+        if not any(np.any(matters & (offset != 0.0)) for offset in offsets):
+            at = at._replace(shift=0.0, upper=None if at.upper is None else 0.0)
+            with suppress(UnknownExpectationError):
+                return _terms(p, q, at)
+    raise no_closed_form(p, q, f"{_moved_apart(p, q, at)}it needs the expectation under p of {needed}")
+
+
+def _moved_apart(p: Continuous, q: Continuous, at: At) -> str:
+    """That the locations differ, where that alone is in the way."""
+    try:
+        _terms(p, q, at._replace(shift=0.0, upper=None if at.upper is None else 0.0))
+    except UnknownExpectationError:
+        return ""
+    return "their locations differ, so that "
+
+
+closed_form(Continuous, Continuous)(by_statistics)
+
+
+@expects(Continuous, Identity)
+def mean(p: Continuous, statistic: Identity, at: At) -> Any:
+    value = p.standard_mean()
+    if certainly_is(value, 0.0):
+        return at.shift
+    return None if value is None else at.shift + at.ratio * value
+
+
+@expects(Continuous, Square)
+def square(p: Continuous, statistic: Square, at: At) -> Any:
+    centre, variance = p.standard_mean(), p.standard_variance()
+    if centre is None or variance is None:
+        return None
+    at_mean = at.shift + at.ratio * centre
+    return at_mean * at_mean + (at.ratio * variance) * at.ratio

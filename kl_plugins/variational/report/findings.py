@@ -1,0 +1,106 @@
+"""What `diagnose` finds out, in numbers: what the words, tables and pictures of a diagnosis are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.covariance.axis_aligned import DiagonalScales
+from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.full import Dense
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.evidence.bounds import ErrorBounds
+from kl_plugins.variational.evidence.elements import Elements
+from kl_plugins.variational.evidence.full_rank import FullRankOptimum
+from kl_plugins.variational.evidence.importance import Estimate, Importance, MarginalKL, Moments
+from kl_plugins.variational.evidence.modes import Mode
+from kl_plugins.variational.evidence.proposals import Survey
+from kl_plugins.variational.evidence.references import Reference
+from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.report.verdict import Verdict, jeffreys_to_optimum
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class Findings:
+    """All that is known of an approximation; `Diagnosis` says what each attribute is."""
+
+    verdict: Verdict
+    verdict_without_reference: Verdict
+    approximation: NamedMultivariateNormal
+    names: tuple[str, ...]
+    importance: Importance
+    raw: Moments
+    weighted: Moments
+    moment_k: Array
+    posterior: Moments
+    source: str
+    survey: Survey
+    modes: tuple[Mode, ...]
+    elements: Elements
+    distance: OptimumDistance | None
+    full_rank: FullRankOptimum | None
+    bounds: ErrorBounds | None
+    information_gained: dict[str, float]
+    reference: Reference | None
+    marginal_kl: MarginalKL
+    points: Array
+    outside: str = ""
+    trajectory: Any = None
+
+    @property
+    def kl_to_posterior(self) -> Estimate:
+        """KL(q‖posterior) = log p(data) − ELBO, in nats, by the draws that know the evidence best."""
+        if self.outside:
+            return Estimate(np.inf, 0.0)
+        evidence, elbo = self.survey.importance.log_evidence, self.importance.elbo
+        wide = Estimate(max(evidence.value - elbo.value, 0.0), float(np.hypot(evidence.error, elbo.error)))
+        own = self.importance.kl_to_posterior
+        return own if self.importance.reliable and own.error < wide.error else wide
+
+    @property
+    def log_evidence(self) -> Estimate:
+        """log p(data), in nats, by the draws that know it best: q's own only where they miss nothing."""
+        own, wide = self.importance.log_evidence, self.survey.importance.log_evidence
+        missed = self.survey.evidence_missed(self.importance)
+        return own if own.error < wide.error and abs(missed.value) <= 3.0 * missed.error else wide
+
+    def scalars(self) -> dict[str, Estimate]:
+        """The numbers that concern the whole approximation, with their standard errors; nats."""
+        importance = self.importance
+        found = {
+            "elbo": Estimate(-np.inf, 0.0) if self.outside else importance.elbo,
+            "khat": importance.k,
+            "log_evidence": self.log_evidence,
+            "kl_to_posterior": self.kl_to_posterior,
+            "evidence_missed": self.survey.evidence_missed(importance),
+        }
+        if self.bounds is not None:
+            found["divergence_bound"] = self.bounds.divergence
+        if self.distance is not None:
+            found["jeffreys_to_optimum"] = jeffreys_to_optimum(self.distance)
+            found["elbo_gap_to_optimum"] = Estimate(self.distance.elbo_gap, self.distance.elbo_gap_error)
+        if self.full_rank is not None:
+            found["kl_to_full_rank"] = self.full_rank.kl_to
+            found["kl_from_full_rank"] = self.full_rank.kl_from
+            found["elbo_gain_of_full_rank"] = self.full_rank.elbo_gain
+        if self.reference is not None:
+            found["kl_to_reference"] = self.reference.kl_to
+            found["kl_from_reference"] = self.reference.kl_from
+        return found
+
+    def posterior_gaussian(self) -> NamedMultivariateNormal:
+        """The Gaussian with the posterior's moments as well as they are known."""
+        if self.reference is not None:
+            return self.reference.gaussian
+        mean, sd = self.survey.moments.mean, self.survey.moments.sd
+        structure: Covariance
+        try:
+            structure = Dense(self.survey.importance.covariance(self.survey.points))
+        except np.linalg.LinAlgError:  # all weight is on a draw or two, that tell no correlations
+            structure = DiagonalScales(np.maximum(sd, np.spacing(np.maximum(abs(mean), 1e-300))))
+        return NamedMultivariateNormal(mean, structure, self.approximation.variables)

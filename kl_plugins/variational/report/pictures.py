@@ -1,0 +1,172 @@
+"""Pictures of what was found of an approximation, each drawn on Axes that are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.covariance.full import Dense
+from kl_plugins.dispatch import kl
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.variational.report.findings import Findings
+from kl_plugins.variational.report.limits import khat_beside
+
+Array = NDArray[np.float64]
+
+COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
+LEVELS = (0.5, 0.95)
+MOST_COORDINATES = 25
+PAIR_CANDIDATES = 40
+"""So many of the worst coordinates are paired with each other."""
+
+
+def draw_marginals(findings: Findings, ax: Any, most: int = MOST_COORDINATES) -> None:
+    """The divergence of each coordinate from the posterior, both ways, the worst on top."""
+    marginal = findings.marginal_kl
+    order = np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:most][::-1]
+    height = np.arange(len(order))
+    for name, value, error, colour, marker in (
+        ("KL(q‖posterior)", marginal.kl_to, marginal.kl_to_error, COLOURS["fit"], "o"),
+        ("KL(posterior‖q)", marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
+    ):
+        shown = np.maximum(value[order], 1e-8)
+        sure = np.isfinite(error[order])
+        bar = np.where(sure, error[order], 0.0)
+        low = np.minimum(bar, 0.9 * shown)  # a logarithmic axis has no room for more
+        style: dict[str, Any] = {"fmt": marker, "color": colour, "ms": 5, "lw": 1, "capsize": 0}
+        ax.errorbar(shown, height, xerr=[low, bar], label=name, **style)
+        if not sure.all():
+            unsure = f"{name}, error not known"
+            ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4)
+    faulty = {fault.name for fault in findings.verdict.faults}
+    ax.set_yticks(height, [findings.names[i] for i in order])
+    for label, i in zip(ax.get_yticklabels(), order, strict=True):
+        label.set_fontweight("bold" if findings.names[i] in faulty else "normal")
+    ax.set_xscale("log")
+    ax.grid(axis="y", color="0.9", lw=0.8)
+    ax.set_axisbelow(True)
+    hidden = len(findings.names) - len(order)
+    known = np.isfinite([marginal.kl_to[order], marginal.kl_from[order]]).any()
+    if not known:  # a logarithmic axis needs something to scale to
+        ax.set_xlim(1e-8, 1.0)
+    title = f"{'' if known else 'not known '}by {findings.source}"
+    title += f"; {hidden} more below" if hidden else ""
+    ax.set(xlabel="nats, each coordinate as a Gaussian", title=title)
+    ax.legend(frameon=False, fontsize="small", loc="lower right")
+
+
+def draw_importance(findings: Findings, ax: Any) -> None:
+    """The largest importance ratios, and the Pareto distribution that was fitted to their tail."""
+    importance = findings.importance
+    order = np.argsort(importance.log_ratios)[::-1]
+    share = (np.arange(len(order)) + 0.5) / len(order)
+    ratios = importance.log_ratios[order] - importance.log_evidence.value
+    smoothed = importance.log_weights[order] + np.log(len(order))
+    ax.plot(share, ratios, ".", color=COLOURS["fit"], ms=4, label="log p/q", zorder=2)
+    # Smoothing touches the tail alone; elsewhere both differ by one normalising constant.
+    change = (smoothed - ratios)[np.isfinite(ratios)]
+    offset = np.median(change[len(change) // 2 :])
+    changed = np.flatnonzero(abs(change - offset) > 1e-9)
+    if len(changed):
+        tail = slice(0, int(changed[-1]) + 1)
+        ax.plot(
+            share[tail],
+            smoothed[tail] - offset,
+            color=COLOURS["posterior"],
+            lw=2,
+            label="Pareto fit",
+            zorder=3,
+        )
+        ax.axvline(share[changed[-1]], color=COLOURS["limit"], ls=":", lw=1, label="start of the tail")
+    ax.set_xscale("log")
+    ax.invert_xaxis()
+    # Draws where the posterior has next to nothing say nothing of the tail, and would flatten the picture.
+    bottom, top = np.quantile(ratios[np.isfinite(ratios)], [0.02, 1.0])
+    margin = 0.1 * max(top - bottom, 1e-8)
+    ax.set_ylim(bottom - margin, top + margin)
+    ax.set(
+        xlabel="share of draws with a larger ratio",
+        ylabel="log ratio to the mean (nats)",
+        title=f"k̂ = {khat_beside(importance)}",
+    )
+    ax.legend(frameon=False, fontsize="small", loc="lower right")
+
+
+def draw_pair(findings: Findings, ax: Any, pair: tuple[int, int]) -> None:
+    """Ellipses of the fit, the best full-rank Gaussian and the posterior for two coordinates."""
+    from matplotlib.lines import Line2D
+
+    i, j = pair
+    posterior = findings.posterior_gaussian()
+    index = np.array([i, j])
+    if findings.reference is not None:
+        cloud = findings.reference.points
+        cloud = cloud[:: max(1, len(cloud) // 1_500)][:, index]
+        ax.plot(*cloud.T, ".", color=COLOURS["posterior"], ms=2, alpha=0.35, zorder=1)
+    unsure = ", sd not known" if np.isinf(findings.posterior.sd_error[index]).any() else ""
+    shown = [("posterior", f"{findings.source}{unsure}", posterior)]
+    if findings.full_rank is not None:
+        shown.append(("full rank", "best full-rank", findings.full_rank.optimum))
+    shown.append(("fit", "the approximation", findings.approximation))
+    handles = []
+    for kind, label, gaussian in shown:
+        # Dashed and on top: where another ellipse coincides both are seen.
+        style: dict[str, Any] = {
+            "color": COLOURS[kind],
+            "lw": 1.8,
+            "ls": "--" if kind == "posterior" else "-",
+        }
+        for level in LEVELS:
+            ax.plot(*_ellipse(gaussian, index, level), zorder=4 if kind == "posterior" else 3, **style)
+        handles.append(Line2D([], [], label=label, **style))
+    ax.set(xlabel=findings.names[i], ylabel=findings.names[j])
+    ax.legend(handles=handles, frameon=False, fontsize="small")
+
+
+def drawn_side_by_side(findings: Findings, figsize: tuple[float, float] = (15.0, 4.5)) -> Any:
+    """Importance ratios, divergences per coordinate and the worst pair side by side; the array of Axes."""
+    from matplotlib import pyplot as plt
+
+    pairs = len(findings.names) > 1
+    figure, axes = plt.subplots(1, 3 if pairs else 2, figsize=figsize, layout="constrained")
+    draw_importance(findings, axes[0])
+    draw_marginals(findings, axes[1])
+    if pairs:
+        draw_pair(findings, axes[2], worst_pair(findings))
+    figure.suptitle(findings.verdict.headline)
+    return axes
+
+
+def worst_pair(findings: Findings) -> tuple[int, int]:
+    """The coordinates whose joint marginal has the largest Jeffreys divergence from the posterior's."""
+    d = len(findings.names)
+    if d < 2:
+        raise ValueError("a pair needs two coordinates, the approximation has one")
+    marginal = findings.marginal_kl
+    candidates = np.sort(np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:PAIR_CANDIDATES])
+    rows, columns = np.triu_indices(len(candidates), k=1)
+    pairs = np.stack([candidates[rows], candidates[columns]], axis=1)
+    q, p = (_marginals(one, pairs) for one in (findings.approximation, findings.posterior_gaussian()))
+    i, j = pairs[int(np.argmax(kl(q, p) + kl(p, q)))]
+    return int(i), int(j)
+
+
+def _marginals(gaussian: NamedMultivariateNormal, pairs: NDArray[np.intp]) -> MultivariateNormal:
+    """The marginals of pairs of coordinates, a batch."""
+    matrix = np.asarray(gaussian.covariance.matrix())
+    return MultivariateNormal(
+        np.asarray(gaussian.mean)[pairs], Dense(matrix[pairs[:, :, None], pairs[:, None, :]])
+    )
+
+
+def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> Array:
+    angle = np.linspace(0.0, 2.0 * np.pi, 200)
+    values, vectors = np.linalg.eigh(np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)])
+    radius = np.sqrt(-2.0 * np.log(1.0 - level))
+    circle = radius * np.stack([np.cos(angle), np.sin(angle)])
+    root = vectors * np.sqrt(np.maximum(values, 0.0))  # of draws that do not vary it is flat
+    curve: Array = np.asarray(gaussian.mean)[index][:, None] + root @ circle
+    return curve
