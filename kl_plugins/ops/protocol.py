@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 Array: TypeAlias = Any
 """Numbers, or truth values, of one backend: a Python float, a NumPy array, a variable of PyTensor's.
 
-No type says what they have in common, arithmetic and comparisons; `Operations` are the functions that take them.
+No type says what they have in common: arithmetic and comparisons. `Operations` are functions of them.
 """
 
 Conditions: TypeAlias = Iterator[tuple[Array, str]]
