@@ -177,7 +177,7 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
     for name, value in own.items():
         where = f"{cls.__name__}.{name}"
         if name not in annotated:
-            raise TypeError(f"{where} needs an annotation, such as {name}: Any = parameter(...)")
+            raise TypeError(f"{where} needs an annotation, such as {name}: float = parameter(...)")
         if "declared" not in value.metadata:
             raise TypeError(f"{where} must be made by parameter(), part() or constant()")
         if isinstance(value.default, list | dict | set | np.ndarray):

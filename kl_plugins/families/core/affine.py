@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from kl_plugins.families.core.univariate import EVERYWHERE, Univariate
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.certainty import (
     certainly_infinite,
     certainly_is,
@@ -23,13 +23,13 @@ class At(NamedTuple):
     """The standard variable of q in terms of that of p: z = shift + ratio·Z."""
 
     ops: Operations
-    shift: Any
+    shift: Array
     """The float 0.0 where it is certainly zero."""
 
-    ratio: Any
+    ratio: Array
     """The float 1.0 where p and q are the same distribution; negative where they point opposite ways."""
 
-    upper: Any = None
+    upper: Array = None
     """1 − z less ratio·(1 − Z), for families on (0, 1): 0.0 where the upper ends are certainly the same."""
 
     @property
@@ -43,7 +43,7 @@ class At(NamedTuple):
         return certainly_is(self.upper, 0.0)
 
 
-def times(factor: Any, value: Any) -> Any:
+def times(factor: Array, value: Array) -> Array:
     """factor·value; the value itself, without a pass over an array, where the factor is the float 1.0."""
     return value if certainly_is(factor, 1.0) else factor * value
 
@@ -58,7 +58,7 @@ def standing(p: Univariate, q: Univariate) -> At:
     return At(ops, _offset(p.loc, q.loc, q), ratio if sign == 1.0 else sign * ratio, upper)
 
 
-def _offset(first: Any, second: Any, q: Univariate) -> Any:
+def _offset(first: Array, second: Array, q: Univariate) -> Array:
     """(first − second) in units of q's scale; the float 0.0 where that is all rounding."""
     if first is second or certainly_is(first, second):
         return 0.0
@@ -75,13 +75,13 @@ def _offset(first: Any, second: Any, q: Univariate) -> Any:
     return times(q.sign, difference) / q.scale
 
 
-def _are_apart(first: Any, second: Any, difference: Any) -> bool:
+def _are_apart(first: Array, second: Array, difference: Array) -> bool:
     """Whether no difference is rounding even of the largest numbers, which takes fewer passes to see."""
     rounding = _ROUNDING * 2.220446049250313e-16 * (_largest(first) + _largest(second))
     return bool(difference.size and abs(difference).min() > rounding)
 
 
-def _largest(value: Any) -> Any:
+def _largest(value: Array) -> Array:
     return abs(value) if is_literal(value) else max(value.max(initial=0.0), -value.min(initial=0.0))
 
 
@@ -91,13 +91,13 @@ def starts_with(p: Univariate, q: Univariate) -> bool:
     return certainly_is(shift, 0.0)
 
 
-def outside(p: Univariate, q: Univariate, at: At) -> Any:
+def outside(p: Univariate, q: Univariate, at: At) -> Array:
     """Whether p has mass where q has none: True or False, or an array."""
     p_low, p_high = p.standard_ends()
     q_low, q_high = q.standard_ends()
     if p.sign * q.sign == -1.0:
         p_low, p_high = p_high, p_low
-    found: Any = False
+    found: Array = False
     for direction, end, bound in ((1.0, p_low, q_low), (-1.0, p_high, q_high)):
         if certainly_infinite(bound):
             continue

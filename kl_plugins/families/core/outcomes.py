@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_b
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.checked import on_floats
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
@@ -25,7 +25,7 @@ ROUNDING = 64.0 * 2.220446049250313e-16
 _INFINITY = math.inf
 
 
-def by_outcomes(p: Discrete, q: Discrete) -> Any:
+def by_outcomes(p: Discrete, q: Discrete) -> Array:
     """The sum over all outcomes of q − p − p log(q/p), none of which is negative; +∞ by supports.
 
     Where p has infinitely many outcomes, what follows from the supports alone.
@@ -57,7 +57,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
     return _narrowed(q.full(p.full(value)), p, q)
 
 
-def _narrowed(value: Any, p: Discrete, q: Discrete) -> Any:
+def _narrowed(value: Array, p: Discrete, q: Discrete) -> Array:
     """float32 where the parameters are, though the sum was taken in float64."""
     if p.ops.symbolic:
         return value
@@ -65,7 +65,7 @@ def _narrowed(value: Any, p: Discrete, q: Discrete) -> Any:
     return value.astype(np.result_type(*given)) if given else value
 
 
-def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) -> Any:
+def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = False) -> Array:
     """`value` where it `holds`; elsewhere −log q of p's only outcome, or +∞ as p's support is not inside q's.
 
     NoClosedFormError where neither is the case.
@@ -82,7 +82,7 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
         apart = type(p) is type(q) and starts_together(p, q) is not True
         moved = "their locations differ, and " if apart else ""
         raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
-    other: Any = _INFINITY
+    other: Array = _INFINITY
     if point is not False:
         low = p.outcomes(0, 1) + ops.expand_last(p.loc) - ops.expand_last(q.loc)
         other = ops.where(point, -ops.sum_last(q.log_masses(low)), other)
@@ -93,7 +93,7 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
     return q.full(p.full(other))
 
 
-def _beyond(p: Discrete, q: Discrete) -> Any:
+def _beyond(p: Discrete, q: Discrete) -> Array:
     """Whether p, of endless support, has outcomes that q has not: True, or an array."""
     (p_low, p_high), (q_low, q_high) = p.standard_ends(), q.standard_ends()
     ends = (p_low, q_low), (p_high, q_high)
@@ -105,21 +105,21 @@ def _beyond(p: Discrete, q: Discrete) -> Any:
     return either(p.ops, is_broken(shift, p.ops), below, above)
 
 
-def _has_nan(p: Discrete, q: Discrete) -> Any:
+def _has_nan(p: Discrete, q: Discrete) -> Array:
     """Which pairs of numbers have a parameter that is NaN."""
     if p.ops.symbolic:
         return False
     return np.isnan(q.full(p.full(0.0)) + sum(_trace(side) for side in (p, q)))
 
 
-def _trace(side: Discrete) -> Any:
+def _trace(side: Discrete) -> Array:
     """0, NaN where a parameter is NaN."""
     own = [0.0 * side.__dict__[name] for name in side.parameters]
     own = [x.sum(-1) if core else x for x, (_, core) in zip(own, side.cores(), strict=True)]
     return sum(own) + sum(_trace(side.__dict__[name]) for name in side.parts)
 
 
-def starts_together(p: Discrete, q: Discrete) -> Any:
+def starts_together(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
     if p.ops.same(p.loc, q.loc):
         return True

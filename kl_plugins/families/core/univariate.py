@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops import floats
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -43,11 +44,11 @@ class Univariate(Distribution):
             shapes = [f"{name} {shape}" for name, shape in known if shape]
             raise ValueError(f"shapes of {' and '.join(shapes)} do not broadcast") from None
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         """The ends of the support of Z; floats where they are the same for all parameters."""
         return self.ends
 
-    def sized(self, batch: tuple[Any, ...]) -> Self:
+    def sized(self, batch: tuple[Array, ...]) -> Self:
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
         for name in self.parameters:
@@ -68,7 +69,7 @@ class Univariate(Distribution):
         made.__dict__["inside"] = self.__dict__.get("inside", frozenset())
         return made
 
-    def moved(self, loc: Any, scale: Any) -> Self | None:
+    def moved(self, loc: Array, scale: Array) -> Self | None:
         """The distributions of loc + scale·X; None where the family does not have them."""
         state = self.__getstate__()
         if not {"loc", "scale"} <= state.keys():
@@ -81,7 +82,7 @@ class Univariate(Distribution):
         state["loc"], state["scale"] = loc + scale * state["loc"], abs(scale) * state["scale"]
         return type(self)(**state)
 
-    def full(self, value: Any) -> Any:
+    def full(self, value: Array) -> Array:
         """`value`, broadcast against all parameters, and NaN where one of them is."""
         if self.ops is floats and not self.__dict__.get("unsure"):
             return value
