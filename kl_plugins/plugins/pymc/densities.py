@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -84,7 +83,8 @@ def _gaussian(variable: Variable) -> Density:
 
     So PyMC 5.28 and 6.4 at least; it matters where the neighbours differ between the sides.
     """
-    made = cast(MultivariateNormal, recognise(variable))
+    made = recognise(variable)
+    assert isinstance(made, MultivariateNormal) and isinstance(made.covariance, Precision)
     numbers = pytensor.function([], [made.mean, made.covariance.precision], mode=_MODE)()
     return density_of(MultivariateNormal(numbers[0], Precision(numbers[1])))
 
