@@ -84,7 +84,8 @@ def _gaussian(variable: Variable) -> Density:
     So PyMC 5.28 and 6.4 at least; it matters where the neighbours differ between the sides.
     """
     made = recognise(variable)
-    assert isinstance(made, MultivariateNormal) and isinstance(made.covariance, Precision)
+    assert isinstance(made, MultivariateNormal)
+    assert isinstance(made.covariance, Precision)
     numbers = pytensor.function([], [made.mean, made.covariance.precision], mode=_MODE)()
     return density_of(MultivariateNormal(numbers[0], Precision(numbers[1])))
 
