@@ -10,9 +10,7 @@ one product or sum, whose terms i and 9 − i have one denominator, u plus a num
 
 from __future__ import annotations
 
-from typing import Any
-
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 LARGE = 10.0
 """From here on the asymptotic series serve."""
@@ -25,7 +23,7 @@ _EXP_10 = 22026.46579480671
 """exp(10), rounded so that ln Γ(1) comes out as 0."""
 
 
-def _raised(a: Any, ops: Operations) -> tuple[Any, Any, Any]:
+def _raised(a: Array, ops: Operations) -> tuple[Array, Array, Array]:
     """Whether a is small, the argument b of the series, and a log(b/a), which is 0 if a is not small."""
     is_small = a < LARGE
     b = ops.where(is_small, a + 10.0, a)
@@ -33,7 +31,7 @@ def _raised(a: Any, ops: Operations) -> tuple[Any, Any, Any]:
     return is_small, b, a * ops.log(b / ops.maximum(a, 1e-30))
 
 
-def _product(a: Any, b: Any) -> Any:
+def _product(a: Array, b: Array) -> Array:
     """The product of a + i, i < 10, as a share of exp(−10) b⁹, b = a + 10: so that neither is large."""
     u = a * (a + 9.0)
     product = u * (u + 8.0) * ((u + 14.0) * (u + 18.0)) * (u + 20.0)
@@ -42,32 +40,32 @@ def _product(a: Any, b: Any) -> Any:
     return product * _EXP_10 / (fourth * fourth * b)
 
 
-def log_gamma_residue(a: Any, ops: Operations) -> Any:
+def log_gamma_residue(a: Array, ops: Operations) -> Array:
     """ln Γ(a) − (a ln a − a), whose derivatives are ψ(a) − ln a and ψ₁(a) − 1/a."""
     return ops.elementwise(log_gamma_residue_value, _log_gamma_residue_gradient, a)
 
 
-def log_gamma_residue_value(a: Any, ops: Operations) -> Any:
+def log_gamma_residue_value(a: Array, ops: Operations) -> Array:
     """The same as part of a larger formula."""
     return ops.rarely(a < _TINY, _residue_of_tiny, _residue_of_others, a)
 
 
-def _residue_of_tiny(a: Any, ops: Operations) -> Any:
+def _residue_of_tiny(a: Array, ops: Operations) -> Array:
     return -ops.log(a)
 
 
-def _residue_of_others(a: Any, ops: Operations) -> Any:
+def _residue_of_others(a: Array, ops: Operations) -> Array:
     is_small, b, growth = _raised(a, ops)
     root = ops.sqrt(b)
     steps = ops.where(is_small, _product(a, b) / root, root)
     return HALF_LOG_2PI + (growth + _stirling(b)) - ops.log(steps)
 
 
-def _log_gamma_residue_gradient(a: Any, ops: Operations) -> tuple[Any]:
+def _log_gamma_residue_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return (digamma_residue_value(a, ops),)
 
 
-def _stirling(a: Any) -> Any:
+def _stirling(a: Array) -> Array:
     """Stirling's series, https://dlmf.nist.gov/5.11.1."""
     x = 1.0 / a
     y = x * x
@@ -75,36 +73,36 @@ def _stirling(a: Any) -> Any:
     return x * series
 
 
-def stirling_rest(a: Any, ops: Operations) -> Any:
+def stirling_rest(a: Array, ops: Operations) -> Array:
     """ln Γ(a) − (a ln a − a) − ½ ln(2π/a), which is about 1/(12 a)."""
     return ops.elementwise(stirling_rest_value, _stirling_rest_gradient, a)
 
 
-def stirling_rest_value(a: Any, ops: Operations) -> Any:
+def stirling_rest_value(a: Array, ops: Operations) -> Array:
     """The same as part of a larger formula."""
     return ops.rarely(a < _TINY, _rest_of_tiny, _rest_of_others, a)
 
 
-def _rest_of_tiny(a: Any, ops: Operations) -> Any:
+def _rest_of_tiny(a: Array, ops: Operations) -> Array:
     return -HALF_LOG_2PI - 0.5 * ops.log(a)
 
 
-def _rest_of_others(a: Any, ops: Operations) -> Any:
+def _rest_of_others(a: Array, ops: Operations) -> Array:
     is_small, b, growth = _raised(a, ops)
     steps = ops.where(is_small, _product(a, b) / ops.sqrt(a * b), 1.0)
     return growth + _stirling(b) - ops.log(steps)
 
 
-def _stirling_rest_gradient(a: Any, ops: Operations) -> tuple[Any]:
+def _stirling_rest_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return (-digamma_rest_value(a, ops) / a,)
 
 
-def digamma_rest(a: Any, ops: Operations) -> Any:
+def digamma_rest(a: Array, ops: Operations) -> Array:
     """a (ln a − ψ(a)) − ½, which is about 1/(12 a)."""
     return ops.elementwise(digamma_rest_value, _digamma_rest_gradient, a)
 
 
-def digamma_rest_value(a: Any, ops: Operations) -> Any:
+def digamma_rest_value(a: Array, ops: Operations) -> Array:
     """The same as part of a larger formula: ψ(a) = ψ(a + 10) − Σ 1/(a + i), i < 10."""
     is_small, b, growth = _raised(a, ops)
     rest, u = _digamma_series(b), a * (a + 9.0)
@@ -113,7 +111,7 @@ def digamma_rest_value(a: Any, ops: Operations) -> Any:
     return ops.where(is_small, steps - 0.5 - growth + a * ((0.5 + rest) / b), rest)
 
 
-def _digamma_series(a: Any) -> Any:
+def _digamma_series(a: Array) -> Array:
     """https://dlmf.nist.gov/5.11.2."""
     x = 1.0 / a
     y = x * x
@@ -121,54 +119,54 @@ def _digamma_series(a: Any) -> Any:
     return x * series
 
 
-def _digamma_rest_gradient(a: Any, ops: Operations) -> tuple[Any]:
+def _digamma_rest_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return (-_scaled_digamma_gradient(a, ops)[0],)
 
 
-def digamma_residue(a: Any, ops: Operations) -> Any:
+def digamma_residue(a: Array, ops: Operations) -> Array:
     """ψ(a) − ln a, which is negative."""
     return ops.elementwise(digamma_residue_value, _digamma_residue_gradient, a)
 
 
-def digamma_residue_value(a: Any, ops: Operations) -> Any:
+def digamma_residue_value(a: Array, ops: Operations) -> Array:
     """The same as part of a larger formula."""
     return scaled_digamma_value(a, ops) / a
 
 
-def _digamma_residue_gradient(a: Any, ops: Operations) -> tuple[Any]:
+def _digamma_residue_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return (trigamma_residue_value(a, ops),)
 
 
-def scaled_digamma(a: Any, ops: Operations) -> Any:
+def scaled_digamma(a: Array, ops: Operations) -> Array:
     """a (ψ(a) − ln a)."""
     return ops.elementwise(scaled_digamma_value, _scaled_digamma_gradient, a)
 
 
-def scaled_digamma_value(a: Any, ops: Operations) -> Any:
+def scaled_digamma_value(a: Array, ops: Operations) -> Array:
     """a (ψ(a) − ln a), which is between −1 and −½, as part of a larger formula."""
     return -0.5 - digamma_rest_value(a, ops)
 
 
-def _scaled_digamma_gradient(a: Any, ops: Operations) -> tuple[Any]:
+def _scaled_digamma_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return ((scaled_digamma_value(a, ops) + scaled_trigamma_value(a, ops)) / a,)
 
 
-def trigamma_residue(a: Any, ops: Operations) -> Any:
+def trigamma_residue(a: Array, ops: Operations) -> Array:
     """ψ₁(a) − 1/a, which is positive."""
     return ops.elementwise(trigamma_residue_value, None, a)
 
 
-def trigamma_residue_value(a: Any, ops: Operations) -> Any:
+def trigamma_residue_value(a: Array, ops: Operations) -> Array:
     """The same as part of a larger formula."""
     return scaled_trigamma_value(a, ops) / a / a
 
 
-def scaled_trigamma(a: Any, ops: Operations) -> Any:
+def scaled_trigamma(a: Array, ops: Operations) -> Array:
     """a² (ψ₁(a) − 1/a)."""
     return ops.elementwise(scaled_trigamma_value, None, a)
 
 
-def scaled_trigamma_value(a: Any, ops: Operations) -> Any:
+def scaled_trigamma_value(a: Array, ops: Operations) -> Array:
     """a² (ψ₁(a) − 1/a), which is between ½ and 1, as part of a larger formula.
 
     By ψ₁(a) = ψ₁(a + 10) + Σ 1/(a + i)², i < 10.
@@ -187,7 +185,7 @@ def scaled_trigamma_value(a: Any, ops: Operations) -> Any:
     return ops.where(is_small, some * some * total + (1.0 - some), series)
 
 
-def _scaled_trigamma_series(a: Any) -> Any:
+def _scaled_trigamma_series(a: Array) -> Array:
     """https://dlmf.nist.gov/5.15.8."""
     x = 1.0 / a
     y = x * x
