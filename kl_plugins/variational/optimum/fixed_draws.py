@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 
 Array = NDArray[np.float64]
 Target = Callable[[Array], tuple[Array, Array]]
@@ -230,13 +230,6 @@ class Chart:
 def resolution(gaussian: Gaussian) -> float:
     """The spacing of float64 numbers at the means, in standard deviations: the largest of the coordinates."""
     return float(np.max(np.spacing(abs(gaussian.mean)) / scales_of(gaussian)))
-
-
-def scales_of(gaussian: Gaussian) -> Array:
-    """Standard deviations of the coordinates, shape (d,)."""
-    root = gaussian.root
-    scales: Array = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
-    return scales
 
 
 def expected_hessian(

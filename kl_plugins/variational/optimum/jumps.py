@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.variational.optimum.draws import normal_draws
-from kl_plugins.variational.optimum.fixed_draws import Chart, Target, resolution, scales_of
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.fixed_draws import Chart, Target, resolution
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 
 Array = NDArray[np.float64]
 
