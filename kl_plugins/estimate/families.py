@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array, Density, density_of
+from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 
 
 @density_of.register(Distribution)
@@ -24,11 +25,11 @@ def _(made: Any) -> Density:
     first, last = (made.loc + made.sign * made.scale * end for end in made.standard_ends())
     ends = np.minimum(first, last), np.maximum(first, last)
 
-    def log_density(x: Array) -> Array:
+    def log_density(x: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
             return np.where((x >= ends[0]) & (x <= ends[1]), made.log_prob(x), -np.inf)
 
-    def rough_quantile(u: Array) -> Array:
+    def rough_quantile(u: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
             mean, variance = (_finite(value) for value in (made.standard_mean(), made.standard_variance()))
             z = np.log(u) - np.log1p(-u)
@@ -58,7 +59,7 @@ def _(made: Any) -> Density:
     labels, made = made.labels, _numbers(made)
     factor = np.linalg.cholesky(np.asarray(made.covariance.matrix(), np.float64))  # refuses singular ones
 
-    def sample(count: int, rng: np.random.Generator) -> Array:
+    def sample(count: int, rng: np.random.Generator) -> FloatArray:
         normal = rng.standard_normal((count, *made.batch_shape, *made.event_shape, 1))
         return np.asarray(made.mean + (factor @ normal)[..., 0])
 

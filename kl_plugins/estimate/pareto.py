@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array
+from kl_plugins.ops.protocol import FloatArray
 
 
-def pareto_khat(values: Array) -> float:
+def pareto_khat(values: FloatArray) -> float:
     """k̂ of the Pareto tail of numbers, shape (n,): about 1/k̂ of their moments exist.
 
     The generalised Pareto fit of J. Zhang and M. Stephens (Technometrics 51, 2009) to the largest ones, with

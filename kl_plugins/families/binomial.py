@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.outcomes import by_outcomes
 from kl_plugins.formulas.discrete import bernoulli_divergence, log_binomial
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import COUNT, PROBABILITY, REAL, parameter
 
 
 class Binomial(Discrete):
     """The number of successes in n trials of probability p, plus loc."""
 
-    n: Any = parameter(COUNT, meaning="the number of trials", static=True)
-    p: Any = parameter(PROBABILITY, meaning="the probability of success")
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    n: Array = parameter(COUNT, meaning="the number of trials", static=True)
+    p: Array = parameter(PROBABILITY, meaning="the probability of success")
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         return 0.0, self.n
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         return log_binomial(k, self.n, self.p, self.ops.complement(self.p), self.ops)
 
 
 @closed_form(Binomial, Binomial, "O(1) for the same n, else O(n)")
-def binomial_binomial(p: Binomial, q: Binomial) -> Any:
+def binomial_binomial(p: Binomial, q: Binomial) -> Array:
     """n times the divergence of one trial, where both have n trials; else the sum over the outcomes.
 
     Source: https://statproofbook.github.io/P/bin-kl, in the form without cancellation.
@@ -37,7 +37,7 @@ def binomial_binomial(p: Binomial, q: Binomial) -> Any:
         return by_outcomes(p, q)
     trial = bernoulli_divergence(p.p, ops.complement(p.p), q.p, ops.complement(q.p), ops)
     value = p.n * trial
-    if type(p.n) is not float or p.n == 0.0:
+    if not is_literal(p.n) or p.n == 0.0:
         value = ops.where(ops.equal(p.n, 0.0), 0.0 * p.p, value)
     return q.full(p.full(value))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from kl_plugins.families.core.affine import At, standing
 from kl_plugins.families.core.closed_forms import closed_form
@@ -24,7 +23,7 @@ from kl_plugins.formulas.gamma import (
 )
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, constant, parameter
 
 
@@ -34,10 +33,10 @@ class LogGamma(Continuous):
     The level is a constant of the family, which would lose its digits beside a large loc.
     """
 
-    concentration: Any = parameter(POSITIVE, static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
-    scale: Any = parameter(POSITIVE, default=1.0)
-    sign: Any = parameter(REAL, default=1.0, static=True)
+    concentration: Array = parameter(POSITIVE, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     level: float = constant(default=0.0)
 
     def log_density(self) -> LogDensity:
@@ -45,7 +44,7 @@ class LogGamma(Continuous):
         constant = -self.ops.gammaln(a) - a * self.level
         return LogDensity(constant, ((a, Identity()), (-math.exp(-self.level), Exp(1.0))))
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         """a + ln Γ(a) − a ψ(a), without the large parts of ln Γ and ψ."""
         a = self.concentration
         return log_gamma_residue(a, self.ops) - a * digamma_residue(a, self.ops)
@@ -53,23 +52,23 @@ class LogGamma(Continuous):
     def comes_near_normal(self) -> bool:
         return True
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         return log_gamma_negentropy(self.concentration, self.ops)
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.ops.digamma(self.concentration) + self.level
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return self.ops.trigamma(self.concentration)
 
 
-def log_gamma_negentropy(a: Any, ops: Operations) -> Any:
+def log_gamma_negentropy(a: Array, ops: Operations) -> Array:
     """The divergence of the logarithm of a gamma variable from a normal one, about 1/(12a)."""
     return 0.5 * ops.log1p(scaled_trigamma(a, ops) / a) - stirling_rest(a, ops) - digamma_rest(a, ops)
 
 
 @closed_form(LogGamma, LogGamma)
-def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Any:
+def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Array:
     """In terms of p's logarithm of a gamma variable, if both point the same way; else by normal ones."""
     at = standing(p, q)
     shift = at.shift + (at.ratio - 1.0) * p.level + (p.level - q.level)
@@ -78,7 +77,7 @@ def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Any:
     return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, at.ratio, p.ops)))
 
 
-def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Any, ratio: Any) -> Any:
+def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Array, ratio: Array) -> Array:
     """As `normal_log_gamma`, with p's divergence from a normal distribution on top.
 
     The logarithm of E exp(z) is then no longer E z + ½ Var z.
@@ -96,7 +95,7 @@ def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Any, ratio: Any) -> An
 
 
 @closed_form(Normal, LogGamma)
-def normal_log_gamma(p: Normal, q: LogGamma) -> Any:
+def normal_log_gamma(p: Normal, q: LogGamma) -> Array:
     """With log q = −ln Γ(a) + a ln a − a − a [exp(w) − 1 − w], w = z − ln a, normal under p with variance v.
 
     E exp(w) is exp(u), u = E w + ½ v: the rest of Stirling's formula, the divergence of normal distributions
@@ -111,7 +110,7 @@ def normal_log_gamma(p: Normal, q: LogGamma) -> Any:
 
 
 @expects(LogGamma, Exp)
-def exp(p: LogGamma, statistic: Exp, at: At) -> Any:
+def exp(p: LogGamma, statistic: Exp, at: At) -> Array:
     a, power = p.concentration, statistic.rate * at.ratio
     exponent = statistic.rate * at.shift + power * (p.level + p.ops.log(a)) + log_moment(a, power, p.ops)
     return p.ops.exp(exponent)

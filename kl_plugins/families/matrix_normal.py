@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import part
 from kl_plugins.parameters.parametrised import Shape
 
@@ -27,5 +26,5 @@ class MatrixNormal(MultivariateNormal):
     def event_shape(self) -> Shape:
         return self.covariance.sizes
 
-    def runtime_event_shape(self) -> tuple[Any, ...]:
+    def runtime_event_shape(self) -> tuple[Array, ...]:
         return self.event_shape

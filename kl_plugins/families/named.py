@@ -15,6 +15,7 @@ from kl_plugins.families.multivariate_normal import (
     MultivariateNormal,
     multivariate_normal_multivariate_normal,
 )
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import constant
 from kl_plugins.rules import Rule
 
@@ -73,7 +74,7 @@ class NamedMultivariateNormal(MultivariateNormal):
         }
 
     @property
-    def std(self) -> Any:
+    def std(self) -> Array:
         """Standard deviation of each coordinate, shape (d,)."""
         scales = getattr(self.covariance, "scales", None)
         if scales is not None:
@@ -121,6 +122,6 @@ def _by_covariance(p: NamedMultivariateNormal, q: NamedMultivariateNormal) -> tu
 
 
 @kl_rules.register(NamedMultivariateNormal, NamedMultivariateNormal, cost=_by_covariance)
-def named_named(p: NamedMultivariateNormal, q: NamedMultivariateNormal) -> Any:
+def named_named(p: NamedMultivariateNormal, q: NamedMultivariateNormal) -> Array:
     """The divergence of multivariate normals, variable by variable whatever their order."""
     return multivariate_normal_multivariate_normal(*_aligned(p, q))

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete, either, is_broken
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import REAL, Domain, parameter
 
 
 class DiscreteUniform(Discrete):
     """The whole numbers from loc on, n of them, each as probable as the other."""
 
-    n: Any = parameter(Domain(1.0, closed=True, whole=True), meaning="the number of outcomes", static=True)
-    loc: Any = parameter(REAL, default=0.0, static=True)
+    n: Array = parameter(Domain(1.0, closed=True, whole=True), meaning="the number of outcomes", static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         return 0.0, self.n - 1.0
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         return 0.0 * k - self.ops.log(self.n)
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         return self.full(self.ops.log(self.ops.asarray(self.n, "n")))
 
 
 @closed_form(DiscreteUniform, DiscreteUniform)
-def uniform_uniform(p: DiscreteUniform, q: DiscreteUniform) -> Any:
+def uniform_uniform(p: DiscreteUniform, q: DiscreteUniform) -> Array:
     """log(n_q / n_p), +∞ where p has outcomes that q has not; https://statproofbook.github.io/P/duni-kl."""
     ops, shift = p.ops, p.loc - q.loc
     beyond = either(ops, is_broken(shift, ops), shift < 0.0, shift + p.n > q.n)
@@ -43,10 +44,10 @@ def uniform_uniform(p: DiscreteUniform, q: DiscreteUniform) -> Any:
 class Dirac(Discrete):
     """All at loc, which need not be a whole number."""
 
-    loc: Any = parameter(REAL)
+    loc: Array = parameter(REAL)
     ends: ClassVar[tuple[float, float]] = (0.0, 0.0)
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         return 0.0 * k
 
 

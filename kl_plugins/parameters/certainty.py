@@ -1,26 +1,54 @@
-"""What is known of parameters before any graph runs."""
+"""What is known of parameters before any graph runs: the only questions that mathematics asks of their types.
+
+A *literal* is one number for all members, known at once; an array or a variable may hold many, or none yet.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TypeGuard
 
 import numpy as np
 
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 
-def certainly_equal(first: Any, second: Any, ops: Operations) -> bool:
-    """Whether two parameters are certainly equal everywhere, but for NaN."""
+def is_literal(value: Array) -> TypeGuard[float]:
+    """Whether the value is one number for all, known before any graph runs."""
+    return type(value) is float
+
+
+def certainly_is(first: Array, second: Array) -> bool:
+    """Whether both are literals, and the same: ``certainly_is(loc, 0.0)``."""
+    return type(first) is type(second) is float and first == second
+
+
+def certainly_infinite(value: Array) -> bool:
+    """Whether it is an infinite literal."""
+    return type(value) is float and math.isinf(value)
+
+
+def certainly_not_negative(value: Array) -> bool:
+    """Whether no number is negative or NaN, which only numbers show: no graph, nothing that was put off."""
+    if type(value) is float:
+        return value >= 0.0
+    return isinstance(value, np.ndarray | np.floating) and bool(value.min(initial=0.0) >= 0.0)
+
+
+def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
+    """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
     if first is second:
         return True
-    if ops.symbolic and not type(first) is type(second) is float:
-        plain = type(first) is float or type(second) is float
-        return not plain and ops.undressed(first) is ops.undressed(second)
+    literals = is_literal(first) + is_literal(second)
+    if literals == 2:
+        return bool(first == second or first != first or second != second)
+    if ops.symbolic:
+        return not literals and ops.undressed(first) is ops.undressed(second)
     return bool(np.all((first == second) | (first != first) | (second != second)))
 
 
-def certainly_zero(value: Any, ops: Operations) -> bool:
-    """Whether a parameter is one number for all, and that is certainly zero."""
+def certainly_zero(value: Array, ops: Operations) -> bool:
+    """Whether a parameter is one number for all, a literal or in an array, and that is zero."""
     if type(value) is float:
         return value == 0.0
     return not ops.symbolic and np.ndim(value) == 0 and bool(value == 0.0)

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import numpy as np
 
 from kl_plugins.ops import array_backend_of, backend_of, floats
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import Parameter, constant, declare, parameter, part
 from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
 
@@ -97,7 +98,7 @@ class Parametrised:
         self.__dict__.update(state)
         self.__dict__["ops"] = self.find_backend(*self.values())
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Array]:
         """All array parameters, those of the parts included."""
         state = self.__dict__
         own = [state[name] for name in self.parameters]
@@ -130,7 +131,7 @@ class Parametrised:
         """The name of each array and its number of dimensions that are not batch dimensions."""
         return ((name, stated.core_ndim) for name, stated in self.parameters.items())
 
-    def to(self, ops: Operations, beside: Sequence[Any] = ()) -> Self:
+    def to(self, ops: Operations, beside: Sequence[Array] = ()) -> Self:
         """Return the same object with its parameters as arrays of the backend `ops`.
 
         `beside` are the values that it is used with: plain numbers take on their precision.
@@ -153,13 +154,13 @@ class Parametrised:
         made = self.trusted(array_backend_of(0.0), **self.__getstate__())
         for name in self.parameters:
             value = made.__dict__[name]
-            if name in _PLACES or not (self.parameters[name].static and type(value) is float):
+            if name in _PLACES or not (self.parameters[name].static and is_literal(value)):
                 made.__dict__[name] = np.asarray(value, np.float64)
         for name in self.parts:
             made.__dict__[name] = made.__dict__[name].to_arrays()
         return made
 
-    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
+    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
         state = self.__dict__  # the dataclass is frozen, and this is still its making
         beside = [*beside, *[state[name] for name in self.parameters]]
         for name, stated in self.parameters.items():
@@ -178,7 +179,7 @@ class Parametrised:
     def is_between(self, name: str, low: float, high: float) -> bool:
         """Whether all numbers of an array are certainly between the two, and so none is NaN."""
         value = self.__dict__[name]
-        if type(value) is float:
+        if is_literal(value):
             return low < value < high
         return not self.ops.symbolic and self.ops.inside(value, low, high)
 
@@ -199,7 +200,7 @@ class Parametrised:
         state = self.__dict__
         for name, low, high, whole in self._bounds:
             value = state[name]
-            if type(value) is not float:
+            if not is_literal(value):
                 if type(value) not in _PLAIN:
                     return False
                 try:
@@ -214,7 +215,7 @@ class Parametrised:
     def check_shapes(self) -> None:
         """Raise ValueError where the parameters' shapes do not fit together."""
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         """Yield (condition, message) for what the object's own parameters must satisfy.
 
         A condition has the batch dimensions of its parameters and no others, or is a single one.
@@ -222,9 +223,9 @@ class Parametrised:
         inside = self.__dict__.get("inside", ())
         for name, stated in self.parameters.items():
             value = self.__dict__[name]
-            yield from stated.conditions(value, floats if type(value) is float else self.ops, name in inside)
+            yield from stated.conditions(value, floats if is_literal(value) else self.ops, name in inside)
 
-    def conditions(self) -> Iterator[tuple[Any, str]]:
+    def conditions(self) -> Conditions:
         """Yield (condition, message) for the object's parameters and those of its parts."""
         if self.__dict__.get("checked"):
             return

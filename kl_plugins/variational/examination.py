@@ -6,13 +6,13 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.model import Model
 
 from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import error_bounds
 from kl_plugins.variational.evidence.elements import elements_of
 from kl_plugins.variational.evidence.full_rank import best_full_rank, full_rank_loss
@@ -40,8 +40,6 @@ from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict
 from kl_plugins.variational.target.elsewhere import model_and_distribution
 from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
 from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
-
-Array = NDArray[np.float64]
 
 DRAWS = 20_000
 MOST_NUMBERS = 2**26
@@ -159,7 +157,7 @@ def diagnose(
 def _examine(
     trail: list[NamedMultivariateNormal],
     model: Model,
-    reference: Any,
+    reference: object,
     draws: int | None,
     tolerance: float,
     optimum_tolerance: float,
@@ -275,7 +273,7 @@ def _refuse_endless(target: LogDensity, best: NamedMultivariateNormal | None) ->
         raise ValueError(IMPROPER.format(gone))
 
 
-def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: Array) -> str:
+def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
     """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
     if missing := int(np.sum(ratios == -np.inf)):
         return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops import array_backend_of
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
@@ -40,7 +41,7 @@ class Multivariate(Distribution):
         shapes = [(self.ops.shape(self.__dict__[name]), core_ndim) for name, core_ndim in self.cores()]
         return broadcast_shapes(*[shape[: len(shape) - core_ndim] for shape, core_ndim in shapes])
 
-    def sized(self, batch: tuple[Any, ...]) -> Self:
+    def sized(self, batch: tuple[Array, ...]) -> Self:
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
         name, core_ndim = next(self.cores())

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from kl_plugins.ops.protocol import Array
+
 Maker = Callable[..., Any]
 
 scipy_names: dict[str, Maker] = {}
@@ -39,7 +41,7 @@ def from_pymc(*names: str) -> Callable[[Maker], Maker]:
     return decorate
 
 
-def check_positive(value: Any, name: str) -> None:
+def check_positive(value: Array, name: str) -> None:
     """Raise ValueError, naming the library's own parameter, where a number is not positive; NaN passes."""
     if np.any(np.less_equal(value, 0.0)):
         raise ValueError(f"{name} must be positive")

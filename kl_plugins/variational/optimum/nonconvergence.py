@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
@@ -13,8 +12,6 @@ from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.rounding import hides_optimum, roughness
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
-
-Array = NDArray[np.float64]
 
 ROUGH = 1e-3
 """A rounding error of the log density, in nats, that optimisers and differences stumble over."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import (
@@ -16,8 +16,6 @@ from kl_plugins.variational.optimum.scale_families import (
     standard_deviations,
 )
 from kl_plugins.variational.target.log_density import TURN, LogDensity, coordinate_names
-
-Array = NDArray[np.float64]
 
 REACH = (4.0, 6.0)
 """So many sds out along every coordinate the log density should be finite."""
@@ -98,7 +96,7 @@ def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
     return ""
 
 
-def _endless(target: LogDensity, points: Array) -> bool:
+def _endless(target: LogDensity, points: FloatArray) -> bool:
     values, _ = target(points)
     falls = values[:-1] - values[1:] if np.isfinite(values).all() else np.array([np.inf])
     return bool((falls[-2:] < FALL * np.log(FAR[1] / FAR[0])).all())

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
 from kl_plugins.variational.optimum.fixed_draws import Chart, minimise, negative_elbo
 from kl_plugins.variational.optimum.nonconvergence import discontinuity, why_not_converged
@@ -19,8 +19,6 @@ from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST
 from kl_plugins.variational.optimum.rounding import hides_optimum
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
 from kl_plugins.variational.target.log_density import LogDensity
-
-Array = NDArray[np.float64]
 
 FIRST_DRAWS = 512
 COARSE_DRAWS = 128
@@ -249,7 +247,7 @@ def needs_covariances(family: ScaleFamily) -> bool:
 
 
 def _coarse_optima(
-    target: LogDensity, family: ScaleFamily, starts: list[Gaussian], draws: Array, accuracy: float
+    target: LogDensity, family: ScaleFamily, starts: list[Gaussian], draws: FloatArray, accuracy: float
 ) -> list[Candidate]:
     """The optima that the starts lead to, best first; of about equal ones the earliest."""
     found = [

@@ -7,7 +7,6 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.report.faults import compare_moments
@@ -15,8 +14,6 @@ from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.limits import beside
 from kl_plugins.variational.report.pictures import drawn_side_by_side
 from kl_plugins.variational.report.verdict import Level
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Estimate, Importance, Moments
 from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.tails import MOST_SHAPE
@@ -17,8 +17,6 @@ from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.report.faults import ERRORS, Comparison, Fault, compare_moments
 from kl_plugins.variational.report.limits import beside, khat_beside
-
-Array = NDArray[np.float64]
 
 RIVAL = -4.0
 """A local optimum whose ELBO is less than this far below may hold some percent of the posterior."""
@@ -90,7 +88,7 @@ class Evidence(NamedTuple):
     names: Sequence[str]
     raw: Moments
     weighted: Moments
-    moment_k: Array
+    moment_k: FloatArray
     truth: Moments
     source: str
     by_reference: bool
@@ -104,7 +102,7 @@ class Evidence(NamedTuple):
     mean_field: bool
     tolerance: float
     optimum_tolerance: float
-    sd_floor: Array | None = None
+    sd_floor: FloatArray | None = None
     outside: str = ""
     sought: bool = True
     untried: bool = False
