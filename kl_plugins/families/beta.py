@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
-
 from kl_plugins.families.core.affine import At, standing
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
@@ -28,7 +26,7 @@ from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.formulas.gamma_ratios import residue_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops import backend_of
+from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.domains import Domain
 
 
@@ -61,7 +59,7 @@ class Beta(Continuous):
     @property
     def is_plain(self) -> bool:
         """Whether it is certainly a beta distribution itself."""
-        return certainly_same(self.power, 1.0)
+        return certainly_equal(self.power, 1.0, self.ops)
 
     def log_density(self) -> LogDensity:
         a, b, c, ops = self.a, self.b, self.power, self.ops
@@ -107,7 +105,7 @@ class Beta(Continuous):
 def beta_beta(p: Beta, q: Beta) -> Any:
     """That of the beta variables, where both are the same power on the same interval; else by statistics."""
     at = standing(p, q)
-    if not (at.from_zero and at.from_one and certainly_same(p.power, q.power)):
+    if not (at.from_zero and at.from_one and certainly_equal(p.power, q.power, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
@@ -119,25 +117,14 @@ def beta_gamma(p: Beta, q: Gamma) -> Any:
     Where they start at different places, or are powers, by statistics.
     """
     ops, at = p.ops, standing(p, q)
-    plain = p.is_plain and at.from_zero and certainly_same(q.power, 1.0) and certainly_same(p.sign, q.sign)
-    if not plain:
+    plain = p.is_plain and at.from_zero and certainly_equal(q.power, 1.0, ops)
+    if not (plain and certainly_equal(p.sign, q.sign, ops)):
         return by_statistics(p, q)
     c = q.concentration
     level = log_ratio(at.ratio * (p.a / (p.a + p.b)), c, ops)
     value = weighted_exp_remainder(c, ops.log(c), level, ops) + residue_divergence(p.a, c, c - p.a, ops)
     value = ops.maximum(value + beta_beyond_gamma(p.a, p.b, c, ops), 0.0)
     return q.full(p.full(infinite_where_undefined(value, ops)))
-
-
-def certainly_same(first: Any, second: Any) -> bool:
-    """Whether two parameters are certainly equal everywhere."""
-    if first is second:
-        return True
-    return not (_is_symbolic(first) or _is_symbolic(second)) and bool(np.all(first == second))
-
-
-def _is_symbolic(value: Any) -> bool:
-    return type(value) is not float and backend_of(value).symbolic
 
 
 @expects(Beta, Log)
@@ -164,7 +151,7 @@ def log1m(p: Beta, statistic: Log1m, at: At) -> Any:
 
 @expects(Beta, Log1mPower)
 def log1m_power(p: Beta, statistic: Log1mPower, at: At) -> Any:
-    if not (at.from_zero and at.from_one and certainly_same(p.power, statistic.exponent)):
+    if not (at.from_zero and at.from_one and certainly_equal(p.power, statistic.exponent, p.ops)):
         return None
     return digamma_difference(p.b, p.a, p.ops)
 

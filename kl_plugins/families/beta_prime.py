@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.families.beta import certainly_same
 from kl_plugins.families.core.affine import At, standing
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
@@ -22,6 +21,7 @@ from kl_plugins.formulas.beta import (
     log1p_ratio,
     log_beta,
 )
+from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.domains import Domain
 
 
@@ -84,7 +84,7 @@ class BetaPrime(Continuous):
 def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Any:
     """That of the beta variables, where both have the same origin and scale; else by statistics."""
     at = standing(p, q)
-    if not (at.from_zero and certainly_same(at.ratio, 1.0)):
+    if not (at.from_zero and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
@@ -93,7 +93,7 @@ def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Any:
 def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Any:
     """A Pareto variable that starts where q does is a beta prime variable with a = 1."""
     at = standing(p, q)
-    if not (from_lower_end(p, at) and certainly_same(at.ratio, 1.0)):
+    if not (from_lower_end(p, at) and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(1.0, p.alpha, q.a, q.b, p.ops)))
 
@@ -105,7 +105,7 @@ def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Any:
     rounding = 1e-14 * (1.0 + 2.0 * abs(q.loc) / q.scale)
     starts_there = not p.ops.symbolic or type(at.shift) is float
     starts_there = starts_there and bool(np.all(abs(at.shift - 1.0) <= rounding))
-    if not (starts_there and certainly_same(at.ratio, 1.0)):
+    if not (starts_there and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
 
@@ -130,7 +130,7 @@ def log_square(p: BetaPrime, statistic: LogSquare, at: At) -> Any:
 @expects(BetaPrime, Log1p)
 def log1p(p: BetaPrime, statistic: Log1p, at: At) -> Any:
     """−E log(1 − B), for a ratio of 1."""
-    known = at.from_zero and certainly_same(at.ratio, 1.0)
+    known = at.from_zero and certainly_equal(at.ratio, 1.0, p.ops)
     return -digamma_difference(p.b, p.a, p.ops) if known else None
 
 

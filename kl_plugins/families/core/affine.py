@@ -41,6 +41,11 @@ class At(NamedTuple):
         return type(self.upper) is float and self.upper == 0.0
 
 
+def identity(ops: Operations) -> At:
+    """The map of a standard variable to itself."""
+    return At(ops, 0.0, 1.0, 0.0)
+
+
 def times(factor: Any, value: Any) -> Any:
     """factor·value; the value itself, without a pass over an array, where the factor is the float 1.0."""
     return value if type(factor) is float and factor == 1.0 else factor * value
