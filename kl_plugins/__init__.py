@@ -1,11 +1,8 @@
 """Kullback-Leibler divergence of the distribution objects people already hold."""
 
-from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
-from kl_plugins.covariance.block_diagonal import BlockDiagonal
-from kl_plugins.covariance.full import Cholesky, Dense
-from kl_plugins.covariance.kronecker import Kronecker
-from kl_plugins.covariance.low_rank import LowRank
-from kl_plugins.covariance.precision import Precision
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from kl_plugins.dispatch import (
     Explanation,
     cross_entropy,
@@ -17,10 +14,20 @@ from kl_plugins.dispatch import (
     register_kl,
 )
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
-from kl_plugins.estimate.estimation import estimate_kl
-from kl_plugins.estimate.result import KLEstimate
-from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.pairwise import pairwise_kl
+
+if TYPE_CHECKING:
+    from kl_plugins import families as families
+    from kl_plugins import variational as variational
+    from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
+    from kl_plugins.covariance.block_diagonal import BlockDiagonal
+    from kl_plugins.covariance.full import Cholesky, Dense
+    from kl_plugins.covariance.kronecker import Kronecker
+    from kl_plugins.covariance.low_rank import LowRank
+    from kl_plugins.covariance.precision import Precision
+    from kl_plugins.estimate.estimation import estimate_kl
+    from kl_plugins.estimate.result import KLEstimate
+    from kl_plugins.families.multivariate_normal import MultivariateNormal
+    from kl_plugins.pairwise import pairwise_kl
 
 __version__ = "0.1.0"
 
@@ -48,3 +55,35 @@ __all__ = [
     "pairwise_kl",
     "register_kl",
 ]
+
+_HOMES = {
+    "BlockDiagonal": "covariance.block_diagonal",
+    "Cholesky": "covariance.full",
+    "Dense": "covariance.full",
+    "Diagonal": "covariance.axis_aligned",
+    "Isotropic": "covariance.axis_aligned",
+    "KLEstimate": "estimate.result",
+    "Kronecker": "covariance.kronecker",
+    "LowRank": "covariance.low_rank",
+    "MultivariateNormal": "families.multivariate_normal",
+    "Precision": "covariance.precision",
+    "estimate_kl": "estimate.estimation",
+    "pairwise_kl": "pairwise",
+}
+"""The modules of the names that are imported when first asked for, which keeps `import kl_plugins` light."""
+
+_ROOMS = ("families", "variational")
+"""Packages that are here without being imported by name."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS, "__version__"])

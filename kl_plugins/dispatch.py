@@ -9,7 +9,6 @@ from typing import Any
 
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.independent import product_over_last
 from kl_plugins.matching import match, name_of, recognised, register
 from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.recognition import as_written
@@ -277,6 +276,8 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
     >>> kl(independent(p), independent(q))
     np.float64(2.5)
     """
+    from kl_plugins.families.independent import product_over_last  # and with it many families
+
     made = recognised(p, "p")
     if not isinstance(ndims, Integral):
         raise TypeError(f"ndims must be a whole number, got {type(ndims).__name__}")

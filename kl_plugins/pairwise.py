@@ -8,7 +8,6 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.composite import Composite
@@ -21,6 +20,8 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.matching import recognised
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy.pair_products import Gaussians, blocks
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.parametrised import Parametrised
 
 _AT_ONCE = 1_000_000
@@ -30,7 +31,7 @@ _FEW = 0.25
 """Up to this part of a block's pairs are gathered to be computed one by one; else all of them are."""
 
 
-def pairwise_kl(ps: Any, qs: Any = None) -> NDArray[Any]:
+def pairwise_kl(ps: Any, qs: Any = None) -> FloatArray:
     """KL divergence, in nats, of every one of N distributions from every one of M.
 
     Parameters
@@ -125,10 +126,10 @@ def _kind(made: Parametrised) -> Any:
     state = made.__dict__
     names = [field.name for field in fields(made)]  # type: ignore[arg-type]
     parts = [_kind(part) for part in _inside(made)]
-    rest = [state[name] for name in names if name not in (*made.arrays, *made.parts, _held(made))]
+    rest = [state[name] for name in names if name not in (*made.parameters, *made.parts, _held(made))]
     if isinstance(made, Univariate):
         rest += [made.sign, made.batch_shape]
-    if len(made.core_ndims) != len(made.arrays) or None in parts:
+    if None in parts:
         return None
     cores = [
         np.shape(state[name])[np.ndim(state[name]) - core :] if core else () for name, core in made.cores()
@@ -156,7 +157,7 @@ def _stacked(members: Sequence[Any]) -> Any:
     if held := _held(first):
         groups = zip(*[one.__dict__[held] for one in members], strict=True)
         state[held] = tuple(_stacked(group) for group in groups)
-    if "factor" in state and "factor" not in first.arrays:
+    if "factor" in state and "factor" not in first.parameters:
         state["factor"] = np.stack([one.factor for one in members])
     return _trusted(first, state)
 
@@ -164,7 +165,7 @@ def _stacked(members: Sequence[Any]) -> Any:
 def _values_of_all(members: Sequence[Any], name: str, core: int) -> Any:
     """One parameter of all members: a number that is theirs in common stays one."""
     values = [one.__dict__[name] for one in members]
-    if all(type(value) is float and value == values[0] for value in values):
+    if all(certainly_is(value, values[0]) for value in values):
         return values[0]
     shapes = [
         one.batch_shape + np.shape(value)[np.ndim(value) - core :]
@@ -181,7 +182,7 @@ def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
         cores["factor"] = 2
     for name, core in cores.items():
         array = state[name]
-        if type(array) is not float and array.ndim - core == len(made.batch_shape) > 0:  # else all share it
+        if not is_literal(array) and array.ndim - core == len(made.batch_shape) > 0:  # else all share it
             part = array if array.shape[0] == 1 else array[rows]
             state[name] = part.reshape(batch + part.shape[1:])
     for name in made.parts:
@@ -197,7 +198,7 @@ def _trusted(made: Any, state: dict[str, Any]) -> Any:
     return made.trusted(array_ops, **kept)
 
 
-def _all_pairs(rows: Any, columns: Any) -> NDArray[Any]:
+def _all_pairs(rows: Any, columns: Any) -> FloatArray:
     for side in (rows, columns):
         _factor_parts(side)
     if _share_work(rows, columns):
@@ -219,7 +220,7 @@ def _share_work(p: Any, q: Any) -> bool:
     return alike and any(side.batch_shape not in ((), (1,)) for side in sides)
 
 
-def _by_products(rows: Any, columns: Any) -> NDArray[Any]:
+def _by_products(rows: Any, columns: Any) -> FloatArray:
     """The pairs as products of matrices, and as `kl` does those that are too close for that."""
     dtype = np.result_type(*rows.values(), *columns.values())
     rows, columns = _double(rows), _double(columns)
@@ -244,7 +245,7 @@ def _double(made: Any) -> Any:
     if all(value.dtype == np.float64 for value in made.values()):
         return made
     state = {name: made.__dict__[name] for name in (field.name for field in fields(made))}
-    state |= {name: state[name].astype(np.float64) for name in made.arrays}
+    state |= {name: state[name].astype(np.float64) for name in made.parameters}
     state |= {name: _double(state[name]) for name in made.parts}
     return _trusted(made, state)
 
@@ -258,7 +259,7 @@ def _arrays(made: Any) -> Gaussians:
     return Gaussians(made.mean.reshape(-1, d), matrices, factors)
 
 
-def _as_kl(rows: Any, columns: Any) -> NDArray[Any]:
+def _as_kl(rows: Any, columns: Any) -> FloatArray:
     """All pairs as `kl` computes batches, a few rows at a time."""
     parts = _parts(int(rows.batch_shape[0]), columns, int(columns.batch_shape[0])) or [slice(0, 0)]
     return np.concatenate([kl(_reshaped(rows, part, (-1, 1)), columns) for part in parts])
@@ -274,6 +275,6 @@ def _parts(count: int, made: Any, width: int = 1) -> list[slice]:
 def _factor_parts(made: Any) -> None:
     """Make the factors that the pairs share before the batch is cut up."""
     for part in _inside(made):
-        if "covariance" in part.arrays:
+        if "covariance" in part.parameters:
             _ = part.factor
         _factor_parts(part)

@@ -14,6 +14,7 @@ from weakref import ReferenceType, ref
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.mistakes import installed, mistaken
+from kl_plugins.rules import load_all
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -154,9 +155,10 @@ _seen: set[type] = set()
 
 
 def load_plugins_of(kind: type) -> None:
-    """Load the plugins of the packages that the class and its bases come from."""
+    """Load the families, and the plugins of the packages that the class and its bases come from."""
     if kind in _seen:
         return
+    load_all("kl_plugins.families")
     for root in dict.fromkeys(base.__module__.partition(".")[0] for base in kind.__mro__):
         for plugin in plugins().get(root, ()):
             load(plugin)

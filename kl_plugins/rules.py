@@ -1,14 +1,15 @@
 """A table of rules over pairs of types: plum's two-argument dispatch, plus what each rule costs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, NamedTuple
 
 import plum
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A function of a pair ``(p, q)`` and its cost as text.
 
     ``cost`` may be a function of the pair: one that returns the text, or one that returns
@@ -32,15 +33,26 @@ class Rule:
         return (name, *names), text
 
 
+@cache
+def load_all(folder: str) -> None:
+    """Import every file of a package, each of which registers what lives there."""
+    package = import_module(folder)
+    for module in iter_modules(package.__path__):
+        import_module(f"{folder}.{module.name}")
+
+
 class RuleTable:
     """Rules for pairs of types; the most specific one applies, an ambiguity is an error.
 
     plum resolves on the types of the two objects. What it resolves to is the `Rule` itself rather than
     the rule's result, so that the rule can be explained as well as called; it is kept for the pair of
-    types until another rule is registered.
+    types until another rule is registered. The library's own rules live in the files of the package
+    `folder`, which are loaded when a rule is first looked for.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folder: str) -> None:
+        self._folder = folder
+
         def no_rule(p: object, q: object) -> Any:
             return None
 
@@ -79,5 +91,6 @@ class RuleTable:
         """Return the rule for the types of `p` and `q`, or None."""
         pair = type(p), type(q)
         if pair not in self._found:
+            load_all(self._folder)
             self._found[pair] = self._find(p, q)  # type: ignore[assignment]
         return self._found[pair]

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import Full
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.declarations import constant, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
 class AxisAligned(Covariance):
-    """A diagonal covariance; ``scales`` are its standard deviations, shape (..., d) or (..., 1)."""
+    """A diagonal covariance."""
 
-    scales: Any
+    @cached_property
+    def scales(self) -> Array:
+        """The standard deviations, shape (..., d) or (..., 1)."""
+        raise NotImplementedError
 
     @property
     def dimension(self) -> int | None:
@@ -28,24 +31,23 @@ class AxisAligned(Covariance):
         return self.ops.shape(self.scales)[:-1]  # type: ignore[no-any-return]
 
     @cached_property
-    def factor(self) -> Any:
+    def factor(self) -> Array:
         return self.ops.from_diagonal(self.full_scales())
 
-    def full_scales(self) -> Any:
+    def full_scales(self) -> Array:
         """The standard deviation of each variable, shape (..., d)."""
         return self.scales
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         return x / self.scales
 
-    def whiten_columns(self, x: Any) -> Any:
+    def whiten_columns(self, x: Array) -> Array:
         return x / self.scales[..., :, None]
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         return 2.0 * self.ops.sum_last(self.ops.log(self.full_scales()))
 
 
-@dataclass(frozen=True, eq=False)
 class Isotropic(AxisAligned):
     """A multiple of the identity.
 
@@ -69,42 +71,39 @@ class Isotropic(AxisAligned):
            [0., 4.]])
     """
 
-    variance: Any
-    dim: Any
-    arrays: ClassVar[tuple[str, ...]] = ("variance",)
-    core_ndims: ClassVar[tuple[int, ...]] = (0,)
+    variance: Array = parameter()
+    dim: Array = constant()
 
     def check_shapes(self) -> None:
         known = not hasattr(self.dim, "owner")  # else it is a variable of a graph
         if known and not (isinstance(self.dim, Integral) and int(self.dim) >= 1):
             raise ValueError(f"dim must be a positive integer, got {self.dim!r}")
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from positive_and_finite(self.variance, "variance", self.ops, core_ndim=0)
 
     @property
     def dimension(self) -> int | None:
         return None if hasattr(self.dim, "owner") else int(self.dim)
 
-    def runtime_dimension(self) -> Any:
+    def runtime_dimension(self) -> Array:
         return self.dim
 
     @cached_property
-    def scales(self) -> Any:
+    def scales(self) -> Array:
         return self.ops.expand_last(self.ops.sqrt(self.variance))
 
-    def full_scales(self) -> Any:
+    def full_scales(self) -> Array:
         batch = self.ops.runtime_shape(self.scales)[:-1]
         return self.ops.broadcast_to(self.scales, (*batch, self.dim))
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         return self.dim * self.ops.log(self.variance)
 
-    def marginal(self, index: Any) -> Isotropic:
+    def marginal(self, index: Array) -> Isotropic:
         return self.trusted(self.ops, variance=self.variance, dim=len(index))
 
 
-@dataclass(frozen=True, eq=False)
 class Diagonal(AxisAligned):
     """A diagonal covariance given by its variances.
 
@@ -126,25 +125,22 @@ class Diagonal(AxisAligned):
            [0., 9.]])
     """
 
-    variances: Any
-    arrays: ClassVar[tuple[str, ...]] = ("variances",)
-    core_ndims: ClassVar[tuple[int, ...]] = (1,)
+    variances: Array = parameter(core_ndim=1)
 
     def check_shapes(self) -> None:
         needs_axis(self.variances, "variances", self.ops)
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from positive_and_finite(self.variances, "variances", self.ops)
 
     @cached_property
-    def scales(self) -> Any:
+    def scales(self) -> Array:
         return self.ops.sqrt(self.variances)
 
-    def marginal(self, index: Any) -> Diagonal:
+    def marginal(self, index: Array) -> Diagonal:
         return self.trusted(self.ops, variances=self.ops.take(self.variances, index))
 
 
-@dataclass(frozen=True, eq=False)
 class DiagonalScales(AxisAligned):
     """A diagonal covariance given by its standard deviations, which are not squared on the way.
 
@@ -154,22 +150,20 @@ class DiagonalScales(AxisAligned):
         The standard deviation of each variable.
     """
 
-    scales: Any
+    scales: Array = parameter(core_ndim=1)
     name: ClassVar[str] = "Diagonal"
-    arrays: ClassVar[tuple[str, ...]] = ("scales",)
-    core_ndims: ClassVar[tuple[int, ...]] = (1,)
 
     def check_shapes(self) -> None:
         needs_axis(self.scales, "scales", self.ops)
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from positive_and_finite(self.scales, "scales", self.ops)
 
-    def marginal(self, index: Any) -> DiagonalScales:
+    def marginal(self, index: Array) -> DiagonalScales:
         return self.trusted(self.ops, scales=self.ops.take(self.scales, index))
 
 
-def needs_axis(values: Any, name: str, ops: Any) -> None:
+def needs_axis(values: Array, name: str, ops: Operations) -> None:
     shape = ops.shape(values)
     if not shape:
         raise ValueError(f"{name} must have shape (..., d), got a scalar; for one variable pass [value]")
@@ -177,40 +171,40 @@ def needs_axis(values: Any, name: str, ops: Any) -> None:
         raise ValueError(f"{name} must be those of at least one variable, got shape {shape}")
 
 
-def positive_and_finite(values: Any, name: str, ops: Any, core_ndim: int = 1) -> Iterator[tuple[Any, str]]:
+def positive_and_finite(values: Array, name: str, ops: Operations, core_ndim: int = 1) -> Conditions:
     yield ops.all_finite(values, core_ndim), f"{name} must be finite, but holds NaN or infinity"
     yield ops.all_positive(values, core_ndim), f"{name} must be positive"
 
 
 @log_det_divergences.register(Isotropic, Isotropic, cost="O(1) in the covariances, O(d) in the means")
-def isotropic_isotropic(p: Isotropic, q: Isotropic) -> Any:
+def isotropic_isotropic(p: Isotropic, q: Isotropic) -> Array:
     return p.dim * variance_divergence(p.variance, q.variance, p.ops)
 
 
 @log_det_divergences.register(Isotropic, Diagonal, cost="O(d)")
-def isotropic_diagonal(p: Isotropic, q: Diagonal) -> Any:
+def isotropic_diagonal(p: Isotropic, q: Diagonal) -> Array:
     ops = p.ops
     return ops.sum_last(variance_divergence(ops.expand_last(p.variance), q.variances, ops))
 
 
 @log_det_divergences.register(Diagonal, Isotropic, cost="O(d)")
-def diagonal_isotropic(p: Diagonal, q: Isotropic) -> Any:
+def diagonal_isotropic(p: Diagonal, q: Isotropic) -> Array:
     ops = p.ops
     return ops.sum_last(variance_divergence(p.variances, ops.expand_last(q.variance), ops))
 
 
 @log_det_divergences.register(Diagonal, Diagonal, cost="O(d)")
-def diagonal_diagonal(p: Diagonal, q: Diagonal) -> Any:
+def diagonal_diagonal(p: Diagonal, q: Diagonal) -> Array:
     return p.ops.sum_last(variance_divergence(p.variances, q.variances, p.ops))
 
 
 @log_det_divergences.register(AxisAligned, AxisAligned, cost="O(d)")
-def axis_aligned_axis_aligned(p: AxisAligned, q: AxisAligned) -> Any:
+def axis_aligned_axis_aligned(p: AxisAligned, q: AxisAligned) -> Array:
     return p.ops.sum_last(scale_divergence(p.scales, q.scales, p.ops))
 
 
 @log_det_divergences.register(Full, Isotropic, cost="O(d²) after the Cholesky factor of p")
-def full_isotropic(p: Full, q: Isotropic) -> Any:
+def full_isotropic(p: Full, q: Isotropic) -> Array:
     """M = Lp divided by q's one scale."""
     ops = p.ops
     rest = p.factor / q.scales[..., None]
@@ -218,7 +212,7 @@ def full_isotropic(p: Full, q: Isotropic) -> Any:
 
 
 @log_det_divergences.register(Full, AxisAligned, cost="O(d²) after the Cholesky factor of p")
-def full_axis_aligned(p: Full, q: AxisAligned) -> Any:
+def full_axis_aligned(p: Full, q: AxisAligned) -> Array:
     """M = Lp with its rows divided by q's scales."""
     ops = p.ops
     rest = p.factor / q.scales[..., :, None]
@@ -232,7 +226,7 @@ def _inverse_cost(p: Covariance, q: Covariance) -> str:
 
 
 @log_det_divergences.register(AxisAligned, Full, cost=_inverse_cost)
-def axis_aligned_full(p: AxisAligned, q: Covariance) -> Any:
+def axis_aligned_full(p: AxisAligned, q: Covariance) -> Array:
     """M = Lq⁻¹ with its columns multiplied by p's scales: their norms are all that is kept of Lq⁻¹."""
     ops = p.ops
     if ops.symbolic:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops import array_backend_of
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Conditions, Operations
 from kl_plugins.parameters.parametrised import Parametrised, Shape
 from kl_plugins.rules import Rule, RuleTable
 
@@ -21,7 +21,7 @@ MOST_REFINED = 0.1
 """Nats from which on the difference of two matrices has no more digits than their factors have."""
 
 
-def nearly_equal_below(least_pivot: Any) -> Any:
+def nearly_equal_below(least_pivot: Array) -> Array:
     """Nats below which the difference of the matrices is called for, not their Cholesky factors.
 
     `least_pivot` is the least share of a variable's variance that the ones before it leave: the condition
@@ -32,7 +32,7 @@ def nearly_equal_below(least_pivot: Any) -> Any:
     return np.where(least_pivot > 0.0, limit, MOST_REFINED)
 
 
-log_det_divergences = RuleTable("log_det_divergence")
+log_det_divergences = RuleTable("log_det_divergence", "kl_plugins.covariance")
 """Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""
 
 
@@ -46,17 +46,21 @@ class Covariance(Parametrised):
     name: ClassVar[str] = ""
     """What `explain` calls the structure; the class's name where empty."""
 
-    factor: Any
-    """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
-
-    factored: Any = None
-    """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
-
     find_backend = staticmethod(array_backend_of)
 
-    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
+    @cached_property
+    def factor(self) -> Array:
+        """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
+        raise NotImplementedError
+
+    @property
+    def factored(self) -> Array:
+        """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
+        return None
+
+    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
         super()._become(ops, beside)
-        for name in self.arrays:  # factors are kept: nobody may change what they came from
+        for name in self.parameters:  # factors are kept: nobody may change what they came from
             self.__dict__[name] = ops.frozen(self.__dict__[name])
 
     @property
@@ -64,7 +68,7 @@ class Covariance(Parametrised):
         """Number of variables d; None where a graph does not know it before it runs."""
         raise NotImplementedError
 
-    def runtime_dimension(self) -> Any:
+    def runtime_dimension(self) -> Array:
         """Number of variables d, as a graph knows it when it runs."""
         return self.ops.runtime_shape(self.values()[0])[-1] if self.dimension is None else self.dimension
 
@@ -73,33 +77,33 @@ class Covariance(Parametrised):
         raise NotImplementedError
 
     @property
-    def rank(self) -> Any:
+    def rank(self) -> Array:
         """Rank of Σ: the dimension, except of singular covariances."""
         return self.dimension
 
-    def matrix(self) -> Any:
+    def matrix(self) -> Array:
         """The covariance matrix Σ, shape (..., d, d)."""
         return self.ops.matmul(self.factor, self.ops.transpose(self.factor))
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         """Return A⁻¹x for some square root A of Σ = AAᵀ; `x` has shape (..., d)."""
         raise NotImplementedError
 
-    def whiten_columns(self, x: Any) -> Any:
+    def whiten_columns(self, x: Array) -> Array:
         """`whiten` of each column of `x`, which has shape (..., d, n)."""
         raise NotImplementedError
 
-    def quadratic_form(self, x: Any) -> Any:
+    def quadratic_form(self, x: Array) -> Array:
         """Return ½ xᵀΣ⁻¹x; `x` has shape (..., d)."""
         return 0.5 * self.ops.sum_of_squares_last(self.whiten(x))
 
     @cached_property
-    def inverse_factor(self) -> Any:
+    def inverse_factor(self) -> Array:
         """L⁻¹, lower triangular; made once, at O(d³)."""
         return self.ops.inverse_lower(self.factor)
 
     @cached_property
-    def inverse_norms(self) -> Any:
+    def inverse_norms(self) -> Array:
         """Norm of each column of L⁻¹ below its diagonal, shape (..., d); numbers only.
 
         Made once, at O(d³), and kept without the inverse: it is all that a diagonal covariance needs of it.
@@ -107,11 +111,11 @@ class Covariance(Parametrised):
         held = self.__dict__.get("inverse_factor")
         return self.ops.column_norms_below(self.ops.inverse_lower(self.factor) if held is None else held)
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         """Logarithm of the determinant (of singular covariances: of its positive part)."""
         raise NotImplementedError
 
-    def marginal(self, index: Any) -> Covariance:
+    def marginal(self, index: Array) -> Covariance:
         """The covariance of the variables `index` (integers), in that order."""
         raise NotImplementedError
 
@@ -123,14 +127,14 @@ def divergence_rule(p: Covariance, q: Covariance) -> Rule:
     return rule
 
 
-def log_det_divergence(p: Covariance, q: Covariance) -> Any:
+def log_det_divergence(p: Covariance, q: Covariance) -> Array:
     """KL divergence of two centred Gaussians, ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|]."""
     return divergence_rule(p, q)(p, q)
 
 
 def triangular_divergence(
-    p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Any, like: Any | None = None
-) -> Any:
+    p_diagonal: Array, q_diagonal: Array, rest: Array, ops: Operations, like: Array | None = None
+) -> Array:
     """Sum over a triangular factor M of the whitened covariance: ½ [Σᵢ φ(Mᵢᵢ) + Σ_{i≠j} Mᵢⱼ²].
 
     M's diagonal is given as the ratio ``p_diagonal / q_diagonal``, because the difference of the two
@@ -142,7 +146,7 @@ def triangular_divergence(
     return diagonal + 0.5 * ops.sum_of_squares(below)
 
 
-def factor_ratio_divergence(p_factor: Any, q_factor: Any, ops: Any) -> Any:
+def factor_ratio_divergence(p_factor: Array, q_factor: Array, ops: Operations) -> Array:
     """`triangular_divergence` of M = Lq⁻¹Lp, Lp and Lq lower triangular.
 
     In the columns where the diagonals are close, M below the diagonal comes from Lp − Lq: that is exactly
@@ -154,13 +158,13 @@ def factor_ratio_divergence(p_factor: Any, q_factor: Any, ops: Any) -> Any:
     return diagonal + 0.5 * ops.triangular_ratio_squares(q_factor, p_factor, near)
 
 
-def nearby(p_factor: Any, q_factor: Any, ops: Any) -> Any:
+def nearby(p_factor: Array, q_factor: Array, ops: Operations) -> Array:
     """In which columns the diagonals of two triangular factors are close."""
     p_diagonal, q_diagonal = ops.diagonal(p_factor), ops.diagonal(q_factor)
     return ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
 
 
-def less_where_near(p_factor: Any, q_factor: Any, ops: Any) -> Any:
+def less_where_near(p_factor: Array, q_factor: Array, ops: Operations) -> Array:
     """Lp − Lq in the columns where their diagonals are close, Lp in the others.
 
     Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal.
@@ -169,7 +173,7 @@ def less_where_near(p_factor: Any, q_factor: Any, ops: Any) -> Any:
     return ops.where(near, p_factor - q_factor, p_factor)
 
 
-def square_dimension(matrix: Any, name: str, ops: Any) -> None:
+def square_dimension(matrix: Array, name: str, ops: Operations) -> None:
     """Raise ValueError unless `matrix` has shape (..., d, d), as far as is known."""
     shape = ops.shape(matrix)
     if len(shape) < 2 or (None not in shape[-2:] and shape[-1] != shape[-2]):
@@ -178,7 +182,7 @@ def square_dimension(matrix: Any, name: str, ops: Any) -> None:
         raise ValueError(f"{name} must be that of at least one variable, got shape {shape}")
 
 
-def matrix_conditions(matrix: Any, name: str, ops: Any) -> Iterator[tuple[Any, str]]:
+def matrix_conditions(matrix: Array, name: str, ops: Operations) -> Conditions:
     """Conditions of a symmetric matrix of finite numbers; rounding may leave it slightly asymmetric."""
     yield ops.is_finite(matrix), f"{name} must be finite, but holds NaN or infinity"
     yield (

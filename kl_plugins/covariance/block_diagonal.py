@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,10 @@ from kl_plugins.covariance.base import (
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.precision import Precision
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.declarations import constant
 
 
-@dataclass(frozen=True, eq=False)
 class BlockDiagonal(Composite):
     """A covariance of independent groups.
 
@@ -48,7 +48,7 @@ class BlockDiagonal(Composite):
            [0., 1., 2.]])
     """
 
-    blocks: tuple[Covariance, ...]
+    blocks: tuple[Covariance, ...] = constant()
     held: ClassVar[str] = "blocks"
 
     @property
@@ -56,10 +56,10 @@ class BlockDiagonal(Composite):
         return sum(self.sizes)
 
     @cached_property
-    def factor(self) -> Any:
+    def factor(self) -> Array:
         return self.ops.stack_blocks([block.factor for block in self.blocks])
 
-    def matrix(self) -> Any:
+    def matrix(self) -> Array:
         return self.ops.stack_blocks([block.matrix() for block in self.blocks])
 
     def split(self) -> list[slice]:
@@ -67,10 +67,10 @@ class BlockDiagonal(Composite):
         stops = np.cumsum(self.sizes)
         return [slice(int(stop) - size, int(stop)) for size, stop in zip(self.sizes, stops, strict=True)]
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         return self.whiten_columns(x[..., None])[..., 0]
 
-    def whiten_columns(self, x: Any) -> Any:
+    def whiten_columns(self, x: Array) -> Array:
         ops, parts = self.ops, zip(self.blocks, self.split(), strict=True)
         rows = [ops.transpose(block.whiten_columns(x[..., part, :])) for block, part in parts]
         if self.batch_shape:
@@ -78,23 +78,23 @@ class BlockDiagonal(Composite):
             rows = [row + common for row in rows]
         return ops.transpose(ops.concatenate(rows))
 
-    def quadratic_form(self, x: Any) -> Any:
+    def quadratic_form(self, x: Array) -> Array:
         parts = zip(self.blocks, self.split(), strict=True)
         return reduce(add, [block.quadratic_form(x[..., part]) for block, part in parts])
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         return reduce(add, [block.log_det() for block in self.blocks])
 
-    def marginal(self, index: Any) -> Covariance:
+    def marginal(self, index: Array) -> Covariance:
         """Block by block where `index` takes all that it takes of one block before it goes to the next."""
-        index = np.asarray(index)
+        taken: NDArray[np.intp] = np.asarray(index)
         parts = self.split()
-        owners = np.searchsorted([part.stop for part in parts], index, side="right")
+        owners = np.searchsorted([part.stop for part in parts], taken, side="right")
         starts = np.flatnonzero(np.diff(owners, prepend=-1))
         order = owners[starts]
         if len(set(order)) < len(order):
-            return Dense(self.ops.take_both(self.matrix(), index))
-        runs = np.split(index, starts[1:])
+            return Dense(self.ops.take_both(self.matrix(), taken))
+        runs = np.split(taken, starts[1:])
         blocks = [_taken(self.blocks[i], run - parts[i].start) for i, run in zip(order, runs, strict=True)]
         return blocks[0] if len(blocks) == 1 else BlockDiagonal(tuple(blocks))
 
@@ -121,10 +121,10 @@ def _aligned_blocks(p: Covariance, q: Covariance) -> list[tuple[Covariance, Cova
 @log_det_divergences.register(
     Covariance, BlockDiagonal, cost="O(d² b) for blocks of b variables, after the Cholesky factor of p"
 )
-def any_block_diagonal(p: Covariance, q: BlockDiagonal) -> Any:
+def any_block_diagonal(p: Covariance, q: BlockDiagonal) -> Array:
     """M = Lq⁻¹Lp, the rows of each block solved with that block's factor alone."""
     ops = p.ops
-    total: Any = 0.0
+    total: Array = 0.0
     for block, part in zip(q.blocks, q.split(), strict=True):
         own, factor = p.factor[..., part, part], block.factor
         rest = ops.solve_lower(factor, less_where_near(own, factor, ops))
@@ -142,7 +142,7 @@ def _inverse_cost(p: Covariance, q: Covariance) -> str:
 
 
 @log_det_divergences.register(BlockDiagonal, Full, cost=_inverse_cost)
-def block_diagonal_full(p: BlockDiagonal, q: Full) -> Any:
+def block_diagonal_full(p: BlockDiagonal, q: Full) -> Array:
     """M = Lq⁻¹Lp, its columns of each block from that block's factor alone."""
     if p.ops.symbolic:
         return full_full(p, q)
@@ -156,7 +156,7 @@ def block_diagonal_full(p: BlockDiagonal, q: Full) -> Any:
 
 
 @log_det_divergences.register(BlockDiagonal, Precision, cost=_inverse_cost)
-def block_diagonal_precision(p: BlockDiagonal, q: Precision) -> Any:
+def block_diagonal_precision(p: BlockDiagonal, q: Precision) -> Array:
     """The same with Lq⁻¹ = Uqᵀ, which needs no inverse."""
     if p.ops.symbolic:
         return full_full(p, q)
@@ -169,9 +169,9 @@ def block_diagonal_precision(p: BlockDiagonal, q: Precision) -> Any:
     return total
 
 
-def _below_blocks(p: BlockDiagonal, inverse: Any) -> Any:
+def _below_blocks(p: BlockDiagonal, inverse: Array) -> Array:
     """½ Σ Mᵢⱼ² over the entries below the blocks of p."""
-    total: Any = 0.0
+    total: Array = 0.0
     for block, part in zip(p.blocks[:-1], p.split()[:-1], strict=True):
         below = p.ops.matmul(inverse[..., part.stop :, part], block.factor)
         total = total + 0.5 * p.ops.sum_of_squares(below)
@@ -189,7 +189,7 @@ def _cost(p: Covariance, q: Covariance) -> str:
 @log_det_divergences.register(BlockDiagonal, BlockDiagonal, cost=_cost)
 @log_det_divergences.register(BlockDiagonal, AxisAligned, cost=_cost)
 @log_det_divergences.register(AxisAligned, BlockDiagonal, cost=_cost)
-def by_blocks(p: Covariance, q: Covariance) -> Any:
+def by_blocks(p: Covariance, q: Covariance) -> Array:
     """Sum over the groups where both sides have them; else by q's blocks, of p's whole factor."""
     pairs = _aligned_blocks(p, q)
     if pairs is None:

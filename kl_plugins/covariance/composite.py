@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Conditions, Operations
 from kl_plugins.parameters.labels import Labels, only_batch
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -32,18 +32,18 @@ class Composite(Covariance):
     def _members(self) -> tuple[Covariance, ...]:
         return self.__dict__[self.held]  # type: ignore[no-any-return]
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Array]:
         return [value for member in self._members for value in member.values()]
 
     def labels_of_parts(self) -> list[Labels | None]:
         """Of the batch dimensions: the variables of one are not those of another."""
         return [only_batch(member.labels) for member in self._members]
 
-    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
+    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
         self.__dict__[self.held] = tuple(member.to(ops) for member in self._members)
         self.__dict__["ops"] = ops
 
-    def conditions(self) -> Iterator[tuple[Any, str]]:
+    def conditions(self) -> Conditions:
         for member in self._members:
             yield from member.conditions()
 

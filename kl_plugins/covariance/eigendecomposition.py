@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
 
 from kl_plugins.covariance.axis_aligned import (
     Isotropic,
@@ -16,13 +13,14 @@ from kl_plugins.covariance.axis_aligned import (
 from kl_plugins.covariance.base import Covariance, log_det_divergences, square_dimension
 from kl_plugins.covariance.full import Full
 from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _MODERATE = 1e6
 """Condition number up to which the eigenvectors whiten without a Cholesky factor."""
 
 
-@dataclass(frozen=True, eq=False)
 class Eigendecomposition(Full):
     """A covariance V diag(w) Vᵀ; its Cholesky factor comes from V√w by one QR factorisation.
 
@@ -39,15 +37,13 @@ class Eigendecomposition(Full):
     graph that is not known before it runs, and the Cholesky factor is used.
     """
 
-    eigenvalues: Any
-    eigenvectors: Any
-    arrays: ClassVar[tuple[str, ...]] = ("eigenvalues", "eigenvectors")
-    core_ndims: ClassVar[tuple[int, ...]] = (1, 2)
+    eigenvalues: Array = parameter(core_ndim=1)
+    eigenvectors: Array = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.eigenvectors, "eigenvectors", self.ops)
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from positive_and_finite(self.eigenvalues, "eigenvalues", self.ops)
         finite = self.ops.all_last_two(self.ops.isfinite(self.eigenvectors))
         yield finite, "eigenvectors must be finite, but hold NaN or infinity"
@@ -61,7 +57,7 @@ class Eigendecomposition(Full):
         return broadcast_shapes(self.ops.shape(self.eigenvalues)[:-1], self.ops.shape(self.eigenvectors)[:-2])
 
     @cached_property
-    def factor(self) -> Any:
+    def factor(self) -> Array:
         scales = self.ops.sqrt(self.eigenvalues)
         return self.ops.cholesky_of_root(self.eigenvectors * scales[..., None, :])
 
@@ -73,13 +69,13 @@ class Eigendecomposition(Full):
         gap = ops.absolute(ops.matmul(ops.transpose(vectors), vectors) - ops.eye_like(vectors))
         return bool((gap <= 20.0 * vectors.shape[-1] ** 0.5 * ops.epsilon(vectors)).all())
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         if not self.whitens_by_axes:
             return super().whiten(x)
         along = self.ops.matmul(x[..., None, :], self.eigenvectors)[..., 0, :]
         return along / self.ops.sqrt(self.eigenvalues)
 
-    def whiten_columns(self, x: Any) -> Any:
+    def whiten_columns(self, x: Array) -> Array:
         if not self.whitens_by_axes:
             return super().whiten_columns(x)
         along = self.ops.matmul(self.ops.transpose(self.eigenvectors), x)
@@ -93,12 +89,12 @@ class Eigendecomposition(Full):
         values = self.eigenvalues
         return bool((values.max(axis=-1) <= _MODERATE * values.min(axis=-1)).all())
 
-    def quadratic_form(self, x: Any) -> Any:
+    def quadratic_form(self, x: Array) -> Array:
         if not self.whitens_by_axes:
             return super().quadratic_form(x)
         return 0.5 * self.ops.sum_of_squares_last(self.whiten(x))
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         return self.ops.sum_last(self.ops.log(self.eigenvalues))
 
 
@@ -116,7 +112,7 @@ def _cost(p: Covariance, q: Covariance) -> str:
 
 
 @log_det_divergences.register(Eigendecomposition, Isotropic, cost=_cost)
-def eigendecomposition_isotropic(p: Eigendecomposition, q: Isotropic) -> Any:
+def eigendecomposition_isotropic(p: Eigendecomposition, q: Isotropic) -> Array:
     """A multiple of the identity is diagonal in p's eigenvectors too."""
     if not p.is_orthonormal:
         return full_axis_aligned(p, q)
@@ -124,7 +120,7 @@ def eigendecomposition_isotropic(p: Eigendecomposition, q: Isotropic) -> Any:
 
 
 @log_det_divergences.register(Isotropic, Eigendecomposition, cost=_cost)
-def isotropic_eigendecomposition(p: Isotropic, q: Eigendecomposition) -> Any:
+def isotropic_eigendecomposition(p: Isotropic, q: Eigendecomposition) -> Array:
     if not q.is_orthonormal:
         return axis_aligned_full(p, q)
     return p.ops.sum_last(scale_divergence(p.scales, p.ops.sqrt(q.eigenvalues), p.ops))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
 
 from kl_plugins.covariance.base import (
     Covariance,
@@ -15,6 +12,8 @@ from kl_plugins.covariance.base import (
 )
 from kl_plugins.covariance.triangular import factored_divergence, factored_quadratic_form
 from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
@@ -29,23 +28,22 @@ class Full(Covariance):
     def batch_shape(self) -> Shape:
         return self.ops.shape(self.factor)[:-2]  # type: ignore[no-any-return]
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
 
-    def whiten_columns(self, x: Any) -> Any:
+    def whiten_columns(self, x: Array) -> Array:
         return self.ops.solve_lower(self.factor, x)
 
-    def quadratic_form(self, x: Any) -> Any:
+    def quadratic_form(self, x: Array) -> Array:
         return factored_quadratic_form(x, self.factor, self.factored, self.ops)
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
 
-    def marginal(self, index: Any) -> Covariance:
+    def marginal(self, index: Array) -> Covariance:
         return Dense(self.ops.take_both(self.matrix(), index))
 
 
-@dataclass(frozen=True, eq=False)
 class Cholesky(Full):
     """A covariance given by its lower Cholesky factor.
 
@@ -68,14 +66,12 @@ class Cholesky(Full):
            [ 2., 10.]])
     """
 
-    factor: Any
-    arrays: ClassVar[tuple[str, ...]] = ("factor",)
-    core_ndims: ClassVar[tuple[int, ...]] = (2,)
+    factor: Array = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.factor, "factor", self.ops)
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         ops, factor = self.ops, self.factor
         yield ops.is_finite(factor), "factor must be finite, but holds NaN or infinity"
         upper = ops.strictly_lower(ops.transpose(factor), like=factor)
@@ -93,7 +89,6 @@ class Cholesky(Full):
             self.__dict__["factor"] = ops.frozen(factor * signs)
 
 
-@dataclass(frozen=True, eq=False)
 class Dense(Full):
     """A covariance given by its matrix; factored once, when the object is made.
 
@@ -117,9 +112,7 @@ class Dense(Full):
            [1., 3.]])
     """
 
-    covariance: Any
-    arrays: ClassVar[tuple[str, ...]] = ("covariance",)
-    core_ndims: ClassVar[tuple[int, ...]] = (2,)
+    covariance: Array = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.covariance, "covariance", self.ops)
@@ -147,17 +140,17 @@ class Dense(Full):
         return self.ops.shape(self.covariance)[:-2]  # type: ignore[no-any-return]
 
     @cached_property
-    def factor(self) -> Any:
+    def factor(self) -> Array:
         return self.ops.cholesky(self.covariance, "covariance")
 
     @property
-    def factored(self) -> Any:
+    def factored(self) -> Array:
         return self.covariance
 
-    def matrix(self) -> Any:
+    def matrix(self) -> Array:
         return self.covariance
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from matrix_conditions(self.covariance, "covariance", self.ops)
         if self.ops.symbolic:
             positive = self.ops.all_last(self.ops.diagonal(self.factor) > 0.0)
@@ -168,6 +161,6 @@ class Dense(Full):
 @log_det_divergences.register(
     Covariance, Covariance, cost="O(d³): no path of its own, both through Cholesky factors"
 )
-def full_full(p: Covariance, q: Covariance) -> Any:
+def full_full(p: Covariance, q: Covariance) -> Array:
     """M = Lq⁻¹Lp; below the diagonal it is Lq⁻¹(Lp − Lq), which is exactly zero at p = q."""
     return factored_divergence(p.factor, q.factor, p.factored, q.factored, p.ops)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, partial, reduce
 from math import prod
 from operator import add, mul
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,12 +19,12 @@ from kl_plugins.covariance.base import (
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.formulas.shared import identity_minus_log1p, scale_divergence
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.declarations import constant
 
 _BY_FACTORS = "O(Σ dᵢ³) for factors of dᵢ variables, O(d Σ dᵢ) in the means"
 
 
-@dataclass(frozen=True, eq=False)
 class Kronecker(Composite):
     """A Kronecker product Σ = A₁ ⊗ A₂ ⊗ … of covariances.
 
@@ -63,7 +62,7 @@ class Kronecker(Composite):
            [0., 0., 4., 8.]])
     """
 
-    factors: tuple[Covariance, ...]
+    factors: tuple[Covariance, ...] = constant()
     held: ClassVar[str] = "factors"
 
     @property
@@ -71,16 +70,16 @@ class Kronecker(Composite):
         return prod(self.sizes)
 
     @cached_property
-    def factor(self) -> Any:
+    def factor(self) -> Array:
         return reduce(partial(_product, ops=self.ops), [a.factor for a in self.factors])
 
-    def matrix(self) -> Any:
+    def matrix(self) -> Array:
         return reduce(partial(_product, ops=self.ops), [a.matrix() for a in self.factors])
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         return self.whiten_columns(x[..., None])[..., 0]
 
-    def whiten_columns(self, x: Any) -> Any:
+    def whiten_columns(self, x: Array) -> Array:
         """Each axis of the array is whitened by its own covariance."""
         ops, sizes, columns = self.ops, self.sizes, self.ops.runtime_shape(x)[-1]
         for i, a in enumerate(self.factors):
@@ -91,27 +90,27 @@ class Kronecker(Composite):
             x = x.reshape((*ops.runtime_shape(x)[:-3], self.dimension, columns))
         return x
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         each = [
             self.dimension // size * a.log_det() for size, a in zip(self.sizes, self.factors, strict=True)
         ]
         return reduce(add, each)
 
-    def marginal(self, index: Any) -> Covariance:
+    def marginal(self, index: Array) -> Covariance:
         """The entries Σᵢⱼ are products; the marginal itself has no structure."""
         parts = np.unravel_index(np.asarray(index), self.sizes)
         taken = [self.ops.take_both(a.matrix(), part) for a, part in zip(self.factors, parts, strict=True)]
         return Dense(reduce(mul, taken))
 
 
-def _product(left: Any, right: Any, ops: Operations) -> Any:
+def _product(left: Array, right: Array, ops: Operations) -> Array:
     """The Kronecker product of square matrices."""
     entries = left[..., :, None, :, None] * right[..., None, :, None, :]
     *batch, a, b, _, _ = ops.runtime_shape(entries)
     return entries.reshape((*batch, a * b, a * b))
 
 
-def _outer(left: Any, right: Any, ops: Operations) -> Any:
+def _outer(left: Array, right: Array, ops: Operations) -> Array:
     """The Kronecker product of vectors."""
     entries = left[..., :, None] * right[..., None, :]
     *batch, a, b = ops.runtime_shape(entries)
@@ -125,14 +124,14 @@ def _pair_cost(p: Kronecker, q: Kronecker) -> str:
 
 
 @log_det_divergences.register(Kronecker, Kronecker, cost=_pair_cost)
-def kronecker_kronecker(p: Kronecker, q: Kronecker) -> Any:
+def kronecker_kronecker(p: Kronecker, q: Kronecker) -> Array:
     """Factor by factor up to a multiple, then the product of the multiples."""
     if p.sizes != q.sizes:
         return full_full(p, q)
     ops = p.ops
-    shapes: Any = 0.0
-    excess: Any = 0.0  # T − 1 of the factors so far
-    log_total: Any = 0.0
+    shapes: Array = 0.0
+    excess: Array = 0.0  # T − 1 of the factors so far
+    log_total: Array = 0.0
     for size, a, b in zip(p.sizes, p.factors, q.factors, strict=True):
         rest = ops.strictly_lower(ops.solve_lower(b.factor, less_where_near(a.factor, b.factor, ops)))
         one, scale = _mean_square(ops.diagonal(a.factor), ops.diagonal(b.factor), rest, ops)
@@ -151,7 +150,7 @@ def kronecker_kronecker(p: Kronecker, q: Kronecker) -> Any:
     return p.dimension * (shapes + 0.5 * multiple)
 
 
-def _mean_square(p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Operations) -> tuple[Any, Any]:
+def _mean_square(p_diagonal: Array, q_diagonal: Array, rest: Array, ops: Operations) -> tuple[Array, Array]:
     """t − 1 and √t of the mean square t = ‖M‖²/d of a triangular matrix, given as a ratio beside `rest`."""
     size = rest.shape[-1]
     excess = ((p_diagonal - q_diagonal) / q_diagonal) * ((p_diagonal + q_diagonal) / q_diagonal)
@@ -169,12 +168,12 @@ def _mean_square(p_diagonal: Any, q_diagonal: Any, rest: Any, ops: Operations) -
 
 
 @log_det_divergences.register(Kronecker, Isotropic, cost=_BY_FACTORS)
-def kronecker_isotropic(p: Kronecker, q: Isotropic) -> Any:
+def kronecker_isotropic(p: Kronecker, q: Isotropic) -> Array:
     return kronecker_kronecker(p, _isotropic_as(q, p))
 
 
 @log_det_divergences.register(Isotropic, Kronecker, cost=_BY_FACTORS)
-def isotropic_kronecker(p: Isotropic, q: Kronecker) -> Any:
+def isotropic_kronecker(p: Isotropic, q: Kronecker) -> Array:
     return kronecker_kronecker(_isotropic_as(p, q), q)
 
 
@@ -190,7 +189,7 @@ def _isotropic_as(side: Isotropic, other: Kronecker) -> Kronecker:
 
 
 @log_det_divergences.register(Kronecker, AxisAligned, cost=_BY_FACTORS)
-def kronecker_axis_aligned(p: Kronecker, q: AxisAligned) -> Any:
+def kronecker_axis_aligned(p: Kronecker, q: AxisAligned) -> Array:
     """M is the product of the factors with its rows divided by q's scales."""
     ops, scales = p.ops, q.full_scales()
     diagonals = [ops.diagonal(a.factor) for a in p.factors]
@@ -200,7 +199,7 @@ def kronecker_axis_aligned(p: Kronecker, q: AxisAligned) -> Any:
 
 
 @log_det_divergences.register(AxisAligned, Kronecker, cost=_BY_FACTORS)
-def axis_aligned_kronecker(p: AxisAligned, q: Kronecker) -> Any:
+def axis_aligned_kronecker(p: AxisAligned, q: Kronecker) -> Array:
     """M is the product of the inverse factors with its columns multiplied by p's scales."""
     ops, scales = p.ops, p.full_scales()
     diagonals = [ops.diagonal(a.factor) for a in q.factors]
@@ -211,7 +210,7 @@ def axis_aligned_kronecker(p: AxisAligned, q: Kronecker) -> Any:
     return ops.sum_last(own + 0.5 * rest * ops.square(scales))
 
 
-def _rows_of(diagonals: list[Any], others: list[Any], ops: Operations) -> Any:
+def _rows_of(diagonals: list[Array], others: list[Array], ops: Operations) -> Array:
     """Sums of squares of each row of a product of matrices, beside those of its diagonal."""
     squares, rest = ops.square(diagonals[0]), ops.row_sums_of_squares(others[0])
     for diagonal, other in zip(diagonals[1:], others[1:], strict=True):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +19,8 @@ from kl_plugins.covariance.axis_aligned import (
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import full_full
 from kl_plugins.formulas.shared import scale_divergence
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _NEAR = 0.2
@@ -29,7 +29,6 @@ _TERMS = 22
 """Of the series in powers of at most `_NEAR`: what follows is less than float64's precision."""
 
 
-@dataclass(frozen=True, eq=False, init=False)
 class LowRank(Covariance):
     """A covariance Σ = diag(D) + W Wᵀ of d variables, with W of few columns.
 
@@ -60,14 +59,13 @@ class LowRank(Covariance):
            [2., 0., 6.]])
     """
 
-    diagonal: Any
-    loadings: Any  # W: the attribute `factor` of every covariance is its Cholesky factor
-    name: ClassVar[str] = "LowRank"
-    arrays: ClassVar[tuple[str, ...]] = ("diagonal", "loadings")
-    core_ndims: ClassVar[tuple[int, ...]] = (1, 2)
-    called: ClassVar[dict[str, str]] = {"loadings": "factor"}
+    diagonal: Array = parameter(core_ndim=1)
+    loadings: Array = parameter(called="factor", core_ndim=2)
+    """W, as the attribute `factor` of every covariance is its Cholesky factor."""
 
-    def __init__(self, diagonal: Any, factor: Any) -> None:
+    name: ClassVar[str] = "LowRank"
+
+    def __init__(self, diagonal: Array, factor: Array) -> None:
         self.__dict__.update(diagonal=diagonal, loadings=factor)
         self.__post_init__()
 
@@ -85,7 +83,7 @@ class LowRank(Covariance):
                 f"batch shapes of diagonal {diagonal[:-1]} and factor {factor[:-2]} do not broadcast"
             ) from None
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from positive_and_finite(self.diagonal, "diagonal", self.ops)
         finite = self.ops.all_last_two(self.ops.isfinite(self.loadings))
         yield finite, "factor must be finite, but holds NaN or infinity"
@@ -108,16 +106,16 @@ class LowRank(Covariance):
         return broadcast_shapes(self.ops.shape(self.diagonal)[:-1], self.ops.shape(self.loadings)[:-2])
 
     @cached_property
-    def scales(self) -> Any:
+    def scales(self) -> Array:
         """√D, shape (..., d)."""
         return self.ops.sqrt(self.diagonal)
 
     @cached_property
-    def capacitance(self) -> Any:
+    def capacitance(self) -> Array:
         """C = I + Wᵀ D⁻¹ W, shape (..., k, k)."""
         ops = self.ops
 
-        def gram(scales: Any, loadings: Any) -> tuple[Any]:
+        def gram(scales: Array, loadings: Array) -> tuple[Array]:
             whitened = loadings / scales[..., :, None]
             return (ops.matmul(ops.transpose(whitened), whitened),)
 
@@ -128,41 +126,41 @@ class LowRank(Covariance):
         return total + ops.eye_like(total)
 
     @cached_property
-    def capacitance_factor(self) -> Any:
+    def capacitance_factor(self) -> Array:
         return self.ops.cholesky(self.capacitance, "covariance")
 
     @cached_property
-    def factor(self) -> Any:
+    def factor(self) -> Array:
         return self.ops.cholesky(self.matrix(), "covariance")
 
-    def matrix(self) -> Any:
+    def matrix(self) -> Array:
         ops = self.ops
         return ops.from_diagonal(self.diagonal) + ops.matmul(self.loadings, ops.transpose(self.loadings))
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         """With V = D^(-1/2) W and C = LLᵀ, a root of Σ⁻¹ is (I − V (I + Lᵀ)⁻¹ L⁻¹ Vᵀ) D^(-1/2)."""
         ops, scales = self.ops, self.scales
         x = x / scales
         along = ops.matmul(x[..., None, :] / scales[..., None, :], self.loadings)  # (Vᵀx)ᵀ
         return x - ops.matmul(self.loadings, self._inner(ops.transpose(along)))[..., 0] / scales
 
-    def whiten_columns(self, x: Any) -> Any:
+    def whiten_columns(self, x: Array) -> Array:
         scales = self.scales[..., :, None]
         x = x / scales
         inner = self._inner(self.ops.matmul(self.ops.transpose(self.loadings), x / scales))
         return x - self.ops.matmul(self.loadings, inner) / scales
 
-    def _inner(self, along: Any) -> Any:
+    def _inner(self, along: Array) -> Array:
         ops, lower = self.ops, self.capacitance_factor
         eye = ops.eye_like(lower)
         inverse = ops.transpose(ops.solve_lower(lower + eye, eye))
         return ops.matmul(inverse, ops.solve_lower(lower, along))
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         ops = self.ops
         return 2.0 * ops.sum_last(ops.log(self.scales)) + _log_det(self.capacitance_factor, ops)
 
-    def marginal(self, index: Any) -> LowRank:
+    def marginal(self, index: Array) -> LowRank:
         ops = self.ops
         rows = ops.transpose(ops.take(ops.transpose(self.loadings), index))
         return self.trusted(ops, diagonal=ops.take(self.diagonal, index), loadings=rows)
@@ -171,7 +169,7 @@ class LowRank(Covariance):
 WIDE_COST = "O(d³): the factors are not thin, both through Cholesky factors"
 
 
-def _root_of_largest(array: Any) -> float:
+def _root_of_largest(array: Array) -> float:
     """What may still be squared and summed in the array's precision."""
     return 1e150 if array.dtype == np.float64 else 1e18
 
@@ -190,7 +188,7 @@ def is_thin(p: Covariance, q: Covariance) -> bool:
 
 
 @log_det_divergences.register(LowRank, LowRank, cost=_cost)
-def low_rank_low_rank(p: LowRank, q: LowRank) -> Any:
+def low_rank_low_rank(p: LowRank, q: LowRank) -> Array:
     """Through k × k matrices where the factors are thin; else it is the smaller work to go densely."""
     if not is_thin(p, q):
         return full_full(p, q)
@@ -199,16 +197,16 @@ def low_rank_low_rank(p: LowRank, q: LowRank) -> Any:
 
 
 @log_det_divergences.register(LowRank, AxisAligned, cost=_cost)
-def low_rank_axis_aligned(p: LowRank, q: AxisAligned) -> Any:
+def low_rank_axis_aligned(p: LowRank, q: AxisAligned) -> Array:
     return _thin(p, _beside(q, p)) if is_thin(p, q) else full_axis_aligned(p, q)
 
 
 @log_det_divergences.register(AxisAligned, LowRank, cost=_cost)
-def axis_aligned_low_rank(p: AxisAligned, q: LowRank) -> Any:
+def axis_aligned_low_rank(p: AxisAligned, q: LowRank) -> Array:
     return _thin(_beside(p, q), q) if is_thin(p, q) else axis_aligned_full(p, q)
 
 
-def _replaced(side: LowRank, loadings: Any) -> LowRank:
+def _replaced(side: LowRank, loadings: Array) -> LowRank:
     if loadings is side.loadings:
         return side
     return LowRank.trusted(side.ops, scales=side.scales, loadings=loadings)
@@ -220,7 +218,7 @@ def _beside(side: AxisAligned, other: LowRank) -> LowRank:
     return LowRank.trusted(ops, scales=side.full_scales(), loadings=ops.zeros_like(other.loadings))
 
 
-def _thin(p: LowRank, q: LowRank) -> Any:
+def _thin(p: LowRank, q: LowRank) -> Array:
     """½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|] of equal numbers of columns.
 
     Everything is whitened by q's diagonal: Σq becomes I + VVᵀ, Σp becomes I + diag(ρ) + UUᵀ, and E = U − V.
@@ -257,14 +255,14 @@ def _thin(p: LowRank, q: LowRank) -> Any:
     is_near = ops.logical_and(ops.equal(far, 0.0), _inner(whitened, whitened, ops) <= _NEAR**2)
     along_q = _inner(inverse, vv, ops)
 
-    def direct() -> Any:
+    def direct() -> Array:
         trace = ops.sum_last(ops.diagonal(e_s)) - along_q
         log_dets = _log_det(lower, ops) - _log_det(p.capacitance_factor, ops)
         return axes + 0.5 * (trace + log_dets)
 
-    def near() -> Any:
+    def near() -> Array:
         # Where the pair is far, a pair that is equal: nothing overflows, and gradients stay numbers.
-        def safe(matrix: Any) -> Any:
+        def safe(matrix: Array) -> Array:
             condition = is_near[..., None, None]
             return ops.select(condition, lambda x: x, ops.zeros_like, matrix)
 
@@ -283,10 +281,10 @@ def _thin(p: LowRank, q: LowRank) -> Any:
     return ops.select(ops.isinf(axes), lambda: axes, lambda: value)
 
 
-def _sums(ops: Operations) -> Callable[..., tuple[Any, ...]]:
+def _sums(ops: Operations) -> Callable[..., tuple[Array, ...]]:
     """What is summed over the variables, as a function of some of the rows."""
 
-    def sums(p_scales: Any, q_scales: Any, p_loadings: Any, q_loadings: Any) -> tuple[Any, ...]:
+    def sums(p_scales: Array, q_scales: Array, p_loadings: Array, q_loadings: Array) -> tuple[Array, ...]:
         difference, total = p_scales - q_scales, p_scales + q_scales
         excess = (difference / q_scales) * (total / q_scales)  # ρ
         shrinkage = (difference / p_scales) * (total / p_scales)  # ρ / (1 + ρ)
@@ -306,28 +304,28 @@ def _sums(ops: Operations) -> Callable[..., tuple[Any, ...]]:
     return sums
 
 
-def _series(matrix: Any, ops: Operations) -> Any:
+def _series(matrix: Array, ops: Operations) -> Array:
     """½ Σᵢ (gᵢ − log1p gᵢ) = ½ [½ tr G² − ⅓ tr G³ + …] over the eigenvalues of a small matrix G."""
     powers = [matrix]
     while 2 * len(powers) < _TERMS:
         powers.append(ops.matmul(powers[-1], matrix))
-    total: Any = 0.0
+    total: Array = 0.0
     for n in reversed(range(2, _TERMS + 1)):
         trace = _inner(powers[(n + 1) // 2 - 1], powers[n // 2 - 1], ops)
         total = total + (-1.0) ** n * trace / n
     return 0.5 * total
 
 
-def _inner(a: Any, b: Any, ops: Operations) -> Any:
+def _inner(a: Array, b: Array, ops: Operations) -> Array:
     """The trace of AB."""
     return ops.sum_last(ops.sum_last(a * ops.transpose(b)))
 
 
-def _log_det(factor: Any, ops: Operations) -> Any:
+def _log_det(factor: Array, ops: Operations) -> Array:
     return 2.0 * ops.sum_last(ops.log(ops.diagonal(factor)))
 
 
-def _rows(first: list[Any], second: list[Any], ops: Operations) -> Any:
+def _rows(first: list[Array], second: list[Array], ops: Operations) -> Array:
     """A matrix of two rows of blocks."""
     rows = [ops.transpose(ops.concatenate(row)) for row in (first, second)]
     return ops.transpose(ops.concatenate(rows))

@@ -9,7 +9,6 @@ it has the triangular factors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_dive
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky, full_full
 from kl_plugins.covariance.low_rank import WIDE_COST, LowRank, is_thin
+from kl_plugins.ops.protocol import Array
 
 _COLUMNS = 256
 """Of a triangular factor that are whitened together, so that no second d × d array is made."""
@@ -52,7 +52,7 @@ def _axes(side: LowRank) -> DiagonalScales:
 
 @log_det_divergences.register(LowRank, BlockDiagonal, cost=_cost_from_low_rank)
 @log_det_divergences.register(LowRank, Covariance, cost=_cost_from_low_rank)
-def low_rank_any(p: LowRank, q: Covariance) -> Any:
+def low_rank_any(p: LowRank, q: Covariance) -> Array:
     """KL(D ‖ q) + ½ ‖Lq⁻¹W‖² − ½ ln|C|, D the diagonal part of p and C its capacitance."""
     if _by_factors(p, q) or not np.isfinite(p.capacitance).all():
         return _low_rank_through_factors(p, q)
@@ -64,12 +64,12 @@ def low_rank_any(p: LowRank, q: Covariance) -> Any:
     return _kept(own + (columns - log_det), terms, [p, q], lambda: _low_rank_through_factors(p, q))
 
 
-def _low_rank_through_factors(p: LowRank, q: Covariance) -> Any:
+def _low_rank_through_factors(p: LowRank, q: Covariance) -> Array:
     return log_det_divergence(Cholesky.trusted(p.ops, factor=p.factor), q)
 
 
 @log_det_divergences.register(Covariance, LowRank, cost=_cost_to_low_rank)
-def any_low_rank(p: Covariance, q: LowRank) -> Any:
+def any_low_rank(p: Covariance, q: LowRank) -> Array:
     """½ [‖R‖² − d] + Σᵢ ln(√Dᵢ / Lpᵢᵢ) + ½ ln|C|, with R the columns of Lp whitened by q.
 
     With A = D^(-1/2) Lp and V = D^(-1/2) W, R = A − VT, T = (I + Lᵀ)⁻¹L⁻¹VᵀA and C = LLᵀ as in
@@ -84,7 +84,7 @@ def any_low_rank(p: Covariance, q: LowRank) -> Any:
     by = q.scales[..., :, None]
     v, shifted = q.loadings / by, lower + ops.eye_like(lower)
     spread = _spread(q)[..., :, None]
-    sums: Any = 0.0
+    sums: Array = 0.0
     for start in range(0, by.shape[-2], _COLUMNS):
         a = p.factor[..., start:, start : start + _COLUMNS] / by[..., start:, :]
         along = ops.solve_lower(lower, ops.matmul(ops.transpose(v[..., start:, :]), a))
@@ -104,19 +104,19 @@ def any_low_rank(p: Covariance, q: LowRank) -> Any:
     return _kept(value, terms, [p, q], lambda: full_full(p, q))
 
 
-def _spread(side: LowRank) -> Any:
+def _spread(side: LowRank) -> Array:
     """Roots of the diagonal of C: entry (i, j) of C is off by about ε times two of them."""
     return side.ops.sqrt(side.ops.diagonal(side.capacitance))
 
 
-def _half_log_det(side: LowRank) -> tuple[Any, Any]:
+def _half_log_det(side: LowRank) -> tuple[Array, Array]:
     """½ ln|C|, and the norm κ of L⁻¹ with its columns times √diag C: ln|C| is rounded by about ε κ²."""
     ops, lower = side.ops, side.capacitance_factor
     scaled = ops.solve_lower(lower, ops.from_diagonal(_spread(side)))
     return ops.sum_last(ops.log(ops.diagonal(lower))), ops.sqrt(ops.sum_of_squares(scaled))
 
 
-def _kept(value: Any, terms: Any, sides: list[Covariance], through_factors: Callable[[], Any]) -> Any:
+def _kept(value: Array, terms: Array, sides: list[Covariance], through_factors: Callable[[], Array]) -> Array:
     """`value` where the sum of its `terms` left it three quarters of its digits, else `through_factors`."""
     epsilon = max(side.ops.epsilon(array) for side in sides for array in side.values())
     kept = np.isfinite(terms) & (value >= epsilon**0.25 * terms)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from kl_plugins.covariance.base import MOST_REFINED, log_det_divergences, nearly_equal_below
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.covariance.precision import Precision, between_factors
 from kl_plugins.formulas.remainders import identity_minus_log
+from kl_plugins.ops.protocol import Array
 
 
 @log_det_divergences.register(Dense, Dense, cost="O(d³): a triangular solve between Cholesky factors")
-def dense_dense(p: Dense, q: Dense) -> Any:
+def dense_dense(p: Dense, q: Dense) -> Array:
     """As between Cholesky factors; from the difference of the covariances where that has more digits."""
     return refined(full_full(p, q), p.covariance, q.covariance, q, "factor")
 
 
 @log_det_divergences.register(Precision, Precision, cost="O(d³): a triangular solve between Cholesky factors")
-def precision_precision(p: Precision, q: Precision) -> Any:
+def precision_precision(p: Precision, q: Precision) -> Array:
     """As between Cholesky factors; from the difference of the precisions where that has more digits."""
     return refined(between_factors(p, q), q.precision, p.precision, p, "precision_factor")
 
 
-def refined(value: Any, first: Any, second: Any, whitener: Any, factor_name: str) -> Any:
+def refined(value: Array, first: Array, second: Array, whitener: Array, factor_name: str) -> Array:
     """The divergences `value`, recomputed from ``first − second`` where the factors have lost their digits.
 
     The rounding of Cholesky factors, about ε times the condition number, is then no longer small beside

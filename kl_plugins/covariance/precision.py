@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
@@ -18,10 +15,11 @@ from kl_plugins.covariance.base import (
 from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.triangular import factored_divergence
 from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
-@dataclass(frozen=True, eq=False)
 class Precision(Covariance):
     """A covariance given by the precision matrix, its inverse.
 
@@ -51,9 +49,7 @@ class Precision(Covariance):
            [0.  , 0.25]])
     """
 
-    precision: Any
-    arrays: ClassVar[tuple[str, ...]] = ("precision",)
-    core_ndims: ClassVar[tuple[int, ...]] = (2,)
+    precision: Array = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.precision, "precision", self.ops)
@@ -62,7 +58,7 @@ class Precision(Covariance):
         super().__post_init__()
         _ = self.precision_factor
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from matrix_conditions(self.precision, "precision", self.ops)
         if self.ops.symbolic:
             positive = self.ops.all_last(self.ops.diagonal(self.precision_factor) > 0.0)
@@ -77,44 +73,44 @@ class Precision(Covariance):
         return self.ops.shape(self.precision)[:-2]  # type: ignore[no-any-return]
 
     @cached_property
-    def precision_factor(self) -> Any:
+    def precision_factor(self) -> Array:
         """Lower Cholesky factor C of the precision P = CCᵀ."""
         return self.ops.cholesky(self.precision, "precision")
 
     @cached_property
-    def reversed_factor(self) -> Any:
+    def reversed_factor(self) -> Array:
         """Transpose of the upper U with P = UUᵀ: the inverse of Σ's lower Cholesky factor."""
         ops = self.ops
         lower = ops.cholesky(ops.flip(self.precision), "precision")
         return ops.transpose(ops.flip(lower))
 
     @cached_property
-    def factor(self) -> Any:
+    def factor(self) -> Array:
         return self.ops.inverse_lower(self.reversed_factor)
 
     @property
-    def inverse_factor(self) -> Any:
+    def inverse_factor(self) -> Array:
         return self.reversed_factor
 
     @cached_property
-    def precision_norms(self) -> Any:
+    def precision_norms(self) -> Array:
         """As `inverse_norms`, of the precision's own Cholesky factor."""
         return self.ops.column_norms_below(self.ops.inverse_lower(self.precision_factor))
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         return self.ops.matmul(x[..., None, :], self.precision_factor)[..., 0, :]
 
-    def whiten_columns(self, x: Any) -> Any:
+    def whiten_columns(self, x: Array) -> Array:
         return self.ops.matmul(self.ops.transpose(self.precision_factor), x)
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         return -2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.precision_factor)))
 
-    def marginal(self, index: Any) -> Covariance:
+    def marginal(self, index: Array) -> Covariance:
         return Dense(self.ops.take_both(self.matrix(), index))
 
 
-def between_factors(p: Precision, q: Precision) -> Any:
+def between_factors(p: Precision, q: Precision) -> Array:
     """tr(Σq⁻¹Σp) = tr(Pp⁻¹Pq): the divergence of the two as if Pq and Pp were covariances."""
     return factored_divergence(q.precision_factor, p.precision_factor, q.precision, p.precision, p.ops)
 
@@ -126,7 +122,7 @@ def _inverse_cost(p: Covariance, q: Covariance) -> str:
 
 
 @log_det_divergences.register(Precision, AxisAligned, cost=_inverse_cost)
-def precision_axis_aligned(p: Precision, q: AxisAligned) -> Any:
+def precision_axis_aligned(p: Precision, q: AxisAligned) -> Array:
     """Mᵀ = Cp⁻¹ with its columns divided by q's scales."""
     ops, factor = p.ops, p.precision_factor
     if not ops.symbolic:
@@ -137,7 +133,7 @@ def precision_axis_aligned(p: Precision, q: AxisAligned) -> Any:
 
 
 @log_det_divergences.register(AxisAligned, Precision, cost="O(d²) after the Cholesky factor of q's precision")
-def axis_aligned_precision(p: AxisAligned, q: Precision) -> Any:
+def axis_aligned_precision(p: AxisAligned, q: Precision) -> Array:
     """Mᵀ = Cq with its rows multiplied by p's scales."""
     ops, factor = p.ops, q.precision_factor
     rest = factor * p.scales[..., :, None]
@@ -145,7 +141,7 @@ def axis_aligned_precision(p: AxisAligned, q: Precision) -> Any:
 
 
 @log_det_divergences.register(Full, Precision, cost="O(d³): a product of triangular factors")
-def full_precision(p: Full, q: Precision) -> Any:
+def full_precision(p: Full, q: Precision) -> Array:
     """M = UqᵀLp."""
     ops, inverse = p.ops, q.reversed_factor
     rest = ops.matmul(inverse, p.factor)
@@ -155,6 +151,6 @@ def full_precision(p: Full, q: Precision) -> Any:
 @log_det_divergences.register(
     Precision, Full, cost="O(d³): the inverse of a triangular factor and a triangular solve"
 )
-def precision_full(p: Precision, q: Full) -> Any:
+def precision_full(p: Precision, q: Full) -> Array:
     """M = Lq⁻¹Lp with Lp = Up⁻ᵀ: unlike (UpᵀLq)⁻¹ it keeps its digits where p's scales differ widely."""
     return full_full(p, q)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
 
 import numpy as np
 
 from kl_plugins.covariance.base import Covariance, log_det_divergence, log_det_divergences
 from kl_plugins.covariance.full import Cholesky
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.declarations import parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _TOLERANCE = 1e-8
 """Sine of the largest angle between subspaces that still count as the same one."""
 
 
-@dataclass(frozen=True, eq=False)
 class Singular(Covariance):
     """Σ = B C Bᵀ, of rank r < d.
 
@@ -28,11 +27,8 @@ class Singular(Covariance):
         Positive definite covariance C of dimension r, of the coordinates in that basis.
     """
 
-    basis: Any
-    inner: Covariance
-    arrays: ClassVar[tuple[str, ...]] = ("basis",)
-    core_ndims: ClassVar[tuple[int, ...]] = (2,)
-    parts: ClassVar[tuple[str, ...]] = ("inner",)
+    basis: Array = parameter(core_ndim=2)
+    inner: Covariance = part()
 
     @property
     def dimension(self) -> int | None:
@@ -46,10 +42,10 @@ class Singular(Covariance):
     def rank(self) -> int:
         return self.ops.shape(self.basis)[-1]  # type: ignore[no-any-return]
 
-    def matrix(self) -> Any:
+    def matrix(self) -> Array:
         return self.basis @ self.inner.matrix() @ self.ops.transpose(self.basis)
 
-    def whiten(self, x: Any) -> Any:
+    def whiten(self, x: Array) -> Array:
         """Whitened coordinates in the subspace, and one more: infinite where `x` points out of it."""
         if self.ops.symbolic:  # a graph has no singular p, and against any other the divergence is infinite
             return self.ops.zeros_like(x)
@@ -62,14 +58,14 @@ class Singular(Covariance):
         return self.ops.concatenate([whitened, out[..., None]])
 
     @cached_property
-    def largest_scale(self) -> Any:
+    def largest_scale(self) -> Array:
         """Standard deviation of the widest coordinate, shape ``batch_shape``."""
         return np.sqrt(self.ops.diagonal(self.inner.matrix()).max(axis=-1, initial=0.0))
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         return self.ops.broadcast_to(self.inner.log_det(), self.batch_shape)
 
-    def marginal(self, index: Any) -> Covariance:
+    def marginal(self, index: Array) -> Covariance:
         if len(set(index)) != self.dimension:
             raise ValueError("a marginal of a singular covariance needs all of its variables")
         return self.trusted(self.ops, basis=self.basis[..., index, :], inner=self.inner)
@@ -77,7 +73,7 @@ class Singular(Covariance):
 
 @log_det_divergences.register(Singular, Covariance, cost="O(1): p is singular and q is not", precedence=1)
 @log_det_divergences.register(Covariance, Singular, cost="O(1): q is singular and p is not", precedence=1)
-def different_subspaces(p: Covariance, q: Covariance) -> Any:
+def different_subspaces(p: Covariance, q: Covariance) -> Array:
     """One lives on a subspace that the other gives probability 0 or leaves: infinite."""
     batch = broadcast_shapes(p.batch_shape, q.batch_shape)
     known = [length for length in batch if length is not None]
@@ -89,7 +85,7 @@ def different_subspaces(p: Covariance, q: Covariance) -> Any:
 @log_det_divergences.register(
     Singular, Singular, cost="O(d r² + r³): on the common subspace of dimension r", precedence=2
 )
-def singular_singular(p: Singular, q: Singular) -> Any:
+def singular_singular(p: Singular, q: Singular) -> Array:
     if p.rank != q.rank:
         return different_subspaces(p, q)
     same = np.all(p.basis == q.basis, axis=(-2, -1))

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array, Density, density_of
+from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
@@ -27,11 +28,11 @@ def _(made: Any) -> Density:
     first, last = (made.loc + made.sign * made.scale * end for end in made.standard_ends())
     ends = np.minimum(first, last), np.maximum(first, last)
 
-    def log_density(x: Array) -> Array:
+    def log_density(x: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
             return np.where((x >= ends[0]) & (x <= ends[1]), made.log_prob(x), -np.inf)
 
-    def rough_quantile(u: Array) -> Array:
+    def rough_quantile(u: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
             mean, variance = (_finite(value) for value in (made.standard_mean(), made.standard_variance()))
             z = np.log(u) - np.log1p(-u)
@@ -63,11 +64,11 @@ def _(made: Any) -> Density:
     d = mean.shape[-1]
     log_det = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
 
-    def log_density(x: Array) -> Array:
+    def log_density(x: FloatArray) -> FloatArray:
         white = np.linalg.solve(factor, (x - mean)[..., None])[..., 0]
         return np.asarray(-0.5 * (white**2).sum(axis=-1) - log_det - 0.5 * d * _LOG_2PI)
 
-    def sample(count: int, rng: np.random.Generator) -> Array:
+    def sample(count: int, rng: np.random.Generator) -> FloatArray:
         normal = rng.standard_normal((count, *made.batch_shape, d, 1))
         return np.asarray(mean + (factor @ normal)[..., 0])
 

@@ -1,9 +1,14 @@
-"""Families of distributions, one module each; every module in this folder is loaded."""
+"""Families of distributions, one module each, imported when they are first asked for."""
 
 from importlib import import_module
-from os import listdir
-from os.path import dirname
+from typing import Any
 
-for _file in sorted(listdir(dirname(__file__))):  # pkgutil would take longer to import than all of these
-    if _file.endswith(".py") and _file != "__init__.py":
-        import_module(f"{__name__}.{_file.removesuffix('.py')}")
+
+def __getattr__(name: str) -> Any:
+    module = f"{__name__}.{name}"
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kl_plugins.families.core.affine import At, standing
 from kl_plugins.families.core.closed_forms import closed_form
@@ -26,35 +26,32 @@ from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.formulas.gamma_ratios import residue_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.certainty import certainly_equal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
 @dataclass(frozen=True, eq=False)
 class Log1mPower(Statistic):
-    exponent: Any
+    exponent: Array
     text = "log(1 − zᶜ)"
 
-    def __call__(self, z: Any, ops: Any) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ops.log1p(-(z**self.exponent))
 
 
-@dataclass(frozen=True, eq=False)
 class Beta(Continuous):
     """X = loc + scale·B^(1/power), where B has density x^(a−1) (1 − x)^(b−1) / B(a, b); power is positive.
 
     https://en.wikipedia.org/wiki/Generalized_beta_distribution#Generalized_beta_of_first_kind_(GB1)
     """
 
-    a: Any
-    b: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    power: Any = 1.0
+    a: Array = parameter(POSITIVE, static=True)
+    b: Array = parameter(POSITIVE, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
+    power: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    literals: ClassVar[frozenset[str]] = frozenset({"a", "b", "loc", "scale", "power"})
-    arrays: ClassVar[tuple[str, ...]] = ("a", "b", "loc", "scale", "power")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(0.0), Domain(0.0))
 
     @property
     def is_plain(self) -> bool:
@@ -67,7 +64,7 @@ class Beta(Continuous):
         constant = ops.log(c) - log_beta(a, b, ops)
         return LogDensity(constant, ((a * c - 1.0, Log()), (b - 1.0, rest)))
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         """That of the beta variable, less that of its logarithm times the power."""
         value = beta_entropy(self.a, self.b, self.ops)
         if self.is_plain:
@@ -75,10 +72,10 @@ class Beta(Continuous):
         c, mean_log = self.power, digamma_difference(self.a, self.b, self.ops)
         return value - self.ops.log(c) + (1.0 / c - 1.0) * mean_log
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.a / (self.a + self.b) if self.is_plain else self.moment(1.0)
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         if self.is_plain:
             s = self.a + self.b
             return (self.a / s) * (self.b / s) / (s + 1.0)
@@ -88,10 +85,10 @@ class Beta(Continuous):
     def comes_near_normal(self) -> bool:
         return self.is_plain
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         return beta_negentropy(self.a, self.b, self.ops) if self.is_plain else super().negentropy()
 
-    def moment(self, order: Any) -> Any:
+    def moment(self, order: Array) -> Array:
         """E[Z^order] = B(a + k, b)/B(a, b), k = order/power; infinite where it diverges."""
         a, b, ops = self.a, self.b, self.ops
         k = order / self.power
@@ -102,7 +99,7 @@ class Beta(Continuous):
 
 
 @closed_form(Beta, Beta)
-def beta_beta(p: Beta, q: Beta) -> Any:
+def beta_beta(p: Beta, q: Beta) -> Array:
     """That of the beta variables, where both are the same power on the same interval; else by statistics."""
     at = standing(p, q)
     if not (at.from_zero and at.from_one and certainly_equal(p.power, q.power, p.ops)):
@@ -111,7 +108,7 @@ def beta_beta(p: Beta, q: Beta) -> Any:
 
 
 @closed_form(Beta, Gamma)
-def beta_gamma(p: Beta, q: Gamma) -> Any:
+def beta_gamma(p: Beta, q: Gamma) -> Array:
     """That of gamma distributions of the same shapes and means, and what the upper end adds.
 
     Where they start at different places, or are powers, by statistics.
@@ -128,14 +125,14 @@ def beta_gamma(p: Beta, q: Gamma) -> Any:
 
 
 @expects(Beta, Log)
-def log(p: Beta, statistic: Log, at: At) -> Any:
+def log(p: Beta, statistic: Log, at: At) -> Array:
     if not at.from_zero:
         return None
     return p.ops.log(at.ratio) + digamma_difference(p.a, p.b, p.ops) / p.power
 
 
 @expects(Beta, LogSquare)
-def log_square(p: Beta, statistic: LogSquare, at: At) -> Any:
+def log_square(p: Beta, statistic: LogSquare, at: At) -> Array:
     if not at.from_zero:
         return None
     mean, ops = log(p, Log(), at), p.ops
@@ -143,28 +140,28 @@ def log_square(p: Beta, statistic: LogSquare, at: At) -> Any:
 
 
 @expects(Beta, Log1m)
-def log1m(p: Beta, statistic: Log1m, at: At) -> Any:
+def log1m(p: Beta, statistic: Log1m, at: At) -> Array:
     if not (at.from_one and p.is_plain):
         return None
     return p.ops.log(at.ratio) + digamma_difference(p.b, p.a, p.ops)
 
 
 @expects(Beta, Log1mPower)
-def log1m_power(p: Beta, statistic: Log1mPower, at: At) -> Any:
+def log1m_power(p: Beta, statistic: Log1mPower, at: At) -> Array:
     if not (at.from_zero and at.from_one and certainly_equal(p.power, statistic.exponent, p.ops)):
         return None
     return digamma_difference(p.b, p.a, p.ops)
 
 
 @expects(Beta, Power)
-def power(p: Beta, statistic: Power, at: At) -> Any:
+def power(p: Beta, statistic: Power, at: At) -> Array:
     if not at.from_zero:
         return None
     return at.ratio**statistic.exponent * p.moment(statistic.exponent)
 
 
 @expects(Beta, Absolute)
-def absolute(p: Beta, statistic: Absolute, at: At) -> Any:
+def absolute(p: Beta, statistic: Absolute, at: At) -> Array:
     """With c = −shift/ratio, ratio·(E Z − c + 2 E(c − Z)₊), E(c − Z)₊ = c I_c(a, b) − E Z I_c(a + 1, b).
 
     Outside of the support |E Z − c|: there the integrals have no derivatives by a and b.
@@ -188,7 +185,7 @@ def absolute(p: Beta, statistic: Absolute, at: At) -> Any:
     return ops.absolute(at.ratio) * size
 
 
-def _on_both_sides(a: Any, b: Any, kink: Any, mean: Any, ops: Any) -> Any:
+def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: Operations) -> Array:
     below = kink * ops.betainc(a, b, kink) - mean * ops.betainc(a + 1.0, b, kink)
     return mean - kink + 2.0 * below
 

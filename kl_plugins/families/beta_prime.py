@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,35 +20,32 @@ from kl_plugins.formulas.beta import (
     log1p_ratio,
     log_beta,
 )
-from kl_plugins.parameters.certainty import certainly_equal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_equal, is_literal
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class BetaPrime(Continuous):
     """X = loc + scale·B/(1 − B), where B is a beta variable with parameters a and b.
 
     https://en.wikipedia.org/wiki/Beta_prime_distribution
     """
 
-    a: Any
-    b: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
+    a: Array = parameter(POSITIVE, static=True)
+    b: Array = parameter(POSITIVE, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    literals: ClassVar[frozenset[str]] = frozenset({"a", "b", "loc", "scale"})
-    arrays: ClassVar[tuple[str, ...]] = ("a", "b", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(0.0))
 
     def log_density(self) -> LogDensity:
         a, b = self.a, self.b
         return LogDensity(-log_beta(a, b, self.ops), ((a - 1.0, Log()), (-a - b, Log1p())))
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         exists = self.b > 1.0
         return self.ops.where(exists, self.a / self.ops.where(exists, self.b - 1.0, 1.0), float("inf"))
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         a, b, ops = self.a, self.b, self.ops
         exists = b > 2.0
         b = ops.where(exists, b, 3.0)
@@ -59,7 +55,7 @@ class BetaPrime(Continuous):
     def comes_near_normal(self) -> bool:
         return True
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         """That of the beta variable, and what its odds have other than it: half the logarithm of the variance
         and twice E log(1 − B), less −2 log(b/(a + b)) and 2 log(b/(a + b))."""
         a, b, ops = self.a, self.b, self.ops
@@ -71,7 +67,7 @@ class BetaPrime(Continuous):
         value = beta_negentropy(a, b, ops) + 0.5 * variances + 2.0 * mean_logs
         return ops.where(exists, ops.maximum(value, 0.0), float("inf"))
 
-    def moment(self, order: Any) -> Any:
+    def moment(self, order: Array) -> Array:
         """E[Z^order] = B(a + k, b − k)/B(a, b), infinite where it diverges."""
         a, b, ops = self.a, self.b, self.ops
         exists = ops.logical_and(order < b, order > -a)
@@ -81,7 +77,7 @@ class BetaPrime(Continuous):
 
 
 @closed_form(BetaPrime, BetaPrime)
-def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Any:
+def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Array:
     """That of the beta variables, where both have the same origin and scale; else by statistics."""
     at = standing(p, q)
     if not (at.from_zero and certainly_equal(at.ratio, 1.0, p.ops)):
@@ -90,7 +86,7 @@ def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Any:
 
 
 @closed_form(Pareto, BetaPrime)
-def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Any:
+def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Array:
     """A Pareto variable that starts where q does is a beta prime variable with a = 1."""
     at = standing(p, q)
     if not (from_lower_end(p, at) and certainly_equal(at.ratio, 1.0, p.ops)):
@@ -99,28 +95,28 @@ def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Any:
 
 
 @closed_form(BetaPrime, Pareto)
-def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Any:
+def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Array:
     """A Pareto variable that starts where p does is a beta prime variable with a = 1."""
     at = standing(p, q)
     rounding = 1e-14 * (1.0 + 2.0 * abs(q.loc) / q.scale)
-    starts_there = not p.ops.symbolic or type(at.shift) is float
+    starts_there = not p.ops.symbolic or is_literal(at.shift)
     starts_there = starts_there and bool(np.all(abs(at.shift - 1.0) <= rounding))
     if not (starts_there and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
 
 
-def _mean_log(p: BetaPrime) -> Any:
+def _mean_log(p: BetaPrime) -> Array:
     return digamma_difference(p.a, p.b, p.ops) - digamma_difference(p.b, p.a, p.ops)
 
 
 @expects(BetaPrime, Log)
-def log(p: BetaPrime, statistic: Log, at: At) -> Any:
+def log(p: BetaPrime, statistic: Log, at: At) -> Array:
     return p.ops.log(at.ratio) + _mean_log(p) if at.from_zero else None
 
 
 @expects(BetaPrime, LogSquare)
-def log_square(p: BetaPrime, statistic: LogSquare, at: At) -> Any:
+def log_square(p: BetaPrime, statistic: LogSquare, at: At) -> Array:
     if not at.from_zero:
         return None
     mean = p.ops.log(at.ratio) + _mean_log(p)
@@ -128,14 +124,14 @@ def log_square(p: BetaPrime, statistic: LogSquare, at: At) -> Any:
 
 
 @expects(BetaPrime, Log1p)
-def log1p(p: BetaPrime, statistic: Log1p, at: At) -> Any:
+def log1p(p: BetaPrime, statistic: Log1p, at: At) -> Array:
     """−E log(1 − B), for a ratio of 1."""
     known = at.from_zero and certainly_equal(at.ratio, 1.0, p.ops)
     return -digamma_difference(p.b, p.a, p.ops) if known else None
 
 
 @expects(BetaPrime, Power)
-def power(p: BetaPrime, statistic: Power, at: At) -> Any:
+def power(p: BetaPrime, statistic: Power, at: At) -> Array:
     return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.from_zero else None
 
 

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.outcomes import by_outcomes
 from kl_plugins.formulas.discrete import bernoulli_divergence, log_binomial
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.declarations import COUNT, PROBABILITY, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Binomial(Discrete):
     """The number of successes in n trials of probability p, plus loc."""
 
-    n: Any
-    p: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("n", "p", "loc")
-    integers: ClassVar[tuple[str, ...]] = ("n",)
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, meaning="the number of trials", closed=True),
-        Domain(0.0, 1.0, "the probability of success", closed=True),
-        Domain(),
-    )
+    n: Array = parameter(COUNT, meaning="the number of trials", static=True)
+    p: Array = parameter(PROBABILITY, meaning="the probability of success")
+    loc: Array = parameter(REAL, default=0.0, static=True)
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         return 0.0, self.n
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         return log_binomial(k, self.n, self.p, self.ops.complement(self.p), self.ops)
 
 
 @closed_form(Binomial, Binomial, "O(1) for the same n, else O(n)")
-def binomial_binomial(p: Binomial, q: Binomial) -> Any:
+def binomial_binomial(p: Binomial, q: Binomial) -> Array:
     """n times the divergence of one trial, where both have n trials; else the sum over the outcomes.
 
     Source: https://statproofbook.github.io/P/bin-kl, in the form without cancellation.
@@ -46,7 +37,7 @@ def binomial_binomial(p: Binomial, q: Binomial) -> Any:
         return by_outcomes(p, q)
     trial = bernoulli_divergence(p.p, ops.complement(p.p), q.p, ops.complement(q.p), ops)
     value = p.n * trial
-    if type(p.n) is not float or p.n == 0.0:
+    if not is_literal(p.n) or p.n == 0.0:
         value = ops.where(ops.equal(p.n, 0.0), 0.0 * p.p, value)
     return q.full(p.full(value))
 

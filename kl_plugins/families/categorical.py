@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
 from kl_plugins.families.core.closed_forms import closed_form
-from kl_plugins.families.core.discrete import Discrete, is_broken, opposite
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.names import from_pymc
 from kl_plugins.formulas.discrete import counts_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.declarations import COUNT, PROBABILITY, parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _TOLERANCE = 1e-6
 """So far the sum of probabilities may be from 1; the error of a divergence is of its square."""
 
-PROBABILITY = Domain(0.0, 1.0, closed=True)
 
-
-def sums_to_one(p: Any, ops: Any) -> Iterator[tuple[Any, str]]:
+def sums_to_one(p: Array, ops: Operations) -> Conditions:
     """Yield the condition that vectors of probabilities have to meet, with its message."""
     far = ops.absolute(ops.sum_last(p) - 1.0) > _TOLERANCE
     yield ops.logical_not(far), "p must sum to 1"
@@ -32,7 +28,7 @@ def _check_vector(shape: Shape) -> None:
         raise ValueError(f"p must hold the probabilities of at least one outcome, got shape {shape}")
 
 
-def _vectors_divergence(p: Any, q: Any, ops: Any) -> Any:
+def _vectors_divergence(p: Array, q: Array, ops: Operations) -> Array:
     """The divergence of vectors of probabilities; what one of them lacks at its end has probability 0."""
     lengths = ops.shape(p)[-1], ops.shape(q)[-1]
     if None in lengths or lengths[0] == lengths[1]:
@@ -45,7 +41,6 @@ def _vectors_divergence(p: Any, q: Any, ops: Any) -> Any:
     return value + ops.where(rest > 0.0, float("inf"), rest)  # rest: 0 or NaN
 
 
-@dataclass(frozen=True, eq=False)
 class Categorical(Discrete):
     """The whole numbers from zero on, with probabilities p.
 
@@ -69,59 +64,50 @@ class Categorical(Discrete):
     np.float64(inf)
     """
 
-    p: Any
-    arrays: ClassVar[tuple[str, ...]] = ("p",)
-    domains: ClassVar[tuple[Domain, ...]] = (PROBABILITY,)
+    p: Array = parameter(PROBABILITY, core_ndim=1)
     find_backend = staticmethod(array_backend_of)
-
-    def _become_plain(self) -> bool:
-        return False
 
     def check_shapes(self) -> None:
         _check_vector(self.ops.shape(self.p))
 
-    def further_conditions(self) -> Iterator[tuple[Any, str]]:
+    def further_conditions(self) -> Conditions:
         yield from sums_to_one(self.p, self.ops)
 
     @property
     def batch_shape(self) -> Shape:
         return self.ops.shape(self.p)[:-1]  # type: ignore[no-any-return]
 
-    def full(self, value: Any) -> Any:
+    def full(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.p[..., 0])
 
-    def sized(self, batch: tuple[Any, ...]) -> Any:
+    def sized(self, batch: tuple[Array, ...]) -> Array:
         shape = (*batch, self.ops.runtime_shape(self.p)[-1])
         return self.trusted(self.ops, p=self.ops.broadcast_to(self.p, shape))
 
     def widened(self) -> Discrete:
         return self
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         length = self.ops.shape(self.p)[-1]
         return 0.0, float(length - 1) if length is not None else self.p.shape[-1] - 1.0
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         ops, log_p = self.ops, self.ops.known_log(self.p)
         if log_p is not None:
             return ops.take_along_last(log_p, k)
         p = ops.take_along_last(self.p, k)
         return ops.where(ops.equal(p, 0.0), -float("inf"), ops.log(ops.where(ops.equal(p, 0.0), 1.0, p)))
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         return -self.ops.sum_last(x_log_x(self.p, self.ops))
 
 
-Categorical.core_ndims = (1,)
-
-
 @closed_form(Categorical, Categorical, "O(K) for K outcomes")
-def categorical_categorical(p: Categorical, q: Categorical) -> Any:
+def categorical_categorical(p: Categorical, q: Categorical) -> Array:
     """Σ q − p − p log(q/p), none of which is negative; 0 log 0 = 0."""
     return _vectors_divergence(p.p, q.p, p.ops)
 
 
-@dataclass(frozen=True, eq=False)
 class Multinomial(Distribution):
     """How often each of K outcomes came up in n independent draws with probabilities p.
 
@@ -138,16 +124,9 @@ class Multinomial(Distribution):
         If n is no whole number, a probability is not between 0 and 1, or they do not sum to 1.
     """
 
-    n: Any
-    p: Any
-    arrays: ClassVar[tuple[str, ...]] = ("n", "p")
-    core_ndims: ClassVar[tuple[int, ...]] = (0, 1)
-    literals: ClassVar[frozenset[str]] = frozenset({"n"})
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, closed=True), PROBABILITY)
+    n: Array = parameter(COUNT, static=True)
+    p: Array = parameter(PROBABILITY, core_ndim=1)
     find_backend = staticmethod(array_backend_of)
-
-    def _become_plain(self) -> bool:
-        return False
 
     def check_shapes(self) -> None:
         _check_vector(self.ops.shape(self.p))
@@ -157,10 +136,9 @@ class Multinomial(Distribution):
             shapes = self.ops.shape(self.n), self.ops.shape(self.p)
             raise ValueError(f"shapes of n {shapes[0]} and p {shapes[1]} do not broadcast") from None
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from super().own_conditions()
         yield from sums_to_one(self.p, self.ops)
-        yield opposite(is_broken(self.n, self.ops), self.ops), "n must be a whole number"
 
     @property
     def batch_shape(self) -> Shape:
@@ -170,23 +148,23 @@ class Multinomial(Distribution):
     def event_shape(self) -> Shape:
         return self.ops.shape(self.p)[-1:]  # type: ignore[no-any-return]
 
-    def runtime_event_shape(self) -> tuple[Any, ...]:
+    def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.p.shape[-1],)
 
-    def sized(self, batch: tuple[Any, ...]) -> Any:
+    def sized(self, batch: tuple[Array, ...]) -> Array:
         shape = (*batch, self.ops.runtime_shape(self.p)[-1])
         return self.trusted(self.ops, n=self.n, p=self.ops.broadcast_to(self.p, shape))
 
 
 @kl_rules.register(Multinomial, Multinomial, cost="O(K) for K outcomes")
-def multinomial_multinomial(p: Multinomial, q: Multinomial) -> Any:
+def multinomial_multinomial(p: Multinomial, q: Multinomial) -> Array:
     """n times the divergence of one draw; +∞ where the numbers of draws differ, the sums of all counts."""
     ops = p.ops
     draw = ops.sum_last(counts_divergence(p.p, q.p, ops))
     value = p.n * draw
-    if ops.same(p.n, q.n) and type(p.n) is float and p.n > 0.0:
+    if ops.same(p.n, q.n) and is_literal(p.n) and p.n > 0.0:
         return value
-    zero = 0.0 * draw if type(p.n) is float else p.n * ops.zeros_like(draw)
+    zero = 0.0 * draw if is_literal(p.n) else p.n * ops.zeros_like(draw)
     n_p, n_q = (ops.asarray(n, "n") for n in (p.n, q.n))
     value = ops.where(ops.equal(n_p, 0.0), zero, value)
     nan = ops.isnan(n_p + n_q)

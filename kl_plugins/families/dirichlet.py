@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import log_ratio_by_step, proportion_divergence, residue_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.declarations import POSITIVE, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
-@dataclass(frozen=True, eq=False)
 class Dirichlet(Multivariate):
     """Dirichlet distributions of the proportions of K categories.
 
@@ -37,27 +33,21 @@ class Dirichlet(Multivariate):
     0.401388
     """
 
-    concentration: Any
-    arrays: ClassVar[tuple[str, ...]] = ("concentration",)
-    core_ndims: ClassVar[tuple[int, ...]] = (1,)
-
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        domain = Domain(0.0, meaning="alpha")
-        yield from domain.conditions_on_vectors(self.concentration, "concentration", self.ops)
+    concentration: Array = parameter(POSITIVE, meaning="alpha", core_ndim=1)
 
     @property
     def event_shape(self) -> Shape:
         return self.core_shape("concentration")
 
-    def runtime_event_shape(self) -> tuple[Any, ...]:
+    def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.concentration.shape[-1],)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Array) -> Array:
         """The log density at `x`, shape (..., K), of the first K − 1 proportions."""
         a, ops = self.concentration, self.ops
         return ops.sum_last((a - 1.0) * ops.log(x) - ops.gammaln(a)) + ops.gammaln(ops.sum_last(a))
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """ln B(α) + (A − K) ψ(A) − Σ (αᵢ − 1) ψ(αᵢ), A = Σα, without the large parts of ln Γ and ψ.
 
         Source: https://en.wikipedia.org/wiki/Dirichlet_distribution#Entropy.
@@ -71,7 +61,7 @@ class Dirichlet(Multivariate):
 
 
 @kl_rules.register(Dirichlet, Dirichlet, cost="O(K)")
-def dirichlet_dirichlet(p: Dirichlet, q: Dirichlet) -> Any:
+def dirichlet_dirichlet(p: Dirichlet, q: Dirichlet) -> Array:
     """The Bregman divergence of Σ ln Γ(αᵢ) − ln Γ(Σα), from p to q.
 
     Source: https://statproofbook.github.io/P/dir-kl, in a form whose only difference is small beside the

@@ -29,13 +29,12 @@ from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops import floats
 from kl_plugins.ops.deferred import of_floats
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.certainty import certainly_zero
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
-@dataclass(frozen=True, eq=False)
 class Exponentiated(Continuous):
     """X = loc + sign·scale·exp(B), B of the family `base` on the whole real line.
 
@@ -43,41 +42,38 @@ class Exponentiated(Continuous):
     that of the bases, which stays in the floats where exp(B) does not.
     """
 
-    base: Any
-    scale: Any = 1.0
-    loc: Any = 0.0
-    sign: Any = 1.0
+    base: Any = part()
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    sign: Array = parameter(REAL, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    arrays: ClassVar[tuple[str, ...]] = ("scale", "loc", "sign")
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain())
-    parts: ClassVar[tuple[str, ...]] = ("base",)
 
     def _become_plain(self) -> bool:
         return self.base.ops is floats and super()._become_plain()
 
-    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
-        self.__dict__["base"] = self.base.to(ops, [*beside, *(self.__dict__[name] for name in self.arrays)])
+    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
+        own = [self.__dict__[name] for name in self.parameters]
+        self.__dict__["base"] = self.base.to(ops, [*beside, *own])
         super()._become(ops, [*beside, *self.base.values()])
 
     @property
     def batch_shape(self) -> Shape:
         return broadcast_shapes(super().batch_shape, self.base.batch_shape)
 
-    def sized(self, batch: tuple[Any, ...]) -> Self:
+    def sized(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
         return self.trusted(self.ops, **(state | {"base": self.base.sized(batch)}))
 
-    def full(self, value: Any) -> Any:
+    def full(self, value: Array) -> Array:
         return self.base.full(super().full(value))
 
-    def logarithm(self, scale: Any = 1.0) -> Continuous:
+    def logarithm(self, scale: Array = 1.0) -> Continuous:
         """The distribution of log(sign·(X − loc) / scale)."""
-        plain = type(self.scale) is type(scale) is float  # which must not widen arrays of float32
+        plain = is_literal(self.scale) and is_literal(scale)  # which must not widen arrays of float32
         if plain and self.scale == scale:
             return self.base  # type: ignore[no-any-return]
         by = log_ratio(self.scale, scale, of_floats(self.ops) if plain else self.ops)
-        state, name = self.base.__getstate__(), "loc" if "loc" in self.base.arrays else "mean"
+        state, name = self.base.__getstate__(), "loc" if "loc" in self.base.parameters else "mean"
         place = self.base.loc
         moved = by if certainly_zero(place, self.ops) else place + by
         return self.base.trusted(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
@@ -87,7 +83,7 @@ class Exponentiated(Continuous):
         ops, base = self.ops, self.base
         constant, terms = base.log_density()
         rate, place = base.sign / base.scale, base.loc
-        found: list[tuple[Any, Statistic]] = [(-1.0, Log())]
+        found: list[tuple[Array, Statistic]] = [(-1.0, Log())]
         for c, statistic in terms:
             if isinstance(statistic, Square):
                 weight = c * rate * rate
@@ -100,19 +96,19 @@ class Exponentiated(Continuous):
                 found.append((c, OfLog(statistic, base)))
         return LogDensity(constant - ops.log(base.scale), tuple(found))
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.moment(1.0)
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         mean, second = self.moment(1.0), self.moment(2.0)
         return self.ops.where(second < math.inf, second - mean * mean, math.inf)
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         """The entropy of the base and the mean of the change of the variable."""
         mean = self.base.loc + self.base.sign * self.base.scale * self.base.standard_mean()
         return self.base.standard_entropy() + self.ops.log(self.base.scale) + mean
 
-    def moment(self, order: Any) -> Any:
+    def moment(self, order: Array) -> Array:
         """E[exp(order·B)], infinite where it diverges."""
         return expectation(self.base, Exp(order), _log_at(self, identity(self.ops)))
 
@@ -128,12 +124,12 @@ class OfLog(Statistic):
     def text(self) -> str:  # type: ignore[override]
         return f"{self.statistic.text} at a multiple of log z"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return self.statistic(self.base.sign * (ops.log(z) - self.base.loc) / self.base.scale, ops)
 
 
 @closed_form(Exponentiated, Exponentiated)
-def exponentiated_exponentiated(p: Exponentiated, q: Exponentiated) -> Any:
+def exponentiated_exponentiated(p: Exponentiated, q: Exponentiated) -> Array:
     """The divergence of the bases, where both start at the same place; else by statistics."""
     if not _from_one_place(p, q):
         return by_statistics(p, q)
@@ -141,7 +137,7 @@ def exponentiated_exponentiated(p: Exponentiated, q: Exponentiated) -> Any:
 
 
 @closed_form(Exponentiated, Gamma)
-def exponentiated_gamma(p: Exponentiated, q: Gamma) -> Any:
+def exponentiated_gamma(p: Exponentiated, q: Gamma) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     q_log = _log_gamma(q)
     if q_log is None or not _from_one_place(p, q):
@@ -150,7 +146,7 @@ def exponentiated_gamma(p: Exponentiated, q: Gamma) -> Any:
 
 
 @closed_form(Gamma, Exponentiated)
-def gamma_exponentiated(p: Gamma, q: Exponentiated) -> Any:
+def gamma_exponentiated(p: Gamma, q: Exponentiated) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     p_log = _log_gamma(p)
     if p_log is None or not _from_one_place(p, q):
@@ -162,7 +158,7 @@ def _from_one_place(p: Continuous, q: Continuous) -> bool:
     return p.sign == q.sign and starts_with(p, q)
 
 
-def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Any:
+def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Array:
     """The divergence of q_log from p_log; where there is none, the error is that of p and q."""
     rule = kl_rules.find(p_log, q_log)
     try:
@@ -174,7 +170,7 @@ def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Conti
 def _log_gamma(x: Gamma) -> LogGamma | None:
     """The distribution of log((X − loc) / scale), if it points one way."""
     power = x.power
-    if x.ops.symbolic and type(power) is not float:
+    if x.ops.symbolic and not is_literal(power):
         return None
     positive = np.greater(power, 0.0)
     if not (positive.all() or not positive.any()):
@@ -187,27 +183,27 @@ def _log_gamma(x: Gamma) -> LogGamma | None:
 def _log_at(p: Exponentiated, at: At) -> At:
     """log z in terms of the base's standard variable, where z is a multiple of exp(B)."""
     base = p.base
-    by = 0.0 if type(at.ratio) is float and at.ratio == 1.0 else p.ops.log(at.ratio)
+    by = 0.0 if certainly_is(at.ratio, 1.0) else p.ops.log(at.ratio)
     return At(p.ops, base.loc + by, base.sign * base.scale)
 
 
 @expects(Exponentiated, Log)
-def log(p: Exponentiated, statistic: Log, at: At) -> Any:
+def log(p: Exponentiated, statistic: Log, at: At) -> Array:
     return expectation(p.base, Identity(), _log_at(p, at)) if at.from_zero else None
 
 
 @expects(Exponentiated, LogSquare)
-def log_square(p: Exponentiated, statistic: LogSquare, at: At) -> Any:
+def log_square(p: Exponentiated, statistic: LogSquare, at: At) -> Array:
     return expectation(p.base, Square(), _log_at(p, at)) if at.from_zero else None
 
 
 @expects(Exponentiated, Power)
-def power(p: Exponentiated, statistic: Power, at: At) -> Any:
+def power(p: Exponentiated, statistic: Power, at: At) -> Array:
     return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.from_zero else None
 
 
 @expects(Exponentiated, OfLog)
-def of_log(p: Exponentiated, statistic: OfLog, at: At) -> Any:
+def of_log(p: Exponentiated, statistic: OfLog, at: At) -> Array:
     if not at.from_zero:
         return None
     q, (ops, shift, ratio, _) = statistic.base, _log_at(p, at)
@@ -216,39 +212,36 @@ def of_log(p: Exponentiated, statistic: OfLog, at: At) -> Any:
 
 
 @expects(Exponentiated, Exp)
-def exp(p: Exponentiated, statistic: Exp, at: At) -> Any:
+def exp(p: Exponentiated, statistic: Exp, at: At) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     t = statistic.rate * at.ratio
     return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
 
 
-@dataclass(frozen=True, eq=False)
 class LogNormal(Exponentiated):
     """X = loc + scale·exp(B), B normal."""
 
     def comes_near_normal(self) -> bool:
         return True
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         return log_normal_negentropy(self.base.scale * self.base.scale, self.ops)
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         mean = self.standard_mean()
         return mean * mean * self.ops.expm1(self.base.scale * self.base.scale)
 
 
-@dataclass(frozen=True, eq=False)
 class LogLogistic(Exponentiated):
     """X = loc + scale·exp(B), B logistic."""
 
 
-@dataclass(frozen=True, eq=False)
 class LogLaplace(Exponentiated):
     """X = loc + scale·exp(B), B a Laplace variable."""
 
 
 @closed_form(Gamma, LogNormal)
-def gamma_log_normal(p: Gamma, q: LogNormal) -> Any:
+def gamma_log_normal(p: Gamma, q: LogNormal) -> Array:
     """That of the normal distribution of log X, and log X's from that, where both start at the same place.
 
     log X has the mean ln(scale·aᵏ) + k (ψ(a) − ln a), k = 1/power; scale·aᵏ is compared with q's scale before
@@ -259,7 +252,7 @@ def gamma_log_normal(p: Gamma, q: LogNormal) -> Any:
     ops, a = p.ops, p.concentration
     order = 1.0 / p.power
     step = log_ratio(p.scale, q.scale, ops) + order * ops.log(a)
-    if type(order) is float and abs(order) == 1.0:
+    if is_literal(order) and abs(order) == 1.0:
         middle = p.scale * a if order > 0.0 else p.scale / a
         is_float = ops.logical_and(middle > 1e-290, 1e-290 * middle < 1.0)
         step = ops.where(is_float, log_ratio(ops.where(is_float, middle, q.scale), q.scale, ops), step)
@@ -270,19 +263,19 @@ def gamma_log_normal(p: Gamma, q: LogNormal) -> Any:
 
 
 @from_scipy("lognorm")
-def _log_normal(s: Any, loc: Any, scale: Any) -> LogNormal:
+def _log_normal(s: Array, loc: Array, scale: Array) -> LogNormal:
     check_positive(s, "s")
     return LogNormal(Normal(0.0, s), scale, loc)
 
 
 @from_scipy("fisk")
-def _log_logistic(c: Any, loc: Any, scale: Any) -> LogLogistic:
+def _log_logistic(c: Array, loc: Array, scale: Array) -> LogLogistic:
     check_positive(c, "c")
     return LogLogistic(Logistic(0.0, 1.0 / c), scale, loc)
 
 
 @from_scipy("loglaplace")
-def _log_laplace(c: Any, loc: Any, scale: Any) -> LogLaplace:
+def _log_laplace(c: Array, loc: Array, scale: Array) -> LogLaplace:
     check_positive(c, "c")
     return LogLaplace(Laplace(0.0, 1.0 / c), scale, loc)
 

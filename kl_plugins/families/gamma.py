@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,31 +22,30 @@ from kl_plugins.formulas.gamma import (
 )
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_is, is_literal
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Gamma(Continuous):
     """X = loc + sign·scale·G^(1/power), where G has density x^(a−1) exp(−x)/Γ(a), a the concentration.
 
     https://en.wikipedia.org/wiki/Generalized_gamma_distribution; a negative power makes inverse gammas.
     """
 
-    concentration: Any
-    scale: Any = 1.0
-    power: Any = 1.0
-    loc: Any = 0.0
-    sign: Any = 1.0
+    concentration: Array = parameter(POSITIVE, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0)
+    power: Array = parameter(REAL, default=1.0, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    sign: Array = parameter(REAL, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "scale", "power", "loc", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(), Domain(), Domain())
 
     def log_density(self) -> LogDensity:
         a, c, ops = self.concentration, self.power, self.ops
         constant = ops.log(abs(c)) - ops.gammaln(a)
         return LogDensity(constant, ((a * c - 1.0, Log()), (-1.0, Power(c))))
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         """a + ln Γ(a) − (a − 1/c) ψ(a) − ln|c|, without the large parts of ln Γ and ψ."""
         a, ops = self.concentration, self.ops
         inverse = 1.0 / self.power
@@ -57,11 +55,11 @@ class Gamma(Continuous):
             log_gamma_residue(a, ops) - (a - inverse) * residue + inverse * log_a - ops.log(abs(self.power))
         )
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.moment(1.0 / self.power)
 
-    def standard_variance(self) -> Any:
-        if type(self.power) is float and self.power == 1.0:
+    def standard_variance(self) -> Array:
+        if certainly_is(self.power, 1.0):
             return self.concentration
         ops, a, order = self.ops, self.concentration, 1.0 / self.power
         mean, second = self.standard_mean(), log_moment(a, 2.0 * order, ops)
@@ -73,16 +71,16 @@ class Gamma(Continuous):
     def comes_near_normal(self) -> bool:
         """For moderate powers, whose variances have their digits."""
         power, steep = self.power, 4.0
-        if self.ops.symbolic and type(power) is not float:
+        if self.ops.symbolic and not is_literal(power):
             return False
         return bool(np.all(np.abs(power) <= steep))
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         """Of Gᵏ, k = 1/power: (3k − 1)²/(12a) and terms in 1/a², which large a leave out unless k = 1."""
         a, ops, k = self.concentration, self.ops, 1.0 / self.power
         rests = stirling_rest(a, ops) + digamma_rest(a, ops)
         bend = (0.5 + digamma_rest(a, ops)) / a
-        if type(self.power) is float and self.power == 1.0:
+        if certainly_is(self.power, 1.0):
             return bend - rests
         large = a > 1e7 * (1.0 + k * k)
         some = ops.where(large, 1.0 + 2.0 * abs(k), a)  # where the logarithm is of something
@@ -94,10 +92,10 @@ class Gamma(Continuous):
         skewness = 3.0 * k - 1.0
         return ops.where(large, skewness * skewness / a / 12.0, value)
 
-    def moment(self, order: Any) -> Any:
+    def moment(self, order: Array) -> Array:
         """E[G^order], infinite where it diverges."""
         a = self.concentration
-        if type(order) is float and order == 1.0:
+        if certainly_is(order, 1.0):
             return a
         ops = self.ops
         exponent, rest = order * ops.log(a), log_moment(a, order, ops)
@@ -110,23 +108,16 @@ class Gamma(Continuous):
         )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
 class Weibull(Gamma):
     """X = loc + sign·scale·E^(1/power) of an exponential variable E, the power positive: the shape."""
 
-    domains: ClassVar[tuple[Domain, ...]] = (
-        *Gamma.domains[:2],
-        Domain(0.0, meaning="the shape"),
-        *Gamma.domains[3:],
-    )
-
 
 @closed_form(Gamma, Gamma)
-def gamma_gamma(p: Gamma, q: Gamma) -> Any:
+def gamma_gamma(p: Gamma, q: Gamma) -> Array:
     """That of the logarithms of gamma variables, where both start at the same place; else by statistics."""
     if p.sign != q.sign or not starts_with(p, q):
         return by_statistics(p, q)
-    if _same_float(p.power, q.power) and _same_float(p.concentration, q.concentration):
+    if certainly_is(p.power, q.power) and certainly_is(p.concentration, q.concentration):
         alike = _scales_only(p, q)
         if alike is not None:
             return q.full(p.full(alike))
@@ -135,11 +126,7 @@ def gamma_gamma(p: Gamma, q: Gamma) -> Any:
     return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops)))
 
 
-def _same_float(first: Any, second: Any) -> bool:
-    return type(first) is type(second) is float and first == second
-
-
-def _scales_only(p: Gamma, q: Gamma) -> Any:
+def _scales_only(p: Gamma, q: Gamma) -> Array:
     """a (ρ − 1 − ln ρ), ρ the power of the ratio of the scales, where a and the power are the same floats."""
     if abs(p.power) not in (1.0, 2.0) or p.concentration < 1e-12:  # times it, more ratios stay in the floats
         return None
@@ -149,14 +136,14 @@ def _scales_only(p: Gamma, q: Gamma) -> Any:
 
 
 @expects(Gamma, Log)
-def log(p: Gamma, statistic: Log, at: At) -> Any:
+def log(p: Gamma, statistic: Log, at: At) -> Array:
     if not at.from_zero:
         return None
     return p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
 
 
 @expects(Gamma, LogSquare)
-def log_square(p: Gamma, statistic: LogSquare, at: At) -> Any:
+def log_square(p: Gamma, statistic: LogSquare, at: At) -> Array:
     if not at.from_zero:
         return None
     mean = p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
@@ -164,16 +151,16 @@ def log_square(p: Gamma, statistic: LogSquare, at: At) -> Any:
 
 
 @expects(Gamma, Power)
-def power(p: Gamma, statistic: Power, at: At) -> Any:
+def power(p: Gamma, statistic: Power, at: At) -> Array:
     if not at.from_zero:
         return None
     return at.ratio**statistic.exponent * p.moment(statistic.exponent / p.power)
 
 
 @expects(Gamma, Exp)
-def exp(p: Gamma, statistic: Exp, at: At) -> Any:
+def exp(p: Gamma, statistic: Exp, at: At) -> Array:
     """The moment generating function, which is known for the gamma distribution itself."""
-    if not (type(p.power) is float and p.power == 1.0):
+    if not certainly_is(p.power, 1.0):
         return None
     ops, t = p.ops, statistic.rate * at.ratio
     exists = t < 1.0
@@ -181,7 +168,7 @@ def exp(p: Gamma, statistic: Exp, at: At) -> Any:
     return ops.where(exists, ops.exp(log_mgf), float("inf"))
 
 
-def _square_root(df: Any, loc: Any, scale: Any) -> Gamma:
+def _square_root(df: Array, loc: Array, scale: Array) -> Gamma:
     """χ: the square root of a χ² variable."""
     return Gamma(0.5 * df, _ROOT_2 * scale, 2.0, loc)
 
@@ -195,26 +182,26 @@ from_scipy("invgamma")(lambda a, loc, scale: Gamma(a, scale, -1.0, loc))
 
 
 @from_scipy("gengamma")
-def _generalised(a: Any, c: Any, loc: Any, scale: Any) -> Gamma:
+def _generalised(a: Array, c: Array, loc: Array, scale: Array) -> Gamma:
     if np.any(np.equal(c, 0.0)):
         raise ValueError("c must not be 0")
     return Gamma(a, scale, c, loc)
 
 
 @from_scipy("weibull_min")
-def _weibull(c: Any, loc: Any, scale: Any, sign: float = 1.0) -> Weibull:
+def _weibull(c: Array, loc: Array, scale: Array, sign: float = 1.0) -> Weibull:
     check_positive(c, "c")
     return Weibull(1.0, scale, c, loc, sign)
 
 
 @from_scipy("invweibull")
-def _inverse_weibull(c: Any, loc: Any, scale: Any) -> Gamma:
+def _inverse_weibull(c: Array, loc: Array, scale: Array) -> Gamma:
     check_positive(c, "c")
     return Gamma(1.0, scale, -c, loc)
 
 
 @from_scipy("nakagami")
-def _nakagami(nu: Any, loc: Any, scale: Any) -> Gamma:
+def _nakagami(nu: Array, loc: Array, scale: Array) -> Gamma:
     check_positive(nu, "nu")
     return Gamma(nu, scale / nu**0.5, 2.0, loc)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
@@ -12,6 +10,7 @@ from kl_plugins.families.core.names import from_scipy
 from kl_plugins.families.gamma import Gamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
+from kl_plugins.ops.protocol import Array
 
 _NEARLY_NORMAL = 1.6e-5
 """SciPy takes Pearson's third type of a smaller skewness for normal."""
@@ -20,12 +19,12 @@ _LEAST = 1e-3
 """Of smaller shapes the square of the reciprocal, and with it the rounding of a divergence, is too large."""
 
 
-def _levy(loc: Any, scale: Any, sign: float = 1.0) -> Gamma:
+def _levy(loc: Array, scale: Array, sign: float = 1.0) -> Gamma:
     """The reciprocal of twice a gamma variable of shape ½: https://en.wikipedia.org/wiki/L%C3%A9vy_distribution."""
     return Gamma(0.5, 0.5 * scale, -1.0, loc, sign)
 
 
-def _extreme_value(c: Any, loc: Any, scale: Any) -> Continuous:
+def _extreme_value(c: Array, loc: Array, scale: Array) -> Continuous:
     """(1 − E^c)/c of an exponential variable E; −log E where c is zero.
 
     https://en.wikipedia.org/wiki/Generalized_extreme_value_distribution, whose ξ is −c.
@@ -39,7 +38,7 @@ def _extreme_value(c: Any, loc: Any, scale: Any) -> Continuous:
     return Gamma(1.0, scale / abs(c), 1.0 / c, loc + scale / c, -sign)
 
 
-def _pearson_3(skew: Any, loc: Any, scale: Any) -> Continuous:
+def _pearson_3(skew: Array, loc: Array, scale: Array) -> Continuous:
     """A gamma variable of shape 4/skew², with mean loc and standard deviation `scale`.
 
     https://en.wikipedia.org/wiki/Pearson_distribution#The_Pearson_type_III_distribution.
@@ -53,7 +52,7 @@ def _pearson_3(skew: Any, loc: Any, scale: Any) -> Continuous:
         return Gamma(4.0 / (skew * skew), 0.5 * scale * abs(skew), 1.0, loc - 2.0 * scale / skew, sign)
 
 
-def _folded_normal(c: Any, loc: Any, scale: Any) -> Gamma:
+def _folded_normal(c: Array, loc: Array, scale: Array) -> Gamma:
     if np.any(np.not_equal(c, 0.0)):
         raise NoClosedFormError(
             "no closed form is known for scipy.stats.foldnorm with c other than 0, which is the half-normal "
@@ -62,7 +61,7 @@ def _folded_normal(c: Any, loc: Any, scale: Any) -> Gamma:
     return Gamma(0.5, 1.4142135623730951 * scale, 2.0, loc + 0.0 * c)
 
 
-def _refuse_small(value: Any, what: str) -> None:
+def _refuse_small(value: Array, what: str) -> None:
     """What is a difference of places 1/value apart has lost the digits of its own."""
     if np.any(np.abs(value) < _LEAST):
         raise NoClosedFormError(
@@ -71,7 +70,7 @@ def _refuse_small(value: Any, what: str) -> None:
         )
 
 
-def _common_sign(value: Any, what: str) -> float:
+def _common_sign(value: Array, what: str) -> float:
     """The sign of all of the values; families differ where signs do."""
     signs = np.unique(np.sign(np.where(np.isnan(value), 1.0, value)))
     if len(signs) != 1:

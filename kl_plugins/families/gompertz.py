@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kl_plugins.families.core.affine import At, starts_with
 from kl_plugins.families.core.closed_forms import closed_form
@@ -14,38 +13,36 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Identity
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.shared import variance_divergence
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Gompertz(Continuous):
     """X = loc + scale·Z, Z with density c exp(z) exp(−c (exp(z) − 1)) above 0, c the concentration.
 
     https://en.wikipedia.org/wiki/Gompertz_distribution
     """
 
-    concentration: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
+    concentration: Array = parameter(POSITIVE, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
 
     def log_density(self) -> LogDensity:
         c = self.concentration
         return LogDensity(self.ops.log(c) + c, ((1.0, Identity()), (-c, Exp(1.0))))
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         """exp(c) E₁(c)."""
         return scaled_exp1(self.concentration, self.ops)
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return 1.0 - self.ops.log(self.concentration) - self.standard_mean()
 
 
 @closed_form(Gompertz, Gompertz)
-def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Any:
+def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Array:
     """Of the same loc and scale: exp(Z) − 1 is exponential with rate c; else by statistics."""
     if not (starts_with(p, q) and certainly_equal(p.scale, q.scale, p.ops)):
         return by_statistics(p, q)
@@ -53,7 +50,7 @@ def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Any:
 
 
 @expects(Gompertz, Exp)
-def exp(p: Gompertz, statistic: Exp, at: At) -> Any:
+def exp(p: Gompertz, statistic: Exp, at: At) -> Array:
     """exp(Z) is 1 more than an exponential variable, whose first two moments are known."""
     rate = p.ops.literal(statistic.rate * at.ratio) if not p.ops.symbolic else None
     if rate not in (1.0, 2.0):

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.declarations import part
 from kl_plugins.parameters.labels import Labels, moved_to_event
 from kl_plugins.parameters.parametrised import Shape
 from kl_plugins.rules import Rule
 
 
-@dataclass(frozen=True, eq=False)
 class Independent(Distribution):
     """The product of `base` over its last batch dimension."""
 
-    base: Distribution
-    parts: ClassVar[tuple[str, ...]] = ("base",)
+    base: Distribution = part()
 
     def check_shapes(self) -> None:
         if not self.base.batch_shape:
@@ -41,14 +39,14 @@ class Independent(Distribution):
     def event_shape(self) -> Shape:
         return self.base.batch_shape[-1:] + self.base.event_shape
 
-    def conditions(self) -> Iterator[tuple[Any, str]]:
+    def conditions(self) -> Conditions:
         for holds, message in super().conditions():
             yield (self.ops.all_last(holds) if holds.ndim else holds), message
 
     def describe(self) -> str:
         return f"Independent({self.base.describe()})"
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         return self.ops.sum_last(self.base.entropy())
 
 
@@ -86,7 +84,7 @@ def _(base: Normal) -> MultivariateNormal:
 
 
 @kl_rules.register(Independent, Independent, cost=_cost)
-def independent_independent(p: Independent, q: Independent) -> Any:
+def independent_independent(p: Independent, q: Independent) -> Array:
     """The sum of the divergences of the independent parts."""
     rule, p_base, q_base = _by_base(p, q)
     try:
@@ -115,7 +113,7 @@ def _of_products(p: Any, q: Any) -> tuple[Rule, Any, Any]:
 
 @kl_rules.register(Independent, MultivariateNormal, cost=_of_products)
 @kl_rules.register(MultivariateNormal, Independent, cost=_of_products)
-def independent_normal(p: Any, q: Any) -> Any:
+def independent_normal(p: Array, q: Array) -> Array:
     """The sum over the variables, where the normal side is diagonal."""
     rule, p, q = _of_products(p, q)
     return rule(p, q)

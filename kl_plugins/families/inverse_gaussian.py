@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kl_plugins.families.core.affine import At, standing
 from kl_plugins.families.core.closed_forms import closed_form
@@ -14,12 +13,13 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Power
 from kl_plugins.formulas.exponential import exp_remainder, scaled_exp1
 from kl_plugins.formulas.remainders import log_ratio
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
-@dataclass(frozen=True, eq=False)
 class InverseGaussian(Continuous):
     """X = loc + scale·Y^power, power 1 or −1, where Y is inverse Gaussian with mean μ and shape λ.
 
@@ -27,18 +27,15 @@ class InverseGaussian(Continuous):
     https://en.wikipedia.org/wiki/Inverse_Gaussian_distribution.
     """
 
-    mean: Any
-    shape: Any = 1.0
-    scale: Any = 1.0
-    loc: Any = 0.0
-    power: Any = 1.0
+    mean: Array = parameter(POSITIVE)
+    shape: Array = parameter(POSITIVE, default=1.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    power: Array = parameter(REAL, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    arrays: ClassVar[tuple[str, ...]] = ("mean", "shape", "scale", "loc", "power")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(0.0), Domain(0.0), Domain(), Domain())
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"shape", "scale"}
 
     @property
-    def ratio(self) -> Any:
+    def ratio(self) -> Array:
         """φ = λ/μ, which alone decides of the form of the distribution."""
         return self.shape / self.mean
 
@@ -48,19 +45,19 @@ class InverseGaussian(Continuous):
         coefficients = (-0.5 * ratio / self.mean, Power(c)), (-0.5 * self.shape, Power(-c))
         return LogDensity(constant, ((-1.0 - 0.5 * c, Log()), *coefficients))
 
-    def mean_log(self) -> Any:
+    def mean_log(self) -> Array:
         """E[log Y] = log μ − exp(2φ) E₁(2φ)."""
         return self.ops.log(self.mean) - scaled_exp1(2.0 * self.ratio, self.ops)
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         ops = self.ops
         spread = 0.5 + 0.5 * (_LOG_2PI - ops.log(self.shape))
         return spread + (1.0 + 0.5 * self.power) * self.power * self.mean_log()
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.moment(1.0)
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         """μ²/φ, and that of the reciprocal (1 + 2/φ)/(μλ)."""
         if self.power == 1.0:
             return self.mean * self.mean / self.ratio
@@ -69,14 +66,14 @@ class InverseGaussian(Continuous):
     def comes_near_normal(self) -> bool:
         return True
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         """3/2 E, and ½ log(1 + 2/φ) − ½ E of the reciprocal, with E = exp(2φ) E₁(2φ)."""
         tail = scaled_exp1(2.0 * self.ratio, self.ops)
         if self.power == 1.0:
             return 1.5 * tail
         return 0.5 * (self.ops.log1p(2.0 / self.ratio) - tail)
 
-    def moment(self, order: float) -> Any:
+    def moment(self, order: float) -> Array:
         """E[Y^(order·power)] for a whole order between −3 and 4; None for others."""
         order = order * self.power
         x = 1.0 / self.ratio
@@ -88,7 +85,7 @@ class InverseGaussian(Continuous):
 
 
 @closed_form(InverseGaussian, InverseGaussian)
-def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> Any:
+def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> Array:
     """½ (ρ − 1 − log ρ) + ½ φ_q (2 sinh(m/2))², where both start at the same place; else by statistics.
 
     ρ = λ_q/λ_p, m = log(μ_p/μ_q): the last part is λ_q (μ_p − μ_q)² / (2 μ_q² μ_p).
@@ -109,20 +106,20 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
 
 
 @expects(InverseGaussian, Log)
-def log(p: InverseGaussian, statistic: Log, at: At) -> Any:
+def log(p: InverseGaussian, statistic: Log, at: At) -> Array:
     return p.ops.log(at.ratio) + p.power * p.mean_log() if at.from_zero else None
 
 
 @expects(InverseGaussian, Power)
-def power(p: InverseGaussian, statistic: Power, at: At) -> Any:
-    if not (at.from_zero and type(statistic.exponent) is float):
+def power(p: InverseGaussian, statistic: Power, at: At) -> Array:
+    if not (at.from_zero and is_literal(statistic.exponent)):
         return None
     moment = p.moment(statistic.exponent)
     return None if moment is None else at.ratio**statistic.exponent * moment
 
 
 @expects(InverseGaussian, Exp)
-def exp(p: InverseGaussian, statistic: Exp, at: At) -> Any:
+def exp(p: InverseGaussian, statistic: Exp, at: At) -> Array:
     """The moment generating function exp(φ (1 − √(1 − w))), w = 2μ²t/λ; that of the reciprocal differs."""
     ops, t = p.ops, statistic.rate * at.ratio
     if p.power == 1.0:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,8 +26,9 @@ from kl_plugins.formulas.exponential import (
 from kl_plugins.formulas.remainders import log_ratio, size
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import certainly_is, is_literal
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _EULER = 0.5772156649015329
 _ROOT_HALF = math.sqrt(0.5)
@@ -46,45 +45,39 @@ class DoubleExponential(Continuous):
 
     def log_density(self) -> LogDensity:
         k = self.kappa
-        if type(k) is float and k == 1.0:
+        if certainly_is(k, 1.0):
             return LogDensity(-math.log(2.0), ((-1.0, Absolute()),))
         inverse = 1.0 / k
         terms = ((-0.5 * (k + inverse), Absolute()), (-0.5 * (k - inverse), Identity()))
         return LogDensity(-self.ops.log(k + inverse), terms)
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return 1.0 / self.kappa - self.kappa
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return 1.0 / (self.kappa * self.kappa) + self.kappa * self.kappa
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return 1.0 + self.ops.log(self.kappa + 1.0 / self.kappa)
 
 
-@dataclass(frozen=True, eq=False)
 class Laplace(DoubleExponential):
     """Laplace distributions with density exp(−|x − loc| / scale) / (2 scale)."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0)
 
 
-@dataclass(frozen=True, eq=False)
 class AsymmetricLaplace(DoubleExponential):
     """Asymmetric Laplace distributions; a `kappa` of 1 makes them symmetric."""
 
-    kappa: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("kappa", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0))
+    kappa: Array = parameter(POSITIVE)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0)
 
 
 @closed_form(Laplace, Laplace)
-def laplace_laplace(p: Laplace, q: Laplace) -> Any:
+def laplace_laplace(p: Laplace, q: Laplace) -> Array:
     """(ρ − 1 − log ρ) + ρ (exp(−t) − 1 + t), ρ the ratio of the scales, t = |Δloc| / p.scale.
 
     https://arxiv.org/abs/1309.0238 (table of divergences), arranged as a sum of non-negative terms.
@@ -94,7 +87,7 @@ def laplace_laplace(p: Laplace, q: Laplace) -> Any:
 
 
 @closed_form(DoubleExponential, DoubleExponential)
-def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponential) -> Any:
+def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponential) -> Array:
     """By sides: with equal loc a coin that chooses the side and an exponential on each.
 
     With Δ = p.loc − q.loc ≥ 0 (else mirrored), a and b the logarithms of the ratios of the rates (q's over
@@ -131,7 +124,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
 
 
-def _log_sides(kappa: Any, ops: Operations) -> tuple[Any, Any]:
+def _log_sides(kappa: Array, ops: Operations) -> tuple[Array, Array]:
     """The logarithms of the probabilities 1/(1 + kappa²) above and 1/(1 + 1/kappa²) below zero."""
     above, is_large = -log1p_square(kappa, ops), kappa > 1.0
     inverse = 1.0 / ops.where(is_large, kappa, 1.0)
@@ -139,7 +132,7 @@ def _log_sides(kappa: Any, ops: Operations) -> tuple[Any, Any]:
 
 
 @expects(DoubleExponential, Exp)
-def exp(p: DoubleExponential, statistic: Exp, at: At) -> Any:
+def exp(p: DoubleExponential, statistic: Exp, at: At) -> Array:
     """The moment generating function 1 / ((1 − t/κ) (1 + κ t))."""
     ops, t = p.ops, statistic.rate * at.ratio
     first, second = 1.0 - t / p.kappa, 1.0 + t * p.kappa
@@ -149,7 +142,7 @@ def exp(p: DoubleExponential, statistic: Exp, at: At) -> Any:
 
 
 @expects(DoubleExponential, Absolute)
-def absolute(p: DoubleExponential, statistic: Absolute, at: At) -> Any:
+def absolute(p: DoubleExponential, statistic: Absolute, at: At) -> Array:
     """|E z| and twice what lies beyond zero."""
     ops, ratio = p.ops, abs(at.ratio)
     peak = at.shift * ops.sign(at.ratio)
@@ -161,7 +154,7 @@ def absolute(p: DoubleExponential, statistic: Absolute, at: At) -> Any:
 
 
 @expects(Normal, Absolute)
-def absolute_of_normal(p: Normal, statistic: Absolute, at: At) -> Any:
+def absolute_of_normal(p: Normal, statistic: Absolute, at: At) -> Array:
     """The mean of a folded normal variable, https://en.wikipedia.org/wiki/Folded_normal_distribution."""
     ops, ratio = p.ops, abs(at.ratio)
     x = _ROOT_HALF * at.shift / ratio
@@ -169,9 +162,9 @@ def absolute_of_normal(p: Normal, statistic: Absolute, at: At) -> Any:
 
 
 @expects(LogGamma, Absolute)
-def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Any:
+def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Array:
     """|ratio| (2 E[max(Z + m, 0)] − E[Z + m]), where the first is E₁(exp(−m)) for Gumbel variables."""
-    if not (type(p.concentration) is float and p.concentration == 1.0):
+    if not certainly_is(p.concentration, 1.0):
         return None
     ops, m = p.ops, at.shift / at.ratio
     x = ops.exp(ops.minimum(-m, 6.7)) + 0.0 * at.ratio  # above it the integral is 0
@@ -179,7 +172,7 @@ def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Any:
 
 
 @expects(Gamma, Absolute)
-def absolute_of_gamma(p: Gamma, statistic: Absolute, at: At) -> Any:
+def absolute_of_gamma(p: Gamma, statistic: Absolute, at: At) -> Array:
     """|ratio| E|Z − t|, t where z is 0: |E[Z] − t| and twice what lies beyond t, seen from the mean.
 
     E[(t − Z)₊] = t P(Z < t) − E[Z; Z < t], where the second is E[Z] times the probability at the shape
@@ -204,18 +197,18 @@ def absolute_of_gamma(p: Gamma, statistic: Absolute, at: At) -> Any:
 
 
 @expects(Continuous, Absolute)
-def absolute_on_one_side(p: Continuous, statistic: Absolute, at: At) -> Any:
+def absolute_on_one_side(p: Continuous, statistic: Absolute, at: At) -> Array:
     """|E z| where z is certain to have one sign."""
     low, high = p.standard_ends()
     mean = p.standard_mean()
-    if mean is None or not (type(low) is float and low >= 0.0):
+    if mean is None or not (is_literal(low) and low >= 0.0):
         return None
     if not (at.from_zero or (not at.ops.symbolic and _one_sided(at, high))):
         return None
     return abs(at.shift + at.ratio * mean)
 
 
-def _one_sided(at: At, high: Any) -> bool:
+def _one_sided(at: At, high: Array) -> bool:
     """Whether shift + ratio·Z has one sign for all Z from 0 to `high`."""
     first, last = at.shift, at.shift + at.ratio * high
     return bool(np.all(((first >= 0.0) & (last >= 0.0)) | ((first <= 0.0) & (last <= 0.0))))

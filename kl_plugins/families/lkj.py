@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,11 +10,11 @@ from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import residue_divergence, shifted_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.declarations import POSITIVE, constant, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
-@dataclass(frozen=True, eq=False)
 class LKJ(Multivariate):
     """Distributions of correlation matrices R, with density proportional to |R|^(concentration − 1).
 
@@ -49,43 +46,38 @@ class LKJ(Multivariate):
     0.208241
     """
 
-    concentration: Any
-    dimension: int
-    arrays: ClassVar[tuple[str, ...]] = ("concentration",)
-    core_ndims: ClassVar[tuple[int, ...]] = (0,)
+    concentration: Array = parameter(POSITIVE, meaning="eta")
+    dimension: int = constant()
 
     def check_shapes(self) -> None:
         if self.dimension != int(self.dimension) or self.dimension < 1:
             raise ValueError(f"dimension must be a positive integer, got {self.dimension}")
         super().check_shapes()
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield from Domain(0.0, meaning="eta").conditions(self.concentration, "concentration", self.ops)
-
     @property
     def event_shape(self) -> Shape:
         return (self.dimension, self.dimension)
 
     @property
-    def shifts(self) -> Any:
+    def shifts(self) -> Array:
         """k/2 for k = 1, …, d − 1."""
         return self.ops.asarray(0.5 * np.arange(1, self.dimension), "shifts", [self.concentration])
 
-    def upper(self) -> Any:
+    def upper(self) -> Array:
         """The x of the normaliser, shape (..., 1)."""
         return self.concentration[..., None] + 0.5 * (self.dimension - 1)
 
-    def lower(self) -> Any:
+    def lower(self) -> Array:
         """x − k/2 for k = 1, …, d − 1, shape (..., d − 1)."""
         return self.concentration[..., None] + (0.5 * (self.dimension - 1) - self.shifts)
 
-    def log_prob(self, log_det: Any) -> Any:
+    def log_prob(self, log_det: Array) -> Array:
         """The log density at correlation matrices of the log-determinants `log_det`."""
         ops, x = self.ops, self.upper()
         each = 0.5 * math.log(math.pi) * 2.0 * self.shifts + ops.gammaln(self.lower()) - ops.gammaln(x)
         return (self.concentration - 1.0) * log_det - ops.sum_last(each)
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """ln Z − (η − 1) d ln Z/dη, Z the normaliser, without the large parts of ln Γ and ψ."""
         ops, x, power = self.ops, self.upper(), self.concentration[..., None] - 1.0
         low = self.lower()
@@ -96,7 +88,7 @@ class LKJ(Multivariate):
 
 
 @kl_rules.register(LKJ, LKJ, cost="O(d)")
-def lkj_lkj(p: LKJ, q: LKJ) -> Any:
+def lkj_lkj(p: LKJ, q: LKJ) -> Array:
     """The Bregman divergence of ln Z, Z the normaliser, from p's concentration to q's."""
     ops, first, second = p.ops, p.upper(), q.upper()
     step = (q.concentration - p.concentration)[..., None]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from kl_plugins.families.core.affine import At, standing
 from kl_plugins.families.core.closed_forms import closed_form
@@ -25,31 +23,28 @@ from kl_plugins.formulas.gamma import (
 )
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.declarations import POSITIVE, REAL, constant, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class LogGamma(Continuous):
     """X = loc + sign·scale·(log G + level), where G has density x^(a−1) exp(−x)/Γ(a), a the concentration.
 
     The level is a constant of the family, which would lose its digits beside a large loc.
     """
 
-    concentration: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    sign: Any = 1.0
-    level: float = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("concentration", "loc", "scale", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0), Domain(), Domain(0.0), Domain())
+    concentration: Array = parameter(POSITIVE, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0)
+    sign: Array = parameter(REAL, default=1.0, static=True)
+    level: float = constant(default=0.0)
 
     def log_density(self) -> LogDensity:
         a = self.concentration
         constant = -self.ops.gammaln(a) - a * self.level
         return LogDensity(constant, ((a, Identity()), (-math.exp(-self.level), Exp(1.0))))
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         """a + ln Γ(a) − a ψ(a), without the large parts of ln Γ and ψ."""
         a = self.concentration
         return log_gamma_residue(a, self.ops) - a * digamma_residue(a, self.ops)
@@ -57,23 +52,23 @@ class LogGamma(Continuous):
     def comes_near_normal(self) -> bool:
         return True
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         return log_gamma_negentropy(self.concentration, self.ops)
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.ops.digamma(self.concentration) + self.level
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return self.ops.trigamma(self.concentration)
 
 
-def log_gamma_negentropy(a: Any, ops: Operations) -> Any:
+def log_gamma_negentropy(a: Array, ops: Operations) -> Array:
     """The divergence of the logarithm of a gamma variable from a normal one, about 1/(12a)."""
     return 0.5 * ops.log1p(scaled_trigamma(a, ops) / a) - stirling_rest(a, ops) - digamma_rest(a, ops)
 
 
 @closed_form(LogGamma, LogGamma)
-def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Any:
+def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Array:
     """In terms of p's logarithm of a gamma variable, if both point the same way; else by normal ones."""
     at = standing(p, q)
     shift = at.shift + (at.ratio - 1.0) * p.level + (p.level - q.level)
@@ -82,7 +77,7 @@ def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Any:
     return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, at.ratio, p.ops)))
 
 
-def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Any, ratio: Any) -> Any:
+def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Array, ratio: Array) -> Array:
     """As `normal_log_gamma`, with p's divergence from a normal distribution on top.
 
     The logarithm of E exp(z) is then no longer E z + ½ Var z.
@@ -100,7 +95,7 @@ def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Any, ratio: Any) -> An
 
 
 @closed_form(Normal, LogGamma)
-def normal_log_gamma(p: Normal, q: LogGamma) -> Any:
+def normal_log_gamma(p: Normal, q: LogGamma) -> Array:
     """With log q = −ln Γ(a) + a ln a − a − a [exp(w) − 1 − w], w = z − ln a, normal under p with variance v.
 
     E exp(w) is exp(u), u = E w + ½ v: the rest of Stirling's formula, the divergence of normal distributions
@@ -115,7 +110,7 @@ def normal_log_gamma(p: Normal, q: LogGamma) -> Any:
 
 
 @expects(LogGamma, Exp)
-def exp(p: LogGamma, statistic: Exp, at: At) -> Any:
+def exp(p: LogGamma, statistic: Exp, at: At) -> Array:
     a, power = p.concentration, statistic.rate * at.ratio
     exponent = statistic.rate * at.shift + power * (p.level + p.ops.log(a)) + log_moment(a, power, p.ops)
     return p.ops.exp(exponent)

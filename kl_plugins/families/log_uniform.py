@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,56 +14,50 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, LogSquare, Power
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class LogUniform(Continuous):
     """X = loc + scale·Z, where log Z is uniform between 0 and log_range.
 
     https://en.wikipedia.org/wiki/Reciprocal_distribution
     """
 
-    log_range: Any
-    scale: Any = 1.0
-    loc: Any = 0.0
+    log_range: Array = parameter(POSITIVE, meaning="the logarithm of upper over lower end", static=True)
+    scale: Array = parameter(POSITIVE, meaning="the lower end", default=1.0, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
-    literals: ClassVar[frozenset[str]] = frozenset({"log_range", "scale", "loc"})
-    arrays: ClassVar[tuple[str, ...]] = ("log_range", "scale", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, meaning="the logarithm of upper over lower end"),
-        Domain(0.0, meaning="the lower end"),
-        Domain(),
-    )
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         return 1.0, self.ops.exp(self.log_range)
 
     def log_density(self) -> LogDensity:
         return LogDensity(-self.ops.log(self.log_range), ((-1.0, Log()),))
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.moment(1.0)
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return self.ops.elementwise(_variance, None, self.log_range)
 
-    def moment(self, order: Any) -> Any:
+    def moment(self, order: Array) -> Array:
         """E[Z^order] = (exp(k r) − 1)/(k r), r the log range."""
         x, ops = order * self.log_range, self.ops
-        some = ops.where(x == 0.0, 1.0, x) if type(x) is float else ops.where(ops.equal(x, 0.0), 1.0, x)
+        some = ops.where(x == 0.0, 1.0, x) if is_literal(x) else ops.where(ops.equal(x, 0.0), 1.0, x)
         return ops.where(ops.absolute(x) > 0.0, ops.expm1(some) / some, 1.0)
 
 
-def _variance(r: Any, ops: Any) -> Any:
+def _variance(r: Array, ops: Operations) -> Array:
     """(e²ʳ − 1)/(2r) − (eʳ − 1)²/r², which is eʳ times the sum of 2n r²ⁿ/(2n + 2)! over n ≥ 1."""
 
-    def series(r: Any) -> Any:
+    def series(r: Array) -> Array:
         y = r * r
         tail = 6 / 40320 + y * (8 / 3628800 + y * (10 / 479001600 + y * (12 / 87178291200)))
         return ops.exp(r) * y * (2 / 24 + y * (4 / 720 + y * tail))
 
-    def direct(r: Any) -> Any:
+    def direct(r: Array) -> Array:
         mean = ops.expm1(r) / r
         return 0.5 * ops.expm1(2.0 * r) / r - mean * mean
 
@@ -72,7 +65,7 @@ def _variance(r: Any, ops: Any) -> Any:
 
 
 @closed_form(LogUniform, LogUniform)
-def log_uniform_log_uniform(p: LogUniform, q: LogUniform) -> Any:
+def log_uniform_log_uniform(p: LogUniform, q: LogUniform) -> Array:
     """The logarithm of the ratio of the log ranges, if p's interval is inside of q's; else +∞."""
     ops, at = p.ops, standing(p, q)
     if not at.from_zero:
@@ -82,12 +75,12 @@ def log_uniform_log_uniform(p: LogUniform, q: LogUniform) -> Any:
 
 
 @expects(LogUniform, Log)
-def log(p: LogUniform, statistic: Log, at: At) -> Any:
+def log(p: LogUniform, statistic: Log, at: At) -> Array:
     return p.ops.log(at.ratio) + 0.5 * p.log_range if at.from_zero else None
 
 
 @expects(LogUniform, LogSquare)
-def log_square(p: LogUniform, statistic: LogSquare, at: At) -> Any:
+def log_square(p: LogUniform, statistic: LogSquare, at: At) -> Array:
     if not at.from_zero:
         return None
     mean = p.ops.log(at.ratio) + 0.5 * p.log_range
@@ -95,14 +88,14 @@ def log_square(p: LogUniform, statistic: LogSquare, at: At) -> Any:
 
 
 @expects(LogUniform, Power)
-def power(p: LogUniform, statistic: Power, at: At) -> Any:
+def power(p: LogUniform, statistic: Power, at: At) -> Array:
     return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.from_zero else None
 
 
 from_scipy("loguniform", "reciprocal")(lambda a, b, loc, scale: LogUniform(_log_range(a, b), a * scale, loc))
 
 
-def _log_range(low: Any, high: Any) -> Any:
+def _log_range(low: Array, high: Array) -> Array:
     if not np.all((np.asarray(low) > 0.0) & (np.asarray(high) > np.asarray(low)) | np.isnan(low + high)):
         raise ValueError("a must be positive, and b larger than a")
     return log_ratio(high, low, backend_of(low, high))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
 
 from kl_plugins.families.core.affine import At
 from kl_plugins.families.core.closed_forms import closed_form
@@ -16,38 +14,34 @@ from kl_plugins.families.core.statistics import Absolute, Exp, Identity, Softplu
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.remainders import size
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.certainty import certainly_equal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _EULER = 0.5772156649015329
 
 
-@dataclass(frozen=True, eq=False)
 class Logistic(Continuous):
     """Logistic distributions, with cumulative distribution function 1 / (1 + exp(−(x − loc) / scale))."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
 
     def log_density(self) -> LogDensity:
         return LogDensity(0.0, ((-1.0, Identity()), (-2.0, Softplus())))
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return 0.0
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return math.pi**2 / 3.0
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return 2.0
 
 
 @closed_form(Logistic, Logistic)
-def logistic_logistic(p: Logistic, q: Logistic) -> Any:
+def logistic_logistic(p: Logistic, q: Logistic) -> Array:
     """δ coth(δ/2) − 2 with δ = |Δloc| / scale, where the scales are the same; else none is known."""
     if not certainly_equal(p.scale, q.scale, p.ops):
         return by_statistics(p, q)
@@ -56,43 +50,43 @@ def logistic_logistic(p: Logistic, q: Logistic) -> Any:
     return q.full(p.full(value))
 
 
-def _shift_divergence(step: Any, ops: Operations) -> Any:
+def _shift_divergence(step: Array, ops: Operations) -> Array:
     x = ops.absolute(step)
     return ops.select(x <= 0.5, _shift_near, partial(_shift_far, ops=ops), x)
 
 
-def _shift_far(x: Any, ops: Operations) -> Any:
+def _shift_far(x: Array, ops: Operations) -> Array:
     some = ops.minimum(x, 700.0)  # beyond, what it is for is nothing
     return x - 2.0 + 2.0 * some / ops.expm1(some)
 
 
-def _shift_near(size: Any) -> Any:
+def _shift_near(size: Array) -> Array:
     """The series of x coth x, https://dlmf.nist.gov/4.33.2 (in terms of Bernoulli numbers), x = size/2."""
     y = 0.25 * size * size
     series = y * (2 / 93555 - y * (1382 / 638512875 - y * (4 / 18243225)))
     return 2.0 * y * (1 / 3 - y * (1 / 45 - y * (2 / 945 - y * (1 / 4725 - series))))
 
 
-def _shift_gradient(step: Any, ops: Operations) -> tuple[Any]:
+def _shift_gradient(step: Array, ops: Operations) -> tuple[Array]:
     """sign · (1 + 2 / (eˣ − 1) − 2x eˣ / (eˣ − 1)²) of the size x, which is x/3 − x³/90 + … near 0."""
     x = size(step, ops)
     slope = ops.select(x <= 0.5, _slope_near, lambda x: _slope_far(x, ops), x)
     return (ops.where(step >= 0.0, slope, -slope),)
 
 
-def _slope_near(size: Any) -> Any:
+def _slope_near(size: Array) -> Array:
     y = 0.25 * size * size
     series = y * (10 / 93555 - y * (8292 / 638512875 - y * (28 / 18243225)))
     return size * (1 / 3 - y * (2 / 45 - y * (6 / 945 - y * (4 / 4725 - series))))
 
 
-def _slope_far(x: Any, ops: Operations) -> Any:
+def _slope_far(x: Array, ops: Operations) -> Array:
     small = ops.exp(-x)
     return 1.0 + 2.0 * small / (1.0 - small) - 2.0 * x * small / ((1.0 - small) * (1.0 - small))
 
 
 @expects(Logistic, Softplus)
-def softplus(p: Logistic, statistic: Softplus, at: At) -> Any:
+def softplus(p: Logistic, statistic: Softplus, at: At) -> Array:
     """a / (exp(a) − 1), a the shift, where the scales are the same."""
     if not certainly_equal(abs(at.ratio), 1.0, p.ops):
         return None
@@ -103,12 +97,10 @@ def softplus(p: Logistic, statistic: Softplus, at: At) -> Any:
 
 
 @expects(LogGamma, Softplus)
-def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Any:
+def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Array:
     """E[log(1 + c G)] = exp(1/c) E₁(1/c), G exponential, where the scales are the same."""
     ops = p.ops
-    if not (
-        type(p.concentration) is float and p.concentration == 1.0 and certainly_equal(abs(at.ratio), 1.0, ops)
-    ):
+    if not (certainly_is(p.concentration, 1.0) and certainly_equal(abs(at.ratio), 1.0, ops)):
         return None
     forward = at.ratio > 0.0
     tail = scaled_exp1(ops.exp(ops.where(forward, -1.0, 1.0) * at.shift), ops)
@@ -116,14 +108,14 @@ def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Any:
 
 
 @expects(Logistic, Exp)
-def exp(p: Logistic, statistic: Exp, at: At) -> Any:
+def exp(p: Logistic, statistic: Exp, at: At) -> Array:
     """The moment generating function πt / sin(πt), https://en.wikipedia.org/wiki/Logistic_distribution."""
     t = statistic.rate * at.ratio
     mgf = p.ops.exp(statistic.rate * at.shift) * _sine_mgf(t, p.ops)
     return p.ops.where(abs(t) < 1.0, mgf, math.inf)  # which zero times infinity is not
 
 
-def _sine_mgf(t: Any, ops: Operations) -> Any:
+def _sine_mgf(t: Array, ops: Operations) -> Array:
     exists = abs(t) < 1.0
     x = ops.where(exists, abs(t), 0.5)
     # sin(πt) = sin(π(1 − t)), of which the smaller angle keeps its digits
@@ -132,7 +124,7 @@ def _sine_mgf(t: Any, ops: Operations) -> Any:
 
 
 @expects(Logistic, Absolute)
-def absolute(p: Logistic, statistic: Absolute, at: At) -> Any:
+def absolute(p: Logistic, statistic: Absolute, at: At) -> Array:
     """The integrals of both tails."""
     ops, ratio, height = p.ops, abs(at.ratio), size(at.shift, p.ops)
     return height + 2.0 * ratio * ops.log1p(ops.exp(-height / ratio))
@@ -141,41 +133,37 @@ def absolute(p: Logistic, statistic: Absolute, at: At) -> Any:
 class LogCosh(Statistic):
     text = "log cosh z"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return abs(z) + ops.log1p(ops.exp(-2.0 * abs(z))) - math.log(2.0)
 
 
-@dataclass(frozen=True, eq=False)
 class HyperbolicSecant(Continuous):
     """Hyperbolic secant distributions: Z has density 1 / (π cosh z)."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"scale"}
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
 
     def log_density(self) -> LogDensity:
         return LogDensity(-math.log(math.pi), ((-1.0, LogCosh()),))
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return 0.0
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return math.pi**2 / 4.0
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return math.log(2.0 * math.pi)
 
 
 @expects(HyperbolicSecant, LogCosh)
-def log_cosh(p: HyperbolicSecant, statistic: LogCosh, at: At) -> Any:
+def log_cosh(p: HyperbolicSecant, statistic: LogCosh, at: At) -> Array:
     """log 2, where nothing is shifted or scaled."""
     return math.log(2.0) if at.from_zero and certainly_equal(abs(at.ratio), 1.0, p.ops) else None
 
 
 @expects(HyperbolicSecant, Exp)
-def exp_of_secant(p: HyperbolicSecant, statistic: Exp, at: At) -> Any:
+def exp_of_secant(p: HyperbolicSecant, statistic: Exp, at: At) -> Array:
     """The moment generating function 1 / cos(πt/2)."""
     ops, size = p.ops, abs(statistic.rate * at.ratio)
     exists = size < 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kl_plugins.families.beta import Beta
 from kl_plugins.families.core.affine import At
@@ -16,7 +16,8 @@ from kl_plugins.families.core.statistics import Log, Log1m, Statistic
 from kl_plugins.families.normal import Normal, normal_normal
 from kl_plugins.families.uniform import Uniform
 from kl_plugins.formulas.beta import digamma_difference
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -25,27 +26,23 @@ _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 class LogitSquare(Statistic):
     """((log(z/(1 − z)) − mean)/std)²."""
 
-    mean: Any
-    std: Any
+    mean: Array
+    std: Array
     text = "(logit z)²"
 
-    def __call__(self, z: Any, ops: Any) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ((ops.log(z) - ops.log1p(-z) - self.mean) / self.std) ** 2
 
 
-@dataclass(frozen=True, eq=False)
 class LogitNormal(Continuous):
     """X on (0, 1), where log(X/(1 − X)) is normal.
 
     https://en.wikipedia.org/wiki/Logit-normal_distribution
     """
 
-    mean: Any
-    std: Any
+    mean: Array = parameter(REAL, static=True)
+    std: Array = parameter(POSITIVE, meaning="the standard deviation", static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    literals: ClassVar[frozenset[str]] = frozenset({"mean", "std"})
-    arrays: ClassVar[tuple[str, ...]] = ("mean", "std")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0, meaning="the standard deviation"))
 
     def log_density(self) -> LogDensity:
         terms = ((-0.5, LogitSquare(self.mean, self.std)), (-1.0, Log()), (-1.0, Log1m()))
@@ -53,7 +50,7 @@ class LogitNormal(Continuous):
 
 
 @closed_form(LogitNormal, LogitNormal)
-def logit_normal_logit_normal(p: LogitNormal, q: LogitNormal) -> Any:
+def logit_normal_logit_normal(p: LogitNormal, q: LogitNormal) -> Array:
     """That of the normal distributions of the logits."""
     return normal_normal(_logit(p), _logit(q))
 
@@ -64,7 +61,7 @@ def _logit(p: LogitNormal) -> Normal:
 
 @expects(Beta, LogitSquare)
 @expects(Uniform, LogitSquare)
-def of_beta(p: Beta | Uniform, statistic: LogitSquare, at: At) -> Any:
+def of_beta(p: Beta | Uniform, statistic: LogitSquare, at: At) -> Array:
     """The logit of a beta variable has mean ψ(a) − ψ(b) and variance ψ₁(a) + ψ₁(b)."""
     if not (p.is_plain and at.from_zero and at.from_one):
         return None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.declarations import part
 from kl_plugins.parameters.parametrised import Shape
 
 
-@dataclass(frozen=True, eq=False)
 class MatrixNormal(MultivariateNormal):
     """Matrix normal distributions of matrices of m rows and n columns.
 
@@ -22,11 +20,11 @@ class MatrixNormal(MultivariateNormal):
         The product of the rows' covariance, of m variables, and the columns', of n.
     """
 
-    covariance: Kronecker
+    covariance: Kronecker = part()
 
     @property
     def event_shape(self) -> Shape:
         return self.covariance.sizes
 
-    def runtime_event_shape(self) -> tuple[Any, ...]:
+    def runtime_event_shape(self) -> tuple[Array, ...]:
         return self.event_shape

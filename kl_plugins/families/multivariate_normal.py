@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
@@ -21,11 +19,12 @@ from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.declarations import parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 from kl_plugins.rules import Rule
 
 
-@dataclass(frozen=True, eq=False)
 class MultivariateNormal(Distribution):
     """Multivariate normal distributions of d variables.
 
@@ -51,11 +50,8 @@ class MultivariateNormal(Distribution):
     0.443147
     """
 
-    mean: Any
-    covariance: Covariance
-    arrays: ClassVar[tuple[str, ...]] = ("mean",)
-    core_ndims: ClassVar[tuple[int, ...]] = (1,)
-    parts: ClassVar[tuple[str, ...]] = ("covariance",)
+    mean: Array = parameter(core_ndim=1)
+    covariance: Covariance = part()
     find_backend = staticmethod(array_backend_of)
 
     def __post_init__(self) -> None:
@@ -93,14 +89,14 @@ class MultivariateNormal(Distribution):
                 f"{self.covariance.batch_shape} do not broadcast"
             ) from None
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         finite = self.ops.all_last(self.ops.logical_not(self.ops.isinf(self.mean)))
         yield finite, "mean must be finite"
         if None in (self.ops.shape(self.mean)[-1], self.covariance.dimension):
             same = self.ops.equal(self.mean.shape[-1], self.covariance.runtime_dimension())
             yield same, "mean and covariance must have the same number of variables"
 
-    def runtime_event_shape(self) -> tuple[Any, ...]:
+    def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.mean.shape[-1],)
 
     @property
@@ -116,7 +112,7 @@ class MultivariateNormal(Distribution):
         structure = self.covariance.name or type(self.covariance).__name__
         return f"{type(self).__name__}({structure})"
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """½ [r ln(2πe) + ln|Σ|], shape ``batch_shape``; r is the rank of Σ.
 
         Source: https://statproofbook.github.io/P/mvn-dent. Where Σ is singular it is, as in SciPy, the
@@ -135,7 +131,7 @@ def _by_covariance(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Rule, 
 
 
 @kl_rules.register(MultivariateNormal, MultivariateNormal, cost=_by_covariance)
-def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Any:
+def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Array:
     """The divergence of the centred distributions plus ½ wᵀw, w = Lq⁻¹(μp − μq).
 
     Source: https://statproofbook.github.io/P/mvn-kl, in the form without cancellation.
@@ -144,12 +140,12 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
     return _uncompiled(p, q) if compiled is None else compiled
 
 
-def _uncompiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
+def _uncompiled(p: MultivariateNormal, q: MultivariateNormal) -> Array:
     quadratic = q.covariance.quadratic_form(p.mean - q.mean)
     return log_det_divergence(p.covariance, q.covariance) + quadratic
 
 
-def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
+def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Array:
     """The same by a compiled kernel, None where there is none for the pair or it would not pay."""
     ops, sides = p.ops, (p.covariance, q.covariance)
     if isinstance(sides[0], Full) and isinstance(sides[1], Full):
@@ -171,7 +167,7 @@ def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Any:
     return None
 
 
-def _refined(value: Any, p: MultivariateNormal, q: MultivariateNormal, kernels: ModuleType) -> Any:
+def _refined(value: Array, p: MultivariateNormal, q: MultivariateNormal, kernels: ModuleType) -> Array:
     """The members of a batch that are nearly equal, taken from the difference of their matrices."""
     if not (value < MOST_REFINED).any():
         return value

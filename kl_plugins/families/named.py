@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,6 +15,8 @@ from kl_plugins.families.multivariate_normal import (
     MultivariateNormal,
     multivariate_normal_multivariate_normal,
 )
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.declarations import constant
 from kl_plugins.rules import Rule
 
 
@@ -30,7 +31,6 @@ class Variable(NamedTuple):
         return prod(self.shape)
 
 
-@dataclass(frozen=True, eq=False)
 class NamedMultivariateNormal(MultivariateNormal):
     """A multivariate normal whose coordinates belong to named variables, one after another.
 
@@ -47,7 +47,7 @@ class NamedMultivariateNormal(MultivariateNormal):
         If the sizes of the variables do not add up to d.
     """
 
-    variables: tuple[Variable, ...] = ()
+    variables: tuple[Variable, ...] = constant(default=())
 
     def check_shapes(self) -> None:
         super().check_shapes()
@@ -74,7 +74,7 @@ class NamedMultivariateNormal(MultivariateNormal):
         }
 
     @property
-    def std(self) -> Any:
+    def std(self) -> Array:
         """Standard deviation of each coordinate, shape (d,)."""
         scales = getattr(self.covariance, "scales", None)
         if scales is not None:
@@ -122,6 +122,6 @@ def _by_covariance(p: NamedMultivariateNormal, q: NamedMultivariateNormal) -> tu
 
 
 @kl_rules.register(NamedMultivariateNormal, NamedMultivariateNormal, cost=_by_covariance)
-def named_named(p: NamedMultivariateNormal, q: NamedMultivariateNormal) -> Any:
+def named_named(p: NamedMultivariateNormal, q: NamedMultivariateNormal) -> Array:
     """The divergence of multivariate normals, variable by variable whatever their order."""
     return multivariate_normal_multivariate_normal(*_aligned(p, q))

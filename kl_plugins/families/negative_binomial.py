@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,42 +18,36 @@ from kl_plugins.formulas.discrete import (
 )
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.checked import on_floats
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.declarations import POSITIVE, PROBABILITY, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class NegativeBinomial(Discrete):
     """The number of failures before the n-th success, each of probability p; plus loc.
 
     `failure` is 1 − p, kept by itself because it may be smaller than the rounding of p.
     """
 
-    n: Any
-    p: Any
-    failure: Any
-    loc: Any = 0.0
+    n: Array = parameter(POSITIVE, meaning="the number of successes", static=True)
+    p: Array = parameter(PROBABILITY, meaning="the probability of success")
+    failure: Array = parameter(PROBABILITY, meaning="1 − p")
+    loc: Array = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    arrays: ClassVar[tuple[str, ...]] = ("n", "p", "failure", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, meaning="the number of successes"),
-        Domain(0.0, 1.0, "the probability of success", closed=True),
-        Domain(0.0, 1.0, "1 − p", closed=True),
-        Domain(),
-    )
 
-    def further_conditions(self) -> Iterator[tuple[Any, str]]:
+    def further_conditions(self) -> Conditions:
         if not self.is_between("p", 0.0, 2.0):
             yield opposite(self.p <= 0.0, self.ops), "p must be positive"
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         """n/(n + k) times the probability of n successes in n + k trials."""
         n, ops = self.n, self.ops
         return ops.log(n / (n + k)) + log_binomial(k, n + k, self.failure, self.p, ops)
 
-    def point(self) -> Any:
+    def point(self) -> Array:
         return self.ops.equal(self.failure, 0.0)
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """Of a geometric distribution: the entropy of one trial, over p."""
         if not self.ops.same(self.n, 1.0):
             return super().entropy()
@@ -63,7 +55,7 @@ class NegativeBinomial(Discrete):
 
 
 @closed_form(NegativeBinomial, NegativeBinomial)
-def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Any:
+def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Array:
     """n/p trials' divergence for the same n; geometric ones may also be shifted against each other."""
     if on_floats(p.ops) and not (p.n == q.n and p.loc == q.loc):
         p, q = p.to_arrays(), q.to_arrays()
@@ -76,7 +68,7 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
         return q.full(p.full(value))
     if ops.symbolic:
         geometric = ops.same(p.n, 1.0) and ops.same(q.n, 1.0)
-        holds = geometric and type(p.loc) is type(q.loc) is float
+        holds = geometric and is_literal(p.loc) and is_literal(q.loc)
         holds = holds and p.loc >= q.loc and (p.loc - q.loc) % 1.0 == 0.0
     else:
         shift = np.asarray(p.loc - q.loc)
@@ -91,19 +83,19 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
 _TINY = 1e-150
 
 
-def _trials(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: Any) -> Any:
+def _trials(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: Operations) -> Array:
     """1/p times the divergence of one trial."""
     return bernoulli_divergence(p, p_failure, q, q_failure, ops) / p
 
 
-def _trials_of_tiny(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: Any) -> Any:
+def _trials_of_tiny(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: Operations) -> Array:
     """The same, where the divergence of one trial may be less than any float: in other units."""
     lift = 2.0**100
     successes = counts_divergence(p * lift, q * lift, ops) / (p * lift)
     return successes + counts_divergence(p_failure, q_failure, ops) / p
 
 
-def _planck(rate: Any, loc: Any) -> NegativeBinomial:
+def _planck(rate: Array, loc: Array) -> NegativeBinomial:
     """P(Z = k) ∝ exp(−rate·k): geometric, from zero."""
     if np.any(np.asarray(rate) <= 0.0):
         raise ValueError("lambda must be positive")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from kl_plugins.families.core.affine import At, times
 from kl_plugins.families.core.closed_forms import closed_form
@@ -14,13 +12,13 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Square
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_zero
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-@dataclass(frozen=True, eq=False)
 class Normal(Continuous):
     """Normal distributions with density exp(−½ ((x − mean) / scale)²) / (scale √(2π)).
 
@@ -36,33 +34,31 @@ class Normal(Continuous):
         If a mean is infinite, or a scale is not positive or infinite.
     """
 
-    mean: Any
-    scale: Any
-    arrays: ClassVar[tuple[str, ...]] = ("mean", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0, meaning="the standard deviation"))
+    mean: Array = parameter(REAL)
+    scale: Array = parameter(POSITIVE, meaning="the standard deviation")
 
     @property
-    def loc(self) -> Any:  # type: ignore[override]
+    def loc(self) -> Array:  # type: ignore[override]
         return self.mean
 
     def log_density(self) -> LogDensity:
         return LogDensity(-_HALF_LOG_2PI, ((-0.5, Square()),))
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return 0.0
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return 1.0
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return 0.5 + _HALF_LOG_2PI
 
-    def moved(self, loc: Any, scale: Any) -> Normal:
+    def moved(self, loc: Array, scale: Array) -> Normal:
         return Normal(loc + scale * self.mean, abs(scale) * self.scale)
 
 
 @closed_form(Normal, Normal)
-def normal_normal(p: Normal, q: Normal) -> Any:
+def normal_normal(p: Normal, q: Normal) -> Array:
     """½ [m² − 1 − 2 ln m + w²], m the ratio of the scales, w the whitened difference of the means.
 
     Source: https://statproofbook.github.io/P/norm-kl, in the form without cancellation.
@@ -72,7 +68,7 @@ def normal_normal(p: Normal, q: Normal) -> Any:
 
 
 @closed_form(Continuous, Normal)
-def continuous_normal(p: Continuous, q: Normal) -> Any:
+def continuous_normal(p: Continuous, q: Normal) -> Array:
     """That of the normal distribution of p's mean and variance, and p's from that; else by statistics."""
     if not p.comes_near_normal():
         return by_statistics(p, q)
@@ -83,7 +79,7 @@ def continuous_normal(p: Continuous, q: Normal) -> Any:
 
 
 @expects(Normal, Exp)
-def exp(p: Normal, statistic: Exp, at: At) -> Any:
+def exp(p: Normal, statistic: Exp, at: At) -> Array:
     """The moment generating function, https://statproofbook.github.io/P/norm-mgf."""
     spread = times(statistic.rate, at.ratio)
     return p.ops.exp(times(statistic.rate, at.shift) + (0.5 * spread) * spread)

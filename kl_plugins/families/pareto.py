@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,40 +16,38 @@ from kl_plugins.families.gamma import Gamma
 from kl_plugins.formulas.beta import digamma_difference, log_beta
 from kl_plugins.formulas.remainders import identity_minus_log, log_ratio
 from kl_plugins.formulas.shared import variance_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_is, is_literal
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Pareto(Continuous):
     """X = loc + scale·Z, where Z has density α z^(−α−1) above 1: log Z is exponential.
 
     https://en.wikipedia.org/wiki/Pareto_distribution
     """
 
-    alpha: Any
-    scale: Any = 1.0
-    loc: Any = 0.0
+    alpha: Array = parameter(POSITIVE, meaning="the tail index", static=True)
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
-    literals: ClassVar[frozenset[str]] = frozenset({"alpha", "scale", "loc"})
-    arrays: ClassVar[tuple[str, ...]] = ("alpha", "scale", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, meaning="the tail index"), Domain(0.0), Domain())
 
     def log_density(self) -> LogDensity:
         return LogDensity(self.ops.log(self.alpha), ((-1.0 - self.alpha, Log()),))
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return 1.0 + 1.0 / self.alpha - self.ops.log(self.alpha)
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.moment(1.0)
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         a, ops = self.alpha, self.ops
         exists = a > 2.0
         a = ops.where(exists, a, 3.0)
         return ops.where(exists, a / ((a - 1.0) * (a - 1.0) * (a - 2.0)), float("inf"))
 
-    def moment(self, order: Any) -> Any:
+    def moment(self, order: Array) -> Array:
         """E[Z^order], infinite where it diverges."""
         exists = order < self.alpha
         excess = self.ops.where(exists, self.alpha - order, 1.0)
@@ -58,7 +55,7 @@ class Pareto(Continuous):
 
 
 @closed_form(Pareto, Pareto)
-def pareto_pareto(p: Pareto, q: Pareto) -> Any:
+def pareto_pareto(p: Pareto, q: Pareto) -> Array:
     """ρ − 1 − log ρ + α_q log(scale_p/scale_q), ρ = α_q/α_p, where `loc` is common to both.
 
     Two non-negative terms: that of exponential distributions, and that of where p starts. q must not start
@@ -76,20 +73,20 @@ def pareto_pareto(p: Pareto, q: Pareto) -> Any:
 
 def from_lower_end(p: Pareto, at: At) -> bool:
     """Whether z is certainly a multiple of Z − 1 everywhere."""
-    if at.ops.symbolic and not (type(at.shift) is float and type(at.ratio) is float):
+    if at.ops.symbolic and not (is_literal(at.shift) and is_literal(at.ratio)):
         return False
     rounding = 1e-14 * (1.0 + 2.0 * abs(p.loc) / p.scale)
     return bool(np.all(abs(at.shift + at.ratio) <= rounding * abs(at.ratio)))
 
 
 @closed_form(Pareto, Gamma)
-def pareto_exponential(p: Pareto, q: Gamma) -> Any:
+def pareto_exponential(p: Pareto, q: Gamma) -> Array:
     """Where it starts with p: p's divergence from the exponential distribution of its mean, and theirs.
 
     They are −1/α − log(1 − 1/α) and ρ − 1 − log ρ, ρ the ratio of the means. Else by statistics.
     """
     ops, at = p.ops, standing(p, q)
-    exponential = all(type(x) is float and x == 1.0 for x in (q.concentration, q.power, q.sign))
+    exponential = all(certainly_is(x, 1.0) for x in (q.concentration, q.power, q.sign))
     if not (exponential and from_lower_end(p, at)):
         return by_statistics(p, q)
     exists = p.alpha > 1.0
@@ -100,7 +97,7 @@ def pareto_exponential(p: Pareto, q: Gamma) -> Any:
 
 
 @expects(Pareto, Log)
-def log(p: Pareto, statistic: Log, at: At) -> Any:
+def log(p: Pareto, statistic: Log, at: At) -> Array:
     if at.from_zero:
         return p.ops.log(at.ratio) + 1.0 / p.alpha
     if from_lower_end(p, at):
@@ -108,14 +105,14 @@ def log(p: Pareto, statistic: Log, at: At) -> Any:
     return None
 
 
-def _mean_log(p: Pareto) -> Any:
+def _mean_log(p: Pareto) -> Array:
     """E log(Z − 1) = ψ(1) − ψ(α): Z − 1 is a beta prime variable."""
     one = 1.0
     return digamma_difference(one, p.alpha, p.ops) - digamma_difference(p.alpha, one, p.ops)
 
 
 @expects(Pareto, LogSquare)
-def log_square(p: Pareto, statistic: LogSquare, at: At) -> Any:
+def log_square(p: Pareto, statistic: LogSquare, at: At) -> Array:
     if at.from_zero:
         mean = p.ops.log(at.ratio) + 1.0 / p.alpha
         return mean * mean + 1.0 / p.alpha / p.alpha
@@ -126,13 +123,13 @@ def log_square(p: Pareto, statistic: LogSquare, at: At) -> Any:
 
 
 @expects(Pareto, Log1p)
-def log1p(p: Pareto, statistic: Log1p, at: At) -> Any:
+def log1p(p: Pareto, statistic: Log1p, at: At) -> Array:
     """Of ratio·(Z − 1), for a ratio of 1."""
     return 1.0 / p.alpha if from_lower_end(p, at) and np.all(at.ratio == 1.0) else None
 
 
 @expects(Pareto, Power)
-def power(p: Pareto, statistic: Power, at: At) -> Any:
+def power(p: Pareto, statistic: Power, at: At) -> Array:
     """α/(α − k), and from the lower end α B(1 + k, α − k)."""
     ops, k = p.ops, statistic.exponent
     if at.from_zero:
@@ -146,10 +143,10 @@ def power(p: Pareto, statistic: Power, at: At) -> Any:
 
 
 @expects(Pareto, Exp)
-def exp(p: Pareto, statistic: Exp, at: At) -> Any:
+def exp(p: Pareto, statistic: Exp, at: At) -> Array:
     """+∞ where it grows: no tail of a power makes up for that."""
     rate = statistic.rate * at.ratio
-    if p.ops.symbolic and type(rate) is not float:
+    if p.ops.symbolic and not is_literal(rate):
         return None
     return p.full(float("inf")) if np.all(rate > 0.0) else None
 

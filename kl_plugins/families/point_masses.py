@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
 import numpy as np
 
-from kl_plugins.families.categorical import PROBABILITY, sums_to_one
+from kl_plugins.families.categorical import sums_to_one
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.outcomes import ROUNDING, by_supports
 from kl_plugins.formulas.discrete import outcome_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.declarations import PROBABILITY, REAL, parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _INFINITY = float("inf")
 
 
-@dataclass(frozen=True, eq=False)
 class PointMasses(Discrete):
     """Points with their probabilities, plus loc.
 
@@ -45,15 +42,10 @@ class PointMasses(Discrete):
     np.float64(0.693147)
     """
 
-    points: Any
-    p: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("points", "p", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), PROBABILITY, Domain())
+    points: Array = parameter(REAL, core_ndim=1)
+    p: Array = parameter(PROBABILITY, core_ndim=1)
+    loc: Array = parameter(REAL, default=0.0, static=True)
     find_backend = staticmethod(array_backend_of)
-
-    def _become_plain(self) -> bool:
-        return False
 
     def check_shapes(self) -> None:
         lengths = [(*self.ops.shape(self.__dict__[name]), 0)[-2:-1] for name in ("points", "p")]
@@ -61,40 +53,37 @@ class PointMasses(Discrete):
             raise ValueError("points and p must have as many entries along their last axis, at least one")
         _ = self.batch_shape
 
-    def further_conditions(self) -> Iterator[tuple[Any, str]]:
+    def further_conditions(self) -> Conditions:
         yield self.points[..., 1:] > self.points[..., :-1], "points must ascend"
         yield from sums_to_one(self.p, self.ops)
 
     @property
     def batch_shape(self) -> Shape:
         shape = self.ops.shape
-        loc = () if type(self.loc) is float else shape(self.loc)
+        loc = () if is_literal(self.loc) else shape(self.loc)
         return broadcast_shapes(shape(self.points)[:-1], shape(self.p)[:-1], loc)
 
-    def full(self, value: Any) -> Any:
+    def full(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.points[..., 0] + self.p[..., 0] + self.loc) + 0.0 * self.loc
 
     def widened(self) -> Discrete:
         return self
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         return self.points[..., 0], self.points[..., -1]
 
-    def log_p(self) -> Any:
+    def log_p(self) -> Array:
         ops, none = self.ops, self.ops.equal(self.p, 0.0)
         return ops.where(none, -_INFINITY, ops.log(ops.where(none, 1.0, self.p)))
 
-    def log_masses(self, k: Any) -> Any:
+    def log_masses(self, k: Array) -> Array:
         return _looked_up(self.points, self.log_p(), k, self.ops)
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         return self.full(-self.ops.sum_last(x_log_x(self.p, self.ops)))
 
 
-PointMasses.core_ndims = (1, 1, 0)
-
-
-def _looked_up(points: Any, values: Any, at: Any, ops: Any) -> Any:
+def _looked_up(points: Array, values: Array, at: Array, ops: Operations) -> Array:
     """The value of the point that a number is equal to, −∞ where there is none; points ascend."""
     if not ops.symbolic and points.ndim == values.ndim == 1:
         i = np.minimum(np.searchsorted(points, at), len(points) - 1)
@@ -104,7 +93,7 @@ def _looked_up(points: Any, values: Any, at: Any, ops: Any) -> Any:
     return ops.where(found, ops.sum_last(ops.where(same, values[..., None, :], 0.0)), -_INFINITY)
 
 
-def _masses(side: Discrete) -> Any:
+def _masses(side: Discrete) -> Array:
     """The points of a distribution, less its loc, and the logarithms of their probabilities.
 
     None where they are infinitely many, text where it is not known how many.
@@ -125,7 +114,7 @@ def _cost(p: Discrete, q: Discrete) -> str:
 @closed_form(Discrete, PointMasses, _cost)
 @closed_form(PointMasses, Discrete, _cost)
 @closed_form(PointMasses, PointMasses, _cost)
-def by_points(p: Discrete, q: Discrete) -> Any:
+def by_points(p: Discrete, q: Discrete) -> Array:
     """The sum over the points of either side of q − p − p log(q/p), none of which is negative.
 
     Where q has infinitely many, those that p has not hold 1 less the sum of the others.
@@ -136,7 +125,7 @@ def by_points(p: Discrete, q: Discrete) -> Any:
     if isinstance(of_p, str):
         raise no_closed_form(p, q, of_p)
     shift = p.loc - q.loc
-    at, log_p = of_p[0] + (shift if type(shift) is float else ops.expand_last(shift)), of_p[1]
+    at, log_p = of_p[0] + ops.expand_last(shift), of_p[1]
     log_q = q.log_masses(at)
     there = ops.logical_not(ops.equal(log_p, -_INFINITY))
     value = ops.sum_last(ops.where(there, outcome_divergence(log_p, log_q, ops), 0.0))

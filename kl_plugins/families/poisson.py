@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.outcomes import by_supports, starts_together
 from kl_plugins.formulas.discrete import counts_divergence, log_poisson
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.declarations import NON_NEGATIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Poisson(Discrete):
     """Counts with P(Z = k) = exp(−mean) meanᵏ / k!, plus loc; all at zero where the mean is 0."""
 
-    mean: Any
-    loc: Any = 0.0
+    mean: Array = parameter(NON_NEGATIVE, meaning="mu")
+    loc: Array = parameter(REAL, default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
-    arrays: ClassVar[tuple[str, ...]] = ("mean", "loc")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, meaning="mu", closed=True), Domain())
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         return log_poisson(k, self.mean, self.ops)
 
-    def point(self) -> Any:
+    def point(self) -> Array:
         return self.ops.equal(self.mean, 0.0)
 
 
 @closed_form(Poisson, Poisson)
-def poisson_poisson(p: Poisson, q: Poisson) -> Any:
+def poisson_poisson(p: Poisson, q: Poisson) -> Array:
     """mean_q − mean_p − mean_p log(mean_q / mean_p), https://statproofbook.github.io/P/poiss-kl."""
     value = counts_divergence(p.mean, q.mean, p.ops)
     together = starts_together(p, q)

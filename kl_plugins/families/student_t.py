@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,8 +25,9 @@ from kl_plugins.formulas.gamma import (
     stirling_rest,
 )
 from kl_plugins.ops import backend_of
-from kl_plugins.parameters.certainty import certainly_equal
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
+from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
 _LOG_PI = math.log(math.pi)
 _PSI_HALF_LESS = 1.9635100260214235
@@ -45,36 +45,35 @@ class HeavyTailed(Continuous):
     """
 
     df = 1.0
-    literals: ClassVar[frozenset[str]] = Continuous.literals | {"df", "sigma"}
 
     def log_density(self) -> LogDensity:
         return LogDensity(self._constant(), ((-0.5 * (self.df + 1.0), Log1pSquare()),))
 
-    def _constant(self) -> Any:
-        if type(self.df) is float and self.df == 1.0:
+    def _constant(self) -> Array:
+        if certainly_is(self.df, 1.0):
             return -_LOG_PI
         half, ops = 0.5 * self.df, self.ops
         change = log_gamma_residue(half + 0.5, ops) - log_gamma_residue(half, ops)
         return change + half * log1p_ratio(0.5, half, ops) + 0.5 * ops.log(half + 0.5) - 0.5 - 0.5 * _LOG_PI
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         """The centre of symmetry. Where there is no mean E|z| is infinite, and that decides."""
         return 0.0
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         df, ops = self.df, self.ops
         exists = df > 2.0
         return ops.where(exists, 1.0 / (ops.where(exists, df, 3.0) - 2.0), math.inf)
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return 0.5 * (self.df + 1.0) * self.log1p_square() - self._constant()
 
     def comes_near_normal(self) -> bool:
         return True
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         """Where there is a variance; about 3/(4 df²) for large `df`."""
-        if type(self.df) is float and self.df == 1.0:
+        if certainly_is(self.df, 1.0):
             return math.inf
         exists, ops = self.df > 2.0, self.ops
         half = 0.5 * ops.where(exists, self.df, 4.0)
@@ -85,14 +84,14 @@ class HeavyTailed(Continuous):
         value = value + (stirling_rest(raised, ops) - stirling_rest(half, ops))
         return ops.where(exists, ops.maximum(value, 0.0), math.inf)
 
-    def log1p_square(self) -> Any:
+    def log1p_square(self) -> Array:
         """E[log(1 + Z²)]."""
-        if type(self.df) is float and self.df == 1.0:
+        if certainly_is(self.df, 1.0):
             return 2.0 * math.log(2.0)
         half, ops = 0.5 * self.df, self.ops
         return digamma_residue(half + 0.5, ops) - digamma_residue(half, ops) + log1p_ratio(0.5, half, ops)
 
-    def moment(self, order: Any) -> Any:
+    def moment(self, order: Array) -> Array:
         """E[|Z|^order], infinite where it diverges: Z² is a ratio of gamma variables of shapes ½ and df/2."""
         ops, order = self.ops, 0.5 * order
         logs = log_moment(0.5, order, ops) + log_moment(0.5 * self.df, -order, ops)
@@ -107,78 +106,66 @@ class Halved(HeavyTailed):
 
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
-    def _constant(self) -> Any:
+    def _constant(self) -> Array:
         return math.log(2.0) + super()._constant()
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return self.moment(1.0)
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         """E[Z²] less the square of the mean."""
         second, mean = super().standard_variance(), self.moment(1.0)
         return self.ops.where(second < math.inf, second - mean * mean, math.inf)
 
 
-@dataclass(frozen=True, eq=False)
 class Cauchy(HeavyTailed):
     """Cauchy distributions."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0))
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0)
 
 
-@dataclass(frozen=True, eq=False)
 class StudentT(HeavyTailed):
     """Student's t distributions: loc + sigma·T, T with `df` degrees of freedom."""
 
-    df: Any
-    loc: Any = 0.0
-    sigma: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma")
-    domains: ClassVar[tuple[Domain, ...]] = (_HALVED, Domain(), Domain(0.0))
+    df: Array = parameter(Domain(5e-324), static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    sigma: Array = parameter(POSITIVE, default=1.0, static=True)
 
     @property
-    def scale(self) -> Any:  # type: ignore[override]
+    def scale(self) -> Array:  # type: ignore[override]
         return self.sigma * self.ops.sqrt(self.df)
 
 
-@dataclass(frozen=True, eq=False)
 class HalfCauchy(Halved):
     """The absolute values of Cauchy variables around zero, moved by loc."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-    sign: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(), Domain(0.0), Domain())
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0)
+    sign: Array = parameter(REAL, default=1.0, static=True)
 
 
-@dataclass(frozen=True, eq=False)
 class HalfStudentT(Halved):
     """The absolute values of Student's t variables around zero, moved by loc."""
 
-    df: Any
-    loc: Any = 0.0
-    sigma: Any = 1.0
-    sign: Any = 1.0
-    arrays: ClassVar[tuple[str, ...]] = ("df", "loc", "sigma", "sign")
-    domains: ClassVar[tuple[Domain, ...]] = (_HALVED, Domain(), Domain(0.0), Domain())
+    df: Array = parameter(Domain(5e-324), static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    sigma: Array = parameter(POSITIVE, default=1.0, static=True)
+    sign: Array = parameter(REAL, default=1.0, static=True)
 
     @property
-    def scale(self) -> Any:  # type: ignore[override]
+    def scale(self) -> Array:  # type: ignore[override]
         return self.sigma * self.ops.sqrt(self.df)
 
 
 @closed_form(Cauchy, Cauchy)
-def cauchy_cauchy(p: Cauchy, q: Cauchy) -> Any:
+def cauchy_cauchy(p: Cauchy, q: Cauchy) -> Array:
     """log(1 + ((s − t)² + Δ²) / (4 s t)), https://arxiv.org/abs/1905.10965 (Chyzak and Nielsen, 2019)."""
     return cauchy_divergence(p.scale, q.scale, p.loc - q.loc, p.ops)
 
 
 @closed_form(HalfCauchy, HalfCauchy)
-def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Any:
+def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
     """That of the whole distributions, where both start at the same place; else by statistics."""
     if not (starts_with(p, q) and p.sign == q.sign):
         return by_statistics(p, q)
@@ -186,7 +173,7 @@ def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Any:
 
 
 @expects(HeavyTailed, Log1pSquare)
-def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Any:
+def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Array:
     """For Cauchy variables log((1 + |ratio|)² + shift²); else known where the scales of Z are the same."""
     ops = p.ops
     if _is_cauchy(p):
@@ -197,49 +184,49 @@ def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Any:
 
 
 @expects(Halved, Log1pSquare)
-def log1p_square_halved(p: Halved, statistic: Log1pSquare, at: At) -> Any:
+def log1p_square_halved(p: Halved, statistic: Log1pSquare, at: At) -> Array:
     return log1p_square(p, statistic, at) if at.from_zero else None
 
 
 @expects(HeavyTailed, Absolute)
-def absolute(p: HeavyTailed, statistic: Absolute, at: At) -> Any:
+def absolute(p: HeavyTailed, statistic: Absolute, at: At) -> Array:
     if _is_cauchy(p):
         return math.inf
     return abs(at.ratio) * p.moment(1.0) if at.from_zero else None
 
 
 @expects(HeavyTailed, Exp)
-def exp(p: HeavyTailed, statistic: Exp, at: At) -> Any:
+def exp(p: HeavyTailed, statistic: Exp, at: At) -> Array:
     return math.inf
 
 
 @expects(HeavyTailed, Softplus)
-def softplus(p: HeavyTailed, statistic: Softplus, at: At) -> Any:
+def softplus(p: HeavyTailed, statistic: Softplus, at: At) -> Array:
     return math.inf if _is_cauchy(p) else None
 
 
 @expects(Halved, Absolute)
-def absolute_halved(p: Halved, statistic: Absolute, at: At) -> Any:
+def absolute_halved(p: Halved, statistic: Absolute, at: At) -> Array:
     if _is_cauchy(p):
         return math.inf
     return absolute_on_one_side(p, statistic, at)
 
 
 @expects(Halved, Exp)
-def exp_halved(p: Halved, statistic: Exp, at: At) -> Any:
+def exp_halved(p: Halved, statistic: Exp, at: At) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     t = statistic.rate * at.ratio
     return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
 
 
 @expects(Halved, Softplus)
-def softplus_halved(p: Halved, statistic: Softplus, at: At) -> Any:
+def softplus_halved(p: Halved, statistic: Softplus, at: At) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     return math.inf if _is_cauchy(p) and not p.ops.symbolic and np.all(at.ratio < 0.0) else None
 
 
 @expects(Halved, Log)
-def log(p: Halved, statistic: Log, at: At) -> Any:
+def log(p: Halved, statistic: Log, at: At) -> Array:
     """(ψ(½) − ψ(df/2)) / 2: Z² is a ratio of gamma variables."""
     if not at.from_zero:
         return None
@@ -247,21 +234,21 @@ def log(p: Halved, statistic: Log, at: At) -> Any:
 
 
 @expects(Halved, LogSquare)
-def log_square(p: Halved, statistic: LogSquare, at: At) -> Any:
+def log_square(p: Halved, statistic: LogSquare, at: At) -> Array:
     mean = log(p, Log(), at)
     return None if mean is None else mean * mean + 0.25 * (0.5 * math.pi**2 + p.ops.trigamma(0.5 * p.df))
 
 
 @expects(Halved, Power)
-def power(p: Halved, statistic: Power, at: At) -> Any:
+def power(p: Halved, statistic: Power, at: At) -> Array:
     return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.from_zero else None
 
 
 def _is_cauchy(p: HeavyTailed) -> bool:
-    return type(p.df) is float and p.df == 1.0
+    return certainly_is(p.df, 1.0)
 
 
-def _student_t(df: Any, loc: Any, scale: Any) -> HeavyTailed | Normal:
+def _student_t(df: Array, loc: Array, scale: Array) -> HeavyTailed | Normal:
     """With 1 degree of freedom Cauchy variables, with infinitely many normal ones, where that is known."""
     known = backend_of(df).literal(df)
     if known is not None and known == math.inf:
@@ -269,7 +256,7 @@ def _student_t(df: Any, loc: Any, scale: Any) -> HeavyTailed | Normal:
     return Cauchy(loc, scale) if known == 1.0 else StudentT(df, loc, scale)
 
 
-def _half_student_t(df: Any, scale: Any) -> Halved:
+def _half_student_t(df: Array, scale: Array) -> Halved:
     return HalfCauchy(0.0, scale) if backend_of(df).literal(df) == 1.0 else HalfStudentT(df, 0.0, scale)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,55 +22,50 @@ from kl_plugins.formulas.tent import (
     near_tent_divergence,
     tent_divergence,
 )
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.declarations import POSITIVE, PROBABILITY, REAL, parameter
 
 
 @dataclass(frozen=True, eq=False)
 class LogTent(Statistic):
     """The logarithm of the tent of height 1 with its top at `mode`."""
 
-    mode: Any
+    mode: Array
     text = "log min(z/c, (1 − z)/(1 − c))"
 
-    def __call__(self, z: Any, ops: Any) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         below = z < self.mode
         return ops.log(ops.where(below, z, 1.0 - z) / ops.where(below, self.mode, 1.0 - self.mode))
 
 
-@dataclass(frozen=True, eq=False)
 class Triangular(Continuous):
     """X = loc + scale·T, where T has a density on (0, 1) that rises to 2 at `mode` and falls again.
 
     https://en.wikipedia.org/wiki/Triangular_distribution; the mode may be 0 or 1.
     """
 
-    mode: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    literals: ClassVar[frozenset[str]] = frozenset({"mode", "loc", "scale"})
-    arrays: ClassVar[tuple[str, ...]] = ("mode", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(0.0, 1.0, "its place between the lower end, 0, and the upper end, 1", closed=True),
-        Domain(meaning="the lower end"),
-        Domain(0.0, meaning="upper less lower end"),
+    mode: Array = parameter(
+        PROBABILITY, meaning="its place between the lower end, 0, and the upper end, 1", static=True
     )
+    loc: Array = parameter(REAL, meaning="the lower end", default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, meaning="upper less lower end", default=1.0, static=True)
+    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def log_density(self) -> LogDensity:
         return LogDensity(_LOG_2, ((1.0, LogTent(self.mode)),))
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return 0.5 - _LOG_2
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return (1.0 + self.mode) / 3.0
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return (1.0 - self.mode * (1.0 - self.mode)) / 18.0
 
 
 @closed_form(Triangular, Triangular)
-def triangular_triangular(p: Triangular, q: Triangular) -> Any:
+def triangular_triangular(p: Triangular, q: Triangular) -> Array:
     """From what the densities' ratio lacks of 1, where the ends or nearly the modes are the same.
 
     Else by statistics.
@@ -92,12 +87,12 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Any:
 
 
 @expects(Uniform, LogTent)
-def of_uniform(p: Uniform, statistic: LogTent, at: At) -> Any:
+def of_uniform(p: Uniform, statistic: LogTent, at: At) -> Array:
     return log_tent_flat_mean(statistic.mode, at.shift, at.ratio, at.upper, p.ops)
 
 
 @expects(Triangular, LogTent)
-def of_triangular(p: Triangular, statistic: LogTent, at: At) -> Any:
+def of_triangular(p: Triangular, statistic: LogTent, at: At) -> Array:
     return log_tent_tent_mean(statistic.mode, p.mode, at.shift, at.ratio, at.upper, p.ops)
 
 
@@ -105,16 +100,16 @@ bounded_expectations(Triangular, lambda p, f, start, step: tent_mean(f, p.mode, 
 
 
 @expects(Triangular, Power)
-def power(p: Triangular, statistic: Power, at: At) -> Any:
+def power(p: Triangular, statistic: Power, at: At) -> Array:
     return power_tent_mean(statistic.exponent, p.mode, at.shift, at.ratio, p.ops)
 
 
 @expects(Triangular, Exp)
-def exp(p: Triangular, statistic: Exp, at: At) -> Any:
+def exp(p: Triangular, statistic: Exp, at: At) -> Array:
     return exp_tent_mean(p.mode, statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
 
 
-def _between(lower: Any, mode: Any, upper: Any) -> Triangular:
+def _between(lower: Array, mode: Array, upper: Array) -> Triangular:
     width, offset = difference(upper, lower), difference(mode, lower)
     return Triangular(offset / width, lower, width)
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from kl_plugins.families.core.affine import At, outside, standing
 from kl_plugins.families.core.closed_forms import closed_form, infinite
@@ -23,66 +20,53 @@ from kl_plugins.formulas.truncated import (
     truncated_variance,
 )
 from kl_plugins.ops import backend_of
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.declarations import EXTENDED_REAL, POSITIVE, REAL, parameter
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _ROOT_HALF = math.sqrt(0.5)
 
 
-class _Anywhere(Domain):
-    """Infinity included."""
-
-    def holds(self, value: float) -> bool:
-        return not math.isnan(value)
-
-    def conditions(self, value: Any, name: str, ops: Operations) -> Iterator[tuple[Any, str]]:
-        return iter(())
-
-
-@dataclass(frozen=True, eq=False)
 class TruncatedNormal(Continuous):
     """X = loc + scale·Z, where Z is a standard normal variable between `low` and `high`, perhaps infinite.
 
     https://en.wikipedia.org/wiki/Truncated_normal_distribution
     """
 
-    low: Any
-    high: Any
-    loc: Any = 0.0
-    scale: Any = 1.0
-    literals: ClassVar[frozenset[str]] = frozenset({"loc", "scale", "low", "high"})
-    arrays: ClassVar[tuple[str, ...]] = ("low", "high", "loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (_Anywhere(), _Anywhere(), Domain(), Domain(0.0))
+    low: Array = parameter(EXTENDED_REAL, static=True)
+    high: Array = parameter(EXTENDED_REAL, static=True)
+    loc: Array = parameter(REAL, default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
 
     def _become_plain(self) -> bool:
-        floats = type(self.low) is float and type(self.high) is float
+        floats = is_literal(self.low) and is_literal(self.high)
         return not (floats and self.low >= self.high) and super()._become_plain()
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from super().own_conditions()
         empty = self.low >= self.high
         holds = not empty if isinstance(empty, bool) else self.ops.logical_not(empty)
         yield holds, "the lower end must be less than the upper end"
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         return self.low, self.high
 
     def log_density(self) -> LogDensity:
         return LogDensity(-log_integral(self.low, self.high, self.ops), ((-0.5, Square()),))
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return truncated_entropy(self.low, self.high, self.ops)
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return truncated_mean(self.low, self.high, self.ops)
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return truncated_variance(self.low, self.high, self.ops)
 
 
 @closed_form(TruncatedNormal, TruncatedNormal)
-def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Any:
+def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Array:
     """The logarithm of an expectation of exp(log(q/p)); +∞ where p's interval is not inside of q's."""
     ops, at = p.ops, standing(p, q)
     beyond = outside(p, q, at)
@@ -95,7 +79,7 @@ def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Any:
 
 
 @closed_form(TruncatedNormal, Normal)
-def truncated_normal(p: TruncatedNormal, q: Normal) -> Any:
+def truncated_normal(p: TruncatedNormal, q: Normal) -> Array:
     """That from q between p's ends, and minus the logarithm of q's mass there, which q's tails lack of 1."""
     ops, at = p.ops, standing(p, q)
     low, high = at.shift + at.ratio * p.low, at.shift + at.ratio * p.high
@@ -110,7 +94,7 @@ def truncated_normal(p: TruncatedNormal, q: Normal) -> Any:
 
 
 @expects(TruncatedNormal, Exp)
-def exp(p: TruncatedNormal, statistic: Exp, at: At) -> Any:
+def exp(p: TruncatedNormal, statistic: Exp, at: At) -> Array:
     """The moment generating function: exp(t²/2) times the ratio of the masses between the ends less t."""
     t = statistic.rate * at.ratio
     masses = log_integral(p.low - t, p.high - t, p.ops) - log_integral(p.low, p.high, p.ops)
@@ -118,7 +102,7 @@ def exp(p: TruncatedNormal, statistic: Exp, at: At) -> Any:
 
 
 @expects(TruncatedNormal, Absolute)
-def absolute(p: TruncatedNormal, statistic: Absolute, at: At) -> Any:
+def absolute(p: TruncatedNormal, statistic: Absolute, at: At) -> Array:
     """With c = −shift/ratio: |ratio|·(E Z − c + 2 E(c − Z)₊), from the mean and the mass below c."""
     ops, kink = p.ops, -at.shift / at.ratio
     low, high = p.low, p.high
@@ -129,11 +113,11 @@ def absolute(p: TruncatedNormal, statistic: Absolute, at: At) -> Any:
     return ops.absolute(at.ratio) * (p.standard_mean() - kink + 2.0 * below)
 
 
-def _between(mean: Any, scale: Any, lower: Any, upper: Any) -> TruncatedNormal:
+def _between(mean: Array, scale: Array, lower: Array, upper: Array) -> TruncatedNormal:
     return TruncatedNormal(_standard(lower, mean, scale), _standard(upper, mean, scale), mean, scale)
 
 
-def _standard(end: Any, mean: Any, scale: Any) -> Any:
+def _standard(end: Array, mean: Array, scale: Array) -> Array:
     """The end in standard deviations from the mean: a plain number where all of them are."""
     ops = backend_of(end, mean, scale)
     numbers = [ops.literal(value) for value in (end, mean, scale)]

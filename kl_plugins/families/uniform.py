@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kl_plugins.families.beta import Beta
 from kl_plugins.families.core.affine import At, outside, standing
@@ -36,41 +35,35 @@ from kl_plugins.formulas.averages import (
 from kl_plugins.formulas.beta import beta_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Uniform(Continuous):
     """X = loc + scale·U, U uniform on (0, 1): a beta variable with a = b = 1."""
 
-    loc: Any
-    scale: Any
+    loc: Array = parameter(REAL, meaning="the lower end", static=True)
+    scale: Array = parameter(POSITIVE, meaning="upper less lower end", static=True)
     a: ClassVar[float] = 1.0
     b: ClassVar[float] = 1.0
     is_plain: ClassVar[bool] = True
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    literals: ClassVar[frozenset[str]] = frozenset({"loc", "scale"})
-    arrays: ClassVar[tuple[str, ...]] = ("loc", "scale")
-    domains: ClassVar[tuple[Domain, ...]] = (
-        Domain(meaning="the lower end"),
-        Domain(0.0, meaning="upper less lower end"),
-    )
 
     def log_density(self) -> LogDensity:
         return LogDensity(0.0, ())
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         return 0.0
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         return 0.5
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         return 1.0 / 12.0
 
 
 @closed_form(Uniform, Uniform)
-def uniform_uniform(p: Uniform, q: Uniform) -> Any:
+def uniform_uniform(p: Uniform, q: Uniform) -> Array:
     """The logarithm of the ratio of the widths, if p's interval is inside of q's; else +∞."""
     ops, at = p.ops, standing(p, q)
     value = q.full(p.full(ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)))
@@ -79,7 +72,7 @@ def uniform_uniform(p: Uniform, q: Uniform) -> Any:
 
 @closed_form(Beta, Uniform)
 @closed_form(Uniform, Beta)
-def beta_uniform(p: Beta | Uniform, q: Beta | Uniform) -> Any:
+def beta_uniform(p: Beta | Uniform, q: Beta | Uniform) -> Array:
     """That of beta distributions, where both are on the same interval; else by statistics."""
     at = standing(p, q)
     if not (at.from_zero and at.from_one and p.is_plain and q.is_plain):
@@ -87,7 +80,7 @@ def beta_uniform(p: Beta | Uniform, q: Beta | Uniform) -> Any:
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
-def bounded_expectations(family: type, mean: Callable[[Any, Integrand, Any, Any], Any]) -> None:
+def bounded_expectations(family: type, mean: Callable[[Array, Integrand, Array, Array], Array]) -> None:
     """Register what `mean`, a function of (distribution, integrand, start, step), makes known.
 
     It is the expectation of the integrand at start + step·Z; at a step from 1 − Z if p is told so.
@@ -100,8 +93,8 @@ def bounded_expectations(family: type, mean: Callable[[Any, Integrand, Any, Any]
     expects(family, Log1m)(lambda p, statistic, at: mean(p, LOG, at.upper + at.ratio, -at.ratio))
 
 
-def _at_z(mean: Callable[..., Any], integrand: Integrand) -> Callable[..., Any]:
-    def expected(p: Any, statistic: Statistic, at: At) -> Any:
+def _at_z(mean: Callable[..., Array], integrand: Integrand) -> Callable[..., Array]:
+    def expected(p: Array, statistic: Statistic, at: At) -> Array:
         return mean(p, integrand, at.shift, at.ratio)
 
     return expected
@@ -111,16 +104,16 @@ bounded_expectations(Uniform, lambda p, integrand, start, step: flat_mean(integr
 
 
 @expects(Uniform, Power)
-def power(p: Uniform, statistic: Power, at: At) -> Any:
+def power(p: Uniform, statistic: Power, at: At) -> Array:
     return power_flat_mean(statistic.exponent, at.shift, at.ratio, p.ops)
 
 
 @expects(Uniform, Exp)
-def exp(p: Uniform, statistic: Exp, at: At) -> Any:
+def exp(p: Uniform, statistic: Exp, at: At) -> Array:
     return exp_flat_mean(statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
 
 
-def difference(upper: Any, lower: Any) -> Any:
+def difference(upper: Array, lower: Array) -> Array:
     """upper − lower, a plain number where a graph holds both as constants."""
     ops = backend_of(upper, lower)
     numbers = ops.literal(upper), ops.literal(lower)

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
 import numpy as np
 
 from kl_plugins.families.core.discrete import Discrete, opposite, plain
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.formulas.discrete import log_binomial
 from kl_plugins.formulas.gamma import log_moment
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.declarations import COUNT, POSITIVE, REAL, parameter
 
 
-@dataclass(frozen=True, eq=False)
 class Hypergeometric(Discrete):
     """The number of good ones among draws without replacement from good and bad ones; plus loc."""
 
-    good: Any
-    bad: Any
-    draws: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("good", "bad", "draws", "loc")
-    integers: ClassVar[tuple[str, ...]] = ("good", "bad", "draws")
-    domains: ClassVar[tuple[Domain, ...]] = (*[Domain(0.0, closed=True)] * 3, Domain())
+    good: Array = parameter(COUNT)
+    bad: Array = parameter(COUNT)
+    draws: Array = parameter(COUNT)
+    loc: Array = parameter(REAL, default=0.0, static=True)
 
-    def further_conditions(self) -> Iterator[tuple[Any, str]]:
-        yield from super().further_conditions()
+    def further_conditions(self) -> Conditions:
         excess = self.draws > self.good + self.bad
         yield opposite(excess, self.ops), "draws must not be more than good and bad together"
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         maximum, minimum = self.ops.maximum, self.ops.minimum
         return maximum(self.draws - self.bad, 0.0), minimum(self.good, self.draws)
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         """As R does: from three binomial distributions with the probability draws/(good + bad)."""
         ops, total = self.ops, self.good + self.bad
         some = ops.maximum(total, 1.0)
@@ -46,22 +38,18 @@ class Hypergeometric(Discrete):
         return drawn + rest - log_binomial(self.draws, total, p, failure, ops)
 
 
-@dataclass(frozen=True, eq=False)
 class BetaBinomial(Discrete):
     """The number of successes in n trials, whose probability is a beta(alpha, beta) variable; plus loc."""
 
-    n: Any
-    alpha: Any
-    beta: Any
-    loc: Any = 0.0
-    arrays: ClassVar[tuple[str, ...]] = ("n", "alpha", "beta", "loc")
-    integers: ClassVar[tuple[str, ...]] = ("n",)
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, closed=True), Domain(0.0), Domain(0.0), Domain())
+    n: Array = parameter(COUNT, static=True)
+    alpha: Array = parameter(POSITIVE)
+    beta: Array = parameter(POSITIVE)
+    loc: Array = parameter(REAL, default=0.0, static=True)
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         return 0.0, self.n
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         """That of the binomial distribution with the mean probability, and what rising factorials add."""
         n, a, b, ops = self.n, self.alpha, self.beta, self.ops
         total = a + b
@@ -70,7 +58,7 @@ class BetaBinomial(Discrete):
 
 
 @from_scipy("nhypergeom")
-def _negative_hypergeometric(total: Any, n: Any, r: Any, loc: Any) -> BetaBinomial:
+def _negative_hypergeometric(total: Array, n: Array, r: Array, loc: Array) -> BetaBinomial:
     """Successes, of n among `total`, that are drawn before the r-th failure: none where r is 0."""
     failures, none = total - n, np.equal(r, 0.0)
     if np.any((r < 0.0) | (r > failures) | (r % 1.0 > 0.0)):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,14 +10,14 @@ from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.formulas.bessel import bessel_divergence, log_normaliser, shortfall, slope
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.declarations import NON_NEGATIVE, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 _UNIT = 1e-5
 """A direction's length may differ so much from one, as in SciPy."""
 
 
-@dataclass(frozen=True, eq=False)
 class VonMisesFisher(Multivariate):
     """Distributions of unit vectors x of d ≥ 2 coordinates, with density proportional to exp(κ μᵀx).
 
@@ -45,10 +42,8 @@ class VonMisesFisher(Multivariate):
     1.074629
     """
 
-    mean_direction: Any
-    concentration: Any
-    arrays: ClassVar[tuple[str, ...]] = ("mean_direction", "concentration")
-    core_ndims: ClassVar[tuple[int, ...]] = (1, 0)
+    mean_direction: Array = parameter(core_ndim=1)
+    concentration: Array = parameter(NON_NEGATIVE, meaning="kappa")
 
     def check_shapes(self) -> None:
         super().check_shapes()
@@ -56,37 +51,36 @@ class VonMisesFisher(Multivariate):
         if one and (self.ops.symbolic or np.any(self.concentration)):
             raise ValueError("mean_direction must have at least two coordinates, got one")
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         ops = self.ops
         off = ops.absolute(ops.sum_of_squares_last(self.mean_direction) - 1.0)
         yield ops.logical_not(off > 2.0 * _UNIT), "mean_direction (mu) must be a unit vector"
-        domain = Domain(0.0, meaning="kappa", closed=True)
-        yield from domain.conditions(self.concentration, "concentration", ops)
+        yield from super().own_conditions()
 
     @property
     def event_shape(self) -> Shape:
         return self.core_shape("mean_direction")
 
-    def runtime_event_shape(self) -> tuple[Any, ...]:
+    def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.mean_direction.shape[-1],)
 
     @property
-    def order(self) -> Any:
+    def order(self) -> Array:
         """½ d − 1, the order of the Bessel function; in a graph that does not know d, a variable."""
         return 0.5 * self.ops.runtime_shape(self.mean_direction)[-1] - 1.0
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Array) -> Array:
         """The log density at unit vectors `x`, by area of the sphere."""
         ops, kappa = self.ops, self.concentration
         cosine = ops.sum_last(self.mean_direction * x)
         return kappa * (cosine - 1.0) - log_normaliser(kappa, self.order, ops) - self.constant
 
     @property
-    def constant(self) -> Any:
+    def constant(self) -> Array:
         """½ d ln 2π."""
         return (self.order + 1.0) * math.log(2.0 * math.pi)
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """ln I_ν(κ) − ν ln κ + ½ d ln 2π − κ I_{ν+1}(κ)/I_ν(κ), ν = ½ d − 1.
 
         Source: https://en.wikipedia.org/wiki/Von_Mises%E2%80%93Fisher_distribution#Entropy.
@@ -97,7 +91,7 @@ class VonMisesFisher(Multivariate):
 
 
 @kl_rules.register(VonMisesFisher, VonMisesFisher, cost="O(d)")
-def von_mises_fisher_von_mises_fisher(p: VonMisesFisher, q: VonMisesFisher) -> Any:
+def von_mises_fisher_von_mises_fisher(p: VonMisesFisher, q: VonMisesFisher) -> Array:
     """The divergence of concentrations with a common direction, plus that of directions.
 
     The first is the Bregman divergence of the log normaliser; the second κ_q A_d(κ_p) (1 − cos θ), with
@@ -113,5 +107,5 @@ from_scipy("vonmises_fisher")(VonMisesFisher)
 
 
 @from_scipy("uniform_direction")
-def _uniform(dim: Any) -> VonMisesFisher:
+def _uniform(dim: Array) -> VonMisesFisher:
     return VonMisesFisher(np.eye(int(dim))[0], 0.0)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
 
 from kl_plugins.covariance.base import log_det_divergence, matrix_conditions, square_dimension
 from kl_plugins.covariance.full import Dense
@@ -16,17 +13,16 @@ from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import shifted_divergence
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.declarations import REAL, parameter
 from kl_plugins.parameters.parametrised import Shape
 
 
 class WishartLike(Multivariate):
     """What the Wishart distribution and that of the inverses have in common."""
 
-    df: Any
-    scale: Any
-    arrays: ClassVar[tuple[str, ...]] = ("df", "scale")
-    core_ndims: ClassVar[tuple[int, ...]] = (0, 2)
+    df: Array = parameter(REAL, meaning="degrees of freedom")
+    scale: Array = parameter(core_ndim=2)
 
     def check_shapes(self) -> None:
         square_dimension(self.scale, "scale", self.ops)
@@ -35,11 +31,11 @@ class WishartLike(Multivariate):
     def _complete(self) -> None:
         _ = self.factor
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
-        ops, name = self.ops, "df (degrees of freedom)"
-        yield from Domain().conditions(self.df, name, ops)
-        too_few = self.df <= self.dimension - 1
-        yield ops.logical_not(too_few), f"{name} must be greater than the matrices' dimension less one"
+    def own_conditions(self) -> Conditions:
+        yield from super().own_conditions()
+        ops, too_few = self.ops, self.df <= self.dimension - 1
+        message = "df (degrees of freedom) must be greater than the matrices' dimension less one"
+        yield ops.logical_not(too_few), message
         yield from matrix_conditions(self.scale, "scale", ops)
         if ops.symbolic:
             yield ops.all_last(ops.diagonal(self.factor) > 0.0), "scale must be positive definite"
@@ -48,34 +44,33 @@ class WishartLike(Multivariate):
     def event_shape(self) -> Shape:
         return self.core_shape("scale")
 
-    def runtime_event_shape(self) -> tuple[Any, ...]:
+    def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.dimension, self.dimension)
 
     @property
-    def dimension(self) -> Any:
+    def dimension(self) -> Array:
         """Number of rows d; in a graph that does not know it, a variable."""
         return self.ops.runtime_shape(self.scale)[-1]
 
     @cached_property
-    def factor(self) -> Any:
+    def factor(self) -> Array:
         """Lower Cholesky factor of the scale."""
         return self.ops.cholesky(self.scale, "scale")
 
-    def log_det(self) -> Any:
+    def log_det(self) -> Array:
         """ln|scale|."""
         return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
 
-    def indices(self) -> Any:
+    def indices(self) -> Array:
         """0, 1, …, d − 1: that many entries of each row of a matrix are below its diagonal."""
         ones = self.ops.zeros_like(self.scale) + 1.0
         return self.ops.sum_last(self.ops.strictly_lower(ones, like=self.scale))
 
-    def half_dfs(self) -> Any:
+    def half_dfs(self) -> Array:
         """(n − i)/2 for i = 0, …, d − 1: the shapes of the gamma variables of Bartlett's decomposition."""
         return 0.5 * (self.df[..., None] - self.indices())
 
 
-@dataclass(frozen=True, eq=False)
 class Wishart(WishartLike):
     """Wishart distributions, with mean df · scale.
 
@@ -102,10 +97,7 @@ class Wishart(WishartLike):
     0.175828
     """
 
-    df: Any
-    scale: Any
-
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Array) -> Array:
         """The log density at positive definite matrices `x`, shape (..., d, d)."""
         ops, d, n = self.ops, self.dimension, self.df
         root = ops.cholesky(x, "x")
@@ -115,7 +107,7 @@ class Wishart(WishartLike):
         constant = ops.sum_last(ops.gammaln(self.half_dfs())) + d * (d - 1) / 4.0 * math.log(math.pi)
         return power - 0.5 * trace - constant
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """½ (d + 1) ln|2V| + ln Γ_d(n/2) − ½ (n − d − 1) ψ_d(n/2) + ½ nd, without the large parts.
 
         Source: https://en.wikipedia.org/wiki/Wishart_distribution#Entropy.
@@ -123,7 +115,6 @@ class Wishart(WishartLike):
         return _entropy(self, 1.0)
 
 
-@dataclass(frozen=True, eq=False)
 class InverseWishart(WishartLike):
     """Inverse Wishart distributions: of X⁻¹, X from Wishart(df, scale⁻¹).
 
@@ -142,10 +133,7 @@ class InverseWishart(WishartLike):
         If a scale is not positive definite.
     """
 
-    df: Any
-    scale: Any
-
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Array) -> Array:
         """The log density at positive definite matrices `x`, shape (..., d, d)."""
         ops, d, n = self.ops, self.dimension, self.df
         root = ops.cholesky(x, "x")
@@ -155,7 +143,7 @@ class InverseWishart(WishartLike):
         constant = ops.sum_last(ops.gammaln(self.half_dfs())) + d * (d - 1) / 4.0 * math.log(math.pi)
         return power - 0.5 * trace - constant
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """That of the Wishart distribution of the inverses, less (d + 1) times its mean log-determinant.
 
         Source: the Jacobian |X|^−(d+1) of the inverse,
@@ -164,11 +152,11 @@ class InverseWishart(WishartLike):
         return _entropy(self, -1.0)
 
 
-def _entropy(p: WishartLike, sign: float) -> Any:
+def _entropy(p: WishartLike, sign: float) -> Array:
     return _standard_entropy(p, sign) + 0.5 * (p.dimension + 1.0) * p.log_det()
 
 
-def _standard_entropy(p: WishartLike, sign: float) -> Any:
+def _standard_entropy(p: WishartLike, sign: float) -> Array:
     """The entropy for scale I: `sign` 1 for the Wishart distribution, −1 for that of inverses.
 
     With aᵢ = (n − i)/2, ln Γ(a) = (a ln a − a) + R(a) and ψ(a) = ln a + r(a) everything of size n ln n has
@@ -183,7 +171,7 @@ def _standard_entropy(p: WishartLike, sign: float) -> Any:
     return ops.sum_last(each) + constant
 
 
-def _df_divergence(p: WishartLike, q: WishartLike) -> Any:
+def _df_divergence(p: WishartLike, q: WishartLike) -> Array:
     """That of Wishart distributions with a common mean: the Bregman divergence, from n_p to n_q, of
     Σ [ln Γ((n − i)/2) − (½n ln ½n − ½n)]."""
     step = 0.5 * (q.df - p.df)[..., None]
@@ -191,12 +179,12 @@ def _df_divergence(p: WishartLike, q: WishartLike) -> Any:
     return p.ops.sum_last(terms)
 
 
-def _ratio(first: Any, second: Any) -> Any:
+def _ratio(first: Array, second: Array) -> Array:
     return (first / second)[..., None, None]
 
 
 @kl_rules.register(Wishart, Wishart, cost="O(d³): a triangular solve between Cholesky factors")
-def wishart_wishart(p: Wishart, q: Wishart) -> Any:
+def wishart_wishart(p: Wishart, q: Wishart) -> Array:
     """n_q times that of Gaussians with the means nV for covariances, plus that of the degrees of freedom.
 
     Source: https://en.wikipedia.org/wiki/Wishart_distribution#KL-divergence, rearranged to non-negative
@@ -208,7 +196,7 @@ def wishart_wishart(p: Wishart, q: Wishart) -> Any:
 
 
 @kl_rules.register(InverseWishart, InverseWishart, cost="O(d³): a triangular solve between Cholesky factors")
-def inverse_wishart_inverse_wishart(p: InverseWishart, q: InverseWishart) -> Any:
+def inverse_wishart_inverse_wishart(p: InverseWishart, q: InverseWishart) -> Array:
     """That of the Wishart distributions of the inverses, whose means are nΨ⁻¹."""
     scales = (p.scale * _ratio(q.df, p.df), q.scale)
     means = [Precision.trusted(p.ops, precision=scale) for scale in scales]
@@ -216,18 +204,18 @@ def inverse_wishart_inverse_wishart(p: InverseWishart, q: InverseWishart) -> Any
 
 
 @kl_rules.register(Wishart, InverseWishart, cost="O(d³): a triangular solve between Cholesky factors")
-def wishart_inverse_wishart(p: Wishart, q: InverseWishart) -> Any:
+def wishart_inverse_wishart(p: Wishart, q: InverseWishart) -> Array:
     """Cross-entropy less entropy: E X⁻¹ = V⁻¹/(n − d − 1), infinite unless n > d + 1."""
     return _of_inverses(p, q, p.factor, q.factor)
 
 
 @kl_rules.register(InverseWishart, Wishart, cost="O(d³): a triangular solve between Cholesky factors")
-def inverse_wishart_wishart(p: InverseWishart, q: Wishart) -> Any:
+def inverse_wishart_wishart(p: InverseWishart, q: Wishart) -> Array:
     """That of the inverses, with the same ΨV⁻¹."""
     return _of_inverses(p, q, q.factor, p.factor)
 
 
-def _of_inverses(p: WishartLike, q: WishartLike, below: Any, above: Any) -> Any:
+def _of_inverses(p: WishartLike, q: WishartLike, below: Array, above: Array) -> Array:
     """From the Cholesky factors of V and Ψ, through tr ΨV⁻¹ and ln|ΨV⁻¹|.
 
     With m for q's degrees of freedom: ln Γ_d(m/2) + ½ m d ln 2 + ½ (m + d + 1) [ψ_d(n/2) + d ln 2]

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from kl_plugins.families.core.discrete import Discrete, is_infinite
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_infinite, is_literal
+from kl_plugins.parameters.declarations import PROBABILITY, parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
-@dataclass(frozen=True, eq=False)
 class ZeroInflated(Discrete):
     """A variable of the discrete family `base` with probability `weight`, else zero."""
 
-    weight: Any
-    base: Discrete
-    arrays: ClassVar[tuple[str, ...]] = ("weight",)
-    parts: ClassVar[tuple[str, ...]] = ("base",)
-    domains: ClassVar[tuple[Domain, ...]] = (Domain(0.0, 1.0, closed=True),)
+    weight: Array = parameter(PROBABILITY)
+    base: Discrete = part()
 
     def _become_plain(self) -> bool:
         return False
@@ -30,17 +25,17 @@ class ZeroInflated(Discrete):
     def describe(self) -> str:
         return f"ZeroInflated({self.base.describe()})"
 
-    def full(self, value: Any) -> Any:
+    def full(self, value: Array) -> Array:
         return self.base.full(super().full(value))
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         """Those of the base and zero."""
         ends, loc = self.base.standard_ends(), self.base.loc
-        low, high = (end if is_infinite(end) else end + loc for end in ends)
+        low, high = (end if certainly_infinite(end) else end + loc for end in ends)
         return self._outer(low, min), self._outer(high, max)
 
-    def _outer(self, end: Any, choose: Any) -> Any:
-        if type(end) is float:
+    def _outer(self, end: Array, choose: Array) -> Array:
+        if is_literal(end):
             return choose(end, 0.0)
         return self.ops.minimum(end, 0.0) if choose is min else self.ops.maximum(end, 0.0)
 
@@ -49,12 +44,12 @@ class ZeroInflated(Discrete):
         made.__dict__["base"] = self.base.widened()
         return made
 
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         raise NotImplementedError  # that of the base is asked for where it has outcomes only
 
-    def log_masses(self, k: Any) -> Any:
+    def log_masses(self, k: Array) -> Array:
         ops, loc = self.ops, self.base.loc
-        weight = self.weight if type(self.weight) is float else ops.expand_last(self.weight)
-        within = self.base.log_masses(k - (loc if type(loc) is float else ops.expand_last(loc)))
+        weight = ops.expand_last(self.weight)
+        within = self.base.log_masses(k - ops.expand_last(loc))
         at_zero = ops.log(weight * ops.exp(within) + (1.0 - weight))
         return ops.where(ops.equal(k, 0.0), at_zero, ops.log(weight) + within)

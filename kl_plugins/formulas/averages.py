@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import is_literal
 
-Function = Callable[[Any, Operations], Any]
+Function = Callable[[Array, Operations], Array]
 
 _WIDTH = 0.25
 """Up to this many times the distance of its middle from a singularity an interval is narrow."""
@@ -35,12 +36,12 @@ class Integrand(NamedTuple):
     distance: Function
 
 
-def whole(function: Callable[..., Any], ops: Operations, *args: Any) -> Any:
+def whole(function: Callable[..., Array], ops: Operations, *args: Array) -> Array:
     """Return ``function(*args, ops)``, where the function takes sums over nodes of a quadrature.
 
     In a graph these are sums along an axis: written out, they would take a minute to compile.
     """
-    if not ops.symbolic or all(type(arg) is float for arg in args):
+    if not ops.symbolic or all(map(is_literal, args)):
         return ops.elementwise(function, None, *args)
     return function(*args, ops)
 
@@ -48,55 +49,59 @@ def whole(function: Callable[..., Any], ops: Operations, *args: Any) -> Any:
 def weighted_sum(
     nodes: tuple[float, ...],
     weights: tuple[float, ...],
-    function: Callable[..., Any],
+    function: Callable[..., Array],
     ops: Operations,
-    *args: Any,
-) -> Any:
+    *args: Array,
+) -> Array:
     """Σ weight · function(node, *args), of arrays and of graphs along a new last axis."""
-    if all(type(arg) is float for arg in args):
+    if all(map(is_literal, args)):
         total = 0.0
         for node, weight in zip(nodes, weights, strict=True):
             total = total + weight * function(node, *args)
         return total
-    dtype = next(arg.dtype for arg in args if type(arg) is not float)
-    along = [arg if type(arg) is float else ops.expand_last(arg) for arg in args]
+    dtype = next(arg.dtype for arg in args if not is_literal(arg))
+    along = [ops.expand_last(arg) for arg in args]
     return ops.sum_last(np.asarray(weights, dtype) * function(np.asarray(nodes, dtype), *along))
 
 
-def quadrature(function: Callable[..., Any], ops: Operations, start: Any, step: Any, *args: Any) -> Any:
+def quadrature(
+    function: Callable[..., Array], ops: Operations, start: Array, step: Array, *args: Array
+) -> Array:
     """∫₀¹ function(start + step·u, *args) du for a smooth function."""
     return weighted_sum(
         _NODES, _WEIGHTS, lambda u, x, h, *rest: function(x + h * u, *rest), ops, start, step, *args
     )
 
 
-def ramp_quadrature(function: Callable[..., Any], ops: Operations, start: Any, step: Any, *args: Any) -> Any:
+def ramp_quadrature(
+    function: Callable[..., Array], ops: Operations, start: Array, step: Array, *args: Array
+) -> Array:
     """∫₀¹ 2u function(start + step·u, *args) du."""
     return weighted_sum(
         _NODES, _WEIGHTS, lambda u, x, h, *rest: 2.0 * u * function(x + h * u, *rest), ops, start, step, *args
     )
 
 
-def average(f: Integrand, start: Any, step: Any, ops: Operations) -> Any:
+def average(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
     """∫₀¹ f(start + step·u) du."""
 
-    def narrow(start: Any, step: Any) -> Any:
+    def narrow(start: Array, step: Array) -> Array:
         return quadrature(lambda z: f.value(z, ops), ops, start, step)
 
-    def wide(start: Any, step: Any) -> Any:
+    def wide(start: Array, step: Array) -> Array:
         return (f.first(start + step, ops) - f.first(start, ops)) / step
 
     is_narrow = ops.absolute(step) <= _WIDTH * f.distance(start + 0.5 * step, ops)
     return ops.select(is_narrow, narrow, wide, start, step)
 
 
-def ramp(f: Integrand, start: Any, step: Any, ops: Operations) -> Any:
+def ramp(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
     """∫₀¹ 2u f(start + step·u) du."""
 
-    def narrow(start: Any, step: Any) -> Any:
+    def narrow(start: Array, step: Array) -> Array:
         return ramp_quadrature(lambda z: f.value(z, ops), ops, start, step)
 
-    def wide(start: Any, step: Any) -> Any:
+    def wide(start: Array, step: Array) -> Array:
         end = start + step
         rise = (f.second(end, ops) - f.second(start, ops)) / step
         return 2.0 * ((f.first(end, ops) - rise) / step)
@@ -105,57 +110,57 @@ def ramp(f: Integrand, start: Any, step: Any, ops: Operations) -> Any:
     return ops.select(is_narrow, narrow, wide, start, step)
 
 
-def _log_or_zero(z: Any, ops: Operations) -> Any:
+def _log_or_zero(z: Array, ops: Operations) -> Array:
     """log z, and 0 at z = 0 (or where rounding put it below), where it is multiplied by a power of z."""
     return ops.log(ops.where(z > 0.0, z, 1.0))
 
 
-def _plain_log(z: Any, ops: Operations) -> Any:
+def _plain_log(z: Array, ops: Operations) -> Array:
     return ops.log(z)
 
 
-def _log_first(z: Any, ops: Operations) -> Any:
+def _log_first(z: Array, ops: Operations) -> Array:
     return z * (_log_or_zero(z, ops) - 1.0)
 
 
-def _log_second(z: Any, ops: Operations) -> Any:
+def _log_second(z: Array, ops: Operations) -> Array:
     return 0.5 * z * z * (_log_or_zero(z, ops) - 1.5)
 
 
-def _log_square(z: Any, ops: Operations) -> Any:
+def _log_square(z: Array, ops: Operations) -> Array:
     return ops.log(z) * ops.log(z)
 
 
-def _log_square_first(z: Any, ops: Operations) -> Any:
+def _log_square_first(z: Array, ops: Operations) -> Array:
     x = _log_or_zero(z, ops)
     return z * (x * (x - 2.0) + 2.0)
 
 
-def _log_square_second(z: Any, ops: Operations) -> Any:
+def _log_square_second(z: Array, ops: Operations) -> Array:
     x = _log_or_zero(z, ops)
     return z * z * (0.5 * x * (x - 3.0) + 1.75)
 
 
-def _distance_from_zero(z: Any, ops: Operations) -> Any:
+def _distance_from_zero(z: Array, ops: Operations) -> Array:
     return ops.absolute(z)
 
 
-def log1p_square(z: Any, ops: Operations) -> Any:
+def log1p_square(z: Array, ops: Operations) -> Array:
     """log(1 + z²), finite where z² is not."""
     return ops.select(
         ops.absolute(z) <= 1e8, lambda z: ops.log1p(z * z), lambda z: 2.0 * ops.log(ops.absolute(z)), z
     )
 
 
-def _log1p_square_first(z: Any, ops: Operations) -> Any:
+def _log1p_square_first(z: Array, ops: Operations) -> Array:
     return z * (log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z)
 
 
-def _log1p_square_second(z: Any, ops: Operations) -> Any:
+def _log1p_square_second(z: Array, ops: Operations) -> Array:
     return 0.5 * (z * z - 1.0) * log1p_square(z, ops) - 1.5 * z * z + 2.0 * z * ops.arctan(z)
 
 
-def _distance_from_i(z: Any, ops: Operations) -> Any:
+def _distance_from_i(z: Array, ops: Operations) -> Array:
     return 0.7 * (1.0 + ops.absolute(z))
 
 
@@ -170,59 +175,61 @@ ABSOLUTE = Integrand(
 )
 
 
-def flat_mean(f: Integrand, start: Any, step: Any, ops: Operations) -> Any:
+def flat_mean(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
     """E f(start + step·U), U uniform on (0, 1)."""
     return whole(_node(average, f), ops, start, step)
 
 
-def tent_mean(f: Integrand, mode: Any, start: Any, step: Any, ops: Operations) -> Any:
+def tent_mean(f: Integrand, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     """E f(start + step·T), T triangular on (0, 1) with the given mode."""
     return whole(_node(_tent_mean, f), ops, mode, start, step)
 
 
 @cache
-def _node(function: Callable[..., Any], f: Integrand) -> Callable[..., Any]:
+def _node(function: Callable[..., Array], f: Integrand) -> Callable[..., Array]:
     """One object for each, as `elementwise` keeps what it makes of it."""
     return partial(function, f)
 
 
-def _tent_mean(f: Integrand, mode: Any, start: Any, step: Any, ops: Operations) -> Any:
+def _tent_mean(f: Integrand, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     return on_both_sides(partial(ramp, f, ops=ops), mode, start, step, ops)
 
 
-def on_both_sides(ramp: Callable[..., Any], mode: Any, start: Any, step: Any, ops: Operations) -> Any:
+def on_both_sides(
+    ramp: Callable[..., Array], mode: Array, start: Array, step: Array, ops: Operations
+) -> Array:
     """The mean over the triangle, of which the part below the mode has the mass `mode`."""
 
-    def side(start: Any, step: Any, mass: Any) -> Any:
+    def side(start: Array, step: Array, mass: Array) -> Array:
         return mass * ramp(start, mass * step)
 
-    def none(start: Any, step: Any, mass: Any) -> Any:
+    def none(start: Array, step: Array, mass: Array) -> Array:
         return 0.0 * mass
 
-    def part(start: Any, step: Any, mass: Any) -> Any:
+    def part(start: Array, step: Array, mass: Array) -> Array:
         # Where there is none the other branch must be finite all the same, for the sake of its derivative.
         return ops.select(mass > 0.0, side, none, start, step, ops.where(mass > 0.0, mass, 1.0))
 
     return part(start, step, mode) + part(start + step, -step, 1.0 - mode)
 
 
-def power_flat_mean(exponent: Any, start: Any, step: Any, ops: Operations) -> Any:
+def power_flat_mean(exponent: Array, start: Array, step: Array, ops: Operations) -> Array:
     """E (start + step·U)^exponent, +∞ where it diverges."""
     return ops.elementwise(_power_average, None, exponent, start, step)
 
 
-def _power_average(exponent: Any, start: Any, step: Any, ops: Operations) -> Any:
+def _power_average(exponent: Array, start: Array, step: Array, ops: Operations) -> Array:
     """With m = exponent + 1 and L = log(high/low): high^m [1 − exp(−m L)]/m, and high^m/m from zero."""
     end, m = start + step, exponent + 1.0
     low, high = ops.minimum(start, end), ops.maximum(start, end)
     width = ops.absolute(step)
 
-    def above(low: Any, high: Any, width: Any, m: Any) -> Any:
+    def above(low: Array, high: Array, width: Array, m: Array) -> Array:
         return ops.power(high, exponent) * _decay_mean(m * ops.log1p(width / low), ops) * (
             ops.log1p(width / low) * (high / width)
         )  # fmt: skip
 
-    def from_zero(low: Any, high: Any, width: Any, m: Any) -> Any:
+    def from_zero(low: Array, high: Array, width: Array, m: Array) -> Array:
         converges = m > 0.0
         return ops.where(converges, ops.power(high, exponent) / ops.where(converges, m, 1.0), float("inf"))
 
@@ -230,7 +237,7 @@ def _power_average(exponent: Any, start: Any, step: Any, ops: Operations) -> Any
     return ops.select(low > 0.0, above, from_zero, some_low, high, width, m)
 
 
-def _decay_mean(x: Any, ops: Operations) -> Any:
+def _decay_mean(x: Array, ops: Operations) -> Array:
     """[1 − exp(−x)]/x."""
     return ops.select(
         ops.absolute(x) <= 1e-5,
@@ -240,18 +247,18 @@ def _decay_mean(x: Any, ops: Operations) -> Any:
     )
 
 
-def power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: Operations) -> Any:
+def power_tent_mean(exponent: Array, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     """E (start + step·T)^exponent, +∞ where it diverges."""
     return whole(_power_tent_mean, ops, exponent, mode, start, step)
 
 
-def _power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: Operations) -> Any:
+def _power_tent_mean(exponent: Array, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     flat = partial(_power_average, ops=ops)
 
-    def narrow(start: Any, step: Any) -> Any:
+    def narrow(start: Array, step: Array) -> Array:
         return ramp_quadrature(lambda z, k: ops.power(z, k), ops, start, step, exponent)
 
-    def wide(start: Any, step: Any) -> Any:
+    def wide(start: Array, step: Array) -> Array:
         first = flat(exponent + 1.0, start, step)
         # From zero the second part is none, though it may be zero times infinity.
         second = ops.select(
@@ -259,7 +266,7 @@ def _power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: Opera
         )
         return 2.0 * ((first - second) / step)
 
-    def ramp(start: Any, step: Any) -> Any:
+    def ramp(start: Array, step: Array) -> Array:
         bends = 1.0 + 0.1 * ops.absolute(exponent)
         is_narrow = ops.absolute(step) * bends <= _WIDTH * ops.absolute(start + 0.5 * step)
         return ops.select(is_narrow, narrow, wide, start, step)
@@ -267,28 +274,28 @@ def _power_tent_mean(exponent: Any, mode: Any, start: Any, step: Any, ops: Opera
     return on_both_sides(ramp, mode, start, step, ops)
 
 
-def exp_flat_mean(start: Any, step: Any, ops: Operations) -> Any:
+def exp_flat_mean(start: Array, step: Array, ops: Operations) -> Array:
     """E exp(start + step·U)."""
     return ops.elementwise(_exp_flat_mean, None, start, step)
 
 
-def _exp_flat_mean(start: Any, step: Any, ops: Operations) -> Any:
+def _exp_flat_mean(start: Array, step: Array, ops: Operations) -> Array:
     return ops.exp(ops.maximum(start, start + step)) * _decay_mean(ops.absolute(step), ops)
 
 
-def exp_tent_mean(mode: Any, start: Any, step: Any, ops: Operations) -> Any:
+def exp_tent_mean(mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     """E exp(start + step·T)."""
     return whole(_exp_tent_mean, ops, mode, start, step)
 
 
-def _exp_tent_mean(mode: Any, start: Any, step: Any, ops: Operations) -> Any:
-    def narrow(start: Any, step: Any) -> Any:
+def _exp_tent_mean(mode: Array, start: Array, step: Array, ops: Operations) -> Array:
+    def narrow(start: Array, step: Array) -> Array:
         return ramp_quadrature(ops.exp, ops, start, step)
 
-    def wide(start: Any, step: Any) -> Any:
+    def wide(start: Array, step: Array) -> Array:
         return 2.0 * ((ops.exp(start + step) * (step - 1.0) + ops.exp(start)) / step / step)
 
-    def ramp(start: Any, step: Any) -> Any:
+    def ramp(start: Array, step: Array) -> Array:
         return ops.select(ops.absolute(step) <= 2.0, narrow, wide, start, step)
 
     return on_both_sides(ramp, mode, start, step, ops)

@@ -11,10 +11,10 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kl_plugins.formulas.remainders import taylor_remainder
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 _ORDERS = 20
 """So many orders above the one asked for the expansion is used."""
@@ -32,20 +32,20 @@ _NEAR = 0.05
 class Bessel(NamedTuple):
     """With A(x) = ln I_ν(x) − ν ln x: what families of exponents x cos θ need of it."""
 
-    log_normaliser: Any
+    log_normaliser: Array
     """A(x) − x."""
 
-    slope_by_x: Any
+    slope_by_x: Array
     """A'(x)/x = I_{ν+1}(x)/(x I_ν(x))."""
 
-    shortfall: Any
+    shortfall: Array
     """1 − A'(x)."""
 
-    curvature: Any
+    curvature: Array
     """A''(x)."""
 
 
-def bessel(x: Any, order: Any, ops: Operations) -> Bessel:
+def bessel(x: Array, order: Array, ops: Operations) -> Bessel:
     """A and its derivatives at x ≥ 0, for orders ν ≥ 0."""
     beyond = 1.0 / ops.maximum(x / _HUGE, 1.0)  # there A(x) − x is −(ν + ½) ln x
     x = ops.minimum(x, _HUGE)
@@ -63,7 +63,7 @@ def bessel(x: Any, order: Any, ops: Operations) -> Bessel:
     return Bessel(value, slope * beyond, shortfall * beyond, curvature * beyond * beyond)
 
 
-def _expansion(x: Any, order: Any, ops: Operations) -> Bessel:
+def _expansion(x: Array, order: Array, ops: Operations) -> Bessel:
     """ln I_ν(x) = s + ν ln(x/(ν + s)) − ½ ln(2πs) + Σₖ Eₖ(ν²/s²)/sᵏ with s² = ν² + x², and derivatives."""
     s = ops.sqrt(order * order + x * x)
     y = 1.0 / s
@@ -80,8 +80,8 @@ def _expansion(x: Any, order: Any, ops: Operations) -> Bessel:
     return Bessel(value, 1.0 / total - tail, (order + excess) / total + x * tail, curvature)
 
 
-def _at(square: Any, coefficients: tuple[float, ...]) -> Any:
-    value: Any = 0.0
+def _at(square: Array, coefficients: tuple[float, ...]) -> Array:
+    value: Array = 0.0
     for c in reversed(coefficients):
         value = value * square + c
     return value
@@ -128,71 +128,73 @@ def _product(left: list[Fraction], right: list[Fraction]) -> list[Fraction]:
     return out
 
 
-def log_normaliser(x: Any, order: Any, ops: Operations) -> Any:
+def log_normaliser(x: Array, order: Array, ops: Operations) -> Array:
     """A(x) − x."""
     return ops.elementwise(_log_normaliser, _log_normaliser_gradient, x, order)
 
 
-def _log_normaliser(x: Any, order: Any, ops: Operations) -> Any:
+def _log_normaliser(x: Array, order: Array, ops: Operations) -> Array:
     return bessel(x, order, ops).log_normaliser
 
 
-def _log_normaliser_gradient(x: Any, order: Any, ops: Operations) -> tuple[Any, Any]:
+def _log_normaliser_gradient(x: Array, order: Array, ops: Operations) -> tuple[Array, Array]:
     return -bessel(x, order, ops).shortfall, 0.0 * x
 
 
-def shortfall(x: Any, order: Any, ops: Operations) -> Any:
+def shortfall(x: Array, order: Array, ops: Operations) -> Array:
     """1 − A'(x)."""
     return ops.elementwise(_shortfall, _shortfall_gradient, x, order)
 
 
-def _shortfall(x: Any, order: Any, ops: Operations) -> Any:
+def _shortfall(x: Array, order: Array, ops: Operations) -> Array:
     return bessel(x, order, ops).shortfall
 
 
-def _shortfall_gradient(x: Any, order: Any, ops: Operations) -> tuple[Any, Any]:
+def _shortfall_gradient(x: Array, order: Array, ops: Operations) -> tuple[Array, Array]:
     return -bessel(x, order, ops).curvature, 0.0 * x
 
 
-def slope(x: Any, order: Any, ops: Operations) -> Any:
+def slope(x: Array, order: Array, ops: Operations) -> Array:
     """A'(x) = I_{ν+1}(x)/I_ν(x)."""
     return ops.elementwise(_slope, _slope_gradient, x, order)
 
 
-def _slope(x: Any, order: Any, ops: Operations) -> Any:
+def _slope(x: Array, order: Array, ops: Operations) -> Array:
     return x * bessel(x, order, ops).slope_by_x
 
 
-def _slope_gradient(x: Any, order: Any, ops: Operations) -> tuple[Any, Any]:
+def _slope_gradient(x: Array, order: Array, ops: Operations) -> tuple[Array, Array]:
     return bessel(x, order, ops).curvature, 0.0 * x
 
 
-def bessel_divergence(p: Any, q: Any, order: Any, ops: Operations) -> Any:
+def bessel_divergence(p: Array, q: Array, order: Array, ops: Operations) -> Array:
     """A(q) − A(p) − A'(p) (q − p) ≥ 0. The order is a constant: no derivative is taken by it."""
     return ops.elementwise(_bessel_divergence, _bessel_divergence_gradient, p, q, order)
 
 
-def _bessel_divergence(p: Any, q: Any, order: Any, ops: Operations) -> Any:
+def _bessel_divergence(p: Array, q: Array, order: Array, ops: Operations) -> Array:
     beyond = 1.0 / ops.maximum(ops.minimum(p, q) / _HUGE, 1.0)
     p, q = p * beyond, q * beyond  # which changes nothing where both are huge
     is_near = ops.absolute(q - p) <= _NEAR * (p + order + 1.0)
     return ops.pick(is_near, partial(_near, ops=ops), partial(_far, ops=ops), p, q, order)
 
 
-def _near(p: Any, q: Any, order: Any, ops: Operations) -> Any:
+def _near(p: Array, q: Array, order: Array, ops: Operations) -> Array:
     step = q - p
     return step * step * taylor_remainder(_curvature_along(p, step, order, ops))
 
 
-def _curvature_along(p: Any, step: Any, order: Any, ops: Operations) -> Callable[[float], Any]:
+def _curvature_along(p: Array, step: Array, order: Array, ops: Operations) -> Callable[[float], Array]:
     return lambda t: bessel(p + t * step, order, ops).curvature
 
 
-def _far(p: Any, q: Any, order: Any, ops: Operations) -> Any:
+def _far(p: Array, q: Array, order: Array, ops: Operations) -> Array:
     at_p, at_q = bessel(p, order, ops), bessel(q, order, ops)
     return at_q.log_normaliser - at_p.log_normaliser + at_p.shortfall * (q - p)
 
 
-def _bessel_divergence_gradient(p: Any, q: Any, order: Any, ops: Operations) -> tuple[Any, Any, Any]:
+def _bessel_divergence_gradient(
+    p: Array, q: Array, order: Array, ops: Operations
+) -> tuple[Array, Array, Array]:
     at_p, at_q = bessel(p, order, ops), bessel(q, order, ops)
     return at_p.curvature * (p - q), at_p.shortfall - at_q.shortfall, 0.0 * p

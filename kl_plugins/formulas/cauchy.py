@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 
-def cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
+def cauchy_divergence(p_scale: Array, q_scale: Array, step: Array, ops: Operations) -> Array:
     """log(1 + ((s − t)² + Δ²) / (4 s t)) for scales s and t and a difference Δ of the places.
 
     https://arxiv.org/abs/1905.10965 (Chyzak and Nielsen, 2019).
@@ -16,19 +15,19 @@ def cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) ->
     return ops.elementwise(_cauchy_divergence, _cauchy_divergence_gradient, p_scale, q_scale, step)
 
 
-def _cauchy_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
+def _cauchy_divergence(p_scale: Array, q_scale: Array, step: Array, ops: Operations) -> Array:
     mean = 2.0 * ops.sqrt(p_scale) * ops.sqrt(q_scale)
     x, y = ops.absolute(p_scale - q_scale), ops.absolute(step)
     is_short = ops.maximum(x, y) / mean < 1e30
     return ops.select(is_short, partial(_short, ops=ops), partial(_long, ops=ops), x, y, mean)
 
 
-def _short(x: Any, y: Any, mean: Any, ops: Operations) -> Any:
+def _short(x: Array, y: Array, mean: Array, ops: Operations) -> Array:
     x, y = x / mean, y / mean
     return ops.log1p(x * x + y * y)
 
 
-def _long(x: Any, y: Any, mean: Any, ops: Operations) -> Any:
+def _long(x: Array, y: Array, mean: Array, ops: Operations) -> Array:
     """The same where 1 is nothing and a square, or the quotient itself, may overflow."""
     longer = ops.maximum(ops.maximum(x, y), mean)
     ratio = ops.minimum(x, y) / longer
@@ -36,8 +35,8 @@ def _long(x: Any, y: Any, mean: Any, ops: Operations) -> Any:
 
 
 def _cauchy_divergence_gradient(
-    p_scale: Any, q_scale: Any, step: Any, ops: Operations
-) -> tuple[Any, Any, Any]:
+    p_scale: Array, q_scale: Array, step: Array, ops: Operations
+) -> tuple[Array, Array, Array]:
     """In units of the sum of the scales, so that only an extreme step can overflow."""
     total = p_scale + q_scale
     e, d = (p_scale - q_scale) / total, step / total

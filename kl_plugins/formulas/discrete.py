@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kl_plugins.formulas.gamma import log_gamma_residue
 from kl_plugins.formulas.remainders import _log_ratio, exp_minus_tangent
 from kl_plugins.formulas.shared import identity_minus_log1p
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 _NEAR = 0.18
 """Up to this difference of their logarithms two probabilities are compared by a series."""
@@ -15,7 +13,7 @@ _NEAR = 0.18
 _INFINITY = float("inf")
 
 
-def counts_divergence(p: Any, q: Any, ops: Operations) -> Any:
+def counts_divergence(p: Array, q: Array, ops: Operations) -> Array:
     """q − p − p log(q/p) for p, q ≥ 0, never negative: q where p is 0, +∞ where only q is 0.
 
     The divergence of Poisson distributions; summed over two vectors of probabilities, theirs. A small error
@@ -31,11 +29,11 @@ def counts_divergence(p: Any, q: Any, ops: Operations) -> Any:
     return ops.elementwise(_counts_divergence, _counts_divergence_gradient, p, q)
 
 
-def _counts_divergence(p: Any, q: Any, ops: Operations) -> Any:
+def _counts_divergence(p: Array, q: Array, ops: Operations) -> Array:
     return _of_step(p, q, q - p, ops)
 
 
-def _of_step(p: Any, q: Any, step: Any, ops: Operations) -> Any:
+def _of_step(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     """`counts_divergence`, where the step from p to q is known better than to the rounding of the two."""
     none = ops.equal(p, 0.0)
     start = ops.where(none, 1.0, p)
@@ -44,44 +42,44 @@ def _of_step(p: Any, q: Any, step: Any, ops: Operations) -> Any:
     return ops.where(none, q, value)
 
 
-def _step_near(p: Any, q: Any, step: Any, ops: Operations) -> Any:
+def _step_near(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     return p * identity_minus_log1p(step / p)
 
 
-def _step_far(p: Any, q: Any, step: Any, ops: Operations) -> Any:
+def _step_far(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     return step + p * _log_ratio(p, q, ops)
 
 
-def _counts_divergence_gradient(p: Any, q: Any, ops: Operations) -> tuple[Any, Any]:
+def _counts_divergence_gradient(p: Array, q: Array, ops: Operations) -> tuple[Array, Array]:
     return _log_ratio(p, q, ops), (q - p) / ops.where(q > 0.0, q, 1.0)
 
 
-def bernoulli_divergence(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: Operations) -> Any:
+def bernoulli_divergence(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: Operations) -> Array:
     """KL of one trial, from the probabilities of success and of failure: those of small ones are exact."""
     if ops.symbolic and (ops.known_log(p) is not None or ops.known_log(q) is not None):
         return counts_divergence(p, q, ops) + counts_divergence(p_failure, q_failure, ops)
     return ops.elementwise(_bernoulli_divergence, _bernoulli_divergence_gradient, p, p_failure, q, q_failure)
 
 
-def _bernoulli_divergence(p: Any, p_failure: Any, q: Any, q_failure: Any, ops: Operations) -> Any:
+def _bernoulli_divergence(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: Operations) -> Array:
     step = ops.where(p <= 0.5, q - p, p_failure - q_failure)
     return _of_step(p, q, step, ops) + _of_step(p_failure, q_failure, -step, ops)
 
 
 def _bernoulli_divergence_gradient(
-    p: Any, p_failure: Any, q: Any, q_failure: Any, ops: Operations
-) -> tuple[Any, Any, Any, Any]:
+    p: Array, p_failure: Array, q: Array, q_failure: Array, ops: Operations
+) -> tuple[Array, Array, Array, Array]:
     by_success = _counts_divergence_gradient(p, q, ops)
     by_failure = _counts_divergence_gradient(p_failure, q_failure, ops)
     return by_success[0], by_failure[0], by_success[1], by_failure[1]
 
 
-def outcome_divergence(log_p: Any, log_q: Any, ops: Operations) -> Any:
+def outcome_divergence(log_p: Array, log_q: Array, ops: Operations) -> Array:
     """`counts_divergence` of the probabilities of one outcome, from their logarithms."""
     return ops.elementwise(_outcome_divergence, _outcome_divergence_gradient, log_p, log_q)
 
 
-def _outcome_divergence(log_p: Any, log_q: Any, ops: Operations) -> Any:
+def _outcome_divergence(log_p: Array, log_q: Array, ops: Operations) -> Array:
     q = ops.exp(log_q)
     value = ops.select(
         ops.absolute(log_q - log_p) <= _NEAR,
@@ -94,41 +92,41 @@ def _outcome_divergence(log_p: Any, log_q: Any, ops: Operations) -> Any:
     return ops.where(ops.equal(log_p, -_INFINITY), q, value)
 
 
-def _count_beside_log(p: Any, log_q: Any, ops: Operations) -> Any:
+def _count_beside_log(p: Array, log_q: Array, ops: Operations) -> Array:
     """`counts_divergence` of a number, which may be 0, and of one that is known by its logarithm."""
     return ops.elementwise(_beside_log, _beside_log_gradient, p, log_q)
 
 
-def _beside_log(p: Any, log_q: Any, ops: Operations) -> Any:
+def _beside_log(p: Array, log_q: Array, ops: Operations) -> Array:
     return _outcome_divergence(ops.log(p), log_q, ops)
 
 
-def _beside_log_gradient(p: Any, log_q: Any, ops: Operations) -> tuple[Any, Any]:
+def _beside_log_gradient(p: Array, log_q: Array, ops: Operations) -> tuple[Array, Array]:
     return ops.log(p) - log_q, ops.exp(log_q) - p
 
 
-def _outcome_divergence_gradient(log_p: Any, log_q: Any, ops: Operations) -> tuple[Any, Any]:
+def _outcome_divergence_gradient(log_p: Array, log_q: Array, ops: Operations) -> tuple[Array, Array]:
     p, q = ops.exp(log_p), ops.exp(log_q)
     return ops.where(p > 0.0, p * (log_p - log_q), 0.0), q - p
 
 
-def x_log_x(x: Any, ops: Operations) -> Any:
+def x_log_x(x: Array, ops: Operations) -> Array:
     """x log x, 0 at 0."""
     return x * ops.log(ops.where(ops.equal(x, 0.0), 1.0, x))
 
 
-def trial_entropy(p: Any, failure: Any, ops: Operations) -> Any:
+def trial_entropy(p: Array, failure: Array, ops: Operations) -> Array:
     """−p log p − failure log failure, where the larger one's logarithm is that of 1 less the other."""
     return -(_x_log_x_beside(p, failure, ops) + _x_log_x_beside(failure, p, ops))
 
 
-def _x_log_x_beside(x: Any, rest: Any, ops: Operations) -> Any:
+def _x_log_x_beside(x: Array, rest: Array, ops: Operations) -> Array:
     is_most = rest < 0.5
     positive = ops.where(ops.logical_or(is_most, ops.equal(x, 0.0)), 1.0, x)
     return x * ops.where(is_most, ops.log1p(-ops.where(is_most, rest, 0.0)), ops.log(positive))
 
 
-def log_poisson(k: Any, mean: Any, ops: Operations) -> Any:
+def log_poisson(k: Array, mean: Array, ops: Operations) -> Array:
     """Logarithm of the Poisson distribution's probability of k.
 
     C. Loader, Fast and accurate computation of binomial probabilities, 2000.
@@ -136,13 +134,13 @@ def log_poisson(k: Any, mean: Any, ops: Operations) -> Any:
     return -counts_divergence(k, mean, ops) - _stirling_excess(k, ops)
 
 
-def log_binomial(k: Any, n: Any, p: Any, failure: Any, ops: Operations) -> Any:
+def log_binomial(k: Array, n: Array, p: Array, failure: Array, ops: Operations) -> Array:
     """Logarithm of the probability of k successes in n trials; the same source."""
     ways = _stirling_excess(n, ops) - _stirling_excess(k, ops) - _stirling_excess(n - k, ops)
     return ways - _from_expected(k, n, p, ops) - _from_expected(n - k, n, failure, ops)
 
 
-def _from_expected(k: Any, n: Any, p: Any, ops: Operations) -> Any:
+def _from_expected(k: Array, n: Array, p: Array, ops: Operations) -> Array:
     """`counts_divergence` of k and of the number n p that is expected."""
     log_p = ops.known_log(p)
     if log_p is None:
@@ -150,7 +148,7 @@ def _from_expected(k: Any, n: Any, p: Any, ops: Operations) -> Any:
     return _count_beside_log(k, ops.log(n) + log_p, ops)
 
 
-def _stirling_excess(k: Any, ops: Operations) -> Any:
+def _stirling_excess(k: Array, ops: Operations) -> Array:
     """log k! − (k log k − k)."""
     none = ops.equal(k, 0.0)
     positive = ops.where(none, 1.0, k)

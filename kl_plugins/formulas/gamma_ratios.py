@@ -7,7 +7,6 @@ left of R: the Bregman divergence of either keeps its digits where those of ln �
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from kl_plugins.formulas.gamma import (
     _NEAR,
@@ -23,44 +22,48 @@ from kl_plugins.formulas.remainders import (
     multiple_of_exp_minus_tangent,
 )
 from kl_plugins.formulas.shared import identity_minus_log1p
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 # Where a difference of two arguments is an argument too, it has digits that theirs no longer hold (the sum
 # of many differences, say). Derivatives are then taken by the two, and not by their difference.
 
 
-def residue_divergence(p: Any, q: Any, step: Any, ops: Operations) -> Any:
+def residue_divergence(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     """R(q) − R(p) − R'(p) (q − p) ≥ 0, with `step` = q − p."""
     return ops.elementwise(_residue_divergence, _residue_divergence_gradient, p, q, step)
 
 
-def _residue_divergence(p: Any, q: Any, step: Any, ops: Operations) -> Any:
+def _residue_divergence(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     is_near = ops.absolute(step) <= _NEAR * p
     near = lambda p, q, step: _residues_near(p, step, ops)  # noqa: E731
     return ops.select(is_near, near, lambda p, q, step: _shapes_far(p, q, ops), p, q, step)
 
 
-def _residue_divergence_gradient(p: Any, q: Any, step: Any, ops: Operations) -> tuple[Any, Any, Any]:
+def _residue_divergence_gradient(
+    p: Array, q: Array, step: Array, ops: Operations
+) -> tuple[Array, Array, Array]:
     by_q = _digamma_residue(q, ops) - _digamma_residue(p, ops)
     return -_trigamma_residue(p, ops) * step, by_q, 0.0 * step
 
 
-def log_ratio_by_step(p: Any, q: Any, step: Any, ops: Operations) -> Any:
+def log_ratio_by_step(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     """log(p / q) of positive numbers, with `step` = q − p."""
     return ops.elementwise(_log_ratio_by_step, _log_ratio_by_step_gradient, p, q, step)
 
 
-def _log_ratio_by_step(p: Any, q: Any, step: Any, ops: Operations) -> Any:
+def _log_ratio_by_step(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     is_near = ops.absolute(step) <= 0.2 * q
     near = lambda p, q, step: ops.log1p(-ops.minimum(step / q, 0.5))  # noqa: E731
     return ops.pick(is_near, near, lambda p, q, step: _far(p, q, ops), p, q, step)
 
 
-def _log_ratio_by_step_gradient(p: Any, q: Any, step: Any, ops: Operations) -> tuple[Any, Any, Any]:
+def _log_ratio_by_step_gradient(
+    p: Array, q: Array, step: Array, ops: Operations
+) -> tuple[Array, Array, Array]:
     return 1.0 / p, -1.0 / q, 0.0 * step
 
 
-def proportion_divergence(p: Any, q: Any, level: Any, ops: Operations) -> Any:
+def proportion_divergence(p: Array, q: Array, level: Array, ops: Operations) -> Array:
     """One category's part in the divergence of Dirichlet distributions; `level` is log(Σp / Σq).
 
     q [exp(u) − 1 − u] with u = log(p/q) − level, of which the sum over the categories is that of q log(q/p)
@@ -69,12 +72,14 @@ def proportion_divergence(p: Any, q: Any, level: Any, ops: Operations) -> Any:
     return ops.elementwise(_proportion_divergence, _proportion_divergence_gradient, p, q, level)
 
 
-def _proportion_divergence(p: Any, q: Any, level: Any, ops: Operations) -> Any:
+def _proportion_divergence(p: Array, q: Array, level: Array, ops: Operations) -> Array:
     u = _log_ratio(p, q, ops) - level
     return multiple_of_exp_minus_tangent(q, u, ops) + _residue_divergence(p, q, q - p, ops)
 
 
-def _proportion_divergence_gradient(p: Any, q: Any, level: Any, ops: Operations) -> tuple[Any, Any, Any]:
+def _proportion_divergence_gradient(
+    p: Array, q: Array, level: Array, ops: Operations
+) -> tuple[Array, Array, Array]:
     u = _log_ratio(p, q, ops) - level
     growth = q * ops.expm1(u)
     by_p = growth / p - _trigamma_residue(p, ops) * (q - p)
@@ -82,7 +87,7 @@ def _proportion_divergence_gradient(p: Any, q: Any, level: Any, ops: Operations)
     return by_p, by_q, -growth
 
 
-def shifted_divergence(p: Any, q: Any, step: Any, shift: Any, ops: Operations) -> Any:
+def shifted_divergence(p: Array, q: Array, step: Array, shift: Array, ops: Operations) -> Array:
     """The Bregman divergence from p to q of ln Γ(x) − (y ln y − y), y = x + shift; `step` = q − p.
 
     That of x ln x − y ln y is q [x₁ − log(1 + x₁)] + shift [x₂ − log(1 + x₂)] with 1 + x₁ = (p/q) / (P/Q),
@@ -91,7 +96,7 @@ def shifted_divergence(p: Any, q: Any, step: Any, shift: Any, ops: Operations) -
     return ops.elementwise(_shifted_divergence, _shifted_divergence_gradient, p, q, step, shift)
 
 
-def _shifted_divergence(p: Any, q: Any, step: Any, shift: Any, ops: Operations) -> Any:
+def _shifted_divergence(p: Array, q: Array, step: Array, shift: Array, ops: Operations) -> Array:
     change = _change_of_proportion(p, q, step, shift)
     first = ops.select(
         ops.absolute(change) <= 0.2,
@@ -106,18 +111,18 @@ def _shifted_divergence(p: Any, q: Any, step: Any, shift: Any, ops: Operations) 
     return q * first + shift * second + _residue_divergence(p, q, step, ops)
 
 
-def _change_of_proportion(p: Any, q: Any, step: Any, shift: Any) -> Any:
+def _change_of_proportion(p: Array, q: Array, step: Array, shift: Array) -> Array:
     """The x₁ above."""
     return -(shift / (p + shift)) * (step / q)
 
 
-def _changed_far(p: Any, q: Any, change: Any, shift: Any, ops: Operations) -> Any:
+def _changed_far(p: Array, q: Array, change: Array, shift: Array, ops: Operations) -> Array:
     return change - (_log_ratio(p, q, ops) - _log_ratio(p + shift, q + shift, ops))
 
 
 def _shifted_divergence_gradient(
-    p: Any, q: Any, step: Any, shift: Any, ops: Operations
-) -> tuple[Any, Any, Any, Any]:
+    p: Array, q: Array, step: Array, shift: Array, ops: Operations
+) -> tuple[Array, Array, Array, Array]:
     log_change = _log_ratio(p, q, ops) - _log_ratio(p + shift, q + shift, ops)
     by_p = -(_trigamma_residue(p, ops) + (shift / (p + shift)) / p) * step
     by_q = _digamma_residue(q, ops) - _digamma_residue(p, ops) - log_change

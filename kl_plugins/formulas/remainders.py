@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from kl_plugins.formulas.shared import identity_minus_log1p
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 # Gauss-Jacobi nodes and weights for ∫₀¹ (1 − t) f(t) dt: exact for polynomials of degree 7.
 _NODES = (0.057104196114517725, 0.2768430136381238, 0.5835904323689168, 0.8602401356562195)
 _WEIGHTS = (0.13550691343148852, 0.2034645680102711, 0.12984754760823233, 0.031180970950008085)
 
 
-def taylor_remainder(second_derivative: Callable[[float], Any]) -> Any:
+def taylor_remainder(second_derivative: Callable[[float], Array]) -> Array:
     """f(1) − f(0) − f'(0) = ∫₀¹ (1 − t) f''(t) dt, from f'' at four points.
 
     A few nodes are enough where f'' changes little between 0 and 1, as it does for neighbours.
@@ -22,14 +21,14 @@ def taylor_remainder(second_derivative: Callable[[float], Any]) -> Any:
     return terms[0] + terms[1] + terms[2] + terms[3]
 
 
-def identity_minus_log(x: Any, ops: Operations) -> Any:
+def identity_minus_log(x: Array, ops: Operations) -> Array:
     """x − log(1 + x) for x > −1, which is never negative."""
     return ops.pick(
         ops.absolute(x) <= 0.2, identity_minus_log1p, lambda x: x - ops.log1p(ops.maximum(x, -1.0)), x
     )
 
 
-def multiple_of_excess(size: Any, step: Any, ops: Operations) -> Any:
+def multiple_of_excess(size: Array, step: Array, ops: Operations) -> Array:
     """size·[x − log(1 + x)], x = step/size ≥ 0, which may be beyond the floats."""
     return ops.select(
         step <= 0.2 * size,
@@ -39,16 +38,16 @@ def multiple_of_excess(size: Any, step: Any, ops: Operations) -> Any:
     )  # fmt: skip
 
 
-def exp_minus_tangent(u: Any, ops: Operations) -> Any:
+def exp_minus_tangent(u: Array, ops: Operations) -> Array:
     """exp(u) − 1 − u, which is never negative."""
     return ops.choose(ops.absolute(u) <= 0.18, _exp_near, _exp_far, u)
 
 
-def _exp_near(u: Any, ops: Operations) -> Any:
+def _exp_near(u: Array, ops: Operations) -> Array:
     return identity_minus_log1p(ops.expm1(u))
 
 
-def _exp_far(u: Any, ops: Operations) -> Any:
+def _exp_far(u: Array, ops: Operations) -> Array:
     return ops.expm1(u) - ops.minimum(u, _HUGE)
 
 
@@ -56,51 +55,51 @@ _HUGE = 1e30
 """Beyond it exp(u) is infinite, and so is what is left of it, whatever is taken away."""
 
 
-def multiple_of_exp_minus_tangent(factor: Any, u: Any, ops: Operations) -> Any:
+def multiple_of_exp_minus_tangent(factor: Array, u: Array, ops: Operations) -> Array:
     """factor·[exp(u) − 1 − u], finite where exp(u) is not but its product with the factor is."""
     return ops.choose(u > 700.0, _multiple_far, _multiple, factor, u)
 
 
-def _multiple(factor: Any, u: Any, ops: Operations) -> Any:
+def _multiple(factor: Array, u: Array, ops: Operations) -> Array:
     return factor * exp_minus_tangent(u, ops)
 
 
-def _multiple_far(factor: Any, u: Any, ops: Operations) -> Any:
+def _multiple_far(factor: Array, u: Array, ops: Operations) -> Array:
     return ops.exp(u + ops.log(factor)) - factor * ops.minimum(u, _HUGE)
 
 
-def log_ratio(p: Any, q: Any, ops: Operations) -> Any:
+def log_ratio(p: Array, q: Array, ops: Operations) -> Array:
     """log(p / q) of positive numbers: accurate where they are nearly equal, finite where both are."""
     return ops.elementwise(_log_ratio, _log_ratio_gradient, p, q)
 
 
-def _log_ratio(p: Any, q: Any, ops: Operations) -> Any:
+def _log_ratio(p: Array, q: Array, ops: Operations) -> Array:
     is_near = ops.absolute(p - q) <= 0.2 * q
     return ops.choose(is_near, _near, _far, p, q)
 
 
-def _near(p: Any, q: Any, ops: Operations) -> Any:
+def _near(p: Array, q: Array, ops: Operations) -> Array:
     return ops.log1p(ops.maximum((p - q) / q, -0.5))  # the bound is for arrays: where it acts, _far serves
 
 
-def _far(p: Any, q: Any, ops: Operations) -> Any:
+def _far(p: Array, q: Array, ops: Operations) -> Array:
     return ops.choose(ops.minimum(p, q) < 1e-300, _far_from_tiny, _far_apart, p, q)
 
 
-def _far_apart(p: Any, q: Any, ops: Operations) -> Any:
+def _far_apart(p: Array, q: Array, ops: Operations) -> Array:
     return 2.0 * ops.log(ops.sqrt(p) / ops.sqrt(q))
 
 
-def _far_from_tiny(p: Any, q: Any, ops: Operations) -> Any:
+def _far_from_tiny(p: Array, q: Array, ops: Operations) -> Array:
     """Where even the ratio of the square roots may be beyond the floats."""
     return ops.log(p) - ops.log(q)
 
 
-def _log_ratio_gradient(p: Any, q: Any, ops: Operations) -> tuple[Any, Any]:
+def _log_ratio_gradient(p: Array, q: Array, ops: Operations) -> tuple[Array, Array]:
     return 1.0 / p, -1.0 / q
 
 
-def size(x: Any, ops: Operations) -> Any:
+def size(x: Array, ops: Operations) -> Array:
     """|x|, whose derivative at 0 is that of one side in a graph.
 
     PyTensor takes 0 there, which makes the second derivatives wrong of what is smooth in spite of |x|.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 
-def identity_minus_log1p(x: Any) -> Any:
+def identity_minus_log1p(x: Array) -> Array:
     """Return x − log(1 + x) for |x| ≤ 0.2 without cancellation.
 
     With r = x / (2 + x), log(1 + x) = 2 atanh r and x − 2r = x r, so that
@@ -22,7 +20,7 @@ def identity_minus_log1p(x: Any) -> Any:
     return x * r - 2.0 * r * r2 * tail
 
 
-def scale_divergence(p_scale: Any, q_scale: Any, ops: Operations) -> Any:
+def scale_divergence(p_scale: Array, q_scale: Array, ops: Operations) -> Array:
     """KL of centred normals with the given scales: ½ (m² − 1 − 2 ln m), m = p_scale / q_scale.
 
     Near m = 1 it is ½ e² + (e − log(1 + e)) with e = m − 1 taken from the difference of the scales:
@@ -33,30 +31,30 @@ def scale_divergence(p_scale: Any, q_scale: Any, ops: Operations) -> Any:
     return ops.elementwise(_scale_divergence, _scale_divergence_gradient, p_scale, q_scale)
 
 
-def _scale_divergence(p_scale: Any, q_scale: Any, ops: Operations) -> Any:
+def _scale_divergence(p_scale: Array, q_scale: Array, ops: Operations) -> Array:
     is_near = ops.absolute(p_scale - q_scale) <= 0.2 * q_scale
     return ops.choose(is_near, _scales_near, _scales_far, p_scale, q_scale)
 
 
-def _scales_near(p_scale: Any, q_scale: Any, ops: Operations) -> Any:
+def _scales_near(p_scale: Array, q_scale: Array, ops: Operations) -> Array:
     e = (p_scale - q_scale) / q_scale
     return 0.5 * e * e + identity_minus_log1p(e)
 
 
-def _scales_far(p_scale: Any, q_scale: Any, ops: Operations) -> Any:
+def _scales_far(p_scale: Array, q_scale: Array, ops: Operations) -> Array:
     ratio = p_scale / q_scale
     half_log = ops.log(ops.sqrt(p_scale) / ops.sqrt(q_scale))
     # A ratio beyond all floats: its square is the answer, infinity, and not infinity less itself.
     return (0.5 * ratio) * ratio - 0.5 - 2.0 * ops.minimum(half_log, 1e3)
 
 
-def _scale_divergence_gradient(p_scale: Any, q_scale: Any, ops: Operations) -> tuple[Any, Any]:
+def _scale_divergence_gradient(p_scale: Array, q_scale: Array, ops: Operations) -> tuple[Array, Array]:
     """Derivatives (m² − 1) / p_scale and −(m² − 1) / q_scale, with m² − 1 = (m − 1)(m + 1)."""
     excess = ((p_scale - q_scale) / q_scale) * ((p_scale + q_scale) / q_scale)
     return excess / p_scale, -excess / q_scale
 
 
-def normal_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
+def normal_divergence(p_scale: Array, q_scale: Array, step: Array, ops: Operations) -> Array:
     """KL of normals with the given scales and the difference of their means: that of the scales, and ½ w².
 
     w is the step in units of q's scale. Source: https://statproofbook.github.io/P/norm-kl, in the form
@@ -65,20 +63,20 @@ def normal_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) ->
     return ops.elementwise(_normal_divergence, _normal_divergence_gradient, p_scale, q_scale, step)
 
 
-def _normal_divergence(p_scale: Any, q_scale: Any, step: Any, ops: Operations) -> Any:
+def _normal_divergence(p_scale: Array, q_scale: Array, step: Array, ops: Operations) -> Array:
     w = step / q_scale
     return _scale_divergence(p_scale, q_scale, ops) + (0.5 * w) * w
 
 
 def _normal_divergence_gradient(
-    p_scale: Any, q_scale: Any, step: Any, ops: Operations
-) -> tuple[Any, Any, Any]:
+    p_scale: Array, q_scale: Array, step: Array, ops: Operations
+) -> tuple[Array, Array, Array]:
     by_p, by_q = _scale_divergence_gradient(p_scale, q_scale, ops)
     slope = (step / q_scale) / q_scale
     return by_p, by_q - slope * (step / q_scale), slope
 
 
-def variance_divergence(p_variance: Any, q_variance: Any, ops: Operations) -> Any:
+def variance_divergence(p_variance: Array, q_variance: Array, ops: Operations) -> Array:
     """KL of centred normals with the given variances: ½ (ρ − 1 − ln ρ), ρ = p_variance / q_variance.
 
     Near ρ = 1 it is ½ (g − log(1 + g)) with g = ρ − 1 taken from the difference of the variances, which
@@ -88,21 +86,23 @@ def variance_divergence(p_variance: Any, q_variance: Any, ops: Operations) -> An
     return ops.elementwise(_variance_divergence, _variance_divergence_gradient, p_variance, q_variance)
 
 
-def _variance_divergence(p_variance: Any, q_variance: Any, ops: Operations) -> Any:
+def _variance_divergence(p_variance: Array, q_variance: Array, ops: Operations) -> Array:
     is_near = ops.absolute(p_variance - q_variance) <= 0.2 * q_variance
     return ops.choose(is_near, _variances_near, _variances_far, p_variance, q_variance)
 
 
-def _variances_near(p_variance: Any, q_variance: Any, ops: Operations) -> Any:
+def _variances_near(p_variance: Array, q_variance: Array, ops: Operations) -> Array:
     return 0.5 * identity_minus_log1p((p_variance - q_variance) / q_variance)
 
 
-def _variances_far(p_variance: Any, q_variance: Any, ops: Operations) -> Any:
+def _variances_far(p_variance: Array, q_variance: Array, ops: Operations) -> Array:
     half_log = ops.log(ops.sqrt(p_variance) / ops.sqrt(q_variance))
     return 0.5 * (p_variance / q_variance) - 0.5 - ops.minimum(half_log, 1e3)
 
 
-def _variance_divergence_gradient(p_variance: Any, q_variance: Any, ops: Operations) -> tuple[Any, Any]:
+def _variance_divergence_gradient(
+    p_variance: Array, q_variance: Array, ops: Operations
+) -> tuple[Array, Array]:
     """Derivatives ½ (ρ − 1) / p_variance and −½ (ρ − 1) / q_variance."""
     half = 0.5 * ((p_variance - q_variance) / q_variance)
     return half / p_variance, -half / q_variance

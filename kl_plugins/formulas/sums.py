@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from kl_plugins.ops import numpy as array_ops
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 _INFINITY = float("inf")
 
@@ -16,7 +15,7 @@ NOTHING = 8.0
 """So many units of rounding of its terms a sum may be and be zero."""
 
 
-def settled_sum(terms: Sequence[Any], ops: Operations) -> Any:
+def settled_sum(terms: Sequence[Array], ops: Operations) -> Array:
     """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet."""
     if ops is array_ops:
         vectors = [term for term in terms if np.ndim(term)]
@@ -31,12 +30,14 @@ def settled_sum(terms: Sequence[Any], ops: Operations) -> Any:
     return _settled(value, size, ops)
 
 
-def _three(number: Any, its_size: Any, first: Any, second: Any, third: Any, ops: Operations) -> Any:
+def _three(
+    number: Array, its_size: Array, first: Array, second: Array, third: Array, ops: Operations
+) -> Array:
     size = its_size + abs(first) + abs(second) + abs(third)
     return _settled(number + first + second + third, size, ops)
 
 
-def _settled(value: Any, size: Any, ops: Operations) -> Any:
+def _settled(value: Array, size: Array, ops: Operations) -> Array:
     nothing = NOTHING * ops.epsilon(value) * size
     if ops is array_ops and np.all(value >= nothing):
         return value
@@ -45,7 +46,7 @@ def _settled(value: Any, size: Any, ops: Operations) -> Any:
     return infinite_where_undefined(value, ops)
 
 
-def infinite_where_undefined(value: Any, ops: Operations) -> Any:
+def infinite_where_undefined(value: Array, ops: Operations) -> Array:
     """+∞ in the place of NaN, which, of parameters that are numbers, parts beyond the floats make together.
 
     NaN of parameters is for `full` to restore.

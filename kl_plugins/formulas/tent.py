@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from kl_plugins.formulas.averages import LOG, average, quadrature, ramp, whole
 from kl_plugins.formulas.remainders import identity_minus_log, multiple_of_excess
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 
-def log_tent_flat_mean(top: Any, start: Any, step: Any, rest: Any, ops: Operations) -> Any:
+def log_tent_flat_mean(top: Array, start: Array, step: Array, rest: Array, ops: Operations) -> Array:
     """E log tent(start + step·U), U uniform, where `rest` is what is left to 1 at U = 1; step > 0."""
     return whole(_log_tent_flat_mean, ops, top, start, step, rest)
 
 
-def _log_tent_flat_mean(top: Any, start: Any, step: Any, rest: Any, ops: Operations) -> Any:
+def _log_tent_flat_mean(top: Array, start: Array, step: Array, rest: Array, ops: Operations) -> Array:
     """On each side of the top the tent is a multiple of the distance from an end."""
     left = _clipped(top - start, step, ops)
     return _side(start, left, top, step, ops) + _side(rest, step - left, 1.0 - top, step, ops)
 
 
-def _clipped(length: Any, step: Any, ops: Operations) -> Any:
+def _clipped(length: Array, step: Array, ops: Operations) -> Array:
     return ops.minimum(ops.maximum(length, 0.0), step)
 
 
-def _side(start: Any, length: Any, top: Any, step: Any, ops: Operations) -> Any:
+def _side(start: Array, length: Array, top: Array, step: Array, ops: Operations) -> Array:
     """length/step times the average of log(z/top) from start to start + length."""
 
-    def some(start: Any, length: Any, top: Any, step: Any) -> Any:
+    def some(start: Array, length: Array, top: Array, step: Array) -> Array:
         return (length / step) * average(LOG, start / top, length / top, ops)
 
     # Where there is nothing the other branch must be finite all the same, for the sake of its derivative.
@@ -36,16 +35,20 @@ def _side(start: Any, length: Any, top: Any, step: Any, ops: Operations) -> Any:
     return ops.select(length > 0.0, some, _nothing, start, some_length, some_top, step)
 
 
-def _nothing(start: Any, *rest: Any) -> Any:
+def _nothing(start: Array, *rest: Array) -> Array:
     return 0.0 * start
 
 
-def log_tent_tent_mean(top: Any, mode: Any, start: Any, step: Any, rest: Any, ops: Operations) -> Any:
+def log_tent_tent_mean(
+    top: Array, mode: Array, start: Array, step: Array, rest: Array, ops: Operations
+) -> Array:
     """E log tent(start + step·T), T triangular with the given mode; `rest` and step as above."""
     return whole(_log_tent_tent_mean, ops, top, mode, start, step, rest)
 
 
-def _log_tent_tent_mean(top: Any, mode: Any, start: Any, step: Any, rest: Any, ops: Operations) -> Any:
+def _log_tent_tent_mean(
+    top: Array, mode: Array, start: Array, step: Array, rest: Array, ops: Operations
+) -> Array:
     """Up to four pieces, on which T's density is linear and the tent a multiple of z or of 1 − z."""
     left = _clipped(top - start, step, ops) / step  # so much of T's interval is left of the top
     right = 1.0 - left
@@ -59,11 +62,20 @@ def _log_tent_tent_mean(top: Any, mode: Any, start: Any, step: Any, rest: Any, o
 
 
 def _piece(
-    start: Any, low: Any, high: Any, mode: Any, mode_rest: Any, top: Any, step: Any, ops: Operations
-) -> Any:
+    start: Array,
+    low: Array,
+    high: Array,
+    mode: Array,
+    mode_rest: Array,
+    top: Array,
+    step: Array,
+    ops: Operations,
+) -> Array:
     """∫ over low < t < high of T's density times log((start + step·t)/top), on one side of the mode."""
 
-    def some(start: Any, low: Any, high: Any, mode: Any, mode_rest: Any, top: Any, step: Any) -> Any:
+    def some(
+        start: Array, low: Array, high: Array, mode: Array, mode_rest: Array, top: Array, step: Array
+    ) -> Array:
         at_low = _tent(low, mode, mode_rest, ops)
         at_high = _tent(high, mode, mode_rest, ops)
         z_low, z_high = (start + step * low) / top, (start + step * high) / top
@@ -79,14 +91,14 @@ def _piece(
     return ops.select(there, some, _nothing, start, low, high, mode, mode_rest, top, step)
 
 
-def _tent(t: Any, mode: Any, mode_rest: Any, ops: Operations) -> Any:
+def _tent(t: Array, mode: Array, mode_rest: Array, ops: Operations) -> Array:
     """Half of T's density at t."""
     rising = ops.where(mode > 0.0, t, 1.0) / ops.where(mode > 0.0, mode, 1.0)
     falling = ops.where(mode_rest > 0.0, 1.0 - t, 1.0) / ops.where(mode_rest > 0.0, mode_rest, 1.0)
     return ops.minimum(rising, falling)
 
 
-def tent_divergence(p_mode: Any, q_mode: Any, ops: Operations) -> Any:
+def tent_divergence(p_mode: Array, q_mode: Array, ops: Operations) -> Array:
     """KL of triangular distributions on one interval.
 
     It is E[x − log(1 + x)], 1 + x = q/p, a sum of three non-negative parts: below both modes q/p is the
@@ -96,7 +108,7 @@ def tent_divergence(p_mode: Any, q_mode: Any, ops: Operations) -> Any:
     return whole(_tent_divergence, ops, p_mode, q_mode)
 
 
-def _tent_divergence(p_mode: Any, q_mode: Any, ops: Operations) -> Any:
+def _tent_divergence(p_mode: Array, q_mode: Array, ops: Operations) -> Array:
     mirror = p_mode > q_mode
     p, q = ops.where(mirror, 1.0 - p_mode, p_mode), ops.where(mirror, 1.0 - q_mode, q_mode)
     p_rest, q_rest = ops.where(mirror, p_mode, 1.0 - p_mode), ops.where(mirror, q_mode, 1.0 - q_mode)
@@ -105,7 +117,7 @@ def _tent_divergence(p_mode: Any, q_mode: Any, ops: Operations) -> Any:
     return ops.select(gap > 0.0, partial(_ordered, ops=ops), _nothing, p, q, p_rest, q_rest, some_gap)
 
 
-def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: Operations) -> Any:
+def _ordered(p: Array, q: Array, p_rest: Array, q_rest: Array, gap: Array, ops: Operations) -> Array:
     """For p's mode below q's, by `gap`."""
     below = ops.select(
         p > 0.0, lambda p, q, gap: p * identity_minus_log(-gap / q, ops), lambda p, q, gap: 0.0 * p, p, q, gap
@@ -118,8 +130,8 @@ def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: Operations
         q_rest, gap, share,
     )  # fmt: skip
 
-    def narrow(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any) -> Any:
-        def excess(z: Any, p: Any, q: Any, p_rest: Any, gap: Any) -> Any:
+    def narrow(p: Array, q: Array, p_rest: Array, q_rest: Array, gap: Array) -> Array:
+        def excess(z: Array, p: Array, q: Array, p_rest: Array, gap: Array) -> Array:
             """p's density times x − log(1 + x), at z of the way from p's mode to q's."""
             rest = p_rest - gap * z
             x = -gap * (1.0 - z) / q + gap * z / rest * ((p + gap * z) / q)
@@ -127,7 +139,7 @@ def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: Operations
 
         return gap * quadrature(excess, ops, 0.0, 1.0, p, q, p_rest, gap)
 
-    def wide(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any) -> Any:
+    def wide(p: Array, q: Array, p_rest: Array, q_rest: Array, gap: Array) -> Array:
         rise = ramp(LOG, 1.0, -gap / q, ops) + (q_rest / p_rest) * ramp(LOG, p / q, gap / q, ops)
         fall = ramp(LOG, q_rest / p_rest, gap / p_rest, ops)
         fall = fall + (q_rest / p_rest) * ramp(LOG, 1.0, -gap / p_rest, ops)
@@ -139,8 +151,8 @@ def _ordered(p: Any, q: Any, p_rest: Any, q_rest: Any, gap: Any, ops: Operations
 
 
 def near_tent_divergence(
-    mode: Any, rest: Any, step: Any, below: Any, above: Any, ops: Operations
-) -> tuple[Any, Any]:
+    mode: Array, rest: Array, step: Array, below: Array, above: Array, ops: Operations
+) -> tuple[Array, Array]:
     """KL of triangular distributions whose modes are close to each other, and where they are close enough.
 
     p's has its ends at 0 and 1 and its top at `mode`, which lacks `rest` of 1; q's has its top `step`
@@ -158,7 +170,9 @@ def near_tent_divergence(
     return close, whole(_near_tent_divergence, ops, left, right, gap, below, above)
 
 
-def _near_tent_divergence(left: Any, right: Any, gap: Any, below: Any, above: Any, ops: Operations) -> Any:
+def _near_tent_divergence(
+    left: Array, right: Array, gap: Array, below: Array, above: Array, ops: Operations
+) -> Array:
     """For p's mode below q's by `gap`: a side to the left of both, one to the right, and what is between."""
     longer = below + above
     rise, fall = left + gap + below, right - gap + above  # of q
@@ -172,7 +186,7 @@ def _near_tent_divergence(left: Any, right: Any, gap: Any, below: Any, above: An
     turn, slope = (gap - above - longer * fall) / high_fall, right / high_fall
     last = _near_side(far, turn, slope, slope * above / some_far, ops)
 
-    def excess(z: Any, right: Any, gap: Any, rise: Any, longer: Any) -> Any:
+    def excess(z: Array, right: Array, gap: Array, rise: Array, longer: Array) -> Array:
         """p's density times x − log(1 + x), at z of the way from p's mode to q's."""
         here = right - gap * z
         x = gap * (z * rise - right * (1.0 - z)) - here * longer * rise
@@ -185,7 +199,7 @@ def _near_tent_divergence(left: Any, right: Any, gap: Any, below: Any, above: An
     return 2.0 * first + below * (below / high_rise) + ops.where(right > 0.0, falling, risen)
 
 
-def _near_side(length: Any, turn: Any, slope: Any, offset: Any, ops: Operations) -> Any:
+def _near_side(length: Array, turn: Array, slope: Array, offset: Array, ops: Operations) -> Array:
     """length · ∫₀¹ u φ(turn + offset/u) du, φ(x) = x − log(1 + x), slope = 1 + turn.
 
     It is ½ φ(turn + offset) + ½ offset·turn/slope + ½ (offset/slope)² log(1 + slope/offset).

@@ -7,16 +7,16 @@ over as much of the interval as matters: sums of positive terms, to rounding whe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import legendre
 
 from kl_plugins.formulas.averages import weighted_sum, whole
 from kl_plugins.formulas.remainders import _log_ratio
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import certainly_infinite
 
 _CUT = 76.0
 """Where the density is exp(−38) of its maximum the integrals end."""
@@ -46,37 +46,37 @@ _NODES, _WEIGHTS = _gauss_legendre(44)
 class _Kernel(NamedTuple):
     """The interval seen from the place of the greatest density."""
 
-    mode: Any
-    start: Any
-    width: Any
-    mass: Any
+    mode: Array
+    start: Array
+    width: Array
+    mass: Array
     """∫ exp(−m y − y²/2) dy, over the width."""
 
-    first: Any
+    first: Array
     """E y."""
 
-    second: Any
+    second: Array
     """E y²."""
 
     @property
-    def total(self) -> Any:
+    def total(self) -> Array:
         return self.width * self.mass
 
     @property
-    def variance(self) -> Any:
+    def variance(self) -> Array:
         return self.second - self.first * self.first
 
-    def integral(self, function: Callable[..., Any], ops: Operations, *args: Any) -> Any:
+    def integral(self, function: Callable[..., Array], ops: Operations, *args: Array) -> Array:
         """∫ exp(−m y − y²/2) function(y, *args) dy, over the width."""
 
-        def weighted(u: Any, mode: Any, start: Any, width: Any, *rest: Any) -> Any:
+        def weighted(u: Array, mode: Array, start: Array, width: Array, *rest: Array) -> Array:
             y = start + width * u
             return ops.exp(-y * (mode + 0.5 * y)) * function(y, *rest)
 
         return weighted_sum(_NODES, _WEIGHTS, weighted, ops, self.mode, self.start, self.width, *args)
 
 
-def _kernel(low: Any, high: Any, ops: Operations) -> _Kernel:
+def _kernel(low: Array, high: Array, ops: Operations) -> _Kernel:
     mode = ops.minimum(ops.maximum(low, 0.0), high)
     reach = _CUT / (ops.sqrt(mode * mode + _CUT) + ops.absolute(mode))
     start = ops.maximum(low - mode, -reach)
@@ -87,48 +87,48 @@ def _kernel(low: Any, high: Any, ops: Operations) -> _Kernel:
     return k._replace(mass=mass, first=first, second=k.integral(lambda y: y * y, ops) / mass)
 
 
-def log_integral(low: Any, high: Any, ops: Operations) -> Any:
+def log_integral(low: Array, high: Array, ops: Operations) -> Array:
     """log ∫ exp(−z²/2) dz."""
     return whole(_log_integral, ops, low, high)
 
 
-def _log_integral(low: Any, high: Any, ops: Operations) -> Any:
+def _log_integral(low: Array, high: Array, ops: Operations) -> Array:
     k = _kernel(low, high, ops)
     return ops.log(k.total) - 0.5 * k.mode * k.mode
 
 
-def truncated_mean(low: Any, high: Any, ops: Operations) -> Any:
+def truncated_mean(low: Array, high: Array, ops: Operations) -> Array:
     """E z."""
     return whole(_mean, ops, low, high)
 
 
-def _mean(low: Any, high: Any, ops: Operations) -> Any:
+def _mean(low: Array, high: Array, ops: Operations) -> Array:
     k = _kernel(low, high, ops)
     return k.mode + k.first
 
 
-def truncated_variance(low: Any, high: Any, ops: Operations) -> Any:
+def truncated_variance(low: Array, high: Array, ops: Operations) -> Array:
     """The variance of z."""
     return whole(_variance, ops, low, high)
 
 
-def _variance(low: Any, high: Any, ops: Operations) -> Any:
+def _variance(low: Array, high: Array, ops: Operations) -> Array:
     return _kernel(low, high, ops).variance
 
 
-def truncated_entropy(low: Any, high: Any, ops: Operations) -> Any:
+def truncated_entropy(low: Array, high: Array, ops: Operations) -> Array:
     """The entropy of z: log ∫ exp(−m y − y²/2) dy + m E y + ½ E y²."""
     return whole(_entropy, ops, low, high)
 
 
-def _entropy(low: Any, high: Any, ops: Operations) -> Any:
+def _entropy(low: Array, high: Array, ops: Operations) -> Array:
     k = _kernel(low, high, ops)
     return ops.log(k.total) + k.mode * k.first + 0.5 * k.second
 
 
 def truncated_divergence(
-    p_low: Any, p_high: Any, q_low: Any, q_high: Any, shift: Any, turn: Any, ops: Operations
-) -> Any:
+    p_low: Array, p_high: Array, q_low: Array, q_high: Array, shift: Array, turn: Array, ops: Operations
+) -> Array:
     """KL of truncated normals, p's interval inside of q's: q's variable is shift + (1 + turn)·z.
 
     With d = log(q/p) less its expectation, both without their constants, it is log E exp(d): log(1 +
@@ -139,8 +139,8 @@ def truncated_divergence(
 
 
 def _divergence(
-    p_low: Any, p_high: Any, q_low: Any, q_high: Any, shift: Any, turn: Any, ops: Operations
-) -> Any:
+    p_low: Array, p_high: Array, q_low: Array, q_high: Array, shift: Array, turn: Array, ops: Operations
+) -> Array:
     k = _kernel(p_low, p_high, ops)
     linear, bend = _change(k, shift, turn)
     extent = ops.maximum(ops.absolute(k.start), ops.absolute(k.start + k.width))
@@ -158,14 +158,14 @@ def _divergence(
     )  # fmt: skip
 
 
-def _change(k: _Kernel, shift: Any, turn: Any) -> tuple[Any, Any]:
+def _change(k: _Kernel, shift: Array, turn: Array) -> tuple[Array, Array]:
     """log(q/p) is linear·y + bend·y² more than at y = 0."""
     bend = -turn * (2.0 + turn)
     return bend * k.mode - (1.0 + turn) * shift, 0.5 * bend
 
 
-def _same_end(p_end: Any, q_end: Any, shift: Any, turn: Any, ops: Operations) -> Any:
-    if type(p_end) is float and math.isinf(p_end):
+def _same_end(p_end: Array, q_end: Array, shift: Array, turn: Array, ops: Operations) -> Array:
+    if certainly_infinite(p_end):
         return ops.equal(q_end, p_end)
     place = (1.0 + turn) * p_end
     size = ops.absolute(shift) + ops.absolute(place) + ops.absolute(q_end)
@@ -173,10 +173,10 @@ def _same_end(p_end: Any, q_end: Any, shift: Any, turn: Any, ops: Operations) ->
     return ops.logical_or(ops.equal(place, q_end), ops.absolute(shift + place - q_end) < _ENDS * size)
 
 
-def _near(k: _Kernel, linear: Any, bend: Any, ops: Operations) -> Any:
+def _near(k: _Kernel, linear: Array, bend: Array, ops: Operations) -> Array:
     centre = linear * k.first + bend * k.second
 
-    def excess(y: Any, linear: Any, bend: Any, centre: Any) -> Any:
+    def excess(y: Array, linear: Array, bend: Array, centre: Array) -> Array:
         """exp(d) − 1 − d by its series."""
         d = y * (linear + bend * y) - centre
         return (
@@ -190,8 +190,15 @@ def _near(k: _Kernel, linear: Any, bend: Any, ops: Operations) -> Any:
 
 
 def _far(
-    k: _Kernel, ops: Operations, linear: Any, bend: Any, q_low: Any, q_high: Any, shift: Any, turn: Any
-) -> Any:
+    k: _Kernel,
+    ops: Operations,
+    linear: Array,
+    bend: Array,
+    q_low: Array,
+    q_high: Array,
+    shift: Array,
+    turn: Array,
+) -> Array:
     of_q = _kernel(q_low, q_high, ops)
     place = shift + (1.0 + turn) * k.mode
     # Where both densities are greatest at the same end, rounding alone would tell the places apart.

@@ -132,7 +132,7 @@ def deferred(*sides: Any) -> list[Any]:
 
 def _deferred(side: Any, held: dict[int, Deferred]) -> Any:
     state = side.__getstate__()
-    for name in side.arrays:
+    for name in side.parameters:
         if type(value := state[name]) is not float:
             state[name] = held.setdefault(id(value), Deferred(lambda value=value: value))
     for name in side.parts:

@@ -1,50 +1,61 @@
-"""What is known of parameters before any graph runs."""
+"""What is known of parameters before any graph runs: the only questions that mathematics asks of their types.
+
+A *literal* is one number for all members, known at once; an array or a variable may hold many, or none yet.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TypeGuard
 
 import numpy as np
 
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.parametrised import Parametrised
+from kl_plugins.ops.protocol import Array, Operations
 
 
-def certainly_equal(first: Any, second: Any, ops: Operations) -> bool:
-    """Whether two parameters are certainly equal everywhere, but for NaN."""
-    found = equal_where(first, second, ops)
-    return found is True or (found is not False and bool(np.all(found)))
+def is_literal(value: Array) -> TypeGuard[float]:
+    """Whether the value is one number for all, known before any graph runs."""
+    return type(value) is float
 
 
-def equal_where(first: Any, second: Any, ops: Operations) -> Any:
-    """Where two parameters are certainly equal, NaN to everything: True or False, or an array of numbers."""
+def certainly_is(first: Array, second: Array) -> bool:
+    """Whether both are literals, and the same: ``certainly_is(loc, 0.0)``."""
+    return type(first) is type(second) is float and first == second
+
+
+def certainly_infinite(value: Array) -> bool:
+    """Whether it is an infinite literal."""
+    return type(value) is float and math.isinf(value)
+
+
+def certainly_not_negative(value: Array) -> bool:
+    """Whether no number is negative or NaN, which only numbers show: no graph, nothing that was put off."""
+    if type(value) is float:
+        return value >= 0.0
+    return isinstance(value, np.ndarray | np.floating) and bool(value.min(initial=0.0) >= 0.0)
+
+
+def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
+    """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
+    return bool(np.all(equal_where(first, second, ops)))
+
+
+def equal_where(first: Array, second: Array, ops: Operations) -> Array:
+    """Where two parameters are certainly equal, or NaN: True or False, or an array of numbers."""
     if first is second:
         return True
-    if type(first) is type(second) is float:
-        return first == second or first != first or second != second
+    if is_literal(first) and is_literal(second):
+        return bool(first == second or first != first or second != second)
     if not ops.symbolic:
         return (first == second) | (first != first) | (second != second)
     known = ops.literal(first), ops.literal(second)
     if None not in known:
         return known[0] == known[1]
-    return not {type(first), type(second)} & {float} and ops.same(*map(ops.undressed, (first, second)))
+    return not (is_literal(first) or is_literal(second)) and ops.same(*map(ops.undressed, (first, second)))
 
 
-def alike_where(first: Parametrised, second: Parametrised) -> Any:
-    """Where all parameters of two objects of one backend are certainly equal, as `equal_where`."""
-    if type(first) is not type(second):
-        return False
-    found: Any = True
-    for name in (*first.arrays, *first.parts):
-        pair = first.__dict__[name], second.__dict__[name]
-        found = found & (alike_where(*pair) if name in first.parts else equal_where(*pair, first.ops))
-        if found is False:
-            return False
-    return bool(np.all(found)) or found
-
-
-def certainly_zero(value: Any, ops: Operations) -> bool:
-    """Whether a parameter is one number for all, and that is certainly zero."""
+def certainly_zero(value: Array, ops: Operations) -> bool:
+    """Whether a parameter is one number for all, a literal or in an array, and that is zero."""
     if type(value) is float:
         return value == 0.0
     return not ops.symbolic and np.ndim(value) == 0 and bool(value == 0.0)

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from copyreg import __newobj__  # type: ignore[attr-defined]
 from dataclasses import fields
 from functools import cache, cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
 from kl_plugins.ops import array_backend_of, backend_of, floats
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.certainty import equal_where, is_literal
+from kl_plugins.parameters.declarations import Parameter, constant, declare, parameter, part
 from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
 
 _PLAIN = frozenset({float, int, np.float64})
@@ -28,39 +29,38 @@ def _field_names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
+@dataclass_transform(eq_default=False, frozen_default=True, field_specifiers=(parameter, part, constant))
 class Parametrised:
-    """An immutable dataclass whose parameters are converted and checked when it is made.
+    """An immutable object whose parameters are converted and checked when it is made.
 
-    A subclass is a frozen dataclass that names its array fields in ``arrays`` and its fields that are
-    themselves parametrised in ``parts``. Numbers are checked at once; symbolic parameters can only be
-    checked when the graph runs, so `conditions` hands their checks to the caller.
+    A subclass declares each by `parameter`, `part` or `constant`, and becomes a frozen dataclass of them.
+    Numbers are checked at once; symbolic parameters can only be checked when the graph runs, so `conditions`
+    hands their checks to the caller.
     """
 
-    arrays: ClassVar[tuple[str, ...]] = ()
-    core_ndims: ClassVar[tuple[int, ...]] = ()
-    """Number of dimensions of each of ``arrays`` that are not batch dimensions."""
-
-    domains: ClassVar[tuple[Domain, ...]] = ()
-    """The domain of each of ``arrays``, where that is all there is to check."""
-
-    literals: ClassVar[frozenset[str]] = frozenset()
-    """Those of ``arrays`` that stay Python floats where they were given as plain numbers, so that a formula
-    can see that a location is 0.0 or a power 2.0 before any graph runs."""
-
-    called: ClassVar[dict[str, str]] = {}
-    """What callers know an array by, where that is not its name."""
+    parameters: ClassVar[dict[str, Parameter]] = {}
+    """The declarations of those that are arrays, or numbers, by name."""
 
     parts: ClassVar[tuple[str, ...]] = ()
+    """The names of those that have parameters themselves."""
+
     find_backend = staticmethod(backend_of)
     ops: Operations
 
-    _bounds: ClassVar[tuple[tuple[str, float, float], ...]] = ()
+    _bounds: ClassVar[tuple[tuple[str, float, float, bool], ...]] = ()
+    """What the floats of each domain lie between, and whether they are whole, where all have a domain."""
+
+    _may_be_plain: ClassVar[bool] = False
+    """Whether single numbers stay floats, and that is all that there is to check."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if cls.domains:
-            named = zip(cls.arrays, cls.domains, strict=True)
-            cls._bounds = tuple((name, *domain.bounds()) for name, domain in named)
+        cls.parameters, cls.parts = declare(cls)
+        domains = [(name, stated.domain) for name, stated in cls.parameters.items()]
+        cls._bounds = tuple((name, *domain.bounds(), domain.whole) for name, domain in domains if domain)
+        if len(cls._bounds) < len(domains):
+            cls._bounds = ()
+        cls._may_be_plain = bool(cls._bounds) and cls.find_backend is backend_of
 
     def __post_init__(self) -> None:
         if self._become_plain():
@@ -98,10 +98,10 @@ class Parametrised:
         self.__dict__.update(state)
         self.__dict__["ops"] = self.find_backend(*self.values())
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Array]:
         """All array parameters, those of the parts included."""
         state = self.__dict__
-        own = [state[name] for name in self.arrays]
+        own = [state[name] for name in self.parameters]
         for name in self.parts:
             own += state[name].values()
         return own
@@ -111,10 +111,9 @@ class Parametrised:
         """The labels of the parameters that it was made of; ValueError where they contradict each other."""
         state = self.__dict__
         found = None
-        if not are_plain([state[name] for name in self.arrays]):
-            cores = (*self.core_ndims, *(0,) * len(self.arrays))
-            given = zip(self.arrays, cores, strict=False)
-            found = labels_of((self.called.get(name, name), state[name], core) for name, core in given)
+        if not are_plain([state[name] for name in self.parameters]):
+            given = self.parameters.items()
+            found = labels_of((stated.called, state[name], stated.core_ndim) for name, stated in given)
         for labels in self.labels_of_parts():
             found = joined(found, labels)
         return found
@@ -130,9 +129,9 @@ class Parametrised:
 
     def cores(self) -> Iterator[tuple[str, int]]:
         """The name of each array and its number of dimensions that are not batch dimensions."""
-        return zip(self.arrays, self.core_ndims, strict=True)
+        return ((name, stated.core_ndim) for name, stated in self.parameters.items())
 
-    def to(self, ops: Operations, beside: Sequence[Any] = ()) -> Self:
+    def to(self, ops: Operations, beside: Sequence[Array] = ()) -> Self:
         """Return the same object with its parameters as arrays of the backend `ops`.
 
         `beside` are the values that it is used with: plain numbers take on their precision.
@@ -144,7 +143,7 @@ class Parametrised:
         other._become(ops, beside)
         other.__dict__["checked"] = not self.ops.symbolic  # numbers were checked when they came
         plain = self.ops is floats and not self.__dict__.get("unsure")
-        other.__dict__["inside"] = frozenset(self.arrays if plain else self.__dict__.get("inside", ()))
+        other.__dict__["inside"] = frozenset(self.parameters if plain else self.__dict__.get("inside", ()))
         return other
 
     def to_arrays(self) -> Self:
@@ -153,20 +152,20 @@ class Parametrised:
         The literal ones too, but for those that decide what is known in closed form.
         """
         made = self.trusted(array_backend_of(0.0), **self.__getstate__())
-        for name in self.arrays:
+        for name in self.parameters:
             value = made.__dict__[name]
-            if name in _PLACES or not (name in self.literals and type(value) is float):
+            if name in _PLACES or not (self.parameters[name].static and is_literal(value)):
                 made.__dict__[name] = np.asarray(value, np.float64)
         for name in self.parts:
             made.__dict__[name] = made.__dict__[name].to_arrays()
         return made
 
-    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
+    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
         state = self.__dict__  # the dataclass is frozen, and this is still its making
-        beside = [*beside, *[state[name] for name in self.arrays]]
-        for name in self.arrays:
-            known = ops.literal(state[name]) if name in self.literals else None
-            state[name] = ops.asarray(state[name], name, beside) if known is None else known
+        beside = [*beside, *[state[name] for name in self.parameters]]
+        for name, stated in self.parameters.items():
+            known = ops.literal(state[name]) if stated.static else None
+            state[name] = ops.asarray(state[name], stated.called, beside) if known is None else known
         for name in self.parts:
             state[name] = state[name].to(ops)
         state["ops"] = ops
@@ -174,19 +173,34 @@ class Parametrised:
     def _look_inside(self) -> None:
         """Note which arrays lie in their domains with all their numbers, by the least and the largest."""
         self.__dict__["inside"] = frozenset(
-            name for name, low, high in self._bounds if self.is_between(name, low, high)
+            name for name, low, high, _ in self._bounds if self.is_between(name, low, high)
         )
 
     def is_between(self, name: str, low: float, high: float) -> bool:
         """Whether all numbers of an array are certainly between the two, and so none is NaN."""
         value = self.__dict__[name]
-        if type(value) is float:
+        if is_literal(value):
             return low < value < high
         return not self.ops.symbolic and self.ops.inside(value, low, high)
 
+    def same_where(self, other: Parametrised) -> Array:
+        """Where another object of this backend is certainly the same: True or False, or an array."""
+        if type(self) is not type(other):
+            return False
+        found: Array = True
+        for name in self.__getstate__():
+            first, second = self.__dict__[name], other.__dict__[name]
+            if name in self.parameters:
+                found = found & equal_where(first, second, self.ops)
+            else:
+                found = found & (first.same_where(second) if name in self.parts else first == second)
+            if found is False:
+                return False
+        return bool(np.all(found)) or found
+
     def has_no_nan(self) -> bool:
         """Whether that is certain of all arrays."""
-        return len(self.__dict__.get("inside", ())) == len(self.arrays)
+        return len(self.__dict__.get("inside", ())) == len(self.parameters)
 
     def _complete(self) -> None:
         """Compute at once what shows whether valid-looking parameters are so."""
@@ -196,19 +210,19 @@ class Parametrised:
 
         Here: parameters that are all single numbers of their domains.
         """
-        if not self._bounds:
+        if not self._may_be_plain:
             return False
         state = self.__dict__
-        for name, low, high in self._bounds:
+        for name, low, high, whole in self._bounds:
             value = state[name]
-            if type(value) is not float:
+            if not is_literal(value):
                 if type(value) not in _PLAIN:
                     return False
                 try:
                     value = state[name] = float(value)
                 except OverflowError:
                     return False
-            if not low < value < high:
+            if not low < value < high or (whole and value % 1.0):
                 return False
         state["ops"] = floats
         return True
@@ -216,19 +230,17 @@ class Parametrised:
     def check_shapes(self) -> None:
         """Raise ValueError where the parameters' shapes do not fit together."""
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         """Yield (condition, message) for what the object's own parameters must satisfy.
 
         A condition has the batch dimensions of its parameters and no others, or is a single one.
         """
-        for i, (name, domain) in enumerate(zip(self.arrays, self.domains, strict=bool(self.domains))):
+        inside = self.__dict__.get("inside", ())
+        for name, stated in self.parameters.items():
             value = self.__dict__[name]
-            if name in self.__dict__.get("inside", ()):
-                continue
-            stated = domain.conditions_on_vectors if self.core_ndims[i] else domain.conditions
-            yield from stated(value, name, floats if type(value) is float else self.ops)
+            yield from stated.conditions(value, floats if is_literal(value) else self.ops, name in inside)
 
-    def conditions(self) -> Iterator[tuple[Any, str]]:
+    def conditions(self) -> Conditions:
         """Yield (condition, message) for the object's parameters and those of its parts."""
         if self.__dict__.get("checked"):
             return

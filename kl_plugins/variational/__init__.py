@@ -14,7 +14,7 @@ from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to
 from kl_plugins.variational.plots import plot_convergence, plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.diagnosis import Diagnosis
-from kl_plugins.variational.report.endings import NotConvergedWarning
+from kl_plugins.variational.report.stopping import NotConvergedWarning
 from kl_plugins.variational.target.snapshots import snapshot
 
 __all__ = [

@@ -6,13 +6,13 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.model import Model
 
 from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import error_bounds
 from kl_plugins.variational.evidence.elements import elements_of
 from kl_plugins.variational.evidence.full_rank import best_full_rank, full_rank_loss
@@ -28,20 +28,18 @@ from kl_plugins.variational.evidence.prior import information_gained
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored, scales
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
 from kl_plugins.variational.evidence.trajectory import trajectory
-from kl_plugins.variational.optimum.collapse import collapse
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum, unknown_distance
+from kl_plugins.variational.optimum.propriety import collapse, endless_direction, outside_support
+from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
-from kl_plugins.variational.optimum.support import endless_direction, outside_support
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.progress import passing_progress
 from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict_on
 from kl_plugins.variational.target.elsewhere import model_and_distribution
 from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
 from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
-
-Array = NDArray[np.float64]
 
 DRAWS = 20_000
 MOST_NUMBERS = 2**26
@@ -275,7 +273,7 @@ def _refuse_endless(target: LogDensity, best: NamedMultivariateNormal | None) ->
         raise ValueError(IMPROPER.format(gone))
 
 
-def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: Array) -> str:
+def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
     """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
     if missing := int(np.sum(ratios == -np.inf)):
         return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"
@@ -322,8 +320,8 @@ def _distance(
         return None
     try:
         return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
-    except NoFiniteELBOError as error:
-        return unknown_distance(q, str(error))
+    except NoFiniteELBOError:
+        return unknown_distance(q, Reason.NO_FINITE_ELBO.told())
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-from numpy.typing import NDArray
 from pymc.model import Model
 
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import variables_of
 from kl_plugins.variational.optimum.scale_families import MeanFieldScales, ScaleFamily, TriangularScales
 from kl_plugins.variational.optimum.search import (
@@ -28,8 +28,6 @@ from kl_plugins.variational.target.log_density import LogDensity, model_given_or
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import check_count, check_tolerance, generator
 from kl_plugins.variational.target.start_values import check_supported, start_values
-
-Array = NDArray[np.float64]
 
 METHODS = {"advi": pm.MeanField, "fullrank_advi": pm.FullRank}
 ENDS_BY_ITSELF = "leave it out: fit stops by itself, at its `tolerance` (in nats) or at `max_draws`"
@@ -150,7 +148,7 @@ def fit(
         family = _family(method, target.dimension)
         seeds = rng.spawn(1)[0].integers(2**63)
 
-        def search(place: Array) -> Optimum:
+        def search(place: FloatArray) -> Optimum:
             starts = starts_from(target, family, place)
             report("looking for other optima")
             more = starts_elsewhere(target, model, family, place, np.random.default_rng(seeds))
@@ -180,7 +178,9 @@ def fit(
     return approximation
 
 
-def _from_start_or_default(search: Callable[[Array], Optimum], point: Array, default: Array) -> Optimum:
+def _from_start_or_default(
+    search: Callable[[FloatArray], Optimum], point: FloatArray, default: FloatArray
+) -> Optimum:
     """The optimum from the start that was given, or else from the model's own."""
     try:
         found = search(point)

@@ -16,8 +16,8 @@ from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.comparison import Comparison
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.iterates import MOVING, Iterates, Window
-from kl_plugins.variational.report import endings
-from kl_plugins.variational.report.endings import REST_SHARE, Look, NotConvergedWarning
+from kl_plugins.variational.report import stopping
+from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import check_count, check_switch, check_tolerance, generator
 from kl_plugins.variational.target.snapshots import told
@@ -67,9 +67,9 @@ class KLConvergence:
 
     Attributes
     ----------
-    status : str
-        "running", "converged", "stationary but not optimal", "stationary", "not stationary", "stopped from
-        outside" or "diverged".
+    status : Status
+        A str: "running", "converged", "stationary but not optimal", "stationary", "not stationary",
+        "stopped from outside" or "diverged".
     converged : bool
         Whether the status is "converged".
     message : str
@@ -123,7 +123,7 @@ class KLConvergence:
         self.every = check_count(every, "every")
         self.check = check_switch(check, "check")
         self.random_seed = random_seed
-        self._status, self._message = "running", ""
+        self._status, self._message = Status.RUNNING, ""
         self._scores: weakref.ref[Any] | None = None
         self.history: list[Look] = []
         self._approximation: Any = None
@@ -149,19 +149,19 @@ class KLConvergence:
                     self._not_stationary(window)
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         # The array of losses lives as long as the loop that fills it.
         over = self._scores is not None and self._scores() is None
-        return "stopped from outside" if over and self._status == "running" else self._status
+        return Status.STOPPED_FROM_OUTSIDE if over and self._status is Status.RUNNING else self._status
 
     @property
     def message(self) -> str:
-        unseen = endings.stopped_from_outside if self.status != "running" else endings.running
+        unseen = stopping.stopped_from_outside if self.status is not Status.RUNNING else stopping.running
         return self._message or unseen(self._iteration)
 
     @property
     def converged(self) -> bool:
-        return self.status == "converged"
+        return self.status is Status.CONVERGED
 
     @property
     def distance(self) -> OptimumDistance | None:
@@ -208,7 +208,7 @@ class KLConvergence:
             self._iterates = Iterates(self._parameters.size, self.every)
             self._next_look = FIRST_LOOK * self.every
             self.history = []
-        self._status, self._message = "running", ""
+        self._status, self._message = Status.RUNNING, ""
         self._comparison = Comparison(approximation.model, self._parameters, self.tolerance)
         # PyMC hands out the losses so far as the beginning of an array of all that there will be.
         whole = getattr(losses, "base", None)
@@ -229,7 +229,7 @@ class KLConvergence:
         finite = isfinite(row.sum()) or bool(np.isfinite(row).all())
         if not finite or (losses is not None and isnan(losses[-1])):
             what = "the loss is NaN" if finite else "its parameters are not finite"
-            self._status, self._message = "diverged", endings.diverged(self._iteration, what)
+            self._status, self._message = Status.DIVERGED, stopping.diverged(self._iteration, what)
             raise FloatingPointError(self._message)
         self._iterates.keep(self._iteration)
 
@@ -248,17 +248,17 @@ class KLConvergence:
             look = look._replace(to_optimum=optimum.jeffreys_of(window.average))
         self.history.append(look)
         if look.to_optimum <= self.tolerance and optimum.is_known:
-            self._stop("converged", endings.converged(look, self._rests(look)), warn=False)
+            self._stop(Status.CONVERGED, stopping.converged(look, self._rests(look)), warn=False)
         if look.drift > self.tolerance:
             return
         if look.to_optimum > self.tolerance:
             needed = optimum.iterations_to(window, self._iterates.spacing)
             if needed > self._left() and self._rests(look) and self._is_accurate(window):
-                what = endings.not_optimal(self.history[-1], self.tolerance, needed, optimum.reason)
-                self._stop("stationary but not optimal", what, warn=True)
+                what = stopping.not_optimal(self.history[-1], self.tolerance, needed, optimum.reason)
+                self._stop(Status.NOT_OPTIMAL, what, warn=True)
         elif self._rests(look) and self._is_accurate(window):
             why = optimum.reason or "check=False"
-            self._stop("stationary", endings.stationary(self.history[-1], why), warn=self.check)
+            self._stop(Status.STATIONARY, stopping.stationary(self.history[-1], why), warn=self.check)
 
     def _is_accurate(self, window: Window) -> bool:
         """Whether the average is known well enough, by ArviZ's Monte Carlo errors in the end."""
@@ -283,7 +283,7 @@ class KLConvergence:
         remaining = 0 if self._end is None else self._end - self._iteration
         return max(PATIENCE * self._iteration, remaining)
 
-    def _stop(self, status: str, what: str, *, warn: bool) -> NoReturn:
+    def _stop(self, status: Status, what: str, *, warn: bool) -> NoReturn:
         self._status = status
         if self._parameters.writable:
             self.write_back()
@@ -297,22 +297,22 @@ class KLConvergence:
 
     def _not_stationary(self, window: Window | None) -> None:
         """The fit is at its end, and nothing stopped it."""
-        self._status = "not stationary"
+        self._status = Status.NOT_STATIONARY
         what, comparison = "too few for a look at them", self._comparison
         if window is not None:
             look = self.history[-1]
-            what = endings.still_moving(look, self.tolerance, self._rests(look))
+            what = stopping.still_moving(look, self.tolerance, self._rests(look))
             if look.to_optimum > self.tolerance:
                 needed = comparison.iterations_to(window, self._iterates.spacing)
                 last = self._parameters.coordinates(self._parameters.read()[None])[0]
                 away = comparison.jeffreys_to(last)
                 arrived = comparison.jeffreys_at_most(away) <= self.tolerance
-                what += endings.away(look, away, arrived, needed)
+                what += stopping.away(look, away, arrived, needed)
             if self._parameters.writable:
                 what += ". The approximation holds the last iterate: monitor.write_back() puts the average in"
-        self._message = f"not stationary after {self._iteration:,d} iterations: {what}"
+        self._message = f"{self._status} after {self._iteration:,d} iterations: {what}"
         failed = comparison.tried and comparison.distance is None
-        advice = endings.advice(comparison.reason if failed else None)
+        advice = stopping.advice(comparison.reason if failed else None)
         warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.pictures import (
     COLOURS,
@@ -17,11 +17,8 @@ from kl_plugins.variational.report.pictures import (
     draw_pair,
     worst_pair,
 )
+from kl_plugins.variational.report.stopping import STOPPED
 
-Array = NDArray[np.float64]
-
-STOPPED = ("converged", "stationary but not optimal", "stationary")
-"""Status of fits that were stopped, and whose average was taken."""
 OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 
 
@@ -92,9 +89,9 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
     return ax
 
 
-def _positive(values: Array) -> Array:
+def _positive(values: FloatArray) -> FloatArray:
     """Zero has no logarithm."""
-    shown: Array = np.where(values > 0.0, values, np.nan)
+    shown: FloatArray = np.where(values > 0.0, values, np.nan)
     return shown
 
 

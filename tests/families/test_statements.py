@@ -18,20 +18,17 @@ from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Identity, Log1p, Statistic
-from kl_plugins.parameters.domains import Domain
+from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 from test_pairs import load
 
 FAMILIES = load().FAMILIES
 
 
-@dataclass(frozen=True, eq=False)
 class Lindley(Continuous):
-    """Z with density θ²/(1 + θ) (1 + z) exp(−θ z) above 0, https://doi.org/10.1111/j.2517-6161.1958.tb00278.x."""
+    """Z with density θ²/(1 + θ) (1 + z) exp(−θ z) above 0 (D. Lindley, 1958)."""
 
-    theta: Any
+    theta: Any = parameter(POSITIVE)
     ends: ClassVar = (0.0, math.inf)
-    arrays: ClassVar = ("theta",)
-    domains: ClassVar = (Domain(0.0),)
 
     def log_density(self):
         t, log = self.theta, self.ops.log
@@ -45,17 +42,14 @@ class Lindley(Continuous):
         return 2.0 * (t + 3.0) / (t * t * (t + 1.0)) - self.standard_mean() ** 2
 
 
-@dataclass(frozen=True, eq=False)
 class PowerLindley(Continuous):
     """X = loc + scale·Z, Z with density ∝ (1 + z)^α exp(−θ z) above 0."""
 
-    alpha: Any
-    theta: Any
-    scale: Any = 1.0
-    loc: Any = 0.0
+    alpha: Any = parameter(POSITIVE)
+    theta: Any = parameter(POSITIVE)
+    scale: Any = parameter(POSITIVE, default=1.0)
+    loc: Any = parameter(REAL, default=0.0, static=True)
     ends: ClassVar = (0.0, math.inf)
-    arrays: ClassVar = ("alpha", "theta", "scale", "loc")
-    domains: ClassVar = (Domain(0.0), Domain(0.0), Domain(0.0), Domain())
 
     def log_density(self):
         a, t, ops = self.alpha + 1.0, self.theta, self.ops
@@ -146,15 +140,12 @@ class Bend(Statistic):
         return abs(z) ** self.power
 
 
-@dataclass(frozen=True, eq=False)
 class Bent(Continuous):
     """Z with density exp(−z − c zᵏ) / N above 0, k and c not its parameters, whose N nobody needs."""
 
-    rate: Any
-    power: Any = 3.0
+    rate: Any = parameter(REAL)
+    power: Any = parameter(REAL, default=3.0)
     ends: ClassVar = (0.0, math.inf)
-    arrays: ClassVar = ("rate", "power")
-    domains: ClassVar = (Domain(), Domain())
 
     def log_density(self):
         return LogDensity(0.0, ((self.rate, Bend(self.power)), (-1.0, Constant())))
@@ -182,15 +173,12 @@ def test_statistics_are_the_same_where_their_parameters_are():
             other()
 
 
-@dataclass(frozen=True, eq=False)
 class Zipf(Discrete):
     """P(Z = k) ∝ k⁻ᵃ for k = 1, 2, …"""
 
-    a: Any
-    loc: Any = 0.0
+    a: Any = parameter(Domain(1.0))
+    loc: Any = parameter(REAL, default=0.0, static=True)
     ends: ClassVar = (1.0, math.inf)
-    arrays: ClassVar = ("a", "loc")
-    domains: ClassVar = (Domain(1.0), Domain())
 
     def log_pmf(self, k):
         return -self.a * self.ops.log(k)  # up to what nobody needs

@@ -206,6 +206,42 @@ assert "numba" not in sys.modules
 """
 
 
-@pytest.mark.parametrize("program", [WITHOUT_NUMBA, SMALL_BATCH], ids=["absent", "not needed"])
-def test_numba_is_optional(program):
+A_THOUSAND_CALLS = """
+import numpy as np
+from scipy import stats
+from kl_plugins import Dense, Diagonal, MultivariateNormal, kl
+rng = np.random.default_rng(0)
+
+def dense(*batch, d):
+    root = rng.normal(size=(*batch, d, 2 * d))
+    return MultivariateNormal(rng.normal(size=(*batch, d)), Dense(root @ root.swapaxes(-1, -2)))
+
+def gamma(shape):
+    return stats.gamma(rng.uniform(1.0, 9.0, shape), scale=rng.uniform(0.5, 2.0, shape))
+
+def diagonal(d):
+    return MultivariateNormal(rng.normal(size=d), Diagonal(rng.uniform(0.5, 2.0, d)))
+
+often = [[dense(d=10), dense(d=10)], [dense(9, d=3), dense(9, d=3)], [gamma(()), gamma(())]]
+long = [[dense(300, d=30), dense(300, d=30)], [gamma(250_000), gamma(250_000)]]
+often.append([gamma(50), gamma(50)])
+long.append([diagonal(250_000), diagonal(250_000)])
+first = [kl(*pair) for pair in often]  # before anything is compiled
+first_of_long = [kl(*pair) for pair in long]
+for _ in range(999):
+    last = [kl(*pair) for pair in often]
+for found, expected in zip(last, first, strict=True):
+    np.testing.assert_array_equal(found, expected)
+for _ in range(9):
+    for pair, expected in zip(long, first_of_long, strict=True):
+        np.testing.assert_array_equal(kl(*pair), expected)
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [WITHOUT_NUMBA, SMALL_BATCH, A_THOUSAND_CALLS],
+    ids=["Numba absent", "Numba not needed", "the thousandth call has the bits of the first"],
+)
+def test_in_a_process_of_its_own(program):
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -13,11 +13,12 @@ from pytensor.compile.mode import Mode
 from scipy import stats
 
 from kl_plugins import NoClosedFormError, kl
-from kl_plugins.families.core.names import load_families, scipy_names
+from kl_plugins.families.core.names import scipy_names
+from kl_plugins.rules import load_all
 
 ENDS = [5e-324, 1e-308, 1e-160, 1e-30, 1.0, 1e30, 1e160, 1e300]
 
-load_families()
+load_all("kl_plugins.families")
 NAMES = sorted(
     name
     for name in scipy_names

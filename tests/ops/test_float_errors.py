@@ -18,7 +18,7 @@ def mistaken(p, q):
 
 
 def mistaken_unpacking(p, q):
-    first, _ = p.arrays + q.arrays
+    first, _ = [*p.parameters, *q.parameters]
     return first
 
 

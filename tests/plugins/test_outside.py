@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("error"),
     pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS installation:UserWarning"),
     pytest.mark.filterwarnings("ignore:`find_MAP` will .* in a future release:FutureWarning"),
-    pytest.mark.filterwarnings("ignore::kl_plugins.variational.report.endings.NotConvergedWarning"),
+    pytest.mark.filterwarnings("ignore::kl_plugins.variational.report.stopping.NotConvergedWarning"),
     # Numbers overflow where a sampler goes far out; NumPy says so in PyTensor's Python implementations.
     pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning"),
 ]

@@ -19,7 +19,7 @@ from kl_plugins.variational.evidence.importance import Estimate, Moments, import
 from kl_plugins.variational.evidence.proposals import Survey
 from kl_plugins.variational.evidence.tails import error_factor, tail_shape
 from kl_plugins.variational.optimum.afar import images, prior_points
-from kl_plugins.variational.optimum.support import endless_direction, outside_support
+from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
 from kl_plugins.variational.report import progress
 from kl_plugins.variational.report.faults import compare_moments
 from kl_plugins.variational.target.log_density import LogDensity, variables_in

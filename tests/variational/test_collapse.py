@@ -15,7 +15,7 @@ from kl_plugins.variational import diagnose, distance_to_optimum
 from kl_plugins.variational.evidence.importance import Moments
 from kl_plugins.variational.examination import marginal_kl
 from kl_plugins.variational.optimum import distance
-from kl_plugins.variational.optimum.collapse import collapse
+from kl_plugins.variational.optimum.propriety import collapse
 from kl_plugins.variational.optimum.scale_families import Gaussian
 from kl_plugins.variational.optimum.search import ALONE
 

@@ -11,8 +11,8 @@ import pytest
 
 from kl_plugins.variational import KLConvergence, NotConvergedWarning, diagnose, distance_to_optimum, fit
 from kl_plugins.variational.optimum.jumps import find_jump, moved_by_jumps
+from kl_plugins.variational.optimum.nonconvergence import why_not_converged
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, TriangularScales
-from kl_plugins.variational.optimum.unrest import unrest
 from kl_plugins.variational.target.log_density import LogDensity
 
 
@@ -184,6 +184,6 @@ def test_an_improper_density_is_no_matter_of_rounding(flat):
     target = LogDensity(model)
     family = MeanFieldScales(1)
     drifted = Gaussian(np.array([1e9]), np.array([1e9]))
-    reason = unrest(target, family, drifted, 0.025, np.random.default_rng(1))
+    reason = str(why_not_converged(target, family, drifted, 0.025, np.random.default_rng(1)))
     assert "improper posterior" in reason
     assert f"does not fall along {target.variables[0].name}" in reason

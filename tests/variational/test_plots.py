@@ -18,8 +18,8 @@ from kl_plugins.variational.plots import (
     plot_kl,
     plot_pair,
 )
-from kl_plugins.variational.report.endings import Look
 from kl_plugins.variational.report.pictures import worst_pair
+from kl_plugins.variational.report.stopping import Look
 
 matplotlib.use("Agg")
 

@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from kl_plugins.families.core.univariate import EVERYWHERE, Univariate
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import (
+    certainly_infinite,
+    certainly_is,
+    certainly_not_negative,
+    is_literal,
+)
 
 _ROUNDING = 32.0
 """So many units of rounding two ends may differ by and be the same."""
-
-_NUMBERS = (np.ndarray, np.floating)
-"""What can be looked at: no graph, and nothing that was put off."""
 
 
 class At(NamedTuple):
     """The standard variable of q in terms of that of p: z = shift + ratio·Z."""
 
     ops: Operations
-    shift: Any
+    shift: Array
     """The float 0.0 where it is certainly zero."""
 
-    ratio: Any
+    ratio: Array
     """The float 1.0 where p and q are the same distribution; negative where they point opposite ways."""
 
-    upper: Any = None
+    upper: Array = None
     """1 − z less ratio·(1 − Z), for families on (0, 1): 0.0 where the upper ends are certainly the same."""
 
     @property
     def from_zero(self) -> bool:
         """Whether z is a multiple of Z."""
-        return type(self.shift) is float and self.shift == 0.0
+        return certainly_is(self.shift, 0.0)
 
     @property
     def from_one(self) -> bool:
         """Whether 1 − z is a multiple of 1 − Z."""
-        return type(self.upper) is float and self.upper == 0.0
+        return certainly_is(self.upper, 0.0)
 
 
 def identity(ops: Operations) -> At:
@@ -46,9 +48,9 @@ def identity(ops: Operations) -> At:
     return At(ops, 0.0, 1.0, 0.0)
 
 
-def times(factor: Any, value: Any) -> Any:
+def times(factor: Array, value: Array) -> Array:
     """factor·value; the value itself, without a pass over an array, where the factor is the float 1.0."""
-    return value if type(factor) is float and factor == 1.0 else factor * value
+    return value if certainly_is(factor, 1.0) else factor * value
 
 
 def standing(p: Univariate, q: Univariate) -> At:
@@ -61,15 +63,15 @@ def standing(p: Univariate, q: Univariate) -> At:
     return At(ops, _offset(p.loc, q.loc, q), ratio if sign == 1.0 else sign * ratio, upper)
 
 
-def _offset(first: Any, second: Any, q: Univariate) -> Any:
+def _offset(first: Array, second: Array, q: Univariate) -> Array:
     """(first − second) in units of q's scale; the float 0.0 where that is all rounding."""
-    if first is second or (type(first) is float and type(second) is float and first == second):
+    if first is second or certainly_is(first, second):
         return 0.0
     difference = first - second
     if q.ends == EVERYWHERE:  # where nothing depends on whether two ends are the same
         if not (q.ops.symbolic or np.any(difference)):
             return 0.0
-    elif type(difference) is float or not (q.ops.symbolic or _are_apart(first, second, difference)):
+    elif is_literal(difference) or not (q.ops.symbolic or _are_apart(first, second, difference)):
         rounding = _ROUNDING * 2.220446049250313e-16 * (abs(first) + abs(second))
         differs = abs(difference) > rounding
         if not (differs if isinstance(differs, bool) else differs.any()):
@@ -78,37 +80,37 @@ def _offset(first: Any, second: Any, q: Univariate) -> Any:
     return times(q.sign, difference) / q.scale
 
 
-def _are_apart(first: Any, second: Any, difference: Any) -> bool:
+def _are_apart(first: Array, second: Array, difference: Array) -> bool:
     """Whether no difference is rounding even of the largest numbers, which takes fewer passes to see."""
     rounding = _ROUNDING * 2.220446049250313e-16 * (_largest(first) + _largest(second))
     return bool(difference.size and abs(difference).min() > rounding)
 
 
-def _largest(value: Any) -> Any:
-    return abs(value) if type(value) is float else max(value.max(initial=0.0), -value.min(initial=0.0))
+def _largest(value: Array) -> Array:
+    return abs(value) if is_literal(value) else max(value.max(initial=0.0), -value.min(initial=0.0))
 
 
 def starts_with(p: Univariate, q: Univariate) -> bool:
     """Whether p and q certainly have the same location."""
     shift = _offset(p.loc, q.loc, q)
-    return type(shift) is float and shift == 0.0
+    return certainly_is(shift, 0.0)
 
 
-def outside(p: Univariate, q: Univariate, at: At) -> Any:
+def outside(p: Univariate, q: Univariate, at: At) -> Array:
     """Whether p has mass where q has none: True or False, or an array."""
     p_low, p_high = p.standard_ends()
     q_low, q_high = q.standard_ends()
     if p.sign * q.sign == -1.0:
         p_low, p_high = p_high, p_low
-    found: Any = False
+    found: Array = False
     for direction, end, bound in ((1.0, p_low, q_low), (-1.0, p_high, q_high)):
-        if type(bound) is float and math.isinf(bound):
+        if certainly_infinite(bound):
             continue
-        if type(end) is float and math.isinf(end):
+        if certainly_infinite(end):
             return True
-        place = 0.0 if type(end) is float and end == 0.0 else at.ratio * end
+        place = 0.0 if certainly_is(end, 0.0) else at.ratio * end
         gap = direction * (at.shift + place - bound)
-        if gap >= 0.0 if type(gap) is float else isinstance(gap, _NUMBERS) and gap.min(initial=0.0) >= 0.0:
+        if certainly_not_negative(gap):
             continue  # nowhere, and there is no NaN
         origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
         slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)

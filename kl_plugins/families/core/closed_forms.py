@@ -12,6 +12,7 @@ from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.deferred import deferred
+from kl_plugins.ops.protocol import Array
 
 
 def no_closed_form(p: Distribution, q: Distribution, why: str) -> NoClosedFormError:
@@ -21,16 +22,16 @@ def no_closed_form(p: Distribution, q: Distribution, why: str) -> NoClosedFormEr
 
 def closed_form(
     p_type: type, q_type: type, stated: str | Callable[[Any, Any], str] = "O(1)"
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Register the decorated function, which may find that there is no closed form, for a pair of families.
 
     `explain` calls it too, with operations that are put off, to say so, and gives the cost as `stated`. Long
     vectors are worked on in pieces whose intermediate results stay in the processor's cache.
     """
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
         @wraps(function)
-        def in_pieces(p: Univariate, q: Univariate) -> Any:
+        def in_pieces(p: Univariate, q: Univariate) -> Array:
             if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= array_ops.PIECE:
                 return function(p, q)
             return array_ops.in_pieces(lambda piece: function(p.members(piece), q.members(piece)), length)
@@ -58,12 +59,12 @@ def _length(p: Univariate) -> int:
     return (shape[0] or 0) if len(shape) == 1 else 0
 
 
-def infinite(p: Univariate, q: Univariate) -> Any:
+def infinite(p: Univariate, q: Univariate) -> Array:
     """+∞ in the shape of the pair."""
     return q.full(p.full(math.inf))
 
 
 @kl_rules.register(Univariate, Univariate, cost="O(1)")
-def continuous_and_discrete(p: Univariate, q: Univariate) -> Any:
+def continuous_and_discrete(p: Univariate, q: Univariate) -> Array:
     """+∞: one has a density, the other is made of points."""
     return infinite(p, q)

@@ -6,7 +6,6 @@ import math
 from contextlib import suppress
 from functools import reduce
 from operator import add
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,8 @@ from kl_plugins.families.core.statistics import Identity, Square
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import settled_sum
-from kl_plugins.parameters.certainty import alike_where, certainly_equal
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 
 _NORMAL_ENTROPY = 0.5 + 0.5 * math.log(2.0 * math.pi)
 """Of the standard normal distribution."""
@@ -42,22 +42,22 @@ class Continuous(Univariate):
         """The log density of Z; UnknownExpectationError where it is not a combination of statistics."""
         raise UnknownExpectationError("a log density that is not a combination of statistics")
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Array) -> Array:
         """The log density at `x`, inside the support."""
         ops = self.ops
         z = self.sign * (x - self.loc) / self.scale
         constant, terms = self.log_density()
         return sum((c * statistic(z, ops) for c, statistic in terms), constant - ops.log(self.scale))
 
-    def standard_mean(self) -> Any:
+    def standard_mean(self) -> Array:
         """E[Z], infinite where it diverges; None where it is not known."""
         return None
 
-    def standard_variance(self) -> Any:
+    def standard_variance(self) -> Array:
         """The variance of Z, infinite where it diverges; None where it is not known."""
         return None
 
-    def standard_entropy(self) -> Any:
+    def standard_entropy(self) -> Array:
         """The entropy of Z."""
         return reduce(add, cross_terms(self, self.log_density(), identity(self.ops)))
 
@@ -65,7 +65,7 @@ class Continuous(Univariate):
         """Whether the variance and `negentropy` are stated so that nothing cancels beside a normal q."""
         return False
 
-    def negentropy(self) -> Any:
+    def negentropy(self) -> Array:
         """The divergence of Z from the normal distribution of its mean and variance.
 
         Families that come near to it state it without what the entropies have in common.
@@ -73,7 +73,7 @@ class Continuous(Univariate):
         spread = 0.5 * self.ops.log(self.standard_variance())
         return settled_sum([_NORMAL_ENTROPY, spread, -self.standard_entropy()], self.ops)
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """The entropy of Z plus log scale, shape ``batch_shape``."""
         try:
             value = self.standard_entropy()
@@ -84,12 +84,12 @@ class Continuous(Univariate):
         return self.full(value + self.ops.log(self.scale))
 
 
-def by_statistics(p: Continuous, q: Continuous) -> Any:
+def by_statistics(p: Continuous, q: Continuous) -> Array:
     """Cross-entropy less entropy, from the expectations of the statistics that q's log density combines.
 
     Zero where that is all rounding, or all parameters are equal; +∞ where p has mass where q has none.
     """
-    ops, at, alike = p.ops, standing(p, q), alike_where(p, q)
+    ops, at, alike = p.ops, standing(p, q), p.same_where(q)
     if alike is True:
         return q.full(p.full(0.0))
     beyond = outside(p, q, at)
@@ -106,7 +106,7 @@ def by_statistics(p: Continuous, q: Continuous) -> Any:
     return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
 
 
-def _terms(p: Continuous, q: Continuous, at: At) -> list[Any]:
+def _terms(p: Continuous, q: Continuous, at: At) -> list[Array]:
     """What the divergence is the sum of."""
     try:
         entropy = p.standard_entropy()
@@ -117,7 +117,7 @@ def _terms(p: Continuous, q: Continuous, at: At) -> list[Any]:
         return difference_terms(p, q)
 
 
-def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Any, needed: str) -> list[Any]:
+def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Array, needed: str) -> list[Array]:
     """The terms with the offsets of a batch set to zero, if all that are not are outside of the support."""
     if not at.ops.symbolic:
         matters = np.logical_not(beyond)
@@ -142,15 +142,15 @@ closed_form(Continuous, Continuous)(by_statistics)
 
 
 @expects(Continuous, Identity)
-def mean(p: Continuous, statistic: Identity, at: At) -> Any:
+def mean(p: Continuous, statistic: Identity, at: At) -> Array:
     value = p.standard_mean()
-    if type(value) is float and value == 0.0:
+    if certainly_is(value, 0.0):
         return at.shift
     return None if value is None else at.shift + at.ratio * value
 
 
 @expects(Continuous, Square)
-def square(p: Continuous, statistic: Square, at: At) -> Any:
+def square(p: Continuous, statistic: Square, at: At) -> Array:
     centre, variance = p.standard_mean(), p.standard_variance()
     if centre is None or variance is None:
         return None

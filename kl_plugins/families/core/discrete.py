@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import reduce
-from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +11,8 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.checked import on_floats
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 
 MOST_TERMS = 10_000_000
 """So many terms are summed at most, the members of a batch counted together."""
@@ -28,42 +28,38 @@ class Discrete(Univariate):
     many. Where they are not, it needs rules of its own.
     """
 
-    literals: ClassVar[frozenset[str]] = frozenset({"loc", "n"})
-    integers: ClassVar[tuple[str, ...]] = ()
-    """The parameters that are whole numbers."""
-
-    def log_pmf(self, k: Any) -> Any:
+    def log_pmf(self, k: Array) -> Array:
         """The logarithm of the probability that Z is `k`, a whole number inside the support."""
         raise NotImplementedError
 
-    def point(self) -> Any:
+    def point(self) -> Array:
         """Where an endless support has shrunk to its lower end: False, or an array."""
         return False
 
     def widened(self) -> Discrete:
         """The same with one more batch dimension, the last, of length 1."""
         state, ops = self.__getstate__(), self.ops
-        for name in self.arrays:
-            if type(state[name]) is not float:
+        for name in self.parameters:
+            if not is_literal(state[name]):
                 state[name] = ops.expand_last(state[name])
             elif ops.symbolic:  # where functions of a lone number would be computed in float32
                 state[name] = ops.asarray(state[name], name)
         return self.trusted(self.ops, **state)
 
-    def log_masses(self, k: Any) -> Any:
+    def log_masses(self, k: Array) -> Array:
         """`log_pmf` at any numbers, −∞ where there is no outcome; `k` has one more dimension, the last."""
         ops, made = self.ops, self.widened()
         low, high = made.standard_ends()
         # Stated so that NaN is not outside: it comes out where it went in.
         outside = either(ops, is_broken(k, ops), k < low, k > high)
-        some = 0.0 if is_infinite(low) else low
+        some = 0.0 if certainly_infinite(low) else low
         return ops.where(outside, -_INFINITY, made.log_pmf(ops.where(outside, some, k)))
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Array) -> Array:
         """The logarithm of the probability of `x`, −∞ where that is no outcome."""
         return self.log_masses((x - self.loc)[..., None])[..., 0]
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """−Σ P log P, shape ``batch_shape``."""
         if on_floats(self.ops):
             return arrays.numbers(type(self).entropy, self.to_arrays())
@@ -77,10 +73,10 @@ class Discrete(Univariate):
         missing = ops.equal(log_p, -_INFINITY)
         return 0.0 - ops.sum_last(ops.exp(log_p) * ops.where(missing, 0.0, log_p))
 
-    def count_outcomes(self) -> Any:
+    def count_outcomes(self) -> Array:
         """The largest number in a batch; None where there is no end, text where it is not known."""
         low, high = self.standard_ends()
-        if is_infinite(low) or is_infinite(high):
+        if certainly_infinite(low) or certainly_infinite(high):
             return None
         width = self.ops.known(high - low)
         if width is None:
@@ -96,15 +92,16 @@ class Discrete(Univariate):
             return f"{number} are more than {MOST_TERMS} terms to sum"
         return int(widest) + 1
 
-    def outcomes(self, extra: int, count: int) -> Any:
+    def outcomes(self, extra: int, count: int) -> Array:
         """The first `count` outcomes of Z, and `extra` numbers on either side, along a last axis."""
         low, ops = self.standard_ends()[0], self.ops
         steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
-        return low + steps if type(low) is float else ops.expand_last(low) + steps
+        return ops.expand_last(low) + steps
 
-    def sized(self, batch: tuple[Any, ...]) -> Any:
+    def sized(self, batch: tuple[Array, ...]) -> Array:
         state = self.__getstate__()
-        name = next((name for name in self.arrays if type(state[name]) is not float), self.arrays[0])
+        names = list(self.parameters)
+        name = next((name for name in names if not is_literal(state[name])), names[0])
         state[name] = self.ops.broadcast_to(self.ops.asarray(state[name], name), batch)
         return self.trusted(self.ops, **state)
 
@@ -116,28 +113,21 @@ class Discrete(Univariate):
         except ArithmeticError:  # of NaN
             return False
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         yield from super().own_conditions()
         yield from self.further_conditions()
 
-    def further_conditions(self) -> Iterator[tuple[Any, str]]:
-        """Yield (condition, message) for what `domains` do not say: here that whole numbers are."""
-        for name in self.integers:
-            whole = opposite(is_broken(self.__dict__[name], self.ops), self.ops)
-            yield whole, f"{name} must be a whole number"
+    def further_conditions(self) -> Conditions:
+        """Yield (condition, message) for what the domains of the parameters do not say."""
+        yield from ()
 
 
-def is_infinite(end: Any) -> bool:
-    """Whether an end of a support is infinite for all parameters."""
-    return type(end) is float and math.isinf(end)
-
-
-def is_broken(value: Any, ops: Any) -> Any:
+def is_broken(value: Array, ops: Operations) -> Array:
     """Whether a number is certainly no whole one: True or False, or an array."""
-    return value % 1.0 > 0.0 if type(value) is float else value - ops.floor(value) > 0.0
+    return value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
 
 
-def either(ops: Any, *conditions: Any) -> Any:
+def either(ops: Operations, *conditions: Array) -> Array:
     """Whether one of the conditions holds, which are bools or arrays."""
     given = [x for x in conditions if not isinstance(x, bool | np.bool_)]
     if len(given) < len(conditions) and any(x for x in conditions if isinstance(x, bool | np.bool_)):
@@ -145,10 +135,10 @@ def either(ops: Any, *conditions: Any) -> Any:
     return reduce(ops.logical_or, given) if given else False
 
 
-def opposite(condition: Any, ops: Any) -> Any:
+def opposite(condition: Array, ops: Operations) -> Array:
     return not condition if isinstance(condition, bool | np.bool_) else ops.logical_not(condition)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Array) -> Array:
     """A NumPy number as a float, an array as it is."""
     return value if np.ndim(value) else float(value)

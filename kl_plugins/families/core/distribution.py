@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.parametrised import Parametrised, Shape, broadcast_shapes
 from kl_plugins.rules import RuleTable
 
-kl_rules = RuleTable("kl")
+kl_rules = RuleTable("kl", "kl_plugins.families")
 """Closed forms of KL(p‖q) for pairs of types: our families, and whatever users register."""
 
 
@@ -54,11 +52,11 @@ class Distribution(Parametrised):
                 f"batch shape {batches[0]} of p does not broadcast against batch shape {batches[1]} of q"
             ) from None
 
-    def runtime_event_shape(self) -> tuple[Any, ...]:
+    def runtime_event_shape(self) -> tuple[Array, ...]:
         """The event shape as a graph knows it when it runs."""
         return self.event_shape
 
-    def conditions_against(self, other: Distribution) -> Iterator[tuple[Any, str]]:
+    def conditions_against(self, other: Distribution) -> Conditions:
         """Conditions on the pair that only a running graph can check."""
         static = zip(self.event_shape, other.event_shape, strict=True)
         runtime = zip(self.runtime_event_shape(), other.runtime_event_shape(), strict=True)
@@ -70,6 +68,6 @@ class Distribution(Parametrised):
         """Name of the family, with its structure where it has one."""
         return type(self).__name__
 
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """Differential entropy in nats (Shannon entropy of a discrete family)."""
         raise NoClosedFormError(f"no closed form of the entropy of {self.describe()} is known")

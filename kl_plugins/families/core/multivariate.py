@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops import array_backend_of
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
 class Multivariate(Distribution):
     """A family of distributions of vectors or matrices.
 
-    A subclass is a frozen dataclass that names its parameters in ``arrays`` and how many dimensions of each
-    belong to the event in ``core_ndims``; the others are batch dimensions, which broadcast.
+    The dimensions of its parameters that do not belong to the event are batch dimensions, which broadcast.
     """
 
     find_backend = staticmethod(array_backend_of)
@@ -33,15 +33,15 @@ class Multivariate(Distribution):
         try:
             _ = self.batch_shape
         except ValueError:
-            shapes = [f"{name} {self.ops.shape(self.__dict__[name])}" for name in self.arrays]
+            shapes = [f"{name} {self.ops.shape(self.__dict__[name])}" for name in self.parameters]
             raise ValueError(f"batch shapes of {' and '.join(shapes)} do not broadcast") from None
 
     @property
     def batch_shape(self) -> Shape:
-        shapes = [self.ops.shape(self.__dict__[name]) for name in self.arrays]
-        return broadcast_shapes(*[s[: len(s) - n] for s, n in zip(shapes, self.core_ndims, strict=True)])
+        shapes = [(self.ops.shape(self.__dict__[name]), core_ndim) for name, core_ndim in self.cores()]
+        return broadcast_shapes(*[shape[: len(shape) - core_ndim] for shape, core_ndim in shapes])
 
-    def sized(self, batch: tuple[Any, ...]) -> Self:
+    def sized(self, batch: tuple[Array, ...]) -> Self:
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
         name, core_ndim = next(self.cores())

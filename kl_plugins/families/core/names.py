@@ -6,14 +6,11 @@ The plugins of SciPy and of PyTensor read them. A family of ours is thus one fil
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
 
-import kl_plugins.families as families
+from kl_plugins.ops.protocol import Array
 
 Maker = Callable[..., Any]
 
@@ -44,16 +41,9 @@ def from_pymc(*names: str) -> Callable[[Maker], Maker]:
     return decorate
 
 
-def check_positive(value: Any, name: str) -> None:
+def check_positive(value: Array, name: str) -> None:
     """Raise ValueError, naming the library's own parameter, where a number is not positive; NaN passes."""
     if np.any(np.less_equal(value, 0.0)):
         raise ValueError(f"{name} must be positive")
     if np.any(np.isinf(value)):
         raise ValueError(f"{name} must be finite")
-
-
-@cache
-def load_families() -> None:
-    """Import every file of this folder: whatever family lives there fills in its names."""
-    for module in iter_modules(families.__path__):
-        import_module(f"{families.__name__}.{module.name}")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
-from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_broken, is_infinite
+from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_broken
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.checked import on_floats
-from kl_plugins.parameters.certainty import alike_where
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _BEYOND = 8
@@ -25,12 +25,12 @@ ROUNDING = 64.0 * 2.220446049250313e-16
 _INFINITY = math.inf
 
 
-def by_outcomes(p: Discrete, q: Discrete) -> Any:
+def by_outcomes(p: Discrete, q: Discrete) -> Array:
     """The sum over all outcomes of q − p − p log(q/p), none of which is negative; +∞ by supports.
 
     Where p has infinitely many outcomes, what follows from the supports alone, or from equal parameters: 0.
     """
-    alike = alike_where(p, q)
+    alike = p.same_where(q)
     if alike is True:
         return q.full(p.full(0.0))
     if on_floats(p.ops):
@@ -48,7 +48,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
     extra = _BEYOND if (count + 2 * _BEYOND) * size <= MOST_TERMS else 0
     k = p.outcomes(extra, count)
     log_p = p.log_masses(k)
-    log_q = q.log_masses(k + (shift if type(shift) is float else ops.expand_last(shift)))
+    log_q = q.log_masses(k + ops.expand_last(shift))
     value = ops.sum_last(outcome_divergence(log_p, log_q, ops))
     low, high = q.standard_ends()
     first = p.standard_ends()[0] + shift - extra
@@ -60,15 +60,15 @@ def by_outcomes(p: Discrete, q: Discrete) -> Any:
     return _narrowed(q.full(p.full(value)), p, q)
 
 
-def _narrowed(value: Any, p: Discrete, q: Discrete) -> Any:
+def _narrowed(value: Array, p: Discrete, q: Discrete) -> Array:
     """float32 where the parameters are, though the sum was taken in float64."""
     if p.ops.symbolic:
         return value
-    given = [x.dtype for x in [*p.values(), *q.values()] if type(x) is not float]
+    given = [x.dtype for x in [*p.values(), *q.values()] if not is_literal(x)]
     return value.astype(np.result_type(*given)) if given else value
 
 
-def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) -> Any:
+def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = False) -> Array:
     """`value` where it `holds`; elsewhere −log q of p's only outcome, or +∞ as p's support is not inside q's.
 
     NoClosedFormError where neither is the case.
@@ -85,9 +85,9 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
         apart = type(p) is type(q) and starts_together(p, q) is not True
         moved = "their locations differ, and " if apart else ""
         raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
-    other: Any = _INFINITY
+    other: Array = _INFINITY
     if point is not False:
-        low = p.outcomes(0, 1) + _last(p.loc, ops) - _last(q.loc, ops)
+        low = p.outcomes(0, 1) + ops.expand_last(p.loc) - ops.expand_last(q.loc)
         other = ops.where(point, -ops.sum_last(q.log_masses(low)), other)
     if holds is not False:
         other = ops.where(holds, value, other)
@@ -96,36 +96,33 @@ def by_supports(p: Discrete, q: Discrete, value: Any = 0.0, holds: Any = False) 
     return q.full(p.full(other))
 
 
-def _last(value: Any, ops: Any) -> Any:
-    return value if type(value) is float else ops.expand_last(value)
-
-
-def _beyond(p: Discrete, q: Discrete) -> Any:
+def _beyond(p: Discrete, q: Discrete) -> Array:
     """Whether p, of endless support, has outcomes that q has not: True, or an array."""
     (p_low, p_high), (q_low, q_high) = p.standard_ends(), q.standard_ends()
-    if is_infinite(p_low) > is_infinite(q_low) or is_infinite(p_high) > is_infinite(q_high):
+    ends = (p_low, q_low), (p_high, q_high)
+    if any(certainly_infinite(end) and not certainly_infinite(bound) for end, bound in ends):
         return True
     shift = p.loc - q.loc
-    below = False if is_infinite(q_low) else p_low + shift < q_low
-    above = False if is_infinite(q_high) else p_high + shift > q_high
+    below = False if certainly_infinite(q_low) else p_low + shift < q_low
+    above = False if certainly_infinite(q_high) else p_high + shift > q_high
     return either(p.ops, is_broken(shift, p.ops), below, above)
 
 
-def _has_nan(p: Discrete, q: Discrete) -> Any:
+def _has_nan(p: Discrete, q: Discrete) -> Array:
     """Which pairs of numbers have a parameter that is NaN."""
     if p.ops.symbolic:
         return False
     return np.isnan(q.full(p.full(0.0)) + sum(_trace(side) for side in (p, q)))
 
 
-def _trace(side: Discrete) -> Any:
+def _trace(side: Discrete) -> Array:
     """0, NaN where a parameter is NaN."""
-    own = [0.0 * side.__dict__[name] for name in side.arrays]
+    own = [0.0 * side.__dict__[name] for name in side.parameters]
     own = [x.sum(-1) if core else x for x, (_, core) in zip(own, side.cores(), strict=True)]
     return sum(own) + sum(_trace(side.__dict__[name]) for name in side.parts)
 
 
-def starts_together(p: Discrete, q: Discrete) -> Any:
+def starts_together(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
     if p.ops.same(p.loc, q.loc):
         return True
@@ -133,7 +130,7 @@ def starts_together(p: Discrete, q: Discrete) -> Any:
 
 
 def _cost(p: Discrete, q: Discrete) -> str:
-    return "O(1)" if any(map(is_infinite, p.standard_ends())) else "O(n) for the n outcomes of p"
+    return "O(1)" if any(map(certainly_infinite, p.standard_ends())) else "O(n) for the n outcomes of p"
 
 
 closed_form(Discrete, Discrete, _cost)(by_outcomes)

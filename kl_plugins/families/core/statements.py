@@ -7,29 +7,32 @@ family's X the variable is z = shift + ratio·Z, Z the standard variable of that
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kl_plugins.families.core.affine import At, identity, times
 from kl_plugins.families.core.statistics import Identity, Power, Square, Statistic
-from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is, is_literal
 from kl_plugins.rules import RuleTable
 
 
 class LogDensity(NamedTuple):
     """A constant and pairs of a coefficient and a statistic, whose products are added up."""
 
-    constant: Any
-    terms: tuple[tuple[Any, Statistic], ...]
+    constant: Array
+    terms: tuple[tuple[Array, Statistic], ...]
 
 
 class UnknownExpectationError(NotImplementedError):
     """No closed form of the expectation of a statistic is known."""
 
 
-_expectations = RuleTable("expectation")
+_expectations = RuleTable("expectation", "kl_plugins.families")
 
 
-def expects(family: type, statistic: type[Statistic]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def expects(
+    family: type, statistic: type[Statistic]
+) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Register a function of (distribution, statistic, At) as the expectation of the statistic.
 
     It returns None where it knows no closed form for the very `At`, for example because a logarithm would
@@ -38,9 +41,9 @@ def expects(family: type, statistic: type[Statistic]) -> Callable[[Callable[...,
     return _expectations.register(family, statistic, cost="O(1)")
 
 
-def expectation(p: Any, statistic: Statistic, at: At) -> Any:
+def expectation(p: Array, statistic: Statistic, at: At) -> Array:
     """E_p of the statistic at z = shift + ratio·Z; UnknownExpectationError where no closed form is known."""
-    if isinstance(statistic, Power) and type(statistic.exponent) is float:
+    if isinstance(statistic, Power) and is_literal(statistic.exponent):
         named: dict[float, Statistic] = {1.0: Identity(), 2.0: Square()}
         statistic = named.get(statistic.exponent, statistic)
     rule = _expectations.find(p, statistic)
@@ -50,16 +53,16 @@ def expectation(p: Any, statistic: Statistic, at: At) -> Any:
     return value
 
 
-def cross_terms(p: Any, q: LogDensity, at: At) -> list[Any]:
+def cross_terms(p: Array, q: LogDensity, at: At) -> list[Array]:
     """The terms of −E_p[log q], whose sum is the cross-entropy of the standard variables.
 
     A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
     """
-    terms = [(c, statistic) for c, statistic in q.terms if type(c) is not float or c != 0.0]
+    terms = [(c, statistic) for c, statistic in q.terms if not certainly_is(c, 0.0)]
     return [-q.constant, *(times(-c, expectation(p, statistic, at)) for c, statistic in terms)]
 
 
-def difference_terms(p: Any, q: Any) -> list[Any]:
+def difference_terms(p: Array, q: Array) -> list[Array]:
     """The terms of E_p[log p − log q], where both are distributions of one standard variable.
 
     Coefficients are combined before expectations are taken: what cancels needs none.

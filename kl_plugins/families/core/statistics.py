@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
 
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.certainty import alike_where, certainly_equal
+from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.parametrised import Parametrised
 
 
@@ -22,95 +21,95 @@ class Statistic:
         names = [field.name for field in fields(self)]
         return all(_is_same(getattr(self, name), getattr(other, name), ops) for name in names)
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         raise NotImplementedError
 
 
-def _is_same(first: Any, second: Any, ops: Operations) -> bool:
+def _is_same(first: Array, second: Array, ops: Operations) -> bool:
     """Whether two parameters of statistics are certainly the same: numbers, statistics or distributions."""
     if isinstance(first, Statistic):
         return first.is_same(second, ops)
     if isinstance(first, Parametrised):
-        return alike_where(first, second) is True
+        return first.same_where(second) is True
     return certainly_equal(first, second, ops)
 
 
 class Identity(Statistic):
     text = "z"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return z
 
 
 class Square(Statistic):
     text = "z²"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return z * z
 
 
 class Absolute(Statistic):
     text = "|z|"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return abs(z)
 
 
 class Log(Statistic):
     text = "log z"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ops.log(z)
 
 
 class LogSquare(Statistic):
     text = "(log z)²"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ops.log(z) ** 2
 
 
 class Log1m(Statistic):
     text = "log(1 − z)"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ops.log1p(-z)
 
 
 class Log1p(Statistic):
     text = "log(1 + z)"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ops.log1p(z)
 
 
 class Log1pSquare(Statistic):
     text = "log(1 + z²)"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ops.log1p(z * z)
 
 
 class Softplus(Statistic):
     text = "log(1 + exp(−z))"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ops.log1p(ops.exp(-z))
 
 
 @dataclass(frozen=True, eq=False)
 class Power(Statistic):
-    exponent: Any
+    exponent: Array
     text = "a power of z"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return z**self.exponent
 
 
 @dataclass(frozen=True, eq=False)
 class Exp(Statistic):
-    rate: Any
+    rate: Array
     text = "exp(rate · z)"
 
-    def __call__(self, z: Any, ops: Operations) -> Any:
+    def __call__(self, z: Array, ops: Operations) -> Array:
         return ops.exp(self.rate * z)

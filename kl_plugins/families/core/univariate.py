@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops import floats
+from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 EVERYWHERE = (-math.inf, math.inf)
@@ -17,24 +19,18 @@ EVERYWHERE = (-math.inf, math.inf)
 class Univariate(Distribution):
     """A family of distributions of one variable, X = loc + sign·scale·Z.
 
-    A subclass is a frozen dataclass whose fields are all parameters, named in ``arrays`` with their
-    ``domains``. It says where Z lives (``ends``).
+    A subclass declares its parameters and says where Z lives (``ends``).
     """
 
     ends: ClassVar[tuple[float, float]] = EVERYWHERE
-    literals: ClassVar[frozenset[str]] = frozenset({"concentration", "loc", "power", "sign"})
     loc = 0.0
     scale = 1.0
     sign = 1.0
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls.core_ndims = (0,) * len(cls.arrays)
-
     @property
     def batch_shape(self) -> Shape:
         state, shape = self.__dict__, self.ops.shape
-        return broadcast_shapes(*[shape(state[name]) for name in self.arrays])
+        return broadcast_shapes(*[shape(state[name]) for name in self.parameters])
 
     @property
     def event_shape(self) -> Shape:
@@ -44,19 +40,19 @@ class Univariate(Distribution):
         try:
             _ = self.batch_shape
         except ValueError:
-            known = [(name, self.ops.shape(self.__dict__[name])) for name in self.arrays]
+            known = [(name, self.ops.shape(self.__dict__[name])) for name in self.parameters]
             shapes = [f"{name} {shape}" for name, shape in known if shape]
             raise ValueError(f"shapes of {' and '.join(shapes)} do not broadcast") from None
 
-    def standard_ends(self) -> tuple[Any, Any]:
+    def standard_ends(self) -> tuple[Array, Array]:
         """The ends of the support of Z; floats where they are the same for all parameters."""
         return self.ends
 
-    def sized(self, batch: tuple[Any, ...]) -> Self:
+    def sized(self, batch: tuple[Array, ...]) -> Self:
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
-        for name in self.arrays:
-            if type(state[name]) is not float:
+        for name in self.parameters:
+            if not is_literal(state[name]):
                 state[name] = self.ops.broadcast_to(state[name], batch)
                 break
         return self.trusted(self.ops, **state)
@@ -65,7 +61,7 @@ class Univariate(Distribution):
         """Those of a vector of distributions that are in a slice."""
         state = self.__getstate__()
         for name, core_ndim in self.cores():
-            if type(value := state[name]) is not float and value.ndim > core_ndim and len(value) > 1:
+            if not is_literal(value := state[name]) and value.ndim > core_ndim and len(value) > 1:
                 state[name] = value[piece]
         for name in self.parts:
             state[name] = state[name].members(piece)
@@ -73,7 +69,7 @@ class Univariate(Distribution):
         made.__dict__["inside"] = self.__dict__.get("inside", frozenset())
         return made
 
-    def moved(self, loc: Any, scale: Any) -> Self | None:
+    def moved(self, loc: Array, scale: Array) -> Self | None:
         """The distributions of loc + scale·X; None where the family does not have them."""
         state = self.__getstate__()
         if not {"loc", "scale"} <= state.keys():
@@ -86,17 +82,17 @@ class Univariate(Distribution):
         state["loc"], state["scale"] = loc + scale * state["loc"], abs(scale) * state["scale"]
         return type(self)(**state)
 
-    def full(self, value: Any) -> Any:
+    def full(self, value: Array) -> Array:
         """`value`, broadcast against all parameters, and NaN where one of them is."""
         if self.ops is floats and not self.__dict__.get("unsure"):
             return value
-        parameters = [self.__dict__[name] for name in self.arrays]
+        parameters = [self.__dict__[name] for name in self.parameters]
         if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():
-            shapes = [parameter.shape for parameter in parameters if type(parameter) is not float]
+            shapes = [parameter.shape for parameter in parameters if not is_literal(parameter)]
             if all(shape in (value.shape, ()) for shape in shapes):
                 return value
         for parameter in parameters:
-            if type(parameter) is float:
+            if is_literal(parameter):
                 value = value if parameter == parameter else value + parameter
             elif self.ops.symbolic:
                 value = value + self.ops.zeros_like(parameter)

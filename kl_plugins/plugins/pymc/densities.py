@@ -23,8 +23,9 @@ from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.covariance.precision import Precision
-from kl_plugins.estimate.density import Array, Density, density_of
+from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pytensor.graph import original
 from kl_plugins.plugins.pytensor.random_variables import density
 from kl_plugins.recognition import recognise
@@ -51,7 +52,7 @@ def _is_generator(source: Any) -> bool:
     return isinstance(source.type, RandomType)
 
 
-def _density(variable: Any, log_density: Callable[[Array], Array] | None) -> Density:
+def _density(variable: Any, log_density: Callable[[FloatArray], FloatArray] | None) -> Density:
     """`log_density` is what was compiled for it before."""
     variable = original(variable)
     if not _is_random(variable):
@@ -159,8 +160,8 @@ def _support(variable: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _sampler(variable: Any) -> Callable[[int, np.random.Generator], Array]:
-    def sample(count: int, rng: np.random.Generator) -> Array:
+def _sampler(variable: Any) -> Callable[[int, np.random.Generator], FloatArray]:
+    def sample(count: int, rng: np.random.Generator) -> FloatArray:
         seed = int(rng.integers(2**31 - 1))
         try:
             many = change_dist_size(variable, (count,), expand=True)
@@ -171,11 +172,11 @@ def _sampler(variable: Any) -> Callable[[int, np.random.Generator], Array]:
     return sample
 
 
-def _log_density(variable: Any, log_prob: Any, value: Any) -> Callable[[Array], Array]:
+def _log_density(variable: Any, log_prob: Any, value: Any) -> Callable[[FloatArray], FloatArray]:
     """The log density at points along the first axis, compiled when it is first asked for."""
-    made: list[Callable[[Array], Array]] = []
+    made: list[Callable[[FloatArray], FloatArray]] = []
 
-    def log_density(x: Array) -> Array:
+    def log_density(x: FloatArray) -> FloatArray:
         if not made:
             made.append(_compiled(variable, log_prob, value))
         return made[0](x)
@@ -199,7 +200,7 @@ def _in_doubles(log_prob: Any, variable: Any) -> Any:
     return replaced
 
 
-def _compiled(variable: Any, log_prob: Any, value: Any) -> Callable[[Array], Array]:
+def _compiled(variable: Any, log_prob: Any, value: Any) -> Callable[[FloatArray], FloatArray]:
     values = pt.tensor("values", dtype=variable.dtype, shape=(None, *variable.type.shape))
     try:
         many = pytensor.function([values], vectorize_graph(log_prob, {value: values}), mode=_MODE)

@@ -10,11 +10,12 @@ from pymc.distributions.mixture import MixtureRV, _HurdleRV
 from pymc.distributions.truncated import TruncatedRV
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.discrete import Discrete, is_infinite
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.uniform_integers import Dirac
 from kl_plugins.families.zero_inflated import ZeroInflated
 from kl_plugins.ops import pytensor as ops
+from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.plugins.pytensor.random_variables import family, parameters_of
 from kl_plugins.recognition import recognise
 
@@ -33,7 +34,7 @@ def _(op: Any, weights: Any, *components: Any, batch: Any) -> Distribution:
     if len(components) == 2:
         point, base = map(_component, components)
         if isinstance(point, Dirac) and point.ops.known(point.loc) == 0.0 and isinstance(base, Discrete):
-            if not any(map(is_infinite, base.standard_ends())):
+            if not any(map(certainly_infinite, base.standard_ends())):
                 sums_to_one = abs(pt.sum(weights, -1) - 1.0) < 1e-6
                 weight = ops.guard(weights[..., 1], [(sums_to_one, "the weights must sum to 1")])
                 made = ZeroInflated(weight, base)

@@ -14,14 +14,15 @@ import kl_plugins.plugins.pytensor.products  # noqa: F401  (adds its rules)
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.core.names import load_families, pymc_names
+from kl_plugins.families.core.names import pymc_names
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import original
 from kl_plugins.recognition import as_written, load, load_plugins_of, plugins, recognise
+from kl_plugins.rules import load_all
 
-load_families()
+load_all("kl_plugins.families")  # and with them their names
 
 
 @recognise.register(TensorVariable)

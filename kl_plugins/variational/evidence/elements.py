@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.model import Model
 
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Importance, Moments
 from kl_plugins.variational.evidence.proposals import Survey
 from kl_plugins.variational.target.log_density import coordinate_names
 from kl_plugins.variational.target.transforms import constrained
-
-Array = NDArray[np.float64]
 
 
 class Elements(NamedTuple):
@@ -27,7 +25,7 @@ class Elements(NamedTuple):
 
 
 def elements_of(
-    model: Model, q: NamedMultivariateNormal, own: Importance, points: Array, survey: Survey
+    model: Model, q: NamedMultivariateNormal, own: Importance, points: FloatArray, survey: Survey
 ) -> Elements:
     """Means and sds on the constrained scale."""
     count = len(points)

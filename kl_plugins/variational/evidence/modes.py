@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.model import Model
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
@@ -14,14 +13,13 @@ from scipy.stats import chi2
 
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Estimate
 from kl_plugins.variational.evidence.proposals import draws_of, scales
 from kl_plugins.variational.optimum.afar import far_points, images, prior_points
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
 from kl_plugins.variational.target.log_density import LogDensity
-
-Array = NDArray[np.float64]
 
 ITERATIONS = 200
 EVALUATIONS = 8_000
@@ -61,7 +59,7 @@ class Mode(NamedTuple):
         Whether it is as high as the approximation's own and was found by exchanging signs or labels.
     """
 
-    point: Array
+    point: FloatArray
     share: float
     height: float = 0.0
     copy: bool = False
@@ -70,13 +68,13 @@ class Mode(NamedTuple):
 class Peak(NamedTuple):
     """Where a climb came to rest, the factor of the covariance that its curvature gives, its mass."""
 
-    point: Array
+    point: FloatArray
     height: float
-    factor: Array | None
+    factor: FloatArray | None
     log_mass: float
     image: bool
 
-    def holds(self, point: Array) -> bool:
+    def holds(self, point: FloatArray) -> bool:
         """Whether a point is in the reach of the Gaussian at this peak."""
         if self.factor is None:
             return bool(np.allclose(point, self.point, rtol=1e-3, atol=1e-6))
@@ -89,7 +87,7 @@ def other_modes(
     model: Model,
     q: NamedMultivariateNormal,
     evidence: Estimate,
-    approximation: Array,
+    approximation: FloatArray,
     rng: np.random.Generator,
 ) -> tuple[Mode, ...]:
     """Distinct modes that are reached by climbing from elsewhere; most massive first.
@@ -140,14 +138,14 @@ def other_modes(
     return tuple(sorted((m for m in modes if m.share > LEAST_SHARE), key=lambda mode: -mode.share))
 
 
-def _climb(target: LogDensity, mean: Array, sd: Array, start: Array) -> Array | None:
+def _climb(target: LogDensity, mean: FloatArray, sd: FloatArray, start: FloatArray) -> FloatArray | None:
     """The mode uphill of a point (in units of sd from the mean), None where the climb does not rest."""
     value, _ = target((mean + sd * start)[None])
     if not np.isfinite(value[0]):
         return None
     highest = float(value[0])
 
-    def objective(u: Array) -> tuple[float, Array]:
+    def objective(u: FloatArray) -> tuple[float, FloatArray]:
         values, gradients = target((mean + sd * u)[None])
         if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
             return 1e10 * (1.0 + abs(highest)), np.zeros_like(u)
@@ -157,15 +155,15 @@ def _climb(target: LogDensity, mean: Array, sd: Array, start: Array) -> Array | 
     _, slope = objective(result.x)
     if not slope.any() and result.fun >= 1e10 * (1.0 + abs(highest)):
         return None
-    peak: Array = mean + sd * result.x
+    peak: FloatArray = mean + sd * result.x
     return peak if np.max(abs(slope)) < REST * max(1.0, abs(result.fun)) ** 0.5 else None
 
 
 def _peak(
     target: LogDensity,
     q: NamedMultivariateNormal,
-    top: Array,
-    sd: Array,
+    top: FloatArray,
+    sd: FloatArray,
     rng: np.random.Generator,
     image: bool,
 ) -> Peak:
@@ -183,13 +181,20 @@ def _peak(
     return Peak(top, height, factor, float(logsumexp(ratios)) - np.log(MASS_DRAWS), image)
 
 
-def _widths(target: LogDensity, top: Array, height: float, sd: Array, values: Array, vectors: Array) -> Array:
+def _widths(
+    target: LogDensity,
+    top: FloatArray,
+    height: float,
+    sd: FloatArray,
+    values: FloatArray,
+    vectors: FloatArray,
+) -> FloatArray:
     """How wide a peak is along the eigenvectors of its curvature, in units of sd.
 
     The curvature says it, unless the top is flatter than the peak (like that of exp(−x⁴)): then it is halved
     until the density falls by no more than `STEEP` within it.
     """
-    widths: Array = 1.0 / np.sqrt(np.maximum(values, WIDEST**-2.0))
+    widths: FloatArray = 1.0 / np.sqrt(np.maximum(values, WIDEST**-2.0))
     steep = np.arange(len(top))
     for _ in range(HALVINGS):
         steps = (vectors[:, steep] * widths[steep]).T * sd

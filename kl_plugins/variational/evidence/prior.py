@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytensor
-from numpy.typing import NDArray
 from pymc.model import Model
 from pytensor.graph.traversal import ancestors
 
@@ -17,8 +16,6 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.variational.evidence.proposals import scales
-
-Array = NDArray[np.float64]
 
 
 def information_gained(q: NamedMultivariateNormal, model: Model) -> dict[str, float]:

@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import gammaln, logsumexp
 
@@ -15,10 +14,9 @@ from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Estimate, Importance, Moments, importance
 from kl_plugins.variational.target.log_density import LogDensity
-
-Array = NDArray[np.float64]
 
 FREEDOM = 3.0
 """Degrees of freedom of the wide tails: a posterior's are seldom as wide, so that weights stay bounded."""
@@ -40,7 +38,9 @@ def _factored(covariance: Covariance) -> Covariance:
     return Dense(covariance.matrix())
 
 
-def gaussian_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def gaussian_draws(
+    q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     """Independent draws of q, shape (count, d), and their log densities."""
     z = rng.standard_normal((count, len(q.mean)))
     if isinstance(q.covariance, AxisAligned):
@@ -52,7 +52,7 @@ def gaussian_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Genera
 
 def draws_of(
     target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
+) -> tuple[FloatArray, FloatArray]:
     """Independent draws of q, shape (count, d), and log p − log q; angles within half a turn of the mean.
 
     A turn further the posterior is the same, and only the nearest copy of q counts there.
@@ -64,7 +64,9 @@ def draws_of(
     return points, log_ratios(target, points, densities)
 
 
-def wide_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def wide_draws(
+    q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     """Half of the draws from q, half with the tails of one coordinate widened; with the log densities.
 
     A wide draw replaces one coordinate's marginal, chosen at random, by Student's t and keeps q's
@@ -85,32 +87,32 @@ def wide_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator)
     return points, wide_log_density(q, points)
 
 
-def wide_log_density(q: NamedMultivariateNormal, points: Array) -> Array:
+def wide_log_density(q: NamedMultivariateNormal, points: FloatArray) -> FloatArray:
     """Log density of `wide_draws` at the rows of `points`."""
     s = (points - q.mean) / scales(q)
     ratios = _log_student(s) + 0.5 * s**2 + 0.5 * np.log(2.0 * np.pi)
     widened = logsumexp(ratios, axis=1) - np.log(s.shape[1])
-    values: Array = log_density(q, points) + np.logaddexp(HALF, HALF + widened)
+    values: FloatArray = log_density(q, points) + np.logaddexp(HALF, HALF + widened)
     return values
 
 
-def log_density(q: NamedMultivariateNormal, points: Array) -> Array:
+def log_density(q: NamedMultivariateNormal, points: FloatArray) -> FloatArray:
     """log q at the rows of `points`."""
     centred = points - q.mean
     if isinstance(q.covariance, AxisAligned):
         z = centred / scales(q)
     else:
         z = solve_triangular(np.asarray(q.covariance.factor), centred.T, lower=True).T
-    values: Array = -0.5 * np.sum(z**2, axis=1) - _log_normaliser(q)
+    values: FloatArray = -0.5 * np.sum(z**2, axis=1) - _log_normaliser(q)
     return values
 
 
-def scales(q: NamedMultivariateNormal) -> Array:
+def scales(q: NamedMultivariateNormal) -> FloatArray:
     """Standard deviations of the coordinates, shape (d,)."""
     return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
 
 
-def log_ratios(target: LogDensity, points: Array, log_densities: Array) -> Array:
+def log_ratios(target: LogDensity, points: FloatArray, log_densities: FloatArray) -> FloatArray:
     """log p − log q at draws of q; −∞ where the model's log density is −∞ or not a number."""
     values = target.values(points)
     return np.where(np.isnan(values), -np.inf, values) - log_densities
@@ -144,7 +146,7 @@ class Survey:
         ess = float(np.exp(-logsumexp(2.0 * raw)))
         self.importance: Importance = replace(smoothed, log_weights=raw, ess=ess)
         self.moments: Moments = self.importance.moments(self.points)
-        self.sd_floor: Array = self._sd_floor()
+        self.sd_floor: FloatArray = self._sd_floor()
 
     @property
     def reliable(self) -> bool:
@@ -157,7 +159,7 @@ class Survey:
             wide.value - own.log_evidence.value, float(np.hypot(wide.error, own.log_evidence.error))
         )
 
-    def _sd_floor(self) -> Array:
+    def _sd_floor(self) -> FloatArray:
         floor = np.maximum(self.moments.sd - 2.0 * self.moments.sd_error, 0.0)
         weights = np.exp(self.importance.log_weights)
         for i in np.flatnonzero(np.isinf(self.moments.sd_error)) if self.reliable else ():
@@ -176,7 +178,7 @@ def _log_normaliser(q: NamedMultivariateNormal) -> float:
     return 0.5 * (float(covariance.log_det()) + len(q.mean) * math.log(2.0 * math.pi))
 
 
-def _log_student(s: Array) -> Array:
+def _log_student(s: FloatArray) -> FloatArray:
     constant = gammaln(0.5 * (FREEDOM + 1.0)) - gammaln(0.5 * FREEDOM) - 0.5 * np.log(FREEDOM * np.pi)
-    values: Array = constant - 0.5 * (FREEDOM + 1.0) * np.log1p(s**2 / FREEDOM)
+    values: FloatArray = constant - 0.5 * (FREEDOM + 1.0) * np.log1p(s**2 / FREEDOM)
     return values

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from kl_plugins.ops.protocol import FloatArray
 
 MOST_SHAPE = 0.7
 """Above this k̂ of importance ratios an average converges too slowly to be of use."""
@@ -23,7 +22,7 @@ def khat_threshold(draws: int) -> float:
     return float(min(1.0 - 1.0 / np.log10(draws), MOST_SHAPE))
 
 
-def tail_shape(values: Array) -> float:
+def tail_shape(values: FloatArray) -> float:
     """k̂ of the Pareto tail of positive numbers, shape (S,): they have about 1/k̂ finite moments.
 
     Source: J. Zhang, M. Stephens (2009), Technometrics 51, with the prior of Vehtari et al. (2024),
@@ -46,7 +45,7 @@ def tail_shape(values: Array) -> float:
     return float((count * np.log1p(-best * excess).mean() + 5.0) / (count + 10.0))
 
 
-def error_factor(values: Array) -> Array:
+def error_factor(values: FloatArray) -> FloatArray:
     """How many times too small the standard errors of the means of columns of numbers ≥ 0, (S, d), are.
 
     1 up to k̂ = ½, where variances are finite. Beyond it a mean converges like S^(k−1) and no longer like
@@ -59,7 +58,7 @@ def error_factor(values: Array) -> Array:
     total = values.sum(axis=0)
     largest = values.max(axis=0)
     harmless = largest * np.sqrt(count) <= total
-    factor: Array = np.where(harmless, 1.0, np.inf)
+    factor: FloatArray = np.where(harmless, 1.0, np.inf)
     for i in np.flatnonzero(~harmless & np.isfinite(total)):
         column = values[:, i] / largest[i]
         k = tail_shape(column)

@@ -13,9 +13,8 @@ from pytensor.graph.traversal import ancestors
 
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.target.transforms import unconstrained
-
-Array = NDArray[np.float64]
 
 SPREADS = (3.0, 10.0, 30.0)
 FAR_STARTS = 12
@@ -24,14 +23,14 @@ IMAGES = 12
 """So many sign flips at most, and so many relabelings."""
 
 
-def far_points(mean: Array, sd: Array, rng: np.random.Generator) -> Array:
+def far_points(mean: FloatArray, sd: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Points at random up to 30 sd away."""
     spread = np.repeat(SPREADS, -(-FAR_STARTS // len(SPREADS)))[:FAR_STARTS, None]
-    points: Array = mean + sd * spread * rng.standard_normal((FAR_STARTS, len(mean)))
+    points: FloatArray = mean + sd * spread * rng.standard_normal((FAR_STARTS, len(mean)))
     return points
 
 
-def prior_points(model: Model, variables: tuple[Variable, ...], rng: np.random.Generator) -> Array:
+def prior_points(model: Model, variables: tuple[Variable, ...], rng: np.random.Generator) -> FloatArray:
     """Draws of the prior in the unconstrained space; none where it cannot be drawn from."""
     nothing = np.empty((0, sum(variable.size for variable in variables)))
     if any(_is_flat(node) for node in ancestors(model.free_RVs)):
@@ -47,7 +46,7 @@ def prior_points(model: Model, variables: tuple[Variable, ...], rng: np.random.G
     return points[np.isfinite(points).all(axis=1)]
 
 
-def images(point: Array, variables: tuple[Variable, ...], rng: np.random.Generator) -> Array:
+def images(point: FloatArray, variables: tuple[Variable, ...], rng: np.random.Generator) -> FloatArray:
     """The point with signs flipped, and with the elements of vectors exchanged.
 
     The signs of all, of each variable and of single elements; along each axis of the variables, in one of
@@ -57,12 +56,12 @@ def images(point: Array, variables: tuple[Variable, ...], rng: np.random.Generat
     return np.concatenate([_flipped(point, parts, rng), _relabelled(parts, rng)])
 
 
-def _parts(point: Array, variables: tuple[Variable, ...]) -> list[Array]:
+def _parts(point: FloatArray, variables: tuple[Variable, ...]) -> list[FloatArray]:
     ends = np.cumsum([variable.size for variable in variables])[:-1]
     return [part.reshape(v.shape) for part, v in zip(np.split(point, ends), variables, strict=True)]
 
 
-def _flipped(point: Array, parts: list[Array], rng: np.random.Generator) -> Array:
+def _flipped(point: FloatArray, parts: list[FloatArray], rng: np.random.Generator) -> FloatArray:
     blocks = np.repeat(np.arange(len(parts)), [part.size for part in parts])
     masks = [np.ones(len(point), dtype=bool)]
     masks += [blocks == i for i in range(len(parts)) if len(parts) > 1][:IMAGES]
@@ -70,7 +69,7 @@ def _flipped(point: Array, parts: list[Array], rng: np.random.Generator) -> Arra
     return np.where(masks[:IMAGES], -point, point)
 
 
-def _relabelled(parts: list[Array], rng: np.random.Generator) -> Array:
+def _relabelled(parts: list[FloatArray], rng: np.random.Generator) -> FloatArray:
     axes = [(i, axis, length) for i, part in enumerate(parts) for axis, length in enumerate(part.shape)]
     groups = [[(i, axis)] for i, axis, length in axes if length > 1]
     for length in {length for *_, length in axes if length > 1}:

@@ -7,10 +7,10 @@ from math import inf, nan, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.model import Model
 
 from kl_plugins.dispatch import kl
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.optimum.iterates import Window
 from kl_plugins.variational.target.parameters import Parameters
@@ -43,7 +43,7 @@ class Comparison:
         """Whether the optimum is known within the tolerance."""
         return self.distance is not None and self.distance.reached
 
-    def find(self, average: NDArray[Any], random_seed: Any) -> None:
+    def find(self, average: FloatArray, random_seed: Any) -> None:
         """Look for the optimum from an average, given by its coordinates."""
         self.tried = True
         try:
@@ -59,7 +59,7 @@ class Comparison:
         if not self.distance.reached:
             self.reason = f"the optimum is not known within the tolerance: {self.distance.reason}"
 
-    def jeffreys_of(self, average: NDArray[Any]) -> float:
+    def jeffreys_of(self, average: FloatArray) -> float:
         """Jeffreys divergence of an average from the optimum, in nats; NaN where there is no optimum.
 
         With the optimum's own error on top, where it is known well, so that a claim holds in spite of it.
@@ -79,7 +79,7 @@ class Comparison:
             )
         return self.jeffreys_at_most(there + back)
 
-    def jeffreys_to(self, coordinates: NDArray[Any]) -> float:
+    def jeffreys_to(self, coordinates: FloatArray) -> float:
         """Jeffreys divergence of any Gaussian, given by its coordinates, from the optimum that was found."""
         return sum(self._divergences(coordinates))
 
@@ -103,7 +103,7 @@ class Comparison:
         apart = 0.5 * len(window.coordinates) * spacing
         return float((now - np.sqrt(self.tolerance)) / (before - now) * apart)
 
-    def _divergences(self, average: NDArray[Any]) -> tuple[float, float]:
+    def _divergences(self, average: FloatArray) -> tuple[float, float]:
         assert self.distance is not None
         p, q = self.parameters.distribution(average), self.distance.optimum
         return float(kl(p, q)), float(kl(q, p))

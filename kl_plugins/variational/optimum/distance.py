@@ -12,6 +12,7 @@ from pymc.model import Model
 from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.variational.optimum.reasons import Obstacle
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
 from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, elbo_gap, find_optimum
 from kl_plugins.variational.optimum.starts import starts_elsewhere, starts_from
@@ -49,7 +50,9 @@ class OptimumDistance:
     reached : bool
         Whether q* is known within the tolerance.
     reason : str
-        Why it is not; empty where it is.
+        Why it is not, in words; empty where it is.
+    obstacle : Obstacle or None
+        The same for programs: its ``reason`` is an enumeration.
     history : tuple of (draws, jeffreys)
         By how much the optima over pairs of independent sets of draws differed.
     other_optima : tuple of float
@@ -71,6 +74,7 @@ class OptimumDistance:
     optimum: NamedMultivariateNormal = field(repr=False)
     history: tuple[Agreement, ...] = field(repr=False)
     other_optima: tuple[float, ...] = field(repr=False)
+    obstacle: Obstacle | None = field(default=None, repr=False)
 
     @property
     def known(self) -> bool:
@@ -108,7 +112,7 @@ class OptimumDistance:
         return "\n".join(lines)
 
 
-def unknown_distance(q: NamedMultivariateNormal, reason: str) -> OptimumDistance:
+def unknown_distance(q: NamedMultivariateNormal, obstacle: Obstacle) -> OptimumDistance:
     """Of an approximation whose family has no best that is known, for a reason."""
     numbers = dict.fromkeys(
         ("jeffreys", "kl_to_optimum", "kl_from_optimum", "elbo_gap", "elbo_gap_error"), nan
@@ -117,12 +121,13 @@ def unknown_distance(q: NamedMultivariateNormal, reason: str) -> OptimumDistance
         **numbers,
         sampling_error=inf,
         reached=False,
-        reason=reason,
+        reason=str(obstacle),
         evaluations=0,
         seconds=0.0,
         optimum=q,
         history=(),
         other_optima=(),
+        obstacle=obstacle,
     )
 
 
@@ -236,4 +241,5 @@ def _distance(
         optimum=best,
         history=found.history,
         other_optima=others,
+        obstacle=found.obstacle,
     )

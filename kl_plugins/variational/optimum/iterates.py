@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import arviz
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from kl_plugins.ops.protocol import FloatArray
 
 MOST_NUMBERS = 2**24
 """Numbers that are kept of all iterates (128 MB)."""
@@ -61,9 +60,9 @@ class Iterates:
         self._count = 0
 
     @property
-    def next_row(self) -> Array:
+    def next_row(self) -> FloatArray:
         """Where the next iterate is to be written, before it is kept."""
-        row: Array = self._rows[self._count]
+        row: FloatArray = self._rows[self._count]
         return row
 
     def keep(self, iteration: int) -> None:
@@ -75,7 +74,7 @@ class Iterates:
             self.spacing *= 2
         self.due = iteration + self.spacing
 
-    def window(self) -> Array:
+    def window(self) -> FloatArray:
         """The iterates of the last half of the run; their number is a multiple of 16."""
         length = (self._count - self._count // 2) // BATCHES * BATCHES
         return self._rows[self._count - length : self._count]
@@ -98,16 +97,16 @@ class Window:
         of 16 batches.
     """
 
-    coordinates: Array
-    average: Array
-    rhat: Array
+    coordinates: FloatArray
+    average: FloatArray
+    rhat: FloatArray
     drift: float
     jeffreys: float
-    whiten: Callable[[Array, Array], Array]
-    _errors: Array
+    whiten: Callable[[FloatArray, FloatArray], FloatArray]
+    _errors: FloatArray
 
     @classmethod
-    def of(cls, coordinates: Array, whiten: Callable[[Array, Array], Array]) -> Window:
+    def of(cls, coordinates: FloatArray, whiten: Callable[[FloatArray, FloatArray], FloatArray]) -> Window:
         """The window of iterates given by their coordinates, shape (n, k), n a multiple of 16.
 
         `whiten` takes deviations from an average and the average; the sum of squares of what it gives
@@ -126,7 +125,7 @@ class Window:
         errors = np.sum(batches**2, axis=0) / (BATCHES * (BATCHES - 1))
         return cls(coordinates, average, rhat, drift, float(errors.sum()), whiten, errors)
 
-    def halves(self) -> Array:
+    def halves(self) -> FloatArray:
         """Averages over the first and the second half, shape (2, k)."""
         return _averages(self.coordinates, 2)
 
@@ -146,7 +145,7 @@ class Window:
         return self.jeffreys * max(sum(errors) / first_estimate, 1.0) if first_estimate else 0.0
 
 
-def split_rhat(coordinates: Array) -> Array:
+def split_rhat(coordinates: FloatArray) -> FloatArray:
     """Split-R̂ over the quarters of a series, of every column; 1 for one that does not vary.
 
     ArviZ's ``rhat(..., method="split")`` of the two halves as chains, for all columns at once. Source:
@@ -160,10 +159,10 @@ def split_rhat(coordinates: Array) -> Array:
     still = between + within <= (1e-12 * np.abs(coordinates).max(axis=0)) ** 2
     with np.errstate(divide="ignore"):
         ratio = np.divide(between, within, out=np.full_like(within, np.inf), where=within > 0.0)
-    rhat: Array = np.where(still, 1.0, np.sqrt((length - 1) / length + ratio))
+    rhat: FloatArray = np.where(still, 1.0, np.sqrt((length - 1) / length + ratio))
     return rhat
 
 
-def _averages(coordinates: Array, parts: int) -> Array:
-    averages: Array = coordinates.reshape(parts, len(coordinates) // parts, -1).mean(axis=1)
+def _averages(coordinates: FloatArray, parts: int) -> FloatArray:
+    averages: FloatArray = coordinates.reshape(parts, len(coordinates) // parts, -1).mean(axis=1)
     return averages

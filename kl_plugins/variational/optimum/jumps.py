@@ -7,11 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
 from kl_plugins.variational.optimum.fixed_draws import Chart, Target, resolution, scales_of
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
-
-Array = NDArray[np.float64]
 
 PAIRS = 512
 """Draws, each with its mirror image, between which jumps are looked for."""
@@ -38,22 +37,22 @@ class Jump(NamedTuple):
     """A jump of the log density: how many nats, the place, and the coordinate that jumps there or −1."""
 
     size: float
-    place: Array
+    place: FloatArray
     coordinate: int
 
 
 class Segments(NamedTuple):
     """Stretches between whitened points, with log densities and gradients at both ends."""
 
-    start: Array
-    stop: Array
-    low: Array
-    high: Array
-    slope_low: Array
-    slope_high: Array
+    start: FloatArray
+    stop: FloatArray
+    low: FloatArray
+    high: FloatArray
+    slope_low: FloatArray
+    slope_high: FloatArray
 
     @property
-    def unexplained(self) -> Array:
+    def unexplained(self) -> FloatArray:
         """What the density changes by and gradients at the ends do not tell: 0 of a quadratic function.
 
         None of it is unexplained where the density is not finite.
@@ -114,7 +113,7 @@ def _narrowed(whitened: Target, segments: Segments, shortest: float) -> Segments
 
 
 def _whitened(target: Target, family: ScaleFamily, gaussian: Gaussian) -> Target:
-    def density(z: Array) -> tuple[Array, Array]:
+    def density(z: FloatArray) -> tuple[FloatArray, FloatArray]:
         values, gradients = target(gaussian.mean + family.spread(gaussian.root, z))
         return values, family.pull(gaussian.root, gradients)
 
@@ -131,7 +130,7 @@ def _halved(whitened: Target, segments: Segments) -> Segments:
     return Segments(*(np.concatenate(pair) for pair in zip(left, right, strict=True)))
 
 
-def _rounding(whitened: Target, draws: Array, place: Array, along: Array) -> float:
+def _rounding(whitened: Target, draws: FloatArray, place: FloatArray, along: FloatArray) -> float:
     """What rounding changes the density by over a step, in most places: at draws, or around the jump."""
     found = []
     aside = np.arange(2.0, 34.0)[:, None] * along
@@ -142,7 +141,7 @@ def _rounding(whitened: Target, draws: Array, place: Array, along: Array) -> flo
     return float(np.max(np.quantile(found, 0.75, axis=1)))
 
 
-def _axis(target: Target, place: Array, scales: Array, length: float, size: float) -> int:
+def _axis(target: Target, place: FloatArray, scales: FloatArray, length: float, size: float) -> int:
     """The coordinate along which alone the density jumps most, at a place next to the jump; −1 if none."""
     offsets = 2.0 * length * np.diag(scales)
     above, _ = target(place + offsets)
@@ -188,7 +187,7 @@ def moved_by_jumps(
     level = values[finite].mean() - 0.5 * np.trace(hessian)
     unchanged = family.change(np.zeros(len(family.metric)))
 
-    def difference(z: Array) -> Array:
+    def difference(z: FloatArray) -> FloatArray:
         values, slopes = whitened(z)
         bent = z @ hessian
         rest = values - level - z @ mean_slope - 0.5 * np.einsum("nd,nd->n", z, bent)
@@ -211,7 +210,7 @@ def moved_by_jumps(
         draws *= 2
 
 
-def _squared_length(rows: Array) -> Gap:
+def _squared_length(rows: FloatArray) -> Gap:
     """|E row|² from products of different rows, without the noise's own length; jackknifed error."""
     n = len(rows)
     total, squares = rows.sum(axis=0), np.einsum("nk,nk->n", rows, rows)

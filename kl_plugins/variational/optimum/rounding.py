@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import (
     DENSE_DIMENSIONS,
     Target,
@@ -12,8 +12,6 @@ from kl_plugins.variational.optimum.fixed_draws import (
     resolution,
 )
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
-
-Array = NDArray[np.float64]
 
 LINES, POINTS, LENGTH = 4, 33, 1e-3
 """Lines through the mean, points on each, and their reach in standard deviations."""
@@ -64,7 +62,7 @@ def hides_optimum(target: Target, family: ScaleFamily, gaussian: Gaussian, goal:
         return False
     direction, stiff = vectors[:, softest], abs(values) > SEEN * error
 
-    def along(places: Array) -> tuple[Array, Array]:
+    def along(places: FloatArray) -> tuple[FloatArray, FloatArray]:
         points = gaussian.mean + family.spread(gaussian.root, places[:, None] * direction / scales)
         densities, gradients = target(points)
         return densities, family.pull(gaussian.root, gradients) / scales

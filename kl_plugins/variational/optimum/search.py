@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.optimum.collapse import UNBOUNDED, collapse
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
 from kl_plugins.variational.optimum.fixed_draws import Chart, minimise, negative_elbo
+from kl_plugins.variational.optimum.nonconvergence import discontinuity, why_not_converged
+from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
+from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
 from kl_plugins.variational.optimum.rounding import hides_optimum
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
-from kl_plugins.variational.optimum.support import outside_support
-from kl_plugins.variational.optimum.turns import TURNS, spun, within_turn
-from kl_plugins.variational.optimum.unrest import DETERMINED, NO_MAXIMUM, NO_REST, NOT_FINITE, jumping, unrest
 from kl_plugins.variational.target.log_density import LogDensity
-
-Array = NDArray[np.float64]
 
 FIRST_DRAWS = 512
 COARSE_DRAWS = 128
@@ -53,10 +50,8 @@ class Optimum:
     ----------
     distribution, gaussian : NamedMultivariateNormal, Gaussian
         The optimum, with and without names.
-    reached : bool
-        Whether it is known within the tolerance.
-    reason : str
-        Why it is not; empty where it is.
+    obstacle : Obstacle or None
+        Why it is not known within the tolerance.
     jeffreys : float
         Its error, in nats: the largest of what the last two pairs differed by, what the optimiser left and
         what a fresh set of draws would still have moved.
@@ -73,8 +68,7 @@ class Optimum:
 
     distribution: NamedMultivariateNormal
     gaussian: Gaussian
-    reached: bool
-    reason: str
+    obstacle: Obstacle | None
     jeffreys: float
     history: tuple[Agreement, ...]
     draws: int
@@ -83,9 +77,19 @@ class Optimum:
     led: bool
 
     @property
+    def reached(self) -> bool:
+        """Whether it is known within the tolerance."""
+        return self.obstacle is None
+
+    @property
+    def reason(self) -> str:
+        """Why it is not, in words; empty where it is."""
+        return "" if self.obstacle is None else str(self.obstacle)
+
+    @property
     def rested(self) -> bool:
         """Whether the optimiser came to rest, so that more draws are all that may be missing."""
-        return not self.reason.startswith((NO_REST, NOT_FINITE, TURNS))
+        return self.obstacle is None or self.obstacle.reason not in WITHOUT_REST
 
 
 class Elsewhere(NamedTuple):
@@ -109,6 +113,9 @@ class Candidate(NamedTuple):
 
 class NoFiniteELBOError(ValueError):
     """No Gaussian that was tried has an ELBO."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.NO_FINITE_ELBO.value)
 
 
 Report = Callable[[str], None]
@@ -148,18 +155,19 @@ def find_optimum(
     every = [*starts, *elsewhere.starts]
     candidates = _coarse_optima(target, family, every, coarse, 0.1 * tolerance)
     if not candidates:
-        raise NoFiniteELBOError(NO_FINITE_ELBO)
+        raise NoFiniteELBOError
 
-    current, draws, history, reached, reason = candidates[0].gaussian, fewest, [], False, ""
-    if turning := spun(target, current):
-        current, history, reason = (
-            within_turn(target, starts[0]),
-            [Agreement(len(coarse), np.inf)],
-            turning,
-        )
+    current, draws = candidates[0].gaussian, fewest
+    history: list[Agreement] = []
+    obstacle = wraps_around(target, current)
+    if obstacle is not None:
+        current = within_turn(target, starts[0])
     elif endless := collapse(target, current):
-        history, reason = [Agreement(len(coarse), np.inf)], f"{NO_REST}: {endless}"
-    while not reason:
+        obstacle = Reason.UNBOUNDED_ELBO.told(where=endless)
+    if obstacle is not None:
+        history.append(Agreement(len(coarse), np.inf))
+    reached = False
+    while not (reached or obstacle):
         first, second = (
             minimise(target, family, current, normal_draws(draws, d, rng), accuracy) for _ in range(2)
         )
@@ -169,41 +177,42 @@ def find_optimum(
             finite = np.isfinite(first.value + second.value)
             better = first if first.value < second.value else second
             if endless := collapse(target, better.gaussian):
-                current, reason = better.gaussian, f"{NO_REST}: {endless}"
+                current, obstacle = better.gaussian, Reason.UNBOUNDED_ELBO.told(where=endless)
             else:
-                reason = unrest(target, family, current, goal, rng, finite)
+                obstacle = why_not_converged(target, family, current, goal, rng, finite)
             break
         apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
         history.append(Agreement(draws, max(apart, left)))
         report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
         current = _between(first.gaussian, second.gaussian, family)
-        if reason := spun(target, current):
+        if obstacle := wraps_around(target, current):
             history[-1], current = Agreement(draws, np.inf), within_turn(target, starts[0])
             break
         if len(history) > 1 and _latest(history) <= goal:
             _, moved = Chart(target, family, current, normal_draws(draws, d, rng)).newton_step()
             history[-1] = Agreement(draws, max(history[-1].jeffreys, moved))
-            hidden = moved <= goal and hides_optimum(target, family, current, goal)
-            reached, reason = moved <= goal and not hidden, DETERMINED if hidden else ""
+            reached = moved <= goal
+            if reached and hides_optimum(target, family, current, goal):
+                obstacle = Reason.COLLINEAR.told()
         elif left > goal and len(history) > 1:
-            reason = unrest(target, family, current, goal, rng)
-        if not (reached or reason) and 2 * draws > most:
-            reason = _disagreement(history, goal, STRICTNESS)
-        if reached or reason:
-            break
-        draws *= 2
+            obstacle = why_not_converged(target, family, current, goal, rng)
+        if not (reached or obstacle):
+            if 2 * draws > most:
+                obstacle = _disagreement(history, goal)
+            else:
+                draws *= 2
     # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
-    seen = not reason.startswith((TURNS, NOT_FINITE, NO_MAXIMUM, f"{NO_REST}: {UNBOUNDED}"))
-    if seen and (jump := jumping(target, family, current, goal, rng.spawn(1)[0])):
-        reached, reason, history[-1] = False, jump, Agreement(draws, np.inf)
+    if obstacle is None or obstacle.reason not in WITHOUT_OPTIMUM:
+        jump = discontinuity(target, family, current, goal, rng.spawn(1)[0])
+        if jump is not None:
+            obstacle, history[-1] = jump, Agreement(draws, np.inf)
     distribution = _named(current, target, family)
-    if reached and (reason := outside_support(target, distribution)):
-        reached = False
+    if obstacle is None and (outside := outside_support(target, distribution)):
+        obstacle = Reason.OUTSIDE_SUPPORT.told(where=outside)
     return Optimum(
         distribution=distribution,
         gaussian=current,
-        reached=reached,
-        reason=reason,
+        obstacle=obstacle,
         jeffreys=_latest(history),
         history=tuple(history),
         draws=draws,
@@ -214,24 +223,13 @@ def find_optimum(
     )
 
 
-NO_FINITE_ELBO = (
-    "the ELBO is not finite for any Gaussian that was tried: the log density is −∞ or NaN at points that a "
-    "Gaussian reaches. A variable with bounds and no transform, or data that are impossible for some "
-    "parameters, are the usual reasons"
-)
-
-
-def _disagreement(history: list[Agreement], goal: float, share: float) -> str:
+def _disagreement(history: list[Agreement], goal: float) -> Obstacle:
     """What is missing where no more draws are allowed."""
     draws, apart = history[-1]
-    needed = f"{goal:.2g} nats, the tolerance over {share:g}"
-    if apart <= goal:
-        once = "the only pair" if len(history) == 1 else "the last pair"
-        return (
-            f"{once} of independent sets, of {draws:,d} draws, agrees to {apart:.2g} nats, and may do so by "
-            f"luck: two in a row must agree to {needed}, which takes more draws (max_draws)"
-        )
-    return f"independent sets of {draws:,d} draws do not agree to {needed}"
+    if apart > goal:
+        return Reason.DISAGREEMENT.told(draws=draws, goal=goal, share=STRICTNESS)
+    pair = "the only pair" if len(history) == 1 else "the last pair"
+    return Reason.ONE_AGREEMENT.told(pair=pair, draws=draws, apart=apart, goal=goal, share=STRICTNESS)
 
 
 def too_large(family: ScaleFamily) -> str:
@@ -249,7 +247,7 @@ def needs_covariances(family: ScaleFamily) -> bool:
 
 
 def _coarse_optima(
-    target: LogDensity, family: ScaleFamily, starts: list[Gaussian], draws: Array, accuracy: float
+    target: LogDensity, family: ScaleFamily, starts: list[Gaussian], draws: FloatArray, accuracy: float
 ) -> list[Candidate]:
     """The optima that the starts lead to, best first; of about equal ones the earliest."""
     found = [
@@ -257,7 +255,7 @@ def _coarse_optima(
     ]
     finite = [one for one in found if np.isfinite(one.value)]
     # Turns apart an angle's density is the same: beyond one the entropy grows, and nothing else changes.
-    finite = [one for one in finite if not spun(target, one.gaussian)] or finite[:1]
+    finite = [one for one in finite if not wraps_around(target, one.gaussian)] or finite[:1]
     least = min((one.value for one in finite), default=0.0)
     return sorted(
         finite, key=lambda one: (one.value > least + ALIKE, one.value * (one.value > least + ALIKE))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.model import Model
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.afar import prior_points
 from kl_plugins.variational.optimum.fixed_draws import (
     DENSE_DIMENSIONS,
@@ -18,8 +18,6 @@ from kl_plugins.variational.optimum.fixed_draws import (
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, ScaleFamily
 from kl_plugins.variational.optimum.search import ALONE, Elsewhere
 from kl_plugins.variational.target.log_density import LogDensity
-
-Array = NDArray[np.float64]
 
 STEPS = 60
 LENGTHS = 2.0 ** np.arange(2.0, -28.0, -1.0)
@@ -39,14 +37,14 @@ SAME = 0.1
 class Top(NamedTuple):
     """Where a climb ended, its log density, −∇² log p made positive there, and whether it came to rest."""
 
-    point: Array
+    point: FloatArray
     height: float
-    hessian: Array
+    hessian: FloatArray
     rests: bool
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a density that rises without bound
-def at_mode(target: Target, family: ScaleFamily, point: Array) -> Gaussian:
+def at_mode(target: Target, family: ScaleFamily, point: FloatArray) -> Gaussian:
     """The family's Gaussian of the curvature at the mode of the log density uphill of a point."""
     d = len(point)
     if d > DENSE_DIMENSIONS:
@@ -56,7 +54,7 @@ def at_mode(target: Target, family: ScaleFamily, point: Array) -> Gaussian:
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def climb(target: Target, point: Array) -> Top:
+def climb(target: Target, point: FloatArray) -> Top:
     """The mode of the log density uphill of a point.
 
     Newton's method with the Hessian by differences of gradients and its eigenvalues made positive, all
@@ -92,13 +90,13 @@ def climb(target: Target, point: Array) -> Top:
     return Top(here.mean, best, hessian, rests)
 
 
-def starts_from(target: Target, family: ScaleFamily, point: Array) -> list[Gaussian]:
+def starts_from(target: Target, family: ScaleFamily, point: FloatArray) -> list[Gaussian]:
     """The starts that need no fit: the mode, and where PyMC starts, with unit scales around the point."""
     return [at_mode(target, family, point), Gaussian(point, family.from_hessian(np.eye(len(point))))]
 
 
 def starts_elsewhere(
-    target: LogDensity, model: Model, family: ScaleFamily, point: Array, rng: np.random.Generator
+    target: LogDensity, model: Model, family: ScaleFamily, point: FloatArray, rng: np.random.Generator
 ) -> Elsewhere:
     """Gaussians at other modes than the one uphill of a point.
 

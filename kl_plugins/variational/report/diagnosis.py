@@ -7,16 +7,13 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.report.faults import compare_moments
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.limits import beside
 from kl_plugins.variational.report.pictures import drawn_side_by_side
-from kl_plugins.variational.report.verdict import HEADLINES
-
-Array = NDArray[np.float64]
+from kl_plugins.variational.report.verdict import Level
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,8 +147,8 @@ class Diagnosis(Findings):
             "variable": list(self.information_gained),
         }
         attributes = {
-            "verdict": self.verdict.level,
-            "verdict_without_reference": self.verdict_without_reference.level,
+            "verdict": self.verdict.level.value,
+            "verdict_without_reference": self.verdict_without_reference.level.value,
             "report": str(self),
             "posterior_source": self.source,
         }
@@ -182,7 +179,7 @@ class Diagnosis(Findings):
             shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())
             lines.append(f"{'KL(q‖prior) where closed':<44}{shown}")
         if self.verdict.level != self.verdict_without_reference.level:
-            other = HEADLINES[self.verdict_without_reference.level].lower()
+            other = self.verdict_without_reference.level.headline.lower()
             lines.append(f"without the reference the verdict would be: {other}")
         return "\n".join(lines)
 
@@ -198,14 +195,14 @@ class Diagnosis(Findings):
         )
 
     def _repr_html_(self) -> str:
-        colour = {"trust": "#2a7f3e", "resample": "#b07a00", "reject": "#b02a2a"}[self.verdict.level]
+        colour = COLOURS[self.verdict.level]
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.verdict.reasons)
         rows = "".join(
             f"<tr><td style='text-align:left'>{escape(LABELS[name])}</td><td>{estimate}</td></tr>"
             for name, estimate in self.scalars().items()
         )
         table = self.summary().round(3).to_html(max_rows=30)
-        headline = escape(HEADLINES[self.verdict.level])
+        headline = escape(self.verdict.level.headline)
         return (
             f"<div><p><b style='color:{colour}'>{headline}.</b> {escape(self.verdict.advice)}</p>"
             f"<ul>{reasons}</ul><table>{rows}</table><details><summary>coordinates</summary>{table}"
@@ -213,6 +210,7 @@ class Diagnosis(Findings):
         )
 
 
+COLOURS = {Level.TRUST: "#2a7f3e", Level.RESAMPLE: "#b07a00", Level.REJECT: "#b02a2a"}
 LABELS = {
     "elbo": "ELBO",
     "khat": "k̂",

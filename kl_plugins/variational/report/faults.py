@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Estimate, Moments
-
-Array = NDArray[np.float64]
 
 ERRORS = 2.0
 """A deviation counts where it exceeds the tolerance by so many standard errors."""
@@ -52,10 +50,10 @@ class Comparison(NamedTuple):
 
     faults: tuple[Fault, ...]
     known: bool
-    shift: Array
-    shift_error: Array
-    log_ratio: Array
-    log_ratio_error: Array
+    shift: FloatArray
+    shift_error: FloatArray
+    log_ratio: FloatArray
+    log_ratio_error: FloatArray
 
     @property
     def right(self) -> bool:
@@ -63,7 +61,7 @@ class Comparison(NamedTuple):
 
 
 def compare_moments(
-    names: Sequence[str], given: Moments, truth: Moments, tolerance: float, floor: Array | None = None
+    names: Sequence[str], given: Moments, truth: Moments, tolerance: float, floor: FloatArray | None = None
 ) -> Comparison:
     """Which means are off by more than the tolerance times the posterior's sd, which sds by that share.
 

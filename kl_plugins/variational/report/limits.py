@@ -40,10 +40,10 @@ def khat_beside(importance: Importance) -> Beside:
     k, limit = importance.k, importance.threshold
     above = k.value > limit
     for decimals in range(2, MOST_DIGITS):
-        value, bound = k.shown(decimals), f"{limit:.{decimals}f}"
-        if (float(value.split()[0]) > float(bound)) == above:
+        (value, error), bound = k.shown(decimals), f"{limit:.{decimals}f}"
+        if (float(value) > float(bound)) == above:
             break
-    return Beside(value, above, bound)
+    return Beside(f"{value} {error}".rstrip(), above, bound)
 
 
 def rounded_up(value: float, digits: int = 2) -> str:

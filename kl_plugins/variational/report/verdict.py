@@ -4,31 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Estimate, Importance, Moments
 from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.tails import MOST_SHAPE
 from kl_plugins.variational.optimum.distance import OptimumDistance
-from kl_plugins.variational.optimum.unrest import JUMPS, SMOOTHER
+from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.report.faults import ERRORS, Comparison, Fault, compare_moments
 from kl_plugins.variational.report.limits import beside, khat_beside
-
-Array = NDArray[np.float64]
 
 RIVAL = -4.0
 """A local optimum whose ELBO is less than this far below may hold some percent of the posterior."""
 SEEN = 0.01
 """Less of the posterior than this out of reach goes unmentioned."""
 
-HEADLINES = {
-    "trust": "Trust it",
-    "resample": "Trust it after importance resampling",
-    "reject": "Do not trust it",
-}
+
+class Level(StrEnum):
+    """How far an approximation can be trusted."""
+
+    TRUST = "trust"
+    RESAMPLE = "resample"
+    REJECT = "reject"
+
+    __repr__ = str.__repr__  # users compare with, and print, the text
+
+    @property
+    def headline(self) -> str:
+        return {
+            Level.TRUST: "Trust it",
+            Level.RESAMPLE: "Trust it after importance resampling",
+            Level.REJECT: "Do not trust it",
+        }[self]
 
 
 UNSEEN = "other modes were looked for; that none was met does not exclude them"
@@ -50,7 +61,7 @@ class Verdict:
     advice : str
     """
 
-    level: str
+    level: Level
     faults: tuple[Fault, ...]
     reasons: tuple[str, ...]
     advice: str
@@ -58,7 +69,7 @@ class Verdict:
     @property
     def headline(self) -> str:
         """The level in words, and the advice."""
-        return f"{HEADLINES[self.level]}. {self.advice}".strip()
+        return f"{self.level.headline}. {self.advice}".strip()
 
     def __str__(self) -> str:
         return "\n".join([self.headline, *(f"- {reason}" for reason in self.reasons)])
@@ -77,7 +88,7 @@ class Evidence(NamedTuple):
     names: Sequence[str]
     raw: Moments
     weighted: Moments
-    moment_k: Array
+    moment_k: FloatArray
     truth: Moments
     source: str
     by_reference: bool
@@ -91,7 +102,7 @@ class Evidence(NamedTuple):
     mean_field: bool
     tolerance: float
     optimum_tolerance: float
-    sd_floor: Array | None = None
+    sd_floor: FloatArray | None = None
     outside: str = ""
     sought: bool = True
     untried: bool = False
@@ -109,11 +120,11 @@ def verdict_on(evidence: Evidence) -> Verdict:
     rivals = () if evidence.by_reference else _rivals(evidence)
     known = evidence.reliable and not rivals
     if known and raw.right and not evidence.outside and (importance.reliable or evidence.by_reference):
-        level = "trust"
+        level = Level.TRUST
     elif known and weighted.right and importance.reliable and not heavy_tails(evidence):
-        level = "resample"
+        level = Level.RESAMPLE
     else:
-        level = "reject"
+        level = Level.REJECT
     outside = (evidence.outside,) if evidence.outside else ()
     known_of = _about_k(evidence, raw, weighted), _about_moments(evidence, raw), _about_optimum(evidence)
     unseen = () if evidence.by_reference or rivals else (UNSEEN if evidence.sought else NOT_SOUGHT,)
@@ -203,7 +214,7 @@ def _about_optimum(evidence: Evidence) -> str:
     if distance is None:
         return "the distance to the best of the family was not computed"
     if not distance.known:
-        return f"the best of its family is not known: {distance.reason.removesuffix(SMOOTHER)}".rstrip(". ")
+        return f"the best of its family is not known: {distance.obstacle.what if distance.obstacle else ''}"
     text = f"Jeffreys divergence to the best of its family {jeffreys_to_optimum(distance)} nats"
     if not distance.reached and not evidence.outside:
         return f"{text}, which is not known well: {distance.reason}"
@@ -230,14 +241,15 @@ def away_from_optimum(evidence: Evidence) -> bool:
     return evidence.distance is not None and evidence.distance.interval[0] > evidence.optimum_tolerance
 
 
-def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> str:
-    if level == "trust":
+def _advice(evidence: Evidence, level: Level, raw: Comparison, rivals: bool) -> str:
+    if level is Level.TRUST:
         return "A longer fit would be closer yet." if away_from_optimum(evidence) else ""
-    resample = "Weight or resample its draws before use. " if level == "resample" else ""
+    resample = "Weight or resample its draws before use. " if level is Level.RESAMPLE else ""
     if rivals:
         return resample + "Run NUTS from several starts."
-    if evidence.distance is not None and evidence.distance.reason.startswith(JUMPS):
-        return f"{resample}Fits by gradients do not see jumps of the log density. {SMOOTHER}."
+    obstacle = None if evidence.distance is None else evidence.distance.obstacle
+    if obstacle is not None and obstacle.reason is Reason.DISCONTINUOUS:
+        return f"{resample}Fits by gradients do not see jumps of the log density. {obstacle.remedy}."
     if evidence.outside:
         resample += "Give the variable a transform to the support of its density. "
         if not raw.faults:
@@ -258,7 +270,7 @@ def _advice(evidence: Evidence, level: str, raw: Comparison, rivals: bool) -> st
         )
     if away_from_optimum(evidence):
         resample += "The fit has not converged. "
-    if level == "resample":
+    if level is Level.RESAMPLE:
         return resample.strip()
     if evidence.untried or (evidence.mean_field and raw.faults and may_do(evidence.full_rank)):
         return resample + "Look at a full-rank fit (method='fullrank_advi'), or run NUTS."

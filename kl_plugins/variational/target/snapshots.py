@@ -6,7 +6,6 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
 from pymc.variational.inference import Inference
 from pymc.variational.opvi import Approximation
@@ -16,6 +15,7 @@ from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
 
 
@@ -77,18 +77,18 @@ def told(stranger: Any) -> str:
 
 
 @singledispatch
-def _numbers(group: Any) -> tuple[NDArray[Any], Covariance]:
+def _numbers(group: Any) -> tuple[FloatArray, Covariance]:
     """Mean and covariance of a group of variables."""
     raise TypeError(not_gaussian(group))
 
 
 @_numbers.register
-def _(group: MeanFieldGroup) -> tuple[NDArray[Any], Covariance]:
+def _(group: MeanFieldGroup) -> tuple[FloatArray, Covariance]:
     return _value(group.params_dict["mu"]), DiagonalScales(_softplus(_value(group.params_dict["rho"])))
 
 
 @_numbers.register
-def _(group: FullRankGroup) -> tuple[NDArray[Any], Covariance]:
+def _(group: FullRankGroup) -> tuple[FloatArray, Covariance]:
     packed, d = _value(group.params_dict["L_tril"]), group.ddim
     factor = np.zeros((d, d), dtype=packed.dtype)
     factor[np.tril_indices(d)] = packed
@@ -97,14 +97,14 @@ def _(group: FullRankGroup) -> tuple[NDArray[Any], Covariance]:
     return _value(group.params_dict["mu"]), Cholesky(factor)
 
 
-def _value(parameter: Any) -> NDArray[Any]:
+def _value(parameter: Any) -> FloatArray:
     """A parameter's value; only one that the user built from a graph needs a compilation."""
     read = getattr(parameter, "get_value", parameter.eval)
     return np.array(read())
 
 
-def _softplus(x: NDArray[Any]) -> NDArray[Any]:
+def _softplus(x: FloatArray) -> FloatArray:
     """log(1 + exp(x)), PyMC's map from a free parameter to a standard deviation."""
     with np.errstate(invalid="ignore"):  # NaN of a diverged fit is refused by name, further on
-        positive: NDArray[Any] = np.logaddexp(np.zeros_like(x), x)
+        positive: FloatArray = np.logaddexp(np.zeros_like(x), x)
     return positive

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.model import Model
 from pytensor.graph.basic import Variable as Node
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.target.log_density import free_shapes, variables_in
 
 STRATEGIES = ("prior", "support_point")
@@ -49,7 +49,7 @@ def start_values(model: Model, start: Any) -> dict[str, Any] | None:
     return values
 
 
-def check_supported(point: NDArray[np.float64], variables: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+def check_supported(point: FloatArray, variables: Sequence[tuple[str, tuple[int, ...]]]) -> None:
     """Raise ValueError naming the variables whose transformed values are not finite."""
     sizes = [int(np.prod(shape)) for _, shape in variables]
     parts = np.split(point, np.cumsum(sizes)[:-1])

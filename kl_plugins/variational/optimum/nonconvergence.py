@@ -1,65 +1,43 @@
-"""Why the optimum of a family was not found, in words."""
+"""Why a search for the optimum of a family did not converge, as far as can be told."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational.optimum.fixed_draws import scales_of
 from kl_plugins.variational.optimum.jumps import find_jump, moved_by_jumps
+from kl_plugins.variational.optimum.propriety import endless_direction
+from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.rounding import hides_optimum, roughness
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
-from kl_plugins.variational.optimum.support import endless_direction
 from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
-
-Array = NDArray[np.float64]
 
 ROUGH = 1e-3
 """A rounding error of the log density, in nats, that optimisers and differences stumble over."""
 MANY = 10.0
 """A longer step, in nats, than near an optimum."""
 
-NOT_FINITE = "the log density was not finite at some of the draws"
-DETERMINED = (
-    "variables determine each other so closely that rounding hides where along them the optimum is; centre "
-    "predictors (subtract their means), or use method='fullrank_advi'"
-)
-JUMPS = "the log density jumps"
-NO_REST = "the optimiser did not come to rest"
-NO_MAXIMUM = f"{NO_REST}: the ELBO has no maximum, as"
-SMOOTHER = (
-    "Make it smooth, such as pm.math.sigmoid((x - c) / width) for switch(x > c, 1, 0), marginalise what "
-    "takes steps, or use MCMC"
-)
 
-
-def unrest(
+def why_not_converged(
     target: LogDensity,
     family: ScaleFamily,
     near: Gaussian,
     goal: float,
     rng: np.random.Generator,
     finite: bool = True,
-) -> str:
+) -> Obstacle:
     """Why the optimiser did not come to rest, as far as can be told."""
     if along := _endless(target, near):
-        return (
-            f"{NO_MAXIMUM} the log density does not fall along {along}, however far: it is that of an "
-            "improper posterior. Give pm.Flat and the like a proper prior"
-        )
+        return Reason.IMPROPER.told(along=along)
     if not finite:
-        return NOT_FINITE
+        return Reason.NOT_FINITE.told()
     noise = roughness(target, family, near, rng)
     if noise > ROUGH:
-        return (
-            f"{NO_REST}: the log density is known to {noise:.1g} nats only, by rounding. Variables or data "
-            "are too far from zero beside their spread: centre them (subtract a constant), or rescale them"
-        )
-    if hides_optimum(target, family, near, goal):
-        return f"{NO_REST}: {DETERMINED}"
-    return f"{NO_REST}: the ELBO may have no maximum (an improper posterior?)"
+        return Reason.ROUNDOFF.told(noise=noise)
+    hidden = hides_optimum(target, family, near, goal)
+    return (Reason.COLLINEAR_WITHOUT_REST if hidden else Reason.NO_REST).told()
 
 
 def _endless(target: LogDensity, near: Gaussian) -> str:
@@ -72,16 +50,16 @@ def _endless(target: LogDensity, near: Gaussian) -> str:
     return along
 
 
-def jumping(
+def discontinuity(
     target: LogDensity, family: ScaleFamily, gaussian: Gaussian, goal: float, rng: np.random.Generator
-) -> str:
+) -> Obstacle | None:
     """Where the log density jumps, if jumps move the optimum by more than `goal` nats, or may do so."""
     jump = find_jump(target, family, gaussian, rng)
     if jump is None:
-        return ""
+        return None
     gap = moved_by_jumps(target, family, gaussian, goal, rng)
     if gap.most <= goal:
-        return ""
+        return None
     where, moved = "somewhere", f"up to {gap.most:.2g}"
     if jump.coordinate >= 0:
         name, sd = coordinate_names(target.variables)[jump.coordinate], scales_of(gaussian)[jump.coordinate]
@@ -89,7 +67,4 @@ def jumping(
         where = f"at {name} = {place:.6g}"
     if gap.value > goal:
         moved = "many" if gap.value > MANY else f"about {gap.value:.2g}"
-    return (
-        f"{JUMPS}, by {jump.size:.2g} nats {where} (switch, comparisons, floor, rounding). Gradients do "
-        f"not see that, and so miss a step of {moved} nats (Jeffreys). {SMOOTHER}"
-    )
+    return Reason.DISCONTINUOUS.told(size=jump.size, where=where, moved=moved)

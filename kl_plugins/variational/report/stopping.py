@@ -1,7 +1,8 @@
-"""How a fit that was watched ended, in words."""
+"""How a fit that was watched ended: its status, and what is said of it."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from math import isfinite
 from typing import NamedTuple
 
@@ -10,6 +11,24 @@ from kl_plugins.variational.report.limits import beside, rounded_up
 
 REST_SHARE = 0.25
 """How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
+
+
+class Status(StrEnum):
+    """What a fit has come to, as it is shown."""
+
+    RUNNING = "running"
+    CONVERGED = "converged"
+    NOT_OPTIMAL = "stationary but not optimal"
+    STATIONARY = "stationary"
+    NOT_STATIONARY = "not stationary"
+    STOPPED_FROM_OUTSIDE = "stopped from outside"
+    DIVERGED = "diverged"
+
+    __repr__ = str.__repr__  # users compare with, and print, the text
+
+
+STOPPED = (Status.CONVERGED, Status.NOT_OPTIMAL, Status.STATIONARY)
+"""Of fits that were stopped, and whose average was taken."""
 
 
 class NotConvergedWarning(UserWarning):

@@ -1,17 +1,16 @@
-"""Where a density ends, and where it never does: what no draw of an approximation shows."""
+"""What leaves a family without a best Gaussian: densities that end, never fall, run off or repeat."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.optimum.fixed_draws import expected_hessian
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.fixed_draws import expected_hessian, scales_of
+from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
-from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
-
-Array = NDArray[np.float64]
+from kl_plugins.variational.target.log_density import TURN, LogDensity, coordinate_names
 
 REACH = (4.0, 6.0)
 """So many sds out along every coordinate the log density should be finite."""
@@ -22,6 +21,16 @@ FALL = 1.05
 """A density that falls along a line like its distance to this power or slower has no finite integral."""
 FLAT = 1e-5
 """Curvature, as a share of the largest, of directions that may be free of any."""
+FARTHEST = 100.0
+"""A logarithm (or log-odds) beyond this is of no number that anybody means: e¹⁰⁰ is 10⁴³."""
+TURN_SD = TURN / np.sqrt(12.0)
+"""The standard deviation of an angle that is anywhere."""
+
+UNBOUNDED = "the ELBO grows without bound"
+REMEDY = (
+    "the posterior is improper, as that of a scale whose data do not scatter at all. Give what runs off a "
+    "prior that keeps it back (a scale pm.InverseGamma or pm.LogNormal), or fix it"
+)
 
 
 def outside_support(target: LogDensity, q: NamedMultivariateNormal) -> str:
@@ -82,11 +91,45 @@ def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
     return ""
 
 
-def _endless(target: LogDensity, points: Array) -> bool:
+def _endless(target: LogDensity, points: FloatArray) -> bool:
     values, _ = target(points)
     falls = values[:-1] - values[1:] if np.isfinite(values).all() else np.array([np.inf])
     return bool((falls[-2:] < FALL * np.log(FAR[1] / FAR[0])).all())
 
 
-def _scales(q: NamedMultivariateNormal) -> Array:
+def _scales(q: NamedMultivariateNormal) -> FloatArray:
     return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
+
+
+def collapse(target: LogDensity, gaussian: Gaussian) -> str:
+    """Where a search for the best Gaussian ran off to, in words; empty where it did not."""
+    mean, names = gaussian.mean, coordinate_names(target.variables)
+    far = np.flatnonzero(target.logarithms & (abs(mean) > FARTHEST))
+    if len(far):
+        i = far[np.argmax(abs(mean[far]))]
+        where = "−∞" if mean[i] < 0.0 else "∞"
+        return f"{UNBOUNDED} as {names[i]} goes to {where} (the search ended at {mean[i]:.4g}): {REMEDY}"
+    sd = scales_of(gaussian)
+    i = np.argmax(np.spacing(abs(mean)) / sd)
+    if sd[i] > np.spacing(abs(mean[i])) or not target.bounded:
+        return ""
+    return (
+        f"{UNBOUNDED}, or as far as floats tell: {names[i]} is known to {sd[i]:.1g} at {mean[i]:.4g}, closer "
+        f"than they are spaced. If it does, {REMEDY}; if not, centre the variables or rescale them"
+    )
+
+
+def wraps_around(target: LogDensity, gaussian: Gaussian) -> Obstacle | None:
+    """That a Gaussian has an angle on more than one turn: it is no approximation of anything then."""
+    wide = np.flatnonzero(target.angles & (scales_of(gaussian) > TURN_SD))
+    if not len(wide):
+        return None
+    return Reason.PERIODIC.told(name=coordinate_names(target.variables)[wide[0]])
+
+
+def within_turn(target: LogDensity, gaussian: Gaussian) -> Gaussian:
+    """The Gaussian with its angles no wider than the uniform distribution of a turn, near the start."""
+    sd = scales_of(gaussian)
+    share = np.where(target.angles, np.minimum(1.0, TURN_SD / sd), 1.0)
+    root = gaussian.root * (share if gaussian.root.ndim == 1 else share[:, None])
+    return Gaussian(target.folded(gaussian.mean[None], target.initial)[0], root)

@@ -1,0 +1,226 @@
+"""What a class says of its parameters: each is one declaration, checked when the class is made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kl_plugins.ops import floats
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.certainty import is_literal
+
+
+class Domain(NamedTuple):
+    """The interval from `low` to `high` that the values of a parameter lie in; open, unless `closed`."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    closed: bool = False
+    """Whether finite ends belong to it."""
+
+    whole: bool = False
+    """Whether only whole numbers belong to it."""
+
+    finite: bool = True
+    """Whether infinite ends do not belong to it."""
+
+    def bounds(self) -> tuple[float, float]:
+        """The floats between which, both excluded, the floats of the interval lie."""
+        if self.closed:
+            return math.nextafter(self.low, -math.inf), math.nextafter(self.high, math.inf)
+        return self.low, self.high
+
+    @property
+    def typical(self) -> tuple[float, ...]:
+        """Two values of it that are nothing special."""
+        if self.high - self.low < math.inf:
+            return self.low + 0.3 * (self.high - self.low), self.low + 0.6 * (self.high - self.low)
+        if self.low > -math.inf:
+            return (self.low + 3.0, self.low + 5.0) if self.whole else (self.low + 0.8, self.low + 1.5)
+        return 0.5, -1.0
+
+    def conditions(self, value: Array, called: str, ops: Operations) -> Conditions:
+        """Yield (condition, message). Stated so that NaN passes: it comes out where it went in."""
+        if self.low > -math.inf:
+            if self.closed:
+                bound = "not be negative" if self.low == 0.0 else f"be at least {self.low:g}"
+                yield ops.logical_not(value < self.low), f"{called} must {bound}"
+            else:
+                bound = "positive" if self.low == 0.0 else f"greater than {self.low:g}"
+                yield ops.logical_not(value <= self.low), f"{called} must be {bound}"
+        if self.high < math.inf:
+            bound = "at most" if self.closed else "less than"
+            beyond = value > self.high if self.closed else value >= self.high
+            yield ops.logical_not(beyond), f"{called} must be {bound} {self.high:g}"
+        elif self.finite:
+            yield ops.logical_not(ops.isinf(value)), f"{called} must be finite"
+
+    def conditions_of_whole(self, value: Array, called: str, ops: Operations) -> Conditions:
+        """As `conditions`, for what the interval does not say."""
+        if self.whole:
+            broken = value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
+            yield ops.logical_not(broken), f"{called} must be a whole number"
+
+
+REAL = Domain()
+POSITIVE = Domain(0.0)
+NON_NEGATIVE = Domain(0.0, closed=True)
+PROBABILITY = Domain(0.0, 1.0, closed=True)
+COUNT = Domain(0.0, closed=True, whole=True)
+EXTENDED_REAL = Domain(finite=False)
+"""The real numbers and infinity."""
+
+
+class Parameter(NamedTuple):
+    """The declaration of a parameter that is an array, or a number."""
+
+    domain: Domain | None
+    typical: tuple[Array, ...]
+    meaning: str
+    called: str
+    static: bool
+    core_ndim: int
+
+    def conditions(self, value: Array, ops: Operations, inside: bool = False) -> Conditions:
+        """Yield (condition, message) for its domain; `inside` is whether it is certainly in the interval."""
+        if self.domain is None:
+            return
+        called = f"{self.called} ({self.meaning})" if self.meaning else self.called
+        if not inside:
+            for holds, message in self.domain.conditions(value, called, ops):
+                yield (ops.all_last(holds) if self.core_ndim else holds), message
+        yield from self.domain.conditions_of_whole(value, self.called, ops)
+
+
+class _Part(NamedTuple):
+    """The declaration of a field that has parameters itself."""
+
+
+class _Constant(NamedTuple):
+    """The declaration of a field that is no array."""
+
+
+def parameter(
+    domain: Domain | None = None,
+    *,
+    typical: Array = (),
+    default: Any = MISSING,
+    meaning: str = "",
+    called: str = "",
+    static: bool = False,
+    core_ndim: int = 0,
+) -> Array:
+    """Declare a parameter of a family or of a covariance, as the value of an annotated class attribute.
+
+    Parameters
+    ----------
+    domain : Domain, optional
+        Where its numbers lie: ``REAL``, ``POSITIVE``, ``Domain(1.0, closed=True)`` and so on. Without it the
+        class checks the parameter itself, in ``own_conditions``.
+    typical : sequence, optional
+        Values that nothing is special about, one for each member that `check_family` makes; from the
+        domain where not given.
+    default : float, optional
+        A number.
+    meaning : str, optional
+        What it is, for error messages, where its name does not say it to everybody.
+    called : str, optional
+        The name in error messages, if that is not the attribute's.
+    static : bool, optional
+        Whether a plain number stays a Python float even in a graph, so that a formula can see that a location
+        is 0.0 or a power 2.0 before any graph runs.
+    core_ndim : int, optional
+        The number of its dimensions that are not batch dimensions.
+
+    Examples
+    --------
+    >>> from kl_plugins.families.core.continuous import Continuous
+    >>> from kl_plugins.parameters.declarations import POSITIVE, parameter
+    >>> class Ramp(Continuous):
+    ...     slope: float = parameter(POSITIVE, typical=(0.5, 2.0))
+    >>> Ramp(-1.0)
+    Traceback (most recent call last):
+    ValueError: slope must be positive
+    >>> class Ramp(Continuous):
+    ...     slope: float = parameter(POSITIVE, typical=(-0.5, 2.0))
+    Traceback (most recent call last):
+    ValueError: Ramp.slope: typical value -0.5 is outside of its domain: slope must be positive
+    """
+    return _declared(default, Parameter(domain, typical, meaning, called, static, core_ndim))
+
+
+def part(*, default: Any = MISSING) -> Any:
+    """Declare a field that is itself an object with parameters, such as the covariance of a Gaussian."""
+    return _declared(default, _Part())
+
+
+def constant(*, default: Any = MISSING) -> Any:
+    """Declare a field that is no array, such as a number of dimensions or names."""
+    return _declared(default, _Constant())
+
+
+def _declared(default: Any, stated: Any) -> Any:
+    return field(default=default, metadata={"declared": stated})
+
+
+def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
+    """Make the class a frozen dataclass of what it declares; return its parameters and its parts' names.
+
+    TypeError or ValueError, with the names of the class and the parameter, where a declaration is wrong.
+    """
+    own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+    annotated = vars(cls).get("__annotations__", {})
+    for name, value in own.items():
+        where = f"{cls.__name__}.{name}"
+        if name not in annotated:
+            raise TypeError(f"{where} needs an annotation, such as {name}: float = parameter(...)")
+        if "declared" not in value.metadata:
+            raise TypeError(f"{where} must be made by parameter(), part() or constant()")
+        if isinstance(value.default, list | dict | set | np.ndarray):
+            raise TypeError(f"{where}: the default must be immutable, got {type(value.default).__name__}")
+        stated = value.metadata["declared"]
+        if isinstance(stated, Parameter):
+            stated = _checked(stated._replace(called=stated.called or name), value.default, where)
+            value.metadata = {"declared": stated}  # type: ignore[assignment]
+    if annotated:
+        try:
+            dataclass(frozen=True, eq=False)(cls)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}: {error}") from None
+    declared = fields(cls) if is_dataclass(cls) else ()
+    stated = {each.name: each.metadata.get("declared") for each in declared}
+    if None in stated.values():
+        name = next(name for name, what in stated.items() if what is None)
+        raise TypeError(
+            f"{cls.__name__}.{name} must be declared by parameter(), part() or constant(), or be a ClassVar"
+        )
+    parameters = {name: what for name, what in stated.items() if isinstance(what, Parameter)}
+    return parameters, tuple(name for name, what in stated.items() if isinstance(what, _Part))
+
+
+def _checked(stated: Parameter, default: Any, where: str) -> Parameter:
+    """The declaration with its typical values filled in; an error where it contradicts itself."""
+    domain = stated.domain
+    if not (domain is None or isinstance(domain, Domain)):
+        raise TypeError(f"{where}: the domain must be a Domain, such as Domain(0.0, 1.0), got {domain!r}")
+    if not isinstance(stated.typical, tuple | list):
+        raise TypeError(f"{where}: typical must be a tuple of values, got {stated.typical!r}")
+    if default is not MISSING and not isinstance(default, float | int):
+        raise TypeError(f"{where}: the default must be a number, got {default!r}")
+    if domain is None:
+        return stated
+    scalar = stated._replace(core_ndim=0)
+    values = [("typical value", value) for value in stated.typical]
+    for what, value in values if default is MISSING else [*values, ("default", default)]:
+        try:
+            numbers = np.ravel(np.asarray(value, np.float64)).tolist()
+        except (TypeError, ValueError):
+            raise TypeError(f"{where}: {what} {value!r} is no number") from None
+        for number in numbers:
+            for holds, message in scalar.conditions(number, floats):
+                if number != number or not holds:
+                    raise ValueError(f"{where}: {what} {value!r} is outside of its domain: {message}")
+    return stated._replace(typical=tuple(stated.typical) or (() if stated.core_ndim else domain.typical))

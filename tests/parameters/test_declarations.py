@@ -1,0 +1,109 @@
+"""Parameters are declared once, and a wrong declaration is an error when the class is made."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import field
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.parameters.declarations import COUNT, POSITIVE, PROBABILITY, REAL, Domain, constant, parameter
+
+
+class Ramp(Continuous):
+    """A family of the simplest kind."""
+
+    slope: Any = parameter(POSITIVE, typical=(0.5, 2.0), meaning="its steepness")
+    loc: Any = parameter(REAL, default=0.0, static=True)
+    label: str = constant(default="ramp")
+    ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+
+class Tally(Discrete):
+    """A discrete one."""
+
+    n: Any = parameter(COUNT)
+    p: Any = parameter(PROBABILITY, default=0.5)
+
+
+WRONG = {
+    "no domain": (TypeError, "Odd.x: the domain must be a Domain", parameter((0.0, 1.0))),
+    "typical": (
+        ValueError,
+        "Odd.x: typical value -1.0 is outside of its domain: x must be positive",
+        parameter(POSITIVE, typical=(-1.0,)),
+    ),
+    "typical NaN": (ValueError, "Odd.x: typical value nan", parameter(POSITIVE, typical=(float("nan"),))),
+    "typical end": (ValueError, "x must be less than 1", parameter(Domain(0.0, 1.0), typical=(1.0,))),
+    "typical broken": (ValueError, "x must be a whole number", parameter(COUNT, typical=(1.5,))),
+    "typical text": (TypeError, "Odd.x: typical value 'a' is no number", parameter(REAL, typical=("a",))),
+    "typical number": (TypeError, "Odd.x: typical must be a tuple", parameter(REAL, typical=1.0)),
+    "typical vector": (ValueError, "Odd.x: typical", parameter(POSITIVE, typical=([1.0, 0.0],), core_ndim=1)),
+    "default": (ValueError, "Odd.x: default -2.0 is outside", parameter(POSITIVE, default=-2.0)),
+    "default text": (TypeError, "Odd.x: the default must be a number, got 'a'", parameter(REAL, default="a")),
+    "mutable": (TypeError, "Odd.x: the default must be immutable, got list", constant(default=[])),
+    "mutable array": (TypeError, "Odd.x: the default must be immutable", parameter(default=np.ones(2))),
+    "other field": (TypeError, r"Odd.x must be made by parameter\(\), part\(\) or", field(default=1.0)),
+    "bare": (TypeError, r"Odd.x must be declared by parameter\(\), part\(\)", 1.0),
+}
+
+
+@pytest.mark.parametrize(("error", "message", "value"), WRONG.values(), ids=WRONG)
+def test_wrong_declarations_are_errors_when_the_class_is_made(error, message, value):
+    with pytest.raises(error, match=message):
+        type("Odd", (Continuous,), {"__annotations__": {"x": "Any"}, "x": value, "__module__": __name__})
+
+
+def test_names_and_order():
+    with pytest.raises(TypeError, match=r"Odd\.x needs an annotation"):
+        type("Odd", (Continuous,), {"x": parameter(REAL)})
+    with pytest.raises(TypeError, match="Steep: non-default argument 'power' follows"):
+        type("Steep", (Ramp,), {"__annotations__": {"power": "Any"}, "power": parameter(REAL)})
+
+
+def test_what_a_class_declares():
+    assert list(Ramp.parameters) == ["slope", "loc"]
+    assert Ramp.parameters["slope"].domain == POSITIVE
+    assert Ramp.parameters["slope"].typical == (0.5, 2.0)
+    assert Ramp.parameters["loc"].static
+    assert not Ramp.parameters["slope"].static
+    for domain in (
+        REAL,
+        POSITIVE,
+        PROBABILITY,
+        COUNT,
+        Domain(1.0, closed=True, whole=True),
+        Domain(-2.0, 3.0),
+    ):
+        stated = type("Even", (Continuous,), {"__annotations__": {"x": "Any"}, "x": parameter(domain)})
+        assert len(set(stated.parameters["x"].typical)) == 2  # and they were held against the domain
+
+
+def test_a_subclass_states_a_parameter_anew():
+    class Gentle(Ramp):
+        slope: Any = parameter(Domain(0.0, 1.0))
+
+    assert list(Gentle.parameters) == ["slope", "loc"]
+    assert Gentle(0.5).slope == 0.5
+    with pytest.raises(ValueError, match="slope must be less than 1"):
+        Gentle(2.0)
+    assert Ramp(2.0).slope == 2.0
+
+
+def test_members():
+    made = Ramp(2)
+    assert (type(made.slope), made.loc, made.label) == (float, 0.0, "ramp")
+    assert copy.deepcopy(made).slope == pickle.loads(pickle.dumps(made)).slope == 2.0
+    with pytest.raises(AttributeError, match="cannot assign to field"):
+        made.slope = 1.0
+    with pytest.raises(ValueError, match=r"slope \(its steepness\) must be positive"):
+        Ramp(np.array([1.0, -1.0]))
+    for n in (2.5, np.array([1.0, 2.5])):
+        with pytest.raises(ValueError, match="n must be a whole number"):
+            Tally(n)
+    assert np.isnan(Tally(float("nan")).n)
