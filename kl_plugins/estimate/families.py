@@ -51,7 +51,7 @@ def _(made: Any) -> Density:
     )
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> Any:
     """A moment of a standard variable; 1 where there is none."""
     value = np.asarray(np.nan if value is None else value, np.float64)
     return np.where(np.isfinite(value), value, 1.0)

@@ -44,8 +44,8 @@ class Exponentiated(Continuous):
 
     base: Any = part()
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def _become_plain(self) -> bool:

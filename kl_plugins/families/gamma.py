@@ -35,9 +35,9 @@ class Gamma(Continuous):
 
     concentration: Array = parameter(POSITIVE, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
-    power: Array = parameter(REAL, default=1.0, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    power: Array = parameter(REAL, typical=(1.0, 2.0), default=1.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def log_density(self) -> LogDensity:

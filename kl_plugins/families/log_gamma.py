@@ -36,7 +36,7 @@ class LogGamma(Continuous):
     concentration: Array = parameter(POSITIVE, static=True)
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     level: float = constant(default=0.0)
 
     def log_density(self) -> LogDensity:

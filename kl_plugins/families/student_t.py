@@ -140,18 +140,18 @@ class StudentT(HeavyTailed):
 class HalfCauchy(Halved):
     """The absolute values of Cauchy variables around zero, moved by loc."""
 
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
 
 
 class HalfStudentT(Halved):
     """The absolute values of Student's t variables around zero, moved by loc."""
 
     df: Array = parameter(Domain(5e-324), static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     sigma: Array = parameter(POSITIVE, default=1.0, static=True)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
 
     @property
     def scale(self) -> Array:  # type: ignore[override]

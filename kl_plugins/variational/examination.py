@@ -157,7 +157,7 @@ def diagnose(
 def _examine(
     trail: list[NamedMultivariateNormal],
     model: Model,
-    reference: Any,
+    reference: object,
     draws: int | None,
     tolerance: float,
     optimum_tolerance: float,

@@ -52,7 +52,7 @@ def fit(
     *,
     start: dict[str, Any] | None = None,
     max_draws: int = MOST_DRAWS,
-    random_seed: Any = None,
+    random_seed: object = None,
     progressbar: bool = True,
     **settings_of_pm_fit: Any,
 ) -> pm.MeanField | pm.FullRank:

@@ -116,7 +116,7 @@ class KLConvergence:
     """
 
     def __init__(
-        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Any = None
+        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: object = None
     ) -> None:
         generator(random_seed)
         self.tolerance = check_tolerance(tolerance)
@@ -131,7 +131,7 @@ class KLConvergence:
         self._next_look = FIRST_LOOK * self.every
         self._end: int | None = None
 
-    def __call__(self, approximation: Any, losses: Sequence[float] | None, iteration: int) -> None:
+    def __call__(self, approximation: object, losses: Sequence[float] | None, iteration: int) -> None:
         """Called by ``pm.fit`` after each iteration; raises StopIteration to stop the fit."""
         if iteration <= self._iteration or approximation is not self._approximation:
             self._begin(approximation, losses, iteration)
@@ -316,7 +316,7 @@ class KLConvergence:
         warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
 
 
-def _parameters_of(approximation: Any) -> Parameters:
+def _parameters_of(approximation: object) -> Parameters:
     if not isinstance(approximation, Approximation):
         raise TypeError(f"KLConvergence watches an approximation, got {told(approximation)}")
     try:

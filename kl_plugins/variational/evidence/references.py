@@ -60,7 +60,7 @@ class Reference:
     points: FloatArray = field(repr=False)
 
 
-def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Reference:
+def compare(q: NamedMultivariateNormal, model: Model, reference: object) -> Reference:
     """An approximation against reference draws of the model's posterior."""
     chains = reference_draws(reference, model, q.variables)
     draws, d = chains.shape[1], chains.shape[2]
@@ -94,13 +94,13 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Referen
     )
 
 
-def refuse_model_as_reference(reference: Any) -> None:
+def refuse_model_as_reference(reference: object) -> None:
     """The reference comes before the model among the arguments of `diagnose`."""
     if hasattr(reference, "free_RVs"):
         raise TypeError("the reference given is a model: give it by name, diagnose(approx, model=model)")
 
 
-def reference_draws(reference: Any, model: Model, variables: Sequence[Variable]) -> FloatArray:
+def reference_draws(reference: object, model: Model, variables: Sequence[Variable]) -> FloatArray:
     """The draws in the unconstrained space, shape (chains, draws, d).
 
     `reference` is an InferenceData or DataTree with a group "posterior", a Dataset, or a mapping of the

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf, nan, sqrt
-from typing import Any
 
 import numpy as np
 from pymc.model import Model
@@ -43,7 +42,7 @@ class Comparison:
         """Whether the optimum is known within the tolerance."""
         return self.distance is not None and self.distance.reached
 
-    def find(self, average: FloatArray, random_seed: Any) -> None:
+    def find(self, average: FloatArray, random_seed: object) -> None:
         """Look for the optimum from an average, given by its coordinates."""
         self.tried = True
         try:

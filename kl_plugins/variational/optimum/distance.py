@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf, isfinite, nan, sqrt
-from typing import Any
 
 import numpy as np
 from pymc.model import Model
@@ -132,12 +131,12 @@ def unknown_distance(q: NamedMultivariateNormal, obstacle: Obstacle) -> OptimumD
 
 
 def distance_to_optimum(
-    approx: Any,
+    approx: object,
     model: Model | None = None,
     *,
     tolerance: float = 0.01,
     max_draws: int = MOST_DRAWS,
-    random_seed: Any = None,
+    random_seed: object = None,
 ) -> OptimumDistance:
     """How far an approximation is from the best Gaussian of its family.
 

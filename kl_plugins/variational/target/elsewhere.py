@@ -23,7 +23,7 @@ MEAN, COVARIANCE = "mean_vector", "covariance_matrix"
 
 
 def model_and_distribution(
-    approx: Any, model: Model | None, caller: str
+    approx: object, model: Model | None, caller: str
 ) -> tuple[Model, NamedMultivariateNormal]:
     """The model of an approximation and the approximation in numbers; `caller` is who asks, for messages.
 
@@ -66,7 +66,7 @@ DIVERGED = "the approximation diverged; fit it with a smaller learning rate or b
 
 
 @singledispatch
-def _named(approx: Any, model: Model) -> NamedMultivariateNormal:
+def _named(approx: object, model: Model) -> NamedMultivariateNormal:
     """An approximation from elsewhere over the variables of the model."""
     stored = getattr(approx, "fit", None)  # of InferenceData and DataTree
     if MEAN in getattr(stored, "data_vars", ()):

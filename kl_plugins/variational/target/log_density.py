@@ -181,7 +181,7 @@ class LogDensity:
         )
 
 
-def model_given_or_in_context(model: Any, call: str) -> Model:
+def model_given_or_in_context(model: object, call: str) -> Model:
     """The model given, else the one in context; `call` shows how to give it.
 
     Raises
@@ -283,7 +283,7 @@ def _largest_result(x: Any, log_density: Any) -> int:
     return largest
 
 
-def _numbers(node: Any) -> FloatArray:
+def _numbers(node: object) -> FloatArray:
     """The array of a constant or shared variable; an empty one of anything else."""
     if hasattr(node, "get_value"):
         return np.asarray(node.get_value(borrow=True))

@@ -113,7 +113,7 @@ class Parameters:
 
 
 @singledispatch
-def parameters_of(group: Any) -> GroupParameters:
+def parameters_of(group: object) -> GroupParameters:
     """The parameters of a group of variables."""
     raise TypeError(not_gaussian(group))
 

@@ -11,7 +11,7 @@ LEAST = 1e-12
 """Nats below which rounding is all there is."""
 
 
-def check_tolerance(value: Any, name: str = "tolerance", unit: str = " of nats") -> float:
+def check_tolerance(value: object, name: str = "tolerance", unit: str = " of nats") -> float:
     """The value as a float, if it is a finite positive number that float64 can attain."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a positive number{unit}, got {value!r}")
@@ -22,7 +22,7 @@ def check_tolerance(value: Any, name: str = "tolerance", unit: str = " of nats")
     return float(value)
 
 
-def check_count(value: Any, name: str, least: int = 1) -> int:
+def check_count(value: object, name: str, least: int = 1) -> int:
     """The value as an int, if it is a positive integer and not less than the least."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a positive integer, got {value!r}")
@@ -33,14 +33,14 @@ def check_count(value: Any, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def check_switch(value: Any, name: str) -> bool:
+def check_switch(value: object, name: str) -> bool:
     """The value, if it is True or False."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
-def check_flag(value: Any, name: str) -> bool | None:
+def check_flag(value: object, name: str) -> bool | None:
     """The value, if it is True, False or None."""
     if value is not None and not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True, False or None, got {value!r}")

@@ -67,7 +67,7 @@ def snapshot(approximation: Approximation) -> NamedMultivariateNormal:
     )
 
 
-def told(stranger: Any) -> str:
+def told(stranger: object) -> str:
     """What was given instead of an approximation, and where that is to be had."""
     if isinstance(stranger, Inference):
         return f"{type(stranger).__name__}, which fits one: give its attribute approx"
@@ -77,7 +77,7 @@ def told(stranger: Any) -> str:
 
 
 @singledispatch
-def _numbers(group: Any) -> tuple[FloatArray, Covariance]:
+def _numbers(group: object) -> tuple[FloatArray, Covariance]:
     """Mean and covariance of a group of variables."""
     raise TypeError(not_gaussian(group))
 

@@ -15,7 +15,7 @@ from kl_plugins.variational.target.log_density import free_shapes, variables_in
 STRATEGIES = ("prior", "support_point")
 
 
-def start_values(model: Model, start: Any) -> dict[str, Any] | None:
+def start_values(model: Model, start: object) -> dict[str, Any] | None:
     """The values by name, broadcast to their variables' shapes; None where there are none.
 
     Names are those of the free variables or, as in PyMC, of their transforms (``sigma_log__``).
@@ -61,7 +61,7 @@ def check_supported(point: FloatArray, variables: Sequence[tuple[str, tuple[int,
         )
 
 
-def _value(given: Any, shape: tuple[int, ...]) -> Any:
+def _value(given: object, shape: tuple[int, ...]) -> Any:
     if isinstance(given, Node) or (isinstance(given, str) and given in STRATEGIES):
         return given
     try:
