@@ -18,6 +18,7 @@ from kl_plugins.families.core.statements import (
     cross_terms,
     difference_terms,
     expects,
+    have_in_common,
 )
 from kl_plugins.families.core.statistics import Identity, Square
 from kl_plugins.families.core.univariate import Univariate
@@ -112,7 +113,8 @@ def _terms(p: Continuous, q: Continuous, at: At) -> list[Array]:
         entropy = p.standard_entropy()
         return [-entropy, log_ratio(q.scale, p.scale, p.ops), *cross_terms(p, q.log_density(), at)]
     except UnknownExpectationError:
-        if not (at.from_zero and p.sign == q.sign and certainly_equal(p.scale, q.scale, p.ops)):
+        apart = not at.from_zero or p.sign != q.sign or not have_in_common(p.log_density(), q.log_density())
+        if apart or not certainly_equal(p.scale, q.scale, p.ops):
             raise
         return difference_terms(p, q)
 

@@ -62,6 +62,12 @@ def cross_terms(p: Array, q: LogDensity, at: At) -> list[Array]:
     return [-q.constant, *(times(-c, expectation(p, statistic, at)) for c, statistic in terms)]
 
 
+def have_in_common(first: LogDensity, second: LogDensity) -> bool:
+    """Whether they combine a statistic of one kind, so that there is something that may cancel."""
+    kinds = ({type(statistic) for _, statistic in density.terms} for density in (first, second))
+    return not next(kinds).isdisjoint(next(kinds))
+
+
 def difference_terms(p: Array, q: Array) -> list[Array]:
     """The terms of E_p[log p − log q], where both are distributions of one standard variable.
 
