@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.affine import At, identity, starts_with
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
@@ -110,7 +110,7 @@ class Exponentiated(Continuous):
 
     def moment(self, order: Array) -> Array:
         """E[exp(order·B)], infinite where it diverges."""
-        return expectation(self.base, Exp(order), _log_at(self, At(self.ops, 0.0, 1.0)))
+        return expectation(self.base, Exp(order), _log_at(self, identity(self.ops)))
 
 
 @dataclass(frozen=True, eq=False)

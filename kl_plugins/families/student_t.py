@@ -167,21 +167,6 @@ def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
     return q.full(p.full(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
 
 
-def _heavy_heavy(p: Array, q: Array) -> Array:
-    """0 where all parameters are equal; else by statistics.
-
-    The expectation of log(1 + z²) is known for Cauchy variables, and where the scales of Z are the same.
-    """
-    pairs = [(getattr(p, name), getattr(q, name)) for name in p.parameters]
-    if all(certainly_equal(*pair, p.ops) for pair in pairs):
-        return q.full(p.full(sum(0.0 * first + 0.0 * second for first, second in pairs)))
-    return by_statistics(p, q)
-
-
-closed_form(StudentT, StudentT)(_heavy_heavy)
-closed_form(HalfStudentT, HalfStudentT)(_heavy_heavy)
-
-
 @expects(HeavyTailed, Log1pSquare)
 def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Array:
     """For Cauchy variables log((1 + |ratio|)² + shift²); else known where the scales of Z are the same."""

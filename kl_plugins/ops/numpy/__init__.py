@@ -151,7 +151,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *ar
                 numbers = [value(*row, floats) for row in rows]
             except ValueError:  # of the functions of `math`, or somebody's mistake
                 numbers = [value(*row, checked) for row in rows]
-            return np.array(numbers, np.result_type(*args))
+            return np.array(numbers, np.result_type(*arrays))
         except ArithmeticError:
             return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
     if length <= PIECE:
