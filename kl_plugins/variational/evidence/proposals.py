@@ -13,7 +13,8 @@ from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate, Importance, Moments, importance
+from kl_plugins.variational.evidence.importance import Importance, importance
+from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.optimum.scale_families import standard_deviations
 from kl_plugins.variational.target.log_density import LogDensity
 

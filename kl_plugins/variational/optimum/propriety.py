@@ -134,3 +134,34 @@ def within_turn(target: LogDensity, gaussian: Gaussian) -> Gaussian:
     share = np.where(target.angles, np.minimum(1.0, TURN_SD / sd), 1.0)
     root = gaussian.root * (share if gaussian.root.ndim == 1 else share[:, None])
     return Gaussian(target.folded(gaussian.mean[None], target.initial)[0], root)
+
+
+IMPROPER = (
+    "the posterior seems not to be normalisable: {}. There is no posterior then to compare with, and "
+    "no evidence"
+)
+FLAT_ALONG = (
+    "its log density does not fall along {}, however far. Look for pm.Flat or another improper prior that "
+    "the data do not pin down, and give it a proper one"
+)
+
+
+def refuse_improper(target: LogDensity, q: NamedMultivariateNormal) -> None:
+    """Raise ValueError where the density does not fall along some direction."""
+    if along := endless_direction(target, q):
+        raise ValueError(IMPROPER.format(FLAT_ALONG.format(along)))
+
+
+def refuse_collapsed(target: LogDensity, best: NamedMultivariateNormal | None) -> None:
+    """Raise ValueError where the search for the best Gaussian ran off."""
+    if best is None:
+        return
+    if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), standard_deviations(best))):
+        raise ValueError(IMPROPER.format(gone))
+
+
+def mass_outside_support(target: LogDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
+    """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
+    if missing := int(np.sum(ratios == -np.inf)):
+        return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"
+    return outside_support(target, q)
