@@ -9,6 +9,7 @@ import numpy as np
 
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
@@ -46,6 +47,30 @@ def _(made: Any) -> Density:
         log_density=log_density,
         quantile=rough_quantile,
         support=ends,
+        batch_shape=made.batch_shape,
+        labels=labels,
+    )
+
+
+@density_of.register(Discrete)
+def _(made: Any) -> Density:
+    """Without a sampler: these are summed, from where their probabilities are large."""
+    labels, made = made.labels, _numbers(made)
+    low, high = (made.loc + end for end in made.standard_ends())
+
+    def log_density(x: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            return np.asarray(made.log_prob(x))
+
+    def location(u: FloatArray) -> FloatArray:
+        return np.broadcast_to(made.loc, (len(u), *made.batch_shape))
+
+    return Density(
+        name=made.describe(),
+        measure="discrete",
+        log_density=log_density,
+        quantile=location if np.any(np.isinf(low) & np.isinf(high)) else None,
+        support=(low, high),
         batch_shape=made.batch_shape,
         labels=labels,
     )
