@@ -25,13 +25,13 @@ from kl_plugins.variational.evidence.importance import (
 )
 from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.evidence.prior import information_gained
-from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored, scales
+from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
 from kl_plugins.variational.evidence.trajectory import trajectory
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum, unknown_distance
 from kl_plugins.variational.optimum.propriety import collapse, endless_direction, outside_support
 from kl_plugins.variational.optimum.reasons import Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
+from kl_plugins.variational.optimum.scale_families import Gaussian, family_of, standard_deviations
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
@@ -196,7 +196,7 @@ def _examine(
     report("putting it together")
 
     names = coordinate_names(q.variables)
-    raw = Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+    raw = Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))
     correlated = family_of(q.covariance).every_correlation or target.dimension == 1
     evidence = Evidence(
         names=names,
@@ -269,7 +269,7 @@ FLAT = (
 def _refuse_endless(target: LogDensity, best: NamedMultivariateNormal | None) -> None:
     if best is None:
         return
-    if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), scales(best))):
+    if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), standard_deviations(best))):
         raise ValueError(IMPROPER.format(gone))
 
 
@@ -325,4 +325,4 @@ def _distance(
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:
-    return Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+    return Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))

@@ -15,7 +15,7 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.families.normal import Normal
-from kl_plugins.variational.evidence.proposals import scales
+from kl_plugins.variational.optimum.scale_families import standard_deviations
 
 
 def information_gained(q: NamedMultivariateNormal, model: Model) -> dict[str, float]:
@@ -25,7 +25,7 @@ def information_gained(q: NamedMultivariateNormal, model: Model) -> dict[str, fl
     variables, and the pair of families has one. Dependence within a variable counts:
     KL(q‖∏ priors) = KL(q‖∏ qᵢ) + Σ KL(qᵢ‖priorᵢ).
     """
-    slices, sd = q.slices, scales(q)
+    slices, sd = q.slices, standard_deviations(q)
     shapes = dict(q.variables)
     found: dict[str, float] = dict.fromkeys(q.names, np.nan)
     graphs: dict[str, Any] = {}

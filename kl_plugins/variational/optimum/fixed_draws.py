@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 
 Target = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
@@ -231,13 +231,6 @@ class Chart:
 def resolution(gaussian: Gaussian) -> float:
     """The spacing of float64 numbers at the means, in standard deviations: the largest of the coordinates."""
     return float(np.max(np.spacing(abs(gaussian.mean)) / scales_of(gaussian)))
-
-
-def scales_of(gaussian: Gaussian) -> FloatArray:
-    """Standard deviations of the coordinates, shape (d,)."""
-    root = gaussian.root
-    scales: FloatArray = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
-    return scales
 
 
 def expected_hessian(

@@ -6,12 +6,11 @@ import numpy as np
 
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.optimum.fixed_draws import scales_of
 from kl_plugins.variational.optimum.jumps import find_jump, moved_by_jumps
 from kl_plugins.variational.optimum.propriety import endless_direction
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.rounding import hides_optimum, roughness
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
 
 ROUGH = 1e-3

@@ -7,9 +7,14 @@ import numpy as np
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.fixed_draws import expected_hessian, scales_of
+from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
+from kl_plugins.variational.optimum.scale_families import (
+    Gaussian,
+    MeanFieldScales,
+    scales_of,
+    standard_deviations,
+)
 from kl_plugins.variational.target.log_density import TURN, LogDensity, coordinate_names
 
 REACH = (4.0, 6.0)
@@ -38,7 +43,7 @@ def outside_support(target: LogDensity, q: NamedMultivariateNormal) -> str:
 
     A coordinate takes the others along as q correlates them.
     """
-    mean, sd = np.asarray(q.mean, dtype=float), _scales(q)
+    mean, sd = np.asarray(q.mean, dtype=float), standard_deviations(q)
     chosen = np.unique(np.linspace(0, len(mean) - 1, min(len(mean), MOST_COORDINATES)).astype(int))
     if isinstance(q.covariance, AxisAligned):
         slopes = np.eye(len(mean))[chosen] * sd
@@ -61,7 +66,7 @@ def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
     10⁸ standard deviations. A direction with curved contours around it is not seen.
     """
     mean = np.asarray(q.mean, dtype=float)
-    sd = np.clip(_scales(q), 1e-50, 1e50)
+    sd = np.clip(standard_deviations(q), 1e-50, 1e50)
     names = coordinate_names(target.variables)
     for i in np.flatnonzero(~target.angles)[:MOST_COORDINATES]:
         direction = np.zeros(len(mean))
@@ -95,10 +100,6 @@ def _endless(target: LogDensity, points: FloatArray) -> bool:
     values, _ = target(points)
     falls = values[:-1] - values[1:] if np.isfinite(values).all() else np.array([np.inf])
     return bool((falls[-2:] < FALL * np.log(FAR[1] / FAR[0])).all())
-
-
-def _scales(q: NamedMultivariateNormal) -> FloatArray:
-    return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
 
 
 def collapse(target: LogDensity, gaussian: Gaussian) -> str:
