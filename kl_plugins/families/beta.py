@@ -114,13 +114,8 @@ def beta_gamma(p: Beta, q: Gamma) -> Array:
     Where they start at different places, or are powers, by statistics.
     """
     ops, at = p.ops, standing(p, q)
-    plain = (
-        p.is_plain
-        and at.from_zero
-        and certainly_equal(q.power, 1.0, p.ops)
-        and certainly_equal(p.sign, q.sign, p.ops)
-    )
-    if not plain:
+    plain = p.is_plain and at.from_zero and certainly_equal(q.power, 1.0, ops)
+    if not (plain and certainly_equal(p.sign, q.sign, ops)):
         return by_statistics(p, q)
     c = q.concentration
     level = log_ratio(at.ratio * (p.a / (p.a + p.b)), c, ops)

@@ -10,6 +10,7 @@ from kl_plugins.ops import floats
 from kl_plugins.ops.protocol import Array, Operations
 
 symbolic = False
+graphs = False
 
 _DOMAINS = frozenset({"log", "sqrt", "log1p", "sin", "cos", "floor", "gammaln", "power"})
 """What raises a ValueError outside of its domain, where an array holds infinity or NaN."""
@@ -28,6 +29,9 @@ def on_floats(ops: Operations) -> bool:
 
 def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Array], *args: float) -> Array:
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
+rarely = choose
 
 
 def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: float) -> Array:

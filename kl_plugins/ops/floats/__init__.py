@@ -13,6 +13,8 @@ import numpy as np
 from kl_plugins.ops.protocol import Array
 
 symbolic = False
+graphs = False
+"""Whether operations make a graph that is differentiated and compiled later."""
 
 log = math.log
 sqrt = math.sqrt
@@ -58,6 +60,10 @@ pick = select
 def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Array], *args: float) -> Array:
     """As `pick`, of functions that take the backend as last argument."""
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
+rarely = choose
+"""As `choose`, where the condition seldom holds: compiled loops leave those numbers out."""
 
 
 def zeros_like(value: float) -> float:
