@@ -8,6 +8,7 @@ import numpy as np
 
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
@@ -48,7 +49,31 @@ def _(made: Any) -> Density:
     )
 
 
-def _finite(value: Any) -> Any:
+@density_of.register(Discrete)
+def _(made: Any) -> Density:
+    """Without a sampler: these are summed, from where their probabilities are large."""
+    labels, made = made.labels, _numbers(made)
+    low, high = (made.loc + end for end in made.standard_ends())
+
+    def log_density(x: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            return np.asarray(made.log_prob(x))
+
+    def location(u: FloatArray) -> FloatArray:
+        return np.broadcast_to(made.loc, (len(u), *made.batch_shape))
+
+    return Density(
+        name=made.describe(),
+        measure="discrete",
+        log_density=log_density,
+        quantile=location if np.any(np.isinf(low) & np.isinf(high)) else None,
+        support=(low, high),
+        batch_shape=made.batch_shape,
+        labels=labels,
+    )
+
+
+def _finite(value: object) -> Any:
     """A moment of a standard variable; 1 where there is none."""
     value = np.asarray(np.nan if value is None else value, np.float64)
     return np.where(np.isfinite(value), value, 1.0)
