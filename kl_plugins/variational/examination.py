@@ -28,7 +28,7 @@ from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.progress import passing_progress
 from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
-from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
+from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
 
 DRAWS = 20_000
@@ -158,7 +158,7 @@ def _examine(
 ) -> Diagnosis:
     q = trail[-1]
     report("compiling the log density")
-    target = LogDensity(model, q.variables)
+    target = TargetDensity(model, q.variables)
     # Angles may be turns away from where searches from the model's initial point end.
     here = target.folded(np.asarray(q.mean, dtype=float)[None], target.initial)[0]
     q = NamedMultivariateNormal(here, q.covariance, q.variables)

@@ -23,7 +23,7 @@ from kl_plugins.variational.evidence.tails import error_factor
 from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
 from kl_plugins.variational.optimum.starts import images, prior_points
 from kl_plugins.variational.report import progress
-from kl_plugins.variational.target.log_density import LogDensity, variables_in
+from kl_plugins.variational.target.density import TargetDensity, variables_in
 
 
 def look(q, model, **options):
@@ -152,7 +152,7 @@ def test_bounds_of_standard_deviations_hold():
     """The logarithm of a Gamma variable has a long left tail; of shape ¾ its variance is known."""
     with pm.Model() as model:
         pm.Gamma("x", 0.75, 1.0, shape=2)
-    target = LogDensity(model)
+    target = TargetDensity(model)
     q = NamedMultivariateNormal(np.full(2, -0.6), Diagonal(np.full(2, 1.33)), target.variables)
     truth = math.sqrt(stats.loggamma(0.75).var())
     floors = np.array([Survey(target, q, 5_000, np.random.default_rng(seed)).sd_floor for seed in range(8)])
@@ -220,7 +220,7 @@ def test_supports_are_followed_along_correlations():
     with pm.Model() as model:
         x = pm.Normal("x", 0.0, 1.0, shape=2)
         pm.Potential("cut", pm.math.switch(pm.math.abs(x[0] - x[1]) > 3.0, -np.inf, 0.0))
-    target = LogDensity(model)
+    target = TargetDensity(model)
     near = Dense([[1.0, 0.99], [0.99, 1.0]])
     assert outside_support(target, NamedMultivariateNormal([0.0, 0.0], near, target.variables)) == ""
     apart = NamedMultivariateNormal([0.0, 0.0], Diagonal([1.0, 1.0]), target.variables)
@@ -259,7 +259,7 @@ def test_proper_posteriors_are_taken_as_such():
         mean = pm.Flat("mean", shape=2)
         pm.Normal("near", mean[0] + 1e3 * mean[1], 1e-3 * scale, observed=1.0)
         pm.Normal("y", mean[1], sd, observed=[1.0, 2.0, 4.0])
-    target = LogDensity(model)
+    target = TargetDensity(model)
     d = target.dimension
     for scale in (1e-3, 1.0, 1e3):
         q = NamedMultivariateNormal(np.full(d, 0.1), Diagonal(np.full(d, scale**2)), target.variables)
@@ -297,11 +297,11 @@ def test_log_densities_without_gradients(monkeypatch):
     with pm.Model() as model:
         x = pm.Normal("x", shape=3)
         pm.Potential("sum", -pm.math.exp(0.1 * x[:, None] * np.linspace(0.0, 1.0, 400)).sum())
-    target = LogDensity(model)
+    target = TargetDensity(model)
     assert target.chunk <= 2**17 // 1_200  # not the vector of 400 alone stays in the cache, but the matrix
     points = np.random.default_rng(1).standard_normal((50, 3))
     want, _ = target(points)
     for patience in (np.inf, 0.0):
-        monkeypatch.setattr("kl_plugins.variational.target.log_density.PATIENCE", patience)
+        monkeypatch.setattr("kl_plugins.variational.target.density.PATIENCE", patience)
         np.testing.assert_allclose(target.values(points), want, rtol=1e-12)
     assert target.evaluations >= 150

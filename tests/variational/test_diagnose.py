@@ -35,7 +35,7 @@ from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_m
 from kl_plugins.variational.evidence.proposals import factored, gaussian_draws, wide_draws, wide_log_density
 from kl_plugins.variational.evidence.references import compare, reference_draws
 from kl_plugins.variational.report.verdict import Evidence, verdict_on
-from kl_plugins.variational.target.log_density import variables_in
+from kl_plugins.variational.target.density import variables_in
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 
 RHO = 0.9

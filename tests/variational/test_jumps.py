@@ -13,7 +13,7 @@ from kl_plugins.variational import KLConvergence, NotConvergedWarning, diagnose,
 from kl_plugins.variational.optimum.jumps import find_jump, moved_by_jumps
 from kl_plugins.variational.optimum.nonconvergence import why_not_converged
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, TriangularScales
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -181,7 +181,7 @@ def test_jumps_are_the_reason_where_nothing_rests():
 def test_an_improper_density_is_no_matter_of_rounding(flat):
     with pm.Model() as model:
         flat("x")
-    target = LogDensity(model)
+    target = TargetDensity(model)
     family = MeanFieldScales(1)
     drifted = Gaussian(np.array([1e9]), np.array([1e9]))
     reason = str(why_not_converged(target, family, drifted, 0.025, np.random.default_rng(1)))

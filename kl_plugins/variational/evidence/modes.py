@@ -19,7 +19,7 @@ from kl_plugins.variational.evidence.proposals import draws_of
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, standard_deviations
 from kl_plugins.variational.optimum.starts import far_points, images, prior_points
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 ITERATIONS = 200
 EVALUATIONS = 8_000
@@ -83,7 +83,7 @@ class Peak(NamedTuple):
 
 
 def other_modes(
-    target: LogDensity,
+    target: TargetDensity,
     model: Model,
     q: NamedMultivariateNormal,
     evidence: Estimate,
@@ -138,7 +138,7 @@ def other_modes(
     return tuple(sorted((m for m in modes if m.share > LEAST_SHARE), key=lambda mode: -mode.share))
 
 
-def _climb(target: LogDensity, mean: FloatArray, sd: FloatArray, start: FloatArray) -> FloatArray | None:
+def _climb(target: TargetDensity, mean: FloatArray, sd: FloatArray, start: FloatArray) -> FloatArray | None:
     """The mode uphill of a point (in units of sd from the mean), None where the climb does not rest."""
     value, _ = target((mean + sd * start)[None])
     if not np.isfinite(value[0]):
@@ -160,7 +160,7 @@ def _climb(target: LogDensity, mean: FloatArray, sd: FloatArray, start: FloatArr
 
 
 def _peak(
-    target: LogDensity,
+    target: TargetDensity,
     q: NamedMultivariateNormal,
     top: FloatArray,
     sd: FloatArray,
@@ -182,7 +182,7 @@ def _peak(
 
 
 def _widths(
-    target: LogDensity,
+    target: TargetDensity,
     top: FloatArray,
     height: float,
     sd: FloatArray,

@@ -17,7 +17,7 @@ from kl_plugins.variational.optimum.jumps import find_jump, moved_by_jumps
 from kl_plugins.variational.optimum.propriety import endless_direction
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
-from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
+from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 
 ROUGH = 1e-3
 """A rounding error of the log density, in nats, that optimisers and differences stumble over."""
@@ -26,7 +26,7 @@ MANY = 10.0
 
 
 def why_not_converged(
-    target: LogDensity,
+    target: TargetDensity,
     family: ScaleFamily,
     near: Gaussian,
     goal: float,
@@ -45,7 +45,7 @@ def why_not_converged(
     return (Reason.COLLINEAR_WITHOUT_REST if hidden else Reason.NO_REST).told()
 
 
-def _endless(target: LogDensity, near: Gaussian) -> str:
+def _endless(target: TargetDensity, near: Gaussian) -> str:
     """Along what the density does not fall, from the model's own start as from where the search ended."""
     along = ""
     for mean, sd in ((target.initial, np.ones(target.dimension)), (near.mean, scales_of(near))):
@@ -56,7 +56,7 @@ def _endless(target: LogDensity, near: Gaussian) -> str:
 
 
 def discontinuity(
-    target: LogDensity, family: ScaleFamily, gaussian: Gaussian, goal: float, rng: np.random.Generator
+    target: TargetDensity, family: ScaleFamily, gaussian: Gaussian, goal: float, rng: np.random.Generator
 ) -> Obstacle | None:
     """Where the log density jumps, if jumps move the optimum by more than `goal` nats, or may do so."""
     jump = find_jump(target, family, gaussian, rng)

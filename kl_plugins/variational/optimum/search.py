@@ -17,7 +17,7 @@ from kl_plugins.variational.optimum.nonconvergence import discontinuity, hides_o
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 FIRST_DRAWS = 512
 COARSE_DRAWS = 128
@@ -119,7 +119,7 @@ Report = Callable[[str], None]
 
 
 def find_optimum(
-    target: LogDensity,
+    target: TargetDensity,
     family: ScaleFamily,
     starts: list[Gaussian],
     tolerance: float,
@@ -244,7 +244,7 @@ def needs_covariances(family: ScaleFamily) -> bool:
 
 
 def _coarse_optima(
-    target: LogDensity, family: ScaleFamily, starts: list[Gaussian], draws: FloatArray, accuracy: float
+    target: TargetDensity, family: ScaleFamily, starts: list[Gaussian], draws: FloatArray, accuracy: float
 ) -> list[Candidate]:
     """The optima that the starts lead to, best first; of about equal ones the earliest."""
     found = [
@@ -259,7 +259,9 @@ def _coarse_optima(
     )
 
 
-def _other_optima(target: LogDensity, family: ScaleFamily, candidates: list[Candidate]) -> tuple[float, ...]:
+def _other_optima(
+    target: TargetDensity, family: ScaleFamily, candidates: list[Candidate]
+) -> tuple[float, ...]:
     best = candidates[0]
     best_named = _named(best.gaussian, target, family)
     return tuple(
@@ -269,7 +271,7 @@ def _other_optima(target: LogDensity, family: ScaleFamily, candidates: list[Cand
     )
 
 
-def _named(gaussian: Gaussian, target: LogDensity, family: ScaleFamily) -> NamedMultivariateNormal:
+def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> NamedMultivariateNormal:
     return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
 
 

@@ -23,7 +23,7 @@ from kl_plugins.variational.optimum.fixed_draws import (
 )
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, ScaleFamily
 from kl_plugins.variational.optimum.search import ALONE, Elsewhere
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.transforms import unconstrained
 
 STEPS = 60
@@ -103,7 +103,7 @@ def starts_from(target: Target, family: ScaleFamily, point: FloatArray) -> list[
 
 
 def starts_elsewhere(
-    target: LogDensity, model: Model, family: ScaleFamily, point: FloatArray, rng: np.random.Generator
+    target: TargetDensity, model: Model, family: ScaleFamily, point: FloatArray, rng: np.random.Generator
 ) -> Elsewhere:
     """Gaussians at other modes than the one uphill of a point.
 
