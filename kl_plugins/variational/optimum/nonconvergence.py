@@ -7,13 +7,13 @@ import numpy as np
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.discontinuities import displacement_by_discontinuities, find_discontinuity
 from kl_plugins.variational.optimum.fixed_draws import (
     DENSE_DIMENSIONS,
     Target,
     hessian_by_differences,
     resolution,
 )
-from kl_plugins.variational.optimum.jumps import find_jump, moved_by_jumps
 from kl_plugins.variational.optimum.propriety import endless_direction
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
@@ -55,14 +55,14 @@ def _endless(target: TargetDensity, near: Gaussian) -> str:
     return along
 
 
-def discontinuity(
+def discontinuity_obstacle(
     target: TargetDensity, family: ScaleFamily, gaussian: Gaussian, goal: float, rng: np.random.Generator
 ) -> Obstacle | None:
     """Where the log density jumps, if jumps move the optimum by more than `goal` nats, or may do so."""
-    jump = find_jump(target, family, gaussian, rng)
+    jump = find_discontinuity(target, family, gaussian, rng)
     if jump is None:
         return None
-    gap = moved_by_jumps(target, family, gaussian, goal, rng)
+    gap = displacement_by_discontinuities(target, family, gaussian, goal, rng)
     if gap.most <= goal:
         return None
     where, moved = "somewhere", f"up to {gap.most:.2g}"

@@ -13,7 +13,11 @@ from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
 from kl_plugins.variational.optimum.fixed_draws import Chart, minimise
-from kl_plugins.variational.optimum.nonconvergence import discontinuity, hides_optimum, why_not_converged
+from kl_plugins.variational.optimum.nonconvergence import (
+    discontinuity_obstacle,
+    hides_optimum,
+    why_not_converged,
+)
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
@@ -200,7 +204,7 @@ def find_optimum(
                 draws *= 2
     # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
     if obstacle is None or obstacle.reason not in WITHOUT_OPTIMUM:
-        jump = discontinuity(target, family, current, goal, rng.spawn(1)[0])
+        jump = discontinuity_obstacle(target, family, current, goal, rng.spawn(1)[0])
         if jump is not None:
             obstacle, history[-1] = jump, Agreement(draws, np.inf)
     distribution = _named(current, target, family)
