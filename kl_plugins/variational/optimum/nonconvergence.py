@@ -19,7 +19,7 @@ from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 
-ROUGH = 1e-3
+LARGE_ROUNDOFF = 1e-3
 """A rounding error of the log density, in nats, that optimisers and differences stumble over."""
 MANY = 10.0
 """A longer step, in nats, than near an optimum."""
@@ -38,8 +38,8 @@ def why_not_converged(
         return Reason.IMPROPER.told(along=along)
     if not finite:
         return Reason.NOT_FINITE.told()
-    noise = roughness(target, family, near, rng)
-    if noise > ROUGH:
+    noise = roundoff_error(target, family, near, rng)
+    if noise > LARGE_ROUNDOFF:
         return Reason.ROUNDOFF.told(noise=noise)
     hidden = hides_optimum(target, family, near, goal)
     return (Reason.COLLINEAR_WITHOUT_REST if hidden else Reason.NO_REST).told()
@@ -83,7 +83,9 @@ LONGEST, SOFTENINGS = 1e10, 4
 """The longest step taken to see a smaller one, and how often the direction is made softer."""
 
 
-def roughness(target: Target, family: ScaleFamily, gaussian: Gaussian, rng: np.random.Generator) -> float:
+def roundoff_error(
+    target: Target, family: ScaleFamily, gaussian: Gaussian, rng: np.random.Generator
+) -> float:
     """Rounding error of the log density near a Gaussian's mean, in nats; NaN where it is not finite there.
 
     What is left of it, on short lines through the mean, beside the parabola through the points.
