@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
-from kl_plugins.variational.optimum.fixed_draws import Chart, Target, resolution
+from kl_plugins.variational.optimum.fixed_draws import Target, WhitenedELBO, resolution
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 
 PAIRS = 512
@@ -178,7 +178,7 @@ def displacement_by_discontinuities(
     d = len(gaussian.mean)
     whitened = _whitened(target, family, gaussian)
     control = normal_draws(max(FEWEST_DRAWS, 1 << (4 * d - 1).bit_length()), d, rng)
-    rotation = Chart(target, family, gaussian, control).rotation
+    rotation = WhitenedELBO(target, family, gaussian, control).rotation
     values, slopes = whitened(control)
     finite = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
     mean_slope = slopes[finite].mean(axis=0)

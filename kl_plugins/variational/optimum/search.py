@@ -12,7 +12,7 @@ from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
-from kl_plugins.variational.optimum.fixed_draws import Chart, minimise
+from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
 from kl_plugins.variational.optimum.nonconvergence import (
     discontinuity_obstacle,
     hides_optimum,
@@ -190,7 +190,7 @@ def find_optimum(
             history[-1], current = Agreement(draws, np.inf), within_turn(target, starts[0])
             break
         if len(history) > 1 and _latest(history) <= goal:
-            _, moved = Chart(target, family, current, normal_draws(draws, d, rng)).newton_step()
+            _, moved = WhitenedELBO(target, family, current, normal_draws(draws, d, rng)).newton_step()
             history[-1] = Agreement(draws, max(history[-1].jeffreys, moved))
             reached = moved <= goal
             if reached and hides_optimum(target, family, current, goal):
