@@ -21,7 +21,7 @@ from kl_plugins.variational.optimum.search import (
     Optimum,
     find_optimum,
 )
-from kl_plugins.variational.optimum.starts import starts_elsewhere, starts_from
+from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.progress import lasting_progress
 from kl_plugins.variational.target.density import TargetDensity, model_given_or_in_context
@@ -156,7 +156,7 @@ def fit(
         def search(place: FloatArray) -> Optimum:
             starts = starts_from(target, family, place)
             report("looking for other optima")
-            more = starts_elsewhere(target, model, family, place, np.random.default_rng(seeds))
+            more = starts_at_other_modes(target, model, family, place, np.random.default_rng(seeds))
             return find_optimum(target, family, starts, tolerance, rng, max_draws, report, more)
 
         found = _from_start_or_default(search, point, target.initial) if values else search(point)

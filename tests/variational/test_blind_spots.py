@@ -21,7 +21,7 @@ from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_m
 from kl_plugins.variational.evidence.proposals import Survey
 from kl_plugins.variational.evidence.tails import error_factor
 from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
-from kl_plugins.variational.optimum.starts import images, prior_points
+from kl_plugins.variational.optimum.starts import prior_points, symmetric_images
 from kl_plugins.variational.report import progress
 from kl_plugins.variational.target.density import TargetDensity, variables_in
 
@@ -93,7 +93,7 @@ def test_a_turn_further_is_no_other_mode():
 def test_images_flip_signs_and_exchange_elements():
     variables = (Variable("mu", (3,)), Variable("w", (3,)), Variable("s", ()))
     point = np.arange(1.0, 8.0)
-    found = {tuple(row) for row in images(point, variables, np.random.default_rng(0))}
+    found = {tuple(row) for row in symmetric_images(point, variables, np.random.default_rng(0))}
     assert tuple(-point) in found
     assert (-1.0, -2.0, -3.0, 4.0, 5.0, 6.0, 7.0) in found  # one variable
     assert (3.0, 2.0, 1.0, 4.0, 5.0, 6.0, 7.0) in found  # labels of one

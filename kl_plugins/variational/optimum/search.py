@@ -93,14 +93,14 @@ class Optimum:
         return self.obstacle is None or self.obstacle.reason not in WITHOUT_REST
 
 
-class Elsewhere(NamedTuple):
+class FurtherStarts(NamedTuple):
     """Further starts, and from how many points the search for them began."""
 
     starts: list[Gaussian]
     searches: int
 
 
-ALONE = Elsewhere([], 0)
+NO_FURTHER_STARTS = FurtherStarts([], 0)
 
 
 class Candidate(NamedTuple):
@@ -130,11 +130,11 @@ def find_optimum(
     rng: np.random.Generator,
     most_draws: int = MOST_DRAWS,
     report: Report = lambda message: None,
-    elsewhere: Elsewhere = ALONE,
+    further: FurtherStarts = NO_FURTHER_STARTS,
 ) -> Optimum:
     """Maximise the ELBO over ever more fixed draws until independent sets of them agree.
 
-    A coarse optimum from every start and from `elsewhere`, over the same few draws; the best of them starts
+    A coarse optimum from every start and from `further`, over the same few draws; the best of them starts
     the pairs, of equals the one from the earliest start. Each pair
     is two independent sets of draws, twice as many as the pair before, until the optima over them agree
     to a quarter of the tolerance twice in a row (one agreement may be luck), and the ELBO over a fresh
@@ -153,7 +153,7 @@ def find_optimum(
 
     report("coarse optimum")
     coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
-    every = [*starts, *elsewhere.starts]
+    every = [*starts, *further.starts]
     candidates = _coarse_optima(target, family, every, coarse, 0.1 * tolerance)
     if not candidates:
         raise NoFiniteELBOError
@@ -218,7 +218,7 @@ def find_optimum(
         history=tuple(history),
         draws=draws,
         others=_other_optima(target, family, candidates),
-        starts=len(starts) + elsewhere.searches,
+        starts=len(starts) + further.searches,
         led=candidates[0].start < len(starts)
         or any(one.start < len(starts) and one.remaining < 0.1 for one in candidates),
     )
