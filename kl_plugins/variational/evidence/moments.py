@@ -103,7 +103,7 @@ class Fault(NamedTuple):
         return f"{self.name} ({', '.join(told)})"
 
 
-class Comparison(NamedTuple):
+class MomentComparison(NamedTuple):
     """What is wrong with moments next to the posterior's, worst first, and whether that is known at all.
 
     Of every coordinate the error of the mean in posterior sds and the logarithm of the ratio of sds, each
@@ -124,7 +124,7 @@ class Comparison(NamedTuple):
 
 def compare_moments(
     names: Sequence[str], given: Moments, truth: Moments, tolerance: float, floor: FloatArray | None = None
-) -> Comparison:
+) -> MomentComparison:
     """Which means are off by more than the tolerance times the posterior's sd, which sds by that share.
 
     `floor` is what the posterior's sds are at least, for those whose error is not known.
@@ -160,7 +160,7 @@ def compare_moments(
         for i in wrong
     )
     known = known and bool(np.isfinite(size).all())
-    return Comparison(faults, known, shift, shift_error, change, change_error)
+    return MomentComparison(faults, known, shift, shift_error, change, change_error)
 
 
 def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:

@@ -14,9 +14,9 @@ from kl_plugins.variational.evidence.importance import Importance
 from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import (
     ERRORS,
-    Comparison,
     Estimate,
     Fault,
+    MomentComparison,
     Moments,
     compare_moments,
 )
@@ -114,7 +114,7 @@ class Evidence(NamedTuple):
     sought: bool = True
     untried: bool = False
 
-    def compare(self, given: Moments) -> Comparison:
+    def compare(self, given: Moments) -> MomentComparison:
         """These moments next to the posterior's."""
         floor = None if self.by_reference else self.sd_floor
         return compare_moments(self.names, given, self.truth, self.tolerance, floor)
@@ -166,7 +166,7 @@ def heavy_tails(evidence: Evidence) -> list[tuple[str, float]]:
     return [(evidence.names[i], float(evidence.moment_k[i])) for i in order]
 
 
-def _about_k(evidence: Evidence, raw: Comparison, weighted: Comparison) -> str:
+def _about_k(evidence: Evidence, raw: MomentComparison, weighted: MomentComparison) -> str:
     importance = evidence.importance
     k, above, threshold = khat_beside(importance)
     share = f"{importance.draws:,d} draws are worth {importance.ess:,.0f} weighted ones"
@@ -197,7 +197,7 @@ def _about_k(evidence: Evidence, raw: Comparison, weighted: Comparison) -> str:
     return text
 
 
-def _about_moments(evidence: Evidence, raw: Comparison) -> str:
+def _about_moments(evidence: Evidence, raw: MomentComparison) -> str:
     by = f"by {evidence.source}"
     if not evidence.reliable:
         return f"{by} nothing is certain of means and sds: their own weights have too heavy a tail"
@@ -248,7 +248,7 @@ def away_from_optimum(evidence: Evidence) -> bool:
     return evidence.distance is not None and evidence.distance.interval[0] > evidence.optimum_tolerance
 
 
-def _advice(evidence: Evidence, level: Level, raw: Comparison, rivals: bool) -> str:
+def _advice(evidence: Evidence, level: Level, raw: MomentComparison, rivals: bool) -> str:
     if level is Level.TRUST:
         return "A longer fit would be closer yet." if away_from_optimum(evidence) else ""
     resample = "Weight or resample its draws before use. " if level is Level.RESAMPLE else ""
@@ -288,7 +288,7 @@ def _advice(evidence: Evidence, level: Level, raw: Comparison, rivals: bool) -> 
     return resample + "Reparametrise, or run NUTS."
 
 
-def _advice_of_nothing_seen(evidence: Evidence, raw: Comparison) -> str:
+def _advice_of_nothing_seen(evidence: Evidence, raw: MomentComparison) -> str:
     """Where no fault is seen, and nothing says that there is none."""
     importance = evidence.importance
     few = importance.threshold < importance.k.value <= MOST_SHAPE  # with more draws the threshold would rise
