@@ -26,7 +26,7 @@ from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_R
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.progress import passing_progress
-from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict_on
+from kl_plugins.variational.report.verdict import Grounds, heavy_tails, verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
@@ -187,7 +187,7 @@ def _examine(
     names = coordinate_names(q.variables)
     raw = Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))
     correlated = family_of(q.covariance).every_correlation or target.dimension == 1
-    evidence = Evidence(
+    grounds = Grounds(
         names=names,
         raw=raw,
         weighted=own.moments(points),
@@ -210,35 +210,33 @@ def _examine(
         sought=target.dimension <= DIMENSIONS,
         untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
     )
-    blind = verdict_on(evidence)
+    blind = verdict_on(grounds)
     if compared is not None:
-        evidence = evidence._replace(
+        grounds = grounds._replace(
             truth=compared.moments, source="reference draws", reliable=True, by_reference=True
         )
     return Diagnosis(
-        verdict=verdict_on(evidence) if compared is not None else blind,
+        verdict=verdict_on(grounds) if compared is not None else blind,
         verdict_without_reference=blind,
         approximation=q,
         names=names,
         importance=own,
         raw=raw,
-        weighted=evidence.weighted.next_to(evidence.truth),
-        moment_k=evidence.moment_k,
-        posterior=evidence.truth,
-        source=evidence.source,
+        weighted=grounds.weighted.next_to(grounds.truth),
+        moment_k=grounds.moment_k,
+        posterior=grounds.truth,
+        source=grounds.source,
         survey=survey,
         modes=modes,
         elements=elements_of(model, q, own, points, survey),
         distance=distance,
-        full_rank=full_rank_loss(q, known, full_error, target, rng)
-        if evidence.mean_field and known
-        else None,
-        bounds=None if heavy_tails(evidence) or evidence.outside else error_bounds(own, raw.sd),
+        full_rank=full_rank_loss(q, known, full_error, target, rng) if grounds.mean_field and known else None,
+        bounds=None if heavy_tails(grounds) or grounds.outside else error_bounds(own, raw.sd),
         information_gained=information_gained(q, model),
         reference=compared,
         marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
         points=points,
-        outside=evidence.outside,
+        outside=grounds.outside,
         trajectory=trajectory(trail, target, distance.optimum if distance and distance.known else q, rng)
         if many
         else None,
