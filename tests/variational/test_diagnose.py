@@ -34,7 +34,7 @@ from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import factored, gaussian_draws, wide_draws, wide_log_density
 from kl_plugins.variational.evidence.references import compare, reference_draws
-from kl_plugins.variational.report.verdict import Evidence, verdict_on
+from kl_plugins.variational.report.verdict import Grounds, verdict_on
 from kl_plugins.variational.target.density import variables_in
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 
@@ -326,7 +326,7 @@ def evidence(**changes):
         "tolerance": 0.1,
         "optimum_tolerance": 0.1,
     }
-    return Evidence(**(facts | changes))
+    return Grounds(**(facts | changes))
 
 
 def heavy_importance():
