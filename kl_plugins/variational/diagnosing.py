@@ -139,12 +139,12 @@ def diagnose(
     found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
     trail, model = [factored(member) for _, member in found], found[-1][0]
     with answered_in_time(), passing_progress(progressbar) as report:
-        return _examine(
+        return _diagnose(
             trail, model, reference, draws, tolerance, optimum_tolerance, full_rank, rng, report, many
         )
 
 
-def _examine(
+def _diagnose(
     trail: list[NamedMultivariateNormal],
     model: Model,
     reference: object,
