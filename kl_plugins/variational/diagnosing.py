@@ -123,7 +123,7 @@ def diagnose(
     ...     x = pm.MvNormal("x", [1.0, 2.0], cov=[[1.0, 0.9], [0.9, 1.0]])
     ...     mean_field = fit(random_seed=1, progressbar=False)
     >>> diagnosis = diagnose(mean_field, draws=4_000, random_seed=1)
-    >>> diagnosis.verdict.level, sorted(fault.name for fault in diagnosis.verdict.faults)
+    >>> diagnosis.verdict.level, sorted(discrepancy.name for discrepancy in diagnosis.verdict.discrepancies)
     ('reject', ['x[0]', 'x[1]'])
     >>> print(diagnosis.verdict.advice)
     The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi').

@@ -86,7 +86,7 @@ def test_a_turn_further_is_no_other_mode():
     for turns in (0, -1):
         found = look(([3.0 + 2.0 * math.pi * turns], [0.3]), model)
         assert found.modes == ()
-        assert found.verdict.faults == ()
+        assert found.verdict.discrepancies == ()
         assert abs(found.log_evidence.value) < 4.0 * found.log_evidence.error < 0.05
 
 
@@ -166,12 +166,14 @@ def test_a_bound_makes_a_fault():
     )
     given = Moments.exact(np.full(3, 0.5), np.array([0.6, 0.75, 1.0]))
     found = compare_moments("abc", given, truth, 0.1, floor=np.array([0.8, 0.8, 0.98]))
-    assert [str(fault) for fault in found.faults] == [
+    assert [str(discrepancy) for discrepancy in found.discrepancies] == [
         "c (mean off by 0.500 ± 0.010 sd)",
         "a (mean not known, sd at most 0.75 of the posterior's)",
     ]
     assert not found.known
-    assert [fault.name for fault in compare_moments("abc", given, truth, 0.1).faults] == ["c"]
+    assert [discrepancy.name for discrepancy in compare_moments("abc", given, truth, 0.1).discrepancies] == [
+        "c"
+    ]
 
 
 def test_nothing_is_made_up_in_many_dimensions():
@@ -182,7 +184,7 @@ def test_nothing_is_made_up_in_many_dimensions():
         pm.MvNormal("x", np.zeros(d), cov=covariance)
     found = look((np.zeros(d), 1.0 / np.diagonal(np.linalg.inv(covariance))), model, draws=20_000)
     assert found.verdict.level == "reject"
-    assert found.verdict.faults == ()
+    assert found.verdict.discrepancies == ()
     assert np.isinf(found.posterior.sd_error).all()
     assert "nothing is certain" in str(found.verdict)
     assert "Look at a full-rank fit (method='fullrank_advi')" in found.verdict.advice

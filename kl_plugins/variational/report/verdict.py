@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,8 +15,8 @@ from kl_plugins.variational.evidence.importance import Importance
 from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import (
     ERRORS,
+    Discrepancy,
     Estimate,
-    Fault,
     MomentComparison,
     Moments,
     compare_moments,
@@ -62,16 +63,22 @@ class Verdict:
     level : {"trust", "resample", "reject"}
         Means and standard deviations are right to the tolerance as they are; after importance resampling;
         not, or not as far as can be known.
-    faults : tuple of Fault
+    discrepancies : tuple of Discrepancy
         The coordinates that the approximation itself gets wrong, worst first.
     reasons : tuple of str
     advice : str
     """
 
     level: Level
-    faults: tuple[Fault, ...]
+    discrepancies: tuple[Discrepancy, ...]
     reasons: tuple[str, ...]
     advice: str
+
+    @property
+    def faults(self) -> tuple[Discrepancy, ...]:
+        """The former name of `discrepancies`."""
+        warnings.warn("Verdict.faults is called discrepancies now", DeprecationWarning, stacklevel=2)
+        return self.discrepancies
 
     @property
     def headline(self) -> str:
@@ -136,7 +143,7 @@ def verdict_on(grounds: Grounds) -> Verdict:
     known_of = _about_k(grounds, raw, weighted), _about_moments(grounds, raw), _about_optimum(grounds)
     unseen = () if grounds.by_reference or rivals else (UNSEEN if grounds.sought else NOT_SOUGHT,)
     reasons = [*outside, *known_of, *rivals, *unseen]
-    return Verdict(level, raw.faults, tuple(reasons), _advice(grounds, level, raw, bool(rivals)))
+    return Verdict(level, raw.discrepancies, tuple(reasons), _advice(grounds, level, raw, bool(rivals)))
 
 
 def _rivals(grounds: Grounds) -> tuple[str, ...]:
@@ -189,10 +196,10 @@ def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison
             f"{name} ({beside(k, importance.threshold, kind='f').value})" for name, k in heavy[:5]
         )
         text += f". But k̂ of the squares is above it for {listed}: the tail there is beyond the weights too"
-    elif weighted.faults and raw.faults and grounds.reliable:
+    elif weighted.discrepancies and raw.discrepancies and grounds.reliable:
         text += (
             f". But by {grounds.source}, which reach further, even the weighted estimates are wrong: "
-            f"{_listed(weighted.faults)}"
+            f"{_listed(weighted.discrepancies)}"
         )
     return text
 
@@ -202,9 +209,9 @@ def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
     if not grounds.reliable:
         return f"{by} nothing is certain of means and sds: their own weights have too heavy a tail"
     unknown = [grounds.names[int(i)] for i in np.flatnonzero(np.isinf(grounds.truth.sd_error))]
-    if raw.faults:
+    if raw.discrepancies:
         rest = " (a tail beyond them hides the rest)" if unknown else ""
-        return f"{by}: {_listed(raw.faults)}{rest}"
+        return f"{by}: {_listed(raw.discrepancies)}{rest}"
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         listed = f"{', '.join(unknown[:5])}{more}"
@@ -259,18 +266,18 @@ def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool)
         return f"{resample}Fits by gradients do not see jumps of the log density. {obstacle.remedy}."
     if grounds.outside:
         resample += "Give the variable a transform to the support of its density. "
-        if not raw.faults:
+        if not raw.discrepancies:
             return resample.strip()
 
     def would_do(moments: Moments | None) -> bool:
         return moments is not None and grounds.reliable and grounds.compare(moments).right
 
     def may_do(moments: Moments | None) -> bool:
-        return moments is not None and not (grounds.reliable and grounds.compare(moments).faults)
+        return moments is not None and not (grounds.reliable and grounds.compare(moments).discrepancies)
 
     if away_from_optimum(grounds) and would_do(grounds.best):
         return resample + "The fit has not converged: the best of its family would do (variational.fit)."
-    seen = grounds.importance.reliable or grounds.by_reference or bool(raw.faults)
+    seen = grounds.importance.reliable or grounds.by_reference or bool(raw.discrepancies)
     if grounds.mean_field and seen and would_do(grounds.full_rank):
         return resample + (
             "The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi')."
@@ -279,9 +286,9 @@ def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool)
         resample += "The fit has not converged. "
     if level is Level.RESAMPLE:
         return resample.strip()
-    if grounds.untried or (grounds.mean_field and raw.faults and may_do(grounds.full_rank)):
+    if grounds.untried or (grounds.mean_field and raw.discrepancies and may_do(grounds.full_rank)):
         return resample + "Look at a full-rank fit (method='fullrank_advi'), or run NUTS."
-    if not raw.faults:
+    if not raw.discrepancies:
         return resample + _advice_of_nothing_seen(grounds, raw)
     if not may_do(grounds.full_rank) and grounds.full_rank is not None:
         return resample + "No Gaussian of these coordinates will do: reparametrise, or run NUTS."
@@ -299,6 +306,6 @@ def _advice_of_nothing_seen(grounds: Grounds, raw: MomentComparison) -> str:
     return f"{other}eparametrise (a funnel by offsets times its scale: non-centred), or run NUTS."
 
 
-def _listed(faults: Sequence[Fault], most: int = 5) -> str:
-    more = f" and {len(faults) - most} more" if len(faults) > most else ""
-    return ", ".join(str(fault) for fault in faults[:most]) + more
+def _listed(discrepancies: Sequence[Discrepancy], most: int = 5) -> str:
+    more = f" and {len(discrepancies) - most} more" if len(discrepancies) > most else ""
+    return ", ".join(str(discrepancy) for discrepancy in discrepancies[:most]) + more
