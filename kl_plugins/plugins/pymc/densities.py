@@ -207,8 +207,8 @@ def _compiled(variable: Variable, log_prob: Variable, value: Variable) -> Callab
     values = pt.tensor("values", dtype=variable.dtype, shape=(None, *variable.type.shape))
     try:
         many = pytensor.function([values], vectorize_graph(log_prob, {value: values}), mode=_MODE)
-    # A graph that cannot be vectorised, of which operations and compilers raise what they like: one point after
-    # the other, which raises again what is wrong with the graph itself.
+    # A graph that cannot be vectorised, of which operations and compilers raise what they like: one point
+    # after the other, which raises again what is wrong with the graph itself.
     except Exception:
         one = pytensor.function([value], log_prob, mode=_MODE)
         return lambda x: np.stack([one(point) for point in x.astype(variable.dtype)])
