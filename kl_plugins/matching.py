@@ -38,7 +38,7 @@ def register(
     return kl_rules.register(p_type, q_type, cost=cost)
 
 
-def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
+def match(p: object, q: object) -> tuple[Rule, Any, Any]:
     """The rule for the pair, and the pair as the rule wants it."""
     ours_p, ours_q = remembered(p), remembered(q)
     if ours_p is None or ours_q is None or _foreign:
@@ -63,7 +63,7 @@ def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
     return rule, ours_p, ours_q
 
 
-def recognised(obj: Any, side: str) -> Distribution:
+def recognised(obj: object, side: str) -> Distribution:
     """One of our distributions for the object; errors say which side it is."""
     if isinstance(obj, Distribution):
         return obj
@@ -84,7 +84,7 @@ def recognised(obj: Any, side: str) -> Distribution:
         raise
 
 
-def name_of(obj: Any) -> str:
+def name_of(obj: object) -> str:
     """What to call an object of a pair."""
     if isinstance(obj, Distribution):
         return obj.describe()
@@ -92,7 +92,7 @@ def name_of(obj: Any) -> str:
     return str(getattr(stand_in, "name", None) or type(stand_in).__qualname__)
 
 
-def _recognised_in_pair(side: str, p: Any, q: Any) -> Distribution:
+def _recognised_in_pair(side: str, p: object, q: object) -> Distribution:
     """As `recognised`; where the side has closed forms, but none with the other side, the error says so."""
     obj = p if side == "p" else q
     try:
@@ -107,7 +107,7 @@ def _recognised_in_pair(side: str, p: Any, q: Any) -> Distribution:
         ) from error
 
 
-def _match_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:
+def _match_foreign(p: object, q: object) -> tuple[Rule, Any, Any] | None:
     """A rule registered for the objects' own classes, or for that of one and the family of the other."""
     raw = representative(p), representative(q)
     if not all(isinstance(side, Distribution) for side in raw):

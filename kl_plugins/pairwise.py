@@ -8,7 +8,6 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.composite import Composite
@@ -21,6 +20,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.matching import recognised
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy.pair_products import Gaussians, blocks
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.parametrised import Parametrised
 
@@ -31,7 +31,7 @@ _FEW = 0.25
 """Up to this part of a block's pairs are gathered to be computed one by one; else all of them are."""
 
 
-def pairwise_kl(ps: Any, qs: Any = None) -> NDArray[Any]:
+def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
     """KL divergence, in nats, of every one of N distributions from every one of M.
 
     Parameters
@@ -198,7 +198,7 @@ def _trusted(made: Any, state: dict[str, Any]) -> Any:
     return made.trusted(array_ops, **kept)
 
 
-def _all_pairs(rows: Any, columns: Any) -> NDArray[Any]:
+def _all_pairs(rows: object, columns: object) -> FloatArray:
     for side in (rows, columns):
         _factor_parts(side)
     if _share_work(rows, columns):
@@ -209,7 +209,7 @@ def _all_pairs(rows: Any, columns: Any) -> NDArray[Any]:
     return _as_kl(rows, columns)
 
 
-def _share_work(p: Any, q: Any) -> bool:
+def _share_work(p: object, q: object) -> bool:
     """Whether the pairs are Gaussians that products of matrices serve."""
     if not (isinstance(p, MultivariateNormal) and isinstance(q, MultivariateNormal)):
         return False
@@ -220,7 +220,7 @@ def _share_work(p: Any, q: Any) -> bool:
     return alike and any(side.batch_shape not in ((), (1,)) for side in sides)
 
 
-def _by_products(rows: Any, columns: Any) -> NDArray[Any]:
+def _by_products(rows: Any, columns: Any) -> FloatArray:
     """The pairs as products of matrices, and as `kl` does those that are too close for that."""
     dtype = np.result_type(*rows.values(), *columns.values())
     rows, columns = _double(rows), _double(columns)
@@ -259,7 +259,7 @@ def _arrays(made: Any) -> Gaussians:
     return Gaussians(made.mean.reshape(-1, d), matrices, factors)
 
 
-def _as_kl(rows: Any, columns: Any) -> NDArray[Any]:
+def _as_kl(rows: Any, columns: Any) -> FloatArray:
     """All pairs as `kl` computes batches, a few rows at a time."""
     parts = _parts(int(rows.batch_shape[0]), columns, int(columns.batch_shape[0])) or [slice(0, 0)]
     return np.concatenate([kl(_reshaped(rows, part, (-1, 1)), columns) for part in parts])

@@ -23,7 +23,7 @@ GROUP = "kl_plugins"
 
 
 @singledispatch
-def recognise(obj: Any) -> Distribution:
+def recognise(obj: object) -> Distribution:
     """Turn an object of a known library into one of the library's own distributions.
 
     To teach it a class, register a function for the class; in a package of its own, do so in the module
@@ -48,8 +48,7 @@ def recognise(obj: Any) -> Distribution:
     Examples
     --------
     >>> from kl_plugins import kl
-    >>> from kl_plugins.families.normal import Normal
-    >>> from kl_plugins.recognition import recognise
+    >>> from kl_plugins.extend import Normal, recognise
     >>> class Reading:
     ...     def __init__(self, value, error):
     ...         self.value, self.error = value, error
@@ -73,7 +72,7 @@ _unknown = recognise.dispatch(object)
 
 
 @singledispatch
-def representative(obj: Any) -> Any:
+def representative(obj: object) -> Any:
     """The object whose class rules are registered for: the object itself, unless a plugin says otherwise.
 
     Where a library has one class for all its distributions, it is what tells them apart.
@@ -82,7 +81,7 @@ def representative(obj: Any) -> Any:
 
 
 @singledispatch
-def as_written(obj: Any) -> str:
+def as_written(obj: object) -> str:
     """What a caller would call the object: in the words of its library, where a plugin knows them."""
     return str(getattr(obj, "name", None) or type(obj).__qualname__)
 
@@ -113,7 +112,7 @@ _known: dict[int, Known] = {}
 """By the identity of an object, as long as it lives."""
 
 
-def remember(obj: Any, made: Distribution, is_as_it_was: Callable[[Any], bool]) -> None:
+def remember(obj: object, made: Distribution, is_as_it_was: Callable[[Any], bool]) -> None:
     """Keep what an object was recognised as, which may take longer than the divergence.
 
     `is_as_it_was` is asked of the object every time: whether all that it was recognised by is the same.
@@ -122,7 +121,7 @@ def remember(obj: Any, made: Distribution, is_as_it_was: Callable[[Any], bool]) 
     _known[key] = Known(ref(obj, lambda _: _known.pop(key, None)), is_as_it_was, made)
 
 
-def remembered(obj: Any) -> Distribution | None:
+def remembered(obj: object) -> Distribution | None:
     """What the object was recognised as before, unless it has changed."""
     known = _known.get(id(obj))
     if known is None:
@@ -178,7 +177,7 @@ def load(plugin: EntryPoint) -> None:
         ) from error
 
 
-def unknown(obj: Any) -> str:
+def unknown(obj: object) -> str:
     """Message for an object of a kind that no plugin understands."""
     kind = f"{type(obj).__module__}.{type(obj).__qualname__}"
     if not plugins():
@@ -195,5 +194,5 @@ def unknown(obj: Any) -> str:
         f"{kind} is not a distribution that kl_plugins understands (it knows those of "
         f"{', '.join(installed(plugins()))}). {estimated}. "
         "Register a closed form with kl_plugins.register_kl, or teach "
-        "kl_plugins.recognition.recognise the class"
+        "kl_plugins.extend.recognise the class"
     )

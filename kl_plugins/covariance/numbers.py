@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned, Diagonal, Isotropic
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
 from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.protocol import FloatArray
 
 
-def from_matrix(matrix: NDArray[Any]) -> Covariance:
+def from_matrix(matrix: FloatArray) -> Covariance:
     """Isotropic, Diagonal or Dense: the most special structure that the numbers have exactly."""
     square = matrix.ndim >= 2 and matrix.shape[-1] == matrix.shape[-2]
     if square and np.count_nonzero(matrix) == np.count_nonzero(diagonal := _diagonal(matrix)):
@@ -21,7 +19,7 @@ def from_matrix(matrix: NDArray[Any]) -> Covariance:
     return Dense(matrix)
 
 
-def from_variances(variances: NDArray[Any]) -> AxisAligned:
+def from_variances(variances: FloatArray) -> AxisAligned:
     """Isotropic where the variances of each distribution are all equal, else Diagonal.
 
     A singular covariance of rank 0 has none at all.
@@ -32,5 +30,5 @@ def from_variances(variances: NDArray[Any]) -> AxisAligned:
     return Diagonal(variances) if variances.size else Diagonal.trusted(array_ops, variances=variances)
 
 
-def _diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
+def _diagonal(matrix: FloatArray) -> FloatArray:
     return np.diagonal(matrix, axis1=-2, axis2=-1)

@@ -8,7 +8,7 @@ from time import monotonic
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array
+from kl_plugins.ops.protocol import FloatArray
 
 _SHARE, _FIRST = 0.02, 16
 
@@ -25,7 +25,7 @@ class Clock:
 
     def __init__(self, limit: float):
         self.limit, self.end, self.cut = limit, monotonic() + limit, False
-        self.each: dict[Callable[..., Array], float] = {}
+        self.each: dict[Callable[..., FloatArray], float] = {}
 
     @property
     def why(self) -> str:
@@ -36,7 +36,7 @@ class Clock:
         if monotonic() > self.end - (1.0 - share) * self.limit:
             raise TimeIsUpError
 
-    def timed(self, call: Callable[[], Array], counts: bool = True) -> tuple[Array, float]:
+    def timed(self, call: Callable[[], FloatArray], counts: bool = True) -> tuple[FloatArray, float]:
         """What a call returns, and how long it took; unless that `counts`, the end is put off."""
         started = monotonic()
         try:
@@ -47,9 +47,9 @@ class Clock:
                 self.end += took
         return found, took
 
-    def evaluate(self, function: Callable[[Array], Array], x: Array) -> Array:
+    def evaluate(self, function: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
         """The function at all points: in parts, if they take long, between which the time is looked at."""
-        found: list[Array] = []
+        found: list[FloatArray] = []
         done = 0
         while not found or done < len(x):
             self.check()
@@ -61,7 +61,7 @@ class Clock:
             done += size
         return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def size(self, function: Callable[[Array], Array], wanted: int) -> int:
+    def size(self, function: Callable[[FloatArray], FloatArray], wanted: int) -> int:
         """How many points are evaluated at once."""
         if function not in self.each:
             return min(_FIRST, wanted)

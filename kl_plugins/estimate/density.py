@@ -8,12 +8,10 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.mistakes import mistaken
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import Labels
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,12 @@ class Density:
 
     name: str
     measure: str
-    log_density: Callable[[Array], Array]
-    sample: Callable[[int, np.random.Generator], Array] | None = None
-    quantile: Callable[[Array], Array] | None = None
+    log_density: Callable[[FloatArray], FloatArray]
+    sample: Callable[[int, np.random.Generator], FloatArray] | None = None
+    quantile: Callable[[FloatArray], FloatArray] | None = None
     support: tuple[Any, Any] | None = None
-    points: Array | None = None
-    breaks: Array | None = None
+    points: FloatArray | None = None
+    breaks: FloatArray | None = None
     logarithmic: bool = False
     familiar: bool = True
     batch_shape: tuple[int, ...] = ()
@@ -70,7 +68,7 @@ class Density:
         place: Any = (slice(None), *index)
         log_density, sample, quantile = self.log_density, self.sample, self.quantile
 
-        def own_log_density(x: Array) -> Array:
+        def own_log_density(x: FloatArray) -> FloatArray:
             shape = (len(x), *(1,) * len(batch), *x.shape[1:])
             full = np.broadcast_to(x.reshape(shape), (len(x), *batch, *x.shape[1:]))
             return np.asarray(log_density(full)[place])
@@ -90,7 +88,7 @@ class Density:
 
 
 @singledispatch
-def density_of(obj: Any) -> Density:
+def density_of(obj: object) -> Density:
     """What estimates need to know of an object; TypeError where it does not tell.
 
     Registered for a class, a function makes estimates of its divergences possible. An object of a class that
@@ -137,7 +135,7 @@ def density_of(obj: Any) -> Density:
         raise TypeError(
             mistaken(obj)
             or f"{name} has no density: estimate_kl needs a method logpdf, logpmf or log_prob, or a function "
-            "for its class registered with kl_plugins.estimate.density.density_of"
+            "for its class registered with kl_plugins.extend.density_of"
         )
     found = getattr(obj, methods[0])
     sample = _sampler(obj)
@@ -154,7 +152,7 @@ def density_of(obj: Any) -> Density:
     )
 
 
-def _ends(obj: Any) -> tuple[Any, Any] | None:
+def _ends(obj: object) -> tuple[Any, Any] | None:
     """What the method ``support`` returns; an attribute that can be called may be something else."""
     from inspect import ismethod
 
@@ -162,17 +160,17 @@ def _ends(obj: Any) -> tuple[Any, Any] | None:
     return support() if ismethod(support) else None
 
 
-def _methods(obj: Any) -> list[str]:
+def _methods(obj: object) -> list[str]:
     """Those of the methods that give a log density that the object has."""
     return [name for name in ("logpdf", "logpmf", "log_prob") if callable(getattr(obj, name, None))]
 
 
-def has_density(obj: Any) -> bool:
+def has_density(obj: object) -> bool:
     """Whether estimates can ask the object, or a function registered for its class, for a density."""
     return density_of.dispatch(type(obj)) is not density_of.dispatch(object) or bool(_methods(obj))
 
 
-def _sampler(obj: Any) -> Callable[[int, np.random.Generator], Array] | None:
+def _sampler(obj: object) -> Callable[[int, np.random.Generator], FloatArray] | None:
     """The method that draws, called as it wants to be: with a generator where it takes one."""
     for method in ("rvs", "sample"):
         if callable(draw := getattr(obj, method, None)):
@@ -186,6 +184,6 @@ def _sampler(obj: Any) -> Callable[[int, np.random.Generator], Array] | None:
     return None
 
 
-def event_shape_of(sample: Callable[[int, np.random.Generator], Array]) -> tuple[int, ...]:
+def event_shape_of(sample: Callable[[int, np.random.Generator], FloatArray]) -> tuple[int, ...]:
     """The shape of one draw."""
     return np.shape(sample(2, np.random.default_rng(0)))[1:]

@@ -27,13 +27,13 @@ _MOST = {"exact sum": 1 << 21, "quadrature": 400_000}
 
 
 def estimate_kl(
-    p: Any,
-    q: Any,
+    p: object,
+    q: object,
     *,
     method: str | None = None,
     draws: int = 20_000,
     tolerance: float = 1e-9,
-    random_state: Any = None,
+    random_state: object = None,
     time_limit: float = 10.0,
 ) -> KLEstimate:
     """Estimate KL(p‖q), in nats, with its error, where no closed form is known.
@@ -44,7 +44,7 @@ def estimate_kl(
         Frozen ``scipy.stats`` distributions, univariate and multivariate, SciPy's new ones (mixtures,
         transformed, truncated and custom ones too), PyMC random variables whose parameters are numbers,
         distributions of this library, or objects with ``logpdf`` (``logpmf``, ``log_prob``) and ``rvs``
-        (``sample``); see `kl_plugins.estimate.density.density_of` to teach it another class.
+        (``sample``); see `kl_plugins.extend.density_of` to teach it another class.
     method : {"exact sum", "quadrature", "monte carlo"}, optional
         Default: the sum for univariate discrete pairs, quadrature for univariate continuous ones, else Monte
         Carlo.
@@ -129,7 +129,7 @@ def estimate_kl(
         return _one_by_one(*sides, method, tolerance, batch, Clock(time_limit))
 
 
-def _density(obj: Any, side: str) -> Density:
+def _density(obj: object, side: str) -> Density:
     """What is known of a side; what has no density of its own may be one of our families."""
     load_plugins_of(type(obj))
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array
+from kl_plugins.ops.protocol import FloatArray
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Piece:
         upper = far if math.isinf(self.high) else scale - math.log(largest)
         return lower, upper
 
-    def place(self, t: Array) -> tuple[Array, Array]:
+    def place(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
         """x and dx/dt."""
         low, high, s = self.low, self.high, self.scale
         if math.isinf(low) and math.isinf(high):
@@ -41,19 +41,21 @@ class Piece:
         x = np.where(t < 0.0, low + s * small, high - s * small)
         return x, s * small * (1.0 - small)
 
-    def parameter(self, x: Array) -> Array:
+    def parameter(self, x: FloatArray) -> FloatArray:
         """The t of places inside."""
         low, high, s = self.low, self.high, self.scale
         if math.isinf(low) and math.isinf(high):
-            return np.arcsinh((x - self.centre) / s)
-        if math.isinf(high):
-            return np.log((x - low) / s)
-        if math.isinf(low):
-            return -np.log((high - x) / s)
-        return np.log(x - low) - np.log(high - x)
+            t: FloatArray = np.arcsinh((x - self.centre) / s)
+        elif math.isinf(high):
+            t = np.log((x - low) / s)
+        elif math.isinf(low):
+            t = -np.log((high - x) / s)
+        else:
+            t = np.log(x - low) - np.log(high - x)
+        return t
 
 
-def piece_between(low: float, high: float, marks: list[Array]) -> Piece:
+def piece_between(low: float, high: float, marks: list[FloatArray]) -> Piece:
     """The scale is that of the distances from the ends, or of the side that has landmarks there."""
     if math.isfinite(low) and math.isfinite(high):
         return Piece(low, high, 0.0, high - low)
@@ -75,7 +77,7 @@ _CLOSELY = 2048
 """So many panels at least, where there may be steps that are narrow."""
 
 
-def core(piece: Piece, marks: Array, *, closely: bool = False) -> Array:
+def core(piece: Piece, marks: FloatArray, *, closely: bool = False) -> FloatArray:
     """Edges of panels no wider than 1, or much narrower ones, around the landmarks, and at them."""
     lower, upper = piece.range()
     here = marks[(marks > piece.low) & (marks < piece.high)]

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array, Density
+from kl_plugins.estimate.density import Density
+from kl_plugins.estimate.pareto import pareto_khat
+from kl_plugins.ops.protocol import FloatArray
 
 _AT_ONCE = 1 << 21
 """So many numbers are drawn at once."""
@@ -18,7 +20,7 @@ _FEWEST, _SHARE = 100, 0.01
 
 def monte_carlo(
     p: Density, q: Density, draws: int, rng: np.random.Generator
-) -> tuple[Array, Array, int, Array, str]:
+) -> tuple[FloatArray, FloatArray, int, FloatArray, str]:
     """The estimates of a batch, their standard errors, the number of evaluations, which are good, why not.
 
     Half of the draws are from p and half from q, and the mean is that of the integrand
@@ -54,7 +56,7 @@ def monte_carlo(
     return value, error, draws * len(halves), good, why
 
 
-def _balanced(d: Array) -> Array:
+def _balanced(d: FloatArray) -> FloatArray:
     """2 (r − 1 − log r)/(1 + r) of d = log r."""
     with np.errstate(over="ignore", invalid="ignore"):
         r = np.exp(np.minimum(d, 40.0))
@@ -64,7 +66,7 @@ def _balanced(d: Array) -> Array:
 
 def _log_ratios(
     p: Density, q: Density, which: int, draws: int, batch: tuple[int, ...], rng: np.random.Generator
-) -> Array:
+) -> FloatArray:
     """log q − log p at draws of p (`which` is 0) or of q (1), shape (draws, *batch)."""
     side = (p, q)[which]
     assert side.sample is not None
@@ -84,7 +86,7 @@ def _log_ratios(
     return out
 
 
-def _log_density(side: Density, x: Array, batch: tuple[int, ...]) -> Array:
+def _log_density(side: Density, x: FloatArray, batch: tuple[int, ...]) -> FloatArray:
     """The log density of a side, broadcast over the batch of the pair, −∞ outside of its support."""
     value = np.asarray(side.log_density(x), np.float64)
     if side.support is not None and not side.event_shape:
@@ -94,15 +96,15 @@ def _log_density(side: Density, x: Array, batch: tuple[int, ...]) -> Array:
 
 
 def _without_strange_atoms(
-    p: Density, q: Density, x: Array, log_p: Array, log_q: Array
-) -> tuple[Array, Array]:
+    p: Density, q: Density, x: FloatArray, log_p: FloatArray, log_q: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Where one side has an atom and the other has none, the other's density counts for nothing."""
     atoms = [_atoms(side) for side in (p, q)]
     on_p, on_q = (np.isin(x, found) for found in atoms)
     return np.where(on_q & ~on_p, -np.inf, log_p), np.where(on_p & ~on_q, -np.inf, log_q)
 
 
-def _atoms(side: Density) -> Array:
+def _atoms(side: Density) -> FloatArray:
     """The values that come more than once among draws of a fixed seed."""
     if side.measure != "mixed" or side.sample is None:
         return np.empty(0)
@@ -110,35 +112,10 @@ def _atoms(side: Density) -> Array:
     return values[counts > 1]
 
 
-def trusted(values: Array) -> bool:
+def trusted(values: FloatArray) -> bool:
     """Whether the mean of the values says something about that of their distribution."""
     finite = values[np.isfinite(values)]
     if len(finite) < _FEWEST or np.ptp(finite) == 0.0:
         return len(finite) == len(values) and (len(finite) >= _FEWEST or np.ptp(finite) == 0.0)
     squares = (finite - finite.mean()) ** 2
-    return bool(squares.max() < _SHARE * squares.sum()) or tail_index(finite) < _HEAVY
-
-
-def tail_index(values: Array) -> float:
-    """k̂ of the upper tail of the values: about 1/k̂ of their moments exist.
-
-    The generalised Pareto fit of J. Zhang and M. Stephens (Technometrics 51, 2009) to the largest ones, with
-    the prior of A. Vehtari et al. (2024, arXiv:1507.02646, appendix C).
-    """
-    count = int(min(0.2 * len(values), 3.0 * math.sqrt(len(values))))
-    ordered = np.sort(values)[-count - 1 :]
-    x = ordered[1:] - ordered[0]
-    x = x[x > 0.0]
-    if len(x) < 5:
-        return 0.0
-    n = len(x)
-    grid = 30 + int(math.sqrt(n))
-    b = 1.0 / x[-1] + (1.0 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))) / (3.0 * x[n // 4])
-    with np.errstate(all="ignore"):
-        k = np.log1p(-b[:, None] * x).mean(axis=-1)
-        likelihood = n * (np.log(-b / k) - k - 1.0)
-        b, likelihood = b[np.isfinite(likelihood)], likelihood[np.isfinite(likelihood)]
-        weights = 1.0 / np.exp(likelihood - likelihood[:, None]).sum(axis=-1)
-        mean_b = (b * weights).sum() / weights.sum()
-        k_hat = float(np.log1p(-mean_b * x).mean())
-    return (n * k_hat + 5.0) / (n + 10.0)
+    return bool(squares.max() < _SHARE * squares.sum()) or pareto_khat(finite) < _HEAVY

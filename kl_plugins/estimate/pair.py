@@ -6,13 +6,15 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.estimate.clock import Clock
-from kl_plugins.estimate.density import Array, Density
+from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.line import piece_between
 from kl_plugins.estimate.places import landmarks, rounding
 from kl_plugins.estimate.terms import Outcome
 from kl_plugins.estimate.zeros import ends_before
+from kl_plugins.ops.protocol import FloatArray
 
 _ROUNDED = 64.0 * 2.2e-16
 
@@ -41,14 +43,14 @@ class Pair:
         )
         self.outside = self.unknown = clock.cut = False
         self.dark = (-math.inf, math.nan)
-        self.marks = (np.empty(0), np.empty(0))
+        self.marks: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
 
-    def look(self) -> tuple[Array, Array]:
+    def look(self) -> tuple[FloatArray, FloatArray]:
         """Find the landmarks of both."""
         self.marks = landmarks(self.p, self.clock), landmarks(self.q, self.clock)
         return self.marks
 
-    def log_densities(self, x: Array) -> tuple[Array, Array]:
+    def log_densities(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Of p and q, of places of any shape; where one is infinite, which may be at single places, −∞."""
         self.n += x.size
         log_p, log_q = self._log_density(self.p, x, *self.p_ends), self._log_density(self.q, x, *self.q_ends)
@@ -63,7 +65,7 @@ class Pair:
         step = max(1, size // points)
         return [slice(start, start + step) for start in range(0, count, step)]
 
-    def _log_density(self, side: Density, x: Array, low: float, high: float) -> Array:
+    def _log_density(self, side: Density, x: FloatArray, low: float, high: float) -> FloatArray:
         """The log density, −∞ outside of the support and where it is not a number."""
         out = np.full(x.size, -np.inf)
         flat = x.ravel()
@@ -77,7 +79,7 @@ class Pair:
             out[unknown] = -np.inf
         return out.reshape(x.shape)
 
-    def sighted(self, x: Array, log_mass: Array) -> None:
+    def sighted(self, x: FloatArray, log_mass: FloatArray) -> None:
         """Take note of places where q is given as zero and p is not, best of that which stands for most."""
         low, high = self.q_ends
         self.outside = self.outside or bool((_before(x, low) | _before(-x, -high)).any())
@@ -126,7 +128,7 @@ class Pair:
             return ends_before(lambda x: self._log_density(side, x, *ends), dark, lit, whole=True)[0]
         piece = piece_between(ends[0], ends[1], [marks])
 
-        def log_density(t: Array) -> Array:
+        def log_density(t: FloatArray) -> FloatArray:
             x, slope = piece.place(t)
             return self._log_density(side, x, *ends) + np.log(slope)
 
@@ -140,7 +142,7 @@ class Pair:
         return found and abs(edge - dark) > _ROUNDED * max(abs(dark), *abs(lit))
 
 
-def _before(x: Array, end: float) -> Array:
+def _before(x: FloatArray, end: float) -> NDArray[np.bool_]:
     """Which places are below an end by more than rounding."""
     size = np.minimum(np.maximum(abs(x), abs(end)), 1e300)  # places may be infinite
     return x < end - _ROUNDED * size if math.isfinite(end) else x < end

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
-from kl_plugins.estimate.density import Array, Density
+from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.terms import INFINITE, Outcome
+from kl_plugins.ops.protocol import FloatArray
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _DEEPEST = 60
@@ -72,19 +73,19 @@ def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
     return Outcome(value, error, pair.n)
 
 
-def _edges(pair: Pair) -> Array:
+def _edges(pair: Pair) -> FloatArray:
     """The ends of p's support and the breaks between them; those that rounding has moved apart once."""
     low, high = pair.p_ends
     inner = [side.breaks for side in (pair.p, pair.q) if side.breaks is not None]
     edges = np.unique(np.concatenate([pair.p_ends, pair.q_ends, *inner]))
     edges = edges[(edges >= low) & (edges <= high)]
     apart = np.diff(edges) > 64.0 * _EPSILON * np.maximum(abs(edges[1:]), abs(edges[:-1]))
-    kept: Array = edges[np.concatenate([[True], apart])]
+    kept: FloatArray = edges[np.concatenate([[True], apart])]
     kept[-1] = high
     return kept
 
 
-def _panels(pair: Pair, low: Array, high: Array) -> Array:
+def _panels(pair: Pair, low: FloatArray, high: FloatArray) -> FloatArray:
     """The integrals of p log(p/q) and p over panels, and the rounding error of the first."""
     half = 0.5 * (high - low)
     x = (0.5 * (low + high) + half * _NODES[:, None]).ravel()

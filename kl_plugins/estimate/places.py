@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
-from kl_plugins.estimate.density import Array, Density
+from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.line import piece_between
+from kl_plugins.ops.protocol import FloatArray
 
 _LEVELS = np.array(
     [0.5, 0.25, 0.75, 0.02, 0.1, 0.9, 0.98, 1e-12, 1e-8, 1e-5, 1e-3, 0.999, 1 - 1e-5, 1 - 1e-8]
@@ -21,25 +22,25 @@ _LEAST, _FACTOR = 4e-13, 16.0
 """A mass is found to so much of one, and to so many times the rounding of the log density."""
 
 
-def landmarks(density: Density, clock: Clock) -> Array:
+def landmarks(density: Density, clock: Clock) -> FloatArray:
     """Places that show where the distribution lives: quantiles, or those of draws of a fixed seed, or places
     where the density is large on a wide grid. Quantiles that fail or take too long are left out.
     """
-    found = np.empty(0)
+    found: FloatArray = np.empty(0)
     with np.errstate(all="ignore"):
         if density.quantile is not None:
             found = _finite(_quantiles(density, clock))
         if len(found) == 0 and density.sample is not None:
             found = _finite(np.quantile(_draws(density, clock), np.concatenate([_LEVELS, [0.0, 1.0]])))
-        if len(found) == 0 and density.measure == "continuous":
+        if len(found) == 0 and density.event_shape == ():
             found = _where_large(density, clock)
     return found
 
 
-def _quantiles(density: Density, clock: Clock) -> Array:
+def _quantiles(density: Density, clock: Clock) -> FloatArray:
     quantile = density.quantile
     assert quantile is not None
-    found: list[Array] = []
+    found: list[FloatArray] = []
     try:
         clock.timed(lambda: quantile(_LEVELS[:1]), counts=False)
         if clock.timed(lambda: quantile(_LEVELS[:1]))[1] * len(_LEVELS) < 0.1 * _PATIENCE * clock.limit:
@@ -58,11 +59,11 @@ def _quantiles(density: Density, clock: Clock) -> Array:
     return np.concatenate([np.empty(0), *found])
 
 
-def _draws(density: Density, clock: Clock) -> Array:
+def _draws(density: Density, clock: Clock) -> FloatArray:
     """Draws of a fixed seed, fewer if they take long."""
     sample = density.sample
     assert sample is not None
-    found = np.empty(0)
+    found: FloatArray = np.empty(0)
     clock.timed(lambda: sample(1, np.random.default_rng(0)), counts=False)
     for count in _DRAWS:
         found, took = clock.timed(partial(sample, count, np.random.default_rng(0)))
@@ -72,15 +73,21 @@ def _draws(density: Density, clock: Clock) -> Array:
     return np.asarray(found, np.float64)
 
 
-def _finite(found: Array) -> Array:
+def _finite(found: FloatArray) -> FloatArray:
     return np.unique(found[np.isfinite(found)])
 
 
-def _where_large(density: Density, clock: Clock) -> Array:
+def _where_large(density: Density, clock: Clock) -> FloatArray:
     """Quantiles of what the density is on a grid over many orders of magnitude."""
     low, high = map(float, density.support or (-np.inf, np.inf))
     x, slope = piece_between(low, high, []).place(np.linspace(-30.0, 30.0, 481))
-    mass = np.exp(clock.evaluate(density.log_density, x)) * slope
+    if density.measure == "discrete":
+        end = next((end for end in (low, high) if np.isfinite(end)), 0.0)
+        x = np.unique(np.clip(end + np.round(x - end), low, high))
+        slope = np.gradient(x) if len(x) > 1 else np.ones(1)
+    log_density = clock.evaluate(density.log_density, x)
+    # An endless bulk between two places is next to the one where the density is largest, however small.
+    mass = np.exp(log_density - np.max(log_density[np.isfinite(log_density)], initial=-np.inf)) * slope
     total = np.cumsum(np.where(np.isfinite(mass), mass, 0.0))
     if not total[-1] > 0.0:
         return np.empty(0)
@@ -88,7 +95,7 @@ def _where_large(density: Density, clock: Clock) -> Array:
     return np.unique(x[np.clip(places, 0, len(x) - 1)])
 
 
-def rounding(density: Density, marks: Array, clock: Clock) -> float:
+def rounding(density: Density, marks: FloatArray, clock: Clock) -> float:
     """What the mass of the density may lack: its log density is as smooth as that on a very short stretch.
 
     So far it is off a parabola there, for discrete ones a polynomial over consecutive points.

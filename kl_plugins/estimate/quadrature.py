@@ -8,11 +8,12 @@ from itertools import pairwise
 import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
-from kl_plugins.estimate.density import Array, Density
+from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.line import Piece, core, piece_between
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.tails import remainders
-from kl_plugins.estimate.terms import Evidence, Outcome, judged, terms
+from kl_plugins.estimate.terms import Diagnostics, Outcome, judged, terms
+from kl_plugins.ops.protocol import FloatArray
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(15)
 _SHELL, _AT_ONCE = 2.0, 16
@@ -49,12 +50,12 @@ class _Integral:
 
     def outcome(self) -> Outcome:
         pair, clock = self.pair, self.pair.clock
-        seen = Evidence((1e-12, 1e-12))
+        seen = Diagnostics((1e-12, 1e-12))
         try:
             self.integrate()
             if not pair.outside:
                 rounded = [own + float(self.sums[5]) for own in pair.roundings()]
-                seen = Evidence((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+                seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             clock.cut = True
         if pair.outside:
@@ -97,16 +98,18 @@ class _Integral:
         if (abs(self.sums[1:3] - 1.0) > _CLOSE + self.sums[5]).any():
             self.refine(*_closer(*panels))
 
-    def where_finite(self, marks: Array) -> Array:
+    def where_finite(self, marks: FloatArray) -> FloatArray:
         """Those where q's density has not underflowed: the others are looked at from the inside."""
         log_p, log_q = self.pair.log_densities(marks)
         dark = (log_q == -np.inf) & (log_p > -np.inf)
         if dark.any():
             self.pair.sighted(marks[dark], log_p[dark])
-        kept: Array = marks[~dark]
+        kept: FloatArray = marks[~dark]
         return kept
 
-    def panels(self, piece: Piece, low: Array, high: Array) -> tuple[Array, Array, Array]:
+    def panels(
+        self, piece: Piece, low: FloatArray, high: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """What each panel holds, shape (6, n), its outermost node, and whether p or q underflows in it.
 
         The rows are those of `terms`, and the rounding error of p and q, that of x included.
@@ -134,10 +137,12 @@ class _Integral:
             )
             return held, abs(x).max(axis=-1), lost
 
-    def outwards(self, piece: Piece, sign: float, edge: float, total: Array) -> tuple[Array, Array]:
+    def outwards(
+        self, piece: Piece, sign: float, edge: float, total: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Edges of panels from `edge` on until they hold nothing, and what is beyond where floats end."""
         limit = piece.range()[0 if sign < 0.0 else 1]
-        held: list[Array] = []
+        held: list[FloatArray] = []
         edges = [edge]
         dark, hidden = False, np.zeros(3)
         while sign * (limit - edges[-1]) > 1e-9:
@@ -163,7 +168,7 @@ class _Integral:
         partial = len(edges) > 1 and abs(edges[-1] - edges[-2]) < 0.999 * _SHELL
         return np.sort(edges), self.beyond(piece, edges[-1], held[:-1] if partial else held) + hidden
 
-    def beyond(self, piece: Piece, edge: float, held: list[Array]) -> Array:
+    def beyond(self, piece: Piece, edge: float, held: list[FloatArray]) -> FloatArray:
         """What is beyond the last panel; where few are, finer ones from the middle on tell."""
         width = _SHELL
         if len(held) < _ENOUGH:
@@ -178,7 +183,7 @@ class _Integral:
         here = self.marks[(self.marks > piece.low) & (self.marks < piece.high)]
         return float(piece.parameter(np.median(here))) if len(here) else 0.0
 
-    def refine(self, low: Array, high: Array, inside: Array) -> None:
+    def refine(self, low: FloatArray, high: FloatArray, inside: FloatArray) -> None:
         """Halve all panels until the halves hold what the whole does; keep the sums, and what was left.
 
         None stays more than twice as wide as the next: what is narrow in one reaches into the other, between
@@ -224,7 +229,7 @@ class _Integral:
                 break
         self.sums, self.unsettled = value.sum(axis=-1), float(error.sum())
 
-    def all_panels(self, low: Array, high: Array, inside: Array) -> Array:
+    def all_panels(self, low: FloatArray, high: FloatArray, inside: FloatArray) -> FloatArray:
         found = np.empty((6, len(low)))
         for i, piece in enumerate(self.pieces):
             here = inside == i
@@ -233,14 +238,16 @@ class _Integral:
         return found
 
 
-def _closer(low: Array, high: Array, inside: Array) -> tuple[Array, Array, Array]:
+def _closer(
+    low: FloatArray, high: FloatArray, inside: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The panels in parts that are narrow at the edges, where a kink may lie beyond the outermost node."""
     edges = low[:, None] + (high - low)[:, None] * _GRADES
     edges[:, -1] = high
     return edges[:, :-1].ravel(), edges[:, 1:].ravel(), np.repeat(inside, len(_GRADES) - 1)
 
 
-def _wider_than_the_next(low: Array, high: Array, inside: Array) -> Array:
+def _wider_than_the_next(low: FloatArray, high: FloatArray, inside: FloatArray) -> FloatArray:
     """Which panels, in order, are more than twice as wide as a neighbour in their piece."""
     width = high - low
     found = np.zeros(len(width), bool)

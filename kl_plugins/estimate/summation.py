@@ -8,10 +8,11 @@ from itertools import pairwise
 import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
-from kl_plugins.estimate.density import Array, Density
+from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.tails import remainders
-from kl_plugins.estimate.terms import Evidence, Outcome, judged, terms
+from kl_plugins.estimate.terms import Diagnostics, Outcome, judged, terms
+from kl_plugins.ops.protocol import FloatArray
 
 _SMALL = 1 << 20
 _LONG = 1 << 13
@@ -33,7 +34,7 @@ def summation(p: Density, q: Density, tolerance: float, most: int, clock: Clock)
     return _Sum(pair, tolerance, most).outcome()
 
 
-def _offset(side: Density, marks: Array) -> float:
+def _offset(side: Density, marks: FloatArray) -> float:
     """A point of the lattice."""
     known = [end for end in (side.support or ()) if math.isfinite(end)]
     if known:
@@ -46,18 +47,19 @@ class _Sum:
 
     def __init__(self, pair: Pair, tolerance: float, most: int):
         self.pair, self.tolerance, self.most, self.unsettled, self.offset = pair, tolerance, most, 0.0, 0.0
-        self.sums, self.left, self.blur = np.zeros(5), [np.full(3, math.nan)], np.zeros(2)
+        self.sums: FloatArray = np.zeros(5)
+        self.left, self.blur = [np.full(3, math.nan)], np.zeros(2)
 
     def outcome(self) -> Outcome:
         pair = self.pair
-        seen = Evidence((1e-12, 1e-12))
+        seen = Diagnostics((1e-12, 1e-12))
         try:
             self.add_up()
             if not pair.outside:
                 rounded = [
                     own + off for own, off in zip(pair.roundings(), map(float, self.blur), strict=True)
                 ]
-                seen = Evidence((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+                seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             pair.clock.cut = True
         if pair.outside:
@@ -78,7 +80,7 @@ class _Sum:
             # The points of one lie between those of the other.
             return self.over_points(offset + np.round(marks[0] - offset))
         low, high = min(ends[0][0], ends[1][0]), max(ends[0][1], ends[1][1])
-        places = np.concatenate(marks) if any(map(len, marks)) else np.zeros(1)
+        places: FloatArray = np.concatenate(marks) if any(map(len, marks)) else np.zeros(1)
         if high - low < _SMALL:
             places = np.array([low, high])
         self.offset = offset
@@ -94,7 +96,7 @@ class _Sum:
             beyond.append(left)
         self.left = beyond
 
-    def over_points(self, x: Array) -> None:
+    def over_points(self, x: FloatArray) -> None:
         """Sum over finitely many points; what q holds elsewhere is q's, or p was seen there."""
         self.sums, self.left = self.terms(np.unique(x), certain=True).sum(axis=-1), []
         if self.pair.q.points is None:
@@ -102,10 +104,10 @@ class _Sum:
             self.sums = self.sums + np.array([elsewhere, 0.0, elsewhere, 2.2e-16, 0.0])
 
     def outwards(
-        self, sign: float, edge: float, limit: float, width: float, total: Array
-    ) -> tuple[Array, Array]:
+        self, sign: float, edge: float, limit: float, width: float, total: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """The sum from beyond `edge` on, by blocks that double, and what the last of them leaves."""
-        held: list[Array] = []
+        held: list[FloatArray] = []
         sums = np.zeros(5)
         while sign * (limit - edge) > 0.5:
             if abs(edge) + width > _EXACT:
@@ -121,7 +123,7 @@ class _Sum:
                 break
         return sums, np.zeros(3)
 
-    def dyadic(self, sign: float) -> list[Array]:
+    def dyadic(self, sign: float) -> list[FloatArray]:
         """Blocks that double in length from the middle of the bulk on, as far as floats are whole numbers."""
         marks = self.pair.marks[0] if len(self.pair.marks[0]) else np.zeros(1)
         middle = self.offset + round(float(marks[len(marks) // 2]) - self.offset)
@@ -130,7 +132,7 @@ class _Sum:
         spans = [sorted((a + sign, b)) for a, b in pairwise(edges)]
         return [self.block(first, last, np.full(5, math.inf)) for first, last in spans]
 
-    def block(self, first: float, last: float, total: Array) -> Array:
+    def block(self, first: float, last: float, total: FloatArray) -> FloatArray:
         """The sum over the points from `first` to `last`, both included."""
         count = round(last - first) + 1
         if count > _LONG:
@@ -148,7 +150,7 @@ class _Sum:
             return left + self.block(middle, last, total + left)
         return np.asarray(self.terms(first + np.arange(count)).sum(axis=-1))
 
-    def interpolated(self, first: float, count: int, nodes: int) -> Array:
+    def interpolated(self, first: float, count: int, nodes: int) -> FloatArray:
         """The sum over many consecutive points of the polynomial through some of them.
 
         The sum of a polynomial over n points is its integral over n units but for O(1/n²).
@@ -157,10 +159,10 @@ class _Sum:
         steps = np.round(0.5 * (u + 1.0) * count - 0.5)
         basis = np.polynomial.legendre.legvander((2.0 * steps + 1.0) / count - 1.0, nodes - 1)
         weights = np.linalg.solve(basis.T, np.eye(nodes)[0] * count)
-        found: Array = self.terms(first + steps) @ weights
+        found: FloatArray = self.terms(first + steps) @ weights
         return found
 
-    def terms(self, x: Array, certain: bool = False) -> Array:
+    def terms(self, x: FloatArray, certain: bool = False) -> FloatArray:
         """Those of points; `certain`: where q is given as zero it is."""
         log_p, log_q = self.pair.log_densities(x)
         dark = (log_q == -np.inf) & (log_p > -np.inf)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array
+from kl_plugins.ops.protocol import FloatArray
 
 _FOLLOWED = 24.0
 """So far, as the logarithm of a distance, is a tail followed before it is said to diverge."""
 _LEVEL, _SLOWER, _CLEAR = 1e-9, 0.75, 5.0
 
 
-def remainders(blocks: Sequence[Array], width: float) -> Array:
+def remainders(blocks: Sequence[FloatArray], width: float) -> FloatArray:
     """What is beyond the last block, of the integrand, of p and of q."""
     return np.array([remainder([float(block[row]) for block in blocks], width) for row in range(3)])
 

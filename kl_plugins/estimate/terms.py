@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array
+from kl_plugins.ops.protocol import FloatArray
 
 _EPSILON = 2.2e-16
 _SERIES = tuple(1.0 / math.factorial(k) for k in range(15, 1, -1))
 
 
-def terms(log_p: Array, log_q: Array, log_slope: Array | float = 0.0) -> Array:
+def terms(log_p: FloatArray, log_q: FloatArray, log_slope: FloatArray | float = 0.0) -> FloatArray:
     """The integrand, p, q, the rounding error of the integrand, and p where q is zero, times the slope.
 
     The integrand is p (r − 1 − log r) = q − p + p log(p/q), r = q/p, which is nowhere negative, so nothing
@@ -53,7 +53,7 @@ _HIDDEN = 1e4
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Diagnostics:
     """What was seen on the way to a sum, apart from its terms.
 
     Attributes
@@ -75,7 +75,12 @@ class Evidence:
 
 
 def judged(
-    sums: Array, beyond: Sequence[Array], unsettled: float, n: int, tolerance: float, seen: Evidence
+    sums: FloatArray,
+    beyond: Sequence[FloatArray],
+    unsettled: float,
+    n: int,
+    tolerance: float,
+    seen: Diagnostics,
 ) -> Outcome:
     """The outcome of a sum or an integral: `sums` are those of `terms`, `beyond` what its tails leave out.
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kl_plugins.estimate.density import Array
+from kl_plugins.ops.protocol import FloatArray
 
 _SECTIONS, _ROUNDS = 16, 16
 _DEEP, _STEEP, _NEAR = 600.0, 18.0, 0.1
 
 
 def ends_before(
-    log_density: Callable[[Array], Array], dark: float, lit: Array, *, whole: bool = False
+    log_density: Callable[[FloatArray], FloatArray], dark: float, lit: FloatArray, *, whole: bool = False
 ) -> tuple[bool, float]:
     """Whether a density that is given as zero at `dark` has an end between there and the places `lit`.
 

@@ -23,7 +23,7 @@ class LogSeries(Discrete):
     """P(Z = k) = pᵏ / (−k log(1 − p)) for k = 1, 2, …; plus loc."""
 
     p: Array = parameter(Domain(0.0, 1.0))
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, _INFINITY)
 
     def log_pmf(self, k: Array) -> Array:
@@ -97,7 +97,7 @@ class DiscreteLaplace(Discrete):
     """P(Z = k) = tanh(rate/2) exp(−rate |k|) for all whole numbers k; plus loc."""
 
     rate: Array = parameter(POSITIVE, meaning="a")
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def log_pmf(self, k: Array) -> Array:
         return _log_tanh_half(self.rate, self.ops) - self.rate * abs(k)
@@ -171,7 +171,7 @@ class Boltzmann(Discrete):
 
     rate: Array = parameter(POSITIVE, meaning="lambda")
     n: Array = parameter(Domain(1.0, closed=True, whole=True), meaning="the number of outcomes", static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Array, Array]:
         return 0.0, self.n - 1.0

@@ -27,7 +27,7 @@ class LogUniform(Continuous):
 
     log_range: Array = parameter(POSITIVE, meaning="the logarithm of upper over lower end", static=True)
     scale: Array = parameter(POSITIVE, meaning="the lower end", default=1.0, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
 
     def standard_ends(self) -> tuple[Array, Array]:

@@ -31,8 +31,8 @@ class NegativeBinomial(Discrete):
 
     n: Array = parameter(POSITIVE, meaning="the number of successes", static=True)
     p: Array = parameter(PROBABILITY, meaning="the probability of success")
-    failure: Array = parameter(PROBABILITY, meaning="1 − p")
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    failure: Array = parameter(PROBABILITY, typical=(0.7, 0.4), meaning="1 − p")
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def further_conditions(self) -> Conditions:

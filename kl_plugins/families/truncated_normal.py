@@ -34,9 +34,9 @@ class TruncatedNormal(Continuous):
     https://en.wikipedia.org/wiki/Truncated_normal_distribution
     """
 
-    low: Array = parameter(EXTENDED_REAL, static=True)
-    high: Array = parameter(EXTENDED_REAL, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    low: Array = parameter(EXTENDED_REAL, typical=(-1.0, -2.0), static=True)
+    high: Array = parameter(EXTENDED_REAL, typical=(1.5, math.inf), static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
 
     def _become_plain(self) -> bool:

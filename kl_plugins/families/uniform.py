@@ -42,7 +42,7 @@ from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 class Uniform(Continuous):
     """X = loc + scale·U, U uniform on (0, 1): a beta variable with a = b = 1."""
 
-    loc: Array = parameter(REAL, meaning="the lower end", static=True)
+    loc: Array = parameter(REAL, typical=(0.5, 0.0), meaning="the lower end", static=True)
     scale: Array = parameter(POSITIVE, meaning="upper less lower end", static=True)
     a: ClassVar[float] = 1.0
     b: ClassVar[float] = 1.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+
+from kl_plugins.ops.protocol import Array
 
 # Python's own numbers and sequences become NumPy arrays.
 _NUMERIC = frozenset({"builtins", "numpy"})
@@ -34,7 +35,7 @@ def _find(kind: type) -> ModuleType:
         return import_module("kl_plugins.ops.numpy")
 
 
-def backend_of(*values: Any) -> ModuleType:
+def backend_of(*values: Array) -> ModuleType:
     """Return the backend module that serves all of `values`.
 
     Plain Python (or NumPy float64) numbers alone are served by ``scalar``, NumPy arrays among them by
@@ -55,7 +56,7 @@ def backend_of(*values: Any) -> ModuleType:
     return symbolic[0] if symbolic else _numpy()
 
 
-def array_backend_of(*values: Any) -> ModuleType:
+def array_backend_of(*values: Array) -> ModuleType:
     """Like `backend_of`, but numbers too are taken as arrays."""
     backend = backend_of(*values)
     return backend if backend.symbolic else _numpy()

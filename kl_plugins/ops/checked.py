@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from kl_plugins.ops import floats
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 symbolic = False
+graphs = False
 
 _DOMAINS = frozenset({"log", "sqrt", "log1p", "sin", "cos", "floor", "gammaln", "power"})
 """What raises a ValueError outside of its domain, where an array holds infinity or NaN."""
@@ -26,11 +27,14 @@ def on_floats(ops: Operations) -> bool:
     return ops is floats or ops is _HERE
 
 
-def choose(condition: bool, rare: Callable[..., Any], usual: Callable[..., Any], *args: float) -> Any:
+def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Array], *args: float) -> Array:
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
 
 
-def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: float) -> Any:
+rarely = choose
+
+
+def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: float) -> Array:
     return value(*args, _HERE)
 
 
@@ -47,7 +51,7 @@ def __getattr__(name: str) -> Any:
     if name not in _DOMAINS:
         return function
 
-    def checked(*args: float) -> Any:
+    def checked(*args: float) -> Array:
         try:
             return function(*args)
         except ValueError:

@@ -100,7 +100,7 @@ class _Operations(ModuleType):
     def __init__(self, ops: Operations) -> None:
         super().__init__(f"{ops.__name__} (deferred)")
         self._ops = ops
-        self.symbolic = ops.symbolic
+        self.symbolic, self.graphs = ops.symbolic, ops.graphs
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

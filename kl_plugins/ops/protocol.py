@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 Array: TypeAlias = Any
 """Numbers, or truth values, of one backend: a Python float, a NumPy array, a variable of PyTensor's.
@@ -12,7 +15,10 @@ Array: TypeAlias = Any
 No type says what they have in common: arithmetic and comparisons. `Operations` are functions of them.
 """
 
-Conditions: TypeAlias = Iterator[tuple[Array, str]]
+Conditions: TypeAlias = Iterable[tuple[Array, str]]
 """What parameters must satisfy: truth values, each with the message where they are false."""
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+"""A NumPy array of float32 or float64."""
 
 Operations = ModuleType

@@ -6,48 +6,55 @@ A *literal* is one number for all members, known at once; an array or a variable
 from __future__ import annotations
 
 import math
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 
-def is_literal(value: Any) -> TypeGuard[float]:
+def is_literal(value: Array) -> TypeGuard[float]:
     """Whether the value is one number for all, known before any graph runs."""
     return type(value) is float
 
 
-def certainly_is(first: Any, second: Any) -> bool:
+def certainly_is(first: Array, second: Array) -> bool:
     """Whether both are literals, and the same: ``certainly_is(loc, 0.0)``."""
     return type(first) is type(second) is float and first == second
 
 
-def certainly_infinite(value: Any) -> bool:
+def certainly_infinite(value: Array) -> bool:
     """Whether it is an infinite literal."""
     return type(value) is float and math.isinf(value)
 
 
-def certainly_not_negative(value: Any) -> bool:
+def certainly_not_negative(value: Array) -> bool:
     """Whether no number is negative or NaN, which only numbers show: no graph, nothing that was put off."""
     if type(value) is float:
         return value >= 0.0
     return isinstance(value, np.ndarray | np.floating) and bool(value.min(initial=0.0) >= 0.0)
 
 
-def certainly_equal(first: Any, second: Any, ops: Operations) -> bool:
+def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
     """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
+    return bool(np.all(equal_where(first, second, ops)))
+
+
+def equal_where(first: Array, second: Array, ops: Operations) -> Array:
+    """Where two parameters are certainly equal, or NaN: True or False, or an array of numbers."""
     if first is second:
         return True
-    literals = is_literal(first) + is_literal(second)
-    if literals == 2:
+    if is_literal(first) and is_literal(second):
         return bool(first == second or first != first or second != second)
-    if ops.symbolic:
-        return not literals and ops.undressed(first) is ops.undressed(second)
-    return bool(np.all((first == second) | (first != first) | (second != second)))
+    if not ops.symbolic:
+        return (first == second) | (first != first) | (second != second)
+    known = ops.literal(first), ops.literal(second)
+    if None not in known:
+        return known[0] == known[1]
+    return not (is_literal(first) or is_literal(second)) and ops.same(*map(ops.undressed, (first, second)))
 
 
-def certainly_zero(value: Any, ops: Operations) -> bool:
+def certainly_zero(value: Array, ops: Operations) -> bool:
     """Whether a parameter is one number for all, a literal or in an array, and that is zero."""
     if type(value) is float:
         return value == 0.0

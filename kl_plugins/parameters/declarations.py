@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kl_plugins.ops import floats
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Conditions, Operations
 from kl_plugins.parameters.certainty import is_literal
 
 
@@ -43,7 +42,7 @@ class Domain(NamedTuple):
             return (self.low + 3.0, self.low + 5.0) if self.whole else (self.low + 0.8, self.low + 1.5)
         return 0.5, -1.0
 
-    def conditions(self, value: Any, called: str, ops: Operations) -> Iterator[tuple[Any, str]]:
+    def conditions(self, value: Array, called: str, ops: Operations) -> Conditions:
         """Yield (condition, message). Stated so that NaN passes: it comes out where it went in."""
         if self.low > -math.inf:
             if self.closed:
@@ -59,7 +58,7 @@ class Domain(NamedTuple):
         elif self.finite:
             yield ops.logical_not(ops.isinf(value)), f"{called} must be finite"
 
-    def conditions_of_whole(self, value: Any, called: str, ops: Operations) -> Iterator[tuple[Any, str]]:
+    def conditions_of_whole(self, value: Array, called: str, ops: Operations) -> Conditions:
         """As `conditions`, for what the interval does not say."""
         if self.whole:
             broken = value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
@@ -79,13 +78,13 @@ class Parameter(NamedTuple):
     """The declaration of a parameter that is an array, or a number."""
 
     domain: Domain | None
-    typical: tuple[Any, ...]
+    typical: tuple[Array, ...]
     meaning: str
     called: str
     static: bool
     core_ndim: int
 
-    def conditions(self, value: Any, ops: Operations, inside: bool = False) -> Iterator[tuple[Any, str]]:
+    def conditions(self, value: Array, ops: Operations, inside: bool = False) -> Conditions:
         """Yield (condition, message) for its domain; `inside` is whether it is certainly in the interval."""
         if self.domain is None:
             return
@@ -107,13 +106,13 @@ class _Constant(NamedTuple):
 def parameter(
     domain: Domain | None = None,
     *,
-    typical: Any = (),
+    typical: Array = (),
     default: Any = MISSING,
     meaning: str = "",
     called: str = "",
     static: bool = False,
     core_ndim: int = 0,
-) -> Any:
+) -> Array:
     """Declare a parameter of a family or of a covariance, as the value of an annotated class attribute.
 
     Parameters

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from kl_plugins.ops.protocol import Array
+
 _plain: set[type] = {float, int}
 """Types of which it is known that they have no labels."""
 
@@ -33,7 +35,7 @@ class Labels(NamedTuple):
     event: tuple[Axis | None, ...]
 
 
-def are_plain(values: Sequence[Any]) -> bool:
+def are_plain(values: Sequence[Array]) -> bool:
     """Whether none of the values has labels."""
     if _plain.issuperset(map(type, values)):
         return True
@@ -147,7 +149,7 @@ def _listed(dims: tuple[Any, ...]) -> str:
     return "(" + ", ".join(map(str, dims)) + ")"
 
 
-def _axes_of_kind(kind: type) -> Callable[[Any, str], tuple[Axis, ...]] | None:
+def _axes_of_kind(kind: type) -> Callable[[Array, str], tuple[Axis, ...]] | None:
     """What finds the axes of objects of a class that has labels; known by what it offers, not imported."""
     if kind in _plain or kind.__module__ in ("builtins", "numpy"):
         return None
@@ -158,7 +160,7 @@ def _axes_of_kind(kind: type) -> Callable[[Any, str], tuple[Axis, ...]] | None:
     return None
 
 
-def _axes_of_xarray(value: Any, name: str) -> tuple[Axis, ...]:
+def _axes_of_xarray(value: Array, name: str) -> tuple[Axis, ...]:
     coordinates, dims = getattr(value, "coords", {}), tuple(value.dims)
     return tuple(
         Axis((dim,), length, coordinates[dim].to_index() if dim in coordinates else None, name, dims)
@@ -166,7 +168,7 @@ def _axes_of_xarray(value: Any, name: str) -> tuple[Axis, ...]:
     )
 
 
-def _axes_of_pandas(value: Any, name: str) -> tuple[Axis, ...]:
+def _axes_of_pandas(value: Array, name: str) -> tuple[Axis, ...]:
     dims = tuple(index.name or "index" for index in value.axes)
     return tuple(
         Axis(() if index.name is None else (index.name,), len(index), index, name, dims)

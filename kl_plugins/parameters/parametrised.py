@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import numpy as np
 
 from kl_plugins.ops import array_backend_of, backend_of, floats
-from kl_plugins.ops.protocol import Operations
-from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.parameters.certainty import equal_where, is_literal
 from kl_plugins.parameters.declarations import Parameter, constant, declare, parameter, part
 from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
 
@@ -98,7 +98,7 @@ class Parametrised:
         self.__dict__.update(state)
         self.__dict__["ops"] = self.find_backend(*self.values())
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Array]:
         """All array parameters, those of the parts included."""
         state = self.__dict__
         own = [state[name] for name in self.parameters]
@@ -131,7 +131,7 @@ class Parametrised:
         """The name of each array and its number of dimensions that are not batch dimensions."""
         return ((name, stated.core_ndim) for name, stated in self.parameters.items())
 
-    def to(self, ops: Operations, beside: Sequence[Any] = ()) -> Self:
+    def to(self, ops: Operations, beside: Sequence[Array] = ()) -> Self:
         """Return the same object with its parameters as arrays of the backend `ops`.
 
         `beside` are the values that it is used with: plain numbers take on their precision.
@@ -160,7 +160,7 @@ class Parametrised:
             made.__dict__[name] = made.__dict__[name].to_arrays()
         return made
 
-    def _become(self, ops: Operations, beside: Sequence[Any] = ()) -> None:
+    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
         state = self.__dict__  # the dataclass is frozen, and this is still its making
         beside = [*beside, *[state[name] for name in self.parameters]]
         for name, stated in self.parameters.items():
@@ -182,6 +182,21 @@ class Parametrised:
         if is_literal(value):
             return low < value < high
         return not self.ops.symbolic and self.ops.inside(value, low, high)
+
+    def same_where(self, other: Parametrised) -> Array:
+        """Where another object of this backend is certainly the same: True or False, or an array."""
+        if type(self) is not type(other):
+            return False
+        found: Array = True
+        for name in self.__getstate__():
+            first, second = self.__dict__[name], other.__dict__[name]
+            if name in self.parameters:
+                found = found & equal_where(first, second, self.ops)
+            else:
+                found = found & (first.same_where(second) if name in self.parts else first == second)
+            if found is False:
+                return False
+        return bool(np.all(found)) or found
 
     def has_no_nan(self) -> bool:
         """Whether that is certain of all arrays."""
@@ -215,7 +230,7 @@ class Parametrised:
     def check_shapes(self) -> None:
         """Raise ValueError where the parameters' shapes do not fit together."""
 
-    def own_conditions(self) -> Iterator[tuple[Any, str]]:
+    def own_conditions(self) -> Conditions:
         """Yield (condition, message) for what the object's own parameters must satisfy.
 
         A condition has the batch dimensions of its parameters and no others, or is a single one.
@@ -225,7 +240,7 @@ class Parametrised:
             value = self.__dict__[name]
             yield from stated.conditions(value, floats if is_literal(value) else self.ops, name in inside)
 
-    def conditions(self) -> Iterator[tuple[Any, str]]:
+    def conditions(self) -> Conditions:
         """Yield (condition, message) for the object's parameters and those of its parts."""
         if self.__dict__.get("checked"):
             return

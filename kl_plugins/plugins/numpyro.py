@@ -8,7 +8,8 @@ import jax
 import numpy as np
 from numpyro.distributions import Distribution
 
-from kl_plugins.estimate.density import Array, Density, density_of
+from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.ops.protocol import FloatArray
 
 _MEASURES = {"_Simplex": "simplex", "_Sphere": "sphere"}
 """By the class of the support: where a density is not one of volume."""
@@ -31,7 +32,7 @@ def _(obj: Any) -> Density:
 
     compiled = jax.jit(obj.log_prob)
 
-    def log_density(x: Array) -> Array:
+    def log_density(x: FloatArray) -> FloatArray:
         if not len(x):
             return np.empty((0, *batch))
         points = np.pad(x, [(0, -len(x) % _BLOCK)] + [(0, 0)] * (x.ndim - 1), mode="edge")
@@ -41,11 +42,11 @@ def _(obj: Any) -> Density:
             found = [np.asarray(compiled(points[i : i + _BLOCK]), np.float64) for i in blocks]
         return np.concatenate(found)[: len(x)]
 
-    def sample(count: int, rng: np.random.Generator) -> Array:
+    def sample(count: int, rng: np.random.Generator) -> FloatArray:
         with _doubles():
             return np.asarray(obj.sample(jax.random.PRNGKey(int(rng.integers(2**31 - 1))), (count,)))
 
-    def quantile(u: Array) -> Array:
+    def quantile(u: FloatArray) -> FloatArray:
         with _doubles():
             return np.asarray(obj.icdf(jax.numpy.asarray(u.reshape(-1, *(1,) * len(batch)))))
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.pictures import (
     COLOURS,
@@ -18,8 +18,6 @@ from kl_plugins.variational.report.pictures import (
     worst_pair,
 )
 from kl_plugins.variational.report.stopping import STOPPED
-
-Array = NDArray[np.float64]
 
 OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 
@@ -91,9 +89,9 @@ def plot_convergence(monitor: Any, ax: Any = None) -> Any:
     return ax
 
 
-def _positive(values: Array) -> Array:
+def _positive(values: FloatArray) -> FloatArray:
     """Zero has no logarithm."""
-    shown: Array = np.where(values > 0.0, values, np.nan)
+    shown: FloatArray = np.where(values > 0.0, values, np.nan)
     return shown
 
 
@@ -219,7 +217,7 @@ def _places(diagnosis: Diagnosis, pair: Sequence[str]) -> tuple[int, int]:
     return diagnosis.names.index(pair[0]), diagnosis.names.index(pair[1])
 
 
-def _check_diagnosis(given: Any, plot: str) -> None:
+def _check_diagnosis(given: object, plot: str) -> None:
     if not isinstance(given, Diagnosis):
         raise TypeError(f"{plot} takes what diagnose(...) returns, got {type(given).__name__}")
 

@@ -28,13 +28,16 @@ _INFINITY = math.inf
 def by_outcomes(p: Discrete, q: Discrete) -> Array:
     """The sum over all outcomes of q − p − p log(q/p), none of which is negative; +∞ by supports.
 
-    Where p has infinitely many outcomes, what follows from the supports alone.
+    Where p has infinitely many outcomes, what follows from the supports alone, or from equal parameters: 0.
     """
+    alike = p.same_where(q)
+    if alike is True:
+        return q.full(p.full(0.0))
     if on_floats(p.ops):
         return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
     if count is None:
-        return by_supports(p, q)
+        return by_supports(p, q, 0.0, alike)
     batch = broadcast_shapes(p.batch_shape, q.batch_shape)
     size = math.prod(length or 1 for length in batch)
     if not isinstance(count, str) and count * size > MOST_TERMS:

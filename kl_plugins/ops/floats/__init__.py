@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from kl_plugins.ops.protocol import Array
+
 symbolic = False
+graphs = False
+"""Whether operations make a graph that is differentiated and compiled later."""
 
 log = math.log
 sqrt = math.sqrt
@@ -21,14 +25,14 @@ absolute = abs
 minimum = min
 
 
-def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> float:
+def asarray(value: Array, name: str, beside: Sequence[Array] = ()) -> float:
     try:
         return float(value)
     except OverflowError:
         raise ValueError(f"{name} is too large for a float: {str(value)[:20]}…") from None
 
 
-def literal(value: Any) -> float | None:
+def literal(value: Array) -> float | None:
     """The value as a float, where it is one number for certain."""
     return float(value)
 
@@ -45,7 +49,7 @@ def logical_not(value: bool) -> bool:
     return not value
 
 
-def select(condition: bool, yes: Callable[..., Any], no: Callable[..., Any], *args: float) -> Any:
+def select(condition: bool, yes: Callable[..., Array], no: Callable[..., Array], *args: float) -> Array:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
     return yes(*args) if condition else no(*args)
 
@@ -53,16 +57,20 @@ def select(condition: bool, yes: Callable[..., Any], no: Callable[..., Any], *ar
 pick = select
 
 
-def choose(condition: bool, rare: Callable[..., Any], usual: Callable[..., Any], *args: float) -> Any:
+def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Array], *args: float) -> Array:
     """As `pick`, of functions that take the backend as last argument."""
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
+rarely = choose
+"""As `choose`, where the condition seldom holds: compiled loops leave those numbers out."""
 
 
 def zeros_like(value: float) -> float:
     return 0.0
 
 
-def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: float) -> Any:
+def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: float) -> Array:
     """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`."""
     return value(*args, _HERE)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from scipy import special
+
+from kl_plugins.ops.protocol import Array
 
 exp = math.exp
 expm1 = math.expm1
@@ -51,7 +52,7 @@ def power(base: float, exponent: float) -> float:
     return math.pow(base, exponent)
 
 
-def where(condition: bool, yes: Any, no: Any) -> Any:
+def where(condition: bool, yes: Array, no: Array) -> Array:
     """`yes` where the condition holds, else `no`; both are computed."""
     return yes if condition else no
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.ops import checked, floats
 
 # The backend is one namespace over several rooms.
 from kl_plugins.ops.compiled import *  # noqa: F403
 from kl_plugins.ops.numpy.matrices import *  # noqa: F403
+from kl_plugins.ops.protocol import Array, Conditions, FloatArray, Operations
 
 symbolic = False
+graphs = False
 _HERE = sys.modules[__name__]
 
 _FEW = 1024
@@ -54,7 +55,7 @@ matmul = np.matmul
 equal = np.equal
 
 
-def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
+def asarray(value: Array, name: str, beside: Sequence[Array] = ()) -> FloatArray:
     """Convert `value` to an array of floats; `name` is the parameter's, for the error.
 
     As in NumPy, a plain number does not raise the precision of the float32 arrays `beside` it.
@@ -73,19 +74,19 @@ def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> NDArray[Any]:
     return array.astype(np.float64)
 
 
-def literal(value: Any) -> float | None:
+def literal(value: Array) -> float | None:
     """The value as a float, where it is one number and no array."""
     return float(value) if type(value) in _PLAIN else None
 
 
-def frozen(value: NDArray[Any]) -> NDArray[Any]:
+def frozen(value: FloatArray) -> FloatArray:
     """A copy that nobody else can write to: what is computed from it stays true."""
     copy = np.array(value)
     copy.setflags(write=False)
     return copy
 
 
-def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
+def select(condition: Array, yes: Callable[..., Array], no: Callable[..., Array], *args: Array) -> Array:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
 
     Where both are needed somewhere, both are computed everywhere: that is faster than picking.
@@ -100,7 +101,7 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
     return np.where(condition, yes(*args), no(*args))
 
 
-def pick(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+def pick(condition: Array, rare: Callable[..., Array], usual: Callable[..., Array], *args: Array) -> Array:
     """As `select`, with `rare` called on those numbers only that it is for: it costs enough for that."""
     if np.size(condition) < _FEW:
         return select(condition, rare, usual, *args)
@@ -116,12 +117,16 @@ def pick(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *a
     return chosen
 
 
-def choose(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Array], *args: Array) -> Array:
     """As `pick`, of functions that take the backend as last argument."""
     return pick(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
 
 
-def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
+rarely = choose
+"""As `choose`, where the condition seldom holds: compiled loops leave those numbers out."""
+
+
+def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: Array) -> Array:
     """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`.
 
     Short vectors are taken number by number, which is faster; long ones in pieces whose intermediate
@@ -133,12 +138,9 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     if any(array.ndim > 1 for array in arrays):
         return value(*args, _HERE)
     length = max(array.size for array in arrays)
-    kernels = kernels_for_formula(value, length, *arrays)  # noqa: F405
-    if kernels is not None:
-        out, left = kernels.evaluated(value, length, args)
-        if len(left):
-            out[left] = value(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
-        return out
+    found = _by_loop(value, length, args)
+    if found is not None:
+        return found
     if any(array.ndim != 1 for array in arrays):
         return value(*args, _HERE)
     if length <= _SHORT and all(len(array) == length for array in arrays):
@@ -149,7 +151,7 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
                 numbers = [value(*row, floats) for row in rows]
             except ValueError:  # of the functions of `math`, or somebody's mistake
                 numbers = [value(*row, checked) for row in rows]
-            return np.array(numbers, np.result_type(*args))
+            return np.array(numbers, np.result_type(*arrays))
         except ArithmeticError:
             return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
     if length <= PIECE:
@@ -161,14 +163,26 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any], *args: 
     )
 
 
-def in_pieces(function: Callable[[slice], Any], length: int) -> Any:
+def _by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
+    """The values of a function of these and of operations, where a compiled loop serves; else None."""
+    loops = loops_for(length, *[arg for arg in args if type(arg) is not float])  # noqa: F405
+    found = None if loops is None else loops.evaluated(formula, length, args)
+    if found is None:
+        return None
+    out, left = found
+    if len(left):
+        out[left] = formula(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
+    return out
+
+
+def in_pieces(function: Callable[[slice], Array], length: int) -> Array:
     """The values of a function of the pieces of a vector, whose intermediate results stay in the cache."""
     with long_vector(length) as kernels_serve:  # noqa: F405
         step = _LONG_PIECE if kernels_serve else PIECE
         return function(slice(None)) if length <= step else _put_together(function, length, step)
 
 
-def _put_together(function: Callable[[slice], Any], length: int, step: int) -> Any:
+def _put_together(function: Callable[[slice], Array], length: int, step: int) -> Array:
     out = None
     for start in range(0, length, step):
         piece = slice(start, start + step)
@@ -181,20 +195,18 @@ def _put_together(function: Callable[[slice], Any], length: int, step: int) -> A
     return out
 
 
-def of_long_vectors(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function of NumPy that calls its kernel where that serves."""
+def of_long_vectors(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A function of NumPy, of the name of an operation, by a compiled loop where that serves."""
+
+    def formula(x: Array, ops: Operations) -> Array:
+        return function(x) if ops is _HERE else getattr(ops, function.__name__)(x)
 
     @wraps(function)
-    def chosen(x: Any) -> Any:
+    def chosen(x: Array) -> Array:
         if type(x) is not np.ndarray or x.ndim != 1:
             return function(x)
-        kernels = kernels_for_formula(function, len(x), x)  # noqa: F405
-        if kernels is None:
-            return function(x)
-        out, left = kernels.evaluated(function, len(x), (x,))
-        if len(left):
-            out[left] = function(x[left])
-        return out
+        found = _by_loop(formula, len(x), (x,))
+        return function(x) if found is None else found
 
     return chosen
 
@@ -203,43 +215,46 @@ log = of_long_vectors(np.log)
 
 
 def of_factors(
-    value: Callable[..., Any], derivatives: Sequence[Callable[..., Any]], args: Sequence[Any], matrices: Any
-) -> Any:
+    value: Callable[..., Array],
+    derivatives: Sequence[Callable[..., Array]],
+    args: Sequence[Array],
+    matrices: Array,
+) -> Array:
     """Return ``value(*args)``; symbolic backends take derivatives from the functions `derivatives`."""
     return value(*args)
 
 
-def shape(value: Any) -> tuple[int, ...]:
+def shape(value: Array) -> tuple[int, ...]:
     return () if type(value) is float else value.shape
 
 
-def all_finite(value: NDArray[Any], core_ndim: int) -> Any:
+def all_finite(value: FloatArray, core_ndim: int) -> Array:
     """Whether there is neither NaN nor infinity in any member: their sum shows it, unless that overflows."""
     return np.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all()
 
 
-def all_positive(value: NDArray[Any], core_ndim: int) -> Any:
+def all_positive(value: FloatArray, core_ndim: int) -> Array:
     return value.size == 0 or value.min() > 0.0
 
 
-def inside(value: NDArray[Any], low: float, high: float) -> bool:
+def inside(value: FloatArray, low: float, high: float) -> bool:
     """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
-    kernels = kernels_for_check(value)  # noqa: F405
-    if kernels is not None:
-        return kernels.all_between()(value, low, high)  # type: ignore[no-any-return]
+    loops = loops_for_check(value)  # noqa: F405
+    if loops is not None:
+        return loops.all_between()(value, low, high)  # type: ignore[no-any-return]
     return value.size == 0 or (low < float(value.min()) and float(value.max()) < high)
 
 
-def expand_last(value: Any) -> Any:
+def expand_last(value: Array) -> Array:
     """With one more dimension, the last, of length 1; a float is what it is in any number of dimensions."""
     return value if type(value) is float else value[..., None]
 
 
-def runtime_shape(value: NDArray[Any]) -> tuple[int, ...]:
+def runtime_shape(value: FloatArray) -> tuple[int, ...]:
     return np.shape(value)
 
 
-def require(conditions: Iterable[tuple[Any, str]]) -> None:
+def require(conditions: Conditions) -> None:
     """Raise ValueError with the message of the first condition that does not hold everywhere."""
     for holds, message in conditions:
         if not (holds if isinstance(holds, bool) else holds.all()):

@@ -13,8 +13,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import blas, cython_blas, lapack
+
+from kl_plugins.ops.protocol import Array, FloatArray
 
 BLOCK = 256
 """Rows and columns that are checked together: 256² numbers fit in the second-level cache."""
@@ -23,14 +24,14 @@ _SMALL = 128
 """Below this dimension one call for the whole matrix is faster than blocks."""
 
 
-def cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
+def cholesky(matrix: FloatArray) -> FloatArray | None:
     """Lower Cholesky factor of one symmetric matrix, None where there is none."""
     potrf = lapack.spotrf if matrix.dtype == np.float32 else lapack.dpotrf
     upper, info = potrf(matrix.T, lower=0)  # its transpose is lower, and C-ordered
     return upper.T if info == 0 else None
 
 
-def is_finite(matrix: NDArray[Any]) -> bool:
+def is_finite(matrix: FloatArray) -> bool:
     """Whether one matrix holds neither NaN nor infinity: then neither does the sum of its rows."""
     with np.errstate(all="ignore"):
         rows = [np.add.reduce(matrix[i : i + BLOCK], axis=None) for i in range(0, len(matrix), BLOCK)]
@@ -40,7 +41,7 @@ def is_finite(matrix: NDArray[Any]) -> bool:
     return all(np.isfinite(matrix[i : i + BLOCK]).all() for i in range(0, len(matrix), BLOCK))
 
 
-def is_symmetric(matrix: NDArray[Any], scales: NDArray[Any]) -> bool:
+def is_symmetric(matrix: FloatArray, scales: FloatArray) -> bool:
     """Whether one matrix differs from its transpose by no more than ``scales[i] * scales[j]``."""
     for i in range(0, len(matrix), BLOCK):
         rows = slice(i, i + BLOCK)
@@ -54,25 +55,25 @@ def is_symmetric(matrix: NDArray[Any], scales: NDArray[Any]) -> bool:
     return True
 
 
-def solve_vector(factor: NDArray[Any], vector: NDArray[Any]) -> NDArray[Any]:
+def solve_vector(factor: FloatArray, vector: FloatArray) -> FloatArray:
     """Solve ``factor @ x = vector``, `factor` one lower triangular matrix."""
     trsv = blas.strsv if factor.dtype == np.float32 == vector.dtype else blas.dtrsv
-    solution: NDArray[Any] = trsv(factor.T, vector, lower=0, trans=1)
+    solution: FloatArray = trsv(factor.T, vector, lower=0, trans=1)
     return solution
 
 
-def solve(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+def solve(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve ``factor @ x = right``, `factor` one lower triangular matrix."""
     if right.size == 0:  # BLAS refuses what has no columns
         return right
     if right.shape[1] == 1:
         return solve_vector(factor, right[:, 0])[:, None]
     trsm = blas.strsm if factor.dtype == np.float32 == right.dtype else blas.dtrsm
-    transposed: NDArray[Any] = trsm(1.0, factor.T, right.T, side=1, lower=0)
+    transposed: FloatArray = trsm(1.0, factor.T, right.T, side=1, lower=0)
     return transposed.T
 
 
-def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: NDArray[Any]) -> Any:
+def triangular_ratio_squares(factor: FloatArray, right: FloatArray, near: FloatArray) -> Array:
     """Sum of the squares below the diagonal of ``factor⁻¹ right``; all three as in the NumPy backend.
 
     The columns from j on of a lower triangular solution need the rows from j on alone: d³/3 operations
@@ -108,7 +109,7 @@ _STEP = 16
 """Halves of a triangle begin at multiples of it, where vector registers begin."""
 
 
-def _solve_in_place(factor: NDArray[Any], right: NDArray[Any], product: NDArray[Any]) -> None:
+def _solve_in_place(factor: FloatArray, right: FloatArray, product: FloatArray) -> None:
     """Overwrite `right` by ``factor⁻¹ right``; `product` is workspace.
 
     One half after the other: what connects them is a matrix product, for which BLAS is twice as fast as
@@ -126,7 +127,7 @@ def _solve_in_place(factor: NDArray[Any], right: NDArray[Any], product: NDArray[
     _solve_in_place(factor[half:, half:], right[half:], product)
 
 
-def _solve_small_in_place(factor: NDArray[Any], right: NDArray[Any]) -> None:
+def _solve_small_in_place(factor: FloatArray, right: FloatArray) -> None:
     """The same by BLAS: read column by column they are Y U = Rᵀ with U upper triangular."""
     rows, columns = right.shape
     item = factor.itemsize

@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.ops.compiled import kernels_for
+from kl_plugins.ops.protocol import Array, FloatArray
 
 _LARGE = 128
 """From this dimension on a matrix is checked block by block."""
@@ -27,48 +27,48 @@ def _lapack() -> Any:
     return import_module("kl_plugins.ops.numpy.lapack")  # and with it SciPy, which diagonals do without
 
 
-def stop_gradient(value: Any) -> Any:
+def stop_gradient(value: Array) -> Array:
     """The value, which symbolic backends do not differentiate."""
     return value
 
 
-def epsilon(value: NDArray[Any] | float) -> float:
+def epsilon(value: FloatArray | float) -> float:
     """Machine epsilon of the type of an array, or of a float beside arrays."""
     return float(np.finfo(np.float64 if type(value) is float else value.dtype).eps)  # type: ignore[union-attr]
 
 
-def sum_last(value: NDArray[Any]) -> Any:
+def sum_last(value: FloatArray) -> Array:
     return np.add.reduce(value, axis=-1)
 
 
-def sum_of_squares(matrix: NDArray[Any]) -> Any:
+def sum_of_squares(matrix: FloatArray) -> Array:
     """Sum of the squared entries over the last two axes."""
     return np.einsum("...ij,...ij->...", matrix, matrix)
 
 
-def sum_of_squares_last(vectors: NDArray[Any]) -> Any:
+def sum_of_squares_last(vectors: FloatArray) -> Array:
     """Sum of the squared entries of each vector."""
     return np.vecdot(vectors, vectors)
 
 
-def row_sums_of_squares(matrix: NDArray[Any]) -> Any:
+def row_sums_of_squares(matrix: FloatArray) -> Array:
     """Sum of the squared entries of each row."""
     return np.einsum("...ij,...ij->...i", matrix, matrix)
 
 
-def all_last(value: NDArray[Any]) -> Any:
+def all_last(value: FloatArray) -> Array:
     return np.all(value, axis=-1)
 
 
-def all_last_two(value: NDArray[Any]) -> Any:
+def all_last_two(value: FloatArray) -> Array:
     return np.all(value, axis=(-2, -1))
 
 
-def diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
+def diagonal(matrix: FloatArray) -> FloatArray:
     return matrix.diagonal(axis1=-2, axis2=-1)
 
 
-def from_diagonal(vector: NDArray[Any]) -> NDArray[Any]:
+def from_diagonal(vector: FloatArray) -> FloatArray:
     """Diagonal matrices with the last axis of `vector` on their diagonals."""
     matrix = np.zeros((*vector.shape, vector.shape[-1]), dtype=vector.dtype)
     index = np.arange(vector.shape[-1])
@@ -76,26 +76,26 @@ def from_diagonal(vector: NDArray[Any]) -> NDArray[Any]:
     return matrix
 
 
-def transpose(matrix: NDArray[Any]) -> NDArray[Any]:
+def transpose(matrix: FloatArray) -> FloatArray:
     return np.swapaxes(matrix, -2, -1)
 
 
-def flip(matrix: NDArray[Any]) -> NDArray[Any]:
+def flip(matrix: FloatArray) -> FloatArray:
     """Reverse the order of rows and columns."""
     return matrix[..., ::-1, ::-1]
 
 
-def lower(matrix: NDArray[Any], like: Any) -> NDArray[Any]:
+def lower(matrix: FloatArray, like: Array) -> FloatArray:
     """The lower triangle of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix)
 
 
-def strictly_lower(matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
+def strictly_lower(matrix: FloatArray, like: Array = None) -> FloatArray:
     """What is below the diagonal of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix, -1)
 
 
-def plain_matrices(value: Any) -> NDArray[Any] | None:
+def plain_matrices(value: Array) -> FloatArray | None:
     """A frozen copy where `value` is a large batch of float64 covariances beyond doubt, else None."""
     if type(value) is not np.ndarray or value.ndim < 3 or value.shape[-1] != value.shape[-2]:
         return None
@@ -108,26 +108,26 @@ def plain_matrices(value: Any) -> NDArray[Any] | None:
     return matrices
 
 
-def add_to_diagonal(matrix: NDArray[Any], vector: NDArray[Any], like: Any) -> NDArray[Any]:
+def add_to_diagonal(matrix: FloatArray, vector: FloatArray, like: Array) -> FloatArray:
     """`matrix` with `vector` added to its diagonal; `like` serves symbolic backends."""
-    total: NDArray[Any] = matrix + from_diagonal(vector)
+    total: FloatArray = matrix + from_diagonal(vector)
     return total
 
 
-def eye_like(matrix: NDArray[Any]) -> NDArray[Any]:
+def eye_like(matrix: FloatArray) -> FloatArray:
     return np.eye(matrix.shape[-1], dtype=matrix.dtype)
 
 
-def take(value: NDArray[Any], index: Any) -> NDArray[Any]:
+def take(value: FloatArray, index: Array) -> FloatArray:
     return value[..., np.asarray(index)]
 
 
-def take_both(matrix: NDArray[Any], index: Any) -> NDArray[Any]:
+def take_both(matrix: FloatArray, index: Array) -> FloatArray:
     """Rows and columns `index` of matrices."""
     return take(transpose(take(transpose(matrix), index)), index)
 
 
-def stack_blocks(blocks: list[NDArray[Any]]) -> NDArray[Any]:
+def stack_blocks(blocks: list[FloatArray]) -> FloatArray:
     """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
     size = sum(block.shape[-1] for block in blocks)
     batch = np.broadcast_shapes(*[block.shape[:-2] for block in blocks])
@@ -140,11 +140,11 @@ def stack_blocks(blocks: list[NDArray[Any]]) -> NDArray[Any]:
     return matrix
 
 
-def concatenate(parts: list[NDArray[Any]]) -> NDArray[Any]:
+def concatenate(parts: list[FloatArray]) -> FloatArray:
     return np.concatenate(parts, axis=-1)
 
 
-def is_finite(matrix: NDArray[Any]) -> Any:
+def is_finite(matrix: FloatArray) -> Array:
     """Whether each matrix holds neither NaN nor infinity."""
     if kernels := kernels_for(matrix.shape[:-2], matrix):
         return kernels.is_finite(matrix)
@@ -153,7 +153,7 @@ def is_finite(matrix: NDArray[Any]) -> Any:
     return _lapack().is_finite(matrix)
 
 
-def is_symmetric(matrix: NDArray[Any]) -> Any:
+def is_symmetric(matrix: FloatArray) -> Array:
     """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
     if kernels := kernels_for(matrix.shape[:-2], matrix):
         return kernels.is_symmetric(matrix)
@@ -166,14 +166,14 @@ def is_symmetric(matrix: NDArray[Any]) -> Any:
     return _lapack().is_symmetric(matrix, scales)
 
 
-def plain_vector(value: Any, length: int | None) -> NDArray[Any] | None:
+def plain_vector(value: Array, length: int | None) -> FloatArray | None:
     """`value` where it is a vector of finite float64 numbers, None where it has to be looked at."""
     if type(value) is np.ndarray and value.dtype is _DOUBLE and value.shape == (length,):
         return value if np.isfinite(value).all() else None
     return None
 
 
-def plain_matrix(value: Any) -> NDArray[Any] | None:
+def plain_matrix(value: Array) -> FloatArray | None:
     """A frozen copy where `value` is one small symmetric matrix of finite float64 numbers, else None."""
     if type(value) is not np.ndarray or value.dtype is not _DOUBLE or value.ndim != 2:
         return None
@@ -187,7 +187,7 @@ def plain_matrix(value: Any) -> NDArray[Any] | None:
     return matrix
 
 
-def cholesky(matrix: NDArray[Any], name: str) -> NDArray[Any]:
+def cholesky(matrix: FloatArray, name: str) -> FloatArray:
     """Lower Cholesky factor; LinAlgError naming the parameter where there is none."""
     factor = _cholesky(matrix)
     if factor is None:
@@ -199,7 +199,7 @@ def _not_positive_definite(name: str) -> np.linalg.LinAlgError:
     return np.linalg.LinAlgError(f"{name} must be positive definite: its Cholesky factorisation failed")
 
 
-def factors_late(matrix: NDArray[Any], name: str) -> bool:
+def factors_late(matrix: FloatArray, name: str) -> bool:
     """Whether factors of a batch are better not kept: kernels make each when its turn comes.
 
     That they exist has been checked then: LinAlgError naming the parameter where one does not.
@@ -210,7 +210,7 @@ def factors_late(matrix: NDArray[Any], name: str) -> bool:
     return kernels is not None
 
 
-def _cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
+def _cholesky(matrix: FloatArray) -> FloatArray | None:
     if matrix.ndim == 2:
         return _lapack().cholesky(matrix)  # type: ignore[no-any-return]
     if matrix.shape[-1] < _MODERATE:
@@ -227,14 +227,14 @@ def _cholesky(matrix: NDArray[Any]) -> NDArray[Any] | None:
     return out
 
 
-def cholesky_of_root(root: NDArray[Any]) -> NDArray[Any]:
+def cholesky_of_root(root: FloatArray) -> FloatArray:
     """Lower Cholesky factor of ``root @ root.T`` without forming the product (one QR factorisation)."""
-    upper: Any = np.linalg.qr(transpose(root), mode="r")
+    upper: Array = np.linalg.qr(transpose(root), mode="r")
     signs = np.copysign(1.0, diagonal(upper))
     return transpose(upper * signs[..., :, None])
 
 
-def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+def solve_lower(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     if factor.ndim == 2 and right.ndim == 2:
         return _lapack().solve(factor, right)  # type: ignore[no-any-return]
@@ -259,36 +259,36 @@ def solve_lower(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
-def inverse_lower(factor: NDArray[Any]) -> NDArray[Any]:
+def inverse_lower(factor: FloatArray) -> FloatArray:
     """The inverse of lower triangular matrices."""
     if factor.ndim > 2:
         return solve_lower(factor, eye_like(factor))
     lapack = _lapack().lapack
     trtri = lapack.strtri if factor.dtype == np.float32 else lapack.dtrtri
-    inverse: NDArray[Any] = trtri(factor.T, lower=0)[0]
+    inverse: FloatArray = trtri(factor.T, lower=0)[0]
     return inverse.T
 
 
-def column_norms_below(matrix: NDArray[Any]) -> NDArray[Any]:
+def column_norms_below(matrix: FloatArray) -> FloatArray:
     """Norm of what is below the diagonal in each column; no square of an entry leaves the range of floats."""
     below = np.tril(matrix, -1)
     scale = np.maximum(below.max(axis=-2), -below.min(axis=-2))
     scale = np.where(scale > 0.0, scale, 1.0).astype(matrix.dtype)
     below /= scale[..., None, :]
-    norms: NDArray[Any] = scale * np.sqrt(np.einsum("...ij,...ij->...j", below, below))
+    norms: FloatArray = scale * np.sqrt(np.einsum("...ij,...ij->...j", below, below))
     return norms
 
 
-def solve_lower_transposed(factor: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+def solve_lower_transposed(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return flip_rows(solve_lower(flip(transpose(factor)), flip_rows(right)))
 
 
-def flip_rows(matrix: NDArray[Any]) -> NDArray[Any]:
+def flip_rows(matrix: FloatArray) -> FloatArray:
     return matrix[..., ::-1, :]
 
 
-def triangular_ratio_squares(factor: NDArray[Any], right: NDArray[Any], near: Any) -> Any:
+def triangular_ratio_squares(factor: FloatArray, right: FloatArray, near: Array) -> Array:
     """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
 
     In the columns where `near` holds, ``right - factor`` takes the place of `right`: the same below the
@@ -304,13 +304,13 @@ _ROWS = 4096
 """Rows of a tall matrix that are worked on at a time, so that what is made of them stays in the cache."""
 
 
-def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: list[Any]) -> list[Any]:
+def sum_over_rows(function: Callable[..., Array], vectors: list[Array], matrices: list[Array]) -> list[Array]:
     """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows.
 
     Vectors have shape (..., d) and matrices (..., d, k); the rows are the axis of length d.
     """
     rows = matrices[0].shape[-2]
-    totals: list[Any] = []
+    totals: list[Array] = []
     for start in range(0, max(rows, 1), _ROWS):
         part = slice(start, start + _ROWS)
         values = function(*[x[..., part] for x in vectors], *[x[..., part, :] for x in matrices])
@@ -318,13 +318,13 @@ def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: li
     return totals
 
 
-def same_columns(left: NDArray[Any], right: NDArray[Any]) -> list[NDArray[Any]]:
+def same_columns(left: FloatArray, right: FloatArray) -> list[FloatArray]:
     """The two matrices with columns of zeros appended to the one that has fewer."""
     columns = max(left.shape[-1], right.shape[-1])
     return [_widened(matrix, columns) for matrix in (left, right)]
 
 
-def _widened(matrix: NDArray[Any], columns: int) -> NDArray[Any]:
+def _widened(matrix: FloatArray, columns: int) -> FloatArray:
     missing = columns - matrix.shape[-1]
     if not missing:
         return matrix

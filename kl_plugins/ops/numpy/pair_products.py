@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from kl_plugins.ops.protocol import FloatArray
 
 _ROUNDING = 2.0**-53
 
@@ -42,13 +42,13 @@ _MODERATE = 32
 class Gaussians(NamedTuple):
     """A batch of n Gaussians, float64. A length of 1 in place of n is shared by all of them."""
 
-    means: Array
+    means: FloatArray
     """Shape (n, d)."""
 
-    covariances: Array
+    covariances: FloatArray
     """Matrices of shape (n, d, d), or variances of independent variables of shape (n, d)."""
 
-    factors: Array
+    factors: FloatArray
     """Lower Cholesky factors (n, d, d), or standard deviations (n, d)."""
 
     def part(self, start: int, stop: int) -> Gaussians:
@@ -66,19 +66,19 @@ class Gaussians(NamedTuple):
 class _Side(NamedTuple):
     """What the pairs share of the distributions of one side."""
 
-    rows: Array
+    rows: FloatArray
     """Rows whose inner products with the other side's are ⟨Σp + m mᵀ, P⟩ − 2 ⟨m, P k⟩ + kᵀP k."""
 
-    log_dets: Array
+    log_dets: FloatArray
 
-    spreads: Array
+    spreads: FloatArray
     """s = √diag Σ of p, c = √diag P of q; of independent variables s² + 2 m² and c²."""
 
-    gaps: Array
+    gaps: FloatArray
     """|m| of p, |k|·c of q; of independent variables 2 k²·c² of q."""
 
 
-def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, Array, NDArray[np.bool_]]]:
+def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, FloatArray, NDArray[np.bool_]]]:
     """Yield the rows and columns of a block of pairs, their divergences, and which of those are good.
 
     The estimate behind ``good`` is for the products: the error of the factors is the same as in `kl`.
@@ -98,7 +98,7 @@ def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, Array, ND
             yield rows, columns, *_divergences(left, right, p.is_diagonal)
 
 
-def _divergences(left: _Side, right: _Side, is_diagonal: bool) -> tuple[Array, NDArray[np.bool_]]:
+def _divergences(left: _Side, right: _Side, is_diagonal: bool) -> tuple[FloatArray, NDArray[np.bool_]]:
     d = right.spreads.shape[-1]
     value = left.rows @ right.rows.T
     value -= left.log_dets[:, None]
@@ -114,17 +114,18 @@ def _divergences(left: _Side, right: _Side, is_diagonal: bool) -> tuple[Array, N
     return value, value > size  # not where either is NaN, nor where both are infinite
 
 
-def _of_p(p: Gaussians, centre: Array) -> _Side:
+def _of_p(p: Gaussians, centre: FloatArray) -> _Side:
     m, ones = p.means - centre, np.ones((1, 1))
     if p.is_diagonal:
-        moments, spreads = p.covariances + m * m, p.covariances + 2.0 * m * m
+        moments: FloatArray = p.covariances + m * m
+        spreads: FloatArray = p.covariances + 2.0 * m * m
     else:
         moments = _lower(p.covariances + m[:, :, None] * m[:, None, :])
         spreads = np.sqrt(_diagonals(p.covariances))
     return _Side(_joined(moments, m, ones), _log_dets(p), spreads, np.abs(m))
 
 
-def _of_q(q: Gaussians, centre: Array) -> _Side:
+def _of_q(q: Gaussians, centre: FloatArray) -> _Side:
     k = q.means - centre
     if q.is_diagonal:
         precisions = spreads = 1.0 / q.covariances
@@ -140,30 +141,30 @@ def _of_q(q: Gaussians, centre: Array) -> _Side:
     return _Side(rows, _log_dets(q), spreads, gaps)
 
 
-def _joined(*columns: Array) -> Array:
+def _joined(*columns: FloatArray) -> FloatArray:
     count = max(len(part) for part in columns)
     return np.concatenate([np.broadcast_to(part, (count, part.shape[1])) for part in columns], axis=1)
 
 
-def _lower(matrices: Array) -> Array:
+def _lower(matrices: FloatArray) -> FloatArray:
     """The lower triangles, row by row, as rows."""
     d = matrices.shape[-1]
     i, j = np.tril_indices(d)
-    rows: Array = matrices.reshape(-1, d * d).take(i * d + j, axis=1)
+    rows: FloatArray = matrices.reshape(-1, d * d).take(i * d + j, axis=1)
     return rows
 
 
-def _diagonals(matrices: Array) -> Array:
+def _diagonals(matrices: FloatArray) -> FloatArray:
     return matrices.diagonal(axis1=-2, axis2=-1)
 
 
-def _log_dets(side: Gaussians) -> Array:
+def _log_dets(side: Gaussians) -> FloatArray:
     scales = side.factors if side.is_diagonal else _diagonals(side.factors)
-    log_dets: Array = 2.0 * np.log(scales).sum(-1)
+    log_dets: FloatArray = 2.0 * np.log(scales).sum(-1)
     return log_dets
 
 
-def _inverses(factors: Array) -> Array:
+def _inverses(factors: FloatArray) -> FloatArray:
     """(LLᵀ)⁻¹ = L⁻ᵀL⁻¹ for each lower triangular L."""
     if factors.shape[-1] < _MODERATE:
         inverse = np.linalg.inv(factors)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import special
 
 from kl_plugins.ops.numpy import of_long_vectors
+from kl_plugins.ops.protocol import Array
 
 exp = of_long_vectors(np.exp)
 expm1 = np.expm1
@@ -29,21 +28,21 @@ where = np.where
 sign = np.sign
 
 
-def trigamma(x: Any) -> Any:
+def trigamma(x: Array) -> Array:
     return special.zeta(np.asarray(2.0, np.asarray(x).dtype), x)
 
 
-def same(first: Any, second: Any) -> bool:
+def same(first: Array, second: Array) -> bool:
     """Whether the two are certainly equal, everywhere."""
     return bool(np.all(first == second))
 
 
-def known(value: Any) -> Any:
+def known(value: Array) -> Array:
     """The numbers that the value is, None where only a running graph knows them."""
     return value
 
 
-def take_along_last(values: Any, index: Any) -> Any:
+def take_along_last(values: Array, index: Array) -> Array:
     """The entries of the last axis of `values` at whole numbers, whose leading dimensions broadcast."""
     ndim = max(values.ndim, index.ndim)
     values = values.reshape((1,) * (ndim - values.ndim) + values.shape)
@@ -57,11 +56,11 @@ gammainc = special.gammainc
 gammaincc = special.gammaincc
 
 
-def complement(probability: Any) -> Any:
+def complement(probability: Array) -> Array:
     """1 less a probability."""
     return 1.0 - probability
 
 
-def known_log(value: Any) -> Any:
+def known_log(value: Array) -> Array:
     """The logarithm of numbers that were computed from it: of arrays it is not known."""
     return None

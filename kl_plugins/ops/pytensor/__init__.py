@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -18,6 +18,7 @@ from pytensor.compile.builders import OpFromGraph
 from pytensor.scalar.basic import Cast
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
+from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.ops.pytensor.formula_node import formula
 from kl_plugins.ops.pytensor.literals import beside_literals, of_floats
 
@@ -26,6 +27,7 @@ from kl_plugins.ops.pytensor.matrices import *  # noqa: F403
 from kl_plugins.ops.pytensor.matrices import cholesky, isfinite
 
 symbolic = True
+graphs = True
 _HERE = sys.modules[__name__]
 
 _PULLBACK = "pullback" if "pullback" in signature(OpFromGraph.__init__).parameters else "lop_overrides"
@@ -45,7 +47,7 @@ zeros_like = pt.zeros_like
 equal = beside_literals("equal", pt.eq)
 
 
-def asarray(value: Any, name: str, beside: Sequence[Any] = ()) -> Any:
+def asarray(value: Array, name: str, beside: Sequence[Array] = ()) -> Array:
     """Convert `value` to a variable of floats, at least of ``config.floatX``.
 
     PyTensor stores a Python float that fits as a float32 constant and a small integer as int8; a
@@ -86,7 +88,7 @@ _RECOMPUTED = (
 )
 
 
-def literal(value: Any) -> float | None:
+def literal(value: Array) -> float | None:
     """The value as a float, where it is one number that the graph holds as a constant.
 
     PyTensor gives the parameters of a random variable the same number of dimensions: where a number was
@@ -99,7 +101,7 @@ def literal(value: Any) -> float | None:
     return None if isinstance(value, pytensor.graph.basic.Variable) or np.ndim(value) else float(value)
 
 
-def undressed(value: Any) -> Any:
+def undressed(value: Array) -> Array:
     """What was given leading dimensions of length 1, and cast to floats, to make the variable."""
     while value.owner is not None and value.type.numpy_dtype.kind == "f":
         op, source = value.owner.op, value.owner.inputs[0]
@@ -114,29 +116,29 @@ def undressed(value: Any) -> Any:
     return value
 
 
-def frozen(value: Any) -> Any:
+def frozen(value: Array) -> Array:
     """The variable itself: nobody can write to it."""
     return value
 
 
-def logical_and(first: Any, second: Any) -> Any:
+def logical_and(first: Array, second: Array) -> Array:
     """Conditions on plain numbers are plain booleans, which PyTensor does not take."""
     if type(first) is bool:
         return first and second
     return logical_and(second, first) if type(second) is bool else pt.and_(first, second)
 
 
-def logical_or(first: Any, second: Any) -> Any:
+def logical_or(first: Array, second: Array) -> Array:
     if type(first) is bool:
         return first or second
     return logical_or(second, first) if type(second) is bool else pt.or_(first, second)
 
 
-def logical_not(value: Any) -> Any:
+def logical_not(value: Array) -> Array:
     return not value if type(value) is bool else pt.invert(value)
 
 
-def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
+def select(condition: Array, yes: Callable[..., Array], no: Callable[..., Array], *args: Array) -> Array:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
 
     Either is made of the arguments where it is taken, and of 1 elsewhere: what it would be there, and its
@@ -149,24 +151,27 @@ def select(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *arg
     return pt.switch(condition, yes(*taken), no(*others))
 
 
-def _is_given(value: Any) -> bool:
+def _is_given(value: Array) -> bool:
     """Whether there is nothing to differentiate by."""
     return type(value) is float or isinstance(value, pt.TensorConstant)
 
 
-def _one(like: Any) -> Any:
+def _one(like: Array) -> Array:
     return np.ones((), like.type.numpy_dtype)
 
 
 pick = select
 
 
-def choose(condition: Any, rare: Callable[..., Any], usual: Callable[..., Any], *args: Any) -> Any:
+def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Array], *args: Array) -> Array:
     """As `select`, of functions that take the backend as last argument."""
     return select(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
 
 
-def elementwise(value: Callable[..., Any], gradient: Callable[..., Any] | None, *args: Any) -> Any:
+rarely = choose
+
+
+def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: Array) -> Array:
     """Return ``value(*args, ops)`` as one node whose derivatives are ``gradient(*args, ops)``, each one node.
 
     Differentiating a switch between a series and a logarithm would multiply the graph, and the time to
@@ -189,9 +194,9 @@ def elementwise(value: Callable[..., Any], gradient: Callable[..., Any] | None, 
 class _InGraphs:
     """A function of arguments and a backend, with this backend; unlike a closure it can be pickled."""
 
-    function: Callable[..., Any]
+    function: Callable[..., Array]
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Array) -> Array:
         return self.function(*args, _HERE)
 
 
@@ -200,11 +205,11 @@ _formulas: dict[Any, Elemwise] = {}
 
 
 def of_factors(
-    value: Callable[..., Any],
-    derivatives: Sequence[Callable[..., Any]],
-    args: Sequence[Any],
-    matrices: Sequence[Any],
-) -> Any:
+    value: Callable[..., Array],
+    derivatives: Sequence[Callable[..., Array]],
+    args: Sequence[Array],
+    matrices: Sequence[Array],
+) -> Array:
     """Return ``value(*args)`` as one node, a batch of numbers, with derivatives in closed form.
 
     Where an argument is the lower Cholesky factor of one of `matrices` (else None), the node is one of the
@@ -214,11 +219,11 @@ def of_factors(
     given = [arg if matrix is None else matrix for arg, matrix in zip(args, matrices, strict=True)]
     inputs = [variable.type() for variable in given]
 
-    def factored(inputs: Sequence[Any]) -> list[Any]:
+    def factored(inputs: Sequence[Array]) -> list[Array]:
         pairs = zip(inputs, matrices, strict=True)
         return [x if matrix is None else cholesky(x, "") for x, matrix in pairs]
 
-    def pullback(inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
+    def pullback(inputs: Array, outputs: Array, output_gradients: Array) -> list[Array]:
         factors = factored(inputs)
         found = []
         for x, derivative in zip(inputs, derivatives, strict=True):
@@ -231,7 +236,7 @@ def of_factors(
     return node(*given)
 
 
-def _sum_to(value: Any, like: Any) -> Any:
+def _sum_to(value: Array, like: Array) -> Array:
     """Sum over the dimensions along which a variable `like` another was broadcast."""
     leading = value.ndim - like.ndim
     value = value.sum(axis=tuple(range(leading))) if leading else value
@@ -239,48 +244,48 @@ def _sum_to(value: Any, like: Any) -> Any:
     return value.sum(axis=stretched, keepdims=True) if stretched else value
 
 
-def shape(value: Any) -> tuple[int | None, ...]:
+def shape(value: Array) -> tuple[int | None, ...]:
     """The static shape, None where it is not known before run time."""
     return () if type(value) is float else tuple(value.type.shape)
 
 
-def all_finite(value: Any, core_ndim: int) -> Any:
+def all_finite(value: Array, core_ndim: int) -> Array:
     """Whether there is neither NaN nor infinity in each member, of `core_ndim` dimensions."""
     return pt.all(isfinite(value), axis=tuple(range(-core_ndim, 0)))
 
 
-def all_positive(value: Any, core_ndim: int) -> Any:
+def all_positive(value: Array, core_ndim: int) -> Array:
     return pt.all(value > 0.0, axis=tuple(range(-core_ndim, 0)))
 
 
-def expand_last(value: Any) -> Any:
+def expand_last(value: Array) -> Array:
     return value if type(value) is float else value[..., None]
 
 
-def broadcast_to(value: Any, new_shape: Any) -> Any:
+def broadcast_to(value: Array, new_shape: Array) -> Array:
     return pt.broadcast_to(value, new_shape)
 
 
-def kernels_for(batch: Any, *matrices: Any) -> None:
+def kernels_for(batch: Array, *matrices: Array) -> None:
     """Compiled kernels are for numbers."""
     return None
 
 
-def kernels_for_rows(*arrays: Any) -> None:
+def kernels_for_rows(*arrays: Array) -> None:
     """Compiled kernels are for numbers."""
     return None
 
 
-def kernels_for_vectors(shape: Any, *vectors: Any) -> None:
+def kernels_for_vectors(shape: Array, *vectors: Array) -> None:
     """Compiled kernels are for numbers."""
     return None
 
 
-def require(conditions: Iterable[tuple[Any, str]]) -> None:
+def require(conditions: Conditions) -> None:
     """Symbolic conditions are checked when the graph runs: see `guard`."""
 
 
-def guard(value: Any, conditions: Iterable[tuple[Any, str]], outside: str = "inf") -> Any:
+def guard(value: Array, conditions: Conditions, outside: str = "inf") -> Array:
     """Wrap `value` so that it raises at run time where a condition does not hold.
 
     With PyMC it raises one of PyMC's own errors (``ParameterValueError``), else ValueError. Where PyMC
@@ -288,9 +293,9 @@ def guard(value: Any, conditions: Iterable[tuple[Any, str]], outside: str = "inf
     """
     from kl_plugins.ops.pytensor.checks import check_all  # loads PyMC
 
-    conditions = list(conditions)
+    stated = list(conditions)
     value = asarray(value, "the result")  # a plain number, where all parameters are
-    return check_all(value, conditions, outside) if conditions else value
+    return check_all(value, stated, outside) if stated else value
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
@@ -13,10 +12,13 @@ from pytensor.compile.mode import optdb
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import Op
 from pytensor.graph.replace import _vectorize_node
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.tensor.random.type import RandomType
+
+from kl_plugins.ops.protocol import Array
 
 Error: type[Exception] = ValueError
 try:
@@ -45,38 +47,38 @@ class CheckAll(Op):  # type: ignore[misc]
     def __str__(self) -> str:
         return f"{type(self).__name__}{{{len(self.messages)} conditions}}"
 
-    def make_node(self, value: Any, *holds: Any) -> Any:
+    def make_node(self, value: Array, *holds: Array) -> Array:
         return Apply(self, [value, *holds], [value.type()])
 
-    def perform(self, node: Any, inputs: Any, outputs: Any) -> None:
+    def perform(self, node: Apply, inputs: Array, outputs: Array) -> None:
         value, *conditions = inputs
         for holds, message in zip(conditions, self.messages, strict=True):
             if not holds.all():
                 raise Error(message)
         outputs[0][0] = value
 
-    def pullback(self, inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
+    def pullback(self, inputs: Array, outputs: Array, output_gradients: Array) -> list[Array]:
         return [output_gradients[0], *[disconnected_type() for _ in self.messages]]
 
     L_op = pullback  # its name before PyTensor 3
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[True], *[[False] for _ in self.messages]]
 
-    def infer_shape(self, *args: Any) -> list[Any]:
+    def infer_shape(self, *args: Array) -> list[Array]:
         return [args[-1][0]]
 
-    def do_constant_folding(self, fgraph: Any, node: Any) -> bool:
+    def do_constant_folding(self, fgraph: FunctionGraph, node: Apply) -> bool:
         return False
 
 
-def check_all(value: Any, conditions: Sequence[tuple[Any, str]], outside: str = "inf") -> Any:
+def check_all(value: Array, conditions: Sequence[tuple[Array, str]], outside: str = "inf") -> Array:
     """`value`, which raises where a condition does not hold: the first message says what is wrong."""
     holds, messages = zip(*conditions, strict=True)
     return CheckAll(messages, outside)(value, *[_of_members(condition, value) for condition in holds])
 
 
-def _of_members(condition: Any, value: Any) -> Any:
+def _of_members(condition: Array, value: Array) -> Array:
     """The condition with the dimensions of the value, else a single one on all members."""
     missing = value.ndim - condition.ndim
     if missing < 0:
@@ -84,7 +86,7 @@ def _of_members(condition: Any, value: Any) -> Any:
     return pt.shape_padleft(condition, missing) if missing else condition
 
 
-def _vectorize(op: CheckAll, node: Any, value: Any, *holds: Any) -> Any:
+def _vectorize(op: CheckAll, node: Apply, value: Array, *holds: Array) -> Array:
     """Members of a batch of graphs are members of the value, too."""
     larger = [condition for condition in holds if condition.ndim > value.ndim]
     if larger:
@@ -96,32 +98,32 @@ def _vectorize(op: CheckAll, node: Any, value: Any, *holds: Any) -> Any:
 _vectorize_node.register(CheckAll, _vectorize)
 
 
-def infinite_outside(node: Any) -> Any:
+def infinite_outside(node: Apply) -> Array:
     """The value where all conditions on a member hold, +∞ (NaN of an entropy) elsewhere."""
     value, *holds = node.inputs
     inside = reduce(pt.and_, [_no_larger(condition, value) for condition in holds])
     return pt.switch(inside, value, np.asarray(float(node.op.outside), dtype=value.type.dtype))
 
 
-def _no_larger(condition: Any, value: Any) -> Any:
+def _no_larger(condition: Array, value: Array) -> Array:
     """One condition for all along the dimensions in which the value does not vary."""
     static = zip(value.type.shape, condition.type.shape, strict=True)
     single = [axis for axis, (length, own) in enumerate(static) if length == 1 != own]
     return pt.all(condition, axis=single, keepdims=True) if single else condition
 
 
-def unchecked(node: Any) -> Any:
+def unchecked(node: Apply) -> Array:
     return node.inputs[0]
 
 
 class ReplaceChecks(GraphRewriter):  # type: ignore[misc]
     """Puts something that does not raise in the place of each check in a log density."""
 
-    def __init__(self, made_of: Callable[[Any], Any]) -> None:
+    def __init__(self, made_of: Callable[[Array], Array]) -> None:
         super().__init__()
         self.made_of = made_of
 
-    def apply(self, fgraph: Any) -> None:
+    def apply(self, fgraph: FunctionGraph) -> None:
         checks = [node for node in fgraph.toposort() if isinstance(node.op, CheckAll)]
         if self.made_of is infinite_outside and checks and _only_draws(fgraph):
             return
@@ -129,7 +131,7 @@ class ReplaceChecks(GraphRewriter):  # type: ignore[misc]
             fgraph.replace(node.outputs[0], self.made_of(node), reason=self.made_of.__name__)
 
 
-def _only_draws(fgraph: Any) -> bool:
+def _only_draws(fgraph: FunctionGraph) -> bool:
     """Whether the function draws variables (``pm.draw``): it is of nothing, and changes generators only."""
     updated = [fgraph.inputs[index] for index in (fgraph.update_mapping or {}).values()]
     of_nothing = all(isinstance(variable, SharedVariable) for variable in fgraph.inputs)
@@ -143,7 +145,7 @@ class Load(GraphRewriter):  # type: ignore[misc]
         super().__init__()
         self.module = module
 
-    def apply(self, fgraph: Any) -> None:
+    def apply(self, fgraph: FunctionGraph) -> None:
         if any(isinstance(node.op, CheckAll) for node in fgraph.apply_nodes):
             import_module(self.module)
 

@@ -9,9 +9,12 @@ import numpy as np
 import pytensor
 import pytensor.scalar as ps
 import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
 from pytensor.scalar.basic import Composite
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.variable import TensorConstant
+
+from kl_plugins.ops.protocol import Array
 
 
 class Formula(Composite):  # type: ignore[misc]
@@ -22,7 +25,7 @@ class Formula(Composite):  # type: ignore[misc]
     whose square underflows.
     """
 
-    def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any], gradient: Any = None) -> None:
+    def __init__(self, inputs: Sequence[Array], outputs: Sequence[Array], gradient: Array = None) -> None:
         super().__init__(list(inputs), list(outputs))
         self._gradient = gradient
         self._derivatives: list[Formula] | None = None
@@ -31,7 +34,7 @@ class Formula(Composite):  # type: ignore[misc]
     def clone(self) -> Formula:
         return self
 
-    def pullback(self, inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
+    def pullback(self, inputs: Array, outputs: Array, output_gradients: Array) -> list[Array]:
         if self._derivatives is None:
             derivatives = self._differentiated()
             self._derivatives, self._needed = map(list, zip(*map(_of_needed, derivatives), strict=True))
@@ -47,7 +50,7 @@ class Formula(Composite):  # type: ignore[misc]
             formula(lambda *args, i=i: gradient(*args)[i], None, dtype, self.nin) for i in range(self.nin)
         ]
 
-    def _reversed(self, *args: Any) -> Any:
+    def _reversed(self, *args: Array) -> Array:
         known = dict(zip(self.fgraph.inputs, args, strict=True))
         for node in self.fgraph.toposort():
             inputs = [
@@ -69,7 +72,7 @@ def _of_needed(derivative: Formula) -> tuple[Formula, list[int]]:
     return Formula([fgraph.inputs[i] for i in needed], fgraph.outputs), needed
 
 
-def formula(value: Callable[..., Any], gradient: Any, dtype: str, nin: int) -> Formula:
+def formula(value: Callable[..., Array], gradient: Array, dtype: str, nin: int) -> Formula:
     """The node of ``value``, a function of `nin` scalars written in the operations of tensors.
 
     Its derivatives are those that ``gradient`` returns; where that is None, they are found from `value`.
@@ -78,12 +81,12 @@ def formula(value: Callable[..., Any], gradient: Any, dtype: str, nin: int) -> F
     scalars = [ps.get_scalar_type(dtype)() for _ in range(nin)]
     known: dict[Any, Any] = dict(zip(tensors, scalars, strict=True))
 
-    def as_scalar(variable: Any) -> Any:
+    def as_scalar(variable: Variable) -> Array:
         if variable not in known:
             known[variable] = made(variable)
         return known[variable]
 
-    def made(variable: Any) -> Any:
+    def made(variable: Variable) -> Array:
         if isinstance(variable, TensorConstant):
             return ps.constant(np.asarray(variable.data, dtype=dtype).item(), dtype=dtype)
         op, inputs = variable.owner.op, variable.owner.inputs

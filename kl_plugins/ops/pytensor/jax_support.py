@@ -9,13 +9,14 @@ from typing import Any
 import jax.numpy as jnp
 from pytensor.link.jax.dispatch import jax_funcify
 
+from kl_plugins.ops.protocol import Array
 from kl_plugins.ops.pytensor.checks import CheckAll
 
 
 def jax_funcify_check_all(op: CheckAll, **kwargs: Any) -> Callable[..., Any]:
     """JAX cannot raise while it runs: a member that would is infinite (NaN of an entropy)."""
 
-    def check_all(value: Any, *holds: Any) -> Any:
+    def check_all(value: Array, *holds: Array) -> Array:
         inside = reduce(jnp.logical_and, holds)
         return jnp.where(inside, value, float(op.outside)).astype(value.dtype)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 import numpy as np
 
 from kl_plugins.ops import floats
 from kl_plugins.ops import numpy as arrays
+from kl_plugins.ops.protocol import Array
 
 
-def of_floats(function: Callable[..., Any], *args: float) -> Any:
+def of_floats(function: Callable[..., Array], *args: float) -> Array:
     """Return ``function(*args, ops)``, infinite or NaN where Python's floats raise instead."""
     try:
         return function(*args, floats)
@@ -21,14 +21,14 @@ def of_floats(function: Callable[..., Any], *args: float) -> Any:
             return float(function(*map(np.asarray, args), arrays))
 
 
-def beside_literals(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def beside_literals(name: str, function: Callable[..., Array]) -> Callable[..., Array]:
     """`function`, or that of `scalar` of this name where there are only floats.
 
     PyTensor would store 0.5 in half precision, and compute ψ(0.5) in it.
     """
 
     @wraps(function, assigned=("__doc__",), updated=())
-    def either(*args: Any) -> Any:
+    def either(*args: Array) -> Array:
         if any(type(arg) is not float for arg in args):
             return function(*args)
         return of_floats(lambda *args: getattr(args[-1], name)(*args[:-1]), *args)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytensor.tensor as pt
-from pytensor.scalar.basic import Cast, Exp, Sub, TrueDiv
+from pytensor.graph.basic import Variable
+from pytensor.graph.op import Op
+from pytensor.scalar.basic import Cast, Exp, ScalarOp, Sub, TrueDiv
 from pytensor.scalar.math import Sigmoid
 from pytensor.tensor.basic import Alloc, Join, MakeVector
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
@@ -14,11 +14,13 @@ from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 from pytensor.tensor.variable import TensorConstant
 
+from kl_plugins.ops.protocol import Array
+
 _ARRANGES = (DimShuffle, Reshape, SpecifyShape, Alloc, Subtensor, AdvancedSubtensor)
 """Operations that move, repeat or choose the entries of their first input."""
 
 
-def known_log(value: Any) -> Any:
+def known_log(value: Array) -> Array:
     """The logarithm of a variable, none of which is negative, where its graph has one; else None.
 
     A sigmoid, a softmax or an exponential that underflows to 0, or is rounded to 1, still has it, and
@@ -40,7 +42,7 @@ def known_log(value: Any) -> Any:
     return None
 
 
-def _known_log_of_elementwise(scalar_op: Any, inputs: list[Any], dtype: str) -> Any:
+def _known_log_of_elementwise(scalar_op: ScalarOp, inputs: list[Array], dtype: str) -> Array:
     if isinstance(scalar_op, Exp):
         return inputs[0]
     if isinstance(scalar_op, Sigmoid):
@@ -54,7 +56,7 @@ def _known_log_of_elementwise(scalar_op: Any, inputs: list[Any], dtype: str) -> 
     return None
 
 
-def _joined(op: Any, inputs: list[Any]) -> Any:
+def _joined(op: Op, inputs: list[Array]) -> Array:
     """The logarithms of what is joined: of each, if it is known of one."""
     leading = int(isinstance(op, Join) and "axis" not in op.__props__)  # where the axis is an input
     parts = inputs[leading:]
@@ -65,13 +67,13 @@ def _joined(op: Any, inputs: list[Any]) -> Any:
     return pt.stack(logs) if isinstance(op, MakeVector) else op(*inputs[:leading], *logs)
 
 
-def complement(probability: Any) -> Any:
+def complement(probability: Array) -> Array:
     """1 less a probability; of a sigmoid, that of the opposite, which keeps its digits near 0."""
     found = _known_complement(probability)
     return 1.0 - probability if found is None else found
 
 
-def _known_complement(probability: Any) -> Any:
+def _known_complement(probability: Array) -> Array:
     node = getattr(probability, "owner", None)
     if node is None:
         return None
@@ -87,12 +89,12 @@ def _known_complement(probability: Any) -> Any:
     return None
 
 
-def _of_opposite(first: Any, second: Any) -> Any:
+def _of_opposite(first: Array, second: Array) -> Array:
     """What 1 less a sigmoid is, the sigmoid of the opposite; else None."""
     return _known_complement(second) if _is_one(first) else None
 
 
-def _is_one(variable: Any) -> bool:
+def _is_one(variable: Variable) -> bool:
     while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
         variable = variable.owner.inputs[0]
     return isinstance(variable, TensorConstant) and bool((variable.data == 1.0).all())

@@ -3,70 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
+from kl_plugins.ops.protocol import Array
 
-def isfinite(value: Any) -> Any:
+
+def isfinite(value: Array) -> Array:
     return pt.invert(pt.or_(pt.isnan(value), pt.isinf(value)))
 
 
 stop_gradient = disconnected_grad
 
 
-def epsilon(value: Any) -> float:
+def epsilon(value: Array) -> float:
     """Machine epsilon of the variable's type."""
     return float(np.finfo(float if type(value) is float else value.type.dtype).eps)
 
 
-def runtime_shape(value: Any) -> tuple[Any, ...]:
+def runtime_shape(value: Array) -> tuple[Array, ...]:
     return tuple(value.shape[i] if length is None else length for i, length in enumerate(value.type.shape))
 
 
-def sum_last(value: Any) -> Any:
+def sum_last(value: Array) -> Array:
     return pt.sum(value, axis=-1)
 
 
-def sum_of_squares(matrix: Any) -> Any:
+def sum_of_squares(matrix: Array) -> Array:
     """Sum of the squared entries over the last two axes."""
     return pt.sum(pt.square(matrix), axis=(-2, -1))
 
 
-def sum_of_squares_last(vectors: Any) -> Any:
+def sum_of_squares_last(vectors: Array) -> Array:
     """Sum of the squared entries of each vector."""
     return pt.sum(pt.square(vectors), axis=-1)
 
 
-def row_sums_of_squares(matrix: Any) -> Any:
+def row_sums_of_squares(matrix: Array) -> Array:
     """Sum of the squared entries of each row."""
     return pt.sum(pt.square(matrix), axis=-1)
 
 
-def all_last(value: Any) -> Any:
+def all_last(value: Array) -> Array:
     return pt.all(value, axis=-1)
 
 
-def all_last_two(value: Any) -> Any:
+def all_last_two(value: Array) -> Array:
     return pt.all(value, axis=(-2, -1))
 
 
-def diagonal(matrix: Any) -> Any:
+def diagonal(matrix: Array) -> Array:
     return pt.diagonal(matrix, axis1=-2, axis2=-1)
 
 
-def from_diagonal(vector: Any) -> Any:
+def from_diagonal(vector: Array) -> Array:
     """Diagonal matrices with the last axis of `vector` on their diagonals."""
     return vector[..., None] * pt.eye(vector.shape[-1], dtype=vector.dtype)
 
 
-def transpose(matrix: Any) -> Any:
+def transpose(matrix: Array) -> Array:
     return pt.matrix_transpose(matrix)
 
 
-def flip(matrix: Any) -> Any:
+def flip(matrix: Array) -> Array:
     """Reverse the order of rows and columns.
 
     By indices: on slices of step −1, XLA (jaxlib 0.10.2) ends the process when it compiles a gradient.
@@ -75,7 +76,7 @@ def flip(matrix: Any) -> Any:
     return matrix[..., order, :][..., order]
 
 
-def lower(matrix: Any, like: Any) -> Any:
+def lower(matrix: Array, like: Array) -> Array:
     """The lower triangle of `matrix`, which has the size of the square matrix `like`.
 
     The size of an input is at hand. That of a result would first be deduced and checked, by more nodes than
@@ -85,90 +86,90 @@ def lower(matrix: Any, like: Any) -> Any:
     return pt.switch(rows >= columns, matrix, 0.0)
 
 
-def strictly_lower(matrix: Any, like: Any = None) -> Any:
+def strictly_lower(matrix: Array, like: Array = None) -> Array:
     """What is below the diagonal of `matrix`; `like` as for `lower`."""
     rows, columns = _indices(matrix if like is None else like)
     return pt.switch(rows > columns, matrix, 0.0)
 
 
-def add_to_diagonal(matrix: Any, vector: Any, like: Any) -> Any:
+def add_to_diagonal(matrix: Array, vector: Array, like: Array) -> Array:
     """`matrix` with `vector` added to its diagonal; `like` as for `lower`."""
     rows, columns = _indices(like)
     return matrix + pt.switch(pt.eq(rows, columns), vector[..., None, :], 0.0)
 
 
-def _indices(like: Any) -> tuple[Any, Any]:
+def _indices(like: Array) -> tuple[Array, Array]:
     length = like.type.shape[-1]  # as a constant, where it is known: shapes that are computed tell less
     index = pt.arange(like.shape[-1] if length is None else length)
     return index[:, None], index[None, :]
 
 
-def eye_like(matrix: Any) -> Any:
+def eye_like(matrix: Array) -> Array:
     rows, columns = _indices(matrix)  # JAX needs the size of pt.eye to be a constant
     return pt.cast(pt.eq(rows, columns), matrix.dtype)
 
 
-def take(value: Any, index: Any) -> Any:
+def take(value: Array, index: Array) -> Array:
     return value[..., np.asarray(index)]
 
 
-def take_both(matrix: Any, index: Any) -> Any:
+def take_both(matrix: Array, index: Array) -> Array:
     """Rows and columns `index` of matrices."""
     return take(transpose(take(transpose(matrix), index)), index)
 
 
-def stack_blocks(blocks: list[Any]) -> Any:
+def stack_blocks(blocks: list[Array]) -> Array:
     """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
     return pt.linalg.block_diag(*blocks)
 
 
-def concatenate(parts: list[Any]) -> Any:
+def concatenate(parts: list[Array]) -> Array:
     return pt.concatenate(parts, axis=-1)
 
 
-def is_finite(matrix: Any) -> Any:
+def is_finite(matrix: Array) -> Array:
     """Whether each matrix holds neither NaN nor infinity."""
     return all_last_two(isfinite(matrix))
 
 
-def is_symmetric(matrix: Any) -> Any:
+def is_symmetric(matrix: Array) -> Array:
     """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
     scale = epsilon(matrix) ** 0.25 * pt.sqrt(pt.abs(diagonal(matrix)))
     gap = pt.abs(matrix - transpose(matrix))
     return all_last_two(pt.le(gap, scale[..., :, None] * scale[..., None, :]))
 
 
-def cholesky(matrix: Any, name: str) -> Any:
+def cholesky(matrix: Array, name: str) -> Array:
     """Lower Cholesky factor, NaN where there is none (the conditions then say which parameter)."""
     return pt.linalg.cholesky(matrix, lower=True)
 
 
-def factors_late(matrix: Any, name: str) -> bool:
+def factors_late(matrix: Array, name: str) -> bool:
     """Whether factors of a batch are better not kept; a graph keeps nothing."""
     return False
 
 
-def cholesky_of_root(root: Any) -> Any:
+def cholesky_of_root(root: Array) -> Array:
     """Lower Cholesky factor of ``root @ root.T``."""
     return pt.linalg.cholesky(pt.matmul(root, transpose(root)), lower=True)
 
 
-def solve_lower(factor: Any, right: Any) -> Any:
+def solve_lower(factor: Array, right: Array) -> Array:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
 
 
-def inverse_lower(factor: Any) -> Any:
+def inverse_lower(factor: Array) -> Array:
     """The inverse of lower triangular matrices."""
     return solve_lower(factor, eye_like(factor))
 
 
-def solve_lower_transposed(factor: Any, right: Any) -> Any:
+def solve_lower_transposed(factor: Array, right: Array) -> Array:
     """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, trans=1, lower=True, b_ndim=2)
 
 
-def triangular_ratio_squares(factor: Any, right: Any, near: Any) -> Any:
+def triangular_ratio_squares(factor: Array, right: Array, near: Array) -> Array:
     """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
 
     In the columns where `near` holds, ``right - factor`` takes the place of `right`.
@@ -177,12 +178,12 @@ def triangular_ratio_squares(factor: Any, right: Any, near: Any) -> Any:
     return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
 
 
-def sum_over_rows(function: Callable[..., Any], vectors: list[Any], matrices: list[Any]) -> list[Any]:
+def sum_over_rows(function: Callable[..., Array], vectors: list[Array], matrices: list[Array]) -> list[Array]:
     """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows."""
     return list(function(*vectors, *matrices))
 
 
-def same_columns(left: Any, right: Any) -> list[Any]:
+def same_columns(left: Array, right: Array) -> list[Array]:
     """The two matrices with columns of zeros appended to the one that has fewer."""
     known = left.type.shape[-1], right.type.shape[-1]
     if known[0] == known[1] and None not in known:
@@ -191,7 +192,7 @@ def same_columns(left: Any, right: Any) -> list[Any]:
     return [_widened(matrix, columns) for matrix in (left, right)]
 
 
-def _widened(matrix: Any, columns: Any) -> Any:
+def _widened(matrix: Array, columns: Array) -> Array:
     *others, own = runtime_shape(matrix)
     if own is columns or own == columns:
         return matrix

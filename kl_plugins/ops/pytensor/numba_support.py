@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+from pytensor.graph.basic import Apply
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch import basic
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
@@ -12,7 +13,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from kl_plugins.ops.pytensor.checks import CheckAll, Error
 
 
-def numba_funcify_check_all(op: CheckAll, node: Any, **kwargs: Any) -> tuple[Any, str]:
+def numba_funcify_check_all(op: CheckAll, node: Apply, **kwargs: Any) -> tuple[Any, str]:
     names = [f"holds_{i}" for i in range(len(op.messages))]
     pairs = zip(names, op.messages, strict=True)
     lines = [f"    if not {name}.all():\n        raise error({message!r})" for name, message in pairs]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
@@ -11,12 +9,13 @@ from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Constant, Variable, equal_computations
 from pytensor.graph.traversal import graph_inputs
 
+from kl_plugins.ops.protocol import Array
 from kl_plugins.ops.pytensor.literals import beside_literals
 from kl_plugins.ops.pytensor.logits import complement as complement
 from kl_plugins.ops.pytensor.logits import known_log as known_log
 
 
-def _positive(x: Any) -> Any:
+def _positive(x: Array) -> Array:
     """`x`, and 1 where it is not positive: there is no moment, and SciPy would take for ever for ψ₁."""
     return pt.switch(x <= 0.0, np.ones((), x.type.numpy_dtype), x)
 
@@ -39,7 +38,7 @@ power = beside_literals("power", pt.power)
 sign = beside_literals("sign", pt.sign)
 
 
-def where(condition: Any, yes: Any, no: Any) -> Any:
+def where(condition: Array, yes: Array, no: Array) -> Array:
     if isinstance(condition, bool):
         return yes if condition else no
     return pt.switch(condition, yes, no)
@@ -50,7 +49,7 @@ betainc = beside_literals("betainc", pt.betainc)
 gammainc = beside_literals("gammainc", pt.gammainc)
 
 
-def _gammaincc(a: Any, x: Any) -> Any:
+def _gammaincc(a: Array, x: Array) -> Array:
     """The upper tail, with the derivatives of the lower: PyTensor 2 has the upper one's by `a` wrong."""
     lower = pt.gammainc(a, x)
     return disconnected_grad(pt.gammaincc(a, x)) - (lower - disconnected_grad(lower))
@@ -61,14 +60,14 @@ i0e = beside_literals("i0e", lambda x: pt.ive(0, x))
 i1e = beside_literals("i1e", lambda x: pt.ive(1, x))
 
 
-def same(first: Any, second: Any) -> bool:
+def same(first: Array, second: Array) -> bool:
     """Whether the two are certainly equal, everywhere."""
     if type(first) is float or type(second) is float:
         return bool(type(first) is type(second) and first == second)
     return first is second or bool(equal_computations([first], [second]))
 
 
-def known(value: Any) -> Any:
+def known(value: Array) -> Array:
     """The numbers that the value is, None where only a running graph knows them."""
     if not isinstance(value, Variable):
         return value
@@ -77,7 +76,7 @@ def known(value: Any) -> Any:
     return value.eval(mode=Mode("py", None))
 
 
-def take_along_last(values: Any, index: Any) -> Any:
+def take_along_last(values: Array, index: Array) -> Array:
     """The entries of the last axis of `values` at whole numbers, whose leading dimensions broadcast."""
     index = pt.cast(index, "int64")
     if values.ndim == 1 or index.ndim == 1:

@@ -12,19 +12,20 @@ from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
 
-from kl_plugins.estimate.density import Array, Density, density_of, event_shape_of
+from kl_plugins.estimate.density import Density, density_of, event_shape_of
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import labels_of_parameters
 from kl_plugins.plugins.scipy.parameters import given_to, labels_of_new
 from kl_plugins.recognition import recognise
 
 
 @density_of.register(rv_continuous_frozen)
-def _(obj: Any) -> Density:
+def _(obj: object) -> Density:
     return _frozen(obj, "continuous")
 
 
 @density_of.register(rv_discrete_frozen)
-def _(obj: Any) -> Density:
+def _(obj: object) -> Density:
     return _frozen(obj, "discrete")
 
 
@@ -69,7 +70,7 @@ def _frozen(obj: Any, measure: str) -> Density:
     )
 
 
-def _in_logarithms(obj: Any) -> Callable[[Array], Array] | None:
+def _in_logarithms(obj: Any) -> Callable[[FloatArray], FloatArray] | None:
     """The log density of our family, where SciPy's is the logarithm of a density that underflows."""
     if type(obj.dist)._logpdf is not rv_continuous._logpdf:
         return None
@@ -127,7 +128,7 @@ def _(obj: Any) -> Density:
     if rank is not None and rank < obj.dim:
         measure = f"continuous on a subspace of {rank} dimensions"
 
-    def sample(count: int, rng: np.random.Generator) -> Array:
+    def sample(count: int, rng: np.random.Generator) -> FloatArray:
         drawn = draw(count, rng)
         if isinstance(drawn, tuple):
             drawn = np.stack(drawn, axis=-1)
@@ -162,10 +163,10 @@ def _(obj: Any) -> Density:
     """Of one dimension with quantiles, roughly: those of the data, moved by the quantiles of the kernel."""
     d, width = obj.d, np.sqrt(np.diagonal(np.atleast_2d(obj.covariance)))
 
-    def log_density(x: Array) -> Array:
+    def log_density(x: FloatArray) -> FloatArray:
         return np.asarray(obj.logpdf(x.reshape(-1, d).T)).reshape(len(x))
 
-    def sample(count: int, rng: np.random.Generator) -> Array:
+    def sample(count: int, rng: np.random.Generator) -> FloatArray:
         seed = np.random.RandomState(rng.integers(2**31 - 1))
         return np.asarray(obj.resample(count, seed=seed)).T.reshape(count, *event)
 
@@ -181,7 +182,9 @@ def _(obj: Any) -> Density:
     )
 
 
-def _of_rows(name: str, log_density: Callable[..., Array], ndim: int) -> Callable[[Array], Array]:
+def _of_rows(
+    name: str, log_density: Callable[..., FloatArray], ndim: int
+) -> Callable[[FloatArray], FloatArray]:
     """The log density over points along the first axis; some of SciPy's have them along the last."""
     if name == "normal_inverse_gamma":
         return lambda x: log_density(x[..., 0], x[..., 1])
@@ -194,6 +197,6 @@ def _of_rows(name: str, log_density: Callable[..., Array], ndim: int) -> Callabl
 
 @density_of.register(rv_generic)
 @density_of.register(multi_rv_generic)
-def _(obj: Any) -> Density:
+def _(obj: object) -> Density:
     name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
     raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")

@@ -157,7 +157,7 @@ def _(obj: Any) -> str:
 
 
 @as_written.register(multi_rv_frozen)
-def _(obj: Any) -> str:
+def _(obj: object) -> str:
     return f"scipy.stats.{type(obj).__name__.removesuffix('_frozen')}"
 
 
@@ -172,14 +172,14 @@ def _(obj: Any) -> Distribution:
 
 @recognise.register(rv_histogram)
 @recognise.register(Mixture)
-def _(obj: Any) -> Distribution:
+def _(obj: object) -> Distribution:
     name = type(obj).__name__
     raise unsupported(f"{name} objects", name)
 
 
 @recognise.register(rv_generic)
 @recognise.register(multi_rv_generic)
-def _(obj: Any) -> Distribution:
+def _(obj: object) -> Distribution:
     name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
     raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")
 
@@ -202,7 +202,7 @@ _factored: WeakKeyDictionary[Any, Covariance] = WeakKeyDictionary()
 """By covariance object of SciPy: ours, whose factors and whose copy of the numbers belong together."""
 
 
-def factored_once(obj: Any, arrays: tuple[Any, ...], make: Callable[[], Covariance]) -> Covariance:
+def factored_once(obj: object, arrays: tuple[Any, ...], make: Callable[[], Covariance]) -> Covariance:
     """What `make` returns, made again only where the `arrays` of `obj` no longer hold the same numbers."""
     known = _factored.get(obj)
     if known is not None and all(map(np.array_equal, known.values(), arrays)):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kl_plugins.variational.evidence.importance import Estimate, Importance
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.evidence.importance import Importance
+from kl_plugins.variational.evidence.moments import Estimate
 from kl_plugins.variational.evidence.tails import error_factor
-
-Array = NDArray[np.float64]
 
 MOST_K = 0.5
 """Ratios with a heavier tail have no second moment, so that D₂ is infinite."""
@@ -42,11 +41,11 @@ class ErrorBounds:
     """
 
     divergence: Estimate
-    mean: Array = field(repr=False)
-    sd: Array = field(repr=False)
+    mean: FloatArray = field(repr=False)
+    sd: FloatArray = field(repr=False)
 
 
-def error_bounds(importance: Importance, sd: Array) -> ErrorBounds | None:
+def error_bounds(importance: Importance, sd: FloatArray) -> ErrorBounds | None:
     """The bounds for an approximation with marginal standard deviations `sd`; None where there are none."""
     if not importance.k.value < MOST_K or not np.isfinite(importance.elbo.value):
         return None
@@ -64,7 +63,7 @@ def error_bounds(importance: Importance, sd: Array) -> ErrorBounds | None:
     return bounds_from_divergence(Estimate(max(divergence, 0.0), error), sd)
 
 
-def bounds_from_divergence(divergence: Estimate, sd: Array) -> ErrorBounds:
+def bounds_from_divergence(divergence: Estimate, sd: FloatArray) -> ErrorBounds:
     """The bounds that follow from a bound on D₂."""
     chi = float(np.sqrt(np.expm1(divergence.value + ERRORS * divergence.error)))
     wasserstein = 2.0 * 3.0**0.25 * np.sqrt(chi)

@@ -3,86 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.evidence.moments import EQUAL, Estimate, Moments
 from kl_plugins.variational.evidence.tails import error_factor, khat_threshold
-
-Array = NDArray[np.float64]
 
 BOOTSTRAPS = 40
 FEWEST_DRAWS = 100
 ENOUGH_DRAWS = 2_200
 """From so many draws on the threshold of k̂ is 0.7."""
-EQUAL = 1e-9
-"""Log ratios that spread less than this, in nats, are equal: what is left is rounding."""
-
 FEWEST_VALUES = 5
 """A tail has more values than so many."""
 EVEN = 0.5
 """Of ratios without a tail the draws are worth at least this share of their number."""
-
-
-class Estimate(NamedTuple):
-    """A number and its standard error: 0 of an exact number, infinite where it is not known."""
-
-    value: float
-    error: float
-
-    def __str__(self) -> str:
-        return " ".join(self.shown()).rstrip()
-
-    def shown(self, least: int = 0) -> tuple[str, str]:
-        """The number and what is said of its error: two digits of that, and at least so many decimals."""
-        value, error = self
-        if np.isnan(value):
-            return "not known", ""
-        if max(abs(value), error) < EQUAL:
-            return "0", "" if error == 0.0 == value else "(to rounding)"
-        if error == 0.0 or not np.isfinite(value):
-            return f"{value:.{max(least, 4)}g}", ""
-        if not np.isfinite(error):
-            return f"{value:.{max(least, 4)}g}", "(error not known)"
-        if max(abs(value), error) < 1e-3:
-            return f"{value:.1e}", f"± {error:.0e}"
-        decimals = max(least, int(np.clip(1 - np.floor(np.log10(error)), 0, 8)))
-        return f"{value:.{decimals}f}", f"± {error:.{decimals}f}"
-
-
-class Moments(NamedTuple):
-    """Means and standard deviations of the coordinates, each of shape (d,), with their standard errors.
-
-    An error is infinite where draws do not tell it.
-    """
-
-    mean: Array
-    sd: Array
-    mean_error: Array
-    sd_error: Array
-
-    @classmethod
-    def exact(cls, mean: Array, sd: Array) -> Moments:
-        """Moments known without error."""
-        return cls(mean, sd, np.zeros_like(mean), np.zeros_like(mean))
-
-    def next_to(self, better: Moments) -> Moments:
-        """The same with errors no smaller than their distance from what is known better."""
-        with np.errstate(invalid="ignore"):
-            mean_error = np.maximum(self.mean_error, abs(self.mean - better.mean))
-            sd_error = np.maximum(self.sd_error, abs(self.sd - better.sd))
-        return Moments(self.mean, self.sd, mean_error, sd_error)
-
-
-class MarginalKL(NamedTuple):
-    """Divergences of each coordinate of q from the posterior as a Gaussian, in nats, with standard errors."""
-
-    kl_to: Array
-    kl_to_error: Array
-    kl_from: Array
-    kl_from_error: Array
 
 
 @dataclass(frozen=True)
@@ -118,8 +55,8 @@ class Importance:
     elbo: Estimate
     log_evidence: Estimate
     draws: int
-    log_ratios: Array = field(repr=False)
-    log_weights: Array = field(repr=False)
+    log_ratios: FloatArray = field(repr=False)
+    log_weights: FloatArray = field(repr=False)
 
     @property
     def reliable(self) -> bool:
@@ -150,7 +87,7 @@ class Importance:
         error = float(factor * spread.std() / np.sqrt(self.draws))
         return Estimate(max(self.log_evidence.value - self.elbo.value, 0.0), error)
 
-    def moments(self, points: Array) -> Moments:
+    def moments(self, points: FloatArray) -> Moments:
         """Weighted moments of the draws, which are rows of `points`, and the errors that can be believed.
 
         A standard error is larger, or infinite, where k̂ of the ratios times the distance from the mean (for
@@ -165,7 +102,7 @@ class Importance:
             sd_error=_times(found.sd_error, np.maximum(factor, error_factor(ratios * distances**2))),
         )
 
-    def bounded_moments(self, points: Array) -> Moments:
+    def bounded_moments(self, points: FloatArray) -> Moments:
         """The same of numbers without tails: the ratios' own k̂ says whether their errors can be believed."""
         w = np.exp(self.log_weights)
         # Around a draw: weights sum to 1 but for rounding, which counts where means are large beside the sds.
@@ -180,7 +117,7 @@ class Importance:
         factor = error_factor(np.exp(self.log_ratios - np.max(self.log_ratios))[:, None])
         return Moments(mean, sd, _times(mean_error, factor), _times(sd_error, factor))
 
-    def moment_k(self, points: Array, most: int = 200) -> Array:
+    def moment_k(self, points: FloatArray, most: int = 200) -> FloatArray:
         """k̂ of the ratios times (x − mean)², shape (d,): where it is too large the weighted sd is no good.
 
         The ratios themselves may have a harmless tail and yet all of a variance may sit in it: of a
@@ -196,16 +133,16 @@ class Importance:
             found[i] = pareto_smoothed(self.log_ratios + squares)[1]
         return found
 
-    def covariance(self, points: Array) -> Array:
+    def covariance(self, points: FloatArray) -> FloatArray:
         """The weighted covariance matrix."""
         w = np.exp(self.log_weights)
         centred = points - points[0]
         centred = centred - w @ centred
-        matrix: Array = (w[:, None] * centred).T @ centred
+        matrix: FloatArray = (w[:, None] * centred).T @ centred
         return matrix
 
 
-def importance(log_ratios: Array, rng: np.random.Generator) -> Importance:
+def importance(log_ratios: FloatArray, rng: np.random.Generator) -> Importance:
     """Smooth the ratios of independent draws; −∞ stands for a draw where the posterior has no mass."""
     count = len(log_ratios)
     log_weights, k = pareto_smoothed(log_ratios)
@@ -232,7 +169,7 @@ def importance(log_ratios: Array, rng: np.random.Generator) -> Importance:
     )
 
 
-def are_even(log_ratios: Array) -> bool:
+def are_even(log_ratios: FloatArray) -> bool:
     """Whether few draws are lost to the ratios' spread, and none exceeds √S times their mean.
 
     Where k̂ is truly above ½ the largest does (E. Ionides 2008, truncated importance sampling); but k̂ may be
@@ -243,7 +180,7 @@ def are_even(log_ratios: Array) -> bool:
     return bool(total**2 >= EVEN * count * (relative @ relative) and np.sqrt(count) <= total)
 
 
-def elbo(log_ratios: Array) -> Estimate:
+def elbo(log_ratios: FloatArray) -> Estimate:
     """The ELBO and its standard error, from log p − log q of independent draws."""
     if not np.isfinite(log_ratios).all():
         return Estimate(-np.inf, np.inf)
@@ -254,12 +191,12 @@ def elbo(log_ratios: Array) -> Estimate:
     return Estimate(mean, float(factor * spread / np.sqrt(len(log_ratios))))
 
 
-def _times(error: Array, factor: Array) -> Array:
+def _times(error: FloatArray, factor: FloatArray) -> FloatArray:
     """Of a number without error, such as a constant's mean, the error stays 0 unless nothing is known."""
     return np.where(np.isinf(factor), np.inf, error * np.where(np.isinf(factor), 1.0, factor))
 
 
-def pareto_smoothed(log_ratios: Array) -> tuple[Array, float]:
+def pareto_smoothed(log_ratios: FloatArray) -> tuple[FloatArray, float]:
     """ArviZ's smoothed and normalised log weights, and k̂; infinite where no tail could be fitted."""
     finite = log_ratios[np.isfinite(log_ratios)]
     if len(finite) < FEWEST_DRAWS // 2:
@@ -281,7 +218,7 @@ def pareto_smoothed(log_ratios: Array) -> tuple[Array, float]:
     return weights, float(k)
 
 
-def _few_values(log_ratios: Array) -> bool:
+def _few_values(log_ratios: FloatArray) -> bool:
     """Whether the largest ratios, of which a tail would be, have but a few values: there is no tail then."""
     size = int(np.ceil(min(0.2 * len(log_ratios), 3.0 * np.sqrt(len(log_ratios)))))
     largest = np.sort(np.partition(log_ratios, -size - 1)[-size - 1 :])
@@ -289,7 +226,7 @@ def _few_values(log_ratios: Array) -> bool:
     return bool(np.sum(np.diff(largest) > EQUAL) < FEWEST_VALUES - 1)
 
 
-def _arviz(log_ratios: Array) -> tuple[Array, Any]:
+def _arviz(log_ratios: FloatArray) -> tuple[FloatArray, Any]:
     try:
         from arviz_stats.base import array_stats
     except ImportError:  # ArviZ before 1

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from scipy.special import gammaln, logsumexp
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
@@ -15,10 +12,11 @@ from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.evidence.importance import Estimate, Importance, Moments, importance
-from kl_plugins.variational.target.log_density import LogDensity
-
-Array = NDArray[np.float64]
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.evidence.importance import Importance, importance
+from kl_plugins.variational.evidence.moments import Estimate, Moments
+from kl_plugins.variational.optimum.scale_families import standard_deviations
+from kl_plugins.variational.target.density import TargetDensity
 
 FREEDOM = 3.0
 """Degrees of freedom of the wide tails: a posterior's are seldom as wide, so that weights stay bounded."""
@@ -40,19 +38,21 @@ def _factored(covariance: Covariance) -> Covariance:
     return Dense(covariance.matrix())
 
 
-def gaussian_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def gaussian_draws(
+    q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     """Independent draws of q, shape (count, d), and their log densities."""
     z = rng.standard_normal((count, len(q.mean)))
     if isinstance(q.covariance, AxisAligned):
-        points = q.mean + z * scales(q)
+        points = q.mean + z * standard_deviations(q)
     else:
         points = q.mean + z @ np.asarray(q.covariance.factor).T
-    return points, -0.5 * np.sum(z**2, axis=1) - _log_normaliser(q)
+    return points, q.log_prob(points)
 
 
 def draws_of(
-    target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
+    target: TargetDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     """Independent draws of q, shape (count, d), and log p − log q; angles within half a turn of the mean.
 
     A turn further the posterior is the same, and only the nearest copy of q counts there.
@@ -60,11 +60,13 @@ def draws_of(
     points, densities = gaussian_draws(q, count, rng)
     if target.angles.any():
         points = target.folded(points, np.asarray(q.mean))
-        densities = log_density(q, points)
+        densities = q.log_prob(points)
     return points, log_ratios(target, points, densities)
 
 
-def wide_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def wide_draws(
+    q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     """Half of the draws from q, half with the tails of one coordinate widened; with the log densities.
 
     A wide draw replaces one coordinate's marginal, chosen at random, by Student's t and keeps q's
@@ -73,7 +75,7 @@ def wide_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator)
     proposal stays efficient in many dimensions: its ratios p/proposal are at most twice p/q.
     """
     points, _ = gaussian_draws(q, count, rng)
-    mean, sd = np.asarray(q.mean), scales(q)
+    mean, sd = np.asarray(q.mean), standard_deviations(q)
     wide = np.flatnonzero(rng.random(count) < 0.5)
     axes = rng.integers(len(mean), size=len(wide))
     shifts = rng.standard_t(FREEDOM, size=len(wide)) - (points[wide, axes] - mean[axes]) / sd[axes]
@@ -85,32 +87,16 @@ def wide_draws(q: NamedMultivariateNormal, count: int, rng: np.random.Generator)
     return points, wide_log_density(q, points)
 
 
-def wide_log_density(q: NamedMultivariateNormal, points: Array) -> Array:
+def wide_log_density(q: NamedMultivariateNormal, points: FloatArray) -> FloatArray:
     """Log density of `wide_draws` at the rows of `points`."""
-    s = (points - q.mean) / scales(q)
+    s = (points - q.mean) / standard_deviations(q)
     ratios = _log_student(s) + 0.5 * s**2 + 0.5 * np.log(2.0 * np.pi)
     widened = logsumexp(ratios, axis=1) - np.log(s.shape[1])
-    values: Array = log_density(q, points) + np.logaddexp(HALF, HALF + widened)
+    values: FloatArray = q.log_prob(points) + np.logaddexp(HALF, HALF + widened)
     return values
 
 
-def log_density(q: NamedMultivariateNormal, points: Array) -> Array:
-    """log q at the rows of `points`."""
-    centred = points - q.mean
-    if isinstance(q.covariance, AxisAligned):
-        z = centred / scales(q)
-    else:
-        z = solve_triangular(np.asarray(q.covariance.factor), centred.T, lower=True).T
-    values: Array = -0.5 * np.sum(z**2, axis=1) - _log_normaliser(q)
-    return values
-
-
-def scales(q: NamedMultivariateNormal) -> Array:
-    """Standard deviations of the coordinates, shape (d,)."""
-    return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
-
-
-def log_ratios(target: LogDensity, points: Array, log_densities: Array) -> Array:
+def log_ratios(target: TargetDensity, points: FloatArray, log_densities: FloatArray) -> FloatArray:
     """log p − log q at draws of q; −∞ where the model's log density is −∞ or not a number."""
     values = target.values(points)
     return np.where(np.isnan(values), -np.inf, values) - log_densities
@@ -133,7 +119,9 @@ class Survey:
         standard errors. A cut makes a variance smaller, and its average has no tail.
     """
 
-    def __init__(self, target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator):
+    def __init__(
+        self, target: TargetDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+    ):
         points, densities = wide_draws(q, count, rng)
         self.points = target.folded(points, np.asarray(q.mean))
         if target.angles.any():
@@ -144,7 +132,7 @@ class Survey:
         ess = float(np.exp(-logsumexp(2.0 * raw)))
         self.importance: Importance = replace(smoothed, log_weights=raw, ess=ess)
         self.moments: Moments = self.importance.moments(self.points)
-        self.sd_floor: Array = self._sd_floor()
+        self.sd_floor: FloatArray = self._sd_floor()
 
     @property
     def reliable(self) -> bool:
@@ -157,7 +145,7 @@ class Survey:
             wide.value - own.log_evidence.value, float(np.hypot(wide.error, own.log_evidence.error))
         )
 
-    def _sd_floor(self) -> Array:
+    def _sd_floor(self) -> FloatArray:
         floor = np.maximum(self.moments.sd - 2.0 * self.moments.sd_error, 0.0)
         weights = np.exp(self.importance.log_weights)
         for i in np.flatnonzero(np.isinf(self.moments.sd_error)) if self.reliable else ():
@@ -171,12 +159,7 @@ class Survey:
         return floor
 
 
-def _log_normaliser(q: NamedMultivariateNormal) -> float:
-    covariance: Covariance = q.covariance
-    return 0.5 * (float(covariance.log_det()) + len(q.mean) * math.log(2.0 * math.pi))
-
-
-def _log_student(s: Array) -> Array:
+def _log_student(s: FloatArray) -> FloatArray:
     constant = gammaln(0.5 * (FREEDOM + 1.0)) - gammaln(0.5 * FREEDOM) - 0.5 * np.log(FREEDOM * np.pi)
-    values: Array = constant - 0.5 * (FREEDOM + 1.0) * np.log1p(s**2 / FREEDOM)
+    values: FloatArray = constant - 0.5 * (FREEDOM + 1.0) * np.log1p(s**2 / FREEDOM)
     return values

@@ -8,19 +8,17 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.model import Model
 
 from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.families.normal import Normal
-from kl_plugins.variational.evidence.importance import Estimate, MarginalKL, Moments
-from kl_plugins.variational.evidence.proposals import scales
-from kl_plugins.variational.target.log_density import coordinate_names, free_shapes
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
+from kl_plugins.variational.optimum.scale_families import standard_deviations
+from kl_plugins.variational.target.density import coordinate_names, free_shapes
 from kl_plugins.variational.target.transforms import constrained, unconstrained
-
-Array = NDArray[np.float64]
 
 BLOCKS = 20
 OFF_SURFACE = 1e-4
@@ -59,10 +57,10 @@ class Reference:
     kl_from: Estimate
     marginal_kl: MarginalKL
     ess: float
-    points: Array = field(repr=False)
+    points: FloatArray = field(repr=False)
 
 
-def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Reference:
+def compare(q: NamedMultivariateNormal, model: Model, reference: object) -> Reference:
     """An approximation against reference draws of the model's posterior."""
     chains = reference_draws(reference, model, q.variables)
     draws, d = chains.shape[1], chains.shape[2]
@@ -75,9 +73,9 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Referen
     pieces = max(1, -(-BLOCKS // len(chains)))
     edges = np.linspace(0, draws, pieces + 1).astype(int)
     blocks = [chain[start:stop] for chain in chains for start, stop in pairwise(edges) if stop > start]
-    mean, sd = np.asarray(q.mean, dtype=float), scales(q)
+    mean, sd = np.asarray(q.mean, dtype=float), standard_deviations(q)
 
-    def figures(x: Array) -> list[Array]:
+    def figures(x: FloatArray) -> list[FloatArray]:
         gaussian = _gaussian(x, q.variables)
         marginal, own = Normal(x.mean(axis=0), x.std(axis=0, ddof=1)), Normal(mean, sd)
         joint = [np.asarray(kl(q, gaussian)), np.asarray(kl(gaussian, q))]
@@ -96,13 +94,13 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Referen
     )
 
 
-def refuse_model_as_reference(reference: Any) -> None:
+def refuse_model_as_reference(reference: object) -> None:
     """The reference comes before the model among the arguments of `diagnose`."""
     if hasattr(reference, "free_RVs"):
         raise TypeError("the reference given is a model: give it by name, diagnose(approx, model=model)")
 
 
-def reference_draws(reference: Any, model: Model, variables: Sequence[Variable]) -> Array:
+def reference_draws(reference: object, model: Model, variables: Sequence[Variable]) -> FloatArray:
     """The draws in the unconstrained space, shape (chains, draws, d).
 
     `reference` is an InferenceData or DataTree with a group "posterior", a Dataset, or a mapping of the
@@ -115,7 +113,7 @@ def reference_draws(reference: Any, model: Model, variables: Sequence[Variable])
     known = {variable.name for variable in model.unobserved_RVs} | {v.name for v in model.value_vars}
     problems = [f"{name!r} is missing" for name in free if name not in given]
     problems += [f"{name!r} is not a variable of the model" for name in given if name not in known]
-    chains: dict[str, Array] = {}
+    chains: dict[str, FloatArray] = {}
     for name in free:
         if name not in given:
             continue
@@ -145,7 +143,7 @@ def reference_draws(reference: Any, model: Model, variables: Sequence[Variable])
 
 
 def _check_round_trip(
-    model: Model, variables: Sequence[Variable], points: Array, given: dict[str, Array]
+    model: Model, variables: Sequence[Variable], points: FloatArray, given: dict[str, FloatArray]
 ) -> None:
     """Refuse draws off the surface that a transform maps to, such as compositions that do not add up to 1."""
     surfaces = [
@@ -167,7 +165,7 @@ def _check_round_trip(
         )
 
 
-def _check_varying(points: Array, variables: Sequence[Variable]) -> None:
+def _check_varying(points: FloatArray, variables: Sequence[Variable]) -> None:
     still = np.ptp(points, axis=0) <= STILL * np.max(abs(points), axis=0)
     if still.any():
         names = [name for name, constant in zip(coordinate_names(variables), still, strict=True) if constant]
@@ -178,7 +176,7 @@ def _check_varying(points: Array, variables: Sequence[Variable]) -> None:
         )
 
 
-def _arrays(reference: Any, model: Model) -> dict[str, Array]:
+def _arrays(reference: Any, model: Model) -> dict[str, FloatArray]:
     posterior = getattr(reference, "posterior", reference)
     if isinstance(posterior, Mapping) or hasattr(posterior, "data_vars"):
         names = getattr(posterior, "data_vars", posterior)
@@ -189,7 +187,7 @@ def _arrays(reference: Any, model: Model) -> dict[str, Array]:
     )
 
 
-def _leading(array: Any, name: str, model: Model) -> Array:
+def _leading(array: Any, name: str, model: Model) -> FloatArray:
     """As a NumPy array with chain and draw first; labelled axes in the order of the model's coordinates."""
     if hasattr(array, "dims"):
         own = [dim for dim in model.named_vars_to_dims.get(name, ()) if dim in array.dims]
@@ -204,18 +202,18 @@ def _leading(array: Any, name: str, model: Model) -> Array:
     return np.asarray(array, dtype=float)
 
 
-def _split(points: Array, variables: Sequence[Variable]) -> list[Array]:
+def _split(points: FloatArray, variables: Sequence[Variable]) -> list[FloatArray]:
     return np.split(points, np.cumsum([variable.size for variable in variables])[:-1], axis=1)
 
 
-def _gaussian(points: Array, variables: Sequence[Variable]) -> NamedMultivariateNormal:
+def _gaussian(points: FloatArray, variables: Sequence[Variable]) -> NamedMultivariateNormal:
     covariance = np.atleast_2d(np.cov(points, rowvar=False))
     return NamedMultivariateNormal(points.mean(axis=0), Dense(covariance), tuple(variables))
 
 
 def _jackknife(
-    figures: Callable[[Array], list[Array]], blocks: list[Array]
-) -> tuple[list[Array], list[Array], list[Array]]:
+    figures: Callable[[FloatArray], list[FloatArray]], blocks: list[FloatArray]
+) -> tuple[list[FloatArray], list[FloatArray], list[FloatArray]]:
     """Figures of all blocks together, their standard errors and their biases."""
     whole = figures(np.concatenate(blocks))
     count = len(blocks)
@@ -229,7 +227,7 @@ def _jackknife(
     return whole, errors, biases
 
 
-def _effective_size(chains: Array) -> float:
+def _effective_size(chains: FloatArray) -> float:
     try:
         from arviz_stats.base import array_stats
     except ImportError:  # ArviZ before 1

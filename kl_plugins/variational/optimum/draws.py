@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-Array = NDArray[np.float64]
+from kl_plugins.ops.protocol import FloatArray
 
 MOST_DIMENSIONS: int = qmc.Sobol.MAXDIM
 """In more dimensions than this the draws are independent instead of quasi-random."""
 
 
-def normal_draws(count: int, dimension: int, rng: np.random.Generator) -> Array:
+def normal_draws(count: int, dimension: int, rng: np.random.Generator) -> FloatArray:
     """Quasi-random standard-normal draws whose first two moments (and all odd ones) are exact.
 
     Scrambled Sobol points through the normal quantile function, each with its mirror image, so that every

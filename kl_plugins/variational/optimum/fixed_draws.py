@@ -7,13 +7,13 @@ from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.draws import normal_draws
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 
-Array = NDArray[np.float64]
-Target = Callable[[Array], tuple[Array, Array]]
+Target = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 RESTARTS = 30
 ITERATIONS = 60
@@ -31,6 +31,10 @@ SOLVER_STEPS = 80
 SOLVER_ACCURACY = 1e-3
 
 
+NOISE = 1e-9
+"""Nats that are rounding."""
+
+
 class Minimum(NamedTuple):
     """Where a run ended: the Gaussian, −ELBO there, and the Jeffreys divergence left to the minimum."""
 
@@ -39,7 +43,7 @@ class Minimum(NamedTuple):
     remaining: float
 
 
-def negative_elbo(target: Target, family: ScaleFamily, gaussian: Gaussian, draws: Array) -> float:
+def negative_elbo(target: Target, family: ScaleFamily, gaussian: Gaussian, draws: FloatArray) -> float:
     """−E_q[log p − log q] over the draws, in nats; infinite where the log density is −∞ or NaN at one."""
     values, _ = target(gaussian.mean + family.spread(gaussian.root, draws))
     if not np.isfinite(values).all():
@@ -50,8 +54,27 @@ def negative_elbo(target: Target, family: ScaleFamily, gaussian: Gaussian, draws
     )
 
 
+def elbo_gap(
+    target: Target, family: ScaleFamily, q: Gaussian, best: Gaussian, count: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """ELBO(best) − ELBO(q) over fresh draws, common to both, and its standard error, in nats.
+
+    The gap is not negative, so that a negative estimate within its noise counts as 0.
+    """
+    gaps = []
+    for _ in range(4):
+        draws = normal_draws(count, family.dimension, rng)
+        gaps.append(negative_elbo(target, family, q, draws) - negative_elbo(target, family, best, draws))
+    if not np.isfinite(gaps).all():
+        return float(np.mean(gaps)), np.inf
+    gap, error = float(np.mean(gaps)), float(np.std(gaps, ddof=1) / 2.0)
+    return 0.0 if -max(3.0 * error, NOISE) <= gap < 0.0 else gap, error
+
+
 @np.errstate(over="ignore", invalid="ignore")
-def minimise(target: Target, family: ScaleFamily, start: Gaussian, draws: Array, accuracy: float) -> Minimum:
+def minimise(
+    target: Target, family: ScaleFamily, start: Gaussian, draws: FloatArray, accuracy: float
+) -> Minimum:
     """The Gaussian of the family with the largest ELBO over fixed draws.
 
     In coordinates around a reference in which the Fisher information is constant, with the means rotated so
@@ -72,35 +95,35 @@ def minimise(target: Target, family: ScaleFamily, start: Gaussian, draws: Array,
     """
     gaussian, remaining = start, np.inf
     for _ in range(RESTARTS):
-        chart = Chart(target, family, gaussian, draws)
-        if not np.isfinite(chart.value):
+        whitened = WhitenedELBO(target, family, gaussian, draws)
+        if not np.isfinite(whitened.value):
             return Minimum(gaussian, np.inf, np.inf)
         if resolution(gaussian) > 1.0:  # its draws are no more than rounding
             break
-        step, remaining = chart.newton_step()
+        step, remaining = whitened.newton_step()
         if remaining <= accuracy:
-            return Minimum(chart.gaussian(step), chart.elbo_loss(), remaining)
-        found = chart.lowered(step, remaining) if remaining <= NEAR else None
-        found = chart.far_minimum() if found is None else found
+            return Minimum(whitened.gaussian(step), whitened.elbo_loss(), remaining)
+        found = whitened.lowered(step, remaining) if remaining <= NEAR else None
+        found = whitened.far_minimum() if found is None else found
         if not found.any() and np.isfinite(remaining):  # L-BFGS was stuck
-            found = chart.lowered(step, remaining)
+            found = whitened.lowered(step, remaining)
         if found is None or not found.any():
             break
-        gaussian = chart.gaussian(found)
-    return Minimum(gaussian, chart.elbo_loss(), remaining)
+        gaussian = whitened.gaussian(found)
+    return Minimum(gaussian, whitened.elbo_loss(), remaining)
 
 
-class Chart:
+class WhitenedELBO:
     """Coordinates (v, τ) around a reference Gaussian and −ELBO as a function of them."""
 
-    def __init__(self, target: Target, family: ScaleFamily, reference: Gaussian, draws: Array) -> None:
+    def __init__(self, target: Target, family: ScaleFamily, reference: Gaussian, draws: FloatArray) -> None:
         self.target, self.family, self.reference, self.draws = target, family, reference, draws
         self.dimension = len(reference.mean)
         self.rotation = self._rotation()
-        self.weights: Array = np.concatenate([np.ones(self.dimension), family.metric])
+        self.weights: FloatArray = np.concatenate([np.ones(self.dimension), family.metric])
         self.value, self.slope = self(np.zeros(len(self.weights)))
 
-    def __call__(self, coordinates: Array) -> tuple[float, Array]:
+    def __call__(self, coordinates: FloatArray) -> tuple[float, FloatArray]:
         """−ELBO (up to a constant) and its gradient by the coordinates, over √weights."""
         u, change = self._unpacked(coordinates)
         w = u + self.family.spread(change, self.draws)
@@ -114,12 +137,12 @@ class Chart:
         value = float(-values.mean() - self.family.log_det(change))
         return value, np.concatenate([slope_u, slope_t]) / np.sqrt(self.weights)
 
-    def far_minimum(self) -> Array:
+    def far_minimum(self) -> FloatArray:
         """Coordinates where L-BFGS ends."""
         last: list[Any] = []
         enough = 1e-3 * min(NEAR, float(self.slope @ self.slope))
 
-        def objective(coordinates: Array) -> tuple[float, Array]:
+        def objective(coordinates: FloatArray) -> tuple[float, FloatArray]:
             value, slope = self(coordinates)
             last[:] = [coordinates.copy(), slope]
             if not np.isfinite(value):  # the line search takes it for a wall, and turns back
@@ -143,10 +166,10 @@ class Chart:
             callback=stop,
             options=options,
         )
-        found: Array = result.x
+        found: FloatArray = result.x
         return found
 
-    def newton_step(self) -> tuple[Array, float]:
+    def newton_step(self) -> tuple[FloatArray, float]:
         """Newton's step from the reference and its squared length; infinite where that is no minimum's."""
         step = np.zeros_like(self.slope)
         if self.slope @ self.slope > NEAR:
@@ -168,7 +191,7 @@ class Chart:
             direction = residual + size / before * direction
         return step, float(step @ step)
 
-    def lowered(self, step: Array, squared_length: float) -> Array | None:
+    def lowered(self, step: FloatArray, squared_length: float) -> FloatArray | None:
         """The step, shortened to where the reference's geometry holds, if it lowers −ELBO; else None."""
         longest = min(1.0, float(np.sqrt(NEAR / squared_length)))
         for length in (longest, 0.25 * longest):
@@ -182,7 +205,7 @@ class Chart:
         constant = 0.5 * self.dimension * (1.0 + np.log(2.0 * np.pi))
         return float(self.value - self.family.log_det(self.reference.root) - constant)
 
-    def _hessian_products(self) -> Callable[[Array], Array]:
+    def _hessian_products(self) -> Callable[[FloatArray], FloatArray]:
         """Hessian times vector at the reference, by differences of gradients over some of the draws."""
         half, enough = len(self.draws) // 2, max(CURVATURE_DRAWS, 8 * self.dimension) // 2
         if enough >= half:
@@ -194,24 +217,24 @@ class Chart:
 
         length = max(SHORTEST_STEP, float(np.sqrt(resolution(self.reference))))
 
-        def product(direction: Array) -> Array:
+        def product(direction: FloatArray) -> FloatArray:
             step = length / np.sqrt(direction @ direction)
             value, slope = part(step * direction)
             return (slope - base) / step if np.isfinite(value) else np.full_like(direction, np.nan)
 
         return product
 
-    def gaussian(self, coordinates: Array) -> Gaussian:
+    def gaussian(self, coordinates: FloatArray) -> Gaussian:
         u, change = self._unpacked(coordinates)
         mean = self.reference.mean + self.family.spread(self.reference.root, u)
         return Gaussian(mean, self.family.compose(self.reference.root, change))
 
-    def _unpacked(self, coordinates: Array) -> tuple[Array, Array]:
+    def _unpacked(self, coordinates: FloatArray) -> tuple[FloatArray, FloatArray]:
         scaled = coordinates / np.sqrt(self.weights)
         u, t = scaled[: self.dimension], scaled[self.dimension :]
         return (u if self.rotation is None else self.rotation @ u), self.family.change(t)
 
-    def _rotation(self) -> Array | None:
+    def _rotation(self) -> FloatArray | None:
         """R with Rᵀ H R = I, H the expected Hessian by the means; None where it is near the identity.
 
         In the full-rank family the reference itself whitens it.
@@ -232,24 +255,17 @@ def resolution(gaussian: Gaussian) -> float:
     return float(np.max(np.spacing(abs(gaussian.mean)) / scales_of(gaussian)))
 
 
-def scales_of(gaussian: Gaussian) -> Array:
-    """Standard deviations of the coordinates, shape (d,)."""
-    root = gaussian.root
-    scales: Array = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
-    return scales
-
-
 def expected_hessian(
-    target: Target, family: ScaleFamily, reference: Gaussian, centres: Array
-) -> Array | None:
+    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray
+) -> FloatArray | None:
     """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too."""
     hessian = hessian_by_differences(target, family, reference, centres)
     return None if hessian is None else 0.5 * (hessian + hessian.T)
 
 
 def hessian_by_differences(
-    target: Target, family: ScaleFamily, reference: Gaussian, centres: Array
-) -> Array | None:
+    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray
+) -> FloatArray | None:
     """The same before it is made symmetric: its asymmetry is its error."""
     d = len(reference.mean)
     # The error of the difference is of the order of step², that of rounding of resolution / step.
@@ -263,11 +279,11 @@ def hessian_by_differences(
     finite = np.isfinite(hessians).all(axis=(1, 2))
     if not finite.any():
         return None
-    hessian: Array = hessians[finite].mean(axis=0)
+    hessian: FloatArray = hessians[finite].mean(axis=0)
     return hessian
 
 
-def positive_eigen(matrix: Array) -> tuple[Array, Array]:
+def positive_eigen(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Eigenvectors, and the square roots of the eigenvalues' sizes, none smaller than 10⁻⁵ of the largest."""
     values, vectors = np.linalg.eigh(matrix)
     roots = np.sqrt(np.abs(values))

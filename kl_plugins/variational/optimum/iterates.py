@@ -1,15 +1,19 @@
-"""The iterates of a fit: which are kept, and whether they have come to rest, in nats."""
+"""The iterates of a fit: whether they have come to rest, and how far their average is from the optimum."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf, nan, sqrt
 
 import arviz
 import numpy as np
-from numpy.typing import NDArray
+from pymc.model import Model
 
-Array = NDArray[np.float64]
+from kl_plugins.dispatch import kl
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.target.parameters import Parameters
 
 MOST_NUMBERS = 2**24
 """Numbers that are kept of all iterates (128 MB)."""
@@ -61,9 +65,9 @@ class Iterates:
         self._count = 0
 
     @property
-    def next_row(self) -> Array:
+    def next_row(self) -> FloatArray:
         """Where the next iterate is to be written, before it is kept."""
-        row: Array = self._rows[self._count]
+        row: FloatArray = self._rows[self._count]
         return row
 
     def keep(self, iteration: int) -> None:
@@ -75,7 +79,7 @@ class Iterates:
             self.spacing *= 2
         self.due = iteration + self.spacing
 
-    def window(self) -> Array:
+    def window(self) -> FloatArray:
         """The iterates of the last half of the run; their number is a multiple of 16."""
         length = (self._count - self._count // 2) // BATCHES * BATCHES
         return self._rows[self._count - length : self._count]
@@ -98,16 +102,16 @@ class Window:
         of 16 batches.
     """
 
-    coordinates: Array
-    average: Array
-    rhat: Array
+    coordinates: FloatArray
+    average: FloatArray
+    rhat: FloatArray
     drift: float
     jeffreys: float
-    whiten: Callable[[Array, Array], Array]
-    _errors: Array
+    whiten: Callable[[FloatArray, FloatArray], FloatArray]
+    _errors: FloatArray
 
     @classmethod
-    def of(cls, coordinates: Array, whiten: Callable[[Array, Array], Array]) -> Window:
+    def of(cls, coordinates: FloatArray, whiten: Callable[[FloatArray, FloatArray], FloatArray]) -> Window:
         """The window of iterates given by their coordinates, shape (n, k), n a multiple of 16.
 
         `whiten` takes deviations from an average and the average; the sum of squares of what it gives
@@ -126,7 +130,7 @@ class Window:
         errors = np.sum(batches**2, axis=0) / (BATCHES * (BATCHES - 1))
         return cls(coordinates, average, rhat, drift, float(errors.sum()), whiten, errors)
 
-    def halves(self) -> Array:
+    def halves(self) -> FloatArray:
         """Averages over the first and the second half, shape (2, k)."""
         return _averages(self.coordinates, 2)
 
@@ -146,7 +150,7 @@ class Window:
         return self.jeffreys * max(sum(errors) / first_estimate, 1.0) if first_estimate else 0.0
 
 
-def split_rhat(coordinates: Array) -> Array:
+def split_rhat(coordinates: FloatArray) -> FloatArray:
     """Split-R̂ over the quarters of a series, of every column; 1 for one that does not vary.
 
     ArviZ's ``rhat(..., method="split")`` of the two halves as chains, for all columns at once. Source:
@@ -160,10 +164,104 @@ def split_rhat(coordinates: Array) -> Array:
     still = between + within <= (1e-12 * np.abs(coordinates).max(axis=0)) ** 2
     with np.errstate(divide="ignore"):
         ratio = np.divide(between, within, out=np.full_like(within, np.inf), where=within > 0.0)
-    rhat: Array = np.where(still, 1.0, np.sqrt((length - 1) / length + ratio))
+    rhat: FloatArray = np.where(still, 1.0, np.sqrt((length - 1) / length + ratio))
     return rhat
 
 
-def _averages(coordinates: Array, parts: int) -> Array:
-    averages: Array = coordinates.reshape(parts, len(coordinates) // parts, -1).mean(axis=1)
+def _averages(coordinates: FloatArray, parts: int) -> FloatArray:
+    averages: FloatArray = coordinates.reshape(parts, len(coordinates) // parts, -1).mean(axis=1)
     return averages
+
+
+OPTIMUM_SHARE = 0.1
+"""How much of the tolerance the error of the optimum may take up."""
+
+
+class OptimumComparison:
+    """Averages of iterates against the best Gaussian of their family.
+
+    Attributes
+    ----------
+    tried : bool
+        Whether the optimum was looked for.
+    reason : str
+        Why it is not known within the tolerance, after it was looked for; else empty.
+    distance : OptimumDistance or None
+        Of the average that was compared last; its ELBO gap is NaN unless that was the first.
+    """
+
+    def __init__(self, model: Model, parameters: Parameters, tolerance: float) -> None:
+        self.model, self.parameters, self.tolerance = model, parameters, tolerance
+        self.tried = False
+        self.reason = ""
+        self.distance: OptimumDistance | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the optimum is known within the tolerance."""
+        return self.distance is not None and self.distance.reached
+
+    def find(self, average: FloatArray, random_seed: object) -> None:
+        """Look for the optimum from an average, given by its coordinates."""
+        self.tried = True
+        try:
+            self.distance = distance_to_optimum(
+                self.parameters.distribution(average),
+                self.model,
+                tolerance=OPTIMUM_SHARE * self.tolerance,
+                random_seed=random_seed,
+            )
+        except (ValueError, ArithmeticError, NotImplementedError) as error:  # the fit itself must not be lost
+            self.reason = str(error)
+            return
+        if not self.distance.reached:
+            self.reason = f"the optimum is not known within the tolerance: {self.distance.reason}"
+
+    def jeffreys_of(self, average: FloatArray) -> float:
+        """Jeffreys divergence of an average from the optimum, in nats; NaN where there is no optimum.
+
+        With the optimum's own error on top, where it is known well, so that a claim holds in spite of it.
+        `distance` is that of the average from here on.
+        """
+        if self.distance is None or not self.distance.known:
+            return nan
+        there, back = self._divergences(average)
+        if there + back != self.distance.jeffreys:
+            self.distance = replace(
+                self.distance,
+                jeffreys=there + back,
+                kl_to_optimum=there,
+                kl_from_optimum=back,
+                elbo_gap=nan,
+                elbo_gap_error=nan,
+            )
+        return self.jeffreys_at_most(there + back)
+
+    def jeffreys_to(self, coordinates: FloatArray) -> float:
+        """Jeffreys divergence of any Gaussian, given by its coordinates, from the optimum that was found."""
+        return sum(self._divergences(coordinates))
+
+    def jeffreys_at_most(self, divergence: float) -> float:
+        """A Jeffreys divergence from the optimum that was found, with the optimum's error on top."""
+        assert self.distance is not None
+        error = self.distance.sampling_error if self.is_known else 0.0
+        return (sqrt(divergence) + sqrt(error)) ** 2
+
+    def iterations_to(self, window: Window, spacing: int) -> float:
+        """Iterations until the optimum is within the tolerance, at the speed of a window's halves.
+
+        The root of the Jeffreys divergence is a distance near the optimum; infinite where it grows, 0 where
+        the second half has arrived.
+        """
+        before, now = (sqrt(self.jeffreys_at_most(sum(self._divergences(half)))) for half in window.halves())
+        if now <= sqrt(self.tolerance):
+            return 0.0
+        if not now < before:
+            return inf
+        apart = 0.5 * len(window.coordinates) * spacing
+        return float((now - np.sqrt(self.tolerance)) / (before - now) * apart)
+
+    def _divergences(self, average: FloatArray) -> tuple[float, float]:
+        assert self.distance is not None
+        p, q = self.parameters.distribution(average), self.distance.optimum
+        return float(kl(p, q)), float(kl(q, p))

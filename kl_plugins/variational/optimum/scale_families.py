@@ -16,60 +16,60 @@ from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
-
-Array = NDArray[np.float64]
+from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 
 
 class Gaussian(NamedTuple):
     """A member of a family: its mean, shape (d,), and the square root of its covariance."""
 
-    mean: Array
-    root: Array
+    mean: FloatArray
+    root: FloatArray
 
 
 class ScaleFamily(Protocol):
     """The operations on roots that an optimum is found with."""
 
     dimension: int
-    metric: Array
+    metric: FloatArray
     """Fisher information of the coordinates of T, shape (k,)."""
     logarithms: NDArray[np.bool_]
     """Which coordinates are logarithms of diagonal entries, shape (k,)."""
     every_correlation: bool
 
-    def spread(self, root: Array, z: Array) -> Array:
+    def spread(self, root: FloatArray, z: FloatArray) -> FloatArray:
         """C z for every row z."""
         ...
 
-    def pull(self, root: Array, gradients: Array) -> Array:
+    def pull(self, root: FloatArray, gradients: FloatArray) -> FloatArray:
         """Cᵀ g for every row g."""
         ...
 
-    def log_det(self, root: Array) -> float: ...
+    def log_det(self, root: FloatArray) -> float: ...
 
-    def change(self, coordinates: Array) -> Array:
+    def change(self, coordinates: FloatArray) -> FloatArray:
         """T from its coordinates."""
         ...
 
-    def slope(self, gradients: Array, z: Array, change: Array) -> Array:
+    def slope(self, gradients: FloatArray, z: FloatArray, change: FloatArray) -> FloatArray:
         """Derivatives of the mean of f(u + T z) by the coordinates of T; rows of `gradients` are ∇f."""
         ...
 
-    def compose(self, root: Array, change: Array) -> Array:
+    def compose(self, root: FloatArray, change: FloatArray) -> FloatArray:
         """The root C T."""
         ...
 
-    def middle(self, p: Array, q: Array) -> Array:
+    def middle(self, p: FloatArray, q: FloatArray) -> FloatArray:
         """A root half way between two that are close."""
         ...
 
-    def from_hessian(self, hessian: Array) -> Array:
+    def from_hessian(self, hessian: FloatArray) -> FloatArray:
         """The root of the member closest to N(0, H⁻¹), H positive definite, in KL(member ‖ ·)."""
         ...
 
-    def from_covariance(self, covariance: Covariance) -> Array: ...
+    def from_covariance(self, covariance: Covariance) -> FloatArray: ...
 
-    def covariance(self, root: Array) -> Covariance: ...
+    def covariance(self, root: FloatArray) -> Covariance: ...
 
 
 class MeanFieldScales:
@@ -79,42 +79,42 @@ class MeanFieldScales:
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
-        self.metric: Array = np.full(dimension, 2.0)
+        self.metric: FloatArray = np.full(dimension, 2.0)
         self.logarithms: NDArray[np.bool_] = np.ones(dimension, dtype=bool)
 
-    def spread(self, root: Array, z: Array) -> Array:
+    def spread(self, root: FloatArray, z: FloatArray) -> FloatArray:
         return z * root
 
-    def pull(self, root: Array, gradients: Array) -> Array:
+    def pull(self, root: FloatArray, gradients: FloatArray) -> FloatArray:
         return gradients * root
 
-    def log_det(self, root: Array) -> float:
+    def log_det(self, root: FloatArray) -> float:
         return float(np.log(root).sum())
 
-    def change(self, coordinates: Array) -> Array:
+    def change(self, coordinates: FloatArray) -> FloatArray:
         return np.exp(coordinates)
 
-    def slope(self, gradients: Array, z: Array, change: Array) -> Array:
-        slopes: Array = np.einsum("nd,nd->d", gradients, z) / len(z) * change
+    def slope(self, gradients: FloatArray, z: FloatArray, change: FloatArray) -> FloatArray:
+        slopes: FloatArray = np.einsum("nd,nd->d", gradients, z) / len(z) * change
         return slopes
 
-    def compose(self, root: Array, change: Array) -> Array:
+    def compose(self, root: FloatArray, change: FloatArray) -> FloatArray:
         return root * change
 
-    def middle(self, p: Array, q: Array) -> Array:
-        middle: Array = np.sqrt(p * q)
+    def middle(self, p: FloatArray, q: FloatArray) -> FloatArray:
+        middle: FloatArray = np.sqrt(p * q)
         return middle
 
-    def from_hessian(self, hessian: Array) -> Array:
-        root: Array = 1.0 / np.sqrt(np.diagonal(hessian))
+    def from_hessian(self, hessian: FloatArray) -> FloatArray:
+        root: FloatArray = 1.0 / np.sqrt(np.diagonal(hessian))
         return root
 
-    def from_covariance(self, covariance: Covariance) -> Array:
+    def from_covariance(self, covariance: Covariance) -> FloatArray:
         if isinstance(covariance, AxisAligned):
             return np.array(covariance.full_scales(), dtype=float)
         return np.asarray(np.sqrt(np.diagonal(covariance.matrix())))
 
-    def covariance(self, root: Array) -> Covariance:
+    def covariance(self, root: FloatArray) -> Covariance:
         return DiagonalScales(root)
 
 
@@ -137,36 +137,36 @@ class TriangularScales:
             start += size
         self.inside = np.tril(inside)
         self.logarithms: NDArray[np.bool_] = np.eye(d, dtype=bool)[self.inside]
-        self.metric: Array = np.where(self.logarithms, 2.0, 1.0)
+        self.metric: FloatArray = np.where(self.logarithms, 2.0, 1.0)
 
-    def spread(self, root: Array, z: Array) -> Array:
+    def spread(self, root: FloatArray, z: FloatArray) -> FloatArray:
         return z @ root.T
 
-    def pull(self, root: Array, gradients: Array) -> Array:
+    def pull(self, root: FloatArray, gradients: FloatArray) -> FloatArray:
         return gradients @ root
 
-    def log_det(self, root: Array) -> float:
+    def log_det(self, root: FloatArray) -> float:
         return float(np.log(np.diagonal(root)).sum())
 
-    def change(self, coordinates: Array) -> Array:
+    def change(self, coordinates: FloatArray) -> FloatArray:
         matrix = np.zeros((self.dimension, self.dimension))
         matrix[self.inside] = np.where(self.logarithms, np.exp(coordinates * self.logarithms), coordinates)
         return matrix
 
-    def slope(self, gradients: Array, z: Array, change: Array) -> Array:
-        slopes: Array = (gradients.T @ z / len(z))[self.inside]
+    def slope(self, gradients: FloatArray, z: FloatArray, change: FloatArray) -> FloatArray:
+        slopes: FloatArray = (gradients.T @ z / len(z))[self.inside]
         slopes[self.logarithms] *= np.diagonal(change)
         return slopes
 
-    def compose(self, root: Array, change: Array) -> Array:
+    def compose(self, root: FloatArray, change: FloatArray) -> FloatArray:
         return np.tril(root @ change)
 
-    def middle(self, p: Array, q: Array) -> Array:
+    def middle(self, p: FloatArray, q: FloatArray) -> FloatArray:
         root = 0.5 * (p + q)
         np.fill_diagonal(root, np.sqrt(np.diagonal(p) * np.diagonal(q)))
         return root
 
-    def from_hessian(self, hessian: Array) -> Array:
+    def from_hessian(self, hessian: FloatArray) -> FloatArray:
         root, start = np.zeros_like(hessian), 0
         for size, correlated in self.blocks:
             part = slice(start, start + size)
@@ -175,10 +175,10 @@ class TriangularScales:
             start += size
         return root
 
-    def from_covariance(self, covariance: Covariance) -> Array:
+    def from_covariance(self, covariance: Covariance) -> FloatArray:
         return np.where(self.inside, np.array(covariance.factor, dtype=float), 0.0)
 
-    def covariance(self, root: Array) -> Covariance:
+    def covariance(self, root: FloatArray) -> Covariance:
         found, start = [], 0
         for size, correlated in self.blocks:
             block = root[start : start + size, start : start + size]
@@ -198,7 +198,19 @@ def family_of(covariance: Any) -> ScaleFamily:
     return TriangularScales(((int(covariance.dimension), True),))
 
 
-def _root_of_inverse(matrix: Array) -> Array:
+def scales_of(gaussian: Gaussian) -> FloatArray:
+    """Standard deviations of the coordinates, shape (d,)."""
+    root = gaussian.root
+    scales: FloatArray = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
+    return scales
+
+
+def standard_deviations(q: NamedMultivariateNormal) -> FloatArray:
+    """The same of a distribution, in float64."""
+    return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
+
+
+def _root_of_inverse(matrix: FloatArray) -> FloatArray:
     """The lower triangular L with L Lᵀ the inverse of a positive definite matrix."""
     # The Cholesky factor U of the matrix with its order reversed gives L = U⁻ᵀ, reversed back, directly.
     reverse = np.linalg.cholesky(matrix[::-1, ::-1])[::-1, ::-1]

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
 from kl_plugins.variational.report.limits import beside, rounded_up
 from kl_plugins.variational.target.parameters import Parameters
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -61,7 +59,7 @@ class Certificate:
     distribution: NamedMultivariateNormal
     _not_found: str
     _parameters: Parameters
-    _written: Array
+    _written: FloatArray
 
     @property
     def certified(self) -> bool:

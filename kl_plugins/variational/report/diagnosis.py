@@ -7,16 +7,13 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
-from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.limits import beside
 from kl_plugins.variational.report.pictures import drawn_side_by_side
 from kl_plugins.variational.report.verdict import Level
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,7 +89,7 @@ class Diagnosis(Findings):
         if space != "unconstrained":
             raise ValueError(f"space must be 'unconstrained' or 'constrained', got {space!r}")
         unknown = np.full(len(self.names), np.nan)
-        faulty = {fault.name for fault in self.verdict.faults}
+        faulty = {discrepancy.name for discrepancy in self.verdict.discrepancies}
         against = compare_moments(self.names, self.raw, self.posterior, 1.0)
         table = {
             "mean": self.raw.mean,

@@ -6,23 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import ErrorBounds
-from kl_plugins.variational.evidence.elements import Elements
+from kl_plugins.variational.evidence.figures import Elements
 from kl_plugins.variational.evidence.full_rank import FullRankOptimum
-from kl_plugins.variational.evidence.importance import Estimate, Importance, MarginalKL, Moments
+from kl_plugins.variational.evidence.importance import Importance
 from kl_plugins.variational.evidence.modes import Mode
+from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.evidence.proposals import Survey
 from kl_plugins.variational.evidence.references import Reference
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.report.verdict import Verdict, jeffreys_to_optimum
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,7 +35,7 @@ class Findings:
     importance: Importance
     raw: Moments
     weighted: Moments
-    moment_k: Array
+    moment_k: FloatArray
     posterior: Moments
     source: str
     survey: Survey
@@ -48,7 +47,7 @@ class Findings:
     information_gained: dict[str, float]
     reference: Reference | None
     marginal_kl: MarginalKL
-    points: Array
+    points: FloatArray
     outside: str = ""
     trajectory: Any = None
 

@@ -11,10 +11,9 @@ from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import kl
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.limits import khat_beside
-
-Array = NDArray[np.float64]
 
 COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
 LEVELS = (0.5, 0.95)
@@ -41,7 +40,7 @@ def draw_marginals(findings: Findings, ax: Any, most: int = MOST_COORDINATES) ->
         if not sure.all():
             unsure = f"{name}, error not known"
             ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4)
-    faulty = {fault.name for fault in findings.verdict.faults}
+    faulty = {discrepancy.name for discrepancy in findings.verdict.discrepancies}
     ax.set_yticks(height, [findings.names[i] for i in order])
     for label, i in zip(ax.get_yticklabels(), order, strict=True):
         label.set_fontweight("bold" if findings.names[i] in faulty else "normal")
@@ -162,11 +161,11 @@ def _marginals(gaussian: NamedMultivariateNormal, pairs: NDArray[np.intp]) -> Mu
     )
 
 
-def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> Array:
+def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> FloatArray:
     angle = np.linspace(0.0, 2.0 * np.pi, 200)
     values, vectors = np.linalg.eigh(np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)])
     radius = np.sqrt(-2.0 * np.log(1.0 - level))
     circle = radius * np.stack([np.cos(angle), np.sin(angle)])
     root = vectors * np.sqrt(np.maximum(values, 0.0))  # of draws that do not vary it is flat
-    curve: Array = np.asarray(gaussian.mean)[index][:, None] + root @ circle
+    curve: FloatArray = np.asarray(gaussian.mean)[index][:, None] + root @ circle
     return curve

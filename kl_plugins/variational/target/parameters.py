@@ -6,7 +6,6 @@ from functools import singledispatch
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
 from pymc.variational.opvi import Approximation
 from scipy.linalg import solve_triangular
@@ -17,9 +16,8 @@ from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
-
-Array = NDArray[Any]
 
 TINY = -30.0
 """Below this log(1 + eˣ) is eˣ to the last digit of a float64."""
@@ -31,17 +29,17 @@ class GroupParameters(Protocol):
     shared: tuple[Any, ...]
     size: int
 
-    def coordinates(self, raw: Array) -> Array:
+    def coordinates(self, raw: FloatArray) -> FloatArray:
         """Means and (logarithms or factors of) scales, shape (n, size), from PyMC's parameters."""
         ...
 
-    def whiten(self, deviations: Array, centre: Array) -> Array:
+    def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
         """Small deviations from `centre`; the sum of a row's squares is the Jeffreys divergence from it."""
         ...
 
-    def mean_and_covariance(self, centre: Array) -> tuple[Array, Covariance]: ...
+    def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]: ...
 
-    def write(self, mean: Array, covariance: Covariance) -> None: ...
+    def write(self, mean: FloatArray, covariance: Covariance) -> None: ...
 
 
 class Parameters:
@@ -63,13 +61,13 @@ class Parameters:
         """Whether PyMC's parameters are shared variables, and no graphs of the user's."""
         return all(hasattr(shared, "set_value") for shared in self._shared)
 
-    def read(self) -> Array:
+    def read(self) -> FloatArray:
         """PyMC's parameters as they stand, shape (size,)."""
         row = np.empty(self.size)
         self.read_into(row)
         return row
 
-    def read_into(self, row: Array) -> None:
+    def read_into(self, row: FloatArray) -> None:
         """Put PyMC's parameters as they stand into an array of shape (size,)."""
         start = 0
         for shared in self._shared:
@@ -78,15 +76,15 @@ class Parameters:
             row[start:stop] = value
             start = stop
 
-    def coordinates(self, raw: Array) -> Array:
+    def coordinates(self, raw: FloatArray) -> FloatArray:
         parts = zip(self.groups, self._split(raw), strict=True)
         return np.concatenate([group.coordinates(part) for group, part in parts], axis=1)
 
-    def whiten(self, deviations: Array, centre: Array) -> Array:
+    def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
         parts = zip(self.groups, self._split(deviations), self._split(centre), strict=True)
         return np.concatenate([group.whiten(part, middle) for group, part, middle in parts], axis=1)
 
-    def distribution(self, centre: Array) -> NamedMultivariateNormal:
+    def distribution(self, centre: FloatArray) -> NamedMultivariateNormal:
         """The Gaussian at a point given by its coordinates, shape (size,)."""
         parts = zip(self.groups, self._split(centre), strict=True)
         found = [group.mean_and_covariance(part) for group, part in parts]
@@ -110,12 +108,12 @@ class Parameters:
                 group.write(distribution.mean[start:stop], block)
                 start = stop
 
-    def _split(self, rows: Array) -> list[Array]:
+    def _split(self, rows: FloatArray) -> list[FloatArray]:
         return np.split(rows, np.cumsum(self.sizes)[:-1], axis=-1)
 
 
 @singledispatch
-def parameters_of(group: Any) -> GroupParameters:
+def parameters_of(group: object) -> GroupParameters:
     """The parameters of a group of variables."""
     raise TypeError(not_gaussian(group))
 
@@ -128,19 +126,19 @@ class MeanFieldParameters:
         self.dimension = int(group.ddim)
         self.size = 2 * self.dimension
 
-    def coordinates(self, raw: Array) -> Array:
+    def coordinates(self, raw: FloatArray) -> FloatArray:
         mean, free = np.split(raw, 2, axis=1)
         return np.concatenate([mean, _log_softplus(free)], axis=1)
 
-    def whiten(self, deviations: Array, centre: Array) -> Array:
+    def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
         mean, log_scale = np.split(deviations, 2, axis=1)
         scale = np.exp(centre[self.dimension :])
         return np.concatenate([mean / scale, np.sqrt(2.0) * log_scale], axis=1)
 
-    def mean_and_covariance(self, centre: Array) -> tuple[Array, Covariance]:
+    def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]:
         return centre[: self.dimension], DiagonalScales(np.exp(centre[self.dimension :]))
 
-    def write(self, mean: Array, covariance: Covariance) -> None:
+    def write(self, mean: FloatArray, covariance: Covariance) -> None:
         if not isinstance(covariance, AxisAligned):
             raise ValueError(f"a mean-field group has no correlations, {type(covariance).__name__} has")
         scales = np.array(covariance.full_scales())
@@ -160,12 +158,12 @@ class FullRankParameters:
         self._places = d + d * self.triangle[1] + self.triangle[0]  # among the numbers of `columns`
         self._taken = np.concatenate([np.arange(d), self._places])
 
-    def coordinates(self, raw: Array) -> Array:
+    def coordinates(self, raw: FloatArray) -> FloatArray:
         found = raw.copy()
         found[:, self.diagonal] = np.logaddexp(0.0, raw[:, self.diagonal])
         return found
 
-    def whiten(self, deviations: Array, centre: Array) -> Array:
+    def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
         d, n = self.dimension, len(deviations)
         columns = np.zeros((n, 1 + d, d), dtype=deviations.dtype)  # of (mean, factor): LAPACK's own order
         columns[:, 0] = deviations[:, :d]
@@ -174,19 +172,19 @@ class FullRankParameters:
         solved = solve_triangular(
             self.factor(centre), columns.reshape(-1, d).T, lower=True, overwrite_b=True, check_finite=False
         )
-        found: Array = solved.T.reshape(n, -1)[:, self._taken]
+        found: FloatArray = solved.T.reshape(n, -1)[:, self._taken]
         found[:, self.diagonal] *= np.sqrt(2.0)
         return found
 
-    def factor(self, centre: Array) -> Array:
+    def factor(self, centre: FloatArray) -> FloatArray:
         matrix = np.zeros((self.dimension, self.dimension), dtype=centre.dtype)
         matrix[self.triangle] = centre[self.dimension :]
         return matrix
 
-    def mean_and_covariance(self, centre: Array) -> tuple[Array, Covariance]:
+    def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]:
         return centre[: self.dimension], Cholesky(self.factor(centre))
 
-    def write(self, mean: Array, covariance: Covariance) -> None:
+    def write(self, mean: FloatArray, covariance: Covariance) -> None:
         factor = np.array(covariance.factor)
         np.fill_diagonal(factor, inverse_softplus(np.diagonal(factor)))
         for shared, value in zip(self.shared, (mean, factor[self.triangle]), strict=True):
@@ -203,15 +201,15 @@ def _(group: FullRankGroup) -> GroupParameters:
     return FullRankParameters(group)
 
 
-def inverse_softplus(scale: Array) -> Array:
+def inverse_softplus(scale: FloatArray) -> FloatArray:
     """log(eˢ − 1) without overflow."""
-    found: Array = scale + np.log(-np.expm1(-scale))
+    found: FloatArray = scale + np.log(-np.expm1(-scale))
     return found
 
 
-def _log_softplus(x: Array) -> Array:
+def _log_softplus(x: FloatArray) -> FloatArray:
     """log log(1 + eˣ), PyMC's map from a free parameter to a standard deviation, without underflow."""
-    found: Array = np.where(x < TINY, x, np.log(np.logaddexp(0.0, np.maximum(x, TINY))))
+    found: FloatArray = np.where(x < TINY, x, np.log(np.logaddexp(0.0, np.maximum(x, TINY))))
     return found
 
 
@@ -221,7 +219,7 @@ def _value(parameter: Any) -> Any:
     return parameter.eval() if read is None else read(borrow=True)
 
 
-def _set(parameter: Any, value: Array) -> None:
+def _set(parameter: Any, value: FloatArray) -> None:
     write = getattr(parameter, "set_value", None)
     if write is None:
         raise TypeError(

@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pymc.model import Model
 from pymc.pytensorf import compile
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
+from kl_plugins.ops.protocol import FloatArray
 
-Array = NDArray[np.float64]
 
-
-def constrained(model: Model, variables: Sequence[Variable], points: Array) -> dict[str, Array]:
+def constrained(model: Model, variables: Sequence[Variable], points: FloatArray) -> dict[str, FloatArray]:
     """Values of the free variables by name, each of shape (n, *shape), at unconstrained points (n, d)."""
     x = pt.vector("x", dtype="float64", shape=(points.shape[1],))
     values = {value.name: value for value in model.value_vars}
@@ -32,7 +30,7 @@ def constrained(model: Model, variables: Sequence[Variable], points: Array) -> d
     return dict(zip([rv.name for rv in model.free_RVs], function([points]), strict=True))
 
 
-def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, Array]) -> Array:
+def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, FloatArray]) -> FloatArray:
     """Unconstrained points (n, d) from values of the free variables, each of shape (n, *shape)."""
     given = {rv: rv.type(name=rv.name) for rv in model.free_RVs}
     outputs = []
@@ -51,7 +49,7 @@ def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, 
 
 def _over_draws(
     model: Model, inputs: list[Any], outputs: Sequence[Any]
-) -> Callable[[list[Array]], list[Array]]:
+) -> Callable[[list[FloatArray]], list[FloatArray]]:
     """A function of the inputs with draws as their first dimension."""
     many = [pt.tensor(x.name, dtype=x.dtype, shape=(None, *x.type.shape)) for x in inputs]
     try:

@@ -19,8 +19,7 @@ from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
-
-Array = NDArray[np.float64]
+from kl_plugins.ops.protocol import FloatArray
 
 CHUNK = 2**17
 """Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
@@ -31,7 +30,7 @@ PATIENCE = 6.0
 """Seconds that many log densities may take before they are worth a compilation without gradients."""
 
 
-class LogDensity:
+class TargetDensity:
     """log p(x, data) and its gradient, the function of x that PyMC's variational inference averages.
 
     x are the model's free variables after their transforms, flattened one after another; the log density
@@ -72,7 +71,7 @@ class LogDensity:
         self,
         model: Model,
         variables: Sequence[tuple[str, tuple[int, ...]]] | None = None,
-        start: Array | None = None,
+        start: FloatArray | None = None,
     ) -> None:
         self._began = time.perf_counter()
         point = _initial_point(model)
@@ -86,7 +85,7 @@ class LogDensity:
             )
         self.variables = tuple(found[name] for name in wanted)
         self.dimension = sum(variable.size for variable in self.variables)
-        self.initial: Array = np.concatenate(
+        self.initial: FloatArray = np.concatenate(
             [np.ravel(np.asarray(point[name], dtype=float)) for name in wanted]
         )
         self.angles = _transformed(model, self.variables, (CircularTransform,))
@@ -94,12 +93,12 @@ class LogDensity:
         self.bounded = any(transform is not None for transform in model.rvs_to_transforms.values())
         self.evaluations = 0
         self._pace = np.inf
-        self._alone: Callable[[Array], Any] | None = None
-        self._compile_alone: Callable[[], Callable[[Array], Any]] | None = None
+        self._alone: Callable[[FloatArray], Any] | None = None
+        self._compile_alone: Callable[[], Callable[[FloatArray], Any]] | None = None
         self._function = self._compile(model)
         self._check_initial(start)
 
-    def __call__(self, points: Array) -> tuple[Array, Array]:
+    def __call__(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log densities, shape (n,), and their gradients, shape (n, d), at `points`, shape (n, d)."""
         began = time.perf_counter()
         self.evaluations += len(points)
@@ -109,7 +108,7 @@ class LogDensity:
         self._pace = min(self._pace, (time.perf_counter() - began) / max(len(points), 1))
         return np.concatenate([values for values, _ in parts]), np.concatenate([slope for _, slope in parts])
 
-    def values(self, points: Array) -> Array:
+    def values(self, points: FloatArray) -> FloatArray:
         """The log densities alone, by a function of their own where so many would take long otherwise."""
         if self._alone is None and self._compile_alone and len(points) * self._pace > PATIENCE:
             self._alone = self._compile_alone()
@@ -122,11 +121,11 @@ class LogDensity:
         return np.concatenate([values for values, *_ in parts])
 
     @staticmethod
-    def _part(function: Callable[[Array], Any], points: Array) -> Any:
+    def _part(function: Callable[[FloatArray], Any], points: FloatArray) -> Any:
         answer_interrupt()
         return function(points)
 
-    def folded(self, points: Array, centre: Array) -> Array:
+    def folded(self, points: FloatArray, centre: FloatArray) -> FloatArray:
         """The points with their angles within half a turn of those of `centre`."""
         if not self.angles.any():
             return points
@@ -138,7 +137,7 @@ class LogDensity:
         """Time since this began to be built, compilation included."""
         return time.perf_counter() - self._began
 
-    def _compile(self, model: Model) -> Callable[[Array], Any]:
+    def _compile(self, model: Model) -> Callable[[FloatArray], Any]:
         x = pt.vector("x", dtype="float64", shape=(self.dimension,))
         values = {value.name: value for value in model.value_vars}
         replacements, start = {}, 0
@@ -156,7 +155,7 @@ class LogDensity:
         try:
             many = vectorize_graph(log_density, {x: points})
             gradient = pytensor.grad(many.sum(), points, disconnected_inputs="ignore")
-            function: Callable[[Array], Any] = _compiled(model, [points], [many, gradient])
+            function: Callable[[FloatArray], Any] = _compiled(model, [points], [many, gradient])
             function(np.stack([self.initial] * 2))
             self._compile_alone = lambda: _compiled(model, [points], [many])
         except Exception:  # an operation that knows no batches (a scan, somebody's own): point by point
@@ -168,7 +167,7 @@ class LogDensity:
             )
         return function
 
-    def _check_initial(self, start: Array | None) -> None:
+    def _check_initial(self, start: FloatArray | None) -> None:
         for point in (self.initial,) if start is None else (self.initial, start):
             value, gradient = self(point[None])
             if np.isfinite(value).all() and np.isfinite(gradient).all():
@@ -182,7 +181,7 @@ class LogDensity:
         )
 
 
-def model_given_or_in_context(model: Any, call: str) -> Model:
+def model_given_or_in_context(model: object, call: str) -> Model:
     """The model given, else the one in context; `call` shows how to give it.
 
     Raises
@@ -249,10 +248,10 @@ def _initial_point(model: Model) -> dict[str, Any]:
     return {value.name: point[value.name] for value in model.value_vars}
 
 
-def _compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[[Array], Any]:
+def _compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[[FloatArray], Any]:
     """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
     with model:
-        function: Callable[[Array], Any] = compile(inputs, outputs)
+        function: Callable[[FloatArray], Any] = compile(inputs, outputs)
     return function
 
 
@@ -284,7 +283,7 @@ def _largest_result(x: Any, log_density: Any) -> int:
     return largest
 
 
-def _numbers(node: Any) -> Array:
+def _numbers(node: object) -> FloatArray:
     """The array of a constant or shared variable; an empty one of anything else."""
     if hasattr(node, "get_value"):
         return np.asarray(node.get_value(borrow=True))
