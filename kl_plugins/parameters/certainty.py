@@ -37,7 +37,8 @@ def certainly_not_negative(value: Array) -> bool:
 
 def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
     """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
-    return bool(np.all(equal_where(first, second, ops)))
+    found = equal_where(first, second, ops)
+    return found if isinstance(found, bool) else bool(np.all(found))
 
 
 def equal_where(first: Array, second: Array, ops: Operations) -> Array:
@@ -46,7 +47,7 @@ def equal_where(first: Array, second: Array, ops: Operations) -> Array:
         return True
     if is_literal(first) and is_literal(second):
         return bool(first == second or first != first or second != second)
-    if not ops.symbolic:
+    if not ops.graphs:
         return (first == second) | (first != first) | (second != second)
     known = ops.literal(first), ops.literal(second)
     if None not in known:

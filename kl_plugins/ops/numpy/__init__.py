@@ -138,7 +138,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *ar
     if any(array.ndim > 1 for array in arrays):
         return value(*args, _HERE)
     length = max(array.size for array in arrays)
-    found = _by_loop(value, length, args)
+    found = by_loop(value, length, args)
     if found is not None:
         return found
     if any(array.ndim != 1 for array in arrays):
@@ -163,7 +163,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *ar
     )
 
 
-def _by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
+def by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
     """The values of a function of these and of operations, where a compiled loop serves; else None."""
     loops = loops_for(length, *[arg for arg in args if type(arg) is not float])  # noqa: F405
     found = None if loops is None else loops.evaluated(formula, length, args)
@@ -205,7 +205,7 @@ def of_long_vectors(function: Callable[[Array], Array]) -> Callable[[Array], Arr
     def chosen(x: Array) -> Array:
         if type(x) is not np.ndarray or x.ndim != 1:
             return function(x)
-        found = _by_loop(formula, len(x), (x,))
+        found = by_loop(formula, len(x), (x,))
         return function(x) if found is None else found
 
     return chosen
@@ -262,10 +262,27 @@ def require(conditions: Conditions) -> None:
 
 
 def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
-    """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain."""
+    """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain.
+
+    float32 where all arrays of parameters are, in whatever precision the formula is computed.
+    """
     with np.errstate(all="ignore"):
         value = formula(*sides)
+        if isinstance(value, np.ndarray | np.float64) and value.dtype == np.float64 and _are_single(sides):
+            value = value.astype(np.float32)
     return value[()] if isinstance(value, np.ndarray) else value
+
+
+def _are_single(sides: Sequence[Any]) -> bool:
+    """Whether the arrays of all objects with parameters are float32, and there is one."""
+    found = False
+    for side in sides:
+        for value in getattr(side, "values", list)():
+            if type(value) is not float:
+                if value.dtype != np.float32:
+                    return False
+                found = True
+    return found
 
 
 def __getattr__(name: str) -> Any:
