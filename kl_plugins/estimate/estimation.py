@@ -118,15 +118,16 @@ def estimate_kl(
     wanted = {"exact sum": "discrete", "quadrature": "continuous"}.get(method)
     if wanted and (set(measures) != {wanted} or sides[0].event_shape):
         raise ValueError(f"the method {method!r} is for univariate {wanted} pairs")
+    clock = Clock(time_limit)
     if method == "monte carlo":
         from kl_plugins.estimate.monte_carlo import monte_carlo  # the methods are loaded when they serve
 
         with answered_in_time():
-            value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state))
+            value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state), clock)
         _warn(why, method)
         return _result(value, error, method, n, good)
     with answered_in_time():
-        return _one_by_one(*sides, method, tolerance, batch, Clock(time_limit))
+        return _one_by_one(*sides, method, tolerance, batch, clock)
 
 
 def _density(obj: object, side: str) -> Density:
