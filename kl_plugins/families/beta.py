@@ -26,8 +26,7 @@ from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.formulas.gamma_ratios import residue_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Array, Operations
-from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
@@ -56,7 +55,7 @@ class Beta(Continuous):
     @property
     def is_plain(self) -> bool:
         """Whether it is certainly a beta distribution itself."""
-        return certainly_equal(self.power, 1.0, self.ops)
+        return self.ops.same(self.power, 1.0)
 
     def log_density(self) -> LogDensity:
         a, b, c, ops = self.a, self.b, self.power, self.ops
@@ -102,7 +101,7 @@ class Beta(Continuous):
 def beta_beta(p: Beta, q: Beta) -> Array:
     """That of the beta variables, where both are the same power on the same interval; else by statistics."""
     at = standing(p, q)
-    if not (at.from_zero and at.from_one and certainly_equal(p.power, q.power, p.ops)):
+    if not (at.from_zero and at.from_one and p.ops.same(p.power, q.power)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
@@ -114,12 +113,7 @@ def beta_gamma(p: Beta, q: Gamma) -> Array:
     Where they start at different places, or are powers, by statistics.
     """
     ops, at = p.ops, standing(p, q)
-    plain = (
-        p.is_plain
-        and at.from_zero
-        and certainly_equal(q.power, 1.0, p.ops)
-        and certainly_equal(p.sign, q.sign, p.ops)
-    )
+    plain = p.is_plain and at.from_zero and p.ops.same(q.power, 1.0) and p.ops.same(p.sign, q.sign)
     if not plain:
         return by_statistics(p, q)
     c = q.concentration
@@ -153,7 +147,7 @@ def log1m(p: Beta, statistic: Log1m, at: At) -> Array:
 
 @expects(Beta, Log1mPower)
 def log1m_power(p: Beta, statistic: Log1mPower, at: At) -> Array:
-    if not (at.from_zero and at.from_one and certainly_equal(p.power, statistic.exponent, p.ops)):
+    if not (at.from_zero and at.from_one and p.ops.same(p.power, statistic.exponent)):
         return None
     return digamma_difference(p.b, p.a, p.ops)
 
@@ -190,7 +184,7 @@ def absolute(p: Beta, statistic: Absolute, at: At) -> Array:
     return ops.absolute(at.ratio) * size
 
 
-def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: Operations) -> Array:
+def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: ArrayOperations) -> Array:
     below = kink * ops.betainc(a, b, kink) - mean * ops.betainc(a + 1.0, b, kink)
     return mean - kink + 2.0 * below
 

@@ -26,7 +26,7 @@ from kl_plugins.formulas.gamma import (
 )
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_equal, certainly_is
+from kl_plugins.parameters.certainty import certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
 _LOG_PI = math.log(math.pi)
@@ -178,7 +178,7 @@ def _heavy_heavy(p: Array, q: Array) -> Array:
     The expectation of log(1 + z²) is known for Cauchy variables, and where the scales of Z are the same.
     """
     pairs = [(getattr(p, name), getattr(q, name)) for name in p.parameters]
-    if all(certainly_equal(*pair, p.ops) for pair in pairs):
+    if all(p.ops.same(*pair) for pair in pairs):
         return q.full(p.full(sum(0.0 * first + 0.0 * second for first, second in pairs)))
     return by_statistics(p, q)
 
@@ -195,7 +195,7 @@ def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Array:
         widened = 1.0 + abs(at.ratio)
         distance = at.shift / widened
         return 2.0 * ops.log1p(abs(at.ratio)) + ops.log1p(distance * distance)
-    return p.log1p_square() if at.from_zero and certainly_equal(abs(at.ratio), 1.0, ops) else None
+    return p.log1p_square() if at.from_zero and ops.same(abs(at.ratio), 1.0) else None
 
 
 @expects(Halved, Log1pSquare)

@@ -35,18 +35,6 @@ def certainly_not_negative(value: Array) -> bool:
     return isinstance(value, np.ndarray | np.floating) and bool(value.min(initial=0.0) >= 0.0)
 
 
-def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
-    """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
-    if first is second:
-        return True
-    literals = is_literal(first) + is_literal(second)
-    if literals == 2:
-        return bool(first == second or first != first or second != second)
-    if ops.symbolic:
-        return not literals and ops.undressed(first) is ops.undressed(second)
-    return bool(np.all((first == second) | (first != first) | (second != second)))
-
-
 def certainly_zero(value: Array, ops: Operations) -> bool:
     """Whether a parameter is one number for all, a literal or in an array, and that is zero."""
     if type(value) is float:

@@ -10,7 +10,6 @@ from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
 from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_broken
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
-from kl_plugins.ops.checked import on_floats
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.parametrised import broadcast_shapes
@@ -30,7 +29,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
 
     Where p has infinitely many outcomes, what follows from the supports alone.
     """
-    if on_floats(p.ops):
+    if p.ops.scalar:
         return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
     if count is None:
@@ -70,7 +69,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
 
     NoClosedFormError where neither is the case.
     """
-    if on_floats(p.ops):
+    if p.ops.scalar:
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(by_supports, p, q, arrays.asarray(value, "value"), holds)
     if holds is True:

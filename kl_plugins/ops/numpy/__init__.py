@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from kl_plugins.ops.numpy.matrices import *  # noqa: F403
 from kl_plugins.ops.protocol import Array, Conditions, FloatArray
 
 symbolic = False
+scalar = False
 _HERE = sys.modules[__name__]
 
 _FEW = 1024
@@ -121,7 +122,7 @@ def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Ar
     return pick(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
 
 
-def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: Array) -> Array:
+def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: Array) -> Array:
     """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`.
 
     Short vectors are taken number by number, which is faster; long ones in pieces whose intermediate
@@ -225,8 +226,10 @@ def all_positive(value: FloatArray, core_ndim: int) -> Array:
     return value.size == 0 or value.min() > 0.0
 
 
-def inside(value: FloatArray, low: float, high: float) -> bool:
+def inside(value: Array, low: float, high: float) -> bool:
     """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
+    if type(value) is float:
+        return low < value < high
     kernels = kernels_for_check(value)  # noqa: F405
     if kernels is not None:
         return kernels.all_between()(value, low, high)  # type: ignore[no-any-return]
@@ -256,10 +259,14 @@ def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
     return value[()] if isinstance(value, np.ndarray) else value
 
 
-def __getattr__(name: str) -> Any:
-    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
-    if name.startswith("__"):
-        raise AttributeError(name)
-    found = getattr(import_module("kl_plugins.ops.numpy.special"), name)
-    globals()[name] = found
-    return found
+if TYPE_CHECKING:
+    from kl_plugins.ops.numpy.special import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(import_module("kl_plugins.ops.numpy.special"), name)
+        globals()[name] = found
+        return found
