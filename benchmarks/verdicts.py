@@ -21,7 +21,7 @@ import pymc as pm
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kl_plugins.variational import diagnose, fit
-from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.evidence.moments import compare_moments
 from posteriors import MODELS, model, pymc_draws
 
 FITS = {

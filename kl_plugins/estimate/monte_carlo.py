@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from kl_plugins.estimate.density import Density
+from kl_plugins.estimate.pareto import pareto_khat
 from kl_plugins.ops.protocol import FloatArray
 
 _AT_ONCE = 1 << 21
@@ -117,29 +118,4 @@ def trusted(values: FloatArray) -> bool:
     if len(finite) < _FEWEST or np.ptp(finite) == 0.0:
         return len(finite) == len(values) and (len(finite) >= _FEWEST or np.ptp(finite) == 0.0)
     squares = (finite - finite.mean()) ** 2
-    return bool(squares.max() < _SHARE * squares.sum()) or tail_index(finite) < _HEAVY
-
-
-def tail_index(values: FloatArray) -> float:
-    """k̂ of the upper tail of the values: about 1/k̂ of their moments exist.
-
-    The generalised Pareto fit of J. Zhang and M. Stephens (Technometrics 51, 2009) to the largest ones, with
-    the prior of A. Vehtari et al. (2024, arXiv:1507.02646, appendix C).
-    """
-    count = int(min(0.2 * len(values), 3.0 * math.sqrt(len(values))))
-    ordered = np.sort(values)[-count - 1 :]
-    x = ordered[1:] - ordered[0]
-    x = x[x > 0.0]
-    if len(x) < 5:
-        return 0.0
-    n = len(x)
-    grid = 30 + int(math.sqrt(n))
-    b = 1.0 / x[-1] + (1.0 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))) / (3.0 * x[n // 4])
-    with np.errstate(all="ignore"):
-        k = np.log1p(-b[:, None] * x).mean(axis=-1)
-        likelihood = n * (np.log(-b / k) - k - 1.0)
-        b, likelihood = b[np.isfinite(likelihood)], likelihood[np.isfinite(likelihood)]
-        weights = 1.0 / np.exp(likelihood - likelihood[:, None]).sum(axis=-1)
-        mean_b = (b * weights).sum() / weights.sum()
-        k_hat = float(np.log1p(-mean_b * x).mean())
-    return (n * k_hat + 5.0) / (n + 10.0)
+    return bool(squares.max() < _SHARE * squares.sum()) or pareto_khat(finite) < _HEAVY

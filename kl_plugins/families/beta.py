@@ -27,6 +27,7 @@ from kl_plugins.formulas.gamma_ratios import residue_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
+from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
@@ -55,7 +56,7 @@ class Beta(Continuous):
     @property
     def is_plain(self) -> bool:
         """Whether it is certainly a beta distribution itself."""
-        return self.ops.same(self.power, 1.0)
+        return certainly_equal(self.power, 1.0, self.ops)
 
     def log_density(self) -> LogDensity:
         a, b, c, ops = self.a, self.b, self.power, self.ops
@@ -101,7 +102,7 @@ class Beta(Continuous):
 def beta_beta(p: Beta, q: Beta) -> Array:
     """That of the beta variables, where both are the same power on the same interval; else by statistics."""
     at = standing(p, q)
-    if not (at.from_zero and at.from_one and p.ops.same(p.power, q.power)):
+    if not (at.from_zero and at.from_one and certainly_equal(p.power, q.power, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
@@ -113,8 +114,8 @@ def beta_gamma(p: Beta, q: Gamma) -> Array:
     Where they start at different places, or are powers, by statistics.
     """
     ops, at = p.ops, standing(p, q)
-    plain = p.is_plain and at.from_zero and p.ops.same(q.power, 1.0) and p.ops.same(p.sign, q.sign)
-    if not plain:
+    plain = p.is_plain and at.from_zero and certainly_equal(q.power, 1.0, ops)
+    if not (plain and certainly_equal(p.sign, q.sign, ops)):
         return by_statistics(p, q)
     c = q.concentration
     level = log_ratio(at.ratio * (p.a / (p.a + p.b)), c, ops)
@@ -147,7 +148,7 @@ def log1m(p: Beta, statistic: Log1m, at: At) -> Array:
 
 @expects(Beta, Log1mPower)
 def log1m_power(p: Beta, statistic: Log1mPower, at: At) -> Array:
-    if not (at.from_zero and at.from_one and p.ops.same(p.power, statistic.exponent)):
+    if not (at.from_zero and at.from_one and certainly_equal(p.power, statistic.exponent, p.ops)):
         return None
     return digamma_difference(p.b, p.a, p.ops)
 

@@ -21,7 +21,7 @@ from kl_plugins.formulas.beta import (
     log_beta,
 )
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.certainty import certainly_equal, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
@@ -80,7 +80,7 @@ class BetaPrime(Continuous):
 def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Array:
     """That of the beta variables, where both have the same origin and scale; else by statistics."""
     at = standing(p, q)
-    if not (at.from_zero and p.ops.same(at.ratio, 1.0)):
+    if not (at.from_zero and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
@@ -89,7 +89,7 @@ def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Array:
 def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Array:
     """A Pareto variable that starts where q does is a beta prime variable with a = 1."""
     at = standing(p, q)
-    if not (from_lower_end(p, at) and p.ops.same(at.ratio, 1.0)):
+    if not (from_lower_end(p, at) and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(1.0, p.alpha, q.a, q.b, p.ops)))
 
@@ -101,7 +101,7 @@ def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Array:
     rounding = 1e-14 * (1.0 + 2.0 * abs(q.loc) / q.scale)
     starts_there = not p.ops.symbolic or is_literal(at.shift)
     starts_there = starts_there and bool(np.all(abs(at.shift - 1.0) <= rounding))
-    if not (starts_there and p.ops.same(at.ratio, 1.0)):
+    if not (starts_there and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
 
@@ -126,7 +126,7 @@ def log_square(p: BetaPrime, statistic: LogSquare, at: At) -> Array:
 @expects(BetaPrime, Log1p)
 def log1p(p: BetaPrime, statistic: Log1p, at: At) -> Array:
     """−E log(1 − B), for a ratio of 1."""
-    known = at.from_zero and p.ops.same(at.ratio, 1.0)
+    known = at.from_zero and certainly_equal(at.ratio, 1.0, p.ops)
     return -digamma_difference(p.b, p.a, p.ops) if known else None
 
 

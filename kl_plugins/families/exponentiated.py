@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.affine import At, identity, starts_with
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
@@ -23,11 +23,11 @@ from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.exponential import log_normal_negentropy
-from kl_plugins.formulas.gamma import digamma_residue
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.deferred import of_floats
+from kl_plugins.ops.gamma_residues import digamma_residue
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter, part
@@ -109,7 +109,7 @@ class Exponentiated(Continuous):
 
     def moment(self, order: Array) -> Array:
         """E[exp(order·B)], infinite where it diverges."""
-        return expectation(self.base, Exp(order), _log_at(self, At(self.ops, 0.0, 1.0)))
+        return expectation(self.base, Exp(order), _log_at(self, identity(self.ops)))
 
 
 @dataclass(frozen=True, eq=False)

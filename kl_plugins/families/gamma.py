@@ -12,16 +12,10 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
-from kl_plugins.formulas.gamma import (
-    digamma_residue,
-    digamma_rest,
-    log_gamma_divergence,
-    log_gamma_residue,
-    log_moment,
-    stirling_rest,
-)
+from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter

@@ -14,6 +14,7 @@ from kl_plugins.families.core.statistics import Exp, Identity
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
@@ -43,7 +44,7 @@ class Gompertz(Continuous):
 @closed_form(Gompertz, Gompertz)
 def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Array:
     """Of the same loc and scale: exp(Z) − 1 is exponential with rate c; else by statistics."""
-    if not (starts_with(p, q) and p.ops.same(p.scale, q.scale)):
+    if not (starts_with(p, q) and certainly_equal(p.scale, q.scale, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(2.0 * variance_divergence(q.concentration, p.concentration, p.ops)))
 

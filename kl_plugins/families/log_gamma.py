@@ -12,17 +12,16 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Identity
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.exponential import weighted_exp_remainder
-from kl_plugins.formulas.gamma import (
+from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
+from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops.gamma_residues import (
     digamma_residue,
     digamma_rest,
-    log_gamma_divergence,
     log_gamma_residue,
-    log_moment,
     scaled_trigamma,
     stirling_rest,
 )
-from kl_plugins.formulas.shared import scale_divergence, variance_divergence
-from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, constant, parameter
 

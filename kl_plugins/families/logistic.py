@@ -15,7 +15,7 @@ from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.remainders import size
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
-from kl_plugins.parameters.certainty import certainly_is
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _EULER = 0.5772156649015329
@@ -43,7 +43,7 @@ class Logistic(Continuous):
 @closed_form(Logistic, Logistic)
 def logistic_logistic(p: Logistic, q: Logistic) -> Array:
     """δ coth(δ/2) − 2 with δ = |Δloc| / scale, where the scales are the same; else none is known."""
-    if not p.ops.same(p.scale, q.scale):
+    if not certainly_equal(p.scale, q.scale, p.ops):
         return by_statistics(p, q)
     scale = p.scale + 0.0 * q.scale  # NaN where either is
     value = p.ops.elementwise(_shift_divergence, _shift_gradient, (p.loc - q.loc) / scale)
@@ -88,7 +88,7 @@ def _slope_far(x: Array, ops: ArrayOperations) -> Array:
 @expects(Logistic, Softplus)
 def softplus(p: Logistic, statistic: Softplus, at: At) -> Array:
     """a / (exp(a) − 1), a the shift, where the scales are the same."""
-    if not p.ops.same(abs(at.ratio), 1.0):
+    if not certainly_equal(abs(at.ratio), 1.0, p.ops):
         return None
     ops = p.ops
     nearly = abs(at.shift) < 1e-8
@@ -100,7 +100,7 @@ def softplus(p: Logistic, statistic: Softplus, at: At) -> Array:
 def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Array:
     """E[log(1 + c G)] = exp(1/c) E₁(1/c), G exponential, where the scales are the same."""
     ops = p.ops
-    if not (certainly_is(p.concentration, 1.0) and ops.same(abs(at.ratio), 1.0)):
+    if not (certainly_is(p.concentration, 1.0) and certainly_equal(abs(at.ratio), 1.0, ops)):
         return None
     forward = at.ratio > 0.0
     tail = scaled_exp1(ops.exp(ops.where(forward, -1.0, 1.0) * at.shift), ops)
@@ -159,7 +159,7 @@ class HyperbolicSecant(Continuous):
 @expects(HyperbolicSecant, LogCosh)
 def log_cosh(p: HyperbolicSecant, statistic: LogCosh, at: At) -> Array:
     """log 2, where nothing is shifted or scaled."""
-    return math.log(2.0) if at.from_zero and p.ops.same(abs(at.ratio), 1.0) else None
+    return math.log(2.0) if at.from_zero and certainly_equal(abs(at.ratio), 1.0, p.ops) else None
 
 
 @expects(HyperbolicSecant, Exp)

@@ -17,16 +17,11 @@ from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio
 from kl_plugins.formulas.cauchy import cauchy_divergence
-from kl_plugins.formulas.gamma import (
-    digamma_residue,
-    digamma_rest,
-    log_gamma_residue,
-    log_moment,
-    stirling_rest,
-)
+from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.ops import backend_of
+from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_is
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
 _LOG_PI = math.log(math.pi)
@@ -172,21 +167,6 @@ def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
     return q.full(p.full(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
 
 
-def _heavy_heavy(p: Array, q: Array) -> Array:
-    """0 where all parameters are equal; else by statistics.
-
-    The expectation of log(1 + z²) is known for Cauchy variables, and where the scales of Z are the same.
-    """
-    pairs = [(getattr(p, name), getattr(q, name)) for name in p.parameters]
-    if all(p.ops.same(*pair) for pair in pairs):
-        return q.full(p.full(sum(0.0 * first + 0.0 * second for first, second in pairs)))
-    return by_statistics(p, q)
-
-
-closed_form(StudentT, StudentT)(_heavy_heavy)
-closed_form(HalfStudentT, HalfStudentT)(_heavy_heavy)
-
-
 @expects(HeavyTailed, Log1pSquare)
 def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Array:
     """For Cauchy variables log((1 + |ratio|)² + shift²); else known where the scales of Z are the same."""
@@ -195,7 +175,7 @@ def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Array:
         widened = 1.0 + abs(at.ratio)
         distance = at.shift / widened
         return 2.0 * ops.log1p(abs(at.ratio)) + ops.log1p(distance * distance)
-    return p.log1p_square() if at.from_zero and ops.same(abs(at.ratio), 1.0) else None
+    return p.log1p_square() if at.from_zero and certainly_equal(abs(at.ratio), 1.0, ops) else None
 
 
 @expects(Halved, Log1pSquare)

@@ -17,6 +17,7 @@ from kl_plugins.families.core.statistics import Statistic
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.formulas.bessel import bessel_divergence, log_normaliser, shortfall, slope
 from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.declarations import NON_NEGATIVE, POSITIVE, REAL, parameter
 
 _LOG_2PI = math.log(2.0 * math.pi)
@@ -88,7 +89,7 @@ class VonMisesLine(Continuous):
 @closed_form(VonMisesLine, VonMisesLine)
 def von_mises_line_von_mises_line(p: VonMisesLine, q: VonMisesLine) -> Array:
     """That on the circle, where both are on the same line; else by statistics."""
-    if not (standing(p, q).from_zero and p.ops.same(p.scale, q.scale)):
+    if not (standing(p, q).from_zero and certainly_equal(p.scale, q.scale, p.ops)):
         return by_statistics(p, q)
     return q.full(p.full(bessel_divergence(p.concentration, q.concentration, 0.0, p.ops)))
 
@@ -96,7 +97,7 @@ def von_mises_line_von_mises_line(p: VonMisesLine, q: VonMisesLine) -> Array:
 @expects(VonMisesLine, Cosine)
 def cosine(p: VonMisesLine, statistic: Cosine, at: At) -> Array:
     """A(κ), times the cosine of the shift."""
-    if not p.ops.same(abs(at.ratio), 1.0):
+    if not certainly_equal(abs(at.ratio), 1.0, p.ops):
         return None
     return slope(p.concentration, 0.0, p.ops) * p.ops.cos(at.shift)
 

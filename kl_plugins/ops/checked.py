@@ -11,6 +11,7 @@ from kl_plugins.ops.protocol import Array
 
 symbolic = False
 scalar = True
+graphs = False
 
 _DOMAINS = frozenset({"log", "sqrt", "log1p", "sin", "cos", "floor", "gammaln", "power"})
 """What raises a ValueError outside of its domain, where an array holds infinity or NaN."""
@@ -24,6 +25,9 @@ class FloatDomainError(ArithmeticError):
 
 def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Array], *args: float) -> Array:
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
+rarely = choose
 
 
 def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: float) -> Array:

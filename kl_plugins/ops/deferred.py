@@ -100,7 +100,7 @@ class _Operations(ModuleType):
     def __init__(self, ops: Operations) -> None:
         super().__init__("deferred")
         self._ops = ops
-        self.symbolic, self.scalar = ops.symbolic, False
+        self.symbolic, self.scalar, self.graphs = ops.symbolic, False, ops.graphs
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -39,6 +39,9 @@ class Operations(Protocol):
     symbolic: bool
     """Whether the numbers are known only when a graph runs."""
 
+    graphs: bool
+    """Whether they make a graph that is differentiated and compiled later."""
+
     scalar: bool
     """Whether the numbers are Python floats, one at a time."""
 
@@ -87,6 +90,9 @@ class Operations(Protocol):
 
     def choose(self, condition: Array, rare: Function, usual: Function, /, *args: Array) -> Array:
         """As `pick`, of functions that take the operations as last argument."""
+
+    def rarely(self, condition: Array, rare: Function, usual: Function, /, *args: Array) -> Array:
+        """As `choose`, where the condition seldom holds: compiled loops leave those numbers out."""
 
     def elementwise(self, value: Function, gradient: Function | None, /, *args: Array) -> Array:
         """``value(*args, ops)``, whose derivatives in a graph are ``gradient(*args, ops)``."""

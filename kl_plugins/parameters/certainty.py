@@ -35,6 +35,22 @@ def certainly_not_negative(value: Array) -> bool:
     return isinstance(value, np.ndarray | np.floating) and bool(value.min(initial=0.0) >= 0.0)
 
 
+def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
+    """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
+    return bool(np.all(equal_where(first, second, ops)))
+
+
+def equal_where(first: Array, second: Array, ops: Operations) -> Array:
+    """Where two parameters are certainly equal, or NaN: True or False, or an array of numbers."""
+    if first is second:
+        return True
+    if is_literal(first) and is_literal(second):
+        return bool(first == second or first != first or second != second)
+    if not ops.symbolic:
+        return (first == second) | (first != first) | (second != second)
+    return ops.same(first, second)
+
+
 def certainly_zero(value: Array, ops: Operations) -> bool:
     """Whether a parameter is one number for all, a literal or in an array, and that is zero."""
     if type(value) is float:

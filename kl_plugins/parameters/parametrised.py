@@ -12,7 +12,7 @@ import numpy as np
 
 from kl_plugins.ops import array_backend_of, backend_of, floats
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
-from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.certainty import equal_where, is_literal
 from kl_plugins.parameters.declarations import Parameter, constant, declare, parameter, part
 from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
 
@@ -179,6 +179,21 @@ class Parametrised:
     def is_between(self, name: str, low: float, high: float) -> bool:
         """Whether all numbers of an array are certainly between the two, and so none is NaN."""
         return self.ops.inside(self.__dict__[name], low, high)
+
+    def same_where(self, other: Parametrised) -> Array:
+        """Where another object of this backend is certainly the same: True or False, or an array."""
+        if type(self) is not type(other):
+            return False
+        found: Array = True
+        for name in self.__getstate__():
+            first, second = self.__dict__[name], other.__dict__[name]
+            if name in self.parameters:
+                found = found & equal_where(first, second, self.ops)
+            else:
+                found = found & (first.same_where(second) if name in self.parts else first == second)
+            if found is False:
+                return False
+        return bool(np.all(found)) or found
 
     def has_no_nan(self) -> bool:
         """Whether that is certain of all arrays."""

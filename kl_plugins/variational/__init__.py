@@ -15,7 +15,7 @@ from kl_plugins.variational.plots import plot_convergence, plot_importance, plot
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.stopping import NotConvergedWarning
-from kl_plugins.variational.target.snapshots import snapshot
+from kl_plugins.variational.target.approximations import snapshot
 
 __all__ = [
     "Certificate",

@@ -8,36 +8,26 @@ from typing import Any
 import numpy as np
 from pymc.model import Model
 
-from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.families.normal import Normal
 from kl_plugins.interrupts import answered_in_time
-from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import error_bounds
-from kl_plugins.variational.evidence.elements import elements_of
+from kl_plugins.variational.evidence.figures import elements_of, information_gained, trajectory
 from kl_plugins.variational.evidence.full_rank import best_full_rank, full_rank_loss
-from kl_plugins.variational.evidence.importance import (
-    ENOUGH_DRAWS,
-    FEWEST_DRAWS,
-    MarginalKL,
-    Moments,
-    importance,
-)
+from kl_plugins.variational.evidence.importance import ENOUGH_DRAWS, FEWEST_DRAWS, importance
 from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
-from kl_plugins.variational.evidence.prior import information_gained
-from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored, scales
+from kl_plugins.variational.evidence.moments import Moments, marginal_kl
+from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
-from kl_plugins.variational.evidence.trajectory import trajectory
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum, unknown_distance
-from kl_plugins.variational.optimum.propriety import collapse, endless_direction, outside_support
+from kl_plugins.variational.optimum.propriety import mass_outside_support, refuse_collapsed, refuse_improper
 from kl_plugins.variational.optimum.reasons import Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
+from kl_plugins.variational.optimum.scale_families import family_of, standard_deviations
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.progress import passing_progress
 from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict_on
-from kl_plugins.variational.target.elsewhere import model_and_distribution
+from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
 from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
 
@@ -174,16 +164,15 @@ def _examine(
     q = NamedMultivariateNormal(here, q.covariance, q.variables)
     if draws is None:
         draws = int(np.clip(MOST_NUMBERS // target.dimension, ENOUGH_DRAWS, DRAWS))
-    if along := endless_direction(target, q):
-        raise ValueError(IMPROPER.format(FLAT.format(along)))
+    refuse_improper(target, q)
     compared = None if reference is None else compare(q, model, reference)
 
     report("looking for the best of the family")
     distance = _distance(q, model, optimum_tolerance, rng)
-    _refuse_endless(target, None if distance is None else distance.optimum)
+    refuse_collapsed(target, None if distance is None else distance.optimum)
     report("looking for the best full-rank Gaussian")
     full, full_error = best_full_rank(q, target, distance, wanted, optimum_tolerance, rng)
-    _refuse_endless(target, full)
+    refuse_collapsed(target, full)
     known = full if np.isfinite(full_error) else None
     report(f"{draws:,d} draws of the approximation")
     points, ratios = draws_of(target, q, draws, rng)
@@ -196,7 +185,7 @@ def _examine(
     report("putting it together")
 
     names = coordinate_names(q.variables)
-    raw = Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+    raw = Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))
     correlated = family_of(q.covariance).every_correlation or target.dimension == 1
     evidence = Evidence(
         names=names,
@@ -217,7 +206,7 @@ def _examine(
         tolerance=tolerance,
         optimum_tolerance=optimum_tolerance,
         sd_floor=survey.sd_floor,
-        outside=_outside(target, q, ratios),
+        outside=mass_outside_support(target, q, ratios),
         sought=target.dimension <= DIMENSIONS,
         untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
     )
@@ -256,49 +245,6 @@ def _examine(
     )
 
 
-IMPROPER = (
-    "the posterior seems not to be normalisable: {}. There is no posterior then to compare with, and "
-    "no evidence"
-)
-FLAT = (
-    "its log density does not fall along {}, however far. Look for pm.Flat or another improper prior that "
-    "the data do not pin down, and give it a proper one"
-)
-
-
-def _refuse_endless(target: LogDensity, best: NamedMultivariateNormal | None) -> None:
-    if best is None:
-        return
-    if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), scales(best))):
-        raise ValueError(IMPROPER.format(gone))
-
-
-def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
-    """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
-    if missing := int(np.sum(ratios == -np.inf)):
-        return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"
-    return outside_support(target, q)
-
-
-def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:
-    """Divergences of Gaussians with these moments, coordinate by coordinate; errors to first order."""
-    still = ~(posterior.sd > 0.0)  # all weight is on one draw: nothing is known of the sd
-    posterior = posterior._replace(
-        sd=np.where(still, 1.0, posterior.sd), sd_error=np.where(still, np.inf, posterior.sd_error)
-    )
-    mine, other = Normal(q.mean, q.sd), Normal(posterior.mean, posterior.sd)
-    s, t, gap = q.sd, posterior.sd, q.mean - posterior.mean
-    with np.errstate(invalid="ignore", over="ignore"):  # 0 · ∞ where an error is not known
-        to_error = np.hypot(
-            gap / t**2 * posterior.mean_error, (1 / t - (s**2 + gap**2) / t**3) * posterior.sd_error
-        )
-        from_error = np.hypot(gap / s**2 * posterior.mean_error, (t / s**2 - 1 / t) * posterior.sd_error)
-    unknown = np.isinf(posterior.sd_error)
-    to_error, from_error = (np.where(unknown, np.inf, error) for error in (to_error, from_error))
-    there, back = (np.where(still, np.nan, divergence) for divergence in (kl(mine, other), kl(other, mine)))
-    return MarginalKL(there, to_error, back, from_error)
-
-
 def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: float) -> None:
     check_tolerance(tolerance, unit=" of posterior sds")
     check_tolerance(optimum_tolerance, "optimum_tolerance")
@@ -325,4 +271,4 @@ def _distance(
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:
-    return Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+    return Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))

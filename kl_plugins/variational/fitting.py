@@ -26,8 +26,13 @@ from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.progress import lasting_progress
 from kl_plugins.variational.target.log_density import LogDensity, model_given_or_in_context
 from kl_plugins.variational.target.parameters import Parameters
-from kl_plugins.variational.target.settings import check_count, check_tolerance, generator
-from kl_plugins.variational.target.start_values import check_supported, start_values
+from kl_plugins.variational.target.settings import (
+    check_count,
+    check_supported,
+    check_tolerance,
+    generator,
+    start_values,
+)
 
 METHODS = {"advi": pm.MeanField, "fullrank_advi": pm.FullRank}
 ENDS_BY_ITSELF = "leave it out: fit stops by itself, at its `tolerance` (in nats) or at `max_draws`"

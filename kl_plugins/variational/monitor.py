@@ -13,14 +13,13 @@ from pymc.variational.opvi import Approximation
 
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
-from kl_plugins.variational.optimum.comparison import Comparison
 from kl_plugins.variational.optimum.distance import OptimumDistance
-from kl_plugins.variational.optimum.iterates import MOVING, Iterates, Window
+from kl_plugins.variational.optimum.iterates import MOVING, Comparison, Iterates, Window
 from kl_plugins.variational.report import stopping
 from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status
+from kl_plugins.variational.target.approximations import told
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import check_count, check_switch, check_tolerance, generator
-from kl_plugins.variational.target.snapshots import told
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""

@@ -80,14 +80,14 @@ def test_elementary_functions_agree(name):
 
 
 @pytest.mark.parametrize("x", [0.5, 2.0])
-@pytest.mark.parametrize("choice", ["select", "pick", "choose", "where"])
+@pytest.mark.parametrize("choice", ["select", "pick", "choose", "rarely", "where"])
 def test_choices_agree(choice, x):
     def chosen(x, ops):
         condition = ops.logical_and(x < 1.0, ops.logical_not(ops.logical_or(x < 0.0, ops.equal(x, 1.0))))
         if choice == "where":
             return ops.where(condition, 2.0 * x, -x)
-        if choice == "choose":
-            return ops.choose(condition, lambda x, ops: 2.0 * x, lambda x, ops: -x, x)
+        if choice in ("choose", "rarely"):
+            return getattr(ops, choice)(condition, lambda x, ops: 2.0 * x, lambda x, ops: -x, x)
         return getattr(ops, choice)(condition, lambda x: 2.0 * x, lambda x: -x, x)
 
     for found in in_all(chosen, x):
@@ -187,8 +187,26 @@ def test_operations_on_several_arrays_agree(name):
 
 
 def test_every_operation_is_compared():
-    compared = {*ON_NUMBERS, *ON_ARRAYS, *OTHERS, "select", "pick", "choose", "where", "elementwise"}
+    compared = {
+        *ON_NUMBERS,
+        *ON_ARRAYS,
+        *OTHERS,
+        "select",
+        "pick",
+        "choose",
+        "rarely",
+        "where",
+        "elementwise",
+    }
     compared |= {"logical_and", "logical_or", "logical_not", "asarray", "literal", "known", "same", "inside"}
     compared |= {"known_log", "epsilon", "shape", "numbers", "factors_late"}
-    rest = {"symbolic", "scalar", "require", "kernels_for", "kernels_for_rows", "kernels_for_vectors"}
+    rest = {
+        "symbolic",
+        "scalar",
+        "graphs",
+        "require",
+        "kernels_for",
+        "kernels_for_rows",
+        "kernels_for_vectors",
+    }
     assert members(ArrayOperations) - compared == rest

@@ -13,15 +13,16 @@ from rich.console import Console
 from scipy import stats
 
 from kl_plugins import Dense, Diagonal
+from kl_plugins.estimate.pareto import pareto_khat
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import diagnose, fit
-from kl_plugins.variational.evidence.importance import Estimate, Moments, importance, pareto_smoothed
+from kl_plugins.variational.evidence.importance import importance, pareto_smoothed
+from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import Survey
-from kl_plugins.variational.evidence.tails import error_factor, tail_shape
-from kl_plugins.variational.optimum.afar import images, prior_points
+from kl_plugins.variational.evidence.tails import error_factor
 from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
+from kl_plugins.variational.optimum.starts import images, prior_points
 from kl_plugins.variational.report import progress
-from kl_plugins.variational.report.faults import compare_moments
 from kl_plugins.variational.target.log_density import LogDensity, variables_in
 
 
@@ -117,7 +118,7 @@ def test_draws_of_the_prior():
 @pytest.mark.parametrize("k", [-0.5, 0.3, 0.9])
 def test_the_shape_of_a_tail_is_that_of_pareto_smoothing(k):
     values = stats.genpareto(k).rvs(20_000, random_state=3)
-    assert tail_shape(values) == pytest.approx(pareto_smoothed(np.log(values))[1], abs=0.01)
+    assert pareto_khat(values) == pytest.approx(pareto_smoothed(np.log(values))[1], abs=0.01)
     (factor,) = error_factor(values[:, None])
     assert factor == (1.0 if k < 0.5 else np.inf)
     assert 1.0 < error_factor(stats.genpareto(0.6).rvs((20_000, 1), random_state=3))[0] < 20_000**0.2

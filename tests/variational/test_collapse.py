@@ -12,8 +12,7 @@ import pytest
 
 from kl_plugins.families.named import Variable
 from kl_plugins.variational import diagnose, distance_to_optimum
-from kl_plugins.variational.evidence.importance import Moments
-from kl_plugins.variational.examination import marginal_kl
+from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.optimum import distance
 from kl_plugins.variational.optimum.propriety import collapse
 from kl_plugins.variational.optimum.scale_families import Gaussian

@@ -12,7 +12,7 @@ import pytest
 
 from kl_plugins import jeffreys, kl
 from kl_plugins.variational import KLConvergence, NotConvergedWarning, distance_to_optimum, fit, snapshot
-from kl_plugins.variational.optimum.comparison import Comparison
+from kl_plugins.variational.optimum.iterates import Comparison
 from kl_plugins.variational.target.parameters import Parameters
 
 

@@ -29,11 +29,12 @@ from kl_plugins import (
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.evidence.bounds import bounds_from_divergence, error_bounds
-from kl_plugins.variational.evidence.importance import Estimate, Moments, importance, khat_threshold
+from kl_plugins.variational.evidence.importance import importance, khat_threshold
 from kl_plugins.variational.evidence.modes import Mode
+from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import factored, gaussian_draws, wide_draws, wide_log_density
 from kl_plugins.variational.evidence.references import compare, reference_draws
-from kl_plugins.variational.report.verdict import Evidence, compare_moments, verdict_on
+from kl_plugins.variational.report.verdict import Evidence, verdict_on
 from kl_plugins.variational.target.log_density import variables_in
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 

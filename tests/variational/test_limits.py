@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from kl_plugins.variational.evidence.importance import Estimate, Moments, importance
-from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.evidence.importance import importance
+from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.report.limits import beside, khat_beside, rounded_up
 
 NUMBERS = st.floats(1e-12, 1e12)

@@ -16,9 +16,10 @@ from kl_plugins.variational import (
     fit,
     snapshot,
 )
-from kl_plugins.variational.evidence.importance import Estimate, Moments, importance
+from kl_plugins.variational.evidence.importance import importance
+from kl_plugins.variational.evidence.moments import Estimate, Moments
+from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
-from kl_plugins.variational.optimum.search import elbo_gap
 from kl_plugins.variational.report.verdict import Evidence, verdict_on
 
 

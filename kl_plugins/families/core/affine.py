@@ -43,6 +43,11 @@ class At(NamedTuple):
         return certainly_is(self.upper, 0.0)
 
 
+def identity(ops: ArrayOperations) -> At:
+    """The map of a standard variable to itself."""
+    return At(ops, 0.0, 1.0, 0.0)
+
+
 def times(factor: Array, value: Array) -> Array:
     """factor·value; the value itself, without a pass over an array, where the factor is the float 1.0."""
     return value if certainly_is(factor, 1.0) else factor * value

@@ -11,7 +11,7 @@ from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_b
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_infinite, is_literal
+from kl_plugins.parameters.certainty import certainly_equal, certainly_infinite, is_literal
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _BEYOND = 8
@@ -27,13 +27,16 @@ _INFINITY = math.inf
 def by_outcomes(p: Discrete, q: Discrete) -> Array:
     """The sum over all outcomes of q − p − p log(q/p), none of which is negative; +∞ by supports.
 
-    Where p has infinitely many outcomes, what follows from the supports alone.
+    Where p has infinitely many outcomes, what follows from the supports alone, or from equal parameters: 0.
     """
+    alike = p.same_where(q)
+    if alike is True:
+        return q.full(p.full(0.0))
     if p.ops.scalar:
         return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
     if count is None:
-        return by_supports(p, q)
+        return by_supports(p, q, 0.0, alike)
     batch = broadcast_shapes(p.batch_shape, q.batch_shape)
     size = math.prod(length or 1 for length in batch)
     if not isinstance(count, str) and count * size > MOST_TERMS:
@@ -120,7 +123,7 @@ def _trace(side: Discrete) -> Array:
 
 def starts_together(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
-    if p.ops.same(p.loc, q.loc):
+    if certainly_equal(p.loc, q.loc, p.ops):
         return True
     return False if p.ops.symbolic else np.equal(p.loc, q.loc)
 

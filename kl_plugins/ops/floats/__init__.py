@@ -14,6 +14,7 @@ from kl_plugins.ops.protocol import Array
 
 symbolic = False
 scalar = True
+graphs = False
 
 log = math.log
 sqrt = math.sqrt
@@ -59,6 +60,9 @@ pick = select
 def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Array], *args: float) -> Array:
     """As `pick`, of functions that take the backend as last argument."""
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
+rarely = choose
 
 
 def same(first: float, second: float) -> bool:

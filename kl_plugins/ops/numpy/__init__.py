@@ -15,10 +15,11 @@ from kl_plugins.ops import checked, floats
 # The backend is one namespace over several rooms.
 from kl_plugins.ops.compiled import *  # noqa: F403
 from kl_plugins.ops.numpy.matrices import *  # noqa: F403
-from kl_plugins.ops.protocol import Array, Conditions, FloatArray
+from kl_plugins.ops.protocol import Array, Conditions, FloatArray, Operations
 
 symbolic = False
 scalar = False
+graphs = False
 _HERE = sys.modules[__name__]
 
 _FEW = 1024
@@ -122,6 +123,9 @@ def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Ar
     return pick(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
 
 
+rarely = choose
+
+
 def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: Array) -> Array:
     """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`.
 
@@ -134,12 +138,9 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
     if any(array.ndim > 1 for array in arrays):
         return value(*args, _HERE)
     length = max(array.size for array in arrays)
-    kernels = kernels_for_formula(value, length, *arrays)  # noqa: F405
-    if kernels is not None:
-        out, left = kernels.evaluated(value, length, args)
-        if len(left):
-            out[left] = value(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
-        return out
+    found = _by_loop(value, length, args)
+    if found is not None:
+        return found
     if any(array.ndim != 1 for array in arrays):
         return value(*args, _HERE)
     if length <= _SHORT and all(len(array) == length for array in arrays):
@@ -150,7 +151,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
                 numbers = [value(*row, floats) for row in rows]
             except ValueError:  # of the functions of `math`, or somebody's mistake
                 numbers = [value(*row, checked) for row in rows]
-            return np.array(numbers, np.result_type(*args))
+            return np.array(numbers, np.result_type(*arrays))
         except ArithmeticError:
             return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
     if length <= PIECE:
@@ -160,6 +161,18 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
         length,
         PIECE,
     )
+
+
+def _by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
+    """The values of a function of these and of operations, where a compiled loop serves; else None."""
+    loops = loops_for(length, *[arg for arg in args if type(arg) is not float])  # noqa: F405
+    found = None if loops is None else loops.evaluated(formula, length, args)
+    if found is None:
+        return None
+    out, left = found
+    if len(left):
+        out[left] = formula(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
+    return out
 
 
 def in_pieces(function: Callable[[slice], Array], length: int) -> Array:
@@ -183,19 +196,17 @@ def _put_together(function: Callable[[slice], Array], length: int, step: int) ->
 
 
 def of_long_vectors(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """A function of NumPy that calls its kernel where that serves."""
+    """A function of NumPy, of the name of an operation, by a compiled loop where that serves."""
+
+    def formula(x: Array, ops: Operations) -> Array:
+        return function(x) if ops is _HERE else getattr(ops, function.__name__)(x)
 
     @wraps(function)
     def chosen(x: Array) -> Array:
         if type(x) is not np.ndarray or x.ndim != 1:
             return function(x)
-        kernels = kernels_for_formula(function, len(x), x)  # noqa: F405
-        if kernels is None:
-            return function(x)
-        out, left = kernels.evaluated(function, len(x), (x,))
-        if len(left):
-            out[left] = function(x[left])
-        return out
+        found = _by_loop(formula, len(x), (x,))
+        return function(x) if found is None else found
 
     return chosen
 
@@ -230,9 +241,9 @@ def inside(value: Array, low: float, high: float) -> bool:
     """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
     if type(value) is float:
         return low < value < high
-    kernels = kernels_for_check(value)  # noqa: F405
-    if kernels is not None:
-        return kernels.all_between()(value, low, high)  # type: ignore[no-any-return]
+    loops = loops_for_check(value)  # noqa: F405
+    if loops is not None:
+        return loops.all_between()(value, low, high)  # type: ignore[no-any-return]
     return value.size == 0 or (low < float(value.min()) and float(value.max()) < high)
 
 

@@ -27,6 +27,7 @@ from kl_plugins.ops.pytensor.matrices import cholesky, isfinite
 
 symbolic = True
 scalar = False
+graphs = True
 _HERE = sys.modules[__name__]
 
 _PULLBACK = "pullback" if "pullback" in signature(OpFromGraph.__init__).parameters else "lop_overrides"
@@ -150,6 +151,9 @@ pick = select
 def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Array], *args: Array) -> Array:
     """As `select`, of functions that take the backend as last argument."""
     return select(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
+
+
+rarely = choose
 
 
 def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: Array) -> Array:

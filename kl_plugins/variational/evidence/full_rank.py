@@ -8,10 +8,11 @@ import numpy as np
 
 from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.evidence.importance import Estimate
+from kl_plugins.variational.evidence.moments import Estimate
 from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.scale_families import Gaussian, TriangularScales, family_of
-from kl_plugins.variational.optimum.search import NoFiniteELBOError, elbo_gap, find_optimum, too_large
+from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum, too_large
 from kl_plugins.variational.optimum.starts import starts_from
 from kl_plugins.variational.target.log_density import LogDensity
 

@@ -14,11 +14,11 @@ from scipy.stats import chi2
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate
-from kl_plugins.variational.evidence.proposals import draws_of, scales
-from kl_plugins.variational.optimum.afar import far_points, images, prior_points
+from kl_plugins.variational.evidence.moments import Estimate
+from kl_plugins.variational.evidence.proposals import draws_of
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
-from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
+from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, standard_deviations
+from kl_plugins.variational.optimum.starts import far_points, images, prior_points
 from kl_plugins.variational.target.log_density import LogDensity
 
 ITERATIONS = 200
@@ -99,7 +99,7 @@ def other_modes(
     """
     if target.dimension > DIMENSIONS:
         return ()
-    mean, sd = np.asarray(q.mean, dtype=float), np.array(scales(q))
+    mean, sd = np.asarray(q.mean, dtype=float), np.array(standard_deviations(q))
     reached = chi2.isf(OUTSIDE, len(mean))
     enough = target.evaluations + EVALUATIONS
     own = _climb(target, mean, sd, np.zeros(len(mean)))

@@ -15,8 +15,8 @@ from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate, MarginalKL, Moments
-from kl_plugins.variational.evidence.proposals import scales
+from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
+from kl_plugins.variational.optimum.scale_families import standard_deviations
 from kl_plugins.variational.target.log_density import coordinate_names, free_shapes
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 
@@ -73,7 +73,7 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: object) -> Refe
     pieces = max(1, -(-BLOCKS // len(chains)))
     edges = np.linspace(0, draws, pieces + 1).astype(int)
     blocks = [chain[start:stop] for chain in chains for start, stop in pairwise(edges) if stop > start]
-    mean, sd = np.asarray(q.mean, dtype=float), scales(q)
+    mean, sd = np.asarray(q.mean, dtype=float), standard_deviations(q)
 
     def figures(x: FloatArray) -> list[FloatArray]:
         gaussian = _gaussian(x, q.variables)

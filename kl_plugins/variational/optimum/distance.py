@@ -11,11 +11,12 @@ from pymc.model import Model
 from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.reasons import Obstacle
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
-from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, elbo_gap, find_optimum
+from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, find_optimum
 from kl_plugins.variational.optimum.starts import starts_elsewhere, starts_from
-from kl_plugins.variational.target.elsewhere import model_and_distribution
+from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.log_density import LogDensity
 from kl_plugins.variational.target.settings import check_count, check_tolerance, generator
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
-from kl_plugins.variational.optimum.fixed_draws import Chart, Target, resolution, scales_of
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.fixed_draws import Chart, Target, resolution
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 
 PAIRS = 512
 """Draws, each with its mirror image, between which jumps are looked for."""

@@ -7,9 +7,14 @@ import numpy as np
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.fixed_draws import expected_hessian, scales_of
+from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
+from kl_plugins.variational.optimum.scale_families import (
+    Gaussian,
+    MeanFieldScales,
+    scales_of,
+    standard_deviations,
+)
 from kl_plugins.variational.target.log_density import TURN, LogDensity, coordinate_names
 
 REACH = (4.0, 6.0)
@@ -38,7 +43,7 @@ def outside_support(target: LogDensity, q: NamedMultivariateNormal) -> str:
 
     A coordinate takes the others along as q correlates them.
     """
-    mean, sd = np.asarray(q.mean, dtype=float), _scales(q)
+    mean, sd = np.asarray(q.mean, dtype=float), standard_deviations(q)
     chosen = np.unique(np.linspace(0, len(mean) - 1, min(len(mean), MOST_COORDINATES)).astype(int))
     if isinstance(q.covariance, AxisAligned):
         slopes = np.eye(len(mean))[chosen] * sd
@@ -61,7 +66,7 @@ def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
     10⁸ standard deviations. A direction with curved contours around it is not seen.
     """
     mean = np.asarray(q.mean, dtype=float)
-    sd = np.clip(_scales(q), 1e-50, 1e50)
+    sd = np.clip(standard_deviations(q), 1e-50, 1e50)
     names = coordinate_names(target.variables)
     for i in np.flatnonzero(~target.angles)[:MOST_COORDINATES]:
         direction = np.zeros(len(mean))
@@ -97,10 +102,6 @@ def _endless(target: LogDensity, points: FloatArray) -> bool:
     return bool((falls[-2:] < FALL * np.log(FAR[1] / FAR[0])).all())
 
 
-def _scales(q: NamedMultivariateNormal) -> FloatArray:
-    return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
-
-
 def collapse(target: LogDensity, gaussian: Gaussian) -> str:
     """Where a search for the best Gaussian ran off to, in words; empty where it did not."""
     mean, names = gaussian.mean, coordinate_names(target.variables)
@@ -133,3 +134,34 @@ def within_turn(target: LogDensity, gaussian: Gaussian) -> Gaussian:
     share = np.where(target.angles, np.minimum(1.0, TURN_SD / sd), 1.0)
     root = gaussian.root * (share if gaussian.root.ndim == 1 else share[:, None])
     return Gaussian(target.folded(gaussian.mean[None], target.initial)[0], root)
+
+
+IMPROPER = (
+    "the posterior seems not to be normalisable: {}. There is no posterior then to compare with, and "
+    "no evidence"
+)
+FLAT_ALONG = (
+    "its log density does not fall along {}, however far. Look for pm.Flat or another improper prior that "
+    "the data do not pin down, and give it a proper one"
+)
+
+
+def refuse_improper(target: LogDensity, q: NamedMultivariateNormal) -> None:
+    """Raise ValueError where the density does not fall along some direction."""
+    if along := endless_direction(target, q):
+        raise ValueError(IMPROPER.format(FLAT_ALONG.format(along)))
+
+
+def refuse_collapsed(target: LogDensity, best: NamedMultivariateNormal | None) -> None:
+    """Raise ValueError where the search for the best Gaussian ran off."""
+    if best is None:
+        return
+    if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), standard_deviations(best))):
+        raise ValueError(IMPROPER.format(gone))
+
+
+def mass_outside_support(target: LogDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
+    """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
+    if missing := int(np.sum(ratios == -np.inf)):
+        return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"
+    return outside_support(target, q)

@@ -12,11 +12,10 @@ from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
-from kl_plugins.variational.optimum.fixed_draws import Chart, minimise, negative_elbo
-from kl_plugins.variational.optimum.nonconvergence import discontinuity, why_not_converged
+from kl_plugins.variational.optimum.fixed_draws import Chart, minimise
+from kl_plugins.variational.optimum.nonconvergence import discontinuity, hides_optimum, why_not_converged
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
-from kl_plugins.variational.optimum.rounding import hides_optimum
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
 from kl_plugins.variational.target.log_density import LogDensity
 
@@ -29,8 +28,6 @@ STRICTNESS = 4.0
 """Two optima must agree to the tolerance over this."""
 FULL_RANK_DIMENSIONS = 500
 """Above so many correlated dimensions the d(d + 1)/2 covariances take too many draws."""
-NOISE = 1e-9
-"""Nats that are rounding."""
 ALIKE = 0.1
 """Nats by which the ELBO of an earlier start's optimum may be lower for it to be taken all the same."""
 
@@ -283,23 +280,6 @@ def _between(p: Gaussian, q: Gaussian, family: ScaleFamily) -> Gaussian:
 def _latest(history: list[Agreement]) -> float:
     """The larger of the last two disagreements, or the only one."""
     return max(agreement.jeffreys for agreement in history[-2:])
-
-
-def elbo_gap(
-    target: LogDensity, family: ScaleFamily, q: Gaussian, best: Gaussian, count: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """ELBO(best) − ELBO(q) over fresh draws, common to both, and its standard error, in nats.
-
-    The gap is not negative, so that a negative estimate within its noise counts as 0.
-    """
-    gaps = []
-    for _ in range(4):
-        draws = normal_draws(count, family.dimension, rng)
-        gaps.append(negative_elbo(target, family, q, draws) - negative_elbo(target, family, best, draws))
-    if not np.isfinite(gaps).all():
-        return float(np.mean(gaps)), np.inf
-    gap, error = float(np.mean(gaps)), float(np.std(gaps, ddof=1) / 2.0)
-    return 0.0 if -max(3.0 * error, NOISE) <= gap < 0.0 else gap, error
 
 
 def _power_of_two(least: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
-from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.limits import beside
 from kl_plugins.variational.report.pictures import drawn_side_by_side

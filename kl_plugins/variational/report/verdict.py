@@ -10,12 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate, Importance, Moments
+from kl_plugins.variational.evidence.importance import Importance
 from kl_plugins.variational.evidence.modes import Mode
+from kl_plugins.variational.evidence.moments import (
+    ERRORS,
+    Comparison,
+    Estimate,
+    Fault,
+    Moments,
+    compare_moments,
+)
 from kl_plugins.variational.evidence.tails import MOST_SHAPE
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.reasons import Reason
-from kl_plugins.variational.report.faults import ERRORS, Comparison, Fault, compare_moments
 from kl_plugins.variational.report.limits import beside, khat_beside
 
 RIVAL = -4.0

@@ -1,4 +1,4 @@
-"""What is wrong with means and standard deviations, coordinate by coordinate, and whether that is known."""
+"""Moments with their errors, and what is wrong with those of an approximation, coordinate by coordinate."""
 
 from __future__ import annotations
 
@@ -7,11 +7,73 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kl_plugins.dispatch import kl
+from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate, Moments
 
 ERRORS = 2.0
 """A deviation counts where it exceeds the tolerance by so many standard errors."""
+EQUAL = 1e-9
+"""Log ratios that spread less than this, in nats, are equal: what is left is rounding."""
+
+
+class Estimate(NamedTuple):
+    """A number and its standard error: 0 of an exact number, infinite where it is not known."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        return " ".join(self.shown()).rstrip()
+
+    def shown(self, least: int = 0) -> tuple[str, str]:
+        """The number and what is said of its error: two digits of that, and at least so many decimals."""
+        value, error = self
+        if np.isnan(value):
+            return "not known", ""
+        if max(abs(value), error) < EQUAL:
+            return "0", "" if error == 0.0 == value else "(to rounding)"
+        if error == 0.0 or not np.isfinite(value):
+            return f"{value:.{max(least, 4)}g}", ""
+        if not np.isfinite(error):
+            return f"{value:.{max(least, 4)}g}", "(error not known)"
+        if max(abs(value), error) < 1e-3:
+            return f"{value:.1e}", f"± {error:.0e}"
+        decimals = max(least, int(np.clip(1 - np.floor(np.log10(error)), 0, 8)))
+        return f"{value:.{decimals}f}", f"± {error:.{decimals}f}"
+
+
+class Moments(NamedTuple):
+    """Means and standard deviations of the coordinates, each of shape (d,), with their standard errors.
+
+    An error is infinite where draws do not tell it.
+    """
+
+    mean: FloatArray
+    sd: FloatArray
+    mean_error: FloatArray
+    sd_error: FloatArray
+
+    @classmethod
+    def exact(cls, mean: FloatArray, sd: FloatArray) -> Moments:
+        """Moments known without error."""
+        return cls(mean, sd, np.zeros_like(mean), np.zeros_like(mean))
+
+    def next_to(self, better: Moments) -> Moments:
+        """The same with errors no smaller than their distance from what is known better."""
+        with np.errstate(invalid="ignore"):
+            mean_error = np.maximum(self.mean_error, abs(self.mean - better.mean))
+            sd_error = np.maximum(self.sd_error, abs(self.sd - better.sd))
+        return Moments(self.mean, self.sd, mean_error, sd_error)
+
+
+class MarginalKL(NamedTuple):
+    """Divergences of each coordinate of q from the posterior as a Gaussian, in nats, with standard errors."""
+
+    kl_to: FloatArray
+    kl_to_error: FloatArray
+    kl_from: FloatArray
+    kl_from_error: FloatArray
 
 
 class Fault(NamedTuple):
@@ -99,3 +161,22 @@ def compare_moments(
     )
     known = known and bool(np.isfinite(size).all())
     return Comparison(faults, known, shift, shift_error, change, change_error)
+
+
+def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:
+    """Divergences of Gaussians with these moments, coordinate by coordinate; errors to first order."""
+    still = ~(posterior.sd > 0.0)  # all weight is on one draw: nothing is known of the sd
+    posterior = posterior._replace(
+        sd=np.where(still, 1.0, posterior.sd), sd_error=np.where(still, np.inf, posterior.sd_error)
+    )
+    mine, other = Normal(q.mean, q.sd), Normal(posterior.mean, posterior.sd)
+    s, t, gap = q.sd, posterior.sd, q.mean - posterior.mean
+    with np.errstate(invalid="ignore", over="ignore"):  # 0 · ∞ where an error is not known
+        to_error = np.hypot(
+            gap / t**2 * posterior.mean_error, (1 / t - (s**2 + gap**2) / t**3) * posterior.sd_error
+        )
+        from_error = np.hypot(gap / s**2 * posterior.mean_error, (t / s**2 - 1 / t) * posterior.sd_error)
+    unknown = np.isinf(posterior.sd_error)
+    to_error, from_error = (np.where(unknown, np.inf, error) for error in (to_error, from_error))
+    there, back = (np.where(still, np.nan, divergence) for divergence in (kl(mine, other), kl(other, mine)))
+    return MarginalKL(there, to_error, back, from_error)
