@@ -76,7 +76,10 @@ def main() -> None:
                 mark = "" if blind == truth else " ✗"
                 assert found.reference is not None
                 worst = [
-                    next(iter(compare_moments(found.names, one, found.reference.moments, 0.1).faults), "–")
+                    next(
+                        iter(compare_moments(found.names, one, found.reference.moments, 0.1).discrepancies),
+                        "–",
+                    )
                     for one in (found.raw, found.weighted)
                 ]
                 row = [name, label, seed, k, alone, f"{blind}{mark}", truth, f"{distance:.2g} nats", *worst]

@@ -11,7 +11,7 @@ from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.tails import remainders
-from kl_plugins.estimate.terms import Evidence, Outcome, judged, terms
+from kl_plugins.estimate.terms import Diagnostics, Outcome, judged, terms
 from kl_plugins.ops.protocol import FloatArray
 
 _SMALL = 1 << 20
@@ -52,14 +52,14 @@ class _Sum:
 
     def outcome(self) -> Outcome:
         pair = self.pair
-        seen = Evidence((1e-12, 1e-12))
+        seen = Diagnostics((1e-12, 1e-12))
         try:
             self.add_up()
             if not pair.outside:
                 rounded = [
                     own + off for own, off in zip(pair.roundings(), map(float, self.blur), strict=True)
                 ]
-                seen = Evidence((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+                seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             pair.clock.cut = True
         if pair.outside:

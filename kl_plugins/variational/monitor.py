@@ -14,7 +14,7 @@ from pymc.variational.opvi import Approximation
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.distance import OptimumDistance
-from kl_plugins.variational.optimum.iterates import MOVING, Comparison, Iterates, Window
+from kl_plugins.variational.optimum.iterates import MOVING, Iterates, OptimumComparison, Window
 from kl_plugins.variational.report import stopping
 from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status
 from kl_plugins.variational.target.approximations import told
@@ -208,7 +208,7 @@ class KLConvergence:
             self._next_look = FIRST_LOOK * self.every
             self.history = []
         self._status, self._message = Status.RUNNING, ""
-        self._comparison = Comparison(approximation.model, self._parameters, self.tolerance)
+        self._comparison = OptimumComparison(approximation.model, self._parameters, self.tolerance)
         # PyMC hands out the losses so far as the beginning of an array of all that there will be.
         whole = getattr(losses, "base", None)
         self._end = None if whole is None else iteration - len(losses) + len(whole)

@@ -16,13 +16,13 @@ from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.optimum import distance
 from kl_plugins.variational.optimum.propriety import collapse
 from kl_plugins.variational.optimum.scale_families import Gaussian
-from kl_plugins.variational.optimum.search import ALONE
+from kl_plugins.variational.optimum.search import NO_FURTHER_STARTS
 
 
 @pytest.fixture(autouse=True)
 def in_haste(monkeypatch):
     """Without compilers, and from the start that is given alone."""
-    monkeypatch.setattr(distance, "starts_elsewhere", lambda *args: ALONE)
+    monkeypatch.setattr(distance, "starts_at_other_modes", lambda *args: NO_FURTHER_STARTS)
     monkeypatch.setattr(distance, "starts_from", lambda *args: [])
     with pytensor.config.change_flags(mode="FAST_COMPILE"):
         yield

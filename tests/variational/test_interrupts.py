@@ -15,8 +15,8 @@ from scipy import stats
 from kl_plugins import estimate_kl
 from kl_plugins.interrupts import answer_interrupt, answered_in_time
 from kl_plugins.variational import KLConvergence, diagnose, distance_to_optimum, fit
-from kl_plugins.variational.target import log_density, parameters
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target import density, parameters
+from kl_plugins.variational.target.density import TargetDensity
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,7 @@ def interrupted_at(monkeypatch, evaluation):
             interrupt()
         return function(points)
 
-    monkeypatch.setattr(LogDensity, "_part", staticmethod(part))
+    monkeypatch.setattr(TargetDensity, "_part", staticmethod(part))
 
 
 CALLS = {
@@ -167,8 +167,8 @@ def test_an_interrupted_compilation_is_no_reason_to_try_another_way(model, monke
         interrupt()
         raise SystemError("returned a result with an exception set")
 
-    monkeypatch.setattr(log_density, "vectorize_graph", interrupted)
-    monkeypatch.setattr(log_density, "_compiled", lambda *args: pytest.fail("compiled all the same"))
+    monkeypatch.setattr(density, "vectorize_graph", interrupted)
+    monkeypatch.setattr(density, "_compiled", lambda *args: pytest.fail("compiled all the same"))
     with pytest.raises(KeyboardInterrupt):
         fit(model, progressbar=False)
 

@@ -8,7 +8,7 @@ import pytest
 import posteriors
 from kl_plugins import jeffreys
 from kl_plugins.variational import distance_to_optimum, fit, snapshot
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 pytestmark = pytest.mark.skipif(
     not posteriors.ROOT.is_dir(),
@@ -42,7 +42,7 @@ def unconstrained(name, variables, draw):
 
 @pytest.mark.parametrize("name", posteriors.MODELS)
 def test_the_log_density_is_the_stan_programs(name):
-    target = LogDensity(posteriors.model(name))
+    target = TargetDensity(posteriors.model(name))
     draws = {key: value.ravel() for key, value in posteriors.reference_draws(name).items()}
     points, expected = [], []
     for i in (0, 1234, 5678, 9999):

@@ -21,7 +21,7 @@ from kl_plugins.variational.evidence.importance import Importance, elbo
 from kl_plugins.variational.evidence.moments import Moments
 from kl_plugins.variational.evidence.proposals import Survey, gaussian_draws, log_ratios
 from kl_plugins.variational.optimum.scale_families import standard_deviations
-from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
+from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 from kl_plugins.variational.target.transforms import constrained
 
 
@@ -98,7 +98,7 @@ def _block(q: NamedMultivariateNormal, part: slice) -> MultivariateNormal:
 
 def trajectory(
     members: list[NamedMultivariateNormal],
-    target: LogDensity,
+    target: TargetDensity,
     goal: NamedMultivariateNormal,
     rng: np.random.Generator,
     draws: int = 1_000,

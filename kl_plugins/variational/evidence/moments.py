@@ -76,7 +76,7 @@ class MarginalKL(NamedTuple):
     kl_from_error: FloatArray
 
 
-class Fault(NamedTuple):
+class Discrepancy(NamedTuple):
     """A coordinate that the approximation gets wrong: the mean's error in posterior sds, the ratio of sds.
 
     Where the error of the ratio is infinite, the posterior's sd is only known to be so large at least: the
@@ -103,14 +103,14 @@ class Fault(NamedTuple):
         return f"{self.name} ({', '.join(told)})"
 
 
-class Comparison(NamedTuple):
+class MomentComparison(NamedTuple):
     """What is wrong with moments next to the posterior's, worst first, and whether that is known at all.
 
     Of every coordinate the error of the mean in posterior sds and the logarithm of the ratio of sds, each
     with its standard error.
     """
 
-    faults: tuple[Fault, ...]
+    discrepancies: tuple[Discrepancy, ...]
     known: bool
     shift: FloatArray
     shift_error: FloatArray
@@ -119,12 +119,12 @@ class Comparison(NamedTuple):
 
     @property
     def right(self) -> bool:
-        return self.known and not self.faults
+        return self.known and not self.discrepancies
 
 
 def compare_moments(
     names: Sequence[str], given: Moments, truth: Moments, tolerance: float, floor: FloatArray | None = None
-) -> Comparison:
+) -> MomentComparison:
     """Which means are off by more than the tolerance times the posterior's sd, which sds by that share.
 
     `floor` is what the posterior's sds are at least, for those whose error is not known.
@@ -149,8 +149,8 @@ def compare_moments(
     )
     known = bool(right[beyond <= tolerance].all())
     ratio = np.exp(np.minimum(change, 700.0))
-    faults = tuple(
-        Fault(
+    discrepancies = tuple(
+        Discrepancy(
             names[i],
             Estimate(float(shift[i]), float(shift_error[i])),
             Estimate(float(ratio[i]), float(ratio[i] * change_error[i])),
@@ -160,7 +160,7 @@ def compare_moments(
         for i in wrong
     )
     known = known and bool(np.isfinite(size).all())
-    return Comparison(faults, known, shift, shift_error, change, change_error)
+    return MomentComparison(discrepancies, known, shift, shift_error, change, change_error)
 
 
 def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:

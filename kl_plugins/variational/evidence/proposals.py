@@ -16,7 +16,7 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Importance, importance
 from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.optimum.scale_families import standard_deviations
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 FREEDOM = 3.0
 """Degrees of freedom of the wide tails: a posterior's are seldom as wide, so that weights stay bounded."""
@@ -51,7 +51,7 @@ def gaussian_draws(
 
 
 def draws_of(
-    target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+    target: TargetDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Independent draws of q, shape (count, d), and log p − log q; angles within half a turn of the mean.
 
@@ -96,7 +96,7 @@ def wide_log_density(q: NamedMultivariateNormal, points: FloatArray) -> FloatArr
     return values
 
 
-def log_ratios(target: LogDensity, points: FloatArray, log_densities: FloatArray) -> FloatArray:
+def log_ratios(target: TargetDensity, points: FloatArray, log_densities: FloatArray) -> FloatArray:
     """log p − log q at draws of q; −∞ where the model's log density is −∞ or not a number."""
     values = target.values(points)
     return np.where(np.isnan(values), -np.inf, values) - log_densities
@@ -119,7 +119,9 @@ class Survey:
         standard errors. A cut makes a variance smaller, and its average has no tail.
     """
 
-    def __init__(self, target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator):
+    def __init__(
+        self, target: TargetDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+    ):
         points, densities = wide_draws(q, count, rng)
         self.points = target.folded(points, np.asarray(q.mean))
         if target.angles.any():

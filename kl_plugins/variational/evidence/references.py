@@ -17,7 +17,7 @@ from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.optimum.scale_families import standard_deviations
-from kl_plugins.variational.target.log_density import coordinate_names, free_shapes
+from kl_plugins.variational.target.density import coordinate_names, free_shapes
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 
 BLOCKS = 20

@@ -15,9 +15,9 @@ from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.reasons import Obstacle
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
 from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, find_optimum
-from kl_plugins.variational.optimum.starts import starts_elsewhere, starts_from
+from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.target.approximations import model_and_distribution
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.settings import check_count, check_tolerance, generator
 
 ERRORS = 3.0
@@ -204,12 +204,12 @@ def distance_to_optimum(
 def _distance(
     q: NamedMultivariateNormal, model: Model, tolerance: float, max_draws: int, rng: np.random.Generator
 ) -> OptimumDistance:
-    target = LogDensity(model, q.variables)
+    target = TargetDensity(model, q.variables)
     family = family_of(q.covariance)
     start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
-    more = starts_elsewhere(target, model, family, target.initial, rng.spawn(1)[0])
+    more = starts_at_other_modes(target, model, family, target.initial, rng.spawn(1)[0])
     starts = [start, *starts_from(target, family, target.initial)]
-    found = find_optimum(target, family, starts, tolerance, rng, max_draws, elsewhere=more)
+    found = find_optimum(target, family, starts, tolerance, rng, max_draws, further=more)
     gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
     others = found.others
     if (

@@ -95,25 +95,25 @@ def minimise(
     """
     gaussian, remaining = start, np.inf
     for _ in range(RESTARTS):
-        chart = Chart(target, family, gaussian, draws)
-        if not np.isfinite(chart.value):
+        whitened = WhitenedELBO(target, family, gaussian, draws)
+        if not np.isfinite(whitened.value):
             return Minimum(gaussian, np.inf, np.inf)
         if resolution(gaussian) > 1.0:  # its draws are no more than rounding
             break
-        step, remaining = chart.newton_step()
+        step, remaining = whitened.newton_step()
         if remaining <= accuracy:
-            return Minimum(chart.gaussian(step), chart.elbo_loss(), remaining)
-        found = chart.lowered(step, remaining) if remaining <= NEAR else None
-        found = chart.far_minimum() if found is None else found
+            return Minimum(whitened.gaussian(step), whitened.elbo_loss(), remaining)
+        found = whitened.lowered(step, remaining) if remaining <= NEAR else None
+        found = whitened.far_minimum() if found is None else found
         if not found.any() and np.isfinite(remaining):  # L-BFGS was stuck
-            found = chart.lowered(step, remaining)
+            found = whitened.lowered(step, remaining)
         if found is None or not found.any():
             break
-        gaussian = chart.gaussian(found)
-    return Minimum(gaussian, chart.elbo_loss(), remaining)
+        gaussian = whitened.gaussian(found)
+    return Minimum(gaussian, whitened.elbo_loss(), remaining)
 
 
-class Chart:
+class WhitenedELBO:
     """Coordinates (v, τ) around a reference Gaussian and −ELBO as a function of them."""
 
     def __init__(self, target: Target, family: ScaleFamily, reference: Gaussian, draws: FloatArray) -> None:

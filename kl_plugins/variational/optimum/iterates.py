@@ -177,7 +177,7 @@ OPTIMUM_SHARE = 0.1
 """How much of the tolerance the error of the optimum may take up."""
 
 
-class Comparison:
+class OptimumComparison:
     """Averages of iterates against the best Gaussian of their family.
 
     Attributes

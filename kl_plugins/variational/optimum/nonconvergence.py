@@ -7,26 +7,26 @@ import numpy as np
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.discontinuities import displacement_by_discontinuities, find_discontinuity
 from kl_plugins.variational.optimum.fixed_draws import (
     DENSE_DIMENSIONS,
     Target,
     hessian_by_differences,
     resolution,
 )
-from kl_plugins.variational.optimum.jumps import find_jump, moved_by_jumps
 from kl_plugins.variational.optimum.propriety import endless_direction
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
-from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
+from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 
-ROUGH = 1e-3
+LARGE_ROUNDOFF = 1e-3
 """A rounding error of the log density, in nats, that optimisers and differences stumble over."""
 MANY = 10.0
 """A longer step, in nats, than near an optimum."""
 
 
 def why_not_converged(
-    target: LogDensity,
+    target: TargetDensity,
     family: ScaleFamily,
     near: Gaussian,
     goal: float,
@@ -38,14 +38,14 @@ def why_not_converged(
         return Reason.IMPROPER.told(along=along)
     if not finite:
         return Reason.NOT_FINITE.told()
-    noise = roughness(target, family, near, rng)
-    if noise > ROUGH:
+    noise = roundoff_error(target, family, near, rng)
+    if noise > LARGE_ROUNDOFF:
         return Reason.ROUNDOFF.told(noise=noise)
     hidden = hides_optimum(target, family, near, goal)
     return (Reason.COLLINEAR_WITHOUT_REST if hidden else Reason.NO_REST).told()
 
 
-def _endless(target: LogDensity, near: Gaussian) -> str:
+def _endless(target: TargetDensity, near: Gaussian) -> str:
     """Along what the density does not fall, from the model's own start as from where the search ended."""
     along = ""
     for mean, sd in ((target.initial, np.ones(target.dimension)), (near.mean, scales_of(near))):
@@ -55,14 +55,14 @@ def _endless(target: LogDensity, near: Gaussian) -> str:
     return along
 
 
-def discontinuity(
-    target: LogDensity, family: ScaleFamily, gaussian: Gaussian, goal: float, rng: np.random.Generator
+def discontinuity_obstacle(
+    target: TargetDensity, family: ScaleFamily, gaussian: Gaussian, goal: float, rng: np.random.Generator
 ) -> Obstacle | None:
     """Where the log density jumps, if jumps move the optimum by more than `goal` nats, or may do so."""
-    jump = find_jump(target, family, gaussian, rng)
+    jump = find_discontinuity(target, family, gaussian, rng)
     if jump is None:
         return None
-    gap = moved_by_jumps(target, family, gaussian, goal, rng)
+    gap = displacement_by_discontinuities(target, family, gaussian, goal, rng)
     if gap.most <= goal:
         return None
     where, moved = "somewhere", f"up to {gap.most:.2g}"
@@ -83,7 +83,9 @@ LONGEST, SOFTENINGS = 1e10, 4
 """The longest step taken to see a smaller one, and how often the direction is made softer."""
 
 
-def roughness(target: Target, family: ScaleFamily, gaussian: Gaussian, rng: np.random.Generator) -> float:
+def roundoff_error(
+    target: Target, family: ScaleFamily, gaussian: Gaussian, rng: np.random.Generator
+) -> float:
     """Rounding error of the log density near a Gaussian's mean, in nats; NaN where it is not finite there.
 
     What is left of it, on short lines through the mean, beside the parabola through the points.

@@ -15,7 +15,7 @@ from kl_plugins.variational.optimum.scale_families import (
     scales_of,
     standard_deviations,
 )
-from kl_plugins.variational.target.log_density import TURN, LogDensity, coordinate_names
+from kl_plugins.variational.target.density import TURN, TargetDensity, coordinate_names
 
 REACH = (4.0, 6.0)
 """So many sds out along every coordinate the log density should be finite."""
@@ -38,7 +38,7 @@ REMEDY = (
 )
 
 
-def outside_support(target: LogDensity, q: NamedMultivariateNormal) -> str:
+def outside_support(target: TargetDensity, q: NamedMultivariateNormal) -> str:
     """Where along q's coordinates the log density is not finite; empty if it is everywhere.
 
     A coordinate takes the others along as q correlates them.
@@ -59,7 +59,7 @@ def outside_support(target: LogDensity, q: NamedMultivariateNormal) -> str:
     return ""
 
 
-def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
+def endless_direction(target: TargetDensity, q: NamedMultivariateNormal) -> str:
     """Along what the density seems not to be normalisable, in words; empty where nothing speaks for it.
 
     The log density is followed along the coordinates, and along combinations of them without curvature, to
@@ -96,13 +96,13 @@ def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
     return ""
 
 
-def _endless(target: LogDensity, points: FloatArray) -> bool:
+def _endless(target: TargetDensity, points: FloatArray) -> bool:
     values, _ = target(points)
     falls = values[:-1] - values[1:] if np.isfinite(values).all() else np.array([np.inf])
     return bool((falls[-2:] < FALL * np.log(FAR[1] / FAR[0])).all())
 
 
-def collapse(target: LogDensity, gaussian: Gaussian) -> str:
+def collapse(target: TargetDensity, gaussian: Gaussian) -> str:
     """Where a search for the best Gaussian ran off to, in words; empty where it did not."""
     mean, names = gaussian.mean, coordinate_names(target.variables)
     far = np.flatnonzero(target.logarithms & (abs(mean) > FARTHEST))
@@ -120,7 +120,7 @@ def collapse(target: LogDensity, gaussian: Gaussian) -> str:
     )
 
 
-def wraps_around(target: LogDensity, gaussian: Gaussian) -> Obstacle | None:
+def wraps_around(target: TargetDensity, gaussian: Gaussian) -> Obstacle | None:
     """That a Gaussian has an angle on more than one turn: it is no approximation of anything then."""
     wide = np.flatnonzero(target.angles & (scales_of(gaussian) > TURN_SD))
     if not len(wide):
@@ -128,7 +128,7 @@ def wraps_around(target: LogDensity, gaussian: Gaussian) -> Obstacle | None:
     return Reason.PERIODIC.told(name=coordinate_names(target.variables)[wide[0]])
 
 
-def within_turn(target: LogDensity, gaussian: Gaussian) -> Gaussian:
+def within_turn(target: TargetDensity, gaussian: Gaussian) -> Gaussian:
     """The Gaussian with its angles no wider than the uniform distribution of a turn, near the start."""
     sd = scales_of(gaussian)
     share = np.where(target.angles, np.minimum(1.0, TURN_SD / sd), 1.0)
@@ -146,13 +146,13 @@ FLAT_ALONG = (
 )
 
 
-def refuse_improper(target: LogDensity, q: NamedMultivariateNormal) -> None:
+def refuse_improper(target: TargetDensity, q: NamedMultivariateNormal) -> None:
     """Raise ValueError where the density does not fall along some direction."""
     if along := endless_direction(target, q):
         raise ValueError(IMPROPER.format(FLAT_ALONG.format(along)))
 
 
-def refuse_collapsed(target: LogDensity, best: NamedMultivariateNormal | None) -> None:
+def refuse_collapsed(target: TargetDensity, best: NamedMultivariateNormal | None) -> None:
     """Raise ValueError where the search for the best Gaussian ran off."""
     if best is None:
         return
@@ -160,7 +160,7 @@ def refuse_collapsed(target: LogDensity, best: NamedMultivariateNormal | None) -
         raise ValueError(IMPROPER.format(gone))
 
 
-def mass_outside_support(target: LogDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
+def mass_outside_support(target: TargetDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
     """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
     if missing := int(np.sum(ratios == -np.inf)):
         return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"

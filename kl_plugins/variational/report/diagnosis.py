@@ -89,7 +89,7 @@ class Diagnosis(Findings):
         if space != "unconstrained":
             raise ValueError(f"space must be 'unconstrained' or 'constrained', got {space!r}")
         unknown = np.full(len(self.names), np.nan)
-        faulty = {fault.name for fault in self.verdict.faults}
+        faulty = {discrepancy.name for discrepancy in self.verdict.discrepancies}
         against = compare_moments(self.names, self.raw, self.posterior, 1.0)
         table = {
             "mean": self.raw.mean,

@@ -20,7 +20,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
-from kl_plugins.variational.target.log_density import model_given_or_in_context, variables_in
+from kl_plugins.variational.target.density import model_given_or_in_context, variables_in
 
 
 def snapshot(approximation: Approximation) -> NamedMultivariateNormal:

@@ -11,7 +11,7 @@ from pymc.model import Model
 from pytensor.graph.basic import Variable as Node
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.target.log_density import free_shapes, variables_in
+from kl_plugins.variational.target.density import free_shapes, variables_in
 
 LEAST = 1e-12
 """Nats below which rounding is all there is."""

@@ -30,7 +30,7 @@ PATIENCE = 6.0
 """Seconds that many log densities may take before they are worth a compilation without gradients."""
 
 
-class LogDensity:
+class TargetDensity:
     """log p(x, data) and its gradient, the function of x that PyMC's variational inference averages.
 
     x are the model's free variables after their transforms, flattened one after another; the log density

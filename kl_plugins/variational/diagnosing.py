@@ -26,9 +26,9 @@ from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_R
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.progress import passing_progress
-from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict_on
+from kl_plugins.variational.report.verdict import Grounds, heavy_tails, verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
-from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
+from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
 
 DRAWS = 20_000
@@ -123,7 +123,7 @@ def diagnose(
     ...     x = pm.MvNormal("x", [1.0, 2.0], cov=[[1.0, 0.9], [0.9, 1.0]])
     ...     mean_field = fit(random_seed=1, progressbar=False)
     >>> diagnosis = diagnose(mean_field, draws=4_000, random_seed=1)
-    >>> diagnosis.verdict.level, sorted(fault.name for fault in diagnosis.verdict.faults)
+    >>> diagnosis.verdict.level, sorted(discrepancy.name for discrepancy in diagnosis.verdict.discrepancies)
     ('reject', ['x[0]', 'x[1]'])
     >>> print(diagnosis.verdict.advice)
     The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi').
@@ -139,12 +139,12 @@ def diagnose(
     found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
     trail, model = [factored(member) for _, member in found], found[-1][0]
     with answered_in_time(), passing_progress(progressbar) as report:
-        return _examine(
+        return _diagnose(
             trail, model, reference, draws, tolerance, optimum_tolerance, full_rank, rng, report, many
         )
 
 
-def _examine(
+def _diagnose(
     trail: list[NamedMultivariateNormal],
     model: Model,
     reference: object,
@@ -158,7 +158,7 @@ def _examine(
 ) -> Diagnosis:
     q = trail[-1]
     report("compiling the log density")
-    target = LogDensity(model, q.variables)
+    target = TargetDensity(model, q.variables)
     # Angles may be turns away from where searches from the model's initial point end.
     here = target.folded(np.asarray(q.mean, dtype=float)[None], target.initial)[0]
     q = NamedMultivariateNormal(here, q.covariance, q.variables)
@@ -187,7 +187,7 @@ def _examine(
     names = coordinate_names(q.variables)
     raw = Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))
     correlated = family_of(q.covariance).every_correlation or target.dimension == 1
-    evidence = Evidence(
+    grounds = Grounds(
         names=names,
         raw=raw,
         weighted=own.moments(points),
@@ -210,35 +210,33 @@ def _examine(
         sought=target.dimension <= DIMENSIONS,
         untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
     )
-    blind = verdict_on(evidence)
+    blind = verdict_on(grounds)
     if compared is not None:
-        evidence = evidence._replace(
+        grounds = grounds._replace(
             truth=compared.moments, source="reference draws", reliable=True, by_reference=True
         )
     return Diagnosis(
-        verdict=verdict_on(evidence) if compared is not None else blind,
+        verdict=verdict_on(grounds) if compared is not None else blind,
         verdict_without_reference=blind,
         approximation=q,
         names=names,
         importance=own,
         raw=raw,
-        weighted=evidence.weighted.next_to(evidence.truth),
-        moment_k=evidence.moment_k,
-        posterior=evidence.truth,
-        source=evidence.source,
+        weighted=grounds.weighted.next_to(grounds.truth),
+        moment_k=grounds.moment_k,
+        posterior=grounds.truth,
+        source=grounds.source,
         survey=survey,
         modes=modes,
         elements=elements_of(model, q, own, points, survey),
         distance=distance,
-        full_rank=full_rank_loss(q, known, full_error, target, rng)
-        if evidence.mean_field and known
-        else None,
-        bounds=None if heavy_tails(evidence) or evidence.outside else error_bounds(own, raw.sd),
+        full_rank=full_rank_loss(q, known, full_error, target, rng) if grounds.mean_field and known else None,
+        bounds=None if heavy_tails(grounds) or grounds.outside else error_bounds(own, raw.sd),
         information_gained=information_gained(q, model),
         reference=compared,
         marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
         points=points,
-        outside=evidence.outside,
+        outside=grounds.outside,
         trajectory=trajectory(trail, target, distance.optimum if distance and distance.known else q, rng)
         if many
         else None,
