@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
+from kl_plugins.errors import NoClosedFormError, NotRecognisedError, no_closed_form_of_pair
+from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.open_functions import remembered
 from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
     as_written,
     load_plugins_of,
     recognise,
-    remembered,
     representative,
     shared_classes,
 )
@@ -67,7 +68,7 @@ def recognised(obj: object, side: str) -> Distribution:
     """One of our distributions for the object; errors say which side it is."""
     if isinstance(obj, Distribution):
         return obj
-    known = remembered(obj)
+    known: Distribution | None = remembered(obj)
     if known is not None:
         return known
     try:
@@ -78,10 +79,19 @@ def recognised(obj: object, side: str) -> Distribution:
                 "the families of kl_plugins (return kl_plugins.families.normal.Normal(...), for example)"
             )
         return made
+    except NotRecognisedError as error:
+        raise TypeError(f"{side}: {error}. {_of_estimates(obj)}") from error
     except (TypeError, ValueError, NoClosedFormError) as error:
         if type(error) in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
             raise type(error)(f"{side}: {error}") from error
         raise
+
+
+def _of_estimates(obj: object) -> str:
+    """Whether estimates would take an object that has no closed form."""
+    if has_density(obj):
+        return "kl_plugins.estimate_kl estimates divergences with their error, as it has a density"
+    return "With methods logpdf and rvs, kl_plugins.estimate_kl would take it"
 
 
 def name_of(obj: object) -> str:

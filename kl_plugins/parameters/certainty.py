@@ -37,7 +37,8 @@ def certainly_not_negative(value: Array) -> bool:
 
 def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
     """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
-    return bool(np.all(equal_where(first, second, ops)))
+    found = equal_where(first, second, ops)
+    return found if isinstance(found, bool) else bool(np.all(found))
 
 
 def equal_where(first: Array, second: Array, ops: Operations) -> Array:

@@ -26,17 +26,10 @@ from kl_plugins.extend import (
     expects,
     parameter,
 )
-
-OURS = [
-    *["AsymmetricLaplace", "Beta", "BetaBinomial", "BetaPrime", "Binomial", "Boltzmann", "Cauchy", "Dirac"],
-    *["DiscreteLaplace", "DiscreteUniform", "Gamma", "Gompertz", "HalfCauchy", "HalfStudentT", "Pareto"],
-    *["HyperbolicSecant", "Hypergeometric", "InverseGaussian", "Laplace", "LogGamma", "LogSeries", "Poisson"],
-    *["LogUniform", "Logistic", "LogitNormal", "NegativeBinomial", "Normal", "StudentT", "Triangular"],
-    *["TruncatedNormal", "Uniform", "VonMisesLine", "Weibull"],
-]
+from univariate import NAMES
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", NAMES)
 def test_our_families(name):
     check_family(getattr(extend, name))
 

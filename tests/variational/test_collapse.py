@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 
 from kl_plugins.families.named import Variable
@@ -21,11 +20,9 @@ from kl_plugins.variational.optimum.search import NO_FURTHER_STARTS
 
 @pytest.fixture(autouse=True)
 def in_haste(monkeypatch):
-    """Without compilers, and from the start that is given alone."""
+    """From the start that is given alone."""
     monkeypatch.setattr(distance, "starts_at_other_modes", lambda *args: NO_FURTHER_STARTS)
     monkeypatch.setattr(distance, "starts_from", lambda *args: [])
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
 
 
 @pytest.mark.parametrize(

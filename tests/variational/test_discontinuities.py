@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 
 from kl_plugins.variational import KLConvergence, NotConvergedWarning, diagnose, distance_to_optimum, fit
@@ -14,12 +13,6 @@ from kl_plugins.variational.optimum.discontinuities import displacement_by_disco
 from kl_plugins.variational.optimum.nonconvergence import why_not_converged
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, TriangularScales
 from kl_plugins.variational.target.density import TargetDensity
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quickly_compiled():
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
 
 
 def normal(x):

@@ -8,7 +8,6 @@ import weakref
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 from scipy import stats
 
@@ -22,8 +21,7 @@ from kl_plugins.variational.target.density import TargetDensity
 @pytest.fixture(autouse=True)
 def python_handles_interrupts():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
+    yield
     left = signal.signal(signal.SIGINT, before)
     assert left is signal.default_int_handler
     assert pm.Model.get_context(error_if_none=False) is None

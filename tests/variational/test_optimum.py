@@ -21,13 +21,6 @@ from kl_plugins.variational.optimum.starts import starts_from
 from kl_plugins.variational.target.density import TargetDensity
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quickly_compiled():
-    """The time of these tests would be that of compilation; one of them has PyTensor's own mode."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
-
-
 def precision_of(d, condition, seed=0):
     rng = np.random.default_rng(seed)
     Q = np.linalg.qr(rng.normal(size=(d, d)))[0]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 
 import posteriors
@@ -14,12 +13,6 @@ pytestmark = pytest.mark.skipif(
     not posteriors.ROOT.is_dir(),
     reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quickly_compiled():
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
 
 
 def unconstrained(name, variables, draw):

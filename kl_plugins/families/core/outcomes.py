@@ -11,7 +11,7 @@ from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_b
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_equal, certainly_infinite, is_literal
+from kl_plugins.parameters.certainty import certainly_equal, certainly_infinite
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _BEYOND = 8
@@ -56,15 +56,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
         rest = 1.0 - ops.sum_last(ops.exp(log_q))
         rest = ops.where(rest > ROUNDING, rest, 0.0)
         value = value + (rest if unseen is True else ops.where(unseen, rest, 0.0))
-    return _narrowed(q.full(p.full(value)), p, q)
-
-
-def _narrowed(value: Array, p: Discrete, q: Discrete) -> Array:
-    """float32 where the parameters are, though the sum was taken in float64."""
-    if p.ops.symbolic:
-        return value
-    given = [x.dtype for x in [*p.values(), *q.values()] if not is_literal(x)]
-    return value.astype(np.result_type(*given)) if given else value
+    return q.full(p.full(value))
 
 
 def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = False) -> Array:

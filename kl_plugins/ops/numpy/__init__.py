@@ -264,10 +264,27 @@ def require(conditions: Conditions) -> None:
 
 
 def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
-    """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain."""
+    """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain.
+
+    float32 where all arrays of parameters are, in whatever precision the formula is computed.
+    """
     with np.errstate(all="ignore"):
         value = formula(*sides)
+        if isinstance(value, np.ndarray | np.float64) and value.dtype == np.float64 and _are_single(sides):
+            value = value.astype(np.float32)
     return value[()] if isinstance(value, np.ndarray) else value
+
+
+def _are_single(sides: Sequence[Any]) -> bool:
+    """Whether the arrays of all objects with parameters are float32, and there is one."""
+    found = False
+    for side in sides:
+        for value in getattr(side, "values", list)():
+            if type(value) is not float:
+                if value.dtype != np.float32:
+                    return False
+                found = True
+    return found
 
 
 if TYPE_CHECKING:
