@@ -47,7 +47,7 @@ def equal_where(first: Array, second: Array, ops: Operations) -> Array:
         return True
     if is_literal(first) and is_literal(second):
         return bool(first == second or first != first or second != second)
-    if not ops.symbolic:
+    if not ops.graphs:
         return (first == second) | (first != first) | (second != second)
     return ops.same(first, second)
 

@@ -193,7 +193,7 @@ class Parametrised:
                 found = found & (first.same_where(second) if name in self.parts else first == second)
             if found is False:
                 return False
-        return bool(np.all(found)) or found
+        return found if self.ops.symbolic else bool(np.all(found)) or found
 
     def has_no_nan(self) -> bool:
         """Whether that is certain of all arrays."""

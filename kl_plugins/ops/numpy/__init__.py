@@ -138,7 +138,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
     if any(array.ndim > 1 for array in arrays):
         return value(*args, _HERE)
     length = max(array.size for array in arrays)
-    found = _by_loop(value, length, args)
+    found = by_loop(value, length, args)
     if found is not None:
         return found
     if any(array.ndim != 1 for array in arrays):
@@ -163,7 +163,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
     )
 
 
-def _by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
+def by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
     """The values of a function of these and of operations, where a compiled loop serves; else None."""
     loops = loops_for(length, *[arg for arg in args if type(arg) is not float])  # noqa: F405
     found = None if loops is None else loops.evaluated(formula, length, args)
@@ -205,7 +205,7 @@ def of_long_vectors(function: Callable[[Array], Array]) -> Callable[[Array], Arr
     def chosen(x: Array) -> Array:
         if type(x) is not np.ndarray or x.ndim != 1:
             return function(x)
-        found = _by_loop(formula, len(x), (x,))
+        found = by_loop(formula, len(x), (x,))
         return function(x) if found is None else found
 
     return chosen
