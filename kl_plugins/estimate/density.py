@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
 from kl_plugins.mistakes import mistaken
+from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import Labels
 
@@ -87,7 +87,7 @@ class Density:
         )
 
 
-@singledispatch
+@OpenFunction
 def density_of(obj: object) -> Density:
     """What estimates need to know of an object; TypeError where it does not tell.
 
@@ -167,7 +167,7 @@ def _methods(obj: object) -> list[str]:
 
 def has_density(obj: object) -> bool:
     """Whether estimates can ask the object, or a function registered for its class, for a density."""
-    return density_of.dispatch(type(obj)) is not density_of.dispatch(object) or bool(_methods(obj))
+    return density_of.knows(type(obj)) or bool(_methods(obj))
 
 
 def _sampler(obj: object) -> Callable[[int, np.random.Generator], FloatArray] | None:

@@ -133,7 +133,7 @@ def _density(obj: object, side: str) -> Density:
     """What is known of a side; what has no density of its own may be one of our families."""
     load_plugins_of(type(obj))
     try:
-        if density_of.dispatch(type(obj)) is density_of.dispatch(object):
+        if not density_of.knows(type(obj)):
             try:
                 return _naming(density_of(recognise(obj)), side)
             except (TypeError, NoClosedFormError):

@@ -65,7 +65,7 @@ class Gamma(Continuous):
     def comes_near_normal(self) -> bool:
         """For moderate powers, whose variances have their digits."""
         power, steep = self.power, 4.0
-        if self.ops.symbolic and not is_literal(power):
+        if self.ops.graphs and not is_literal(power):
             return False
         return bool(np.all(np.abs(power) <= steep))
 

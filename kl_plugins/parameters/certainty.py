@@ -37,7 +37,8 @@ def certainly_not_negative(value: Array) -> bool:
 
 def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
     """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
-    return bool(np.all(equal_where(first, second, ops)))
+    found = equal_where(first, second, ops)
+    return found if isinstance(found, bool) else bool(np.all(found))
 
 
 def equal_where(first: Array, second: Array, ops: Operations) -> Array:
@@ -46,12 +47,9 @@ def equal_where(first: Array, second: Array, ops: Operations) -> Array:
         return True
     if is_literal(first) and is_literal(second):
         return bool(first == second or first != first or second != second)
-    if not ops.symbolic:
+    if not ops.graphs:
         return (first == second) | (first != first) | (second != second)
-    known = ops.literal(first), ops.literal(second)
-    if None not in known:
-        return known[0] == known[1]
-    return not (is_literal(first) or is_literal(second)) and ops.same(*map(ops.undressed, (first, second)))
+    return ops.same(first, second)
 
 
 def certainly_zero(value: Array, ops: Operations) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kl_plugins.families.core.univariate import EVERYWHERE, Univariate
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import (
     certainly_infinite,
     certainly_is,
@@ -22,7 +22,7 @@ _ROUNDING = 32.0
 class At(NamedTuple):
     """The standard variable of q in terms of that of p: z = shift + ratio·Z."""
 
-    ops: Operations
+    ops: ArrayOperations
     shift: Array
     """The float 0.0 where it is certainly zero."""
 
@@ -43,7 +43,7 @@ class At(NamedTuple):
         return certainly_is(self.upper, 0.0)
 
 
-def identity(ops: Operations) -> At:
+def identity(ops: ArrayOperations) -> At:
     """The map of a standard variable to itself."""
     return At(ops, 0.0, 1.0, 0.0)
 

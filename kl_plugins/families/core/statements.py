@@ -86,5 +86,5 @@ def difference_terms(p: Array, q: Array) -> list[Array]:
     for c, statistic in weights:
         value = expectation(p, statistic, identity(ops))
         # Where a batch has a coefficient of zero, the statistic is not there, though it diverge.
-        found.append(c * value if ops.symbolic else ops.where(ops.equal(c, 0.0), 0.0, c * value))
+        found.append(c * value if ops.graphs else ops.where(ops.equal(c, 0.0), 0.0, c * value))
     return found

@@ -35,6 +35,10 @@ _KNOWN = frozenset(0.5 * i for i in range(-8, 9))
 """Numbers that formulas may know beforehand; of all others there would be too many loops."""
 
 
+_UNTRACEABLE = (UntraceableError, TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError)
+"""What a formula raises that no loop can be made of: it asks for numbers, or takes symbols for arrays."""
+
+
 class Loop(NamedTuple):
     """A loop over vectors, and whether it leaves out what is rare."""
 
@@ -50,7 +54,7 @@ def _loop(formula: Formula, kinds: tuple[float | str, ...], leave_out: bool) -> 
     token = leaves_out.set(leave_out)
     try:
         value = formula(*inputs, symbols)
-    except (UntraceableError, ValueError, ArithmeticError):  # the latter of what is known beforehand
+    except _UNTRACEABLE:
         return None
     finally:
         leaves_out.reset(token)
@@ -157,7 +161,7 @@ def evaluated(formula: Formula, length: int, args: Sequence[Any]) -> tuple[NDArr
     vectors of it. None where no loop can be made.
     """
     given: list[Any] = [arg if np.size(arg) == length else float(np.asarray(arg).item()) for arg in args]
-    kinds = tuple("vector" if np.ndim(x) else x if x in _KNOWN else "number" for x in given)
+    kinds = tuple(_kind(x, arg) for x, arg in zip(given, args, strict=True))
     loop = _loop(formula, kinds, True)
     if loop is None:
         return None
@@ -170,6 +174,12 @@ def evaluated(formula: Formula, length: int, args: Sequence[Any]) -> tuple[NDArr
             out[left] = found = _run(whole, [x if type(x) is float else x[left] for x in inputs], len(left))
             left = left[_missing(found)]
     return out, left
+
+
+def _kind(value: Any, arg: Any) -> float | str:
+    if np.ndim(value):
+        return "vector"
+    return value if type(arg) is float and value in _KNOWN else "number"
 
 
 def _run(loop: Loop, inputs: Sequence[Any], length: int) -> NDArray[Any]:

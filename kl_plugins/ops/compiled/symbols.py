@@ -119,6 +119,15 @@ class Symbol:
     def __abs__(self) -> Any:
         return made("abs", self)
 
+    def __and__(self, other: Any) -> Any:
+        return logical_and(self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return logical_or(self, other)
+
+    __rand__ = __and__
+    __ror__ = __or__
+
     def __lt__(self, other: Any) -> Any:
         return made("lt", self, other)
 
@@ -275,8 +284,9 @@ def elementwise(value: Callable[..., Any], gradient: Any, *args: Any) -> Any:
     return value(*args, _HERE) if any(isinstance(x, Symbol) for x in args) else value(*args, floats)
 
 
-def zeros_like(value: Any) -> float:
-    return 0.0
+def zeros_like(value: Any) -> Any:
+    """0; NaN where the number is."""
+    return where(value == value, 0.0, value)
 
 
 def shape(value: Any) -> tuple[int, ...]:

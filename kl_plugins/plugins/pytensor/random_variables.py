@@ -24,9 +24,6 @@ from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import original
 from kl_plugins.recognition import as_written, load, load_plugins_of, plugins, recognise
-from kl_plugins.rules import load_all
-
-load_all("kl_plugins.families")  # and with them their names
 
 
 @recognise.register(TensorVariable)
