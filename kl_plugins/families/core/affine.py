@@ -8,7 +8,7 @@ import numpy as np
 
 from kl_plugins.families.core.univariate import EVERYWHERE, Univariate
 from kl_plugins.ops.deferred import decided, put_off
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import (
     certainly_infinite,
     certainly_is,
@@ -23,7 +23,7 @@ _ROUNDING = 32.0
 class At(NamedTuple):
     """The standard variable of q in terms of that of p: z = shift + ratio·Z."""
 
-    ops: Operations
+    ops: ArrayOperations
     shift: Array
     """The float 0.0 where it is certainly zero."""
 
@@ -44,7 +44,7 @@ class At(NamedTuple):
         return certainly_is(decided(self.upper), 0.0)
 
 
-def identity(ops: Operations) -> At:
+def identity(ops: ArrayOperations) -> At:
     """The map of a standard variable to itself."""
     return At(ops, 0.0, 1.0, 0.0)
 
