@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import cast
 
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.matching import match, name_of, recognised
-from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.recognition import as_written
 from kl_plugins.rules import Rule
@@ -187,6 +188,11 @@ def explain(p: object, q: object) -> Explanation:
     TypeError, ValueError, NoClosedFormError
         As `kl` does.
 
+    Notes
+    -----
+    Where there is a closed form only of equal parameters or within a support, these are compared. Nothing
+    else is computed, and nothing added to a graph.
+
     Examples
     --------
     >>> from scipy import stats
@@ -276,6 +282,6 @@ def _guarded(
     for side, distribution in sides.items():
         conditions += [(holds, f"{side}: {message}") for holds, message in distribution.conditions()]
         ops = distribution.ops
-    guarded = ops.guard(value, conditions, outside)
+    guarded = cast(SymbolicOperations, ops).guard(value, conditions, outside)
     guarded.name = name
     return guarded

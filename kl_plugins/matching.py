@@ -11,7 +11,7 @@ from kl_plugins.errors import NoClosedFormError, NotRecognisedError, no_closed_f
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.open_functions import remembered
-from kl_plugins.ops import backend_of, floats
+from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
     as_written,
     load_plugins_of,
@@ -83,7 +83,7 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
             if found is not None:
                 return found
         ours_p, ours_q = (_recognised_in_pair(side, p, q) for side in "pq")
-    if ours_p.ops is not floats or ours_q.ops is not floats:  # numbers have no shapes
+    if not (ours_p.ops.scalar and ours_q.ops.scalar):  # numbers have no shapes
         ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
     if rule is None:

@@ -26,10 +26,9 @@ from kl_plugins.formulas.exponential import log_normal_negentropy
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops import floats
 from kl_plugins.ops.deferred import of_floats
 from kl_plugins.ops.gamma_residues import digamma_residue
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter, part
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
@@ -49,9 +48,9 @@ class Exponentiated(Continuous):
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def _become_plain(self) -> bool:
-        return self.base.ops is floats and super()._become_plain()
+        return self.base.ops.scalar and super()._become_plain()
 
-    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
+    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
         own = [self.__dict__[name] for name in self.parameters]
         self.__dict__["base"] = self.base.to(ops, [*beside, *own])
         super()._become(ops, [*beside, *self.base.values()])
