@@ -17,7 +17,7 @@ from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expectation, expects
 from kl_plugins.families.core.statistics import Exp, Identity, Log, LogSquare, Power, Square, Statistic
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
@@ -135,8 +135,8 @@ def log_transformed_log_transformed(p: LogTransformed, q: LogTransformed) -> Arr
     return _of_logarithms(p, q, p.logarithm(q.scale), q.base)
 
 
-@closed_form(LogTransformed, Gamma)
-def log_transformed_gamma(p: LogTransformed, q: Gamma) -> Array:
+@closed_form(LogTransformed, GeneralizedGamma)
+def log_transformed_gamma(p: LogTransformed, q: GeneralizedGamma) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     q_log = _log_gamma(q)
     if q_log is None or not _from_one_place(p, q):
@@ -144,8 +144,8 @@ def log_transformed_gamma(p: LogTransformed, q: Gamma) -> Array:
     return _of_logarithms(p, q, p.logarithm(q.scale), q_log)
 
 
-@closed_form(Gamma, LogTransformed)
-def gamma_log_transformed(p: Gamma, q: LogTransformed) -> Array:
+@closed_form(GeneralizedGamma, LogTransformed)
+def gamma_log_transformed(p: GeneralizedGamma, q: LogTransformed) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     p_log = _log_gamma(p)
     if p_log is None or not _from_one_place(p, q):
@@ -166,7 +166,7 @@ def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Conti
         return by_statistics(p, q)
 
 
-def _log_gamma(x: Gamma) -> LogGamma | None:
+def _log_gamma(x: GeneralizedGamma) -> LogGamma | None:
     """The distribution of log((X − loc) / scale), if it points one way."""
     power = x.power
     if x.ops.symbolic and not is_literal(power):
@@ -239,8 +239,8 @@ class LogLaplace(LogTransformed):
     """X = loc + scale·exp(B), B a Laplace variable."""
 
 
-@closed_form(Gamma, LogNormal)
-def gamma_log_normal(p: Gamma, q: LogNormal) -> Array:
+@closed_form(GeneralizedGamma, LogNormal)
+def gamma_log_normal(p: GeneralizedGamma, q: LogNormal) -> Array:
     """That of the normal distribution of log X, and log X's from that, where both start at the same place.
 
     log X has the mean ln(scale·aᵏ) + k (ψ(a) − ln a), k = 1/power; scale·aᵏ is compared with q's scale before

@@ -10,6 +10,7 @@ CHANGED = {
     "exponentiated.LogNormal": "log_transformed.LogNormal",
     "exponentiated.LogLogistic": "log_transformed.LogLogistic",
     "exponentiated.LogLaplace": "log_transformed.LogLaplace",
+    "gamma.Gamma": "gamma.GeneralizedGamma",
 }
 
 
