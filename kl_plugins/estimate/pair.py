@@ -12,6 +12,7 @@ from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.line import piece_between
 from kl_plugins.estimate.places import landmarks, rounding
+from kl_plugins.estimate.result import Doubt
 from kl_plugins.estimate.terms import Outcome
 from kl_plugins.estimate.zeros import ends_before
 from kl_plugins.ops.protocol import FloatArray
@@ -105,14 +106,14 @@ class Pair:
                 1.0 if self.p.measure == "discrete" else 1e-9 * max([abs(end), 1e-300, *abs(self.marks[0])])
             )
             if not self._ends(0, end + sign * unit):
-                return f"p may reach beyond {end:.6g}, where q's support ends: its density underflows there"
+                return Doubt.BEYOND_SUPPORT.format(end=end)
         return ""
 
     def told(self, found: Outcome) -> Outcome:
         """The outcome, with what else may be the reason that it is not to be relied on."""
         if self.clock.cut:
             return replace(found, n=self.n, why=self.clock.why)
-        unknown = " (a log density is not a number inside its support)" if found.why and self.unknown else ""
+        unknown = Doubt.NOT_A_NUMBER if found.why and self.unknown else ""
         return replace(found, n=self.n, why=found.why + unknown)
 
     def _ends(self, which: int, dark: float) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
+from kl_plugins.estimate.result import Doubt
 from kl_plugins.estimate.terms import INFINITE, Outcome
 from kl_plugins.ops.protocol import FloatArray
 
@@ -52,7 +53,7 @@ def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
             pair.look()
             if pair.outside or pair.q.breaks is not None or pair.zero():
                 return INFINITE
-            return Outcome(math.inf, math.inf, pair.n, "q underflows inside of its support")
+            return Outcome(math.inf, math.inf, pair.n, Doubt.UNDERFLOW)
         difference = abs(both - whole)
         size = abs(total[0]) + abs(both[0]).sum()
         good = difference[0] <= np.maximum(tolerance * size / (8.0 * len(edges)), both[2])
@@ -67,9 +68,9 @@ def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
             break
     value, error = max(float(total[0]), 0.0), float(max(unsettled, settled) + total[2])
     if not abs(total[1] - 1.0) <= _MASS:
-        return Outcome(value, math.inf, pair.n, f"the mass found of p is {total[1]:.8g} instead of 1")
+        return Outcome(value, math.inf, pair.n, Doubt.MASS.format(side="p", mass=f"{total[1]:.8g}"))
     if unsettled > tolerance * value + total[2]:
-        return Outcome(value, error, pair.n, f"refinement ended with an error of {unsettled:.1g}")
+        return Outcome(value, error, pair.n, Doubt.REFINEMENT.format(error=unsettled))
     return Outcome(value, error, pair.n)
 
 
