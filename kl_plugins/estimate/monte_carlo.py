@@ -8,8 +8,8 @@ import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.pareto import pareto_khat
 from kl_plugins.estimate.result import Doubt
+from kl_plugins.estimate.tails import pareto_khat
 from kl_plugins.ops.protocol import FloatArray
 
 _AT_ONCE = 1 << 21

@@ -1,8 +1,9 @@
-"""Both sides of a univariate pair, evaluated together, and what is seen of where they live on the way."""
+"""Both sides of a univariate pair, evaluated together, and what is seen of where they live and end."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,6 @@ from kl_plugins.estimate.line import piece_between
 from kl_plugins.estimate.places import landmarks, rounding
 from kl_plugins.estimate.result import Doubt
 from kl_plugins.estimate.terms import Outcome
-from kl_plugins.estimate.zeros import ends_before
 from kl_plugins.ops.protocol import FloatArray
 
 _ROUNDED = 64.0 * 2.2e-16
@@ -147,3 +147,42 @@ def _before(x: FloatArray, end: float) -> NDArray[np.bool_]:
     """Which places are below an end by more than rounding."""
     size = np.minimum(np.maximum(abs(x), abs(end)), 1e300)  # places may be infinite
     return x < end - _ROUNDED * size if math.isfinite(end) else x < end
+
+
+_SECTIONS, _ROUNDS = 16, 16
+_DEEP, _STEEP, _NEAR = 600.0, 18.0, 0.1
+
+
+def ends_before(
+    log_density: Callable[[FloatArray], FloatArray], dark: float, lit: FloatArray, *, whole: bool = False
+) -> tuple[bool, float]:
+    """Whether a density that is given as zero at `dark` has an end between there and the places `lit`.
+
+    The other number returned is the last place where it is not zero.
+    What decays until it underflows does so gradually: its logarithm is far down at a tenth of the way from
+    there to the bulk, or at least before it is gone. A density that jumps to zero, or falls to it by a power
+    of the distance, is still near its bulk there. `whole`: places are consecutive integers.
+    """
+    heights = log_density(lit)
+    if np.isnan(heights).any() or not np.isfinite(heights).any():
+        return False, dark
+    best = int(np.argmax(heights))
+    peak, bulk = float(heights[best]), float(lit[best])
+    edge, gone = bulk, dark
+    for _ in range(_ROUNDS):
+        x = np.linspace(edge, gone, _SECTIONS + 1)
+        x = np.unique(np.round(x)) if whole else np.unique(x)
+        x = x if gone > edge else x[::-1]
+        zero = ~(log_density(x) > -np.inf)
+        first = int(np.argmax(zero)) if zero.any() else len(x)
+        if not 0 < first < len(x):
+            return False, dark
+        if len(x) < 3 or (edge, gone) == (x[first - 1], x[first]):
+            break
+        edge, gone = float(x[first - 1]), float(x[first])
+    inwards = edge + _NEAR * (bulk - edge)
+    last, near = log_density(np.array([edge, np.round(inwards) if whole else inwards]))
+    if whole:
+        before = float(log_density(np.array([edge + np.sign(edge - gone)]))[0])
+        return bool(abs(before - last) < _STEEP and last > peak - _DEEP and near > peak - _STEEP), edge
+    return bool(last > peak - _DEEP and near > peak - _STEEP), edge
