@@ -204,7 +204,7 @@ def _one_by_one(
     if method is Method.SUM:
         from kl_plugins.estimate.summation import summation as function
     else:
-        from kl_plugins.estimate.pieces import piecewise, serves
+        from kl_plugins.estimate.piecewise import piecewise, serves
         from kl_plugins.estimate.quadrature import quadrature
 
         function = piecewise if serves(p, q) else quadrature

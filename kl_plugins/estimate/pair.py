@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.line import piece_between
-from kl_plugins.estimate.places import landmarks, rounding
+from kl_plugins.estimate.landmarks import landmarks, mass_roundoff
 from kl_plugins.estimate.result import Doubt
+from kl_plugins.estimate.substitution import piece_between
 from kl_plugins.estimate.terms import Outcome
 from kl_plugins.ops.protocol import FloatArray
 
@@ -87,9 +87,9 @@ class Pair:
         best = int(np.argmax(log_mass))
         self.dark = max(self.dark, (float(log_mass[best]), float(x[best])))
 
-    def roundings(self) -> tuple[float, float]:
+    def roundoffs(self) -> tuple[float, float]:
         """What the masses may lack because of rounding."""
-        p, q = (rounding(s, m, self.clock) for s, m in zip((self.p, self.q), self.marks, strict=True))
+        p, q = (mass_roundoff(s, m, self.clock) for s, m in zip((self.p, self.q), self.marks, strict=True))
         return p, q
 
     def zero(self) -> bool:

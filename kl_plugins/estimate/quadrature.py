@@ -9,8 +9,8 @@ import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.line import Piece, core, piece_between
 from kl_plugins.estimate.pair import Pair
+from kl_plugins.estimate.substitution import Piece, core, piece_between
 from kl_plugins.estimate.tails import remainders
 from kl_plugins.estimate.terms import Diagnostics, Outcome, judged, terms
 from kl_plugins.ops.protocol import FloatArray
@@ -54,7 +54,7 @@ class _Integral:
         try:
             self.integrate()
             if not pair.outside:
-                rounded = [own + float(self.sums[5]) for own in pair.roundings()]
+                rounded = [own + float(self.sums[5]) for own in pair.roundoffs()]
                 seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             clock.cut = True

@@ -57,7 +57,7 @@ class _Sum:
             self.add_up()
             if not pair.outside:
                 rounded = [
-                    own + off for own, off in zip(pair.roundings(), map(float, self.blur), strict=True)
+                    own + off for own, off in zip(pair.roundoffs(), map(float, self.blur), strict=True)
                 ]
                 seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
