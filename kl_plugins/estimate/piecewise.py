@@ -43,8 +43,8 @@ def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
     """What the halves of all panels come to."""
     edges = _edges(pair)
     low, high = edges[:-1], edges[1:]
-    whole, unsettled = _panels(pair, low, high), 0.0
-    total, settled = np.zeros(3), 0.0
+    whole, refinement_error = _panels(pair, low, high), 0.0
+    total, converged = np.zeros(3), 0.0
     for depth in range(_DEEPEST):
         middle = 0.5 * (low + high)
         left, right = _panels(pair, low, middle), _panels(pair, middle, high)
@@ -59,18 +59,18 @@ def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
         good = difference[0] <= np.maximum(tolerance * size / (8.0 * len(edges)), both[2])
         good &= difference[1] <= 1e-12
         if depth == _DEEPEST - 1 or pair.n > most:
-            unsettled, good[:] = float(difference[0, ~good].sum()), True
+            refinement_error, good[:] = float(difference[0, ~good].sum()), True
         total += both[:, good].sum(axis=-1)
-        settled += float(difference[0, good].sum())
+        converged += float(difference[0, good].sum())
         low, high = (np.concatenate(halves)[np.tile(~good, 2)] for halves in ((low, middle), (middle, high)))
         whole = np.concatenate([left, right], axis=-1)[:, np.tile(~good, 2)]
         if not len(low):
             break
-    value, error = max(float(total[0]), 0.0), float(max(unsettled, settled) + total[2])
+    value, error = max(float(total[0]), 0.0), float(max(refinement_error, converged) + total[2])
     if not abs(total[1] - 1.0) <= _MASS:
         return Outcome(value, math.inf, pair.n, Doubt.MASS.format(side="p", mass=f"{total[1]:.8g}"))
-    if unsettled > tolerance * value + total[2]:
-        return Outcome(value, error, pair.n, Doubt.REFINEMENT.format(error=unsettled))
+    if refinement_error > tolerance * value + total[2]:
+        return Outcome(value, error, pair.n, Doubt.REFINEMENT.format(error=refinement_error))
     return Outcome(value, error, pair.n)
 
 

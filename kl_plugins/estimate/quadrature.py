@@ -46,7 +46,7 @@ class _Integral:
 
     def __init__(self, pair: Pair, tolerance: float, most: int):
         self.pair, self.tolerance, self.most = pair, tolerance, most
-        self.sums, self.unsettled, self.left = np.zeros(6), math.inf, [np.full(3, math.nan)]
+        self.sums, self.refinement_error, self.left = np.zeros(6), math.inf, [np.full(3, math.nan)]
 
     def outcome(self) -> Outcome:
         pair, clock = self.pair, self.pair.clock
@@ -60,7 +60,7 @@ class _Integral:
             clock.cut = True
         if pair.outside:
             return Outcome(math.inf, 0.0, pair.n)
-        found = judged(self.sums, self.left, self.unsettled, pair.n, self.tolerance, seen)
+        found = judged(self.sums, self.left, self.refinement_error, pair.n, self.tolerance, seen)
         return pair.told(found)
 
     def integrate(self) -> None:
@@ -190,13 +190,13 @@ class _Integral:
         whose few points it would be lost. Where mass of p or q is missing, each panel has to know its own.
         """
         value = self.all_panels(low, high, inside)
-        error, settled, blurred = np.zeros(len(low)), np.zeros(len(low), bool), np.zeros(len(low))
+        error, converged, blurred = np.zeros(len(low)), np.zeros(len(low), bool), np.zeros(len(low))
         exact = _ROUGH
         for depth in range(_DEEPEST):
             order = np.lexsort((low, inside))
-            low, high, inside, settled = low[order], high[order], inside[order], settled[order]
+            low, high, inside, converged = low[order], high[order], inside[order], converged[order]
             value, error, blurred = value[:, order], error[order], blurred[order]
-            split = ~settled | _wider_than_the_next(low, high, inside)
+            split = ~converged | _wider_than_the_next(low, high, inside)
             if not split.any() and exact > _FINE and (abs(self.sums[1:3] - 1.0) > 1e-13).any():
                 exact = _FINE
                 split = blurred > exact
@@ -223,11 +223,11 @@ class _Integral:
             inside = np.concatenate([inside[~split], np.tile(inside[split], 2)])
             error = np.concatenate([error[~split], np.tile(0.5 * difference[0], 2)])
             blurred = np.concatenate([blurred[~split], np.tile(off, 2)])
-            settled = np.concatenate([settled[~split], np.tile(good, 2)])
-            self.unsettled = float(error.sum())
+            converged = np.concatenate([converged[~split], np.tile(good, 2)])
+            self.refinement_error = float(error.sum())
             if last or self.pair.outside:
                 break
-        self.sums, self.unsettled = value.sum(axis=-1), float(error.sum())
+        self.sums, self.refinement_error = value.sum(axis=-1), float(error.sum())
 
     def all_panels(self, low: FloatArray, high: FloatArray, inside: FloatArray) -> FloatArray:
         found = np.empty((6, len(low)))

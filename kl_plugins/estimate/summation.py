@@ -46,7 +46,13 @@ class _Sum:
     """Sums over blocks of consecutive points."""
 
     def __init__(self, pair: Pair, tolerance: float, most: int):
-        self.pair, self.tolerance, self.most, self.unsettled, self.offset = pair, tolerance, most, 0.0, 0.0
+        self.pair, self.tolerance, self.most, self.refinement_error, self.offset = (
+            pair,
+            tolerance,
+            most,
+            0.0,
+            0.0,
+        )
         self.sums: FloatArray = np.zeros(5)
         self.left, self.blur = [np.full(3, math.nan)], np.zeros(2)
 
@@ -64,7 +70,7 @@ class _Sum:
             pair.clock.cut = True
         if pair.outside:
             return Outcome(math.inf, 0.0, pair.n)
-        return pair.told(judged(self.sums, self.left, self.unsettled, pair.n, self.tolerance, seen))
+        return pair.told(judged(self.sums, self.left, self.refinement_error, pair.n, self.tolerance, seen))
 
     def add_up(self) -> None:
         """Find the sums, and what the tails leave."""
@@ -143,7 +149,7 @@ class _Sum:
                 return many
             if self.pair.n > self.most:
                 self.blur += off[1:3]
-                self.unsettled += float(off[0])
+                self.refinement_error += float(off[0])
                 return many
             middle = first + count // 2
             left = self.block(first, middle - 1.0, total)

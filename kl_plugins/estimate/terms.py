@@ -78,14 +78,14 @@ class Diagnostics:
 def judged(
     sums: FloatArray,
     beyond: Sequence[FloatArray],
-    unsettled: float,
+    refinement_error: float,
     n: int,
     tolerance: float,
     seen: Diagnostics,
 ) -> Outcome:
     """The outcome of a sum or an integral: `sums` are those of `terms`, `beyond` what its tails leave out.
 
-    `unsettled` is the error that refinement has left. The masses of both sides, found on the way, tell
+    `refinement_error` is the error that refinement has left. The masses of both sides, found on the way, tell
     whether anything has been missed: mass of p that was not found may hold any divergence, that of q no more
     than itself. Where they are too large, a relative error ε of p changes the result by ε times itself, one
     of q by ε².
@@ -110,11 +110,11 @@ def judged(
         return Outcome(value, math.inf, n, Doubt.SLOW_TAIL)
     off = abs(sums[1:3] - 1.0)
     missing = 1.0 - sums[2] if 1.0 - sums[2] > seen.rounding[1] else 0.0
-    error = unsettled + tail + rounding + off[0] * value + off[1] ** 2 + missing + seen.lost * _HIDDEN
+    error = refinement_error + tail + rounding + off[0] * value + off[1] ** 2 + missing + seen.lost * _HIDDEN
     if tail > tolerance * value:
         return Outcome(value, float(error), n, Doubt.TAIL.format(tail=tail))
-    if unsettled > tolerance * value + rounding:
-        return Outcome(value, float(error), n, Doubt.REFINEMENT.format(error=unsettled))
+    if refinement_error > tolerance * value + rounding:
+        return Outcome(value, float(error), n, Doubt.REFINEMENT.format(error=refinement_error))
     return Outcome(value, float(error), n)
 
 
