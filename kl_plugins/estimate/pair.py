@@ -46,7 +46,7 @@ class Pair:
         self.dark = (-math.inf, math.nan)
         self.marks: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
 
-    def look(self) -> tuple[FloatArray, FloatArray]:
+    def find_landmarks(self) -> tuple[FloatArray, FloatArray]:
         """Find the landmarks of both."""
         self.marks = landmarks(self.p, self.clock), landmarks(self.q, self.clock)
         return self.marks
@@ -80,7 +80,7 @@ class Pair:
             out[unknown] = -np.inf
         return out.reshape(x.shape)
 
-    def sighted(self, x: FloatArray, log_mass: FloatArray) -> None:
+    def note_zeros(self, x: FloatArray, log_mass: FloatArray) -> None:
         """Take note of places where q is given as zero and p is not, best of that which stands for most."""
         low, high = self.q_ends
         self.outside = self.outside or bool((_before(x, low) | _before(-x, -high)).any())
@@ -109,7 +109,7 @@ class Pair:
                 return Doubt.BEYOND_SUPPORT.format(end=end)
         return ""
 
-    def told(self, found: Outcome) -> Outcome:
+    def reported(self, found: Outcome) -> Outcome:
         """The outcome, with what else may be the reason that it is not to be relied on."""
         if self.clock.cut:
             return replace(found, n=self.n, why=self.clock.why)

@@ -34,7 +34,7 @@ def piecewise(p: Density, q: Density, tolerance: float, most: int, clock: Clock)
     if any(map(math.isnan, (*pair.p_ends, *pair.q_ends))):
         return Outcome(math.nan, math.nan, 0)
     try:
-        return pair.told(_refined(pair, tolerance, most))
+        return pair.reported(_refined(pair, tolerance, most))
     except TimeIsUpError:
         return Outcome(math.nan, math.inf, pair.n, clock.why)
 
@@ -50,7 +50,7 @@ def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
         left, right = _panels(pair, low, middle), _panels(pair, middle, high)
         both = left + right
         if np.isposinf(both[0]).any():
-            pair.look()
+            pair.find_landmarks()
             if pair.outside or pair.q.breaks is not None or pair.zero():
                 return INFINITE
             return Outcome(math.inf, math.inf, pair.n, Doubt.UNDERFLOW)
@@ -94,7 +94,7 @@ def _panels(pair: Pair, low: FloatArray, high: FloatArray) -> FloatArray:
         log_p, log_q = pair.log_densities(x)
         dark = (log_q == -np.inf) & (log_p > -np.inf)
         if dark.any():
-            pair.sighted(x[dark], log_p[dark])
+            pair.note_zeros(x[dark], log_p[dark])
         mass = np.exp(log_p)
         term = np.where(mass == 0.0, 0.0, mass * (log_p - log_q))
         size = np.where(mass == 0.0, 0.0, mass * (1.0 + abs(log_p) + abs(log_q)))

@@ -61,11 +61,11 @@ class _Integral:
         if pair.outside:
             return Outcome(math.inf, 0.0, pair.n)
         found = judged(self.sums, self.left, self.refinement_error, pair.n, self.tolerance, seen)
-        return pair.told(found)
+        return pair.reported(found)
 
     def integrate(self) -> None:
         """Find the sums, what refinement leaves of them and what the tails leave."""
-        marks = [self.where_finite(found) for found in self.pair.look()]
+        marks = [self.where_finite(found) for found in self.pair.find_landmarks()]
         if self.pair.outside:
             return
         self.marks = np.concatenate(marks)
@@ -103,7 +103,7 @@ class _Integral:
         log_p, log_q = self.pair.log_densities(marks)
         dark = (log_q == -np.inf) & (log_p > -np.inf)
         if dark.any():
-            self.pair.sighted(marks[dark], log_p[dark])
+            self.pair.note_zeros(marks[dark], log_p[dark])
         kept: FloatArray = marks[~dark]
         return kept
 
@@ -130,7 +130,7 @@ class _Integral:
             gone = (found[1] == 0.0) & ((log_p > -np.inf) | inside)
             dark = (log_q == -np.inf) & (log_p > -np.inf)
             if dark.any():
-                pair.sighted(x[dark], (log_p + np.log(slope * half[:, None]))[dark])
+                pair.note_zeros(x[dark], (log_p + np.log(slope * half[:, None]))[dark])
             held, lost = (
                 (found * _WEIGHTS).sum(axis=-1) * half,
                 np.array([gone.any(axis=-1), dark.any(axis=-1)]),

@@ -70,11 +70,13 @@ class _Sum:
             pair.clock.cut = True
         if pair.outside:
             return Outcome(math.inf, 0.0, pair.n)
-        return pair.told(judged(self.sums, self.left, self.refinement_error, pair.n, self.tolerance, seen))
+        return pair.reported(
+            judged(self.sums, self.left, self.refinement_error, pair.n, self.tolerance, seen)
+        )
 
     def add_up(self) -> None:
         """Find the sums, and what the tails leave."""
-        p, q, marks = self.pair.p, self.pair.q, self.pair.look()
+        p, q, marks = self.pair.p, self.pair.q, self.pair.find_landmarks()
         ends = self.pair.p_ends, self.pair.q_ends
         if p.points is not None or q.points is not None:
             x = [np.asarray(found) for found in (p.points, q.points, *marks) if found is not None]
@@ -170,7 +172,7 @@ class _Sum:
         log_p, log_q = self.pair.log_densities(x)
         dark = (log_q == -np.inf) & (log_p > -np.inf)
         if dark.any():
-            self.pair.sighted(x[dark], log_p[dark])
+            self.pair.note_zeros(x[dark], log_p[dark])
             self.pair.outside = self.pair.outside or certain
         return terms(log_p, log_q)
 
