@@ -11,9 +11,9 @@ from kl_plugins.dispatch import (
     independent,
     jeffreys,
     kl,
-    register_kl,
 )
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
+from kl_plugins.matching import register_kl
 
 if TYPE_CHECKING:
     from kl_plugins import extend as extend

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import cast
 
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.matching import match, name_of, recognised, register
-from kl_plugins.ops.protocol import Array
+from kl_plugins.matching import match, name_of, recognised
+from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.recognition import as_written
 from kl_plugins.rules import Rule
@@ -189,6 +188,11 @@ def explain(p: object, q: object) -> Explanation:
     TypeError, ValueError, NoClosedFormError
         As `kl` does.
 
+    Notes
+    -----
+    Where there is a closed form only of equal parameters or within a support, these are compared. Nothing
+    else is computed, and nothing added to a graph.
+
     Examples
     --------
     >>> from scipy import stats
@@ -205,46 +209,6 @@ def explain(p: object, q: object) -> Explanation:
     except NoClosedFormError as error:
         raise _in_words_of_caller(error, p, q) from None
     return Explanation(name_of(ours_p), name_of(ours_q), " → ".join(names), cost)
-
-
-def register_kl(
-    p_type: type, q_type: type, *, cost: str = "not stated"
-) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
-    """Register the decorated function as the closed form of KL(p‖q) for a pair of classes.
-
-    Parameters
-    ----------
-    p_type, q_type : type
-        Any two classes: our families, or anybody's own. The function receives the objects of the
-        classes it was registered for: a foreign object as it is, ours as it was recognised. All frozen
-        distributions of SciPy have one class; name one by that of its generator, ``type(stats.t)``.
-        A pair that is registered already, by anybody, gets the new function.
-    cost : str, optional
-        What `explain` says of the cost, for example ``"O(d)"``.
-
-    Returns
-    -------
-    decorator
-        Returns the function unchanged. What that returns is the result of `kl` as it is, unchecked.
-
-    Raises
-    ------
-    TypeError
-        If `p_type` or `q_type` is not a class, or is one that many distributions share.
-
-    Examples
-    --------
-    >>> from kl_plugins import kl, register_kl
-    >>> class Coin:
-    ...     def __init__(self, heads):
-    ...         self.heads = heads
-    >>> @register_kl(Coin, Coin, cost="O(1)")
-    ... def coin_coin(p, q):
-    ...     return 0.0 if p.heads == q.heads else float("inf")
-    >>> kl(Coin(1.0), Coin(1.0))
-    0.0
-    """
-    return register(p_type, q_type, cost)
 
 
 def independent(p: object, ndims: int = 1) -> Distribution:
@@ -318,6 +282,6 @@ def _guarded(
     for side, distribution in sides.items():
         conditions += [(holds, f"{side}: {message}") for holds, message in distribution.conditions()]
         ops = distribution.ops
-    guarded = ops.guard(value, conditions, outside)
+    guarded = cast(SymbolicOperations, ops).guard(value, conditions, outside)
     guarded.name = name
     return guarded

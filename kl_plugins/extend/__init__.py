@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 from kl_plugins.covariance.base import Covariance, log_det_divergences
-from kl_plugins.dispatch import register_kl
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.extend.check import check_family
 from kl_plugins.families.core.affine import At
@@ -33,6 +32,8 @@ from kl_plugins.families.core.statistics import (
     Square,
     Statistic,
 )
+from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.matching import register_kl
 from kl_plugins.parameters.declarations import (
     COUNT,
     EXTENDED_REAL,
@@ -92,6 +93,7 @@ __all__ = [
     "part",
     "recognise",
     "register_kl",
+    "scale_divergence",
 ]
 
 

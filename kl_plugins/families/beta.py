@@ -12,7 +12,7 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Log, Log1m, LogSquare, Power, Statistic
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.formulas.beta import (
     beta_beyond_gamma,
     beta_divergence,
@@ -26,7 +26,7 @@ from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.formulas.gamma_ratios import residue_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
@@ -107,8 +107,8 @@ def beta_beta(p: Beta, q: Beta) -> Array:
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
-@closed_form(Beta, Gamma)
-def beta_gamma(p: Beta, q: Gamma) -> Array:
+@closed_form(Beta, GeneralizedGamma)
+def beta_gamma(p: Beta, q: GeneralizedGamma) -> Array:
     """That of gamma distributions of the same shapes and means, and what the upper end adds.
 
     Where they start at different places, or are powers, by statistics.
@@ -185,7 +185,7 @@ def absolute(p: Beta, statistic: Absolute, at: At) -> Array:
     return ops.absolute(at.ratio) * size
 
 
-def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: Operations) -> Array:
+def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: ArrayOperations) -> Array:
     below = kink * ops.betainc(a, b, kink) - mean * ops.betainc(a + 1.0, b, kink)
     return mean - kink + 2.0 * below
 

@@ -12,7 +12,7 @@ from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Identity
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.averages import log1p_square
@@ -26,7 +26,7 @@ from kl_plugins.formulas.exponential import (
 from kl_plugins.formulas.remainders import log_ratio, size
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
@@ -124,7 +124,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
 
 
-def _log_sides(kappa: Array, ops: Operations) -> tuple[Array, Array]:
+def _log_sides(kappa: Array, ops: ArrayOperations) -> tuple[Array, Array]:
     """The logarithms of the probabilities 1/(1 + kappa²) above and 1/(1 + 1/kappa²) below zero."""
     above, is_large = -log1p_square(kappa, ops), kappa > 1.0
     inverse = 1.0 / ops.where(is_large, kappa, 1.0)
@@ -171,8 +171,8 @@ def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Array:
     return abs(at.ratio) * (2.0 * ops.exp(-x) * scaled_exp1(x, ops) + _EULER - m)
 
 
-@expects(Gamma, Absolute)
-def absolute_of_gamma(p: Gamma, statistic: Absolute, at: At) -> Array:
+@expects(GeneralizedGamma, Absolute)
+def absolute_of_gamma(p: GeneralizedGamma, statistic: Absolute, at: At) -> Array:
     """|ratio| E|Z − t|, t where z is 0: |E[Z] − t| and twice what lies beyond t, seen from the mean.
 
     E[(t − Z)₊] = t P(Z < t) − E[Z; Z < t], where the second is E[Z] times the probability at the shape

@@ -22,7 +22,7 @@ from kl_plugins.ops.gamma_residues import (
     scaled_trigamma,
     stirling_rest,
 )
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, constant, parameter
 
 
@@ -61,7 +61,7 @@ class LogGamma(Continuous):
         return self.ops.trigamma(self.concentration)
 
 
-def log_gamma_negentropy(a: Array, ops: Operations) -> Array:
+def log_gamma_negentropy(a: Array, ops: ArrayOperations) -> Array:
     """The divergence of the logarithm of a gamma variable from a normal one, about 1/(12a)."""
     return 0.5 * ops.log1p(scaled_trigamma(a, ops) / a) - stirling_rest(a, ops) - digamma_rest(a, ops)
 

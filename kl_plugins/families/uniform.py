@@ -116,8 +116,8 @@ def exp(p: Uniform, statistic: Exp, at: At) -> Array:
 def difference(upper: Array, lower: Array) -> Array:
     """upper − lower, a plain number where a graph holds both as constants."""
     ops = backend_of(upper, lower)
-    numbers = ops.literal(upper), ops.literal(lower)
-    return upper - lower if None in numbers else numbers[0] - numbers[1]
+    high, low = ops.literal(upper), ops.literal(lower)
+    return upper - lower if high is None or low is None else high - low
 
 
 from_scipy("uniform")(Uniform)

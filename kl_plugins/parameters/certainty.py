@@ -49,10 +49,7 @@ def equal_where(first: Array, second: Array, ops: Operations) -> Array:
         return bool(first == second or first != first or second != second)
     if not ops.graphs:
         return (first == second) | (first != first) | (second != second)
-    known = ops.literal(first), ops.literal(second)
-    if None not in known:
-        return known[0] == known[1]
-    return not (is_literal(first) or is_literal(second)) and ops.same(*map(ops.undressed, (first, second)))
+    return ops.same(first, second)
 
 
 def certainly_zero(value: Array, ops: Operations) -> bool:

@@ -25,8 +25,9 @@ from kl_plugins.variational.optimum.scale_families import family_of, standard_de
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
+from kl_plugins.variational.report.grounds import Grounds
 from kl_plugins.variational.report.progress import passing_progress
-from kl_plugins.variational.report.verdict import Grounds, heavy_tails, verdict_on
+from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
@@ -231,7 +232,7 @@ def _diagnose(
         elements=elements_of(model, q, own, points, survey),
         distance=distance,
         full_rank=full_rank_loss(q, known, full_error, target, rng) if grounds.mean_field and known else None,
-        bounds=None if heavy_tails(grounds) or grounds.outside else error_bounds(own, raw.sd),
+        bounds=None if grounds.heavy_tails() or grounds.outside else error_bounds(own, raw.sd),
         information_gained=information_gained(q, model),
         reference=compared,
         marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,

@@ -34,7 +34,8 @@ from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import factored, gaussian_draws, wide_draws, wide_log_density
 from kl_plugins.variational.evidence.references import compare, reference_draws
-from kl_plugins.variational.report.verdict import Grounds, verdict_on
+from kl_plugins.variational.report.grounds import Grounds
+from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.density import variables_in
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 

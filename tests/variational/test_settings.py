@@ -20,7 +20,8 @@ from kl_plugins.variational.evidence.importance import importance
 from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
-from kl_plugins.variational.report.verdict import Grounds, verdict_on
+from kl_plugins.variational.report.grounds import Grounds
+from kl_plugins.variational.report.verdict import verdict_on
 
 
 @pytest.fixture(scope="module")

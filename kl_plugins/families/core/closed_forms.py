@@ -13,7 +13,7 @@ from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.deferred import deferred
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 
 
 def no_closed_form(p: Distribution, q: Distribution, why: str) -> NoClosedFormError:
@@ -66,7 +66,7 @@ class _Form(NamedTuple):
     constants: tuple[tuple[str, Any], ...]
     parts: tuple[tuple[str, _Form], ...]
 
-    def made(self, values: Iterator[Array], ops: Operations) -> Univariate:
+    def made(self, values: Iterator[Array], ops: ArrayOperations) -> Univariate:
         """The distribution with the next of these values as parameters."""
         parameters = {name: next(values) for name in self.kind.parameters}
         parts = {name: form.made(values, ops) for name, form in self.parts}

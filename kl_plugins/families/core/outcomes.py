@@ -10,9 +10,8 @@ from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
 from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_broken
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
-from kl_plugins.ops.checked import on_floats
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_infinite
+from kl_plugins.parameters.certainty import certainly_equal, certainly_infinite
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _BEYOND = 8
@@ -33,7 +32,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
     alike = p.same_where(q)
     if alike is True:
         return q.full(p.full(0.0))
-    if on_floats(p.ops):
+    if p.ops.scalar:
         return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
     if count is None:
@@ -65,7 +64,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
 
     NoClosedFormError where neither is the case.
     """
-    if on_floats(p.ops):
+    if p.ops.scalar:
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(by_supports, p, q, arrays.asarray(value, "value"), holds)
     if holds is True:
@@ -116,7 +115,7 @@ def _trace(side: Discrete) -> Array:
 
 def starts_together(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
-    if p.ops.same(p.loc, q.loc):
+    if certainly_equal(p.loc, q.loc, p.ops):
         return True
     return False if p.ops.symbolic else np.equal(p.loc, q.loc)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
 
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.parametrised import Parametrised
 
@@ -14,7 +14,7 @@ class Statistic:
 
     text = ""
 
-    def is_same(self, other: Statistic, ops: Operations) -> bool:
+    def is_same(self, other: Statistic, ops: ArrayOperations) -> bool:
         """Whether `other` is certainly the same function."""
         if type(self) is not type(other) or not is_dataclass(self):
             return type(self) is type(other) and self.__getstate__() is None
@@ -25,7 +25,7 @@ class Statistic:
         raise NotImplementedError
 
 
-def _is_same(first: Array, second: Array, ops: Operations) -> bool:
+def _is_same(first: Array, second: Array, ops: ArrayOperations) -> bool:
     """Whether two parameters of statistics are certainly the same: numbers, statistics or distributions."""
     if isinstance(first, Statistic):
         return first.is_same(second, ops)

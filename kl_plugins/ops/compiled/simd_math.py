@@ -6,7 +6,7 @@ cannot do with calls of the C library. Where they do not serve they are NaN.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from kl_plugins.ops.compiled import symbols
 from kl_plugins.ops.compiled.symbols import Symbol, logical_and, logical_or, maximum, where, within
@@ -15,6 +15,7 @@ from kl_plugins.ops.gamma_residues import (
     log_gamma_residue_value,
     trigamma_residue_value,
 )
+from kl_plugins.ops.protocol import Operations
 
 _ONE = 0x3FF0000000000000
 _ROOT_HALF = 0x3FE6A09E667F3BCD
@@ -106,16 +107,20 @@ def _expm1(u: Symbol) -> Any:
     return within(u < 700.0, (power - 1.0) + power * (r + s * tail))
 
 
+_OPS = cast(Operations, symbols)
+"""Symbols have those operations of the contract that loops are made of."""
+
+
 def _gammaln(a: Symbol) -> Any:
-    return log_gamma_residue_value(a, symbols) + (a * symbols.log(a) - a)
+    return log_gamma_residue_value(a, _OPS) + (a * symbols.log(a) - a)
 
 
 def _digamma(a: Symbol) -> Any:
-    return digamma_residue_value(a, symbols) + symbols.log(a)
+    return digamma_residue_value(a, _OPS) + symbols.log(a)
 
 
 def _trigamma(a: Symbol) -> Any:
-    return trigamma_residue_value(a, symbols) + 1.0 / a
+    return trigamma_residue_value(a, _OPS) + 1.0 / a
 
 
 PRIMITIVES = {

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from kl_plugins.ops.numpy.matrices import *  # noqa: F403
 from kl_plugins.ops.protocol import Array, Conditions, FloatArray, Operations
 
 symbolic = False
+scalar = False
 graphs = False
 _HERE = sys.modules[__name__]
 
@@ -123,10 +124,9 @@ def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Ar
 
 
 rarely = choose
-"""As `choose`, where the condition seldom holds: compiled loops leave those numbers out."""
 
 
-def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: Array) -> Array:
+def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: Array) -> Array:
     """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`.
 
     Short vectors are taken number by number, which is faster; long ones in pieces whose intermediate
@@ -237,8 +237,10 @@ def all_positive(value: FloatArray, core_ndim: int) -> Array:
     return value.size == 0 or value.min() > 0.0
 
 
-def inside(value: FloatArray, low: float, high: float) -> bool:
+def inside(value: Array, low: float, high: float) -> bool:
     """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
+    if type(value) is float:
+        return low < value < high
     loops = loops_for_check(value)  # noqa: F405
     if loops is not None:
         return loops.all_between()(value, low, high)  # type: ignore[no-any-return]
@@ -285,10 +287,14 @@ def _are_single(sides: Sequence[Any]) -> bool:
     return found
 
 
-def __getattr__(name: str) -> Any:
-    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
-    if name.startswith("__"):
-        raise AttributeError(name)
-    found = getattr(import_module("kl_plugins.ops.numpy.special"), name)
-    globals()[name] = found
-    return found
+if TYPE_CHECKING:
+    from kl_plugins.ops.numpy.special import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(import_module("kl_plugins.ops.numpy.special"), name)
+        globals()[name] = found
+        return found

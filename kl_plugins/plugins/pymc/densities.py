@@ -198,7 +198,7 @@ def _in_doubles(log_prob: Variable, variable: Variable) -> Variable:
     larger = {constant: pt.constant(constant.data.astype(np.float64)) for constant in small}
     try:
         replaced = clone_replace(log_prob, larger, rebuild_strict=False)
-    except Exception:  # one of them is a length or an index
+    except Exception:  # one of them is a length or an index, and its operation refuses it in its own way
         return log_prob
     return replaced
 
@@ -207,7 +207,9 @@ def _compiled(variable: Variable, log_prob: Variable, value: Variable) -> Callab
     values = pt.tensor("values", dtype=variable.dtype, shape=(None, *variable.type.shape))
     try:
         many = pytensor.function([values], vectorize_graph(log_prob, {value: values}), mode=_MODE)
-    except Exception:  # a graph that cannot be vectorised: one point after the other
+    # A graph that cannot be vectorised, of which operations and compilers raise what they like: one point
+    # after the other, which raises again what is wrong with the graph itself.
+    except Exception:
         one = pytensor.function([value], log_prob, mode=_MODE)
         return lambda x: np.stack([one(point) for point in x.astype(variable.dtype)])
     return lambda x: np.asarray(many(x.astype(variable.dtype)), np.float64)

@@ -172,7 +172,9 @@ def prior_points(model: Model, variables: tuple[Variable, ...], rng: np.random.G
         values = draw(model.free_RVs, PRIOR_STARTS, random_seed=int(rng.integers(2**31)), mode="FAST_COMPILE")
         named = {rv.name: np.asarray(value) for rv, value in zip(model.free_RVs, values, strict=True)}
         points = unconstrained(model, variables, named)
-    except Exception:  # somebody's distribution without draws, or with parameters outside their domain
+    # Somebody's distribution without draws, or with parameters outside their domain: its code raises what it
+    # likes, and the search begins elsewhere.
+    except Exception:
         answer_interrupt()
         return nothing
     return points[np.isfinite(points).all(axis=1)]

@@ -21,7 +21,8 @@ from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moment
 from kl_plugins.variational.evidence.proposals import Survey
 from kl_plugins.variational.evidence.references import Reference
 from kl_plugins.variational.optimum.distance import OptimumDistance
-from kl_plugins.variational.report.verdict import Verdict, jeffreys_to_optimum
+from kl_plugins.variational.report.grounds import jeffreys_to_optimum
+from kl_plugins.variational.report.verdict import Verdict
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,24 +6,18 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 
-from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Importance
-from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import (
     ERRORS,
     Discrepancy,
-    Estimate,
     MomentComparison,
     Moments,
-    compare_moments,
 )
 from kl_plugins.variational.evidence.tails import MOST_SHAPE
-from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.reasons import Reason
+from kl_plugins.variational.report.grounds import Grounds, jeffreys_to_optimum
 from kl_plugins.variational.report.limits import beside, khat_beside
 
 RIVAL = -4.0
@@ -89,44 +83,6 @@ class Verdict:
         return "\n".join([self.headline, *(f"- {reason}" for reason in self.reasons)])
 
 
-class Grounds(NamedTuple):
-    """Everything that a verdict rests on: the posterior's moments as well as they are known, and the rest.
-
-    `source` says where `truth` comes from; `reliable` whether its errors can be believed. `best` holds the
-    mean and sd of the best of the family, `full_rank` those of the best full-rank Gaussian. `sd_floor` is
-    what the posterior's sds are at least; `outside` says where q has mass and the posterior has none;
-    `sought` whether other modes were looked for; `untried` whether a full-rank fit is possible and was not
-    looked at.
-    """
-
-    names: Sequence[str]
-    raw: Moments
-    weighted: Moments
-    moment_k: FloatArray
-    truth: Moments
-    source: str
-    by_reference: bool
-    reliable: bool
-    importance: Importance
-    missed: Estimate
-    modes: tuple[Mode, ...]
-    distance: OptimumDistance | None
-    best: Moments | None
-    full_rank: Moments | None
-    mean_field: bool
-    tolerance: float
-    optimum_tolerance: float
-    sd_floor: FloatArray | None = None
-    outside: str = ""
-    sought: bool = True
-    untried: bool = False
-
-    def compare(self, given: Moments) -> MomentComparison:
-        """These moments next to the posterior's."""
-        floor = None if self.by_reference else self.sd_floor
-        return compare_moments(self.names, given, self.truth, self.tolerance, floor)
-
-
 def verdict_on(grounds: Grounds) -> Verdict:
     """Put together what is known of the posterior, k̂ and the distance to the optimum."""
     importance = grounds.importance
@@ -135,7 +91,7 @@ def verdict_on(grounds: Grounds) -> Verdict:
     known = grounds.reliable and not rivals
     if known and raw.right and not grounds.outside and (importance.reliable or grounds.by_reference):
         level = Level.TRUST
-    elif known and weighted.right and importance.reliable and not heavy_tails(grounds):
+    elif known and weighted.right and importance.reliable and not grounds.heavy_tails():
         level = Level.RESAMPLE
     else:
         level = Level.REJECT
@@ -166,13 +122,6 @@ def _rivals(grounds: Grounds) -> tuple[str, ...]:
     return tuple(found)
 
 
-def heavy_tails(grounds: Grounds) -> list[tuple[str, float]]:
-    """Coordinates whose variance is in a tail that weights do not make up for, with their k̂."""
-    beyond = np.flatnonzero(grounds.moment_k > grounds.importance.threshold)
-    order = beyond[np.argsort(-grounds.moment_k[beyond])]
-    return [(grounds.names[i], float(grounds.moment_k[i])) for i in order]
-
-
 def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> str:
     importance = grounds.importance
     k, above, threshold = khat_beside(importance)
@@ -191,7 +140,7 @@ def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison
     missed = grounds.missed
     if missed.value > max(SEEN, 3.0 * missed.error):
         text += f". {1.0 - np.exp(-missed.value):.0%} of the posterior is out of the reach of its draws"
-    if heavy := heavy_tails(grounds):
+    if heavy := grounds.heavy_tails():
         listed = ", ".join(
             f"{name} ({beside(k, importance.threshold, kind='f').value})" for name, k in heavy[:5]
         )
@@ -232,32 +181,15 @@ def _about_optimum(grounds: Grounds) -> str:
     text = f"Jeffreys divergence to the best of its family {jeffreys_to_optimum(distance)} nats"
     if not distance.reached and not grounds.outside:
         return f"{text}, which is not known well: {distance.reason}"
-    if not at_optimum(grounds):
+    if not grounds.at_optimum:
         return f"{text} (not at the optimum)"
     unsure = distance.jeffreys > grounds.optimum_tolerance
     return f"{text} (at the optimum{', to within the error' if unsure else ''})"
 
 
-def jeffreys_to_optimum(distance: OptimumDistance) -> Estimate:
-    """The Jeffreys divergence with half of its interval as the error."""
-    low, high = distance.interval
-    return Estimate(distance.jeffreys, 0.5 * (high - low))
-
-
-def at_optimum(grounds: Grounds) -> bool:
-    """Whether the fit is as close to the best of its family as was asked for."""
-    distance = grounds.distance
-    return distance is not None and distance.known and distance.interval[0] <= grounds.optimum_tolerance
-
-
-def away_from_optimum(grounds: Grounds) -> bool:
-    """Whether the fit is known to be farther from the best of its family than was asked for."""
-    return grounds.distance is not None and grounds.distance.interval[0] > grounds.optimum_tolerance
-
-
 def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool) -> str:
     if level is Level.TRUST:
-        return "A longer fit would be closer yet." if away_from_optimum(grounds) else ""
+        return "A longer fit would be closer yet." if grounds.away_from_optimum else ""
     resample = "Weight or resample its draws before use. " if level is Level.RESAMPLE else ""
     if rivals:
         return resample + "Run NUTS from several starts."
@@ -275,14 +207,14 @@ def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool)
     def may_do(moments: Moments | None) -> bool:
         return moments is not None and not (grounds.reliable and grounds.compare(moments).discrepancies)
 
-    if away_from_optimum(grounds) and would_do(grounds.best):
+    if grounds.away_from_optimum and would_do(grounds.best):
         return resample + "The fit has not converged: the best of its family would do (variational.fit)."
     seen = grounds.importance.reliable or grounds.by_reference or bool(raw.discrepancies)
     if grounds.mean_field and seen and would_do(grounds.full_rank):
         return resample + (
             "The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi')."
         )
-    if away_from_optimum(grounds):
+    if grounds.away_from_optimum:
         resample += "The fit has not converged. "
     if level is Level.RESAMPLE:
         return resample.strip()

@@ -158,7 +158,9 @@ class TargetDensity:
             function: Callable[[FloatArray], Any] = _compiled(model, [points], [many, gradient])
             function(np.stack([self.initial] * 2))
             self._compile_alone = lambda: _compiled(model, [points], [many])
-        except Exception:  # an operation that knows no batches (a scan, somebody's own): point by point
+        # An operation that knows no batches (a scan, somebody's own): point by point. It and its compiler may
+        # raise anything; what is wrong with the density itself is raised again below.
+        except Exception:
             answer_interrupt()  # a compiler is interrupted, too
             gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
             single = _compiled(model, [x], [log_density, gradient])
