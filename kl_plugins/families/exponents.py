@@ -9,7 +9,7 @@ from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.families.core.outcomes import by_supports, starts_together
-from kl_plugins.formulas.remainders import _log_ratio, identity_minus_log, taylor_remainder
+from kl_plugins.formulas.cancellation_free import _log_ratio, identity_minus_log, taylor_remainder
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 

@@ -23,7 +23,7 @@ from kl_plugins.formulas.exponential import (
     scaled_exp1,
     weighted_exp_remainder,
 )
-from kl_plugins.formulas.remainders import log_ratio, size
+from kl_plugins.formulas.cancellation_free import log_ratio, size
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations

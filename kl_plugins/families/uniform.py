@@ -33,7 +33,7 @@ from kl_plugins.formulas.averages import (
     power_flat_mean,
 )
 from kl_plugins.formulas.beta import beta_divergence
-from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter

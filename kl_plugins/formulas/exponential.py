@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kl_plugins.formulas.remainders import exp_minus_tangent, taylor_remainder
+from kl_plugins.formulas.cancellation_free import exp_minus_tangent, taylor_remainder
 from kl_plugins.ops.protocol import Array, Operations
 
 

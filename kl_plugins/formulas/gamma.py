@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kl_plugins.formulas.remainders import (
+from kl_plugins.formulas.cancellation_free import (
     _log_ratio,
     identity_minus_log,
     multiple_of_exp_minus_tangent,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from kl_plugins.formulas.gamma import NEAR, residues_far, residues_near
-from kl_plugins.formulas.remainders import (
+from kl_plugins.formulas.cancellation_free import (
     _far,
     _log_ratio,
     identity_minus_log,
