@@ -15,7 +15,7 @@ from kl_plugins.families.core.statistics import Absolute, Exp, Identity
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
-from kl_plugins.formulas.averages import log1p_square
+from kl_plugins.formulas.interval_means import log1p_square
 from kl_plugins.formulas.exponential import (
     bernoulli_divergence,
     exp_remainder,

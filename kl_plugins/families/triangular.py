@@ -14,7 +14,7 @@ from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Power, Statistic
 from kl_plugins.families.uniform import Uniform, bounded_expectations, difference
-from kl_plugins.formulas.averages import exp_tent_mean, power_tent_mean, tent_mean
+from kl_plugins.formulas.interval_means import exp_tent_mean, power_tent_mean, tent_mean
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.formulas.tent import (
     log_tent_flat_mean,

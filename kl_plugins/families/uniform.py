@@ -22,7 +22,7 @@ from kl_plugins.families.core.statistics import (
     Power,
     Statistic,
 )
-from kl_plugins.formulas.averages import (
+from kl_plugins.formulas.interval_means import (
     ABSOLUTE,
     LOG,
     LOG1P_SQUARE,

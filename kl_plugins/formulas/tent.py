@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kl_plugins.formulas.averages import LOG, average, quadrature, ramp, whole
+from kl_plugins.formulas.interval_means import LOG, average, quadrature, ramp, whole
 from kl_plugins.formulas.cancellation_free import identity_minus_log, multiple_of_excess
 from kl_plugins.ops.protocol import Array, Operations
 
