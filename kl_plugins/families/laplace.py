@@ -15,7 +15,7 @@ from kl_plugins.families.core.statistics import Absolute, Exp, Identity
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
-from kl_plugins.formulas.interval_means import log1p_square
+from kl_plugins.formulas.cancellation_free import log_ratio, size
 from kl_plugins.formulas.exponential import (
     bernoulli_divergence,
     exp_remainder,
@@ -23,7 +23,7 @@ from kl_plugins.formulas.exponential import (
     scaled_exp1,
     weighted_exp_remainder,
 )
-from kl_plugins.formulas.cancellation_free import log_ratio, size
+from kl_plugins.formulas.interval_means import log1p_square
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from kl_plugins.formulas.cancellation_free import _log_ratio, taylor_remainder
 from kl_plugins.formulas.gamma import NEAR, residue_curvature, residues_far
 from kl_plugins.formulas.gamma_ratios import _residue_divergence
-from kl_plugins.formulas.cancellation_free import _log_ratio, taylor_remainder
 from kl_plugins.formulas.shared import identity_minus_log1p
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.gamma_residues import (

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from kl_plugins.formulas.gamma import NEAR, residues_far, residues_near
 from kl_plugins.formulas.cancellation_free import (
     _far,
     _log_ratio,
     identity_minus_log,
     multiple_of_exp_minus_tangent,
 )
+from kl_plugins.formulas.gamma import NEAR, residues_far, residues_near
 from kl_plugins.formulas.shared import identity_minus_log1p
 from kl_plugins.ops.gamma_residues import digamma_residue_value, trigamma_residue_value
 from kl_plugins.ops.protocol import Array, Operations

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.polynomial import legendre
 
-from kl_plugins.formulas.interval_means import weighted_sum, whole
 from kl_plugins.formulas.cancellation_free import _log_ratio
+from kl_plugins.formulas.interval_means import weighted_sum, whole
 from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.certainty import certainly_infinite
 

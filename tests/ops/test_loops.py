@@ -10,11 +10,11 @@ from scipy import stats
 
 from kl_plugins import NoClosedFormError, kl
 from kl_plugins.formulas import beta as beta_formulas
+from kl_plugins.formulas import cancellation_free, sums
 from kl_plugins.formulas import cauchy as cauchy_formulas
 from kl_plugins.formulas import discrete as discrete_formulas
 from kl_plugins.formulas import exponential as exponential_formulas
 from kl_plugins.formulas import gamma as gamma_formulas
-from kl_plugins.formulas import cancellation_free, sums
 from kl_plugins.formulas import shared as formulas
 from kl_plugins.ops import compiled, gamma_residues
 from kl_plugins.ops import numpy as ops
