@@ -27,7 +27,7 @@ from kl_plugins.parameters.declarations import POSITIVE, PROBABILITY, REAL, para
 
 
 @dataclass(frozen=True, eq=False)
-class LogTent(Statistic):
+class LogTriangle(Statistic):
     """The logarithm of the triangle of height 1 with its top at `mode`."""
 
     mode: Array
@@ -52,7 +52,7 @@ class Triangular(Continuous):
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def log_density(self) -> LogDensity:
-        return LogDensity(_LOG_2, ((1.0, LogTent(self.mode)),))
+        return LogDensity(_LOG_2, ((1.0, LogTriangle(self.mode)),))
 
     def standard_entropy(self) -> Array:
         return 0.5 - _LOG_2
@@ -86,13 +86,13 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Array:
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 
-@expects(Uniform, LogTent)
-def of_uniform(p: Uniform, statistic: LogTent, at: At) -> Array:
+@expects(Uniform, LogTriangle)
+def of_uniform(p: Uniform, statistic: LogTriangle, at: At) -> Array:
     return log_triangular_uniform_mean(statistic.mode, at.shift, at.ratio, at.upper, p.ops)
 
 
-@expects(Triangular, LogTent)
-def of_triangular(p: Triangular, statistic: LogTent, at: At) -> Array:
+@expects(Triangular, LogTriangle)
+def of_triangular(p: Triangular, statistic: LogTriangle, at: At) -> Array:
     return log_triangular_triangular_mean(statistic.mode, p.mode, at.shift, at.ratio, at.upper, p.ops)
 
 
