@@ -96,7 +96,7 @@ class Parameter(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The declaration of a field that has parameters itself."""
+    """The declaration of a field that has parameters itself, or of a tuple of such."""
 
 
 class _Constant(NamedTuple):
@@ -153,7 +153,7 @@ def parameter(
 
 
 def part(*, default: Any = MISSING) -> Any:
-    """Declare a field that is itself an object with parameters, such as the covariance of a Gaussian."""
+    """Declare a field that is an object with parameters, or a tuple of such: the covariance of a Gaussian."""
     return _declared(default, _Part())
 
 
