@@ -177,6 +177,8 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
         where = f"{cls.__name__}.{name}"
         if name not in annotated:
             raise TypeError(f"{where} needs an annotation, such as {name}: float = parameter(...)")
+        if hasattr(cls.__mro__[-2], name):
+            raise TypeError(f"{where}: the name is taken, by what all objects with parameters have")
         if "declared" not in value.metadata:
             raise TypeError(f"{where} must be made by parameter(), part() or constant()")
         if isinstance(value.default, list | dict | set | np.ndarray):
