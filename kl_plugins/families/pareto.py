@@ -76,7 +76,7 @@ def from_lower_end(p: Pareto, at: AffineMap) -> bool:
     if at.ops.symbolic and not (is_literal(at.shift) and is_literal(at.ratio)):
         return False
     rounding = 1e-14 * (1.0 + 2.0 * abs(p.loc) / p.scale)
-    return bool(np.all(abs(at.shift + at.ratio) <= rounding * abs(at.ratio)))
+    return bool(np.all(abs(at.shift + at.ratio) < rounding * abs(at.ratio)))  # nor where they are infinite
 
 
 @closed_form(Pareto, GeneralizedGamma)
