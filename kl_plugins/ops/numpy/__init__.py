@@ -131,7 +131,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *ar
     if not arrays:  # dividing Python's floats by zero is an error
         return float(value(*map(np.float64, args), _HERE))
     if any(array.ndim > 1 for array in arrays):
-        return value(*args, _HERE)
+        return _of_matrices(value, gradient, *args)
     length = max(array.size for array in arrays)
     kernels = kernels_for_formula(value, length, *arrays)  # noqa: F405
     if kernels is not None:
@@ -159,6 +159,15 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *ar
         length,
         PIECE,
     )
+
+
+def _of_matrices(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
+    """`elementwise` of arrays of more dimensions: where they are alike, of the vector of their numbers."""
+    shapes = {np.shape(arg) for arg in args if type(arg) is not float}
+    if len(shapes) > 1:
+        return value(*args, _HERE)
+    vectors = [arg if type(arg) is float else arg.ravel() for arg in args]
+    return elementwise(value, gradient, *vectors).reshape(*shapes)
 
 
 def in_pieces(function: Callable[[slice], Array], length: int) -> Array:
