@@ -19,7 +19,7 @@ import numpy as np
 from kl_plugins import Cholesky, jeffreys
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 FIRST_RATE, FACTOR, DRAWS = 0.3, 0.5, 10
 LEAST_WINDOW, MOST_RHAT, FIRST_ERROR = 200, 1.1, 0.1
@@ -101,7 +101,7 @@ class FullRank:
 def rabvi(model: Any, method: str, tolerance: float, seed: int, steps: int) -> Fit:
     """Climb down the ladder for at most so many steps."""
     began, rng = time.perf_counter(), np.random.default_rng(seed)
-    target = LogDensity(model)
+    target = TargetDensity(model)
     family = (MeanField if method == "advi" else FullRank)(target.dimension)
 
     def slope(row: Any) -> Any:

@@ -21,7 +21,7 @@ import pymc as pm
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kl_plugins.variational import diagnose, fit
-from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.evidence.moments import compare_moments
 from posteriors import MODELS, model, pymc_draws
 
 FITS = {
@@ -76,7 +76,10 @@ def main() -> None:
                 mark = "" if blind == truth else " ✗"
                 assert found.reference is not None
                 worst = [
-                    next(iter(compare_moments(found.names, one, found.reference.moments, 0.1).faults), "–")
+                    next(
+                        iter(compare_moments(found.names, one, found.reference.moments, 0.1).discrepancies),
+                        "–",
+                    )
                     for one in (found.raw, found.weighted)
                 ]
                 row = [name, label, seed, k, alone, f"{blind}{mark}", truth, f"{distance:.2g} nats", *worst]

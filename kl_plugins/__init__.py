@@ -11,11 +11,12 @@ from kl_plugins.dispatch import (
     independent,
     jeffreys,
     kl,
-    register_kl,
 )
 from kl_plugins.errors import EstimateWarning, NoClosedFormError
+from kl_plugins.matching import register_kl
 
 if TYPE_CHECKING:
+    from kl_plugins import extend as extend
     from kl_plugins import families as families
     from kl_plugins import variational as variational
     from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
@@ -72,7 +73,7 @@ _HOMES = {
 }
 """The modules of the names that are imported when first asked for, which keeps `import kl_plugins` light."""
 
-_ROOMS = ("families", "variational")
+_ROOMS = ("extend", "families", "variational")
 """Packages that are here without being imported by name."""
 
 

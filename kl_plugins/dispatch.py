@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import cast
 
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.matching import match, name_of, recognised, register
+from kl_plugins.matching import match, name_of, recognised
+from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.recognition import as_written
 from kl_plugins.rules import Rule
@@ -28,7 +28,7 @@ class Explanation:
         return f"KL({self.p} ‖ {self.q}) by {self.rule}, {self.cost}"
 
 
-def kl(p: Any, q: Any) -> Any:
+def kl(p: object, q: object) -> Array:
     """Kullback-Leibler divergence KL(p‖q) = E_p[log p − log q], in nats.
 
     Parameters
@@ -79,7 +79,7 @@ def kl(p: Any, q: Any) -> Any:
         raise _in_words_of_caller(error, p, q) from None
 
 
-def jeffreys(p: Any, q: Any) -> Any:
+def jeffreys(p: object, q: object) -> Array:
     """Jeffreys divergence KL(p‖q) + KL(q‖p), in nats: symmetric in its arguments.
 
     Parameters
@@ -111,7 +111,7 @@ def jeffreys(p: Any, q: Any) -> Any:
     return kl(p, q) + kl(q, p)
 
 
-def entropy(p: Any) -> Any:
+def entropy(p: object) -> Array:
     """Differential entropy −E_p[log p] in nats (Shannon entropy of a discrete distribution).
 
     Parameters
@@ -142,7 +142,7 @@ def entropy(p: Any) -> Any:
     return p.ops.numbers(type(p).entropy, p)
 
 
-def cross_entropy(p: Any, q: Any) -> Any:
+def cross_entropy(p: object, q: object) -> Array:
     """Cross-entropy −E_p[log q] = H(p) + KL(p‖q), in nats.
 
     Parameters
@@ -170,7 +170,7 @@ def cross_entropy(p: Any, q: Any) -> Any:
     return entropy(p) + kl(p, q)
 
 
-def explain(p: Any, q: Any) -> Explanation:
+def explain(p: object, q: object) -> Explanation:
     """Say how ``kl(p, q)`` is computed, without computing it.
 
     Parameters
@@ -187,6 +187,11 @@ def explain(p: Any, q: Any) -> Explanation:
     ------
     TypeError, ValueError, NoClosedFormError
         As `kl` does.
+
+    Notes
+    -----
+    Where there is a closed form only of equal parameters or within a support, these are compared. Nothing
+    else is computed, and nothing added to a graph.
 
     Examples
     --------
@@ -206,47 +211,7 @@ def explain(p: Any, q: Any) -> Explanation:
     return Explanation(name_of(ours_p), name_of(ours_q), " → ".join(names), cost)
 
 
-def register_kl(
-    p_type: type, q_type: type, *, cost: str = "not stated"
-) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
-    """Register the decorated function as the closed form of KL(p‖q) for a pair of classes.
-
-    Parameters
-    ----------
-    p_type, q_type : type
-        Any two classes: our families, or anybody's own. The function receives the objects of the
-        classes it was registered for: a foreign object as it is, ours as it was recognised. All frozen
-        distributions of SciPy have one class; name one by that of its generator, ``type(stats.t)``.
-        A pair that is registered already, by anybody, gets the new function.
-    cost : str, optional
-        What `explain` says of the cost, for example ``"O(d)"``.
-
-    Returns
-    -------
-    decorator
-        Returns the function unchanged. What that returns is the result of `kl` as it is, unchecked.
-
-    Raises
-    ------
-    TypeError
-        If `p_type` or `q_type` is not a class, or is one that many distributions share.
-
-    Examples
-    --------
-    >>> from kl_plugins import kl, register_kl
-    >>> class Coin:
-    ...     def __init__(self, heads):
-    ...         self.heads = heads
-    >>> @register_kl(Coin, Coin, cost="O(1)")
-    ... def coin_coin(p, q):
-    ...     return 0.0 if p.heads == q.heads else float("inf")
-    >>> kl(Coin(1.0), Coin(1.0))
-    0.0
-    """
-    return register(p_type, q_type, cost)
-
-
-def independent(p: Any, ndims: int = 1) -> Distribution:
+def independent(p: object, ndims: int = 1) -> Distribution:
     """Turn the last `ndims` batch dimensions of `p` into event dimensions.
 
     Parameters
@@ -292,12 +257,12 @@ def independent(p: Any, ndims: int = 1) -> Distribution:
     return made.labelled(labels)
 
 
-def _in_words_of_caller(error: NoClosedFormError, p: Any, q: Any) -> NoClosedFormError:
+def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClosedFormError:
     """The same error, with the sides called as the caller wrote them."""
     return error if error.why is None else no_closed_form_of_pair(as_written(p), as_written(q), error.why)
 
 
-def _compute(rule: Rule, p: Any, q: Any) -> Any:
+def _compute(rule: Rule, p: object, q: object) -> Array:
     if not (isinstance(p, Distribution) and isinstance(q, Distribution)):
         return rule(p, q)
     ops = p.ops
@@ -308,15 +273,15 @@ def _compute(rule: Rule, p: Any, q: Any) -> Any:
 
 def _guarded(
     name: str,
-    value: Any,
-    conditions: list[tuple[Any, str]],
+    value: Array,
+    conditions: list[tuple[Array, str]],
     outside: str = "inf",
     **sides: Distribution,
-) -> Any:
+) -> Array:
     """The symbolic `value`, with the conditions of the pair and of each side checked when the graph runs."""
     for side, distribution in sides.items():
         conditions += [(holds, f"{side}: {message}") for holds, message in distribution.conditions()]
         ops = distribution.ops
-    guarded = ops.guard(value, conditions, outside)
+    guarded = cast(SymbolicOperations, ops).guard(value, conditions, outside)
     guarded.name = name
     return guarded

@@ -22,5 +22,9 @@ def no_closed_form_of_pair(p: str, q: str, why: str = "") -> NoClosedFormError:
     return error
 
 
+class NotRecognisedError(TypeError):
+    """No plugin understands objects of this class."""
+
+
 class EstimateWarning(UserWarning):
     """An estimate of a divergence is not to be relied on; the message says why."""

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
+from kl_plugins.errors import NoClosedFormError, NotRecognisedError, no_closed_form_of_pair
+from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
-from kl_plugins.ops import backend_of, floats
+from kl_plugins.open_functions import remembered
+from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
     as_written,
     load_plugins_of,
     recognise,
-    remembered,
     representative,
     shared_classes,
 )
@@ -24,10 +25,43 @@ _foreign: set[type] = set()
 """Classes, not families of ours, that a rule was registered for."""
 
 
-def register(
-    p_type: type, q_type: type, cost: str
+def register_kl(
+    p_type: type, q_type: type, *, cost: str = "not stated"
 ) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
-    """Register a rule for a pair of classes; see `kl_plugins.register_kl`."""
+    """Register the decorated function as the closed form of KL(p‖q) for a pair of classes.
+
+    Parameters
+    ----------
+    p_type, q_type : type
+        Any two classes: our families, or anybody's own. The function receives the objects of the
+        classes it was registered for: a foreign object as it is, ours as it was recognised. All frozen
+        distributions of SciPy have one class; name one by that of its generator, ``type(stats.t)``.
+        A pair that is registered already, by anybody, gets the new function.
+    cost : str, optional
+        What `explain` says of the cost, for example ``"O(d)"``.
+
+    Returns
+    -------
+    decorator
+        Returns the function unchanged. What that returns is the result of `kl` as it is, unchecked.
+
+    Raises
+    ------
+    TypeError
+        If `p_type` or `q_type` is not a class, or is one that many distributions share.
+
+    Examples
+    --------
+    >>> from kl_plugins import kl, register_kl
+    >>> class Coin:
+    ...     def __init__(self, heads):
+    ...         self.heads = heads
+    >>> @register_kl(Coin, Coin, cost="O(1)")
+    ... def coin_coin(p, q):
+    ...     return 0.0 if p.heads == q.heads else float("inf")
+    >>> kl(Coin(1.0), Coin(1.0))
+    0.0
+    """
     for kind in (p_type, q_type):
         if not isinstance(kind, type):
             raise TypeError(f"register_kl takes two classes, got {kind!r}")
@@ -38,7 +72,7 @@ def register(
     return kl_rules.register(p_type, q_type, cost=cost)
 
 
-def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
+def match(p: object, q: object) -> tuple[Rule, Any, Any]:
     """The rule for the pair, and the pair as the rule wants it."""
     ours_p, ours_q = remembered(p), remembered(q)
     if ours_p is None or ours_q is None or _foreign:
@@ -49,7 +83,7 @@ def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
             if found is not None:
                 return found
         ours_p, ours_q = (_recognised_in_pair(side, p, q) for side in "pq")
-    if ours_p.ops is not floats or ours_q.ops is not floats:  # numbers have no shapes
+    if not (ours_p.ops.scalar and ours_q.ops.scalar):  # numbers have no shapes
         ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
     if rule is None:
@@ -63,11 +97,11 @@ def match(p: Any, q: Any) -> tuple[Rule, Any, Any]:
     return rule, ours_p, ours_q
 
 
-def recognised(obj: Any, side: str) -> Distribution:
+def recognised(obj: object, side: str) -> Distribution:
     """One of our distributions for the object; errors say which side it is."""
     if isinstance(obj, Distribution):
         return obj
-    known = remembered(obj)
+    known: Distribution | None = remembered(obj)
     if known is not None:
         return known
     try:
@@ -78,13 +112,22 @@ def recognised(obj: Any, side: str) -> Distribution:
                 "the families of kl_plugins (return kl_plugins.families.normal.Normal(...), for example)"
             )
         return made
+    except NotRecognisedError as error:
+        raise TypeError(f"{side}: {error}. {_of_estimates(obj)}") from error
     except (TypeError, ValueError, NoClosedFormError) as error:
         if type(error) in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
             raise type(error)(f"{side}: {error}") from error
         raise
 
 
-def name_of(obj: Any) -> str:
+def _of_estimates(obj: object) -> str:
+    """Whether estimates would take an object that has no closed form."""
+    if has_density(obj):
+        return "kl_plugins.estimate_kl estimates divergences with their error, as it has a density"
+    return "With methods logpdf and rvs, kl_plugins.estimate_kl would take it"
+
+
+def name_of(obj: object) -> str:
     """What to call an object of a pair."""
     if isinstance(obj, Distribution):
         return obj.describe()
@@ -92,7 +135,7 @@ def name_of(obj: Any) -> str:
     return str(getattr(stand_in, "name", None) or type(stand_in).__qualname__)
 
 
-def _recognised_in_pair(side: str, p: Any, q: Any) -> Distribution:
+def _recognised_in_pair(side: str, p: object, q: object) -> Distribution:
     """As `recognised`; where the side has closed forms, but none with the other side, the error says so."""
     obj = p if side == "p" else q
     try:
@@ -107,7 +150,7 @@ def _recognised_in_pair(side: str, p: Any, q: Any) -> Distribution:
         ) from error
 
 
-def _match_foreign(p: Any, q: Any) -> tuple[Rule, Any, Any] | None:
+def _match_foreign(p: object, q: object) -> tuple[Rule, Any, Any] | None:
     """A rule registered for the objects' own classes, or for that of one and the family of the other."""
     raw = representative(p), representative(q)
     if not all(isinstance(side, Distribution) for side in raw):

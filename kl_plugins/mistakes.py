@@ -44,7 +44,7 @@ _KINDS: dict[str, tuple[str, str]] = {
 _FUNCTION = "a function", "an object with methods logpdf and rvs is what kl_plugins.estimate_kl takes"
 
 
-def mistaken(obj: Any) -> str | None:
+def mistaken(obj: object) -> str | None:
     """What the object is, other than a distribution, and what to do; None where that is not known."""
     found = _what(obj)
     kind = type(obj)
@@ -52,7 +52,7 @@ def mistaken(obj: Any) -> str | None:
     return found and f"{name} is not a distribution, but {found[0]}: {found[1]}"
 
 
-def _what(obj: Any) -> tuple[str, str] | None:
+def _what(obj: object) -> tuple[str, str] | None:
     if isinstance(obj, list | tuple):
         if any(_what(member) is None for member in obj):
             return (
@@ -68,7 +68,7 @@ def _what(obj: Any) -> tuple[str, str] | None:
     return _FUNCTION if _is_function(obj) else None
 
 
-def _is_function(obj: Any) -> bool:
+def _is_function(obj: object) -> bool:
     return isinstance(obj, Callable) and hasattr(obj, "__name__") and not isinstance(obj, type)  # type: ignore[arg-type]
 
 

@@ -31,7 +31,7 @@ _FEW = 0.25
 """Up to this part of a block's pairs are gathered to be computed one by one; else all of them are."""
 
 
-def pairwise_kl(ps: Any, qs: Any = None) -> FloatArray:
+def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
     """KL divergence, in nats, of every one of N distributions from every one of M.
 
     Parameters
@@ -198,7 +198,7 @@ def _trusted(made: Any, state: dict[str, Any]) -> Any:
     return made.trusted(array_ops, **kept)
 
 
-def _all_pairs(rows: Any, columns: Any) -> FloatArray:
+def _all_pairs(rows: object, columns: object) -> FloatArray:
     for side in (rows, columns):
         _factor_parts(side)
     if _share_work(rows, columns):
@@ -209,7 +209,7 @@ def _all_pairs(rows: Any, columns: Any) -> FloatArray:
     return _as_kl(rows, columns)
 
 
-def _share_work(p: Any, q: Any) -> bool:
+def _share_work(p: object, q: object) -> bool:
     """Whether the pairs are Gaussians that products of matrices serve."""
     if not (isinstance(p, MultivariateNormal) and isinstance(q, MultivariateNormal)):
         return False

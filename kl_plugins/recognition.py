@@ -6,14 +6,13 @@ objects it understands. Importing it registers functions with `recognise`, one p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, singledispatch
-from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import ReferenceType, ref
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from kl_plugins.estimate.density import has_density
+from kl_plugins.errors import NotRecognisedError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.mistakes import installed, mistaken
+from kl_plugins.open_functions import OpenFunction
 from kl_plugins.rules import load_all
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 GROUP = "kl_plugins"
 
 
-@singledispatch
-def recognise(obj: Any) -> Distribution:
+@OpenFunction
+def recognise(obj: object) -> Distribution:
     """Turn an object of a known library into one of the library's own distributions.
 
     To teach it a class, register a function for the class; in a package of its own, do so in the module
@@ -48,8 +47,7 @@ def recognise(obj: Any) -> Distribution:
     Examples
     --------
     >>> from kl_plugins import kl
-    >>> from kl_plugins.families.normal import Normal
-    >>> from kl_plugins.recognition import recognise
+    >>> from kl_plugins.extend import Normal, recognise
     >>> class Reading:
     ...     def __init__(self, value, error):
     ...         self.value, self.error = value, error
@@ -61,19 +59,16 @@ def recognise(obj: Any) -> Distribution:
     """
     kind = type(obj)
     load_plugins_of(kind)
-    function = recognise.dispatch(kind)
-    if function is _unknown:
-        if isinstance(obj, type):
-            raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
-        raise TypeError(mistaken(obj) or unknown(obj))
-    return function(obj)
+    if recognise.knows(kind):
+        return recognise(obj)
+    if isinstance(obj, type):
+        raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
+    mistake = mistaken(obj)
+    raise TypeError(mistake) if mistake else NotRecognisedError(unknown(obj))
 
 
-_unknown = recognise.dispatch(object)
-
-
-@singledispatch
-def representative(obj: Any) -> Any:
+@OpenFunction
+def representative(obj: object) -> Any:
     """The object whose class rules are registered for: the object itself, unless a plugin says otherwise.
 
     Where a library has one class for all its distributions, it is what tells them apart.
@@ -81,13 +76,13 @@ def representative(obj: Any) -> Any:
     return obj
 
 
-@singledispatch
-def as_written(obj: Any) -> str:
+@OpenFunction
+def as_written(obj: object) -> str:
     """What a caller would call the object: in the words of its library, where a plugin knows them."""
     return str(getattr(obj, "name", None) or type(obj).__qualname__)
 
 
-@as_written.register
+@as_written.register(Distribution)
 def _(obj: Distribution) -> str:
     return obj.describe()
 
@@ -96,48 +91,9 @@ shared_classes: dict[type, str] = {}
 """Classes that many distributions share, so that no rule can be for them; and what to register instead."""
 
 
-@recognise.register
+@recognise.register(Distribution)
 def _(obj: Distribution) -> Distribution:
     return obj
-
-
-class Known(NamedTuple):
-    """What an object was recognised as, which holds while it is as it was."""
-
-    reference: ReferenceType[Any]
-    is_as_it_was: Callable[[Any], bool]
-    made: Distribution
-
-
-_known: dict[int, Known] = {}
-"""By the identity of an object, as long as it lives."""
-
-
-def remember(obj: Any, made: Distribution, is_as_it_was: Callable[[Any], bool]) -> None:
-    """Keep what an object was recognised as, which may take longer than the divergence.
-
-    `is_as_it_was` is asked of the object every time: whether all that it was recognised by is the same.
-    """
-    key = id(obj)
-    _known[key] = Known(ref(obj, lambda _: _known.pop(key, None)), is_as_it_was, made)
-
-
-def remembered(obj: Any) -> Distribution | None:
-    """What the object was recognised as before, unless it has changed."""
-    known = _known.get(id(obj))
-    if known is None:
-        return None
-    reference, is_as_it_was, made = known
-    return made if reference() is obj and is_as_it_was(obj) else None
-
-
-def _register(*args: Any, **options: Any) -> Any:
-    _known.clear()  # the new function may be for these very objects
-    return _register_with_dispatch(*args, **options)
-
-
-_register_with_dispatch = recognise.register
-recognise.register = _register  # type: ignore[method-assign]
 
 
 @cache
@@ -178,7 +134,7 @@ def load(plugin: EntryPoint) -> None:
         ) from error
 
 
-def unknown(obj: Any) -> str:
+def unknown(obj: object) -> str:
     """Message for an object of a kind that no plugin understands."""
     kind = f"{type(obj).__module__}.{type(obj).__qualname__}"
     if not plugins():
@@ -186,14 +142,8 @@ def unknown(obj: Any) -> str:
             f"{kind} is not understood because no plugins are installed: kl_plugins has to be "
             "installed (pip install .), not only importable"
         )
-    estimated = (
-        "kl_plugins.estimate_kl estimates divergences with their error, as it has a density"
-        if has_density(obj)
-        else "With methods logpdf and rvs, kl_plugins.estimate_kl would take it"
-    )
     return (
         f"{kind} is not a distribution that kl_plugins understands (it knows those of "
-        f"{', '.join(installed(plugins()))}). {estimated}. "
-        "Register a closed form with kl_plugins.register_kl, or teach "
-        "kl_plugins.recognition.recognise the class"
+        f"{', '.join(installed(plugins()))}). Register a closed form with kl_plugins.register_kl, or teach "
+        "kl_plugins.extend.recognise the class"
     )

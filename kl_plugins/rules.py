@@ -19,10 +19,10 @@ class Rule(NamedTuple):
     function: Callable[..., Any]
     cost: str | Callable[[Any, Any], Any]
 
-    def __call__(self, p: Any, q: Any) -> Any:
+    def __call__(self, p: object, q: object) -> Any:
         return self.function(p, q)
 
-    def explain(self, p: Any, q: Any) -> tuple[tuple[str, ...], str]:
+    def explain(self, p: object, q: object) -> tuple[tuple[str, ...], str]:
         """Return the names of the functions that do the work, outermost first, and the cost."""
         name = getattr(self.function, "__name__", repr(self.function))
         cost = self.cost if isinstance(self.cost, str) else self.cost(p, q)

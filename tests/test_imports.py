@@ -63,7 +63,9 @@ def test_other_names_are_attribute_errors(module):
 
 
 def test_dir_shows_public_names_only():
-    assert dir(kl_plugins) == sorted([*kl_plugins.__all__, "__version__", "families", "variational"])
+    assert dir(kl_plugins) == sorted(
+        [*kl_plugins.__all__, "__version__", "extend", "families", "variational"]
+    )
 
 
 def test_type_checkers_are_told_the_same_homes():

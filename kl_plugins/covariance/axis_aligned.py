@@ -9,7 +9,7 @@ from typing import ClassVar
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import Full
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.declarations import constant, parameter
 from kl_plugins.parameters.parametrised import Shape
 
@@ -24,11 +24,11 @@ class AxisAligned(Covariance):
 
     @property
     def dimension(self) -> int | None:
-        return self.ops.shape(self.scales)[-1]  # type: ignore[no-any-return]
+        return self.ops.shape(self.scales)[-1]
 
     @property
     def batch_shape(self) -> Shape:
-        return self.ops.shape(self.scales)[:-1]  # type: ignore[no-any-return]
+        return self.ops.shape(self.scales)[:-1]
 
     @cached_property
     def factor(self) -> Array:
@@ -163,7 +163,7 @@ class DiagonalScales(AxisAligned):
         return self.trusted(self.ops, scales=self.ops.take(self.scales, index))
 
 
-def needs_axis(values: Array, name: str, ops: Operations) -> None:
+def needs_axis(values: Array, name: str, ops: ArrayOperations) -> None:
     shape = ops.shape(values)
     if not shape:
         raise ValueError(f"{name} must have shape (..., d), got a scalar; for one variable pass [value]")
@@ -171,7 +171,7 @@ def needs_axis(values: Array, name: str, ops: Operations) -> None:
         raise ValueError(f"{name} must be those of at least one variable, got shape {shape}")
 
 
-def positive_and_finite(values: Array, name: str, ops: Operations, core_ndim: int = 1) -> Conditions:
+def positive_and_finite(values: Array, name: str, ops: ArrayOperations, core_ndim: int = 1) -> Conditions:
     yield ops.all_finite(values, core_ndim), f"{name} must be finite, but holds NaN or infinity"
     yield ops.all_positive(values, core_ndim), f"{name} must be positive"
 

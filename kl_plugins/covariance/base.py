@@ -10,7 +10,8 @@ import numpy as np
 
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops import array_backend_of
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.parametrised import Parametrised, Shape
 from kl_plugins.rules import Rule, RuleTable
 
@@ -58,7 +59,7 @@ class Covariance(Parametrised):
         """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
         return None
 
-    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
+    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
         super()._become(ops, beside)
         for name in self.parameters:  # factors are kept: nobody may change what they came from
             self.__dict__[name] = ops.frozen(self.__dict__[name])
@@ -109,7 +110,7 @@ class Covariance(Parametrised):
         Made once, at O(d³), and kept without the inverse: it is all that a diagonal covariance needs of it.
         """
         held = self.__dict__.get("inverse_factor")
-        return self.ops.column_norms_below(self.ops.inverse_lower(self.factor) if held is None else held)
+        return array_ops.column_norms_below(self.ops.inverse_lower(self.factor) if held is None else held)
 
     def log_det(self) -> Array:
         """Logarithm of the determinant (of singular covariances: of its positive part)."""
@@ -133,7 +134,7 @@ def log_det_divergence(p: Covariance, q: Covariance) -> Array:
 
 
 def triangular_divergence(
-    p_diagonal: Array, q_diagonal: Array, rest: Array, ops: Operations, like: Array | None = None
+    p_diagonal: Array, q_diagonal: Array, rest: Array, ops: ArrayOperations, like: Array | None = None
 ) -> Array:
     """Sum over a triangular factor M of the whitened covariance: ½ [Σᵢ φ(Mᵢᵢ) + Σ_{i≠j} Mᵢⱼ²].
 
@@ -146,7 +147,7 @@ def triangular_divergence(
     return diagonal + 0.5 * ops.sum_of_squares(below)
 
 
-def factor_ratio_divergence(p_factor: Array, q_factor: Array, ops: Operations) -> Array:
+def factor_ratio_divergence(p_factor: Array, q_factor: Array, ops: ArrayOperations) -> Array:
     """`triangular_divergence` of M = Lq⁻¹Lp, Lp and Lq lower triangular.
 
     In the columns where the diagonals are close, M below the diagonal comes from Lp − Lq: that is exactly
@@ -158,12 +159,12 @@ def factor_ratio_divergence(p_factor: Array, q_factor: Array, ops: Operations) -
     return ops.sum_last(scale_divergence(*diagonals, ops)) + 0.5 * squares
 
 
-def _nearby(p_diagonal: Array, q_diagonal: Array, ops: Operations) -> Array:
+def _nearby(p_diagonal: Array, q_diagonal: Array, ops: ArrayOperations) -> Array:
     """In which columns the diagonals of two triangular factors are close."""
     return ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
 
 
-def less_where_near(p_factor: Array, q_factor: Array, ops: Operations) -> Array:
+def less_where_near(p_factor: Array, q_factor: Array, ops: ArrayOperations) -> Array:
     """Lp − Lq in the columns where their diagonals are close, Lp in the others.
 
     Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal.
@@ -172,7 +173,12 @@ def less_where_near(p_factor: Array, q_factor: Array, ops: Operations) -> Array:
     return ops.where(near, p_factor - q_factor, p_factor)
 
 
-def square_dimension(matrix: Array, name: str, ops: Operations) -> None:
+def submatrices(matrix: Array, index: Array, ops: ArrayOperations) -> Array:
+    """Rows and columns `index` of matrices."""
+    return ops.take(ops.transpose(ops.take(ops.transpose(matrix), index)), index)
+
+
+def square_dimension(matrix: Array, name: str, ops: ArrayOperations) -> None:
     """Raise ValueError unless `matrix` has shape (..., d, d), as far as is known."""
     shape = ops.shape(matrix)
     if len(shape) < 2 or (None not in shape[-2:] and shape[-1] != shape[-2]):
@@ -181,7 +187,7 @@ def square_dimension(matrix: Array, name: str, ops: Operations) -> None:
         raise ValueError(f"{name} must be that of at least one variable, got shape {shape}")
 
 
-def matrix_conditions(matrix: Array, name: str, ops: Operations) -> Conditions:
+def matrix_conditions(matrix: Array, name: str, ops: ArrayOperations) -> Conditions:
     """Conditions of a symmetric matrix of finite numbers; rounding may leave it slightly asymmetric."""
     yield ops.is_finite(matrix), f"{name} must be finite, but holds NaN or infinity"
     yield (

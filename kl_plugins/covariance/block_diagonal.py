@@ -16,6 +16,7 @@ from kl_plugins.covariance.base import (
     less_where_near,
     log_det_divergence,
     log_det_divergences,
+    submatrices,
     triangular_divergence,
 )
 from kl_plugins.covariance.composite import Composite
@@ -93,7 +94,7 @@ class BlockDiagonal(Composite):
         starts = np.flatnonzero(np.diff(owners, prepend=-1))
         order = owners[starts]
         if len(set(order)) < len(order):
-            return Dense(self.ops.take_both(self.matrix(), taken))
+            return Dense(submatrices(self.matrix(), taken, self.ops))
         runs = np.split(taken, starts[1:])
         blocks = [_taken(self.blocks[i], run - parts[i].start) for i, run in zip(order, runs, strict=True)]
         return blocks[0] if len(blocks) == 1 else BlockDiagonal(tuple(blocks))

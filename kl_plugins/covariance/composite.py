@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.labels import Labels, only_batch
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -39,7 +39,7 @@ class Composite(Covariance):
         """Of the batch dimensions: the variables of one are not those of another."""
         return [only_batch(member.labels) for member in self._members]
 
-    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
+    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
         self.__dict__[self.held] = tuple(member.to(ops) for member in self._members)
         self.__dict__["ops"] = ops
 

@@ -50,7 +50,7 @@ class Eigendecomposition(Full):
 
     @property
     def dimension(self) -> int | None:
-        return self.ops.shape(self.eigenvectors)[-1]  # type: ignore[no-any-return]
+        return self.ops.shape(self.eigenvectors)[-1]
 
     @property
     def batch_shape(self) -> Shape:

@@ -9,6 +9,7 @@ from kl_plugins.covariance.base import (
     log_det_divergences,
     matrix_conditions,
     square_dimension,
+    submatrices,
 )
 from kl_plugins.covariance.triangular import factored_divergence, factored_quadratic_form
 from kl_plugins.ops import numpy as array_ops
@@ -22,11 +23,11 @@ class Full(Covariance):
 
     @property
     def dimension(self) -> int | None:
-        return self.ops.shape(self.factor)[-1]  # type: ignore[no-any-return]
+        return self.ops.shape(self.factor)[-1]
 
     @property
     def batch_shape(self) -> Shape:
-        return self.ops.shape(self.factor)[:-2]  # type: ignore[no-any-return]
+        return self.ops.shape(self.factor)[:-2]
 
     def whiten(self, x: Array) -> Array:
         return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
@@ -41,7 +42,7 @@ class Full(Covariance):
         return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
 
     def marginal(self, index: Array) -> Covariance:
-        return Dense(self.ops.take_both(self.matrix(), index))
+        return Dense(submatrices(self.matrix(), index, self.ops))
 
 
 class Cholesky(Full):
@@ -128,11 +129,11 @@ class Dense(Full):
 
     @property
     def dimension(self) -> int | None:
-        return self.ops.shape(self.covariance)[-1]  # type: ignore[no-any-return]
+        return self.ops.shape(self.covariance)[-1]
 
     @property
     def batch_shape(self) -> Shape:
-        return self.ops.shape(self.covariance)[:-2]  # type: ignore[no-any-return]
+        return self.ops.shape(self.covariance)[:-2]
 
     @cached_property
     def factor(self) -> Array:

@@ -14,12 +14,13 @@ from kl_plugins.covariance.base import (
     Covariance,
     less_where_near,
     log_det_divergences,
+    submatrices,
     triangular_divergence,
 )
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.formulas.shared import identity_minus_log1p, scale_divergence
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import constant
 
 _BY_FACTORS = "O(Σ dᵢ³) for factors of dᵢ variables, O(d Σ dᵢ) in the means"
@@ -99,18 +100,18 @@ class Kronecker(Composite):
     def marginal(self, index: Array) -> Covariance:
         """The entries Σᵢⱼ are products; the marginal itself has no structure."""
         parts = np.unravel_index(np.asarray(index), self.sizes)
-        taken = [self.ops.take_both(a.matrix(), part) for a, part in zip(self.factors, parts, strict=True)]
+        taken = [submatrices(a.matrix(), part, self.ops) for a, part in zip(self.factors, parts, strict=True)]
         return Dense(reduce(mul, taken))
 
 
-def _product(left: Array, right: Array, ops: Operations) -> Array:
+def _product(left: Array, right: Array, ops: ArrayOperations) -> Array:
     """The Kronecker product of square matrices."""
     entries = left[..., :, None, :, None] * right[..., None, :, None, :]
     *batch, a, b, _, _ = ops.runtime_shape(entries)
     return entries.reshape((*batch, a * b, a * b))
 
 
-def _outer(left: Array, right: Array, ops: Operations) -> Array:
+def _outer(left: Array, right: Array, ops: ArrayOperations) -> Array:
     """The Kronecker product of vectors."""
     entries = left[..., :, None] * right[..., None, :]
     *batch, a, b = ops.runtime_shape(entries)
@@ -150,7 +151,9 @@ def kronecker_kronecker(p: Kronecker, q: Kronecker) -> Array:
     return p.dimension * (shapes + 0.5 * multiple)
 
 
-def _mean_square(p_diagonal: Array, q_diagonal: Array, rest: Array, ops: Operations) -> tuple[Array, Array]:
+def _mean_square(
+    p_diagonal: Array, q_diagonal: Array, rest: Array, ops: ArrayOperations
+) -> tuple[Array, Array]:
     """t − 1 and √t of the mean square t = ‖M‖²/d of a triangular matrix, given as a ratio beside `rest`."""
     size = rest.shape[-1]
     excess = ((p_diagonal - q_diagonal) / q_diagonal) * ((p_diagonal + q_diagonal) / q_diagonal)
@@ -210,11 +213,11 @@ def axis_aligned_kronecker(p: AxisAligned, q: Kronecker) -> Array:
     return ops.sum_last(own + 0.5 * rest * ops.square(scales))
 
 
-def _rows_of(diagonals: list[Array], others: list[Array], ops: Operations) -> Array:
+def _rows_of(diagonals: list[Array], others: list[Array], ops: ArrayOperations) -> Array:
     """Sums of squares of each row of a product of matrices, beside those of its diagonal."""
-    squares, rest = ops.square(diagonals[0]), ops.row_sums_of_squares(others[0])
+    squares, rest = ops.square(diagonals[0]), ops.sum_of_squares_last(others[0])
     for diagonal, other in zip(diagonals[1:], others[1:], strict=True):
-        own, off = ops.square(diagonal), ops.row_sums_of_squares(other)
+        own, off = ops.square(diagonal), ops.sum_of_squares_last(other)
         rest = _outer(rest, own + off, ops) + _outer(squares, off, ops)
         squares = _outer(squares, own, ops)
     return rest

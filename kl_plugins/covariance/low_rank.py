@@ -19,7 +19,7 @@ from kl_plugins.covariance.axis_aligned import (
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import full_full
 from kl_plugins.formulas.shared import scale_divergence
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -181,7 +181,8 @@ def is_thin(p: Covariance, q: Covariance) -> bool:
     """Whether the two factors side by side have fewer columns than rows, as far as is known."""
     columns = [side.ops.shape(side.loadings)[-1] for side in (p, q) if isinstance(side, LowRank)]
     dimension = p.dimension if p.dimension is not None else q.dimension
-    return dimension is None or None in columns or 2 * max(columns) < dimension
+    known = [count for count in columns if count is not None]
+    return dimension is None or len(known) < len(columns) or 2 * max(known) < dimension
 
 
 @log_det_divergences.register(LowRank, LowRank, cost=_cost)
@@ -276,7 +277,7 @@ def _thin(p: LowRank, q: LowRank) -> Array:
     return ops.select(ops.isinf(axes), lambda: axes, lambda: value)
 
 
-def _sums(ops: Operations) -> Callable[..., tuple[Array, ...]]:
+def _sums(ops: ArrayOperations) -> Callable[..., tuple[Array, ...]]:
     """What is summed over the variables, as a function of some of the rows."""
 
     def sums(p_scales: Array, q_scales: Array, p_loadings: Array, q_loadings: Array) -> tuple[Array, ...]:
@@ -299,7 +300,7 @@ def _sums(ops: Operations) -> Callable[..., tuple[Array, ...]]:
     return sums
 
 
-def _series(matrix: Array, ops: Operations) -> Array:
+def _series(matrix: Array, ops: ArrayOperations) -> Array:
     """½ Σᵢ (gᵢ − log1p gᵢ) = ½ [½ tr G² − ⅓ tr G³ + …] over the eigenvalues of a small matrix G."""
     powers = [matrix]
     while 2 * len(powers) < _TERMS:
@@ -311,16 +312,16 @@ def _series(matrix: Array, ops: Operations) -> Array:
     return 0.5 * total
 
 
-def _inner(a: Array, b: Array, ops: Operations) -> Array:
+def _inner(a: Array, b: Array, ops: ArrayOperations) -> Array:
     """The trace of AB."""
     return ops.sum_last(ops.sum_last(a * ops.transpose(b)))
 
 
-def _log_det(factor: Array, ops: Operations) -> Array:
+def _log_det(factor: Array, ops: ArrayOperations) -> Array:
     return 2.0 * ops.sum_last(ops.log(ops.diagonal(factor)))
 
 
-def _rows(first: list[Array], second: list[Array], ops: Operations) -> Array:
+def _rows(first: list[Array], second: list[Array], ops: ArrayOperations) -> Array:
     """A matrix of two rows of blocks."""
     rows = [ops.transpose(ops.concatenate(row)) for row in (first, second)]
     return ops.transpose(ops.concatenate(rows))

@@ -10,11 +10,13 @@ from kl_plugins.covariance.base import (
     log_det_divergences,
     matrix_conditions,
     square_dimension,
+    submatrices,
     triangular_divergence,
 )
 from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.triangular import factored_divergence
 from kl_plugins.formulas.shared import scale_divergence
+from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter
 from kl_plugins.parameters.parametrised import Shape
@@ -66,11 +68,11 @@ class Precision(Covariance):
 
     @property
     def dimension(self) -> int | None:
-        return self.ops.shape(self.precision)[-1]  # type: ignore[no-any-return]
+        return self.ops.shape(self.precision)[-1]
 
     @property
     def batch_shape(self) -> Shape:
-        return self.ops.shape(self.precision)[:-2]  # type: ignore[no-any-return]
+        return self.ops.shape(self.precision)[:-2]
 
     @cached_property
     def precision_factor(self) -> Array:
@@ -95,7 +97,7 @@ class Precision(Covariance):
     @cached_property
     def precision_norms(self) -> Array:
         """As `inverse_norms`, of the precision's own Cholesky factor."""
-        return self.ops.column_norms_below(self.ops.inverse_lower(self.precision_factor))
+        return array_ops.column_norms_below(self.ops.inverse_lower(self.precision_factor))
 
     def whiten(self, x: Array) -> Array:
         return self.ops.matmul(x[..., None, :], self.precision_factor)[..., 0, :]
@@ -107,7 +109,7 @@ class Precision(Covariance):
         return -2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.precision_factor)))
 
     def marginal(self, index: Array) -> Covariance:
-        return Dense(self.ops.take_both(self.matrix(), index))
+        return Dense(submatrices(self.matrix(), index, self.ops))
 
 
 def between_factors(p: Precision, q: Precision) -> Array:

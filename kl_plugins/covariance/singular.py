@@ -32,15 +32,15 @@ class Singular(Covariance):
 
     @property
     def dimension(self) -> int | None:
-        return self.ops.shape(self.basis)[-2]  # type: ignore[no-any-return]
+        return self.ops.shape(self.basis)[-2]
 
     @property
     def batch_shape(self) -> Shape:
         return broadcast_shapes(self.ops.shape(self.basis)[:-2], self.inner.batch_shape)
 
     @property
-    def rank(self) -> int:
-        return self.ops.shape(self.basis)[-1]  # type: ignore[no-any-return]
+    def rank(self) -> int | None:
+        return self.ops.shape(self.basis)[-1]
 
     def matrix(self) -> Array:
         return self.basis @ self.inner.matrix() @ self.ops.transpose(self.basis)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
 from kl_plugins.mistakes import mistaken
+from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import Labels
 
@@ -87,8 +87,8 @@ class Density:
         )
 
 
-@singledispatch
-def density_of(obj: Any) -> Density:
+@OpenFunction
+def density_of(obj: object) -> Density:
     """What estimates need to know of an object; TypeError where it does not tell.
 
     Registered for a class, a function makes estimates of its divergences possible. An object of a class that
@@ -135,7 +135,7 @@ def density_of(obj: Any) -> Density:
         raise TypeError(
             mistaken(obj)
             or f"{name} has no density: estimate_kl needs a method logpdf, logpmf or log_prob, or a function "
-            "for its class registered with kl_plugins.estimate.density.density_of"
+            "for its class registered with kl_plugins.extend.density_of"
         )
     found = getattr(obj, methods[0])
     sample = _sampler(obj)
@@ -152,7 +152,7 @@ def density_of(obj: Any) -> Density:
     )
 
 
-def _ends(obj: Any) -> tuple[Any, Any] | None:
+def _ends(obj: object) -> tuple[Any, Any] | None:
     """What the method ``support`` returns; an attribute that can be called may be something else."""
     from inspect import ismethod
 
@@ -160,17 +160,17 @@ def _ends(obj: Any) -> tuple[Any, Any] | None:
     return support() if ismethod(support) else None
 
 
-def _methods(obj: Any) -> list[str]:
+def _methods(obj: object) -> list[str]:
     """Those of the methods that give a log density that the object has."""
     return [name for name in ("logpdf", "logpmf", "log_prob") if callable(getattr(obj, name, None))]
 
 
-def has_density(obj: Any) -> bool:
+def has_density(obj: object) -> bool:
     """Whether estimates can ask the object, or a function registered for its class, for a density."""
-    return density_of.dispatch(type(obj)) is not density_of.dispatch(object) or bool(_methods(obj))
+    return density_of.knows(type(obj)) or bool(_methods(obj))
 
 
-def _sampler(obj: Any) -> Callable[[int, np.random.Generator], FloatArray] | None:
+def _sampler(obj: object) -> Callable[[int, np.random.Generator], FloatArray] | None:
     """The method that draws, called as it wants to be: with a generator where it takes one."""
     for method in ("rvs", "sample"):
         if callable(draw := getattr(obj, method, None)):

@@ -27,13 +27,13 @@ _MOST = {"exact sum": 1 << 21, "quadrature": 400_000}
 
 
 def estimate_kl(
-    p: Any,
-    q: Any,
+    p: object,
+    q: object,
     *,
     method: str | None = None,
     draws: int = 20_000,
     tolerance: float = 1e-9,
-    random_state: Any = None,
+    random_state: object = None,
     time_limit: float = 10.0,
 ) -> KLEstimate:
     """Estimate KL(p‖q), in nats, with its error, where no closed form is known.
@@ -44,7 +44,7 @@ def estimate_kl(
         Frozen ``scipy.stats`` distributions, univariate and multivariate, SciPy's new ones (mixtures,
         transformed, truncated and custom ones too), PyMC random variables whose parameters are numbers,
         distributions of this library, or objects with ``logpdf`` (``logpmf``, ``log_prob``) and ``rvs``
-        (``sample``); see `kl_plugins.estimate.density.density_of` to teach it another class.
+        (``sample``); see `kl_plugins.extend.density_of` to teach it another class.
     method : {"exact sum", "quadrature", "monte carlo"}, optional
         Default: the sum for univariate discrete pairs, quadrature for univariate continuous ones, else Monte
         Carlo.
@@ -118,22 +118,23 @@ def estimate_kl(
     wanted = {"exact sum": "discrete", "quadrature": "continuous"}.get(method)
     if wanted and (set(measures) != {wanted} or sides[0].event_shape):
         raise ValueError(f"the method {method!r} is for univariate {wanted} pairs")
+    clock = Clock(time_limit)
     if method == "monte carlo":
         from kl_plugins.estimate.monte_carlo import monte_carlo  # the methods are loaded when they serve
 
         with answered_in_time():
-            value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state))
+            value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state), clock)
         _warn(why, method)
         return _result(value, error, method, n, good)
     with answered_in_time():
-        return _one_by_one(*sides, method, tolerance, batch, Clock(time_limit))
+        return _one_by_one(*sides, method, tolerance, batch, clock)
 
 
-def _density(obj: Any, side: str) -> Density:
+def _density(obj: object, side: str) -> Density:
     """What is known of a side; what has no density of its own may be one of our families."""
     load_plugins_of(type(obj))
     try:
-        if density_of.dispatch(type(obj)) is density_of.dispatch(object):
+        if not density_of.knows(type(obj)):
             try:
                 return _naming(density_of(recognise(obj)), side)
             except (TypeError, NoClosedFormError):

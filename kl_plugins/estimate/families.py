@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-
-_LOG_2PI = math.log(2.0 * math.pi)
 
 
 @density_of.register(Distribution)
@@ -51,7 +49,31 @@ def _(made: Any) -> Density:
     )
 
 
-def _finite(value: Any) -> Any:
+@density_of.register(Discrete)
+def _(made: Any) -> Density:
+    """Without a sampler: these are summed, from where their probabilities are large."""
+    labels, made = made.labels, _numbers(made)
+    low, high = (made.loc + end for end in made.standard_ends())
+
+    def log_density(x: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            return np.asarray(made.log_prob(x))
+
+    def location(u: FloatArray) -> FloatArray:
+        return np.broadcast_to(made.loc, (len(u), *made.batch_shape))
+
+    return Density(
+        name=made.describe(),
+        measure="discrete",
+        log_density=log_density,
+        quantile=location if np.any(np.isinf(low) & np.isinf(high)) else None,
+        support=(low, high),
+        batch_shape=made.batch_shape,
+        labels=labels,
+    )
+
+
+def _finite(value: object) -> Any:
     """A moment of a standard variable; 1 where there is none."""
     value = np.asarray(np.nan if value is None else value, np.float64)
     return np.where(np.isfinite(value), value, 1.0)
@@ -59,27 +81,21 @@ def _finite(value: Any) -> Any:
 
 @density_of.register(MultivariateNormal)
 def _(made: Any) -> Density:
-    mean, matrix = _numbers(made).mean, np.asarray(made.covariance.matrix(), np.float64)
-    factor = np.linalg.cholesky(matrix)
-    d = mean.shape[-1]
-    log_det = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
-
-    def log_density(x: FloatArray) -> FloatArray:
-        white = np.linalg.solve(factor, (x - mean)[..., None])[..., 0]
-        return np.asarray(-0.5 * (white**2).sum(axis=-1) - log_det - 0.5 * d * _LOG_2PI)
+    labels, made = made.labels, _numbers(made)
+    factor = np.linalg.cholesky(np.asarray(made.covariance.matrix(), np.float64))  # refuses singular ones
 
     def sample(count: int, rng: np.random.Generator) -> FloatArray:
-        normal = rng.standard_normal((count, *made.batch_shape, d, 1))
-        return np.asarray(mean + (factor @ normal)[..., 0])
+        normal = rng.standard_normal((count, *made.batch_shape, *made.event_shape, 1))
+        return np.asarray(made.mean + (factor @ normal)[..., 0])
 
     return Density(
         name=made.describe(),
         measure="continuous",
-        log_density=log_density,
+        log_density=made.log_prob,
         sample=sample,
         batch_shape=made.batch_shape,
         event_shape=made.event_shape,
-        labels=made.labels,
+        labels=labels,
     )
 
 

@@ -32,7 +32,7 @@ def landmarks(density: Density, clock: Clock) -> FloatArray:
             found = _finite(_quantiles(density, clock))
         if len(found) == 0 and density.sample is not None:
             found = _finite(np.quantile(_draws(density, clock), np.concatenate([_LEVELS, [0.0, 1.0]])))
-        if len(found) == 0 and density.measure == "continuous":
+        if len(found) == 0 and density.event_shape == ():
             found = _where_large(density, clock)
     return found
 
@@ -81,7 +81,13 @@ def _where_large(density: Density, clock: Clock) -> FloatArray:
     """Quantiles of what the density is on a grid over many orders of magnitude."""
     low, high = map(float, density.support or (-np.inf, np.inf))
     x, slope = piece_between(low, high, []).place(np.linspace(-30.0, 30.0, 481))
-    mass = np.exp(clock.evaluate(density.log_density, x)) * slope
+    if density.measure == "discrete":
+        end = next((end for end in (low, high) if np.isfinite(end)), 0.0)
+        x = np.unique(np.clip(end + np.round(x - end), low, high))
+        slope = np.gradient(x) if len(x) > 1 else np.ones(1)
+    log_density = clock.evaluate(density.log_density, x)
+    # An endless bulk between two places is next to the one where the density is largest, however small.
+    mass = np.exp(log_density - np.max(log_density[np.isfinite(log_density)], initial=-np.inf)) * slope
     total = np.cumsum(np.where(np.isfinite(mass), mass, 0.0))
     if not total[-1] > 0.0:
         return np.empty(0)

@@ -12,7 +12,7 @@ from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.line import Piece, core, piece_between
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.tails import remainders
-from kl_plugins.estimate.terms import Evidence, Outcome, judged, terms
+from kl_plugins.estimate.terms import Diagnostics, Outcome, judged, terms
 from kl_plugins.ops.protocol import FloatArray
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(15)
@@ -50,12 +50,12 @@ class _Integral:
 
     def outcome(self) -> Outcome:
         pair, clock = self.pair, self.pair.clock
-        seen = Evidence((1e-12, 1e-12))
+        seen = Diagnostics((1e-12, 1e-12))
         try:
             self.integrate()
             if not pair.outside:
                 rounded = [own + float(self.sums[5]) for own in pair.roundings()]
-                seen = Evidence((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+                seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             clock.cut = True
         if pair.outside:

@@ -11,7 +11,7 @@ from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.tails import remainders
-from kl_plugins.estimate.terms import Evidence, Outcome, judged, terms
+from kl_plugins.estimate.terms import Diagnostics, Outcome, judged, terms
 from kl_plugins.ops.protocol import FloatArray
 
 _SMALL = 1 << 20
@@ -52,14 +52,14 @@ class _Sum:
 
     def outcome(self) -> Outcome:
         pair = self.pair
-        seen = Evidence((1e-12, 1e-12))
+        seen = Diagnostics((1e-12, 1e-12))
         try:
             self.add_up()
             if not pair.outside:
                 rounded = [
                     own + off for own, off in zip(pair.roundings(), map(float, self.blur), strict=True)
                 ]
-                seen = Evidence((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+                seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             pair.clock.cut = True
         if pair.outside:
@@ -151,14 +151,11 @@ class _Sum:
         return np.asarray(self.terms(first + np.arange(count)).sum(axis=-1))
 
     def interpolated(self, first: float, count: int, nodes: int) -> FloatArray:
-        """The sum over many consecutive points of the polynomial through some of them.
-
-        The sum of a polynomial over n points is its integral over n units but for O(1/n²).
-        """
+        """The sum over many consecutive points of the polynomial through some of them."""
         u = np.polynomial.legendre.leggauss(nodes)[0]
         steps = np.round(0.5 * (u + 1.0) * count - 0.5)
         basis = np.polynomial.legendre.legvander((2.0 * steps + 1.0) / count - 1.0, nodes - 1)
-        weights = np.linalg.solve(basis.T, np.eye(nodes)[0] * count)
+        weights = np.linalg.solve(basis.T, _legendre_sums(nodes, count))
         found: FloatArray = self.terms(first + steps) @ weights
         return found
 
@@ -170,3 +167,20 @@ class _Sum:
             self.pair.sighted(x[dark], log_p[dark])
             self.pair.outside = self.pair.outside or certain
         return terms(log_p, log_q)
+
+
+def _legendre_sums(degrees: int, count: int) -> FloatArray:
+    """Sums of the Legendre polynomials Pₖ over the middles of `count` equal parts of [−1, 1], k < `degrees`.
+
+    By the Euler–Maclaurin formula of the midpoint rule; the derivatives at 1 are
+    Pₖ⁽ᵐ⁾(1) = (k + m)! / (2ᵐ m! (k − m)!). https://dlmf.nist.gov/2.10.i
+    """
+    k, width = np.arange(degrees, dtype=float), 2.0 / count
+    derivative, found = np.ones(degrees), np.where(k == 0.0, 2.0, 0.0)
+    coefficients = {1: -1.0 / 24.0, 3: 7.0 / 5760.0, 5: -31.0 / 967680.0}
+    for m in range(1, 6):
+        derivative = derivative * (k - m + 1.0) * (k + m) / (2.0 * m)
+        if m in coefficients:
+            found = found + coefficients[m] * width ** (m + 1) * 2.0 * derivative
+    sums: FloatArray = np.where(k % 2.0 == 0.0, found, 0.0) / width
+    return sums

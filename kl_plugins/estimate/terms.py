@@ -53,7 +53,7 @@ _HIDDEN = 1e4
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Diagnostics:
     """What was seen on the way to a sum, apart from its terms.
 
     Attributes
@@ -75,7 +75,12 @@ class Evidence:
 
 
 def judged(
-    sums: FloatArray, beyond: Sequence[FloatArray], unsettled: float, n: int, tolerance: float, seen: Evidence
+    sums: FloatArray,
+    beyond: Sequence[FloatArray],
+    unsettled: float,
+    n: int,
+    tolerance: float,
+    seen: Diagnostics,
 ) -> Outcome:
     """The outcome of a sum or an integral: `sums` are those of `terms`, `beyond` what its tails leave out.
 

@@ -26,7 +26,7 @@ from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.formulas.gamma_ratios import residue_divergence
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
@@ -48,7 +48,7 @@ class Beta(Continuous):
 
     a: Array = parameter(POSITIVE, static=True)
     b: Array = parameter(POSITIVE, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
     power: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -114,13 +114,8 @@ def beta_gamma(p: Beta, q: Gamma) -> Array:
     Where they start at different places, or are powers, by statistics.
     """
     ops, at = p.ops, standing(p, q)
-    plain = (
-        p.is_plain
-        and at.from_zero
-        and certainly_equal(q.power, 1.0, p.ops)
-        and certainly_equal(p.sign, q.sign, p.ops)
-    )
-    if not plain:
+    plain = p.is_plain and at.from_zero and certainly_equal(q.power, 1.0, ops)
+    if not (plain and certainly_equal(p.sign, q.sign, ops)):
         return by_statistics(p, q)
     c = q.concentration
     level = log_ratio(at.ratio * (p.a / (p.a + p.b)), c, ops)
@@ -190,7 +185,7 @@ def absolute(p: Beta, statistic: Absolute, at: At) -> Array:
     return ops.absolute(at.ratio) * size
 
 
-def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: Operations) -> Array:
+def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: ArrayOperations) -> Array:
     below = kink * ops.betainc(a, b, kink) - mean * ops.betainc(a + 1.0, b, kink)
     return mean - kink + 2.0 * below
 

@@ -33,7 +33,7 @@ class BetaPrime(Continuous):
 
     a: Array = parameter(POSITIVE, static=True)
     b: Array = parameter(POSITIVE, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 

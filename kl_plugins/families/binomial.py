@@ -17,7 +17,7 @@ class Binomial(Discrete):
 
     n: Array = parameter(COUNT, meaning="the number of trials", static=True)
     p: Array = parameter(PROBABILITY, meaning="the probability of success")
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Array, Array]:
         return 0.0, self.n

@@ -8,7 +8,7 @@ from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.names import from_pymc
 from kl_plugins.formulas.discrete import counts_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import COUNT, PROBABILITY, parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
@@ -17,7 +17,7 @@ _TOLERANCE = 1e-6
 """So far the sum of probabilities may be from 1; the error of a divergence is of its square."""
 
 
-def sums_to_one(p: Array, ops: Operations) -> Conditions:
+def sums_to_one(p: Array, ops: ArrayOperations) -> Conditions:
     """Yield the condition that vectors of probabilities have to meet, with its message."""
     far = ops.absolute(ops.sum_last(p) - 1.0) > _TOLERANCE
     yield ops.logical_not(far), "p must sum to 1"
@@ -28,15 +28,15 @@ def _check_vector(shape: Shape) -> None:
         raise ValueError(f"p must hold the probabilities of at least one outcome, got shape {shape}")
 
 
-def _vectors_divergence(p: Array, q: Array, ops: Operations) -> Array:
+def _vectors_divergence(p: Array, q: Array, ops: ArrayOperations) -> Array:
     """The divergence of vectors of probabilities; what one of them lacks at its end has probability 0."""
-    lengths = ops.shape(p)[-1], ops.shape(q)[-1]
-    if None in lengths or lengths[0] == lengths[1]:
+    of_p, of_q = ops.shape(p)[-1], ops.shape(q)[-1]
+    if of_p is None or of_q is None or of_p == of_q:
         return ops.sum_last(counts_divergence(p, q, ops))
-    common = min(lengths)
+    common = min(of_p, of_q)
     value = ops.sum_last(counts_divergence(p[..., :common], q[..., :common], ops))
-    rest = ops.sum_last((p if lengths[0] > common else q)[..., common:])
-    if lengths[1] > common:
+    rest = ops.sum_last((p if of_p > common else q)[..., common:])
+    if of_q > common:
         return value + rest
     return value + ops.where(rest > 0.0, float("inf"), rest)  # rest: 0 or NaN
 
@@ -75,7 +75,7 @@ class Categorical(Discrete):
 
     @property
     def batch_shape(self) -> Shape:
-        return self.ops.shape(self.p)[:-1]  # type: ignore[no-any-return]
+        return self.ops.shape(self.p)[:-1]
 
     def full(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.p[..., 0])
@@ -146,7 +146,7 @@ class Multinomial(Distribution):
 
     @property
     def event_shape(self) -> Shape:
-        return self.ops.shape(self.p)[-1:]  # type: ignore[no-any-return]
+        return self.ops.shape(self.p)[-1:]
 
     def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.p.shape[-1],)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import log_ratio_by_step, proportion_divergence, residue_divergence
+from kl_plugins.ops.gamma_residues import digamma_residue, log_gamma_residue
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, parameter
 from kl_plugins.parameters.parametrised import Shape

@@ -12,16 +12,10 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
-from kl_plugins.formulas.gamma import (
-    digamma_residue,
-    digamma_rest,
-    log_gamma_divergence,
-    log_gamma_residue,
-    log_moment,
-    stirling_rest,
-)
+from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
@@ -35,9 +29,9 @@ class Gamma(Continuous):
 
     concentration: Array = parameter(POSITIVE, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
-    power: Array = parameter(REAL, default=1.0, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    power: Array = parameter(REAL, typical=(1.0, 2.0), default=1.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def log_density(self) -> LogDensity:
@@ -71,7 +65,7 @@ class Gamma(Continuous):
     def comes_near_normal(self) -> bool:
         """For moderate powers, whose variances have their digits."""
         power, steep = self.power, 4.0
-        if self.ops.symbolic and not is_literal(power):
+        if self.ops.graphs and not is_literal(power):
             return False
         return bool(np.all(np.abs(power) <= steep))
 

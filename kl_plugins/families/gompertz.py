@@ -25,7 +25,7 @@ class Gompertz(Continuous):
     """
 
     concentration: Array = parameter(POSITIVE, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 

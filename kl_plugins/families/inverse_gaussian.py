@@ -30,8 +30,8 @@ class InverseGaussian(Continuous):
     mean: Array = parameter(POSITIVE)
     shape: Array = parameter(POSITIVE, default=1.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
-    power: Array = parameter(REAL, default=1.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+    power: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     @property

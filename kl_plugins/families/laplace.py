@@ -26,7 +26,7 @@ from kl_plugins.formulas.exponential import (
 from kl_plugins.formulas.remainders import log_ratio, size
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
@@ -124,7 +124,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
 
 
-def _log_sides(kappa: Array, ops: Operations) -> tuple[Array, Array]:
+def _log_sides(kappa: Array, ops: ArrayOperations) -> tuple[Array, Array]:
     """The logarithms of the probabilities 1/(1 + kappa²) above and 1/(1 + 1/kappa²) below zero."""
     above, is_large = -log1p_square(kappa, ops), kappa > 1.0
     inverse = 1.0 / ops.where(is_large, kappa, 1.0)

@@ -8,8 +8,8 @@ import numpy as np
 
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
-from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import residue_divergence, shifted_divergence
+from kl_plugins.ops.gamma_residues import digamma_residue, log_gamma_residue
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, constant, parameter
 from kl_plugins.parameters.parametrised import Shape

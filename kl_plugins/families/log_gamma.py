@@ -12,18 +12,17 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Identity
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.exponential import weighted_exp_remainder
-from kl_plugins.formulas.gamma import (
+from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
+from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops.gamma_residues import (
     digamma_residue,
     digamma_rest,
-    log_gamma_divergence,
     log_gamma_residue,
-    log_moment,
     scaled_trigamma,
     stirling_rest,
 )
-from kl_plugins.formulas.shared import scale_divergence, variance_divergence
-from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, constant, parameter
 
 
@@ -36,7 +35,7 @@ class LogGamma(Continuous):
     concentration: Array = parameter(POSITIVE, static=True)
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     level: float = constant(default=0.0)
 
     def log_density(self) -> LogDensity:
@@ -62,7 +61,7 @@ class LogGamma(Continuous):
         return self.ops.trigamma(self.concentration)
 
 
-def log_gamma_negentropy(a: Array, ops: Operations) -> Array:
+def log_gamma_negentropy(a: Array, ops: ArrayOperations) -> Array:
     """The divergence of the logarithm of a gamma variable from a normal one, about 1/(12a)."""
     return 0.5 * ops.log1p(scaled_trigamma(a, ops) / a) - stirling_rest(a, ops) - digamma_rest(a, ops)
 

@@ -14,7 +14,7 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, LogSquare, Power
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
@@ -27,7 +27,7 @@ class LogUniform(Continuous):
 
     log_range: Array = parameter(POSITIVE, meaning="the logarithm of upper over lower end", static=True)
     scale: Array = parameter(POSITIVE, meaning="the lower end", default=1.0, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
 
     def standard_ends(self) -> tuple[Array, Array]:
@@ -49,7 +49,7 @@ class LogUniform(Continuous):
         return ops.where(ops.absolute(x) > 0.0, ops.expm1(some) / some, 1.0)
 
 
-def _variance(r: Array, ops: Operations) -> Array:
+def _variance(r: Array, ops: ArrayOperations) -> Array:
     """(e²ʳ − 1)/(2r) − (eʳ − 1)²/r², which is eʳ times the sum of 2n r²ⁿ/(2n + 2)! over n ≥ 1."""
 
     def series(r: Array) -> Array:

@@ -14,7 +14,7 @@ from kl_plugins.families.core.statistics import Absolute, Exp, Identity, Softplu
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.formulas.exponential import scaled_exp1
 from kl_plugins.formulas.remainders import size
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
@@ -50,12 +50,12 @@ def logistic_logistic(p: Logistic, q: Logistic) -> Array:
     return q.full(p.full(value))
 
 
-def _shift_divergence(step: Array, ops: Operations) -> Array:
+def _shift_divergence(step: Array, ops: ArrayOperations) -> Array:
     x = ops.absolute(step)
     return ops.select(x <= 0.5, _shift_near, partial(_shift_far, ops=ops), x)
 
 
-def _shift_far(x: Array, ops: Operations) -> Array:
+def _shift_far(x: Array, ops: ArrayOperations) -> Array:
     some = ops.minimum(x, 700.0)  # beyond, what it is for is nothing
     return x - 2.0 + 2.0 * some / ops.expm1(some)
 
@@ -67,7 +67,7 @@ def _shift_near(size: Array) -> Array:
     return 2.0 * y * (1 / 3 - y * (1 / 45 - y * (2 / 945 - y * (1 / 4725 - series))))
 
 
-def _shift_gradient(step: Array, ops: Operations) -> tuple[Array]:
+def _shift_gradient(step: Array, ops: ArrayOperations) -> tuple[Array]:
     """sign · (1 + 2 / (eˣ − 1) − 2x eˣ / (eˣ − 1)²) of the size x, which is x/3 − x³/90 + … near 0."""
     x = size(step, ops)
     slope = ops.select(x <= 0.5, _slope_near, lambda x: _slope_far(x, ops), x)
@@ -80,7 +80,7 @@ def _slope_near(size: Array) -> Array:
     return size * (1 / 3 - y * (2 / 45 - y * (6 / 945 - y * (4 / 4725 - series))))
 
 
-def _slope_far(x: Array, ops: Operations) -> Array:
+def _slope_far(x: Array, ops: ArrayOperations) -> Array:
     small = ops.exp(-x)
     return 1.0 + 2.0 * small / (1.0 - small) - 2.0 * x * small / ((1.0 - small) * (1.0 - small))
 
@@ -115,7 +115,7 @@ def exp(p: Logistic, statistic: Exp, at: At) -> Array:
     return p.ops.where(abs(t) < 1.0, mgf, math.inf)  # which zero times infinity is not
 
 
-def _sine_mgf(t: Array, ops: Operations) -> Array:
+def _sine_mgf(t: Array, ops: ArrayOperations) -> Array:
     exists = abs(t) < 1.0
     x = ops.where(exists, abs(t), 0.5)
     # sin(πt) = sin(π(1 − t)), of which the smaller angle keeps its digits

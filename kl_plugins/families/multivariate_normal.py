@@ -102,6 +102,11 @@ class MultivariateNormal(Distribution):
         structure = self.covariance.name or type(self.covariance).__name__
         return f"{type(self).__name__}({structure})"
 
+    def log_prob(self, x: Array) -> Array:
+        """log p(x), −½ [d ln 2π + ln|Σ| + (x − μ)ᵀΣ⁻¹(x − μ)] for regular Σ; `x` has shape (..., d)."""
+        normaliser = 0.5 * (self.mean.shape[-1] * math.log(2.0 * math.pi) + self.covariance.log_det())
+        return -self.covariance.quadratic_form(x - self.mean) - normaliser
+
     def entropy(self) -> Array:
         """½ [r ln(2πe) + ln|Σ|], shape ``batch_shape``; r is the rank of Σ.
 

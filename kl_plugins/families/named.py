@@ -79,7 +79,7 @@ class NamedMultivariateNormal(MultivariateNormal):
         scales = getattr(self.covariance, "scales", None)
         if scales is not None:
             return scales
-        return self.ops.sqrt(self.ops.row_sums_of_squares(self.covariance.factor))
+        return self.ops.sqrt(self.ops.sum_of_squares_last(self.covariance.factor))
 
     def reorder(self, variables: tuple[Variable, ...]) -> NamedMultivariateNormal:
         """The same distribution with its variables in another order."""

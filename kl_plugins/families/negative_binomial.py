@@ -17,8 +17,7 @@ from kl_plugins.formulas.discrete import (
     trial_entropy,
 )
 from kl_plugins.ops import numpy as arrays
-from kl_plugins.ops.checked import on_floats
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import POSITIVE, PROBABILITY, REAL, parameter
 
@@ -31,8 +30,8 @@ class NegativeBinomial(Discrete):
 
     n: Array = parameter(POSITIVE, meaning="the number of successes", static=True)
     p: Array = parameter(PROBABILITY, meaning="the probability of success")
-    failure: Array = parameter(PROBABILITY, meaning="1 − p")
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    failure: Array = parameter(PROBABILITY, typical=(0.7, 0.4), meaning="1 − p")
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def further_conditions(self) -> Conditions:
@@ -57,7 +56,7 @@ class NegativeBinomial(Discrete):
 @closed_form(NegativeBinomial, NegativeBinomial)
 def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Array:
     """n/p trials' divergence for the same n; geometric ones may also be shifted against each other."""
-    if on_floats(p.ops) and not (p.n == q.n and p.loc == q.loc):
+    if p.ops.scalar and not (p.n == q.n and p.loc == q.loc):
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(negative_binomial_negative_binomial, p, q)
     ops = p.ops
@@ -83,12 +82,12 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
 _TINY = 1e-150
 
 
-def _trials(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: Operations) -> Array:
+def _trials(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: ArrayOperations) -> Array:
     """1/p times the divergence of one trial."""
     return bernoulli_divergence(p, p_failure, q, q_failure, ops) / p
 
 
-def _trials_of_tiny(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: Operations) -> Array:
+def _trials_of_tiny(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: ArrayOperations) -> Array:
     """The same, where the divergence of one trial may be less than any float: in other units."""
     lift = 2.0**100
     successes = counts_divergence(p * lift, q * lift, ops) / (p * lift)

@@ -29,7 +29,7 @@ class Pareto(Continuous):
 
     alpha: Array = parameter(POSITIVE, meaning="the tail index", static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (1.0, float("inf"))
 
     def log_density(self) -> LogDensity:

@@ -10,7 +10,7 @@ from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.outcomes import ROUNDING, by_supports
 from kl_plugins.formulas.discrete import outcome_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import PROBABILITY, REAL, parameter
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
@@ -83,7 +83,7 @@ class PointMasses(Discrete):
         return self.full(-self.ops.sum_last(x_log_x(self.p, self.ops)))
 
 
-def _looked_up(points: Array, values: Array, at: Array, ops: Operations) -> Array:
+def _looked_up(points: Array, values: Array, at: Array, ops: ArrayOperations) -> Array:
     """The value of the point that a number is equal to, −∞ where there is none; points ascend."""
     if not ops.symbolic and points.ndim == values.ndim == 1:
         i = np.minimum(np.searchsorted(points, at), len(points) - 1)

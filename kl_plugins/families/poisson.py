@@ -17,7 +17,7 @@ class Poisson(Discrete):
     """Counts with P(Z = k) = exp(−mean) meanᵏ / k!, plus loc; all at zero where the mean is 0."""
 
     mean: Array = parameter(NON_NEGATIVE, meaning="mu")
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def log_pmf(self, k: Array) -> Array:

@@ -17,14 +17,9 @@ from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio
 from kl_plugins.formulas.cauchy import cauchy_divergence
-from kl_plugins.formulas.gamma import (
-    digamma_residue,
-    digamma_rest,
-    log_gamma_residue,
-    log_moment,
-    stirling_rest,
-)
+from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.ops import backend_of
+from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
@@ -140,18 +135,18 @@ class StudentT(HeavyTailed):
 class HalfCauchy(Halved):
     """The absolute values of Cauchy variables around zero, moved by loc."""
 
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
 
 
 class HalfStudentT(Halved):
     """The absolute values of Student's t variables around zero, moved by loc."""
 
     df: Array = parameter(Domain(5e-324), static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     sigma: Array = parameter(POSITIVE, default=1.0, static=True)
-    sign: Array = parameter(REAL, default=1.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
 
     @property
     def scale(self) -> Array:  # type: ignore[override]
@@ -170,21 +165,6 @@ def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
     if not (starts_with(p, q) and p.sign == q.sign):
         return by_statistics(p, q)
     return q.full(p.full(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
-
-
-def _heavy_heavy(p: Array, q: Array) -> Array:
-    """0 where all parameters are equal; else by statistics.
-
-    The expectation of log(1 + z²) is known for Cauchy variables, and where the scales of Z are the same.
-    """
-    pairs = [(getattr(p, name), getattr(q, name)) for name in p.parameters]
-    if all(certainly_equal(*pair, p.ops) for pair in pairs):
-        return q.full(p.full(sum(0.0 * first + 0.0 * second for first, second in pairs)))
-    return by_statistics(p, q)
-
-
-closed_form(StudentT, StudentT)(_heavy_heavy)
-closed_form(HalfStudentT, HalfStudentT)(_heavy_heavy)
 
 
 @expects(HeavyTailed, Log1pSquare)

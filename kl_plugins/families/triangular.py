@@ -47,7 +47,7 @@ class Triangular(Continuous):
     mode: Array = parameter(
         PROBABILITY, meaning="its place between the lower end, 0, and the upper end, 1", static=True
     )
-    loc: Array = parameter(REAL, meaning="the lower end", default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), meaning="the lower end", default=0.0, static=True)
     scale: Array = parameter(POSITIVE, meaning="upper less lower end", default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
 

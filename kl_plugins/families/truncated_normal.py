@@ -34,9 +34,9 @@ class TruncatedNormal(Continuous):
     https://en.wikipedia.org/wiki/Truncated_normal_distribution
     """
 
-    low: Array = parameter(EXTENDED_REAL, static=True)
-    high: Array = parameter(EXTENDED_REAL, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    low: Array = parameter(EXTENDED_REAL, typical=(-1.0, -2.0), static=True)
+    high: Array = parameter(EXTENDED_REAL, typical=(1.5, math.inf), static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
 
     def _become_plain(self) -> bool:
@@ -120,10 +120,11 @@ def _between(mean: Array, scale: Array, lower: Array, upper: Array) -> Truncated
 def _standard(end: Array, mean: Array, scale: Array) -> Array:
     """The end in standard deviations from the mean: a plain number where all of them are."""
     ops = backend_of(end, mean, scale)
-    numbers = [ops.literal(value) for value in (end, mean, scale)]
-    if numbers[0] is not None and math.isinf(numbers[0]):
-        return numbers[0]
-    if None in numbers or numbers[2] == 0.0:
+    known = ops.literal(end)
+    if known is not None and math.isinf(known):
+        return known
+    numbers = [value for value in (known, ops.literal(mean), ops.literal(scale)) if value is not None]
+    if len(numbers) < 3 or numbers[2] == 0.0:
         return (end - mean) / scale
     return (numbers[0] - numbers[1]) / numbers[2]
 

@@ -42,7 +42,7 @@ from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 class Uniform(Continuous):
     """X = loc + scale·U, U uniform on (0, 1): a beta variable with a = b = 1."""
 
-    loc: Array = parameter(REAL, meaning="the lower end", static=True)
+    loc: Array = parameter(REAL, typical=(0.5, 0.0), meaning="the lower end", static=True)
     scale: Array = parameter(POSITIVE, meaning="upper less lower end", static=True)
     a: ClassVar[float] = 1.0
     b: ClassVar[float] = 1.0
@@ -116,8 +116,8 @@ def exp(p: Uniform, statistic: Exp, at: At) -> Array:
 def difference(upper: Array, lower: Array) -> Array:
     """upper − lower, a plain number where a graph holds both as constants."""
     ops = backend_of(upper, lower)
-    numbers = ops.literal(upper), ops.literal(lower)
-    return upper - lower if None in numbers else numbers[0] - numbers[1]
+    high, low = ops.literal(upper), ops.literal(lower)
+    return upper - lower if high is None or low is None else high - low
 
 
 from_scipy("uniform")(Uniform)

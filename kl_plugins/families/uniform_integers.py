@@ -16,7 +16,7 @@ class DiscreteUniform(Discrete):
     """The whole numbers from loc on, n of them, each as probable as the other."""
 
     n: Array = parameter(Domain(1.0, closed=True, whole=True), meaning="the number of outcomes", static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Array, Array]:
         return 0.0, self.n - 1.0

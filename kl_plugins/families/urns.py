@@ -18,7 +18,7 @@ class Hypergeometric(Discrete):
     good: Array = parameter(COUNT)
     bad: Array = parameter(COUNT)
     draws: Array = parameter(COUNT)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def further_conditions(self) -> Conditions:
         excess = self.draws > self.good + self.bad
@@ -44,7 +44,7 @@ class BetaBinomial(Discrete):
     n: Array = parameter(COUNT, static=True)
     alpha: Array = parameter(POSITIVE)
     beta: Array = parameter(POSITIVE)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(1.0,), default=0.0, static=True)
 
     def standard_ends(self) -> tuple[Array, Array]:
         return 0.0, self.n

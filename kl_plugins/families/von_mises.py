@@ -30,7 +30,7 @@ class VonMises(Univariate):
     """
 
     concentration: Array = parameter(NON_NEGATIVE, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
 
     def entropy(self) -> Array:
         """log(2π I₀(κ)) − κ A(κ), without the large part κ of both."""
@@ -71,7 +71,7 @@ class VonMisesLine(Continuous):
     """X = loc + scale·Z, Z on (−π, π) with density ∝ exp(κ cos z); κ ≥ 0."""
 
     concentration: Array = parameter(NON_NEGATIVE, static=True)
-    loc: Array = parameter(REAL, default=0.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (-math.pi, math.pi)
 

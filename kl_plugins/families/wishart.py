@@ -11,8 +11,8 @@ from kl_plugins.covariance.precision import Precision
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.multivariate import Multivariate
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.formulas.gamma import digamma_residue, log_gamma_residue
 from kl_plugins.formulas.gamma_ratios import shifted_divergence
+from kl_plugins.ops.gamma_residues import digamma_residue, log_gamma_residue
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import REAL, parameter
 from kl_plugins.parameters.parametrised import Shape

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import is_literal
 
 Function = Callable[[Array, Operations], Array]
@@ -60,8 +60,9 @@ def weighted_sum(
             total = total + weight * function(node, *args)
         return total
     dtype = next(arg.dtype for arg in args if not is_literal(arg))
-    along = [ops.expand_last(arg) for arg in args]
-    return ops.sum_last(np.asarray(weights, dtype) * function(np.asarray(nodes, dtype), *along))
+    of_arrays = cast(ArrayOperations, ops)
+    along = [of_arrays.expand_last(arg) for arg in args]
+    return of_arrays.sum_last(np.asarray(weights, dtype) * function(np.asarray(nodes, dtype), *along))
 
 
 def quadrature(

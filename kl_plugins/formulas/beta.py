@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from kl_plugins.formulas.gamma import (
-    _LARGE,
-    _NEAR,
-    _curvature,
-    _digamma_residue,
-    _scaled_digamma,
-    _scaled_trigamma,
-    _shapes_far,
-    _trigamma_residue,
-    digamma_rest,
-    log_gamma_residue,
-    scaled_digamma,
-    stirling_rest,
-)
+from kl_plugins.formulas.gamma import NEAR, residue_curvature, residues_far
 from kl_plugins.formulas.gamma_ratios import _residue_divergence
 from kl_plugins.formulas.remainders import _log_ratio, taylor_remainder
 from kl_plugins.formulas.shared import identity_minus_log1p
 from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops.gamma_residues import (
+    LARGE,
+    digamma_residue_value,
+    digamma_rest,
+    log_gamma_residue,
+    scaled_digamma,
+    scaled_digamma_value,
+    scaled_trigamma_value,
+    stirling_rest,
+    trigamma_residue_value,
+)
 from kl_plugins.ops.protocol import Array, Operations
 
 
@@ -37,7 +35,7 @@ def log1p_ratio(x: Array, y: Array, ops: Operations) -> Array:
 
 
 def _log1p_ratio(x: Array, y: Array, ops: Operations) -> Array:
-    return ops.choose(y < 1e-30 * x, _log_of_ratio, _log1p_of_ratio, x, y)
+    return ops.rarely(y < 1e-30 * x, _log_of_ratio, _log1p_of_ratio, x, y)
 
 
 def _log_of_ratio(x: Array, y: Array, ops: Operations) -> Array:
@@ -122,11 +120,9 @@ _LOPSIDED = 1e-3
 
 
 def _divergence(p_a: Array, p_b: Array, q_a: Array, q_b: Array, ops: Operations) -> Array:
-    near_a = ops.absolute(q_a - p_a) <= _NEAR * p_a
-    near_b = ops.absolute(q_b - p_b) <= _NEAR * p_b
-    return ops.pick(
-        ops.logical_and(near_a, near_b), partial(_near, ops=ops), partial(_far, ops=ops), p_a, p_b, q_a, q_b
-    )
+    near_a = ops.absolute(q_a - p_a) <= NEAR * p_a
+    near_b = ops.absolute(q_b - p_b) <= NEAR * p_b
+    return ops.rarely(ops.logical_and(near_a, near_b), _near, _far, p_a, p_b, q_a, q_b)
 
 
 def _near(p_a: Array, p_b: Array, q_a: Array, q_b: Array, ops: Operations) -> Array:
@@ -148,23 +144,22 @@ def _near(p_a: Array, p_b: Array, q_a: Array, q_b: Array, ops: Operations) -> Ar
             less,
             more,
         )
-        return turned + _curvature(small, less, ops) + rest
+        return turned + residue_curvature(small, less, ops) + rest
 
     return taylor_remainder(second_derivative)
 
 
 def _curvature_beyond_sum(a: Array, b: Array, step_a: Array, step_b: Array, ops: Operations) -> Array:
     """That of b's residue less that of the sum's."""
-    return _curvature(b, step_b, ops) - _curvature(a + b, step_a + step_b, ops)
+    return residue_curvature(b, step_b, ops) - residue_curvature(a + b, step_a + step_b, ops)
 
 
 def _lopsided_curvature(a: Array, b: Array, step_a: Array, step_b: Array, ops: Operations) -> Array:
     """The same for a ≪ b: Δb² (t(b) − t(s)) − Δa (2 Δb + Δa) t(s), s = a + b, t(x) = ψ₁(x) − 1/x."""
     s, share = a + b, step_b / b
     change = _between(lambda x: (b / x) * (b / x) * (b / x) * _scaled_tetragamma(x, ops), b, a)
-    return share * share * (a / b) * change - (step_a / s) * ((2.0 * step_b + step_a) / s) * _scaled_trigamma(
-        s, ops
-    )
+    both = (step_a / s) * ((2.0 * step_b + step_a) / s)
+    return share * share * (a / b) * change - both * scaled_trigamma_value(s, ops)
 
 
 def _between(function: Callable[[Array], Array], start: Array, step: Array) -> Array:
@@ -175,7 +170,7 @@ def _between(function: Callable[[Array], Array], start: Array, step: Array) -> A
 
 def _scaled_tetragamma(a: Array, ops: Operations) -> Array:
     """−a³ (ψ₂(a) + 1/a²), which is between 1 and 2."""
-    return ops.pick(a < _LARGE, _scaled_tetragamma_small, _scaled_tetragamma_large, a)
+    return ops.pick(a < LARGE, _scaled_tetragamma_small, _scaled_tetragamma_large, a)
 
 
 def _scaled_tetragamma_small(a: Array) -> Array:
@@ -216,23 +211,21 @@ def _unless_lopsided(
     is_lopsided: Array, rare: Callable[..., Array], usual: Callable[..., Array], ops: Operations, *args: Array
 ) -> Array:
     """In a graph always as usual: both would take several times as long to compile."""
-    if ops.symbolic or not (is_lopsided if type(is_lopsided) is bool else is_lopsided.any()):
-        return usual(*args, ops)
-    return ops.choose(is_lopsided, rare, usual, *args)
+    return usual(*args, ops) if ops.graphs else ops.rarely(is_lopsided, rare, usual, *args)
 
 
 def _residues_beyond_sum(a: Array, b: Array, c: Array, d: Array, ops: Operations) -> Array:
     """The divergence of residues from a to c and from b to d, less that of the sums."""
-    return _shapes_far(a, c, ops) + _shapes_far(b, d, ops) - _shapes_far(a + b, c + d, ops)
+    return residues_far(a, c, ops) + residues_far(b, d, ops) - residues_far(a + b, c + d, ops)
 
 
 def _lopsided_residues(a: Array, b: Array, c: Array, d: Array, ops: Operations) -> Array:
     """The same for a ≪ b and c ≪ d: less the integral of its derivative, from b and d to the sums."""
-    r, steps = partial(_scaled_digamma, ops=ops), (b, a, d, c)
+    r, steps = partial(scaled_digamma_value, ops=ops), (b, a, d, c)
 
     def derivative(t: Array) -> Array:
         x, y = steps[0] + t * steps[1], steps[2] + t * steps[3]
-        return (c / y) * r(y) - (c / x) * r(x) - (a / x) * ((y - x) / x) * _scaled_trigamma(x, ops)
+        return (c / y) * r(y) - (c / x) * r(x) - (a / x) * ((y - x) / x) * scaled_trigamma_value(x, ops)
 
     return _residue_divergence(a, c, c - a, ops) - _between(derivative, 0.0, 1.0)
 
@@ -250,7 +243,7 @@ def _excess_near(turn: Array, p: Array, p_sum: Array, q: Array, q_sum: Array, op
 def _excess_far(turn: Array, p: Array, p_sum: Array, q: Array, q_sum: Array, ops: Operations) -> Array:
     shares = p / p_sum, q / q_sum
     is_tiny = ops.minimum(*shares) < 1e-290
-    log_ratio = ops.choose(is_tiny, _log_ratio_of_tiny, _log_ratio_of_shares, *shares, p, p_sum, q, q_sum)
+    log_ratio = ops.rarely(is_tiny, _log_ratio_of_tiny, _log_ratio_of_shares, *shares, p, p_sum, q, q_sum)
     return turn - q * log_ratio
 
 
@@ -270,7 +263,7 @@ def _log_ratio_of_tiny(
 def _divergence_gradient(
     p_a: Array, p_b: Array, q_a: Array, q_b: Array, ops: Operations
 ) -> tuple[Array, ...]:
-    r, t = partial(_digamma_residue, ops=ops), partial(_trigamma_residue, ops=ops)
+    r, t = partial(digamma_residue_value, ops=ops), partial(trigamma_residue_value, ops=ops)
     step_a, step_b = q_a - p_a, q_b - p_b
     p_s, q_s = p_a + p_b, q_a + q_b
     turn = step_a * (p_b / p_s) - step_b * (p_a / p_s)

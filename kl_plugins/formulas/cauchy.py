@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from kl_plugins.ops.protocol import Array, Operations
 
 
@@ -18,8 +16,7 @@ def cauchy_divergence(p_scale: Array, q_scale: Array, step: Array, ops: Operatio
 def _cauchy_divergence(p_scale: Array, q_scale: Array, step: Array, ops: Operations) -> Array:
     mean = 2.0 * ops.sqrt(p_scale) * ops.sqrt(q_scale)
     x, y = ops.absolute(p_scale - q_scale), ops.absolute(step)
-    is_short = ops.maximum(x, y) / mean < 1e30
-    return ops.select(is_short, partial(_short, ops=ops), partial(_long, ops=ops), x, y, mean)
+    return ops.rarely(ops.maximum(x, y) / mean >= 1e30, _long, _short, x, y, mean)
 
 
 def _short(x: Array, y: Array, mean: Array, ops: Operations) -> Array:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kl_plugins.formulas.gamma import log_gamma_residue
 from kl_plugins.formulas.remainders import _log_ratio, exp_minus_tangent
 from kl_plugins.formulas.shared import identity_minus_log1p
+from kl_plugins.ops.gamma_residues import log_gamma_residue
 from kl_plugins.ops.protocol import Array, Operations
 
 _NEAR = 0.18

@@ -50,7 +50,7 @@ def weighted_exp_remainder(weight: Array, log_weight: Array, u: Array, ops: Oper
 
 
 def _weighted_remainder(weight: Array, log_weight: Array, u: Array, ops: Operations) -> Array:
-    return ops.choose(u > 300.0, _weighted_far, _weighted, weight, log_weight, u)
+    return ops.rarely(u > 300.0, _weighted_far, _weighted, weight, log_weight, u)
 
 
 def _weighted(weight: Array, log_weight: Array, u: Array, ops: Operations) -> Array:

@@ -8,13 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kl_plugins.formulas.gamma import (
-    _NEAR,
-    _digamma_residue,
-    _residues_near,
-    _shapes_far,
-    _trigamma_residue,
-)
+from kl_plugins.formulas.gamma import NEAR, residues_far, residues_near
 from kl_plugins.formulas.remainders import (
     _far,
     _log_ratio,
@@ -22,6 +16,7 @@ from kl_plugins.formulas.remainders import (
     multiple_of_exp_minus_tangent,
 )
 from kl_plugins.formulas.shared import identity_minus_log1p
+from kl_plugins.ops.gamma_residues import digamma_residue_value, trigamma_residue_value
 from kl_plugins.ops.protocol import Array, Operations
 
 # Where a difference of two arguments is an argument too, it has digits that theirs no longer hold (the sum
@@ -34,16 +29,16 @@ def residue_divergence(p: Array, q: Array, step: Array, ops: Operations) -> Arra
 
 
 def _residue_divergence(p: Array, q: Array, step: Array, ops: Operations) -> Array:
-    is_near = ops.absolute(step) <= _NEAR * p
-    near = lambda p, q, step: _residues_near(p, step, ops)  # noqa: E731
-    return ops.select(is_near, near, lambda p, q, step: _shapes_far(p, q, ops), p, q, step)
+    is_near = ops.absolute(step) <= NEAR * p
+    near = lambda p, q, step: residues_near(p, step, ops)  # noqa: E731
+    return ops.select(is_near, near, lambda p, q, step: residues_far(p, q, ops), p, q, step)
 
 
 def _residue_divergence_gradient(
     p: Array, q: Array, step: Array, ops: Operations
 ) -> tuple[Array, Array, Array]:
-    by_q = _digamma_residue(q, ops) - _digamma_residue(p, ops)
-    return -_trigamma_residue(p, ops) * step, by_q, 0.0 * step
+    by_q = digamma_residue_value(q, ops) - digamma_residue_value(p, ops)
+    return -trigamma_residue_value(p, ops) * step, by_q, 0.0 * step
 
 
 def log_ratio_by_step(p: Array, q: Array, step: Array, ops: Operations) -> Array:
@@ -82,8 +77,8 @@ def _proportion_divergence_gradient(
 ) -> tuple[Array, Array, Array]:
     u = _log_ratio(p, q, ops) - level
     growth = q * ops.expm1(u)
-    by_p = growth / p - _trigamma_residue(p, ops) * (q - p)
-    by_q = _digamma_residue(q, ops) - _digamma_residue(p, ops) - u
+    by_p = growth / p - trigamma_residue_value(p, ops) * (q - p)
+    by_q = digamma_residue_value(q, ops) - digamma_residue_value(p, ops) - u
     return by_p, by_q, -growth
 
 
@@ -124,6 +119,6 @@ def _shifted_divergence_gradient(
     p: Array, q: Array, step: Array, shift: Array, ops: Operations
 ) -> tuple[Array, Array, Array, Array]:
     log_change = _log_ratio(p, q, ops) - _log_ratio(p + shift, q + shift, ops)
-    by_p = -(_trigamma_residue(p, ops) + (shift / (p + shift)) / p) * step
-    by_q = _digamma_residue(q, ops) - _digamma_residue(p, ops) - log_change
+    by_p = -(trigamma_residue_value(p, ops) + (shift / (p + shift)) / p) * step
+    by_q = digamma_residue_value(q, ops) - digamma_residue_value(p, ops) - log_change
     return by_p, by_q, 0.0 * step, 0.0 * step

@@ -57,7 +57,7 @@ _HUGE = 1e30
 
 def multiple_of_exp_minus_tangent(factor: Array, u: Array, ops: Operations) -> Array:
     """factor·[exp(u) − 1 − u], finite where exp(u) is not but its product with the factor is."""
-    return ops.choose(u > 700.0, _multiple_far, _multiple, factor, u)
+    return ops.rarely(u > 700.0, _multiple_far, _multiple, factor, u)
 
 
 def _multiple(factor: Array, u: Array, ops: Operations) -> Array:
@@ -83,7 +83,7 @@ def _near(p: Array, q: Array, ops: Operations) -> Array:
 
 
 def _far(p: Array, q: Array, ops: Operations) -> Array:
-    return ops.choose(ops.minimum(p, q) < 1e-300, _far_from_tiny, _far_apart, p, q)
+    return ops.rarely(ops.minimum(p, q) < 1e-300, _far_from_tiny, _far_apart, p, q)
 
 
 def _far_apart(p: Array, q: Array, ops: Operations) -> Array:

@@ -22,7 +22,7 @@ def settled_sum(terms: Sequence[Array], ops: Operations) -> Array:
         numbers = [term for term in terms if not np.ndim(term)]
         if len(vectors) == 3:  # a family of two parameters beside another
             numbers = [float(number) for number in numbers]
-            return ops.elementwise(_three, None, sum(numbers), sum(map(abs, numbers)), *vectors)
+            return ops.elementwise(_three, None, sum(numbers, 0.0), sum(map(abs, numbers), 0.0), *vectors)
         terms = [*numbers, *vectors]  # numbers first: they are no passes over arrays
     value, size = terms[0], abs(terms[0])
     for term in terms[1:]:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from kl_plugins.ops import floats
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array
 
 symbolic = False
+scalar = True
+graphs = False
 
 _DOMAINS = frozenset({"log", "sqrt", "log1p", "sin", "cos", "floor", "gammaln", "power"})
 """What raises a ValueError outside of its domain, where an array holds infinity or NaN."""
@@ -21,13 +23,11 @@ class FloatDomainError(ArithmeticError):
     """A float outside of a function's domain."""
 
 
-def on_floats(ops: Operations) -> bool:
-    """Whether these are operations on floats."""
-    return ops is floats or ops is _HERE
-
-
 def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Array], *args: float) -> Array:
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
+
+
+rarely = choose
 
 
 def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: float) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from kl_plugins.ops import floats
 from kl_plugins.ops.protocol import Operations
 
-_ASKED = frozenset({"known", "literal", "undressed", "same", "shape", "runtime_shape", "inside"})
+_ASKED = frozenset({"known", "literal", "same", "shape", "runtime_shape", "inside"})
 """Operations that say what is known of their arguments: these are what decisions are made of."""
 
 _PLAIN = (bool, int, float)
@@ -98,9 +98,9 @@ class _Operations(ModuleType):
     """The operations of a backend, put off; but for those that say what is known."""
 
     def __init__(self, ops: Operations) -> None:
-        super().__init__(f"{ops.__name__} (deferred)")
+        super().__init__("deferred")
         self._ops = ops
-        self.symbolic = ops.symbolic
+        self.symbolic, self.scalar, self.graphs = ops.symbolic, False, ops.graphs
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -117,6 +117,20 @@ class _Operations(ModuleType):
 @cache
 def _deferring(ops: Operations) -> ModuleType:
     return _Operations(ops)
+
+
+class _Undecided(Deferred):
+    """What may turn out to be a plain number, which decides."""
+
+
+def put_off(ops: Operations, function: Callable[..., Any], *args: Any) -> Any:
+    """``function(*args)``, put off where the operations `ops` are, until `decided` asks for it."""
+    return _Undecided(function, *args) if isinstance(ops, _Operations) else function(*args)
+
+
+def decided(value: Any) -> Any:
+    """The value itself, computed if `put_off` put it off."""
+    return value.now() if isinstance(value, _Undecided) else value
 
 
 def of_floats(ops: Operations) -> ModuleType:

@@ -37,14 +37,19 @@ def certainly_not_negative(value: Array) -> bool:
 
 def certainly_equal(first: Array, second: Array, ops: Operations) -> bool:
     """Whether two parameters are certainly equal everywhere, but for NaN; numbers are looked at."""
+    found = equal_where(first, second, ops)
+    return found if isinstance(found, bool) else bool(np.all(found))
+
+
+def equal_where(first: Array, second: Array, ops: Operations) -> Array:
+    """Where two parameters are certainly equal, or NaN: True or False, or an array of numbers."""
     if first is second:
         return True
-    literals = is_literal(first) + is_literal(second)
-    if literals == 2:
+    if is_literal(first) and is_literal(second):
         return bool(first == second or first != first or second != second)
-    if ops.symbolic:
-        return not literals and ops.undressed(first) is ops.undressed(second)
-    return bool(np.all((first == second) | (first != first) | (second != second)))
+    if not ops.graphs:
+        return (first == second) | (first != first) | (second != second)
+    return ops.same(first, second)
 
 
 def certainly_zero(value: Array, ops: Operations) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from kl_plugins.ops import floats
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions, Operations
 from kl_plugins.parameters.certainty import is_literal
 
 
@@ -91,7 +91,7 @@ class Parameter(NamedTuple):
         called = f"{self.called} ({self.meaning})" if self.meaning else self.called
         if not inside:
             for holds, message in self.domain.conditions(value, called, ops):
-                yield (ops.all_last(holds) if self.core_ndim else holds), message
+                yield (cast(ArrayOperations, ops).all_last(holds) if self.core_ndim else holds), message
         yield from self.domain.conditions_of_whole(value, self.called, ops)
 
 

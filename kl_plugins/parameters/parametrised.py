@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import numpy as np
 
 from kl_plugins.ops import array_backend_of, backend_of, floats
-from kl_plugins.ops.protocol import Array, Conditions, Operations
-from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
+from kl_plugins.parameters.certainty import equal_where, is_literal
 from kl_plugins.parameters.declarations import Parameter, constant, declare, parameter, part
 from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
 
@@ -45,7 +45,7 @@ class Parametrised:
     """The names of those that have parameters themselves."""
 
     find_backend = staticmethod(backend_of)
-    ops: Operations
+    ops: ArrayOperations
 
     _bounds: ClassVar[tuple[tuple[str, float, float, bool], ...]] = ()
     """What the floats of each domain lie between, and whether they are whole, where all have a domain."""
@@ -77,7 +77,7 @@ class Parametrised:
         self._complete()
 
     @classmethod
-    def trusted(cls, ops: Operations, **state: Any) -> Self:
+    def trusted(cls, ops: ArrayOperations, **state: Any) -> Self:
         """Make the object from arrays of the backend `ops` that are known to be valid: no checks."""
         made = object.__new__(cls)
         made.__dict__.update(state, ops=ops)
@@ -131,7 +131,7 @@ class Parametrised:
         """The name of each array and its number of dimensions that are not batch dimensions."""
         return ((name, stated.core_ndim) for name, stated in self.parameters.items())
 
-    def to(self, ops: Operations, beside: Sequence[Array] = ()) -> Self:
+    def to(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> Self:
         """Return the same object with its parameters as arrays of the backend `ops`.
 
         `beside` are the values that it is used with: plain numbers take on their precision.
@@ -142,7 +142,7 @@ class Parametrised:
         other = self.trusted(ops, **self.__getstate__())
         other._become(ops, beside)
         other.__dict__["checked"] = not self.ops.symbolic  # numbers were checked when they came
-        plain = self.ops is floats and not self.__dict__.get("unsure")
+        plain = self.ops.scalar and not self.__dict__.get("unsure")
         other.__dict__["inside"] = frozenset(self.parameters if plain else self.__dict__.get("inside", ()))
         return other
 
@@ -160,7 +160,7 @@ class Parametrised:
             made.__dict__[name] = made.__dict__[name].to_arrays()
         return made
 
-    def _become(self, ops: Operations, beside: Sequence[Array] = ()) -> None:
+    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
         state = self.__dict__  # the dataclass is frozen, and this is still its making
         beside = [*beside, *[state[name] for name in self.parameters]]
         for name, stated in self.parameters.items():
@@ -178,10 +178,22 @@ class Parametrised:
 
     def is_between(self, name: str, low: float, high: float) -> bool:
         """Whether all numbers of an array are certainly between the two, and so none is NaN."""
-        value = self.__dict__[name]
-        if is_literal(value):
-            return low < value < high
-        return not self.ops.symbolic and self.ops.inside(value, low, high)
+        return self.ops.inside(self.__dict__[name], low, high)
+
+    def same_where(self, other: Parametrised) -> Array:
+        """Where another object of this backend is certainly the same: True or False, or an array."""
+        if type(self) is not type(other):
+            return False
+        found: Array = True
+        for name in self.__getstate__():
+            first, second = self.__dict__[name], other.__dict__[name]
+            if name in self.parameters:
+                found = found & equal_where(first, second, self.ops)
+            else:
+                found = found & (first.same_where(second) if name in self.parts else first == second)
+            if found is False:
+                return False
+        return found if self.ops.symbolic else bool(np.all(found)) or found
 
     def has_no_nan(self) -> bool:
         """Whether that is certain of all arrays."""

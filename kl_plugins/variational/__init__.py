@@ -7,7 +7,7 @@ except ImportError as error:
         f'kl_plugins.variational needs PyMC ({error}); install it with: pip install "kl-plugins[variational]"'
     ) from error
 
-from kl_plugins.variational.examination import diagnose
+from kl_plugins.variational.diagnosing import diagnose
 from kl_plugins.variational.fitting import fit
 from kl_plugins.variational.monitor import KLConvergence
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
@@ -15,7 +15,7 @@ from kl_plugins.variational.plots import plot_convergence, plot_importance, plot
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.stopping import NotConvergedWarning
-from kl_plugins.variational.target.snapshots import snapshot
+from kl_plugins.variational.target.approximations import snapshot
 
 __all__ = [
     "Certificate",

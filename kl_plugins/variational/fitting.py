@@ -21,13 +21,18 @@ from kl_plugins.variational.optimum.search import (
     Optimum,
     find_optimum,
 )
-from kl_plugins.variational.optimum.starts import starts_elsewhere, starts_from
+from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.progress import lasting_progress
-from kl_plugins.variational.target.log_density import LogDensity, model_given_or_in_context
+from kl_plugins.variational.target.density import TargetDensity, model_given_or_in_context
 from kl_plugins.variational.target.parameters import Parameters
-from kl_plugins.variational.target.settings import check_count, check_tolerance, generator
-from kl_plugins.variational.target.start_values import check_supported, start_values
+from kl_plugins.variational.target.settings import (
+    check_count,
+    check_supported,
+    check_tolerance,
+    generator,
+    start_values,
+)
 
 METHODS = {"advi": pm.MeanField, "fullrank_advi": pm.FullRank}
 ENDS_BY_ITSELF = "leave it out: fit stops by itself, at its `tolerance` (in nats) or at `max_draws`"
@@ -52,7 +57,7 @@ def fit(
     *,
     start: dict[str, Any] | None = None,
     max_draws: int = MOST_DRAWS,
-    random_seed: Any = None,
+    random_seed: object = None,
     progressbar: bool = True,
     **settings_of_pm_fit: Any,
 ) -> pm.MeanField | pm.FullRank:
@@ -138,20 +143,20 @@ def fit(
     with answered_in_time(), lasting_progress(progressbar) as report:
         report("compiling the log density")
         values = start_values(model, start)
-        target = None if values else LogDensity(model)
+        target = None if values else TargetDensity(model)
         approximation = METHODS[method](model=model, start=values)
         (group,) = approximation.groups
         point = np.array(group.params_dict["mu"].get_value(), dtype=float)
         if target is None or variables_of(approximation) != target.variables:
             check_supported(point, variables_of(approximation))
-            target = LogDensity(model, variables_of(approximation), point if values else None)
+            target = TargetDensity(model, variables_of(approximation), point if values else None)
         family = _family(method, target.dimension)
         seeds = rng.spawn(1)[0].integers(2**63)
 
         def search(place: FloatArray) -> Optimum:
             starts = starts_from(target, family, place)
             report("looking for other optima")
-            more = starts_elsewhere(target, model, family, place, np.random.default_rng(seeds))
+            more = starts_at_other_modes(target, model, family, place, np.random.default_rng(seeds))
             return find_optimum(target, family, starts, tolerance, rng, max_draws, report, more)
 
         found = _from_start_or_default(search, point, target.initial) if values else search(point)

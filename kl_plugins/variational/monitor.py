@@ -9,18 +9,15 @@ from math import ceil, isfinite, isnan
 from typing import Any, NoReturn
 
 import numpy as np
-from pymc.variational.opvi import Approximation
 
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
-from kl_plugins.variational.optimum.comparison import Comparison
 from kl_plugins.variational.optimum.distance import OptimumDistance
-from kl_plugins.variational.optimum.iterates import MOVING, Iterates, Window
+from kl_plugins.variational.optimum.iterates import Iterates, OptimumComparison, Window
 from kl_plugins.variational.report import stopping
-from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status
-from kl_plugins.variational.target.parameters import Parameters
+from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status, rests
+from kl_plugins.variational.target.parameters import parameters_of_watched
 from kl_plugins.variational.target.settings import check_count, check_switch, check_tolerance, generator
-from kl_plugins.variational.target.snapshots import told
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
@@ -116,7 +113,7 @@ class KLConvergence:
     """
 
     def __init__(
-        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Any = None
+        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: object = None
     ) -> None:
         generator(random_seed)
         self.tolerance = check_tolerance(tolerance)
@@ -131,7 +128,7 @@ class KLConvergence:
         self._next_look = FIRST_LOOK * self.every
         self._end: int | None = None
 
-    def __call__(self, approximation: Any, losses: Sequence[float] | None, iteration: int) -> None:
+    def __call__(self, approximation: object, losses: Sequence[float] | None, iteration: int) -> None:
         """Called by ``pm.fit`` after each iteration; raises StopIteration to stop the fit."""
         if iteration <= self._iteration or approximation is not self._approximation:
             self._begin(approximation, losses, iteration)
@@ -203,24 +200,19 @@ class KLConvergence:
     def _begin(self, approximation: Any, losses: Any, iteration: int) -> None:
         """A fit begins, or is refined: PyMC then repeats the number of the last iteration."""
         if iteration != self._iteration or approximation is not self._approximation:
-            self._parameters = _parameters_of(approximation)
+            self._parameters = parameters_of_watched(approximation)
             self._approximation = approximation
             self._iterates = Iterates(self._parameters.size, self.every)
             self._next_look = FIRST_LOOK * self.every
             self.history = []
         self._status, self._message = Status.RUNNING, ""
-        self._comparison = Comparison(approximation.model, self._parameters, self.tolerance)
+        self._comparison = OptimumComparison(approximation.model, self._parameters, self.tolerance)
         # PyMC hands out the losses so far as the beginning of an array of all that there will be.
         whole = getattr(losses, "base", None)
         self._end = None if whole is None else iteration - len(losses) + len(whole)
         self._scores = None if whole is None else weakref.ref(whole)
         if losses is None:
-            warnings.warn(
-                "KLConvergence cannot see the end of a fit without losses (score=False, ASVGD): it may stop "
-                "the fit, but will not say how it ended otherwise; leave score=True",
-                NotConvergedWarning,
-                stacklevel=3,
-            )
+            warnings.warn(stopping.WITHOUT_LOSSES, NotConvergedWarning, stacklevel=3)
 
     def _keep(self, losses: Any) -> None:
         row = self._iterates.next_row
@@ -247,16 +239,17 @@ class KLConvergence:
             optimum.find(window.average, self.random_seed)
             look = look._replace(to_optimum=optimum.jeffreys_of(window.average))
         self.history.append(look)
+        at_rest = rests(look, self.history, self.tolerance)
         if look.to_optimum <= self.tolerance and optimum.is_known:
-            self._stop(Status.CONVERGED, stopping.converged(look, self._rests(look)), warn=False)
+            self._stop(Status.CONVERGED, stopping.converged(look, at_rest), warn=False)
         if look.drift > self.tolerance:
             return
         if look.to_optimum > self.tolerance:
             needed = optimum.iterations_to(window, self._iterates.spacing)
-            if needed > self._left() and self._rests(look) and self._is_accurate(window):
+            if needed > self._left() and at_rest and self._is_accurate(window):
                 what = stopping.not_optimal(self.history[-1], self.tolerance, needed, optimum.reason)
                 self._stop(Status.NOT_OPTIMAL, what, warn=True)
-        elif self._rests(look) and self._is_accurate(window):
+        elif at_rest and self._is_accurate(window):
             why = optimum.reason or "check=False"
             self._stop(Status.STATIONARY, stopping.stationary(self.history[-1], why), warn=self.check)
 
@@ -269,16 +262,6 @@ class KLConvergence:
         self.history[-1] = self.history[-1]._replace(jeffreys=careful)
         return careful <= most
 
-    def _rests(self, look: Look) -> bool:
-        """Whether nothing moves, or so little that it does not matter, and that not steadily.
-
-        What drifts steadily moves ever further as the window grows.
-        """
-        if look.rhat <= MOVING:
-            return True
-        earlier = [past.drift for past in self.history if 2 * past.iteration <= look.iteration]
-        return look.drift <= REST_SHARE * self.tolerance and bool(earlier) and look.drift <= earlier[-1]
-
     def _left(self) -> float:
         remaining = 0 if self._end is None else self._end - self._iteration
         return max(PATIENCE * self._iteration, remaining)
@@ -287,9 +270,7 @@ class KLConvergence:
         self._status = status
         if self._parameters.writable:
             self.write_back()
-            taken = "the average of their last half was taken"
-        else:  # computed by graphs of the user's
-            taken = "their last half's average is monitor.average, the approximation has the last of them"
+        taken = stopping.what_was_taken(self._parameters.writable)
         self._message = f"{status} after {self._iteration:,d} iterations: {taken}; {what}"
         if warn:
             warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
@@ -301,7 +282,7 @@ class KLConvergence:
         what, comparison = "too few for a look at them", self._comparison
         if window is not None:
             look = self.history[-1]
-            what = stopping.still_moving(look, self.tolerance, self._rests(look))
+            what = stopping.still_moving(look, self.tolerance, rests(look, self.history, self.tolerance))
             if look.to_optimum > self.tolerance:
                 needed = comparison.iterations_to(window, self._iterates.spacing)
                 last = self._parameters.coordinates(self._parameters.read()[None])[0]
@@ -314,14 +295,3 @@ class KLConvergence:
         failed = comparison.tried and comparison.distance is None
         advice = stopping.advice(comparison.reason if failed else None)
         warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)
-
-
-def _parameters_of(approximation: Any) -> Parameters:
-    if not isinstance(approximation, Approximation):
-        raise TypeError(f"KLConvergence watches an approximation, got {told(approximation)}")
-    try:
-        return Parameters(approximation)
-    except TypeError as error:  # of particles, such as SVGD moves
-        raise TypeError(
-            f"KLConvergence watches fits of Gaussians: {error}, or leave this callback out"
-        ) from None

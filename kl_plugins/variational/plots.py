@@ -217,7 +217,7 @@ def _places(diagnosis: Diagnosis, pair: Sequence[str]) -> tuple[int, int]:
     return diagnosis.names.index(pair[0]), diagnosis.names.index(pair[1])
 
 
-def _check_diagnosis(given: Any, plot: str) -> None:
+def _check_diagnosis(given: object, plot: str) -> None:
     if not isinstance(given, Diagnosis):
         raise TypeError(f"{plot} takes what diagnose(...) returns, got {type(given).__name__}")
 

@@ -9,10 +9,13 @@ from scipy.stats import Covariance, multivariate_normal
 
 import gaussians
 import oracle
-from kl_plugins import Diagonal, Isotropic, MultivariateNormal, entropy, explain, kl, recognition
+from kl_plugins import Diagonal, Isotropic, MultivariateNormal, entropy, explain, kl, open_functions
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core.names import from_scipy, scipy_names
 from kl_plugins.families.normal import Normal
+from kl_plugins.open_functions import remember, remembered
 from kl_plugins.ops.numpy import lapack
-from kl_plugins.recognition import recognise, remembered
+from kl_plugins.recognition import recognise
 
 MEAN = np.array([0.5, -1.0, 2.0])
 COVARIANCE = np.array([[2.0, 0.5, -0.25], [0.5, 1.0, 0.125], [-0.25, 0.125, 1.5]])
@@ -320,10 +323,24 @@ def test_what_is_remembered_of_a_frozen_distribution():
     assert kl(p, p) == 0.0
     p.dist = stats.norm(1.0, 2.0).dist
     assert kl(p, q) == kl(stats.norm(1.0, 2.0), q)
-    known = len(recognition._known)
+    known = len(open_functions._known)
     del p
     gc.collect()
-    assert len(recognition._known) < known
+    assert len(open_functions._known) < known
+
+
+def test_names_that_come_after_the_plugin(monkeypatch):
+    p = stats.bradford(2.0)
+    with pytest.raises(NoClosedFormError, match="bradford"):
+        kl(p, p)
+    for name in ("bradford", "norm"):
+        monkeypatch.setitem(scipy_names, name, scipy_names.get(name))  # which puts things back afterwards
+    from_scipy("bradford")(lambda c, loc, scale: Normal(c, scale))
+    assert kl(p, stats.norm(2.0)) == 0.0
+    q = stats.norm(0.0, 1.0)
+    assert kl(q, stats.norm(0.0, 2.0)) > 0.0
+    from_scipy("norm")(lambda loc, scale: Normal(loc, 1.0))
+    assert kl(q, stats.norm(0.0, 2.0)) == 0.0
 
 
 def test_what_was_remembered_gives_way_to_a_new_registration():
@@ -333,7 +350,7 @@ def test_what_was_remembered_gives_way_to_a_new_registration():
     @recognise.register(Reading)
     def _(reading):
         made = Normal(0.0, 1.0)
-        recognition.remember(reading, made, lambda reading: True)
+        remember(reading, made, lambda reading: True)
         return made
 
     reading = Reading()

@@ -13,16 +13,17 @@ from rich.console import Console
 from scipy import stats
 
 from kl_plugins import Dense, Diagonal
+from kl_plugins.estimate.pareto import pareto_khat
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import diagnose, fit
-from kl_plugins.variational.evidence.importance import Estimate, Moments, importance, pareto_smoothed
+from kl_plugins.variational.evidence.importance import importance, pareto_smoothed
+from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import Survey
-from kl_plugins.variational.evidence.tails import error_factor, tail_shape
-from kl_plugins.variational.optimum.afar import images, prior_points
+from kl_plugins.variational.evidence.tails import error_factor
 from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
+from kl_plugins.variational.optimum.starts import prior_points, symmetric_images
 from kl_plugins.variational.report import progress
-from kl_plugins.variational.report.faults import compare_moments
-from kl_plugins.variational.target.log_density import LogDensity, variables_in
+from kl_plugins.variational.target.density import TargetDensity, variables_in
 
 
 def look(q, model, **options):
@@ -85,14 +86,14 @@ def test_a_turn_further_is_no_other_mode():
     for turns in (0, -1):
         found = look(([3.0 + 2.0 * math.pi * turns], [0.3]), model)
         assert found.modes == ()
-        assert found.verdict.faults == ()
+        assert found.verdict.discrepancies == ()
         assert abs(found.log_evidence.value) < 4.0 * found.log_evidence.error < 0.05
 
 
 def test_images_flip_signs_and_exchange_elements():
     variables = (Variable("mu", (3,)), Variable("w", (3,)), Variable("s", ()))
     point = np.arange(1.0, 8.0)
-    found = {tuple(row) for row in images(point, variables, np.random.default_rng(0))}
+    found = {tuple(row) for row in symmetric_images(point, variables, np.random.default_rng(0))}
     assert tuple(-point) in found
     assert (-1.0, -2.0, -3.0, 4.0, 5.0, 6.0, 7.0) in found  # one variable
     assert (3.0, 2.0, 1.0, 4.0, 5.0, 6.0, 7.0) in found  # labels of one
@@ -117,7 +118,7 @@ def test_draws_of_the_prior():
 @pytest.mark.parametrize("k", [-0.5, 0.3, 0.9])
 def test_the_shape_of_a_tail_is_that_of_pareto_smoothing(k):
     values = stats.genpareto(k).rvs(20_000, random_state=3)
-    assert tail_shape(values) == pytest.approx(pareto_smoothed(np.log(values))[1], abs=0.01)
+    assert pareto_khat(values) == pytest.approx(pareto_smoothed(np.log(values))[1], abs=0.01)
     (factor,) = error_factor(values[:, None])
     assert factor == (1.0 if k < 0.5 else np.inf)
     assert 1.0 < error_factor(stats.genpareto(0.6).rvs((20_000, 1), random_state=3))[0] < 20_000**0.2
@@ -151,7 +152,7 @@ def test_bounds_of_standard_deviations_hold():
     """The logarithm of a Gamma variable has a long left tail; of shape ¾ its variance is known."""
     with pm.Model() as model:
         pm.Gamma("x", 0.75, 1.0, shape=2)
-    target = LogDensity(model)
+    target = TargetDensity(model)
     q = NamedMultivariateNormal(np.full(2, -0.6), Diagonal(np.full(2, 1.33)), target.variables)
     truth = math.sqrt(stats.loggamma(0.75).var())
     floors = np.array([Survey(target, q, 5_000, np.random.default_rng(seed)).sd_floor for seed in range(8)])
@@ -165,12 +166,14 @@ def test_a_bound_makes_a_fault():
     )
     given = Moments.exact(np.full(3, 0.5), np.array([0.6, 0.75, 1.0]))
     found = compare_moments("abc", given, truth, 0.1, floor=np.array([0.8, 0.8, 0.98]))
-    assert [str(fault) for fault in found.faults] == [
+    assert [str(discrepancy) for discrepancy in found.discrepancies] == [
         "c (mean off by 0.500 ± 0.010 sd)",
         "a (mean not known, sd at most 0.75 of the posterior's)",
     ]
     assert not found.known
-    assert [fault.name for fault in compare_moments("abc", given, truth, 0.1).faults] == ["c"]
+    assert [discrepancy.name for discrepancy in compare_moments("abc", given, truth, 0.1).discrepancies] == [
+        "c"
+    ]
 
 
 def test_nothing_is_made_up_in_many_dimensions():
@@ -181,7 +184,7 @@ def test_nothing_is_made_up_in_many_dimensions():
         pm.MvNormal("x", np.zeros(d), cov=covariance)
     found = look((np.zeros(d), 1.0 / np.diagonal(np.linalg.inv(covariance))), model, draws=20_000)
     assert found.verdict.level == "reject"
-    assert found.verdict.faults == ()
+    assert found.verdict.discrepancies == ()
     assert np.isinf(found.posterior.sd_error).all()
     assert "nothing is certain" in str(found.verdict)
     assert "Look at a full-rank fit (method='fullrank_advi')" in found.verdict.advice
@@ -219,7 +222,7 @@ def test_supports_are_followed_along_correlations():
     with pm.Model() as model:
         x = pm.Normal("x", 0.0, 1.0, shape=2)
         pm.Potential("cut", pm.math.switch(pm.math.abs(x[0] - x[1]) > 3.0, -np.inf, 0.0))
-    target = LogDensity(model)
+    target = TargetDensity(model)
     near = Dense([[1.0, 0.99], [0.99, 1.0]])
     assert outside_support(target, NamedMultivariateNormal([0.0, 0.0], near, target.variables)) == ""
     apart = NamedMultivariateNormal([0.0, 0.0], Diagonal([1.0, 1.0]), target.variables)
@@ -258,7 +261,7 @@ def test_proper_posteriors_are_taken_as_such():
         mean = pm.Flat("mean", shape=2)
         pm.Normal("near", mean[0] + 1e3 * mean[1], 1e-3 * scale, observed=1.0)
         pm.Normal("y", mean[1], sd, observed=[1.0, 2.0, 4.0])
-    target = LogDensity(model)
+    target = TargetDensity(model)
     d = target.dimension
     for scale in (1e-3, 1.0, 1e3):
         q = NamedMultivariateNormal(np.full(d, 0.1), Diagonal(np.full(d, scale**2)), target.variables)
@@ -296,11 +299,11 @@ def test_log_densities_without_gradients(monkeypatch):
     with pm.Model() as model:
         x = pm.Normal("x", shape=3)
         pm.Potential("sum", -pm.math.exp(0.1 * x[:, None] * np.linspace(0.0, 1.0, 400)).sum())
-    target = LogDensity(model)
+    target = TargetDensity(model)
     assert target.chunk <= 2**17 // 1_200  # not the vector of 400 alone stays in the cache, but the matrix
     points = np.random.default_rng(1).standard_normal((50, 3))
     want, _ = target(points)
     for patience in (np.inf, 0.0):
-        monkeypatch.setattr("kl_plugins.variational.target.log_density.PATIENCE", patience)
+        monkeypatch.setattr("kl_plugins.variational.target.density.PATIENCE", patience)
         np.testing.assert_allclose(target.values(points), want, rtol=1e-12)
     assert target.evaluations >= 150

@@ -7,26 +7,22 @@ from types import SimpleNamespace
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 
 from kl_plugins.families.named import Variable
 from kl_plugins.variational import diagnose, distance_to_optimum
-from kl_plugins.variational.evidence.importance import Moments
-from kl_plugins.variational.examination import marginal_kl
+from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.optimum import distance
 from kl_plugins.variational.optimum.propriety import collapse
 from kl_plugins.variational.optimum.scale_families import Gaussian
-from kl_plugins.variational.optimum.search import ALONE
+from kl_plugins.variational.optimum.search import NO_FURTHER_STARTS
 
 
 @pytest.fixture(autouse=True)
 def in_haste(monkeypatch):
-    """Without compilers, and from the start that is given alone."""
-    monkeypatch.setattr(distance, "starts_elsewhere", lambda *args: ALONE)
+    """From the start that is given alone."""
+    monkeypatch.setattr(distance, "starts_at_other_modes", lambda *args: NO_FURTHER_STARTS)
     monkeypatch.setattr(distance, "starts_from", lambda *args: [])
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from kl_plugins import jeffreys, kl
 from kl_plugins.variational import KLConvergence, NotConvergedWarning, distance_to_optimum, fit, snapshot
-from kl_plugins.variational.optimum.comparison import Comparison
+from kl_plugins.variational.optimum.iterates import OptimumComparison
 from kl_plugins.variational.target.parameters import Parameters
 
 
@@ -101,7 +101,7 @@ def test_on_the_way_through_the_optimum_the_claim_is_about_what_is_left():
 
 
 def test_claims_allow_for_the_error_of_the_optimum():
-    comparison = Comparison(normals(), None, 0.1)
+    comparison = OptimumComparison(normals(), None, 0.1)
     with normals() as model:
         q = snapshot(pm.MeanField())
         found = distance_to_optimum(q, model, random_seed=1)
@@ -288,7 +288,7 @@ def test_a_fit_that_is_almost_there_says_so():
 @pytest.mark.parametrize("now", [0.001, 2.0])
 def test_the_pace_has_no_negative_numbers(now):
     distance = SimpleNamespace(known=True, reached=True, sampling_error=0.0)
-    comparison = Comparison(None, None, 0.1)
+    comparison = OptimumComparison(None, None, 0.1)
     comparison.distance = distance
     divergences = iter([9.0, now])
     comparison._divergences = lambda half: (next(divergences), 0.0)

@@ -1,4 +1,4 @@
-"""Diagnoses of approximations whose faults are known in closed form."""
+"""Diagnoses of approximations whose discrepancies are known in closed form."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ from kl_plugins import (
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.evidence.bounds import bounds_from_divergence, error_bounds
-from kl_plugins.variational.evidence.importance import Estimate, Moments, importance, khat_threshold
+from kl_plugins.variational.evidence.importance import importance, khat_threshold
 from kl_plugins.variational.evidence.modes import Mode
+from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import factored, gaussian_draws, wide_draws, wide_log_density
 from kl_plugins.variational.evidence.references import compare, reference_draws
-from kl_plugins.variational.report.verdict import Evidence, compare_moments, verdict_on
-from kl_plugins.variational.target.log_density import variables_in
+from kl_plugins.variational.report.grounds import Grounds
+from kl_plugins.variational.report.verdict import verdict_on
+from kl_plugins.variational.target.density import variables_in
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 
 RHO = 0.9
@@ -239,7 +241,7 @@ def test_bounds_from_draws():
 def test_an_exact_fit_is_trusted(diagnoses):
     found = diagnoses["exact"]
     assert found.verdict.level == "trust"
-    assert found.verdict.faults == ()
+    assert found.verdict.discrepancies == ()
     assert abs(found.importance.elbo.value) < 1e-8  # the evidence is 1
     assert found.importance.k.value == 0.0
     assert found.bounds.divergence.value < 1e-9
@@ -260,9 +262,9 @@ def test_an_exact_fit_far_from_zero_is_trusted():
 def test_mean_field_is_refused_where_it_is_wrong(diagnoses):
     found = diagnoses["mean-field"]
     assert found.verdict.level == "reject"
-    assert {fault.name for fault in found.verdict.faults} == {"x[0]", "x[1]"}
-    for fault in found.verdict.faults:
-        assert fault.sd_ratio.value == pytest.approx(math.sqrt(1 - RHO**2), rel=0.05)
+    assert {discrepancy.name for discrepancy in found.verdict.discrepancies} == {"x[0]", "x[1]"}
+    for discrepancy in found.verdict.discrepancies:
+        assert discrepancy.sd_ratio.value == pytest.approx(math.sqrt(1 - RHO**2), rel=0.05)
     assert "independence of mean-field is at fault" in found.verdict.advice
     assert found.distance.jeffreys < 1e-6  # and yet it is the best of its family
     loss = -0.5 * math.log(1 - RHO**2)
@@ -276,7 +278,7 @@ def test_mean_field_is_refused_where_it_is_wrong(diagnoses):
 def test_a_fit_that_weights_repair(diagnoses):
     found = diagnoses["narrow"]
     assert found.verdict.level == "resample"
-    assert {fault.name for fault in found.verdict.faults} == {"x[0]", "x[1]", "s"}
+    assert {discrepancy.name for discrepancy in found.verdict.discrepancies} == {"x[0]", "x[1]", "s"}
     assert "has not converged: the best of its family would do" in found.verdict.advice
     np.testing.assert_allclose(found.weighted.sd, np.sqrt(np.diag(CORRELATED)), rtol=0.05)
     assert found.importance.k.value == pytest.approx(0.3, abs=0.2)  # 1 − the ratio of variances
@@ -291,7 +293,7 @@ def test_a_tail_out_of_reach(heavy_diagnosis):
     found = heavy_diagnosis
     for verdict in (found.verdict, found.verdict_without_reference):
         assert verdict.level == "reject"
-        assert [fault.name for fault in verdict.faults] == ["t"]
+        assert [discrepancy.name for discrepancy in verdict.discrepancies] == ["t"]
     truth = math.sqrt(2.0)
     wide = found.survey.moments
     assert abs(wide.sd[0] - truth) < 3.0 * wide.sd_error[0] < 0.15
@@ -325,7 +327,7 @@ def evidence(**changes):
         "tolerance": 0.1,
         "optimum_tolerance": 0.1,
     }
-    return Evidence(**(facts | changes))
+    return Grounds(**(facts | changes))
 
 
 def heavy_importance():
@@ -375,6 +377,12 @@ def test_verdicts(changes, level, words):
     assert re.search(words, str(found))
 
 
+def test_the_former_name_of_discrepancies_still_serves():
+    found = verdict_on(evidence())
+    with pytest.warns(DeprecationWarning, match="discrepancies"):
+        assert found.faults == found.discrepancies
+
+
 def test_another_optimum_is_a_reason_for_doubt(diagnoses):
     distance = replace(diagnoses["exact"].distance, other_optima=(-1.0,))
     raw = RIGHT
@@ -409,7 +417,9 @@ def test_another_mode(apart, seen):
     assert found.importance.k.value < 0.1
     assert found.importance.reliable
     assert found.verdict.level == "reject"
-    assert found.verdict.faults[0].sd_ratio.value == pytest.approx(1 / math.hypot(1.0, apart / 2), rel=0.01)
+    assert found.verdict.discrepancies[0].sd_ratio.value == pytest.approx(
+        1 / math.hypot(1.0, apart / 2), rel=0.01
+    )
     assert found.verdict_without_reference.level == ("reject" if seen else "trust")
     if seen:
         (mode,) = found.modes
@@ -435,14 +445,14 @@ def test_verdicts_of_reference_posteriors(name, method, level, worst):
         found = diagnose(approximation, posteriors.pymc_draws(name), model, random_seed=1)
     for verdict in (found.verdict, found.verdict_without_reference):
         assert verdict.level == level
-        assert (verdict.faults[0].name if verdict.faults else None) == worst
+        assert (verdict.discrepancies[0].name if verdict.discrepancies else None) == worst
 
 
 def test_moments_are_at_fault_beyond_tolerance_and_error():
     truth = Moments(np.zeros(4), np.ones(4), np.full(4, 0.01), np.array([0.01, 0.01, 0.01, 0.2]))
     given = Moments.exact(np.array([0.11, 0.13, 0.0, 0.0]), np.array([1.0, 1.0, 0.8, 0.8]))
     found = compare_moments("abcd", given, truth, 0.1)
-    assert [fault.name for fault in found.faults] == ["c", "b"]
+    assert [discrepancy.name for discrepancy in found.discrepancies] == ["c", "b"]
     assert not found.known  # d's sd is hardly known
     assert compare_moments(
         "abc", Moments(*(part[:3] for part in given)), Moments(*(p[:3] for p in truth)), 0.3
@@ -606,7 +616,7 @@ def test_dataset_summary_and_report(diagnoses, heavy_diagnosis):
             assert f"{name}_error" in dataset
         table = found.summary()
         assert tuple(table.index) == found.names
-        faulty = {fault.name for fault in found.verdict.faults}
+        faulty = {discrepancy.name for discrepancy in found.verdict.discrepancies}
         assert set(table.index[table["at_fault"]]) == faulty
         np.testing.assert_allclose(
             dataset["sd_ratio"].sel(coordinate=found.names[0]), table["sd_ratio"].iloc[0]

@@ -8,22 +8,20 @@ import weakref
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 from scipy import stats
 
 from kl_plugins import estimate_kl
 from kl_plugins.interrupts import answer_interrupt, answered_in_time
 from kl_plugins.variational import KLConvergence, diagnose, distance_to_optimum, fit
-from kl_plugins.variational.target import log_density, parameters
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target import density, parameters
+from kl_plugins.variational.target.density import TargetDensity
 
 
 @pytest.fixture(autouse=True)
 def python_handles_interrupts():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
+    yield
     left = signal.signal(signal.SIGINT, before)
     assert left is signal.default_int_handler
     assert pm.Model.get_context(error_if_none=False) is None
@@ -139,7 +137,7 @@ def interrupted_at(monkeypatch, evaluation):
             interrupt()
         return function(points)
 
-    monkeypatch.setattr(LogDensity, "_part", staticmethod(part))
+    monkeypatch.setattr(TargetDensity, "_part", staticmethod(part))
 
 
 CALLS = {
@@ -167,8 +165,8 @@ def test_an_interrupted_compilation_is_no_reason_to_try_another_way(model, monke
         interrupt()
         raise SystemError("returned a result with an exception set")
 
-    monkeypatch.setattr(log_density, "vectorize_graph", interrupted)
-    monkeypatch.setattr(log_density, "_compiled", lambda *args: pytest.fail("compiled all the same"))
+    monkeypatch.setattr(density, "vectorize_graph", interrupted)
+    monkeypatch.setattr(density, "_compiled", lambda *args: pytest.fail("compiled all the same"))
     with pytest.raises(KeyboardInterrupt):
         fit(model, progressbar=False)
 

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from kl_plugins.variational.evidence.importance import Estimate, Moments, importance
-from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.evidence.importance import importance
+from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.report.limits import beside, khat_beside, rounded_up
 
 NUMBERS = st.floats(1e-12, 1e12)
@@ -60,4 +60,4 @@ def test_right_to_the_tolerance_is_not_beyond_it(shift, faulty, right):
     """An error of 0.15 ± 0.05 is not seen to be beyond 0.1, and not seen to be within."""
     truth = Moments(np.zeros(1), np.ones(1), np.full(1, 0.05), np.full(1, 0.01))
     found = compare_moments(["x"], Moments.exact(np.full(1, shift), np.ones(1)), truth, 0.1)
-    assert (len(found.faults), found.right) == (faulty, right)
+    assert (len(found.discrepancies), found.right) == (faulty, right)

@@ -18,14 +18,7 @@ from kl_plugins.variational.optimum.draws import normal_draws
 from kl_plugins.variational.optimum.scale_families import MeanFieldScales, TriangularScales
 from kl_plugins.variational.optimum.search import find_optimum
 from kl_plugins.variational.optimum.starts import starts_from
-from kl_plugins.variational.target.log_density import LogDensity
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quickly_compiled():
-    """The time of these tests would be that of compilation; one of them has PyTensor's own mode."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
+from kl_plugins.variational.target.density import TargetDensity
 
 
 def precision_of(d, condition, seed=0):
@@ -207,7 +200,7 @@ def eight_schools():
 def test_optima_are_as_close_as_they_say(eight_schools):
     """Each is within its tolerance of one over many more, other draws; compiled in PyTensor's own mode."""
     with pytensor.config.change_flags(mode="Mode"):
-        target = LogDensity(eight_schools)
+        target = TargetDensity(eight_schools)
 
     def optimum(family, tolerance, seed):
         starts = starts_from(target, family, target.initial)
@@ -313,7 +306,7 @@ def test_bad_arguments(two_variables):
 
 
 def test_the_log_density_is_pymcs(two_variables):
-    target = LogDensity(two_variables)
+    target = TargetDensity(two_variables)
     points = target.initial + 0.01 * np.random.default_rng(1).normal(size=(7, 6))
     values, gradients = target(points)
     logp = two_variables.compile_logp()
@@ -330,12 +323,12 @@ def test_the_log_density_is_pymcs(two_variables):
 
 
 def test_a_density_that_knows_no_batches_goes_point_by_point(two_variables, monkeypatch):
-    expected = LogDensity(two_variables)
+    expected = TargetDensity(two_variables)
     monkeypatch.setattr(
-        "kl_plugins.variational.target.log_density.vectorize_graph",
+        "kl_plugins.variational.target.density.vectorize_graph",
         lambda *_: (_ for _ in ()).throw(NotImplementedError),
     )
-    single = LogDensity(two_variables)
+    single = TargetDensity(two_variables)
     points = expected.initial + np.random.default_rng(1).normal(size=(3, 6))
     for found, wanted in zip(single(points), expected(points), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-12)

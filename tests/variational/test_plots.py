@@ -11,7 +11,7 @@ import pymc as pm
 import pytest
 
 from kl_plugins.variational import diagnose
-from kl_plugins.variational.evidence.importance import Estimate, MarginalKL
+from kl_plugins.variational.evidence.moments import Estimate, MarginalKL
 from kl_plugins.variational.plots import (
     plot_convergence,
     plot_importance,

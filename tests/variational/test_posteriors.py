@@ -2,24 +2,17 @@
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 
 import posteriors
 from kl_plugins import jeffreys
 from kl_plugins.variational import distance_to_optimum, fit, snapshot
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 pytestmark = pytest.mark.skipif(
     not posteriors.ROOT.is_dir(),
     reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quickly_compiled():
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
 
 
 def unconstrained(name, variables, draw):
@@ -42,7 +35,7 @@ def unconstrained(name, variables, draw):
 
 @pytest.mark.parametrize("name", posteriors.MODELS)
 def test_the_log_density_is_the_stan_programs(name):
-    target = LogDensity(posteriors.model(name))
+    target = TargetDensity(posteriors.model(name))
     draws = {key: value.ravel() for key, value in posteriors.reference_draws(name).items()}
     points, expected = [], []
     for i in (0, 1234, 5678, 9999):

@@ -16,10 +16,12 @@ from kl_plugins.variational import (
     fit,
     snapshot,
 )
-from kl_plugins.variational.evidence.importance import Estimate, Moments, importance
+from kl_plugins.variational.evidence.importance import importance
+from kl_plugins.variational.evidence.moments import Estimate, Moments
+from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
-from kl_plugins.variational.optimum.search import elbo_gap
-from kl_plugins.variational.report.verdict import Evidence, verdict_on
+from kl_plugins.variational.report.grounds import Grounds
+from kl_plugins.variational.report.verdict import verdict_on
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +147,7 @@ def evidence(log_ratios, **changes):
         "tolerance": 0.1,
         "optimum_tolerance": 0.1,
     }
-    return Evidence(**(given | changes))
+    return Grounds(**(given | changes))
 
 
 def test_more_draws_are_advised_only_where_they_help():

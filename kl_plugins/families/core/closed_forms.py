@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.deferred import deferred
-from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.protocol import Array, ArrayOperations
 
 
 def no_closed_form(p: Distribution, q: Distribution, why: str) -> NoClosedFormError:
@@ -26,14 +27,19 @@ def closed_form(
     """Register the decorated function, which may find that there is no closed form, for a pair of families.
 
     `explain` calls it too, with operations that are put off, to say so, and gives the cost as `stated`. Long
-    vectors are worked on in pieces whose intermediate results stay in the processor's cache.
+    vectors are worked on by a loop that is made of the function; where it asks for what no loop knows, in
+    pieces whose intermediate results stay in the processor's cache.
     """
 
     def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
         @wraps(function)
-        def in_pieces(p: Univariate, q: Univariate) -> Array:
+        def of_vectors(p: Univariate, q: Univariate) -> Array:
             if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= array_ops.PIECE:
                 return function(p, q)
+            formula = _OfParameters(function, _form(p), _form(q))
+            found = array_ops.by_loop(formula, length, [*p.values(), *q.values()])
+            if found is not None:
+                return found
             return array_ops.in_pieces(lambda piece: function(p.members(piece), q.members(piece)), length)
 
         def decide(p: Univariate, q: Univariate) -> float:
@@ -47,10 +53,43 @@ def closed_form(
                 p.ops.numbers(decide, p, q)
             return stated if isinstance(stated, str) else stated(p, q)
 
-        kl_rules.register(p_type, q_type, cost=cost)(in_pieces)
+        kl_rules.register(p_type, q_type, cost=cost)(of_vectors)
         return function
 
     return decorate
+
+
+class _Form(NamedTuple):
+    """A distribution without its parameters: its class, its constants, and the forms of its parts."""
+
+    kind: type[Univariate]
+    constants: tuple[tuple[str, Any], ...]
+    parts: tuple[tuple[str, _Form], ...]
+
+    def made(self, values: Iterator[Array], ops: ArrayOperations) -> Univariate:
+        """The distribution with the next of these values as parameters."""
+        parameters = {name: next(values) for name in self.kind.parameters}
+        parts = {name: form.made(values, ops) for name, form in self.parts}
+        return self.kind.trusted(ops, **parameters, **parts, **dict(self.constants))
+
+
+def _form(p: Univariate) -> _Form:
+    state = p.__getstate__()
+    constants = [(name, x) for name, x in state.items() if name not in p.parameters and name not in p.parts]
+    return _Form(type(p), tuple(constants), tuple((name, _form(state[name])) for name in p.parts))
+
+
+@dataclass(frozen=True)
+class _OfParameters:
+    """A function of two distributions as one of their parameters, and of operations as last argument."""
+
+    function: Callable[..., Array]
+    p: _Form
+    q: _Form
+
+    def __call__(self, *args: Array) -> Array:
+        values = iter(args[:-1])
+        return self.function(self.p.made(values, args[-1]), self.q.made(values, args[-1]))
 
 
 def _length(p: Univariate) -> int:

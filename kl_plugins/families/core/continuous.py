@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from functools import reduce
+from operator import add
 
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At, outside, standing, times
+from kl_plugins.families.core.affine import At, identity, outside, standing
 from kl_plugins.families.core.closed_forms import closed_form, infinite, no_closed_form
-from kl_plugins.families.core.statements import LogDensity, UnknownExpectationError, expectation, expects
+from kl_plugins.families.core.statements import (
+    LogDensity,
+    UnknownExpectationError,
+    cross_terms,
+    difference_terms,
+    expects,
+    have_in_common,
+)
 from kl_plugins.families.core.statistics import Identity, Square
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import settled_sum
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_is
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 
 _NORMAL_ENTROPY = 0.5 + 0.5 * math.log(2.0 * math.pi)
 """Of the standard normal distribution."""
@@ -51,9 +60,7 @@ class Continuous(Univariate):
 
     def standard_entropy(self) -> Array:
         """The entropy of Z."""
-        constant, terms = self.log_density()
-        at = At(self.ops, 0.0, 1.0, 0.0)
-        return -sum((c * expectation(self, statistic, at) for c, statistic in terms), constant)
+        return reduce(add, cross_terms(self, self.log_density(), identity(self.ops)))
 
     def comes_near_normal(self) -> bool:
         """Whether the variance and `negentropy` are stated so that nothing cancels beside a normal q."""
@@ -81,9 +88,11 @@ class Continuous(Univariate):
 def by_statistics(p: Continuous, q: Continuous) -> Array:
     """Cross-entropy less entropy, from the expectations of the statistics that q's log density combines.
 
-    Zero where that is all rounding; +∞ where p has mass where q has none.
+    Zero where that is all rounding, or all parameters are equal; +∞ where p has mass where q has none.
     """
-    ops, at = p.ops, standing(p, q)
+    ops, at, alike = p.ops, standing(p, q), p.same_where(q)
+    if alike is True:
+        return q.full(p.full(0.0))
     beyond = outside(p, q, at)
     if beyond is True:
         return infinite(p, q)
@@ -94,16 +103,20 @@ def by_statistics(p: Continuous, q: Continuous) -> Array:
             return infinite(p, q)
         terms = _terms_where_known(p, q, at, beyond, str(error))
     value = settled_sum(terms, ops)
+    value = value if alike is False else ops.where(alike, 0.0, value)
     return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
 
 
 def _terms(p: Continuous, q: Continuous, at: At) -> list[Array]:
     """What the divergence is the sum of."""
-    constant, combined = q.log_density()
-    terms = [-p.standard_entropy(), log_ratio(q.scale, p.scale, p.ops), -constant]
-    # A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
-    combined = tuple(pair for pair in combined if not certainly_is(pair[0], 0.0))
-    return terms + [times(-c, expectation(p, statistic, at)) for c, statistic in combined]
+    try:
+        entropy = p.standard_entropy()
+        return [-entropy, log_ratio(q.scale, p.scale, p.ops), *cross_terms(p, q.log_density(), at)]
+    except UnknownExpectationError:
+        apart = not at.from_zero or p.sign != q.sign or not have_in_common(p.log_density(), q.log_density())
+        if apart or not certainly_equal(p.scale, q.scale, p.ops):
+            raise
+        return difference_terms(p, q)
 
 
 def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Array, needed: str) -> list[Array]:

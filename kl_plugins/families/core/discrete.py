@@ -10,8 +10,7 @@ import numpy as np
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as arrays
-from kl_plugins.ops.checked import on_floats
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 
 MOST_TERMS = 10_000_000
@@ -61,7 +60,7 @@ class Discrete(Univariate):
 
     def entropy(self) -> Array:
         """−Σ P log P, shape ``batch_shape``."""
-        if on_floats(self.ops):
+        if self.ops.scalar:
             return arrays.numbers(type(self).entropy, self.to_arrays())
         count = self.count_outcomes()
         if count is None:
@@ -122,12 +121,12 @@ class Discrete(Univariate):
         yield from ()
 
 
-def is_broken(value: Array, ops: Operations) -> Array:
+def is_broken(value: Array, ops: ArrayOperations) -> Array:
     """Whether a number is certainly no whole one: True or False, or an array."""
     return value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
 
 
-def either(ops: Operations, *conditions: Array) -> Array:
+def either(ops: ArrayOperations, *conditions: Array) -> Array:
     """Whether one of the conditions holds, which are bools or arrays."""
     given = [x for x in conditions if not isinstance(x, bool | np.bool_)]
     if len(given) < len(conditions) and any(x for x in conditions if isinstance(x, bool | np.bool_)):
@@ -135,7 +134,7 @@ def either(ops: Operations, *conditions: Array) -> Array:
     return reduce(ops.logical_or, given) if given else False
 
 
-def opposite(condition: Array, ops: Operations) -> Array:
+def opposite(condition: Array, ops: ArrayOperations) -> Array:
     return not condition if isinstance(condition, bool | np.bool_) else ops.logical_not(condition)
 
 

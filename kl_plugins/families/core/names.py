@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kl_plugins.open_functions import forget
 from kl_plugins.ops.protocol import Array
 
 Maker = Callable[..., Any]
@@ -26,6 +27,7 @@ def from_scipy(*names: str) -> Callable[[Maker], Maker]:
 
     def decorate(function: Maker) -> Maker:
         scipy_names.update(dict.fromkeys(names, function))
+        forget()
         return function
 
     return decorate

@@ -10,9 +10,8 @@ from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
 from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_broken
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
-from kl_plugins.ops.checked import on_floats
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_infinite, is_literal
+from kl_plugins.parameters.certainty import certainly_equal, certainly_infinite
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _BEYOND = 8
@@ -28,13 +27,16 @@ _INFINITY = math.inf
 def by_outcomes(p: Discrete, q: Discrete) -> Array:
     """The sum over all outcomes of q − p − p log(q/p), none of which is negative; +∞ by supports.
 
-    Where p has infinitely many outcomes, what follows from the supports alone.
+    Where p has infinitely many outcomes, what follows from the supports alone, or from equal parameters: 0.
     """
-    if on_floats(p.ops):
+    alike = p.same_where(q)
+    if alike is True:
+        return q.full(p.full(0.0))
+    if p.ops.scalar:
         return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
     if count is None:
-        return by_supports(p, q)
+        return by_supports(p, q, 0.0, alike)
     batch = broadcast_shapes(p.batch_shape, q.batch_shape)
     size = math.prod(length or 1 for length in batch)
     if not isinstance(count, str) and count * size > MOST_TERMS:
@@ -54,15 +56,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
         rest = 1.0 - ops.sum_last(ops.exp(log_q))
         rest = ops.where(rest > ROUNDING, rest, 0.0)
         value = value + (rest if unseen is True else ops.where(unseen, rest, 0.0))
-    return _narrowed(q.full(p.full(value)), p, q)
-
-
-def _narrowed(value: Array, p: Discrete, q: Discrete) -> Array:
-    """float32 where the parameters are, though the sum was taken in float64."""
-    if p.ops.symbolic:
-        return value
-    given = [x.dtype for x in [*p.values(), *q.values()] if not is_literal(x)]
-    return value.astype(np.result_type(*given)) if given else value
+    return q.full(p.full(value))
 
 
 def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = False) -> Array:
@@ -70,7 +64,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
 
     NoClosedFormError where neither is the case.
     """
-    if on_floats(p.ops):
+    if p.ops.scalar:
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(by_supports, p, q, arrays.asarray(value, "value"), holds)
     if holds is True:
@@ -121,7 +115,7 @@ def _trace(side: Discrete) -> Array:
 
 def starts_together(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
-    if p.ops.same(p.loc, q.loc):
+    if certainly_equal(p.loc, q.loc, p.ops):
         return True
     return False if p.ops.symbolic else np.equal(p.loc, q.loc)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import At, identity, times
 from kl_plugins.families.core.statistics import Identity, Power, Square, Statistic
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is, is_literal
 from kl_plugins.rules import RuleTable
 
 
@@ -51,3 +51,40 @@ def expectation(p: Array, statistic: Statistic, at: At) -> Array:
     if value is None:
         raise UnknownExpectationError(statistic.text)
     return value
+
+
+def cross_terms(p: Array, q: LogDensity, at: At) -> list[Array]:
+    """The terms of −E_p[log q], whose sum is the cross-entropy of the standard variables.
+
+    A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
+    """
+    terms = [(c, statistic) for c, statistic in q.terms if not certainly_is(c, 0.0)]
+    return [-q.constant, *(times(-c, expectation(p, statistic, at)) for c, statistic in terms)]
+
+
+def have_in_common(first: LogDensity, second: LogDensity) -> bool:
+    """Whether they combine a statistic of one kind, so that there is something that may cancel."""
+    kinds = ({type(statistic) for _, statistic in density.terms} for density in (first, second))
+    return not next(kinds).isdisjoint(next(kinds))
+
+
+def difference_terms(p: Array, q: Array) -> list[Array]:
+    """The terms of E_p[log p − log q], where both are distributions of one standard variable.
+
+    Coefficients are combined before expectations are taken: what cancels needs none.
+    """
+    ops = p.ops
+    (constant, terms), (q_constant, q_terms) = p.log_density(), q.log_density()
+    rest, weights = list(q_terms), []
+    for c, statistic in terms:
+        place = next((i for i, (_, other) in enumerate(rest) if statistic.is_same(other, ops)), None)
+        d = 0.0 if place is None else rest.pop(place)[0]
+        if not certainly_equal(c, d, ops):
+            weights.append((c - d, statistic))
+    weights += [(-d, statistic) for d, statistic in rest if not certainly_equal(d, 0.0, ops)]
+    found = [constant, -q_constant]
+    for c, statistic in weights:
+        value = expectation(p, statistic, identity(ops))
+        # Where a batch has a coefficient of zero, the statistic is not there, though it diverge.
+        found.append(c * value if ops.graphs else ops.where(ops.equal(c, 0.0), 0.0, c * value))
+    return found

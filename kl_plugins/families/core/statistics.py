@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
+from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.parameters.parametrised import Parametrised
 
 
 class Statistic:
-    """A function of the standard variable z; ``text`` says which."""
+    """A function of the standard variable z, as ``text`` says. If it has parameters, it is a dataclass."""
 
     text = ""
 
+    def is_same(self, other: Statistic, ops: ArrayOperations) -> bool:
+        """Whether `other` is certainly the same function."""
+        if type(self) is not type(other) or not is_dataclass(self):
+            return type(self) is type(other) and self.__getstate__() is None
+        names = [field.name for field in fields(self)]
+        return all(_is_same(getattr(self, name), getattr(other, name), ops) for name in names)
+
     def __call__(self, z: Array, ops: Operations) -> Array:
         raise NotImplementedError
+
+
+def _is_same(first: Array, second: Array, ops: ArrayOperations) -> bool:
+    """Whether two parameters of statistics are certainly the same: numbers, statistics or distributions."""
+    if isinstance(first, Statistic):
+        return first.is_same(second, ops)
+    if isinstance(first, Parametrised):
+        return first.same_where(second) is True
+    return certainly_equal(first, second, ops)
 
 
 class Identity(Statistic):

@@ -8,7 +8,6 @@ from typing import ClassVar, Self
 import numpy as np
 
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.ops import floats
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
@@ -84,7 +83,7 @@ class Univariate(Distribution):
 
     def full(self, value: Array) -> Array:
         """`value`, broadcast against all parameters, and NaN where one of them is."""
-        if self.ops is floats and not self.__dict__.get("unsure"):
+        if self.ops.scalar and not self.__dict__.get("unsure"):
             return value
         parameters = [self.__dict__[name] for name in self.parameters]
         if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():

@@ -6,7 +6,7 @@ bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -53,10 +53,9 @@ _in_long_vector = ContextVar("_in_long_vector", default=False)
 
 
 @cache
-def _loaded_vector_kernels() -> ModuleType | None:
+def _loaded_loops() -> ModuleType | None:
     try:
-        import_module("kl_plugins.ops.compiled.vector_gamma_kernels")
-        return import_module("kl_plugins.ops.compiled.vector_kernels")
+        return import_module("kl_plugins.ops.compiled.loops")
     except ImportError:  # no Numba: the same numbers, more slowly
         return None
 
@@ -67,7 +66,7 @@ def long_vector(length: int) -> Iterator[bool]:
 
     The vector may be a piece itself.
     """
-    serve = _in_long_vector.get() or (length >= _LONG_VECTOR and _loaded_vector_kernels() is not None)
+    serve = _in_long_vector.get() or (length >= _LONG_VECTOR and _loaded_loops() is not None)
     before = _in_long_vector.set(serve)
     try:
         yield serve
@@ -75,20 +74,15 @@ def long_vector(length: int) -> Iterator[bool]:
         _in_long_vector.reset(before)
 
 
-def kernels_for_formula(
-    formula: Callable[..., Any], length: int, *vectors: NDArray[Any]
-) -> ModuleType | None:
-    """The compiled formulas, where this is one and vectors of float64 are long enough, or pieces of such."""
+def loops_for(length: int, *vectors: NDArray[Any]) -> ModuleType | None:
+    """Loops made of formulas, where vectors of float64 are long enough for them, or pieces of such."""
     if length < _LONG_VECTOR and not (length >= _PIECE_WORTH_IT and _in_long_vector.get()):
         return None
-    if any(vector.dtype != np.float64 for vector in vectors):
-        return None
-    loaded = _loaded_vector_kernels()
-    return loaded if loaded is not None and loaded.serves(formula) else None
+    return _loaded_loops() if all(vector.dtype == np.float64 for vector in vectors) else None
 
 
-def kernels_for_check(vector: NDArray[Any]) -> ModuleType | None:
+def loops_for_check(vector: NDArray[Any]) -> ModuleType | None:
     """The compiled check of a vector of float64, where that is long enough."""
     if vector.size < _LONG_VECTOR or vector.ndim != 1 or vector.dtype != np.float64:
         return None
-    return _loaded_vector_kernels() if vector.flags.c_contiguous and vector.flags.aligned else None
+    return _loaded_loops() if vector.flags.c_contiguous and vector.flags.aligned else None

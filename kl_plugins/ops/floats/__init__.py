@@ -6,13 +6,15 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kl_plugins.ops.protocol import Array
 
 symbolic = False
+scalar = True
+graphs = False
 
 log = math.log
 sqrt = math.sqrt
@@ -60,11 +62,22 @@ def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Arr
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
 
 
+rarely = choose
+
+
+def same(first: float, second: float) -> bool:
+    return first == second or first != first or second != second
+
+
+def inside(value: float, low: float, high: float) -> bool:
+    return low < value < high
+
+
 def zeros_like(value: float) -> float:
     return 0.0
 
 
-def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: float) -> Array:
+def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: float) -> Array:
     """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`."""
     return value(*args, _HERE)
 
@@ -99,10 +112,14 @@ def numbers(formula: Callable[..., Any], *sides: Any) -> np.float64:
         return arrays.numbers(formula, *[side.to_arrays() for side in sides])  # type: ignore[no-any-return]
 
 
-def __getattr__(name: str) -> Any:
-    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
-    if name.startswith("__"):
-        raise AttributeError(name)
-    found = getattr(import_module("kl_plugins.ops.floats.special"), name)
-    globals()[name] = found
-    return found
+if TYPE_CHECKING:
+    from kl_plugins.ops.floats.special import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(import_module("kl_plugins.ops.floats.special"), name)
+        globals()[name] = found
+        return found

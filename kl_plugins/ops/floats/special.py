@@ -13,7 +13,6 @@ expm1 = math.expm1
 log1p = math.log1p
 sin = math.sin
 cos = math.cos
-tanh = math.tanh
 floor = math.floor
 erf = math.erf
 erfc = math.erfc
@@ -30,22 +29,6 @@ def digamma(x: float) -> float:
 
 def trigamma(x: float) -> float:
     return float(special.zeta(2.0, x))
-
-
-def erfcx(x: float) -> float:
-    return float(special.erfcx(x))
-
-
-def i0e(x: float) -> float:
-    return float(special.i0e(x))
-
-
-def i1e(x: float) -> float:
-    return float(special.i1e(x))
-
-
-def ive(order: float, x: float) -> float:
-    return float(special.ive(order, x))
 
 
 def power(base: float, exponent: float) -> float:
@@ -68,11 +51,6 @@ def equal(first: float, second: float) -> bool:
 def epsilon(value: float) -> float:
     """Machine epsilon of the value's type."""
     return 2.220446049250313e-16
-
-
-def same(first: float, second: float) -> bool:
-    """Whether the two are certainly equal, everywhere."""
-    return first == second
 
 
 def known(value: float) -> float:

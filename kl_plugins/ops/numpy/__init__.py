@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from kl_plugins.ops import checked, floats
 # The backend is one namespace over several rooms.
 from kl_plugins.ops.compiled import *  # noqa: F403
 from kl_plugins.ops.numpy.matrices import *  # noqa: F403
-from kl_plugins.ops.protocol import Array, Conditions, FloatArray
+from kl_plugins.ops.protocol import Array, Conditions, FloatArray, Operations
 
 symbolic = False
+scalar = False
+graphs = False
 _HERE = sys.modules[__name__]
 
 _FEW = 1024
@@ -121,7 +123,10 @@ def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Ar
     return pick(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
 
 
-def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *args: Array) -> Array:
+rarely = choose
+
+
+def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: Array) -> Array:
     """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`.
 
     Short vectors are taken number by number, which is faster; long ones in pieces whose intermediate
@@ -133,12 +138,9 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *ar
     if any(array.ndim > 1 for array in arrays):
         return _of_matrices(value, gradient, *args)
     length = max(array.size for array in arrays)
-    kernels = kernels_for_formula(value, length, *arrays)  # noqa: F405
-    if kernels is not None:
-        out, left = kernels.evaluated(value, length, args)
-        if len(left):
-            out[left] = value(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
-        return out
+    found = by_loop(value, length, args)
+    if found is not None:
+        return found
     if any(array.ndim != 1 for array in arrays):
         return value(*args, _HERE)
     if length <= _SHORT and all(len(array) == length for array in arrays):
@@ -149,7 +151,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *ar
                 numbers = [value(*row, floats) for row in rows]
             except ValueError:  # of the functions of `math`, or somebody's mistake
                 numbers = [value(*row, checked) for row in rows]
-            return np.array(numbers, np.result_type(*args))
+            return np.array(numbers, np.result_type(*arrays))
         except ArithmeticError:
             return value(*args, _HERE)  # where a float is an error, an array holds infinity or NaN
     if length <= PIECE:
@@ -161,13 +163,25 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array], *ar
     )
 
 
-def _of_matrices(value: Callable[..., Any], gradient: Callable[..., Any], *args: Any) -> Any:
+def _of_matrices(value: Callable[..., Array], gradient: Callable[..., Any] | None, *args: Array) -> Array:
     """`elementwise` of arrays of more dimensions: where they are alike, of the vector of their numbers."""
     shapes = {np.shape(arg) for arg in args if type(arg) is not float}
     if len(shapes) > 1:
         return value(*args, _HERE)
     vectors = [arg if type(arg) is float else arg.ravel() for arg in args]
     return elementwise(value, gradient, *vectors).reshape(*shapes)
+
+
+def by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
+    """The values of a function of these and of operations, where a compiled loop serves; else None."""
+    loops = loops_for(length, *[arg for arg in args if type(arg) is not float])  # noqa: F405
+    found = None if loops is None else loops.evaluated(formula, length, args)
+    if found is None:
+        return None
+    out, left = found
+    if len(left):
+        out[left] = formula(*[arg[left] if np.size(arg) == length else arg for arg in args], _HERE)
+    return out
 
 
 def in_pieces(function: Callable[[slice], Array], length: int) -> Array:
@@ -191,19 +205,17 @@ def _put_together(function: Callable[[slice], Array], length: int, step: int) ->
 
 
 def of_long_vectors(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """A function of NumPy that calls its kernel where that serves."""
+    """A function of NumPy, of the name of an operation, by a compiled loop where that serves."""
+
+    def formula(x: Array, ops: Operations) -> Array:
+        return function(x) if ops is _HERE else getattr(ops, function.__name__)(x)
 
     @wraps(function)
     def chosen(x: Array) -> Array:
         if type(x) is not np.ndarray or x.ndim != 1:
             return function(x)
-        kernels = kernels_for_formula(function, len(x), x)  # noqa: F405
-        if kernels is None:
-            return function(x)
-        out, left = kernels.evaluated(function, len(x), (x,))
-        if len(left):
-            out[left] = function(x[left])
-        return out
+        found = by_loop(formula, len(x), (x,))
+        return function(x) if found is None else found
 
     return chosen
 
@@ -234,11 +246,13 @@ def all_positive(value: FloatArray, core_ndim: int) -> Array:
     return value.size == 0 or value.min() > 0.0
 
 
-def inside(value: FloatArray, low: float, high: float) -> bool:
+def inside(value: Array, low: float, high: float) -> bool:
     """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
-    kernels = kernels_for_check(value)  # noqa: F405
-    if kernels is not None:
-        return kernels.all_between()(value, low, high)  # type: ignore[no-any-return]
+    if type(value) is float:
+        return low < value < high
+    loops = loops_for_check(value)  # noqa: F405
+    if loops is not None:
+        return loops.all_between()(value, low, high)  # type: ignore[no-any-return]
     return value.size == 0 or (low < float(value.min()) and float(value.max()) < high)
 
 
@@ -259,16 +273,37 @@ def require(conditions: Conditions) -> None:
 
 
 def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
-    """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain."""
+    """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain.
+
+    float32 where all arrays of parameters are, in whatever precision the formula is computed.
+    """
     with np.errstate(all="ignore"):
         value = formula(*sides)
+        if isinstance(value, np.ndarray | np.float64) and value.dtype == np.float64 and _are_single(sides):
+            value = value.astype(np.float32)
     return value[()] if isinstance(value, np.ndarray) else value
 
 
-def __getattr__(name: str) -> Any:
-    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
-    if name.startswith("__"):
-        raise AttributeError(name)
-    found = getattr(import_module("kl_plugins.ops.numpy.special"), name)
-    globals()[name] = found
+def _are_single(sides: Sequence[Any]) -> bool:
+    """Whether the arrays of all objects with parameters are float32, and there is one."""
+    found = False
+    for side in sides:
+        for value in getattr(side, "values", list)():
+            if type(value) is not float:
+                if value.dtype != np.float32:
+                    return False
+                found = True
     return found
+
+
+if TYPE_CHECKING:
+    from kl_plugins.ops.numpy.special import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(import_module("kl_plugins.ops.numpy.special"), name)
+        globals()[name] = found
+        return found

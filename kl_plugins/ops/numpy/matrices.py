@@ -52,11 +52,6 @@ def sum_of_squares_last(vectors: FloatArray) -> Array:
     return np.vecdot(vectors, vectors)
 
 
-def row_sums_of_squares(matrix: FloatArray) -> Array:
-    """Sum of the squared entries of each row."""
-    return np.einsum("...ij,...ij->...i", matrix, matrix)
-
-
 def all_last(value: FloatArray) -> Array:
     return np.all(value, axis=-1)
 
@@ -109,11 +104,6 @@ def eye_like(matrix: FloatArray) -> FloatArray:
 
 def take(value: FloatArray, index: Array) -> FloatArray:
     return value[..., np.asarray(index)]
-
-
-def take_both(matrix: FloatArray, index: Array) -> FloatArray:
-    """Rows and columns `index` of matrices."""
-    return take(transpose(take(transpose(matrix), index)), index)
 
 
 def stack_blocks(blocks: list[FloatArray]) -> FloatArray:

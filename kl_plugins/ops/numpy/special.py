@@ -13,16 +13,11 @@ expm1 = np.expm1
 log1p = np.log1p
 sin = np.sin
 cos = np.cos
-tanh = np.tanh
 floor = np.floor
 erf = special.erf
 erfc = special.erfc
 gammaln = special.gammaln
 digamma = special.psi
-erfcx = special.erfcx
-i0e = special.i0e
-i1e = special.i1e
-ive = special.ive
 power = np.power
 where = np.where
 sign = np.sign
@@ -33,8 +28,7 @@ def trigamma(x: Array) -> Array:
 
 
 def same(first: Array, second: Array) -> bool:
-    """Whether the two are certainly equal, everywhere."""
-    return bool(np.all(first == second))
+    return first is second or bool(np.all((first == second) | (first != first) | (second != second)))
 
 
 def known(value: Array) -> Array:

@@ -8,25 +8,26 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytensor
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
-from pytensor.scalar.basic import Cast
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.ops.pytensor.formula_node import formula
-from kl_plugins.ops.pytensor.literals import beside_literals, of_floats
+from kl_plugins.ops.pytensor.literals import beside_literals, of_floats, undressed
 
 # The backend is one namespace over several rooms.
 from kl_plugins.ops.pytensor.matrices import *  # noqa: F403
 from kl_plugins.ops.pytensor.matrices import cholesky, isfinite
 
 symbolic = True
+scalar = False
+graphs = True
 _HERE = sys.modules[__name__]
 
 _PULLBACK = "pullback" if "pullback" in signature(OpFromGraph.__init__).parameters else "lop_overrides"
@@ -100,21 +101,6 @@ def literal(value: Array) -> float | None:
     return None if isinstance(value, pytensor.graph.basic.Variable) or np.ndim(value) else float(value)
 
 
-def undressed(value: Array) -> Array:
-    """What was given leading dimensions of length 1, and cast to floats, to make the variable."""
-    while value.owner is not None and value.type.numpy_dtype.kind == "f":
-        op, source = value.owner.op, value.owner.inputs[0]
-        if isinstance(op, DimShuffle):
-            leading = ("x",) * (value.ndim - source.ndim)
-            same_values = tuple(op.new_order) == (*leading, *range(source.ndim))
-        else:
-            same_values = isinstance(getattr(op, "scalar_op", None), Cast)
-        if not same_values:
-            break
-        value = source
-    return value
-
-
 def frozen(value: Array) -> Array:
     """The variable itself: nobody can write to it."""
     return value
@@ -165,6 +151,9 @@ pick = select
 def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Array], *args: Array) -> Array:
     """As `select`, of functions that take the backend as last argument."""
     return select(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
+
+
+rarely = choose
 
 
 def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: Array) -> Array:
@@ -279,10 +268,14 @@ def guard(value: Array, conditions: Conditions, outside: str = "inf") -> Array:
     return check_all(value, stated, outside) if stated else value
 
 
-def __getattr__(name: str) -> Any:
-    """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
-    if name.startswith("__"):
-        raise AttributeError(name)
-    found = getattr(import_module("kl_plugins.ops.pytensor.special"), name)
-    globals()[name] = found
-    return found
+if TYPE_CHECKING:
+    from kl_plugins.ops.pytensor.special import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(import_module("kl_plugins.ops.pytensor.special"), name)
+        globals()[name] = found
+        return found

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 
 import numpy as np
+from pytensor.scalar.basic import Cast
+from pytensor.tensor.elemwise import DimShuffle
 
 from kl_plugins.ops import floats
 from kl_plugins.ops import numpy as arrays
@@ -34,3 +36,18 @@ def beside_literals(name: str, function: Callable[..., Array]) -> Callable[..., 
         return of_floats(lambda *args: getattr(args[-1], name)(*args[:-1]), *args)
 
     return either
+
+
+def undressed(value: Array) -> Array:
+    """What was given leading dimensions of length 1, and cast to floats, to make the variable."""
+    while value.owner is not None and value.type.numpy_dtype.kind == "f":
+        op, source = value.owner.op, value.owner.inputs[0]
+        if isinstance(op, DimShuffle):
+            leading = ("x",) * (value.ndim - source.ndim)
+            same_values = tuple(op.new_order) == (*leading, *range(source.ndim))
+        else:
+            same_values = isinstance(getattr(op, "scalar_op", None), Cast)
+        if not same_values:
+            break
+        value = source
+    return value

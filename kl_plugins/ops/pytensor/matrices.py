@@ -41,11 +41,6 @@ def sum_of_squares_last(vectors: Array) -> Array:
     return pt.sum(pt.square(vectors), axis=-1)
 
 
-def row_sums_of_squares(matrix: Array) -> Array:
-    """Sum of the squared entries of each row."""
-    return pt.sum(pt.square(matrix), axis=-1)
-
-
 def all_last(value: Array) -> Array:
     return pt.all(value, axis=-1)
 
@@ -111,11 +106,6 @@ def eye_like(matrix: Array) -> Array:
 
 def take(value: Array, index: Array) -> Array:
     return value[..., np.asarray(index)]
-
-
-def take_both(matrix: Array, index: Array) -> Array:
-    """Rows and columns `index` of matrices."""
-    return take(transpose(take(transpose(matrix), index)), index)
 
 
 def stack_blocks(blocks: list[Array]) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,7 +15,7 @@ from pymc.distributions.shape_utils import change_dist_size
 from pymc.distributions.transforms import _default_transform
 from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Constant
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.op import Op
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.tensor.random.type import RandomType
@@ -25,7 +24,7 @@ from pytensor.tensor.variable import TensorConstant
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.plugins.pytensor.graph import original
 from kl_plugins.plugins.pytensor.random_variables import density
 from kl_plugins.recognition import recognise
@@ -33,11 +32,11 @@ from kl_plugins.recognition import recognise
 _MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
 """Elementwise operations on long arrays are as fast in NumPy, and there is nothing to wait for."""
 
-_known: WeakKeyDictionary[Any, Density] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Variable, Density] = WeakKeyDictionary()
 
 
 @density.register(Op)
-def _(op: Any, variable: Any) -> Density:
+def _(op: Op, variable: Variable) -> Density:
     """Of a random variable whose parameters are numbers."""
     known = _known.get(variable)
     if known is None:
@@ -48,11 +47,11 @@ def _(op: Any, variable: Any) -> Density:
     return known
 
 
-def _is_generator(source: Any) -> bool:
+def _is_generator(source: Variable) -> bool:
     return isinstance(source.type, RandomType)
 
 
-def _density(variable: Any, log_density: Callable[[FloatArray], FloatArray] | None) -> Density:
+def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray] | None) -> Density:
     """`log_density` is what was compiled for it before."""
     variable = original(variable)
     if not _is_random(variable):
@@ -79,22 +78,24 @@ def _density(variable: Any, log_density: Callable[[FloatArray], FloatArray] | No
     )
 
 
-def _gaussian(variable: Any) -> Density:
+def _gaussian(variable: Variable) -> Density:
     """Of pm.CAR, whose draws have other covariances than its density, and that lacks a constant.
 
     So PyMC 5.28 and 6.4 at least; it matters where the neighbours differ between the sides.
     """
-    made: Any = recognise(variable)
+    made = recognise(variable)
+    assert isinstance(made, MultivariateNormal)
+    assert isinstance(made.covariance, Precision)
     numbers = pytensor.function([], [made.mean, made.covariance.precision], mode=_MODE)()
     return density_of(MultivariateNormal(numbers[0], Precision(numbers[1])))
 
 
-def _is_random(variable: Any) -> bool:
+def _is_random(variable: Variable) -> bool:
     node = variable.owner
     return node is not None and hasattr(node.op, "dist_params") and hasattr(node.op, "ndim_supp")
 
 
-def _above(variable: Any) -> Iterator[Any]:
+def _above(variable: Variable) -> Iterator[Variable]:
     """All that the variable is computed from."""
     seen, waiting = set(), [variable]
     while waiting:
@@ -107,7 +108,7 @@ def _above(variable: Any) -> Iterator[Any]:
             waiting += current.owner.inputs
 
 
-def _require_values(variable: Any) -> None:
+def _require_values(variable: Variable) -> None:
     """ValueError where a parameter is symbolic."""
     name = type(variable.owner.op).__name__
     for source in _above(variable):
@@ -115,7 +116,7 @@ def _require_values(variable: Any) -> None:
             raise ValueError(f"{name} depends on {source}, which has no value: estimates need numbers")
 
 
-def _log_prob(variable: Any) -> tuple[Any, Any]:
+def _log_prob(variable: Variable) -> tuple[Variable, Variable]:
     """The graph of the log density, and the variable for the point; ValueError where it is random itself.
 
     Components of mixtures and innovations of random walks are random variables that are no parameters: their
@@ -132,14 +133,14 @@ def _log_prob(variable: Any) -> tuple[Any, Any]:
     return _in_doubles(log_prob, variable), value
 
 
-def _has_atoms(variable: Any) -> bool:
+def _has_atoms(variable: Variable) -> bool:
     return any(
         source.owner is not None and type(source.owner.op).__name__ in ("CensoredRV", "DiracDeltaRV")
         for source in _above(variable)
     )
 
 
-def _support(variable: Any) -> tuple[Any, Any] | None:
+def _support(variable: Variable) -> tuple[Array, Array] | None:
     """The support, from the transform with which PyMC would sample it; None where that does not tell."""
     node = variable.owner
     with warnings.catch_warnings():
@@ -160,7 +161,7 @@ def _support(variable: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _sampler(variable: Any) -> Callable[[int, np.random.Generator], FloatArray]:
+def _sampler(variable: Variable) -> Callable[[int, np.random.Generator], FloatArray]:
     def sample(count: int, rng: np.random.Generator) -> FloatArray:
         seed = int(rng.integers(2**31 - 1))
         try:
@@ -172,7 +173,9 @@ def _sampler(variable: Any) -> Callable[[int, np.random.Generator], FloatArray]:
     return sample
 
 
-def _log_density(variable: Any, log_prob: Any, value: Any) -> Callable[[FloatArray], FloatArray]:
+def _log_density(
+    variable: Variable, log_prob: Variable, value: Variable
+) -> Callable[[FloatArray], FloatArray]:
     """The log density at points along the first axis, compiled when it is first asked for."""
     made: list[Callable[[FloatArray], FloatArray]] = []
 
@@ -184,7 +187,7 @@ def _log_density(variable: Any, log_prob: Any, value: Any) -> Callable[[FloatArr
     return log_density
 
 
-def _in_doubles(log_prob: Any, variable: Any) -> Any:
+def _in_doubles(log_prob: Variable, variable: Variable) -> Variable:
     """The same with small constants as float64: PyTensor makes int8 of 3, and float32 of its logarithm."""
     small = [
         source
@@ -195,16 +198,18 @@ def _in_doubles(log_prob: Any, variable: Any) -> Any:
     larger = {constant: pt.constant(constant.data.astype(np.float64)) for constant in small}
     try:
         replaced = clone_replace(log_prob, larger, rebuild_strict=False)
-    except Exception:  # one of them is a length or an index
+    except Exception:  # one of them is a length or an index, and its operation refuses it in its own way
         return log_prob
     return replaced
 
 
-def _compiled(variable: Any, log_prob: Any, value: Any) -> Callable[[FloatArray], FloatArray]:
+def _compiled(variable: Variable, log_prob: Variable, value: Variable) -> Callable[[FloatArray], FloatArray]:
     values = pt.tensor("values", dtype=variable.dtype, shape=(None, *variable.type.shape))
     try:
         many = pytensor.function([values], vectorize_graph(log_prob, {value: values}), mode=_MODE)
-    except Exception:  # a graph that cannot be vectorised: one point after the other
+    # A graph that cannot be vectorised, of which operations and compilers raise what they like: one point
+    # after the other, which raises again what is wrong with the graph itself.
+    except Exception:
         one = pytensor.function([value], log_prob, mode=_MODE)
         return lambda x: np.stack([one(point) for point in x.astype(variable.dtype)])
     return lambda x: np.asarray(many(x.astype(variable.dtype)), np.float64)

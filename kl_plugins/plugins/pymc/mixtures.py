@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NoReturn
 
 import pytensor.tensor as pt
 from pymc.distributions.censored import CensoredRV
 from pymc.distributions.mixture import MixtureRV, _HurdleRV
 from pymc.distributions.truncated import TruncatedRV
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.op import Op
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.discrete import Discrete
@@ -15,12 +17,13 @@ from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.uniform_integers import Dirac
 from kl_plugins.families.zero_inflated import ZeroInflated
 from kl_plugins.ops import pytensor as ops
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.plugins.pytensor.random_variables import family, parameters_of
 from kl_plugins.recognition import recognise
 
 
-def refused(op: Any, what: str) -> NoClosedFormError:
+def refused(op: Op, what: str) -> NoClosedFormError:
     """Error for a random variable of PyMC that has no closed form, and will have none."""
     return NoClosedFormError(
         f"no closed form is known for the random variable {type(op).__name__}, {what}; "
@@ -29,7 +32,7 @@ def refused(op: Any, what: str) -> NoClosedFormError:
 
 
 @family.register(MixtureRV)
-def _(op: Any, weights: Any, *components: Any, batch: Any) -> Distribution:
+def _(op: Op, weights: Variable, *components: Variable, batch: Array) -> Distribution:
     """A point at zero and a discrete family with finitely many outcomes."""
     if len(components) == 2:
         point, base = map(_component, components)
@@ -43,7 +46,7 @@ def _(op: Any, weights: Any, *components: Any, batch: Any) -> Distribution:
     raise refused(op, "a mixture (pm.Mixture)")
 
 
-def _component(variable: Any) -> Any:
+def _component(variable: Variable) -> Distribution | None:
     try:
         return recognise(variable)
     except (TypeError, NoClosedFormError):
@@ -51,15 +54,15 @@ def _component(variable: Any) -> Any:
 
 
 @family.register(_HurdleRV)
-def _(op: Any, *parameters: Any, batch: Any) -> Distribution:
+def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
     raise refused(op, "a hurdle model (pm.Hurdle…), a mixture")
 
 
 @family.register(CensoredRV)
-def _(op: Any, *parameters: Any, batch: Any) -> Distribution:
+def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
     raise refused(op, "a censored variable (pm.Censored)")
 
 
 @parameters_of.register(TruncatedRV)
-def _(op: Any, node: Any) -> Any:
+def _(op: Op, node: Apply) -> NoReturn:
     raise refused(op, "a truncated variable (pm.Truncated)")

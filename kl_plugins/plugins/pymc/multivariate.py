@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pymc.distributions.multivariate import CARRV, LKJCorrRV, WishartRV, _LKJCholeskyCovRV
+from pytensor.graph.basic import Variable
+from pytensor.graph.op import Op
 from pytensor.sparse import SparseTensorType, dense_from_sparse
 from pytensor.tensor.random.op import RandomVariable
 
@@ -15,12 +15,13 @@ from kl_plugins.families.lkj import LKJ
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.wishart import Wishart
 from kl_plugins.ops import pytensor as ops
+from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.graph import constant_of, input_of
 from kl_plugins.plugins.pytensor.random_variables import family, sized
 
 
 @family.register(WishartRV)
-def _(op: Any, nu: Any, scale: Any, *, batch: Any) -> Distribution:
+def _(op: Op, nu: Variable, scale: Variable, *, batch: Array) -> Distribution:
     """From PyMC 6 on the Cholesky factor of the scale is kept, or the graph that computes it."""
     if not isinstance(op, RandomVariable):
         matrix = input_of(scale, "Cholesky")
@@ -30,7 +31,7 @@ def _(op: Any, nu: Any, scale: Any, *, batch: Any) -> Distribution:
 
 
 @family.register(LKJCorrRV)
-def _(op: Any, n: Any, eta: Any, *, batch: Any) -> Distribution:
+def _(op: Op, n: Variable, eta: Variable, *, batch: Array) -> Distribution:
     """A matrix from PyMC 6 on, before that what is above its diagonal."""
     dimension = constant_of(n)
     if dimension is None:
@@ -40,7 +41,7 @@ def _(op: Any, n: Any, eta: Any, *, batch: Any) -> Distribution:
 
 
 @family.register(_LKJCholeskyCovRV)
-def _(op: Any, *parameters: Any, batch: Any) -> Distribution:
+def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
     raise NoClosedFormError(
         "no closed form is known for LKJCholeskyCov, a correlation matrix and scales in one: LKJCorr and the "
         "distributions of the scales are understood, each by itself"
@@ -48,7 +49,15 @@ def _(op: Any, *parameters: Any, batch: Any) -> Distribution:
 
 
 @family.register(CARRV)
-def _(op: Any, mean: Any, neighbours: Any, alpha: Any, tau: Any, *checks: Any, batch: Any) -> Distribution:
+def _(
+    op: Op,
+    mean: Variable,
+    neighbours: Variable,
+    alpha: Variable,
+    tau: Variable,
+    *checks: Variable,
+    batch: Array,
+) -> Distribution:
     """The conditional autoregression: its precision is tau (D − alpha W), D the numbers of neighbours."""
     if isinstance(neighbours.type, SparseTensorType):
         neighbours = dense_from_sparse(neighbours)

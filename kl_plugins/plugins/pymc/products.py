@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
 
 import pytensor.tensor as pt
 from pymc.distributions.multivariate import KroneckerNormalRV, MatrixNormalRV
+from pytensor.graph.basic import Variable
+from pytensor.graph.op import Op
 
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Cholesky
@@ -15,6 +16,7 @@ from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops import pytensor as ops
+from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import constant_of, input_of
 from kl_plugins.plugins.pytensor.products import product_of
@@ -22,7 +24,7 @@ from kl_plugins.plugins.pytensor.random_variables import family, sized
 
 
 @family.register(MatrixNormalRV)
-def _(op: Any, mean: Any, row_factor: Any, column_factor: Any, *, batch: Any) -> Distribution:
+def _(op: Op, mean: Variable, row_factor: Variable, column_factor: Variable, *, batch: Array) -> Distribution:
     """The entries row by row: their covariance is that of the rows times that of the columns."""
     covariance = product_of([_from_factor(row_factor), _from_factor(column_factor)])
     if covariance is None:
@@ -33,14 +35,14 @@ def _(op: Any, mean: Any, row_factor: Any, column_factor: Any, *, batch: Any) ->
     return MatrixNormal(mean.reshape((*ops.runtime_shape(mean)[:-2], covariance.dimension)), covariance)
 
 
-def _from_factor(factor: Any) -> Covariance:
+def _from_factor(factor: Variable) -> Covariance:
     """PyMC keeps the Cholesky factor of the covariance, or the graph that computes it."""
     matrix = input_of(factor, "Cholesky")
     return Cholesky(factor) if matrix is None else covariance_of(matrix)
 
 
 @family.register(KroneckerNormalRV)
-def _(op: Any, mean: Any, sigma: Any, *covariances: Any, batch: Any) -> Distribution:
+def _(op: Op, mean: Variable, sigma: Variable, *covariances: Variable, batch: Array) -> Distribution:
     """With noise sigma² I added, which is no product any more: then the whole matrix is what is known."""
     mean = sized(mean, batch, 1, "mu")
     product: Kronecker | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
@@ -14,6 +14,7 @@ from kl_plugins.covariance.full import Cholesky, Dense
 from kl_plugins.covariance.numbers import from_matrix
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.ops import pytensor as ops
+from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.diagonal import diagonal_of
 from kl_plugins.plugins.pytensor.graph import (
     DIAGONAL,
@@ -24,12 +25,12 @@ from kl_plugins.plugins.pytensor.graph import (
 )
 from kl_plugins.plugins.pytensor.triangular import is_lower_triangular
 
-StructureRule = Callable[[Any], Covariance | None]
+StructureRule = Callable[[Variable], Covariance | None]
 structure_rules: list[StructureRule] = []
 """Tried in turn on a matrix of which the operations prove nothing simpler."""
 
 
-def covariance_of(matrix: Any) -> Covariance:
+def covariance_of(matrix: Variable) -> Covariance:
     """The covariance whose matrix is the variable `matrix`, with the structure that is proved."""
     known_diagonal = holds(DIAGONAL, matrix)  # may be an assumption that see_through leaves behind
     matrix = see_through(matrix)
@@ -56,25 +57,25 @@ def structure_rule(rule: StructureRule) -> StructureRule:
     return rule
 
 
-def _axis_aligned(variances: Any, dim: Any) -> Covariance:
+def _axis_aligned(variances: Variable, dim: Array) -> Covariance:
     variances = ops.asarray(variances, "covariance")
     if variances.type.shape[-1] == 1:
         return Isotropic(variances[..., 0], dim)
     return Diagonal(variances)
 
 
-def _is_tall(factor: Any) -> bool:
+def _is_tall(factor: Variable) -> bool:
     rows, columns = factor.type.shape[-2:]
     return None not in (rows, columns) and rows > columns
 
 
-def _square(factor: Any) -> Any:
+def _square(factor: Variable) -> Variable:
     """A lower triangular root without the columns, all zero, by which it may be wider than high."""
     rows, columns = factor.type.shape[-2:]
     return factor if rows is not None and rows == columns else factor[..., : factor.shape[-2]]
 
 
-def _inverse_of(matrix: Any) -> Covariance:
+def _inverse_of(matrix: Variable) -> Covariance:
     """The covariance whose precision matrix is the variable `matrix`."""
     precision = covariance_of(matrix)
     if isinstance(precision, Isotropic):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.scalar.basic import Add, Cast, Mul, Neg, Sub, TrueDiv
+from pytensor.graph.basic import Variable
+from pytensor.scalar.basic import Add, Cast, Mul, Neg, ScalarOp, Sub, TrueDiv
 from pytensor.tensor.basic import AllocDiag, Eye
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
@@ -15,6 +16,7 @@ from pytensor.tensor.math import Dot
 from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.ops import pytensor as ops
+from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.plugins.pytensor.graph import (
     constant_of,
     is_transpose,
@@ -22,7 +24,7 @@ from kl_plugins.plugins.pytensor.graph import (
 )
 
 
-def diagonal_of(variable: Any) -> tuple[Any, Any] | None:
+def diagonal_of(variable: Variable) -> tuple[Array, Array] | None:
     """The diagonal and the dimension of a matrix that its operations prove diagonal, else None.
 
     The diagonal has length 1 on its last axis where they show a multiple of the identity.
@@ -58,7 +60,7 @@ def diagonal_of(variable: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _diagonal_of_constant(data: Any) -> tuple[Any, Any] | None:
+def _diagonal_of_constant(data: FloatArray) -> tuple[Array, Array] | None:
     if data.ndim < 2 or data.shape[-1] != data.shape[-2]:
         return None
     diagonal = np.diagonal(data, axis1=-2, axis2=-1)
@@ -68,7 +70,7 @@ def _diagonal_of_constant(data: Any) -> tuple[Any, Any] | None:
     return pt.as_tensor(diagonal[..., :1] if same else diagonal), data.shape[-1]
 
 
-def _diagonal_of_elementwise(scalar_op: Any, inputs: list[Any]) -> tuple[Any, Any] | None:
+def _diagonal_of_elementwise(scalar_op: ScalarOp, inputs: list[Variable]) -> tuple[Array, Array] | None:
     parts = [diagonal_of(x) if x.ndim >= 2 and not _is_scalar(x) else None for x in inputs]
     if isinstance(scalar_op, Mul):
         known = [part for part in parts if part is not None]
@@ -88,7 +90,7 @@ def _diagonal_of_elementwise(scalar_op: Any, inputs: list[Any]) -> tuple[Any, An
     return None
 
 
-def _combined(parts: list[Any], operation: Any) -> tuple[Any, Any] | None:
+def _combined(parts: list[Array], operation: Callable[..., Array]) -> tuple[Array, Array] | None:
     if any(part is None for part in parts):
         return None
     dims = [dim for _, dim in parts]
@@ -96,12 +98,12 @@ def _combined(parts: list[Any], operation: Any) -> tuple[Any, Any] | None:
     return reduce(operation, [value for value, _ in parts]), (known or dims)[0]
 
 
-def _is_scalar(variable: Any) -> bool:
+def _is_scalar(variable: Variable) -> bool:
     """Whether the variable multiplies every entry of a matrix alike."""
     return all(length == 1 for length in variable.type.shape[-2:])
 
 
-def _entries(variable: Any) -> Any:
+def _entries(variable: Variable) -> Variable:
     """What a factor of an elementwise product contributes to the diagonal."""
     if variable.ndim >= 2:
         rows, columns = variable.type.shape[-2:]

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytensor.tensor as pt
 from pytensor.compile.ops import DeepCopyOp, ViewOp
-from pytensor.graph.basic import equal_computations
+from pytensor.graph.basic import Variable, equal_computations
+from pytensor.graph.op import Op
 from pytensor.scalar.basic import Identity
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import SpecifyShape
+
+from kl_plugins.ops.protocol import Array
 
 DIAGONAL: Any
 LOWER_TRIANGULAR: Any
@@ -23,7 +26,7 @@ except ImportError:  # PyTensor 2 has none; what the graph itself shows has to d
     DIAGONAL = LOWER_TRIANGULAR = None
 
 
-def see_through(variable: Any) -> Any:
+def see_through(variable: Variable) -> Variable:
     """Follow a variable through operations that leave its values as they are.
 
     Leading dimensions of length 1 are dropped too: they broadcast.
@@ -33,20 +36,20 @@ def see_through(variable: Any) -> Any:
     return variable
 
 
-def original(variable: Any) -> Any:
+def original(variable: Variable) -> Variable:
     """The variable that this one is a copy of, of the same shape."""
     while variable.owner and _copies(variable.owner.op):
         variable = variable.owner.inputs[0]
     return variable
 
 
-def _copies(op: Any) -> bool:
+def _copies(op: Op) -> bool:
     copies = isinstance(op, ViewOp | DeepCopyOp | SpecifyShape)
     copies = copies or (isinstance(op, Elemwise) and isinstance(op.scalar_op, Identity))
     return copies or type(op).__name__ == "SpecifyAssumptions"
 
 
-def _adds_leading_dimensions(op: Any) -> bool:
+def _adds_leading_dimensions(op: Op) -> bool:
     if not isinstance(op, DimShuffle):
         return False
     order = tuple(op.new_order)
@@ -54,18 +57,18 @@ def _adds_leading_dimensions(op: Any) -> bool:
     return order[len(order) - ndim :] == tuple(range(ndim)) and ndim >= 2
 
 
-def holds(assumption: Any, variable: Any) -> bool:
+def holds(assumption: Any, variable: Variable) -> bool:
     return assumption is not None and assumption.holds(variable)
 
 
-def is_transpose(op: Any) -> bool:
+def is_transpose(op: Op) -> bool:
     """Whether a DimShuffle swaps the last two axes and nothing else."""
     order = tuple(op.new_order)
     n = len(order)
     return n >= 2 and order == (*range(n - 2), n - 1, n - 2)
 
 
-def root_of(matrix: Any) -> Any:
+def root_of(matrix: Variable) -> Variable | None:
     """The A of a product A @ A.T, else None."""
     if matrix.owner is None:
         return None
@@ -81,14 +84,14 @@ def root_of(matrix: Any) -> Any:
     return None
 
 
-def _untransposed(variable: Any) -> Any:
+def _untransposed(variable: Variable) -> Variable:
     node = variable.owner
     if node is not None and isinstance(node.op, DimShuffle) and is_transpose(node.op):
         return node.inputs[0]
     return None
 
 
-def input_of(variable: Any, op_name: str) -> Any:
+def input_of(variable: Variable, op_name: str) -> Variable | None:
     """The input of the operation of that name which made the variable, else None.
 
     By name, because the class moved between PyTensor 2 and 3.
@@ -100,7 +103,7 @@ def input_of(variable: Any, op_name: str) -> Any:
     return variable.owner.inputs[0] if type(core).__name__ == op_name else None
 
 
-def constant_of(variable: Any) -> Any:
+def constant_of(variable: Variable) -> Array:
     """The number that a scalar variable is, or None."""
     try:
         return pt.get_underlying_scalar_constant_value(variable)

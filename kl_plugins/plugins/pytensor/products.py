@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import Any
 
 import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
 from pytensor.scalar.basic import Add
 from pytensor.tensor.elemwise import Elemwise
 
@@ -21,7 +21,7 @@ from kl_plugins.plugins.pytensor.triangular import is_lower_triangular
 
 
 @structure_rule
-def low_rank(matrix: Any) -> LowRank | None:
+def low_rank(matrix: Variable) -> LowRank | None:
     """A sum of one product W @ W.T and of matrices that are proved diagonal.
 
     Not where W is as wide as high (a triangular one, or one of known shape): a sum of that kind has no
@@ -46,7 +46,7 @@ def low_rank(matrix: Any) -> LowRank | None:
 
 
 @structure_rule
-def kronecker(matrix: Any) -> Kronecker | None:
+def kronecker(matrix: Variable) -> Kronecker | None:
     """The product that ``pt.linalg.kron`` makes, of matrices of known shape."""
     factors = _kronecker_factors(matrix)
     return product_of([covariance_of(x) for x in factors]) if len(factors) > 1 else None
@@ -59,7 +59,7 @@ def product_of(factors: list[Covariance]) -> Kronecker | None:
     return Kronecker(tuple(factors))
 
 
-def _kronecker_factors(matrix: Any) -> list[Any]:
+def _kronecker_factors(matrix: Variable) -> list[Variable]:
     """What a (nested) Kronecker product multiplies; a matrix that is none is its only factor."""
     matrix = see_through(matrix)
     if matrix.owner is None or type(matrix.owner.op).__name__ != "KroneckerProduct":
@@ -67,7 +67,7 @@ def _kronecker_factors(matrix: Any) -> list[Any]:
     return [factor for x in matrix.owner.inputs for factor in _kronecker_factors(x)]
 
 
-def _terms(matrix: Any) -> list[Any]:
+def _terms(matrix: Variable) -> list[Variable]:
     """What a sum adds up; a matrix that is no sum is its only term."""
     matrix = see_through(matrix)
     node = matrix.owner
@@ -78,7 +78,7 @@ def _terms(matrix: Any) -> list[Any]:
     return [term for x in node.inputs for term in _terms(x)]
 
 
-def _is_wide(root: Any) -> bool:
+def _is_wide(root: Variable) -> bool:
     rows, columns = root.type.shape[-2:]
     known = rows is not None and columns is not None
     return (known and 2 * columns >= rows) or is_lower_triangular(root)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
-from typing import Any, cast
+from typing import cast
 
 import pytensor.tensor as pt
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.op import Op
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
 from pytensor.tensor.type_other import NoneTypeT
 from pytensor.tensor.variable import TensorVariable
@@ -17,16 +20,14 @@ from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import pymc_names
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops import pytensor as ops
+from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import original
 from kl_plugins.recognition import as_written, load, load_plugins_of, plugins, recognise
-from kl_plugins.rules import load_all
-
-load_all("kl_plugins.families")  # and with them their names
 
 
 @recognise.register(TensorVariable)
-def _(variable: Any) -> Distribution:
+def _(variable: Variable) -> Distribution:
     source = original(variable)
     node = source.owner
     if node is None or not hasattr(node.op, "dist_params"):  # RandomVariable, or PyMC's symbolic ones
@@ -37,19 +38,20 @@ def _(variable: Any) -> Distribution:
 
 
 @as_written.register(TensorVariable)
-def _(variable: Any) -> str:
+def _(variable: Variable) -> str:
     op = original(variable).owner.op
     name = type(op).__name__.removesuffix("RV")
     return f"pm.{name}" if hasattr(op, "dist_params") else name
 
 
 @singledispatch
-def parameters_of(op: Any, node: Any) -> Any:
+def parameters_of(op: Op, node: Apply) -> Sequence[Variable]:
     """The distribution parameters of a random variable's node, in the order of the op's signature."""
-    return op.dist_params(node)
+    found: Sequence[Variable] = op.dist_params(node)
+    return found
 
 
-def _batch(variable: Any) -> tuple[Any, ...] | None:
+def _batch(variable: Variable) -> tuple[Array, ...] | None:
     """Batch shape of a random variable that was given a size; None where its parameters decide it."""
     op = variable.owner.op
     size = op.size_param(variable.owner)
@@ -60,7 +62,7 @@ def _batch(variable: Any) -> tuple[Any, ...] | None:
 
 
 @density_of.register(TensorVariable)
-def _(variable: Any) -> Density:
+def _(variable: Variable) -> Density:
     for plugin in plugins().get("pymc", ()):  # only PyMC knows densities
         load(plugin)
     node = original(variable).owner
@@ -68,13 +70,13 @@ def _(variable: Any) -> Density:
 
 
 @singledispatch
-def density(op: Any, variable: Any) -> Density:
+def density(op: Op, variable: Variable) -> Density:
     """What estimates need to know of a random variable; functions are registered for the class of its op."""
     raise TypeError(f"{variable} is not a random variable")
 
 
 @singledispatch
-def family(op: Any, *parameters: Any, batch: tuple[Any, ...] | None) -> Distribution:
+def family(op: Op, *parameters: Variable, batch: tuple[Array, ...] | None) -> Distribution:
     """The family of a random variable; a function registered for the class of its op adds one.
 
     Parameters
@@ -99,7 +101,7 @@ def family(op: Any, *parameters: Any, batch: tuple[Any, ...] | None) -> Distribu
     )
 
 
-def _is_logit_normal(op: Any) -> bool:
+def _is_logit_normal(op: Op) -> bool:
     """Whether the op is pm.LogitNormal's, whose class PyMC makes of a graph: the sigmoid of a normal."""
     found = [out.owner for out in getattr(op, "inner_outputs", ()) if out.owner is not None]
     return type(op).__name__ == "LogitNormal" and any(
@@ -108,7 +110,7 @@ def _is_logit_normal(op: Any) -> bool:
     )
 
 
-def sized(value: Any, batch: tuple[Any, ...] | None, event_ndim: int, name: str) -> Any:
+def sized(value: Variable, batch: tuple[Array, ...] | None, event_ndim: int, name: str) -> Variable:
     """A parameter as floats, broadcast to the batch shape where one was given."""
     value = ops.asarray(value, name)
     if batch is None:
@@ -119,5 +121,5 @@ def sized(value: Any, batch: tuple[Any, ...] | None, event_ndim: int, name: str)
 
 
 @family.register(MvNormalRV)
-def _(op: Any, mean: Any, matrix: Any, *, batch: Any) -> Distribution:
+def _(op: Op, mean: Variable, matrix: Variable, *, batch: Array) -> Distribution:
     return MultivariateNormal(sized(mean, batch, 1, "mu"), covariance_of(matrix))

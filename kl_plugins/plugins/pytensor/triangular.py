@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.op import Op
 from pytensor.scalar.basic import Add, Cast, Mul, Neg, Sub
 from pytensor.tensor.basic import Alloc, AllocDiag, ARange, Eye
 from pytensor.tensor.blockwise import Blockwise
@@ -23,12 +24,12 @@ from kl_plugins.plugins.pytensor.graph import (
 )
 
 
-def is_lower_triangular(variable: Any) -> bool:
+def is_lower_triangular(variable: Variable) -> bool:
     """Whether the graph proves that the matrix is zero above its diagonal."""
     return _is_triangular(variable, lower=True) or holds(LOWER_TRIANGULAR, variable)
 
 
-def _is_triangular(variable: Any, lower: bool) -> bool:
+def _is_triangular(variable: Variable, lower: bool) -> bool:
     """Whether the operations that made the matrix prove it lower (or upper) triangular.
 
     ``tag.lower_triangular`` is how PyMC marks the factors it is given, and PyTensor's rewrites trust it.
@@ -72,7 +73,7 @@ def _is_triangular(variable: Any, lower: bool) -> bool:
     return False
 
 
-def _sets_triangle(op: Any, inputs: list[Any], lower: bool) -> bool:
+def _sets_triangle(op: Op, inputs: list[Variable], lower: bool) -> bool:
     """Whether entries are written only inside the triangle of a triangular matrix."""
     rows, columns = (_indices(x) for x in inputs[2:4]) if len(inputs) == 4 else (None, None)
     if rows is None or columns is None or rows.shape != columns.shape or inputs[0].ndim != 2:
@@ -81,7 +82,7 @@ def _sets_triangle(op: Any, inputs: list[Any], lower: bool) -> bool:
     return bool(inside.all()) and _is_triangular(inputs[0], lower)
 
 
-def _indices(variable: Any) -> Any:
+def _indices(variable: Variable) -> NDArray[np.integer] | None:
     """Constant indices that are not negative (a negative one counts from the end)."""
     if not isinstance(variable, TensorConstant):
         return None
@@ -89,7 +90,7 @@ def _indices(variable: Any) -> Any:
     return data if data.dtype.kind in "iu" and (data >= 0).all() else None
 
 
-def _is_mask(variable: Any, lower: bool) -> bool:
+def _is_mask(variable: Variable, lower: bool) -> bool:
     """Whether the matrix is the mask that pt.tril (or pt.triu) multiplies by.
 
     pt.tril uses [i ≥ j + k] with k ≥ 0, pt.triu one minus [i ≥ j + k] with k ≤ 1.
@@ -105,7 +106,7 @@ def _is_mask(variable: Any, lower: bool) -> bool:
     return constant_of(node.inputs[0]) == 1 and offset is not None and offset <= 1
 
 
-def _mask_offset(variable: Any) -> float | None:
+def _mask_offset(variable: Variable) -> float | None:
     """The k of a matrix that ``pt.tri`` makes, whose entries are [i ≥ j + k]; None for others."""
     node = variable.owner
     if node is None or type(getattr(node.op, "scalar_op", None)).__name__ != "GE":
@@ -114,14 +115,14 @@ def _mask_offset(variable: Any) -> float | None:
     return None if rows is None or columns is None else columns - rows
 
 
-def _without_casts(variable: Any) -> Any:
+def _without_casts(variable: Variable) -> Variable:
     variable = see_through(variable)
     while variable.owner and isinstance(getattr(variable.owner.op, "scalar_op", None), Cast):
         variable = see_through(variable.owner.inputs[0])
     return variable
 
 
-def _arange_start(variable: Any, axis: int) -> float | None:
+def _arange_start(variable: Variable, axis: int) -> float | None:
     """First number of an arange laid along the given axis of a matrix, where it is constant."""
     node = variable.owner
     if node is None or not isinstance(node.op, DimShuffle):

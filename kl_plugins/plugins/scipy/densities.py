@@ -20,12 +20,12 @@ from kl_plugins.recognition import recognise
 
 
 @density_of.register(rv_continuous_frozen)
-def _(obj: Any) -> Density:
+def _(obj: object) -> Density:
     return _frozen(obj, "continuous")
 
 
 @density_of.register(rv_discrete_frozen)
-def _(obj: Any) -> Density:
+def _(obj: object) -> Density:
     return _frozen(obj, "discrete")
 
 
@@ -197,6 +197,6 @@ def _of_rows(
 
 @density_of.register(rv_generic)
 @density_of.register(multi_rv_generic)
-def _(obj: Any) -> Density:
+def _(obj: object) -> Density:
     name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
     raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")

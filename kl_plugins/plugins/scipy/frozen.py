@@ -29,11 +29,12 @@ from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import scipy_names
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.open_functions import remember
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.parameters.labels import are_plain, labels_of_parameters
 from kl_plugins.plugins.scipy.parameters import given_to, unsupported
 from kl_plugins.plugins.scipy.points import points_of
-from kl_plugins.recognition import as_written, recognise, remember, representative, shared_classes
+from kl_plugins.recognition import as_written, recognise, representative, shared_classes
 
 
 def kind_of(generator: Any) -> tuple[Any, ...]:
@@ -44,25 +45,31 @@ def kind_of(generator: Any) -> tuple[Any, ...]:
     return type(generator), generator.a, generator.b
 
 
-makers = {
-    kind_of(generator): make
-    for name, make in scipy_names.items()
-    if isinstance(generator := getattr(stats, name, None), rv_generic)
-}
-"""What makes the families, by the kind of the generator."""
+_names: dict[tuple[Any, ...], list[str]] = {}
+"""What SciPy calls its generators, by their kind."""
+
+for _name, _generator in vars(stats).items():
+    if isinstance(_generator, rv_generic):
+        _names.setdefault(kind_of(_generator), []).append(_name)
+
+
+def known_maker(generator: Any) -> Callable[..., Any] | None:
+    """What makes a family of the parameters of a generator, such as ``scipy.stats.gamma``, if known."""
+    names = _names.get(kind_of(generator), ())
+    return next((scipy_names[name] for name in names if name in scipy_names), None)
 
 
 @recognise.register(rv_continuous_frozen)
 def _(obj: Any) -> Distribution:
     generator = obj.dist
-    make = makers.get(kind_of(generator)) or maker_of(generator)
+    make = maker_of(generator)
     shapes, loc, scale = generator._parse_args(*obj.args, **obj.kwds)
     return _remembered(obj, made_of(generator, make, shapes, {"loc": loc, "scale": scale}))
 
 
 @recognise.register(rv_discrete_frozen)
 def _(obj: Any) -> Distribution:
-    make = makers.get(kind_of(obj.dist))
+    make = known_maker(obj.dist)
     if make is None and (points := points_of(obj)) is not None:
         return points
     make = make or maker_of(obj.dist)
@@ -130,7 +137,7 @@ _PLAIN = frozenset({float, int, np.float64})
 
 def maker_of(generator: Any) -> Callable[..., Any]:
     """What makes a family of the parameters of a generator, such as ``scipy.stats.gamma``."""
-    make = makers.get(kind_of(generator))
+    make = known_maker(generator)
     if make is None:
         name = full_name(generator)
         raise unsupported(name, f"type({name})" if name.startswith("scipy.") else name)
@@ -157,7 +164,7 @@ def _(obj: Any) -> str:
 
 
 @as_written.register(multi_rv_frozen)
-def _(obj: Any) -> str:
+def _(obj: object) -> str:
     return f"scipy.stats.{type(obj).__name__.removesuffix('_frozen')}"
 
 
@@ -172,14 +179,14 @@ def _(obj: Any) -> Distribution:
 
 @recognise.register(rv_histogram)
 @recognise.register(Mixture)
-def _(obj: Any) -> Distribution:
+def _(obj: object) -> Distribution:
     name = type(obj).__name__
     raise unsupported(f"{name} objects", name)
 
 
 @recognise.register(rv_generic)
 @recognise.register(multi_rv_generic)
-def _(obj: Any) -> Distribution:
+def _(obj: object) -> Distribution:
     name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
     raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")
 
@@ -202,7 +209,7 @@ _factored: WeakKeyDictionary[Any, Covariance] = WeakKeyDictionary()
 """By covariance object of SciPy: ours, whose factors and whose copy of the numbers belong together."""
 
 
-def factored_once(obj: Any, arrays: tuple[Any, ...], make: Callable[[], Covariance]) -> Covariance:
+def factored_once(obj: object, arrays: tuple[Any, ...], make: Callable[[], Covariance]) -> Covariance:
     """What `make` returns, made again only where the `arrays` of `obj` no longer hold the same numbers."""
     known = _factored.get(obj)
     if known is not None and all(map(np.array_equal, known.values(), arrays)):

@@ -68,7 +68,7 @@ def generator_of(kind: type) -> Any:
     return None
 
 
-def _made(obj: Any, generator: Any, *parameters: Any) -> Distribution:
+def _made(obj: object, generator: Any, *parameters: Any) -> Distribution:
     return cast(Distribution, maker_of(generator)(*parameters)).labelled(labels_of_new(obj))
 
 

@@ -32,7 +32,7 @@ _FROZEN: tuple[type, ...] = (
 )
 
 
-def _recognised(obj: Any) -> Distribution:
+def _recognised(obj: object) -> Distribution:
     kind = type(obj)
     name = kind.__name__.removesuffix("_frozen")
     make, attributes = scipy_names.get(name), _PARAMETERS.get(name)

@@ -8,12 +8,13 @@ import numpy as np
 
 from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.variational.evidence.importance import Estimate
+from kl_plugins.variational.evidence.moments import Estimate
 from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.scale_families import Gaussian, TriangularScales, family_of
-from kl_plugins.variational.optimum.search import NoFiniteELBOError, elbo_gap, find_optimum, too_large
+from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum, too_large
 from kl_plugins.variational.optimum.starts import starts_from
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 FULL_RANK_DIMENSIONS = 100
 """Up to so many dimensions the best full-rank Gaussian is sought unasked."""
@@ -43,7 +44,7 @@ class FullRankOptimum:
 
 def best_full_rank(
     q: NamedMultivariateNormal,
-    target: LogDensity,
+    target: TargetDensity,
     distance: OptimumDistance | None,
     wanted: bool | None,
     tolerance: float,
@@ -70,7 +71,7 @@ def full_rank_loss(
     q: NamedMultivariateNormal,
     full: NamedMultivariateNormal,
     full_error: float,
-    target: LogDensity,
+    target: TargetDensity,
     rng: np.random.Generator,
 ) -> FullRankOptimum:
     """What the approximation throws away beside the best full-rank one."""

@@ -3,84 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.evidence.moments import EQUAL, Estimate, Moments
 from kl_plugins.variational.evidence.tails import error_factor, khat_threshold
 
 BOOTSTRAPS = 40
 FEWEST_DRAWS = 100
 ENOUGH_DRAWS = 2_200
 """From so many draws on the threshold of k̂ is 0.7."""
-EQUAL = 1e-9
-"""Log ratios that spread less than this, in nats, are equal: what is left is rounding."""
-
 FEWEST_VALUES = 5
 """A tail has more values than so many."""
 EVEN = 0.5
 """Of ratios without a tail the draws are worth at least this share of their number."""
-
-
-class Estimate(NamedTuple):
-    """A number and its standard error: 0 of an exact number, infinite where it is not known."""
-
-    value: float
-    error: float
-
-    def __str__(self) -> str:
-        return " ".join(self.shown()).rstrip()
-
-    def shown(self, least: int = 0) -> tuple[str, str]:
-        """The number and what is said of its error: two digits of that, and at least so many decimals."""
-        value, error = self
-        if np.isnan(value):
-            return "not known", ""
-        if max(abs(value), error) < EQUAL:
-            return "0", "" if error == 0.0 == value else "(to rounding)"
-        if error == 0.0 or not np.isfinite(value):
-            return f"{value:.{max(least, 4)}g}", ""
-        if not np.isfinite(error):
-            return f"{value:.{max(least, 4)}g}", "(error not known)"
-        if max(abs(value), error) < 1e-3:
-            return f"{value:.1e}", f"± {error:.0e}"
-        decimals = max(least, int(np.clip(1 - np.floor(np.log10(error)), 0, 8)))
-        return f"{value:.{decimals}f}", f"± {error:.{decimals}f}"
-
-
-class Moments(NamedTuple):
-    """Means and standard deviations of the coordinates, each of shape (d,), with their standard errors.
-
-    An error is infinite where draws do not tell it.
-    """
-
-    mean: FloatArray
-    sd: FloatArray
-    mean_error: FloatArray
-    sd_error: FloatArray
-
-    @classmethod
-    def exact(cls, mean: FloatArray, sd: FloatArray) -> Moments:
-        """Moments known without error."""
-        return cls(mean, sd, np.zeros_like(mean), np.zeros_like(mean))
-
-    def next_to(self, better: Moments) -> Moments:
-        """The same with errors no smaller than their distance from what is known better."""
-        with np.errstate(invalid="ignore"):
-            mean_error = np.maximum(self.mean_error, abs(self.mean - better.mean))
-            sd_error = np.maximum(self.sd_error, abs(self.sd - better.sd))
-        return Moments(self.mean, self.sd, mean_error, sd_error)
-
-
-class MarginalKL(NamedTuple):
-    """Divergences of each coordinate of q from the posterior as a Gaussian, in nats, with standard errors."""
-
-    kl_to: FloatArray
-    kl_to_error: FloatArray
-    kl_from: FloatArray
-    kl_from_error: FloatArray
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from scipy.stats import chi2
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate
-from kl_plugins.variational.evidence.proposals import draws_of, scales
-from kl_plugins.variational.optimum.afar import far_points, images, prior_points
+from kl_plugins.variational.evidence.moments import Estimate
+from kl_plugins.variational.evidence.proposals import draws_of
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
-from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, standard_deviations
+from kl_plugins.variational.optimum.starts import overdispersed_points, prior_points, symmetric_images
+from kl_plugins.variational.target.density import TargetDensity
 
 ITERATIONS = 200
 EVALUATIONS = 8_000
@@ -83,7 +83,7 @@ class Peak(NamedTuple):
 
 
 def other_modes(
-    target: LogDensity,
+    target: TargetDensity,
     model: Model,
     q: NamedMultivariateNormal,
     evidence: Estimate,
@@ -99,25 +99,27 @@ def other_modes(
     """
     if target.dimension > DIMENSIONS:
         return ()
-    mean, sd = np.asarray(q.mean, dtype=float), np.array(scales(q))
+    mean, sd = np.asarray(q.mean, dtype=float), np.array(standard_deviations(q))
     reached = chi2.isf(OUTSIDE, len(mean))
     enough = target.evaluations + EVALUATIONS
     own = _climb(target, mean, sd, np.zeros(len(mean)))
     home = _peak(target, q, mean if own is None else own, sd, rng, False)
-    mirrored = images(home.point, target.variables, rng)
-    starts = np.concatenate([mirrored, prior_points(model, q.variables, rng), far_points(mean, sd, rng)])
+    mirrored = symmetric_images(home.point, target.variables, rng)
+    starts = np.concatenate(
+        [mirrored, prior_points(model, q.variables, rng), overdispersed_points(mean, sd, rng)]
+    )
     peaks: list[Peak] = []
     for i, start in enumerate(target.folded(starts, mean)):
         if target.evaluations > enough:
             break
-        top = _climb(target, mean, sd, (start - mean) / sd)
-        if top is None:
+        mode = _climb(target, mean, sd, (start - mean) / sd)
+        if mode is None:
             continue
-        top = target.folded(top[None], mean)[0]
-        inside = 2.0 * q.covariance.quadratic_form(top - mean) <= reached
-        if inside or any(peak.holds(top) for peak in (home, *peaks)):
+        mode = target.folded(mode[None], mean)[0]
+        inside = 2.0 * q.covariance.quadratic_form(mode - mean) <= reached
+        if inside or any(peak.holds(mode) for peak in (home, *peaks)):
             continue
-        peak = _peak(target, q, top, sd, rng, i < len(mirrored))
+        peak = _peak(target, q, mode, sd, rng, i < len(mirrored))
         # As wide as both together: the way back, from a narrow peak into a wide one's reach.
         if np.isfinite(peak.log_mass) and not any(peak.holds(other.point) for other in (home, *peaks)):
             peaks.append(peak)
@@ -138,7 +140,7 @@ def other_modes(
     return tuple(sorted((m for m in modes if m.share > LEAST_SHARE), key=lambda mode: -mode.share))
 
 
-def _climb(target: LogDensity, mean: FloatArray, sd: FloatArray, start: FloatArray) -> FloatArray | None:
+def _climb(target: TargetDensity, mean: FloatArray, sd: FloatArray, start: FloatArray) -> FloatArray | None:
     """The mode uphill of a point (in units of sd from the mean), None where the climb does not rest."""
     value, _ = target((mean + sd * start)[None])
     if not np.isfinite(value[0]):
@@ -160,30 +162,30 @@ def _climb(target: LogDensity, mean: FloatArray, sd: FloatArray, start: FloatArr
 
 
 def _peak(
-    target: LogDensity,
+    target: TargetDensity,
     q: NamedMultivariateNormal,
-    top: FloatArray,
+    mode: FloatArray,
     sd: FloatArray,
     rng: np.random.Generator,
     image: bool,
 ) -> Peak:
     """What is around a mode; of mass −∞ where the density curves upwards there, which is no peak."""
-    height = float(target(top[None])[0][0])
-    d = len(top)
-    hessian = expected_hessian(target, MeanFieldScales(d), Gaussian(top, sd), np.zeros((1, d)))
+    height = float(target(mode[None])[0][0])
+    d = len(mode)
+    hessian = expected_hessian(target, MeanFieldScales(d), Gaussian(mode, sd), np.zeros((1, d)))
     values, vectors = np.linalg.eigh(np.zeros((d, d)) if hessian is None else hessian)
     if hessian is None or values[0] < -UPWARDS * max(values[-1], 1.0):
-        return Peak(top, height, None, -np.inf, image)
-    whitened = vectors * _widths(target, top, height, sd, values, vectors)
+        return Peak(mode, height, None, -np.inf, image)
+    whitened = vectors * _widths(target, mode, height, sd, values, vectors)
     factor = sd[:, None] * np.linalg.cholesky(whitened @ whitened.T)
-    gaussian = NamedMultivariateNormal(top, Cholesky(factor), q.variables)
+    gaussian = NamedMultivariateNormal(mode, Cholesky(factor), q.variables)
     _, ratios = draws_of(target, gaussian, MASS_DRAWS, rng)
-    return Peak(top, height, factor, float(logsumexp(ratios)) - np.log(MASS_DRAWS), image)
+    return Peak(mode, height, factor, float(logsumexp(ratios)) - np.log(MASS_DRAWS), image)
 
 
 def _widths(
-    target: LogDensity,
-    top: FloatArray,
+    target: TargetDensity,
+    mode: FloatArray,
     height: float,
     sd: FloatArray,
     values: FloatArray,
@@ -195,10 +197,10 @@ def _widths(
     until the density falls by no more than `STEEP` within it.
     """
     widths: FloatArray = 1.0 / np.sqrt(np.maximum(values, WIDEST**-2.0))
-    steep = np.arange(len(top))
+    steep = np.arange(len(mode))
     for _ in range(HALVINGS):
         steps = (vectors[:, steep] * widths[steep]).T * sd
-        around = np.concatenate([top + steps, top - steps])
+        around = np.concatenate([mode + steps, mode - steps])
         around_heights = target.values(around).reshape(2, -1)
         with np.errstate(invalid="ignore"):
             falls = height - around_heights.mean(axis=0)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.special import gammaln, logsumexp
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
@@ -15,8 +13,10 @@ from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Dense, Full
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate, Importance, Moments, importance
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.evidence.importance import Importance, importance
+from kl_plugins.variational.evidence.moments import Estimate, Moments
+from kl_plugins.variational.optimum.scale_families import standard_deviations
+from kl_plugins.variational.target.density import TargetDensity
 
 FREEDOM = 3.0
 """Degrees of freedom of the wide tails: a posterior's are seldom as wide, so that weights stay bounded."""
@@ -44,14 +44,14 @@ def gaussian_draws(
     """Independent draws of q, shape (count, d), and their log densities."""
     z = rng.standard_normal((count, len(q.mean)))
     if isinstance(q.covariance, AxisAligned):
-        points = q.mean + z * scales(q)
+        points = q.mean + z * standard_deviations(q)
     else:
         points = q.mean + z @ np.asarray(q.covariance.factor).T
-    return points, -0.5 * np.sum(z**2, axis=1) - _log_normaliser(q)
+    return points, q.log_prob(points)
 
 
 def draws_of(
-    target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+    target: TargetDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Independent draws of q, shape (count, d), and log p − log q; angles within half a turn of the mean.
 
@@ -60,7 +60,7 @@ def draws_of(
     points, densities = gaussian_draws(q, count, rng)
     if target.angles.any():
         points = target.folded(points, np.asarray(q.mean))
-        densities = log_density(q, points)
+        densities = q.log_prob(points)
     return points, log_ratios(target, points, densities)
 
 
@@ -75,7 +75,7 @@ def wide_draws(
     proposal stays efficient in many dimensions: its ratios p/proposal are at most twice p/q.
     """
     points, _ = gaussian_draws(q, count, rng)
-    mean, sd = np.asarray(q.mean), scales(q)
+    mean, sd = np.asarray(q.mean), standard_deviations(q)
     wide = np.flatnonzero(rng.random(count) < 0.5)
     axes = rng.integers(len(mean), size=len(wide))
     shifts = rng.standard_t(FREEDOM, size=len(wide)) - (points[wide, axes] - mean[axes]) / sd[axes]
@@ -89,30 +89,14 @@ def wide_draws(
 
 def wide_log_density(q: NamedMultivariateNormal, points: FloatArray) -> FloatArray:
     """Log density of `wide_draws` at the rows of `points`."""
-    s = (points - q.mean) / scales(q)
+    s = (points - q.mean) / standard_deviations(q)
     ratios = _log_student(s) + 0.5 * s**2 + 0.5 * np.log(2.0 * np.pi)
     widened = logsumexp(ratios, axis=1) - np.log(s.shape[1])
-    values: FloatArray = log_density(q, points) + np.logaddexp(HALF, HALF + widened)
+    values: FloatArray = q.log_prob(points) + np.logaddexp(HALF, HALF + widened)
     return values
 
 
-def log_density(q: NamedMultivariateNormal, points: FloatArray) -> FloatArray:
-    """log q at the rows of `points`."""
-    centred = points - q.mean
-    if isinstance(q.covariance, AxisAligned):
-        z = centred / scales(q)
-    else:
-        z = solve_triangular(np.asarray(q.covariance.factor), centred.T, lower=True).T
-    values: FloatArray = -0.5 * np.sum(z**2, axis=1) - _log_normaliser(q)
-    return values
-
-
-def scales(q: NamedMultivariateNormal) -> FloatArray:
-    """Standard deviations of the coordinates, shape (d,)."""
-    return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
-
-
-def log_ratios(target: LogDensity, points: FloatArray, log_densities: FloatArray) -> FloatArray:
+def log_ratios(target: TargetDensity, points: FloatArray, log_densities: FloatArray) -> FloatArray:
     """log p − log q at draws of q; −∞ where the model's log density is −∞ or not a number."""
     values = target.values(points)
     return np.where(np.isnan(values), -np.inf, values) - log_densities
@@ -135,7 +119,9 @@ class Survey:
         standard errors. A cut makes a variance smaller, and its average has no tail.
     """
 
-    def __init__(self, target: LogDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator):
+    def __init__(
+        self, target: TargetDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+    ):
         points, densities = wide_draws(q, count, rng)
         self.points = target.folded(points, np.asarray(q.mean))
         if target.angles.any():
@@ -171,11 +157,6 @@ class Survey:
                 cut_off = self.importance.bounded_moments(np.clip(column, low, high)[:, None])
                 floor[i] = max(floor[i], cut_off.sd[0] - 2.0 * cut_off.sd_error[0])
         return floor
-
-
-def _log_normaliser(q: NamedMultivariateNormal) -> float:
-    covariance: Covariance = q.covariance
-    return 0.5 * (float(covariance.log_det()) + len(q.mean) * math.log(2.0 * math.pi))
 
 
 def _log_student(s: FloatArray) -> FloatArray:

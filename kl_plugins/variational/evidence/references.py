@@ -15,9 +15,9 @@ from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate, MarginalKL, Moments
-from kl_plugins.variational.evidence.proposals import scales
-from kl_plugins.variational.target.log_density import coordinate_names, free_shapes
+from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
+from kl_plugins.variational.optimum.scale_families import standard_deviations
+from kl_plugins.variational.target.density import coordinate_names, free_shapes
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 
 BLOCKS = 20
@@ -60,7 +60,7 @@ class Reference:
     points: FloatArray = field(repr=False)
 
 
-def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Reference:
+def compare(q: NamedMultivariateNormal, model: Model, reference: object) -> Reference:
     """An approximation against reference draws of the model's posterior."""
     chains = reference_draws(reference, model, q.variables)
     draws, d = chains.shape[1], chains.shape[2]
@@ -73,7 +73,7 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Referen
     pieces = max(1, -(-BLOCKS // len(chains)))
     edges = np.linspace(0, draws, pieces + 1).astype(int)
     blocks = [chain[start:stop] for chain in chains for start, stop in pairwise(edges) if stop > start]
-    mean, sd = np.asarray(q.mean, dtype=float), scales(q)
+    mean, sd = np.asarray(q.mean, dtype=float), standard_deviations(q)
 
     def figures(x: FloatArray) -> list[FloatArray]:
         gaussian = _gaussian(x, q.variables)
@@ -94,13 +94,13 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: Any) -> Referen
     )
 
 
-def refuse_model_as_reference(reference: Any) -> None:
+def refuse_model_as_reference(reference: object) -> None:
     """The reference comes before the model among the arguments of `diagnose`."""
     if hasattr(reference, "free_RVs"):
         raise TypeError("the reference given is a model: give it by name, diagnose(approx, model=model)")
 
 
-def reference_draws(reference: Any, model: Model, variables: Sequence[Variable]) -> FloatArray:
+def reference_draws(reference: object, model: Model, variables: Sequence[Variable]) -> FloatArray:
     """The draws in the unconstrained space, shape (chains, draws, d).
 
     `reference` is an InferenceData or DataTree with a group "posterior", a Dataset, or a mapping of the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kl_plugins.estimate.pareto import pareto_khat
 from kl_plugins.ops.protocol import FloatArray
 
 MOST_SHAPE = 0.7
@@ -22,29 +23,6 @@ def khat_threshold(draws: int) -> float:
     return float(min(1.0 - 1.0 / np.log10(draws), MOST_SHAPE))
 
 
-def tail_shape(values: FloatArray) -> float:
-    """k̂ of the Pareto tail of positive numbers, shape (S,): they have about 1/k̂ finite moments.
-
-    Source: J. Zhang, M. Stephens (2009), Technometrics 51, with the prior of Vehtari et al. (2024),
-    arXiv:1507.02646, appendix C: the fit that Pareto smoothing makes, without the smoothing.
-    """
-    size = int(np.ceil(min(0.2 * len(values), 3.0 * np.sqrt(len(values)))))
-    largest = np.sort(np.partition(values, -size - 1)[-size - 1 :])
-    excess = largest[1:] - largest[0]
-    excess = excess[excess > 1e-12 * largest[-1]]
-    count = len(excess)
-    if count < 5:  # a bound that many of them reach is no tail
-        return 0.0
-    grid = 30 + int(np.sqrt(count))
-    b = 1.0 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))
-    b = b / (3.0 * excess[int(count / 4 + 0.5) - 1]) + 1.0 / excess[-1]
-    k = np.log1p(-b[:, None] * excess).mean(axis=1)
-    log_likelihood = count * (np.log(-b / k) - k - 1.0)
-    weights = np.exp(log_likelihood - log_likelihood.max())
-    best = weights @ b / weights.sum()
-    return float((count * np.log1p(-best * excess).mean() + 5.0) / (count + 10.0))
-
-
 def error_factor(values: FloatArray) -> FloatArray:
     """How many times too small the standard errors of the means of columns of numbers ≥ 0, (S, d), are.
 
@@ -61,7 +39,7 @@ def error_factor(values: FloatArray) -> FloatArray:
     factor: FloatArray = np.where(harmless, 1.0, np.inf)
     for i in np.flatnonzero(~harmless & np.isfinite(total)):
         column = values[:, i] / largest[i]
-        k = tail_shape(column)
+        k = pareto_khat(column)
         if column.sum() ** 2 >= WORTH * (column @ column) and k <= khat_threshold(count):
             factor[i] = count ** max(k - FINITE_VARIANCE, 0.0)
     return factor

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf, isfinite, nan, sqrt
-from typing import Any
 
 import numpy as np
 from pymc.model import Model
@@ -12,12 +11,13 @@ from pymc.model import Model
 from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.reasons import Obstacle
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
-from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, elbo_gap, find_optimum
-from kl_plugins.variational.optimum.starts import starts_elsewhere, starts_from
-from kl_plugins.variational.target.elsewhere import model_and_distribution
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, find_optimum
+from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
+from kl_plugins.variational.target.approximations import model_and_distribution
+from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.settings import check_count, check_tolerance, generator
 
 ERRORS = 3.0
@@ -132,12 +132,12 @@ def unknown_distance(q: NamedMultivariateNormal, obstacle: Obstacle) -> OptimumD
 
 
 def distance_to_optimum(
-    approx: Any,
+    approx: object,
     model: Model | None = None,
     *,
     tolerance: float = 0.01,
     max_draws: int = MOST_DRAWS,
-    random_seed: Any = None,
+    random_seed: object = None,
 ) -> OptimumDistance:
     """How far an approximation is from the best Gaussian of its family.
 
@@ -204,12 +204,12 @@ def distance_to_optimum(
 def _distance(
     q: NamedMultivariateNormal, model: Model, tolerance: float, max_draws: int, rng: np.random.Generator
 ) -> OptimumDistance:
-    target = LogDensity(model, q.variables)
+    target = TargetDensity(model, q.variables)
     family = family_of(q.covariance)
     start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
-    more = starts_elsewhere(target, model, family, target.initial, rng.spawn(1)[0])
+    more = starts_at_other_modes(target, model, family, target.initial, rng.spawn(1)[0])
     starts = [start, *starts_from(target, family, target.initial)]
-    found = find_optimum(target, family, starts, tolerance, rng, max_draws, elsewhere=more)
+    found = find_optimum(target, family, starts, tolerance, rng, max_draws, further=more)
     gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
     others = found.others
     if (

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.draws import normal_draws
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 
 Target = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
@@ -30,6 +31,10 @@ SOLVER_STEPS = 80
 SOLVER_ACCURACY = 1e-3
 
 
+NOISE = 1e-9
+"""Nats that are rounding."""
+
+
 class Minimum(NamedTuple):
     """Where a run ended: the Gaussian, −ELBO there, and the Jeffreys divergence left to the minimum."""
 
@@ -47,6 +52,23 @@ def negative_elbo(target: Target, family: ScaleFamily, gaussian: Gaussian, draws
     return float(
         -values.mean() - family.log_det(gaussian.root) - 0.5 * dimension * (1.0 + np.log(2.0 * np.pi))
     )
+
+
+def elbo_gap(
+    target: Target, family: ScaleFamily, q: Gaussian, best: Gaussian, count: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """ELBO(best) − ELBO(q) over fresh draws, common to both, and its standard error, in nats.
+
+    The gap is not negative, so that a negative estimate within its noise counts as 0.
+    """
+    gaps = []
+    for _ in range(4):
+        draws = normal_draws(count, family.dimension, rng)
+        gaps.append(negative_elbo(target, family, q, draws) - negative_elbo(target, family, best, draws))
+    if not np.isfinite(gaps).all():
+        return float(np.mean(gaps)), np.inf
+    gap, error = float(np.mean(gaps)), float(np.std(gaps, ddof=1) / 2.0)
+    return 0.0 if -max(3.0 * error, NOISE) <= gap < 0.0 else gap, error
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -73,25 +95,25 @@ def minimise(
     """
     gaussian, remaining = start, np.inf
     for _ in range(RESTARTS):
-        chart = Chart(target, family, gaussian, draws)
-        if not np.isfinite(chart.value):
+        whitened = WhitenedELBO(target, family, gaussian, draws)
+        if not np.isfinite(whitened.value):
             return Minimum(gaussian, np.inf, np.inf)
         if resolution(gaussian) > 1.0:  # its draws are no more than rounding
             break
-        step, remaining = chart.newton_step()
+        step, remaining = whitened.newton_step()
         if remaining <= accuracy:
-            return Minimum(chart.gaussian(step), chart.elbo_loss(), remaining)
-        found = chart.lowered(step, remaining) if remaining <= NEAR else None
-        found = chart.far_minimum() if found is None else found
+            return Minimum(whitened.gaussian(step), whitened.elbo_loss(), remaining)
+        found = whitened.lowered(step, remaining) if remaining <= NEAR else None
+        found = whitened.far_minimum() if found is None else found
         if not found.any() and np.isfinite(remaining):  # L-BFGS was stuck
-            found = chart.lowered(step, remaining)
+            found = whitened.lowered(step, remaining)
         if found is None or not found.any():
             break
-        gaussian = chart.gaussian(found)
-    return Minimum(gaussian, chart.elbo_loss(), remaining)
+        gaussian = whitened.gaussian(found)
+    return Minimum(gaussian, whitened.elbo_loss(), remaining)
 
 
-class Chart:
+class WhitenedELBO:
     """Coordinates (v, τ) around a reference Gaussian and −ELBO as a function of them."""
 
     def __init__(self, target: Target, family: ScaleFamily, reference: Gaussian, draws: FloatArray) -> None:
@@ -231,13 +253,6 @@ class Chart:
 def resolution(gaussian: Gaussian) -> float:
     """The spacing of float64 numbers at the means, in standard deviations: the largest of the coordinates."""
     return float(np.max(np.spacing(abs(gaussian.mean)) / scales_of(gaussian)))
-
-
-def scales_of(gaussian: Gaussian) -> FloatArray:
-    """Standard deviations of the coordinates, shape (d,)."""
-    root = gaussian.root
-    scales: FloatArray = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
-    return scales
 
 
 def expected_hessian(

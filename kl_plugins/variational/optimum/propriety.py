@@ -7,10 +7,15 @@ import numpy as np
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.fixed_draws import expected_hessian, scales_of
+from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
-from kl_plugins.variational.target.log_density import TURN, LogDensity, coordinate_names
+from kl_plugins.variational.optimum.scale_families import (
+    Gaussian,
+    MeanFieldScales,
+    scales_of,
+    standard_deviations,
+)
+from kl_plugins.variational.target.density import TURN, TargetDensity, coordinate_names
 
 REACH = (4.0, 6.0)
 """So many sds out along every coordinate the log density should be finite."""
@@ -33,12 +38,12 @@ REMEDY = (
 )
 
 
-def outside_support(target: LogDensity, q: NamedMultivariateNormal) -> str:
+def outside_support(target: TargetDensity, q: NamedMultivariateNormal) -> str:
     """Where along q's coordinates the log density is not finite; empty if it is everywhere.
 
     A coordinate takes the others along as q correlates them.
     """
-    mean, sd = np.asarray(q.mean, dtype=float), _scales(q)
+    mean, sd = np.asarray(q.mean, dtype=float), standard_deviations(q)
     chosen = np.unique(np.linspace(0, len(mean) - 1, min(len(mean), MOST_COORDINATES)).astype(int))
     if isinstance(q.covariance, AxisAligned):
         slopes = np.eye(len(mean))[chosen] * sd
@@ -54,14 +59,14 @@ def outside_support(target: LogDensity, q: NamedMultivariateNormal) -> str:
     return ""
 
 
-def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
+def endless_direction(target: TargetDensity, q: NamedMultivariateNormal) -> str:
     """Along what the density seems not to be normalisable, in words; empty where nothing speaks for it.
 
     The log density is followed along the coordinates, and along combinations of them without curvature, to
     10⁸ standard deviations. A direction with curved contours around it is not seen.
     """
     mean = np.asarray(q.mean, dtype=float)
-    sd = np.clip(_scales(q), 1e-50, 1e50)
+    sd = np.clip(standard_deviations(q), 1e-50, 1e50)
     names = coordinate_names(target.variables)
     for i in np.flatnonzero(~target.angles)[:MOST_COORDINATES]:
         direction = np.zeros(len(mean))
@@ -91,17 +96,13 @@ def endless_direction(target: LogDensity, q: NamedMultivariateNormal) -> str:
     return ""
 
 
-def _endless(target: LogDensity, points: FloatArray) -> bool:
+def _endless(target: TargetDensity, points: FloatArray) -> bool:
     values, _ = target(points)
     falls = values[:-1] - values[1:] if np.isfinite(values).all() else np.array([np.inf])
     return bool((falls[-2:] < FALL * np.log(FAR[1] / FAR[0])).all())
 
 
-def _scales(q: NamedMultivariateNormal) -> FloatArray:
-    return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
-
-
-def collapse(target: LogDensity, gaussian: Gaussian) -> str:
+def collapse(target: TargetDensity, gaussian: Gaussian) -> str:
     """Where a search for the best Gaussian ran off to, in words; empty where it did not."""
     mean, names = gaussian.mean, coordinate_names(target.variables)
     far = np.flatnonzero(target.logarithms & (abs(mean) > FARTHEST))
@@ -119,7 +120,7 @@ def collapse(target: LogDensity, gaussian: Gaussian) -> str:
     )
 
 
-def wraps_around(target: LogDensity, gaussian: Gaussian) -> Obstacle | None:
+def wraps_around(target: TargetDensity, gaussian: Gaussian) -> Obstacle | None:
     """That a Gaussian has an angle on more than one turn: it is no approximation of anything then."""
     wide = np.flatnonzero(target.angles & (scales_of(gaussian) > TURN_SD))
     if not len(wide):
@@ -127,9 +128,40 @@ def wraps_around(target: LogDensity, gaussian: Gaussian) -> Obstacle | None:
     return Reason.PERIODIC.told(name=coordinate_names(target.variables)[wide[0]])
 
 
-def within_turn(target: LogDensity, gaussian: Gaussian) -> Gaussian:
+def within_turn(target: TargetDensity, gaussian: Gaussian) -> Gaussian:
     """The Gaussian with its angles no wider than the uniform distribution of a turn, near the start."""
     sd = scales_of(gaussian)
     share = np.where(target.angles, np.minimum(1.0, TURN_SD / sd), 1.0)
     root = gaussian.root * (share if gaussian.root.ndim == 1 else share[:, None])
     return Gaussian(target.folded(gaussian.mean[None], target.initial)[0], root)
+
+
+IMPROPER = (
+    "the posterior seems not to be normalisable: {}. There is no posterior then to compare with, and "
+    "no evidence"
+)
+FLAT_ALONG = (
+    "its log density does not fall along {}, however far. Look for pm.Flat or another improper prior that "
+    "the data do not pin down, and give it a proper one"
+)
+
+
+def refuse_improper(target: TargetDensity, q: NamedMultivariateNormal) -> None:
+    """Raise ValueError where the density does not fall along some direction."""
+    if along := endless_direction(target, q):
+        raise ValueError(IMPROPER.format(FLAT_ALONG.format(along)))
+
+
+def refuse_collapsed(target: TargetDensity, best: NamedMultivariateNormal | None) -> None:
+    """Raise ValueError where the search for the best Gaussian ran off."""
+    if best is None:
+        return
+    if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), standard_deviations(best))):
+        raise ValueError(IMPROPER.format(gone))
+
+
+def mass_outside_support(target: TargetDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
+    """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
+    if missing := int(np.sum(ratios == -np.inf)):
+        return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"
+    return outside_support(target, q)

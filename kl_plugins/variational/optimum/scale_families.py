@@ -16,6 +16,7 @@ from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
+from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 
 
@@ -195,6 +196,18 @@ def family_of(covariance: Any) -> ScaleFamily:
             tuple((int(block.dimension), not isinstance(block, AxisAligned)) for block in covariance.blocks)  # type: ignore[arg-type]
         )
     return TriangularScales(((int(covariance.dimension), True),))
+
+
+def scales_of(gaussian: Gaussian) -> FloatArray:
+    """Standard deviations of the coordinates, shape (d,)."""
+    root = gaussian.root
+    scales: FloatArray = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
+    return scales
+
+
+def standard_deviations(q: NamedMultivariateNormal) -> FloatArray:
+    """The same of a distribution, in float64."""
+    return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
 
 
 def _root_of_inverse(matrix: FloatArray) -> FloatArray:

@@ -12,13 +12,16 @@ from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
-from kl_plugins.variational.optimum.fixed_draws import Chart, minimise, negative_elbo
-from kl_plugins.variational.optimum.nonconvergence import discontinuity, why_not_converged
+from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
+from kl_plugins.variational.optimum.nonconvergence import (
+    discontinuity_obstacle,
+    hides_optimum,
+    why_not_converged,
+)
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
-from kl_plugins.variational.optimum.rounding import hides_optimum
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.target.density import TargetDensity
 
 FIRST_DRAWS = 512
 COARSE_DRAWS = 128
@@ -29,8 +32,6 @@ STRICTNESS = 4.0
 """Two optima must agree to the tolerance over this."""
 FULL_RANK_DIMENSIONS = 500
 """Above so many correlated dimensions the d(d + 1)/2 covariances take too many draws."""
-NOISE = 1e-9
-"""Nats that are rounding."""
 ALIKE = 0.1
 """Nats by which the ELBO of an earlier start's optimum may be lower for it to be taken all the same."""
 
@@ -92,14 +93,14 @@ class Optimum:
         return self.obstacle is None or self.obstacle.reason not in WITHOUT_REST
 
 
-class Elsewhere(NamedTuple):
+class FurtherStarts(NamedTuple):
     """Further starts, and from how many points the search for them began."""
 
     starts: list[Gaussian]
     searches: int
 
 
-ALONE = Elsewhere([], 0)
+NO_FURTHER_STARTS = FurtherStarts([], 0)
 
 
 class Candidate(NamedTuple):
@@ -122,18 +123,18 @@ Report = Callable[[str], None]
 
 
 def find_optimum(
-    target: LogDensity,
+    target: TargetDensity,
     family: ScaleFamily,
     starts: list[Gaussian],
     tolerance: float,
     rng: np.random.Generator,
     most_draws: int = MOST_DRAWS,
     report: Report = lambda message: None,
-    elsewhere: Elsewhere = ALONE,
+    further: FurtherStarts = NO_FURTHER_STARTS,
 ) -> Optimum:
     """Maximise the ELBO over ever more fixed draws until independent sets of them agree.
 
-    A coarse optimum from every start and from `elsewhere`, over the same few draws; the best of them starts
+    A coarse optimum from every start and from `further`, over the same few draws; the best of them starts
     the pairs, of equals the one from the earliest start. Each pair
     is two independent sets of draws, twice as many as the pair before, until the optima over them agree
     to a quarter of the tolerance twice in a row (one agreement may be luck), and the ELBO over a fresh
@@ -152,7 +153,7 @@ def find_optimum(
 
     report("coarse optimum")
     coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
-    every = [*starts, *elsewhere.starts]
+    every = [*starts, *further.starts]
     candidates = _coarse_optima(target, family, every, coarse, 0.1 * tolerance)
     if not candidates:
         raise NoFiniteELBOError
@@ -189,7 +190,7 @@ def find_optimum(
             history[-1], current = Agreement(draws, np.inf), within_turn(target, starts[0])
             break
         if len(history) > 1 and _latest(history) <= goal:
-            _, moved = Chart(target, family, current, normal_draws(draws, d, rng)).newton_step()
+            _, moved = WhitenedELBO(target, family, current, normal_draws(draws, d, rng)).newton_step()
             history[-1] = Agreement(draws, max(history[-1].jeffreys, moved))
             reached = moved <= goal
             if reached and hides_optimum(target, family, current, goal):
@@ -203,7 +204,7 @@ def find_optimum(
                 draws *= 2
     # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
     if obstacle is None or obstacle.reason not in WITHOUT_OPTIMUM:
-        jump = discontinuity(target, family, current, goal, rng.spawn(1)[0])
+        jump = discontinuity_obstacle(target, family, current, goal, rng.spawn(1)[0])
         if jump is not None:
             obstacle, history[-1] = jump, Agreement(draws, np.inf)
     distribution = _named(current, target, family)
@@ -217,7 +218,7 @@ def find_optimum(
         history=tuple(history),
         draws=draws,
         others=_other_optima(target, family, candidates),
-        starts=len(starts) + elsewhere.searches,
+        starts=len(starts) + further.searches,
         led=candidates[0].start < len(starts)
         or any(one.start < len(starts) and one.remaining < 0.1 for one in candidates),
     )
@@ -247,7 +248,7 @@ def needs_covariances(family: ScaleFamily) -> bool:
 
 
 def _coarse_optima(
-    target: LogDensity, family: ScaleFamily, starts: list[Gaussian], draws: FloatArray, accuracy: float
+    target: TargetDensity, family: ScaleFamily, starts: list[Gaussian], draws: FloatArray, accuracy: float
 ) -> list[Candidate]:
     """The optima that the starts lead to, best first; of about equal ones the earliest."""
     found = [
@@ -262,7 +263,9 @@ def _coarse_optima(
     )
 
 
-def _other_optima(target: LogDensity, family: ScaleFamily, candidates: list[Candidate]) -> tuple[float, ...]:
+def _other_optima(
+    target: TargetDensity, family: ScaleFamily, candidates: list[Candidate]
+) -> tuple[float, ...]:
     best = candidates[0]
     best_named = _named(best.gaussian, target, family)
     return tuple(
@@ -272,7 +275,7 @@ def _other_optima(target: LogDensity, family: ScaleFamily, candidates: list[Cand
     )
 
 
-def _named(gaussian: Gaussian, target: LogDensity, family: ScaleFamily) -> NamedMultivariateNormal:
+def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> NamedMultivariateNormal:
     return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
 
 
@@ -283,23 +286,6 @@ def _between(p: Gaussian, q: Gaussian, family: ScaleFamily) -> Gaussian:
 def _latest(history: list[Agreement]) -> float:
     """The larger of the last two disagreements, or the only one."""
     return max(agreement.jeffreys for agreement in history[-2:])
-
-
-def elbo_gap(
-    target: LogDensity, family: ScaleFamily, q: Gaussian, best: Gaussian, count: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """ELBO(best) − ELBO(q) over fresh draws, common to both, and its standard error, in nats.
-
-    The gap is not negative, so that a negative estimate within its noise counts as 0.
-    """
-    gaps = []
-    for _ in range(4):
-        draws = normal_draws(count, family.dimension, rng)
-        gaps.append(negative_elbo(target, family, q, draws) - negative_elbo(target, family, best, draws))
-    if not np.isfinite(gaps).all():
-        return float(np.mean(gaps)), np.inf
-    gap, error = float(np.mean(gaps)), float(np.std(gaps, ddof=1) / 2.0)
-    return 0.0 if -max(3.0 * error, NOISE) <= gap < 0.0 else gap, error
 
 
 def _power_of_two(least: int) -> int:

@@ -1,14 +1,20 @@
-"""Where to start: Gaussians at modes, found by Newton's method whatever the units of the variables."""
+"""Where to start a search from: at modes, near the model's own start, far out, and at mirror images."""
 
 from __future__ import annotations
 
+from itertools import permutations
+from math import factorial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from pymc import draw
 from pymc.model import Model
+from pytensor.graph.traversal import ancestors
 
+from kl_plugins.families.named import Variable
+from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.afar import prior_points
 from kl_plugins.variational.optimum.fixed_draws import (
     DENSE_DIMENSIONS,
     Target,
@@ -16,8 +22,9 @@ from kl_plugins.variational.optimum.fixed_draws import (
     positive_eigen,
 )
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, ScaleFamily
-from kl_plugins.variational.optimum.search import ALONE, Elsewhere
-from kl_plugins.variational.target.log_density import LogDensity
+from kl_plugins.variational.optimum.search import NO_FURTHER_STARTS, FurtherStarts
+from kl_plugins.variational.target.density import TargetDensity
+from kl_plugins.variational.target.transforms import unconstrained
 
 STEPS = 60
 LENGTHS = 2.0 ** np.arange(2.0, -28.0, -1.0)
@@ -28,13 +35,13 @@ JITTERED = 4
 NUMBERS = 400
 """So many dimensions, over all climbs, are climbed in, but at least by `FEWEST` of them."""
 FEWEST = 3
-MOST_TOPS = 4
+MOST_MODES = 4
 """So many other modes are fitted."""
 SAME = 0.1
-"""Nats by which the density at one mode may be below its top at the place of another that is the same."""
+"""Nats by which the density at one mode may be below its height at the place of another that is the same."""
 
 
-class Top(NamedTuple):
+class LocalMode(NamedTuple):
     """Where a climb ended, its log density, −∇² log p made positive there, and whether it came to rest."""
 
     point: FloatArray
@@ -49,12 +56,12 @@ def at_mode(target: Target, family: ScaleFamily, point: FloatArray) -> Gaussian:
     d = len(point)
     if d > DENSE_DIMENSIONS:
         return Gaussian(point, family.from_hessian(np.eye(d)))
-    top = climb(target, point)
-    return Gaussian(top.point, family.from_hessian(top.hessian))
+    mode = climb(target, point)
+    return Gaussian(mode.point, family.from_hessian(mode.hessian))
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def climb(target: Target, point: FloatArray) -> Top:
+def climb(target: Target, point: FloatArray) -> LocalMode:
     """The mode of the log density uphill of a point.
 
     Newton's method with the Hessian by differences of gradients and its eigenvalues made positive, all
@@ -87,7 +94,7 @@ def climb(target: Target, point: FloatArray) -> Top:
         best = float(values[chosen])
         if rests:
             break
-    return Top(here.mean, best, hessian, rests)
+    return LocalMode(here.mean, best, hessian, rests)
 
 
 def starts_from(target: Target, family: ScaleFamily, point: FloatArray) -> list[Gaussian]:
@@ -95,9 +102,9 @@ def starts_from(target: Target, family: ScaleFamily, point: FloatArray) -> list[
     return [at_mode(target, family, point), Gaussian(point, family.from_hessian(np.eye(len(point))))]
 
 
-def starts_elsewhere(
-    target: LogDensity, model: Model, family: ScaleFamily, point: FloatArray, rng: np.random.Generator
-) -> Elsewhere:
+def starts_at_other_modes(
+    target: TargetDensity, model: Model, family: ScaleFamily, point: FloatArray, rng: np.random.Generator
+) -> FurtherStarts:
     """Gaussians at other modes than the one uphill of a point.
 
     The model's own start is often where a symmetry leaves nothing to choose: labels with equal means, the
@@ -107,35 +114,125 @@ def starts_elsewhere(
     """
     d = target.dimension
     if d > DENSE_DIMENSIONS:
-        return ALONE
+        return NO_FURTHER_STARTS
     jittered = target.initial + rng.uniform(-1.0, 1.0, size=(JITTERED, d))
     places = np.concatenate([jittered, prior_points(model, target.variables, rng)])
     order = rng.permutation(len(places))[: max(FEWEST, NUMBERS // d)]
     home = climb(target, point)
-    tops: list[Top] = []
+    modes: list[LocalMode] = []
     endless = 0
     for place in places[order]:
         if not np.isfinite(target(place[None])[0][0]):
             continue
         if endless == FEWEST:  # the density rises without bound: its modes say nothing
             break
-        top = climb(target, place)
-        endless += not top.rests
-        top = top._replace(point=target.folded(top.point[None], home.point)[0])
-        if top.rests and not any(_same(top, other) for other in (home, *tops)):
-            tops.append(top)
-    tops.sort(key=_evidence, reverse=True)
-    found = [Gaussian(top.point, family.from_hessian(top.hessian)) for top in tops[:MOST_TOPS]]
-    return Elsewhere(found, len(order))
+        mode = climb(target, place)
+        endless += not mode.rests
+        mode = mode._replace(point=target.folded(mode.point[None], home.point)[0])
+        if mode.rests and not any(_same(mode, other) for other in (home, *modes)):
+            modes.append(mode)
+    modes.sort(key=_laplace_evidence, reverse=True)
+    found = [Gaussian(mode.point, family.from_hessian(mode.hessian)) for mode in modes[:MOST_MODES]]
+    return FurtherStarts(found, len(order))
 
 
-def _same(one: Top, other: Top) -> bool:
+def _same(one: LocalMode, other: LocalMode) -> bool:
     step = one.point - other.point
     with np.errstate(over="ignore", invalid="ignore"):
         below = 0.5 * step @ other.hessian @ step
     return bool(below < SAME and abs(one.height - other.height) < SAME)
 
 
-def _evidence(top: Top) -> float:
+def _laplace_evidence(mode: LocalMode) -> float:
     """Laplace's, but for a constant."""
-    return top.height - 0.5 * float(np.linalg.slogdet(top.hessian)[1])
+    return mode.height - 0.5 * float(np.linalg.slogdet(mode.hessian)[1])
+
+
+SPREADS = (3.0, 10.0, 30.0)
+FAR_STARTS = 12
+PRIOR_STARTS = 8
+IMAGES = 12
+"""So many sign flips at most, and so many relabelings."""
+
+
+def overdispersed_points(mean: FloatArray, sd: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Points at random up to 30 sd away."""
+    spread = np.repeat(SPREADS, -(-FAR_STARTS // len(SPREADS)))[:FAR_STARTS, None]
+    points: FloatArray = mean + sd * spread * rng.standard_normal((FAR_STARTS, len(mean)))
+    return points
+
+
+def prior_points(model: Model, variables: tuple[Variable, ...], rng: np.random.Generator) -> FloatArray:
+    """Draws of the prior in the unconstrained space; none where it cannot be drawn from."""
+    nothing = np.empty((0, sum(variable.size for variable in variables)))
+    if any(_is_flat(node) for node in ancestors(model.free_RVs)):
+        return nothing
+    try:
+        # Compiling for speed would take longer than the few draws.
+        values = draw(model.free_RVs, PRIOR_STARTS, random_seed=int(rng.integers(2**31)), mode="FAST_COMPILE")
+        named = {rv.name: np.asarray(value) for rv, value in zip(model.free_RVs, values, strict=True)}
+        points = unconstrained(model, variables, named)
+    # Somebody's distribution without draws, or with parameters outside their domain: its code raises what it
+    # likes, and the search begins elsewhere.
+    except Exception:
+        answer_interrupt()
+        return nothing
+    return points[np.isfinite(points).all(axis=1)]
+
+
+def symmetric_images(
+    point: FloatArray, variables: tuple[Variable, ...], rng: np.random.Generator
+) -> FloatArray:
+    """The point with signs flipped, and with the elements of vectors exchanged.
+
+    The signs of all, of each variable and of single elements; along each axis of the variables, in one of
+    them and in all that have an axis as long (labels of a mixture are shared by its means and weights).
+    """
+    parts = _parts(point, variables)
+    return np.concatenate([_flipped(point, parts, rng), _relabelled(parts, rng)])
+
+
+def _parts(point: FloatArray, variables: tuple[Variable, ...]) -> list[FloatArray]:
+    ends = np.cumsum([variable.size for variable in variables])[:-1]
+    return [part.reshape(v.shape) for part, v in zip(np.split(point, ends), variables, strict=True)]
+
+
+def _flipped(point: FloatArray, parts: list[FloatArray], rng: np.random.Generator) -> FloatArray:
+    blocks = np.repeat(np.arange(len(parts)), [part.size for part in parts])
+    masks = [np.ones(len(point), dtype=bool)]
+    masks += [blocks == i for i in range(len(parts)) if len(parts) > 1][:IMAGES]
+    masks += [np.arange(len(point)) == i for i in rng.permutation(len(point)) if parts[blocks[i]].size > 1]
+    return np.where(masks[:IMAGES], -point, point)
+
+
+def _relabelled(parts: list[FloatArray], rng: np.random.Generator) -> FloatArray:
+    axes = [(i, axis, length) for i, part in enumerate(parts) for axis, length in enumerate(part.shape)]
+    groups = [[(i, axis)] for i, axis, length in axes if length > 1]
+    for length in {length for *_, length in axes if length > 1}:
+        together = [(i, axis) for i, axis, other in axes if other == length]
+        if len(together) > 1:
+            groups.append(together)
+    found = []
+    each = max(1, IMAGES // max(1, len(groups)))
+    for group in groups[:IMAGES]:
+        length = parts[group[0][0]].shape[group[0][1]]
+        for order in _orders(length, each, rng):
+            moved = list(parts)
+            for i, axis in group:
+                moved[i] = np.take(moved[i], order, axis=axis)
+            found.append(np.concatenate([part.ravel() for part in moved]))
+    return np.reshape(found, (len(found), sum(part.size for part in parts)))
+
+
+def _orders(length: int, most: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Permutations other than the identity: all of them, or reversal, a cycle and others at random."""
+    if factorial(min(length, 6)) - 1 <= most:
+        return [np.array(order) for order in list(permutations(range(length)))[1:]]
+    orders = [np.arange(length)[::-1], np.roll(np.arange(length), 1)]
+    orders += [rng.permutation(length) for _ in range(most)]
+    return orders[:most]
+
+
+def _is_flat(node: object) -> bool:
+    operation = getattr(getattr(node, "owner", None), "op", None)
+    return str(getattr(operation, "name", "")).lower() in ("flat", "halfflat", "half_flat")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
-from kl_plugins.variational.report.faults import compare_moments
+from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.limits import beside
 from kl_plugins.variational.report.pictures import drawn_side_by_side
@@ -89,7 +89,7 @@ class Diagnosis(Findings):
         if space != "unconstrained":
             raise ValueError(f"space must be 'unconstrained' or 'constrained', got {space!r}")
         unknown = np.full(len(self.names), np.nan)
-        faulty = {fault.name for fault in self.verdict.faults}
+        faulty = {discrepancy.name for discrepancy in self.verdict.discrepancies}
         against = compare_moments(self.names, self.raw, self.posterior, 1.0)
         table = {
             "mean": self.raw.mean,

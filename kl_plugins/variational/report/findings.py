@@ -13,14 +13,16 @@ from kl_plugins.covariance.full import Dense
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import ErrorBounds
-from kl_plugins.variational.evidence.elements import Elements
+from kl_plugins.variational.evidence.figures import Elements
 from kl_plugins.variational.evidence.full_rank import FullRankOptimum
-from kl_plugins.variational.evidence.importance import Estimate, Importance, MarginalKL, Moments
+from kl_plugins.variational.evidence.importance import Importance
 from kl_plugins.variational.evidence.modes import Mode
+from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.evidence.proposals import Survey
 from kl_plugins.variational.evidence.references import Reference
 from kl_plugins.variational.optimum.distance import OptimumDistance
-from kl_plugins.variational.report.verdict import Verdict, jeffreys_to_optimum
+from kl_plugins.variational.report.grounds import jeffreys_to_optimum
+from kl_plugins.variational.report.verdict import Verdict
 
 
 @dataclass(frozen=True, repr=False)

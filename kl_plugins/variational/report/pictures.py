@@ -40,7 +40,7 @@ def draw_marginals(findings: Findings, ax: Any, most: int = MOST_COORDINATES) ->
         if not sure.all():
             unsure = f"{name}, error not known"
             ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4)
-    faulty = {fault.name for fault in findings.verdict.faults}
+    faulty = {discrepancy.name for discrepancy in findings.verdict.discrepancies}
     ax.set_yticks(height, [findings.names[i] for i in order])
     for label, i in zip(ax.get_yticklabels(), order, strict=True):
         label.set_fontweight("bold" if findings.names[i] in faulty else "normal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from math import isfinite
 from typing import NamedTuple
@@ -35,6 +36,12 @@ class NotConvergedWarning(UserWarning):
     """A fit that was watched ended, and what it ended at is not known to be the optimum."""
 
 
+WITHOUT_LOSSES = (
+    "KLConvergence cannot see the end of a fit without losses (score=False, ASVGD): it may stop the fit, but "
+    "will not say how it ended otherwise; leave score=True"
+)
+
+
 class Look(NamedTuple):
     """What was seen of the last half of the iterates, at an iteration; divergences are in nats."""
 
@@ -49,14 +56,32 @@ class Look(NamedTuple):
     """Jeffreys divergence of the average from the optimum, at most; NaN while that is not known."""
 
 
-def converged(look: Look, rests: bool) -> str:
+def rests(look: Look, history: Sequence[Look], tolerance: float) -> bool:
+    """Whether nothing moves, or so little that it does not matter, and that not steadily.
+
+    What drifts steadily moves ever further as the window grows.
+    """
+    if look.rhat <= MOVING:
+        return True
+    earlier = [past.drift for past in history if 2 * past.iteration <= look.iteration]
+    return look.drift <= REST_SHARE * tolerance and bool(earlier) and look.drift <= earlier[-1]
+
+
+def converged(look: Look, at_rest: bool) -> str:
     what = f"it is at most {rounded_up(look.to_optimum)} nats (Jeffreys) from the optimum of its family"
-    if not rests:
+    if not at_rest:
         what += (
             f". The iterates themselves were still moving (by {look.drift:.2g} nats): refined further, "
             "they may come to rest farther off"
         )
     return what
+
+
+def what_was_taken(writable: bool) -> str:
+    """What the approximation holds: parameters that graphs of the user's compute cannot be set."""
+    if writable:
+        return "the average of their last half was taken"
+    return "their last half's average is monitor.average, the approximation has the last of them"
 
 
 def stationary(look: Look, unchecked: str) -> str:
@@ -74,7 +99,7 @@ def not_optimal(look: Look, tolerance: float, needed: float, doubt: str) -> str:
     return f"{what} ({doubt})" if doubt else what
 
 
-def still_moving(look: Look, tolerance: float, rests: bool) -> str:
+def still_moving(look: Look, tolerance: float, at_rest: bool) -> str:
     """Of a fit at its end that nothing stopped."""
     what = (
         f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
@@ -83,7 +108,7 @@ def still_moving(look: Look, tolerance: float, rests: bool) -> str:
     most = REST_SHARE * tolerance
     if look.drift > tolerance or look.jeffreys > tolerance:
         return what
-    if rests:
+    if at_rest:
         return (
             f"{what}. At rest the average would be known to {most:.2g} nats" if look.jeffreys > most else what
         )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 
-from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Estimate, Importance, Moments
-from kl_plugins.variational.evidence.modes import Mode
+from kl_plugins.variational.evidence.moments import (
+    ERRORS,
+    Discrepancy,
+    MomentComparison,
+    Moments,
+)
 from kl_plugins.variational.evidence.tails import MOST_SHAPE
-from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.reasons import Reason
-from kl_plugins.variational.report.faults import ERRORS, Comparison, Fault, compare_moments
+from kl_plugins.variational.report.grounds import Grounds, jeffreys_to_optimum
 from kl_plugins.variational.report.limits import beside, khat_beside
 
 RIVAL = -4.0
@@ -55,16 +57,22 @@ class Verdict:
     level : {"trust", "resample", "reject"}
         Means and standard deviations are right to the tolerance as they are; after importance resampling;
         not, or not as far as can be known.
-    faults : tuple of Fault
+    discrepancies : tuple of Discrepancy
         The coordinates that the approximation itself gets wrong, worst first.
     reasons : tuple of str
     advice : str
     """
 
     level: Level
-    faults: tuple[Fault, ...]
+    discrepancies: tuple[Discrepancy, ...]
     reasons: tuple[str, ...]
     advice: str
+
+    @property
+    def faults(self) -> tuple[Discrepancy, ...]:
+        """The former name of `discrepancies`."""
+        warnings.warn("Verdict.faults is called discrepancies now", DeprecationWarning, stacklevel=2)
+        return self.discrepancies
 
     @property
     def headline(self) -> str:
@@ -75,76 +83,38 @@ class Verdict:
         return "\n".join([self.headline, *(f"- {reason}" for reason in self.reasons)])
 
 
-class Evidence(NamedTuple):
-    """Everything that a verdict rests on: the posterior's moments as well as they are known, and the rest.
-
-    `source` says where `truth` comes from; `reliable` whether its errors can be believed. `best` holds the
-    mean and sd of the best of the family, `full_rank` those of the best full-rank Gaussian. `sd_floor` is
-    what the posterior's sds are at least; `outside` says where q has mass and the posterior has none;
-    `sought` whether other modes were looked for; `untried` whether a full-rank fit is possible and was not
-    looked at.
-    """
-
-    names: Sequence[str]
-    raw: Moments
-    weighted: Moments
-    moment_k: FloatArray
-    truth: Moments
-    source: str
-    by_reference: bool
-    reliable: bool
-    importance: Importance
-    missed: Estimate
-    modes: tuple[Mode, ...]
-    distance: OptimumDistance | None
-    best: Moments | None
-    full_rank: Moments | None
-    mean_field: bool
-    tolerance: float
-    optimum_tolerance: float
-    sd_floor: FloatArray | None = None
-    outside: str = ""
-    sought: bool = True
-    untried: bool = False
-
-    def compare(self, given: Moments) -> Comparison:
-        """These moments next to the posterior's."""
-        floor = None if self.by_reference else self.sd_floor
-        return compare_moments(self.names, given, self.truth, self.tolerance, floor)
-
-
-def verdict_on(evidence: Evidence) -> Verdict:
+def verdict_on(grounds: Grounds) -> Verdict:
     """Put together what is known of the posterior, k̂ and the distance to the optimum."""
-    importance = evidence.importance
-    raw, weighted = evidence.compare(evidence.raw), evidence.compare(evidence.weighted)
-    rivals = () if evidence.by_reference else _rivals(evidence)
-    known = evidence.reliable and not rivals
-    if known and raw.right and not evidence.outside and (importance.reliable or evidence.by_reference):
+    importance = grounds.importance
+    raw, weighted = grounds.compare(grounds.raw), grounds.compare(grounds.weighted)
+    rivals = () if grounds.by_reference else _rivals(grounds)
+    known = grounds.reliable and not rivals
+    if known and raw.right and not grounds.outside and (importance.reliable or grounds.by_reference):
         level = Level.TRUST
-    elif known and weighted.right and importance.reliable and not heavy_tails(evidence):
+    elif known and weighted.right and importance.reliable and not grounds.heavy_tails():
         level = Level.RESAMPLE
     else:
         level = Level.REJECT
-    outside = (evidence.outside,) if evidence.outside else ()
-    known_of = _about_k(evidence, raw, weighted), _about_moments(evidence, raw), _about_optimum(evidence)
-    unseen = () if evidence.by_reference or rivals else (UNSEEN if evidence.sought else NOT_SOUGHT,)
+    outside = (grounds.outside,) if grounds.outside else ()
+    known_of = _about_k(grounds, raw, weighted), _about_moments(grounds, raw), _about_optimum(grounds)
+    unseen = () if grounds.by_reference or rivals else (UNSEEN if grounds.sought else NOT_SOUGHT,)
     reasons = [*outside, *known_of, *rivals, *unseen]
-    return Verdict(level, raw.faults, tuple(reasons), _advice(evidence, level, raw, bool(rivals)))
+    return Verdict(level, raw.discrepancies, tuple(reasons), _advice(grounds, level, raw, bool(rivals)))
 
 
-def _rivals(evidence: Evidence) -> tuple[str, ...]:
+def _rivals(grounds: Grounds) -> tuple[str, ...]:
     """What speaks for parts of the posterior that the fit does not cover."""
     found = []
-    if evidence.modes:
-        shares = ", ".join(f"{mode.share:.0%}" for mode in evidence.modes[:5])
-        more = f" and {len(evidence.modes) - 5} more" if len(evidence.modes) > 5 else ""
+    if grounds.modes:
+        shares = ", ".join(f"{mode.share:.0%}" for mode in grounds.modes[:5])
+        more = f" and {len(grounds.modes) - 5} more" if len(grounds.modes) > 5 else ""
         found.append(f"there are other modes, with about {shares}{more} of the posterior")
-        if any(mode.copy for mode in evidence.modes):
+        if any(mode.copy for mode in grounds.modes):
             found.append(
                 "some are as high as its own and look like it with signs or labels exchanged: if that is "
                 "all, order the elements (pm.distributions.transforms.ordered) or restrict their signs"
             )
-    if evidence.distance is not None and any(gap > RIVAL for gap in evidence.distance.other_optima):
+    if grounds.distance is not None and any(gap > RIVAL for gap in grounds.distance.other_optima):
         found.append(
             "the ELBO has another optimum of almost the same height: the posterior may have several modes, "
             "and draws of one say nothing of another"
@@ -152,18 +122,11 @@ def _rivals(evidence: Evidence) -> tuple[str, ...]:
     return tuple(found)
 
 
-def heavy_tails(evidence: Evidence) -> list[tuple[str, float]]:
-    """Coordinates whose variance is in a tail that weights do not make up for, with their k̂."""
-    beyond = np.flatnonzero(evidence.moment_k > evidence.importance.threshold)
-    order = beyond[np.argsort(-evidence.moment_k[beyond])]
-    return [(evidence.names[i], float(evidence.moment_k[i])) for i in order]
-
-
-def _about_k(evidence: Evidence, raw: Comparison, weighted: Comparison) -> str:
-    importance = evidence.importance
+def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> str:
+    importance = grounds.importance
     k, above, threshold = khat_beside(importance)
     share = f"{importance.draws:,d} draws are worth {importance.ess:,.0f} weighted ones"
-    if importance.equal and evidence.outside:
+    if importance.equal and grounds.outside:
         return "the ratios p/q of its draws are all equal: it is right where the posterior has mass at all"
     if importance.equal:
         return "the ratios p/q of its draws are all equal: as far as they go it is the posterior itself"
@@ -174,124 +137,107 @@ def _about_k(evidence: Evidence, raw: Comparison, weighted: Comparison) -> str:
     unsure = importance.k.value + ERRORS * importance.k.error > importance.threshold
     near = f", though within {ERRORS:g} standard errors of it" if unsure else ""
     text = f"k̂ = {k} is not above {threshold}{near}: {share}"
-    missed = evidence.missed
+    missed = grounds.missed
     if missed.value > max(SEEN, 3.0 * missed.error):
         text += f". {1.0 - np.exp(-missed.value):.0%} of the posterior is out of the reach of its draws"
-    if heavy := heavy_tails(evidence):
+    if heavy := grounds.heavy_tails():
         listed = ", ".join(
             f"{name} ({beside(k, importance.threshold, kind='f').value})" for name, k in heavy[:5]
         )
         text += f". But k̂ of the squares is above it for {listed}: the tail there is beyond the weights too"
-    elif weighted.faults and raw.faults and evidence.reliable:
+    elif weighted.discrepancies and raw.discrepancies and grounds.reliable:
         text += (
-            f". But by {evidence.source}, which reach further, even the weighted estimates are wrong: "
-            f"{_listed(weighted.faults)}"
+            f". But by {grounds.source}, which reach further, even the weighted estimates are wrong: "
+            f"{_listed(weighted.discrepancies)}"
         )
     return text
 
 
-def _about_moments(evidence: Evidence, raw: Comparison) -> str:
-    by = f"by {evidence.source}"
-    if not evidence.reliable:
+def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
+    by = f"by {grounds.source}"
+    if not grounds.reliable:
         return f"{by} nothing is certain of means and sds: their own weights have too heavy a tail"
-    unknown = [evidence.names[int(i)] for i in np.flatnonzero(np.isinf(evidence.truth.sd_error))]
-    if raw.faults:
+    unknown = [grounds.names[int(i)] for i in np.flatnonzero(np.isinf(grounds.truth.sd_error))]
+    if raw.discrepancies:
         rest = " (a tail beyond them hides the rest)" if unknown else ""
-        return f"{by}: {_listed(raw.faults)}{rest}"
+        return f"{by}: {_listed(raw.discrepancies)}{rest}"
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         listed = f"{', '.join(unknown[:5])}{more}"
         return f"{by} the sds of {listed} are not known: they are in a tail beyond these too"
     if not raw.known:
-        return f"{by} the errors are not known to {evidence.tolerance:g} sd: more draws are needed"
-    if not (evidence.importance.reliable or evidence.by_reference):
+        return f"{by} the errors are not known to {grounds.tolerance:g} sd: more draws are needed"
+    if not (grounds.importance.reliable or grounds.by_reference):
         return f"{by}, which may not reach far enough, no mean or sd is seen to be wrong"
-    return f"{by} all means and sds are right to {evidence.tolerance:g} sd"
+    return f"{by} all means and sds are right to {grounds.tolerance:g} sd"
 
 
-def _about_optimum(evidence: Evidence) -> str:
-    distance = evidence.distance
+def _about_optimum(grounds: Grounds) -> str:
+    distance = grounds.distance
     if distance is None:
         return "the distance to the best of the family was not computed"
     if not distance.known:
         return f"the best of its family is not known: {distance.obstacle.what if distance.obstacle else ''}"
     text = f"Jeffreys divergence to the best of its family {jeffreys_to_optimum(distance)} nats"
-    if not distance.reached and not evidence.outside:
+    if not distance.reached and not grounds.outside:
         return f"{text}, which is not known well: {distance.reason}"
-    if not at_optimum(evidence):
+    if not grounds.at_optimum:
         return f"{text} (not at the optimum)"
-    unsure = distance.jeffreys > evidence.optimum_tolerance
+    unsure = distance.jeffreys > grounds.optimum_tolerance
     return f"{text} (at the optimum{', to within the error' if unsure else ''})"
 
 
-def jeffreys_to_optimum(distance: OptimumDistance) -> Estimate:
-    """The Jeffreys divergence with half of its interval as the error."""
-    low, high = distance.interval
-    return Estimate(distance.jeffreys, 0.5 * (high - low))
-
-
-def at_optimum(evidence: Evidence) -> bool:
-    """Whether the fit is as close to the best of its family as was asked for."""
-    distance = evidence.distance
-    return distance is not None and distance.known and distance.interval[0] <= evidence.optimum_tolerance
-
-
-def away_from_optimum(evidence: Evidence) -> bool:
-    """Whether the fit is known to be farther from the best of its family than was asked for."""
-    return evidence.distance is not None and evidence.distance.interval[0] > evidence.optimum_tolerance
-
-
-def _advice(evidence: Evidence, level: Level, raw: Comparison, rivals: bool) -> str:
+def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool) -> str:
     if level is Level.TRUST:
-        return "A longer fit would be closer yet." if away_from_optimum(evidence) else ""
+        return "A longer fit would be closer yet." if grounds.away_from_optimum else ""
     resample = "Weight or resample its draws before use. " if level is Level.RESAMPLE else ""
     if rivals:
         return resample + "Run NUTS from several starts."
-    obstacle = None if evidence.distance is None else evidence.distance.obstacle
+    obstacle = None if grounds.distance is None else grounds.distance.obstacle
     if obstacle is not None and obstacle.reason is Reason.DISCONTINUOUS:
         return f"{resample}Fits by gradients do not see jumps of the log density. {obstacle.remedy}."
-    if evidence.outside:
+    if grounds.outside:
         resample += "Give the variable a transform to the support of its density. "
-        if not raw.faults:
+        if not raw.discrepancies:
             return resample.strip()
 
     def would_do(moments: Moments | None) -> bool:
-        return moments is not None and evidence.reliable and evidence.compare(moments).right
+        return moments is not None and grounds.reliable and grounds.compare(moments).right
 
     def may_do(moments: Moments | None) -> bool:
-        return moments is not None and not (evidence.reliable and evidence.compare(moments).faults)
+        return moments is not None and not (grounds.reliable and grounds.compare(moments).discrepancies)
 
-    if away_from_optimum(evidence) and would_do(evidence.best):
+    if grounds.away_from_optimum and would_do(grounds.best):
         return resample + "The fit has not converged: the best of its family would do (variational.fit)."
-    seen = evidence.importance.reliable or evidence.by_reference or bool(raw.faults)
-    if evidence.mean_field and seen and would_do(evidence.full_rank):
+    seen = grounds.importance.reliable or grounds.by_reference or bool(raw.discrepancies)
+    if grounds.mean_field and seen and would_do(grounds.full_rank):
         return resample + (
             "The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi')."
         )
-    if away_from_optimum(evidence):
+    if grounds.away_from_optimum:
         resample += "The fit has not converged. "
     if level is Level.RESAMPLE:
         return resample.strip()
-    if evidence.untried or (evidence.mean_field and raw.faults and may_do(evidence.full_rank)):
+    if grounds.untried or (grounds.mean_field and raw.discrepancies and may_do(grounds.full_rank)):
         return resample + "Look at a full-rank fit (method='fullrank_advi'), or run NUTS."
-    if not raw.faults:
-        return resample + _advice_of_nothing_seen(evidence, raw)
-    if not may_do(evidence.full_rank) and evidence.full_rank is not None:
+    if not raw.discrepancies:
+        return resample + _advice_of_nothing_seen(grounds, raw)
+    if not may_do(grounds.full_rank) and grounds.full_rank is not None:
         return resample + "No Gaussian of these coordinates will do: reparametrise, or run NUTS."
     return resample + "Reparametrise, or run NUTS."
 
 
-def _advice_of_nothing_seen(evidence: Evidence, raw: Comparison) -> str:
+def _advice_of_nothing_seen(grounds: Grounds, raw: MomentComparison) -> str:
     """Where no fault is seen, and nothing says that there is none."""
-    importance = evidence.importance
+    importance = grounds.importance
     few = importance.threshold < importance.k.value <= MOST_SHAPE  # with more draws the threshold would rise
-    unsure = importance.reliable and evidence.reliable and not raw.known
-    if few or (unsure and np.isfinite(evidence.truth.sd_error).all()):
+    unsure = importance.reliable and grounds.reliable and not raw.known
+    if few or (unsure and np.isfinite(grounds.truth.sd_error).all()):
         return "Draw more, or run NUTS."
-    other = "Look at a full-rank fit (method='fullrank_advi'), r" if evidence.mean_field else "R"
+    other = "Look at a full-rank fit (method='fullrank_advi'), r" if grounds.mean_field else "R"
     return f"{other}eparametrise (a funnel by offsets times its scale: non-centred), or run NUTS."
 
 
-def _listed(faults: Sequence[Fault], most: int = 5) -> str:
-    more = f" and {len(faults) - most} more" if len(faults) > most else ""
-    return ", ".join(str(fault) for fault in faults[:most]) + more
+def _listed(discrepancies: Sequence[Discrepancy], most: int = 5) -> str:
+    more = f" and {len(discrepancies) - most} more" if len(discrepancies) > most else ""
+    return ", ".join(str(discrepancy) for discrepancy in discrepancies[:most]) + more

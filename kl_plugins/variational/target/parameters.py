@@ -18,6 +18,7 @@ from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
+from kl_plugins.variational.target.approximations import told
 
 TINY = -30.0
 """Below this log(1 + eˣ) is eˣ to the last digit of a float64."""
@@ -112,8 +113,20 @@ class Parameters:
         return np.split(rows, np.cumsum(self.sizes)[:-1], axis=-1)
 
 
+def parameters_of_watched(approximation: object) -> Parameters:
+    """The parameters of the Gaussian approximation that `KLConvergence` is called with; else TypeError."""
+    if not isinstance(approximation, Approximation):
+        raise TypeError(f"KLConvergence watches an approximation, got {told(approximation)}")
+    try:
+        return Parameters(approximation)
+    except TypeError as error:  # of particles, such as SVGD moves
+        raise TypeError(
+            f"KLConvergence watches fits of Gaussians: {error}, or leave this callback out"
+        ) from None
+
+
 @singledispatch
-def parameters_of(group: Any) -> GroupParameters:
+def parameters_of(group: object) -> GroupParameters:
     """The parameters of a group of variables."""
     raise TypeError(not_gaussian(group))
 

@@ -1,17 +1,23 @@
-"""Settings of the diagnostics, checked where they come in: what is wrong is named."""
+"""What users set, checked where it comes in: what is wrong is named."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from pymc.model import Model
+from pytensor.graph.basic import Variable as Node
+
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.target.density import free_shapes, variables_in
 
 LEAST = 1e-12
 """Nats below which rounding is all there is."""
 
 
-def check_tolerance(value: Any, name: str = "tolerance", unit: str = " of nats") -> float:
+def check_tolerance(value: object, name: str = "tolerance", unit: str = " of nats") -> float:
     """The value as a float, if it is a finite positive number that float64 can attain."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a positive number{unit}, got {value!r}")
@@ -22,7 +28,7 @@ def check_tolerance(value: Any, name: str = "tolerance", unit: str = " of nats")
     return float(value)
 
 
-def check_count(value: Any, name: str, least: int = 1) -> int:
+def check_count(value: object, name: str, least: int = 1) -> int:
     """The value as an int, if it is a positive integer and not less than the least."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a positive integer, got {value!r}")
@@ -33,14 +39,14 @@ def check_count(value: Any, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def check_switch(value: Any, name: str) -> bool:
+def check_switch(value: object, name: str) -> bool:
     """The value, if it is True or False."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
-def check_flag(value: Any, name: str) -> bool | None:
+def check_flag(value: object, name: str) -> bool | None:
     """The value, if it is True, False or None."""
     if value is not None and not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True, False or None, got {value!r}")
@@ -56,3 +62,67 @@ def generator(random_seed: Any) -> np.random.Generator:
             f"random_seed must be None, a non-negative integer, a sequence of them or a "
             f"numpy.random.Generator, got {random_seed!r}"
         ) from None
+
+
+STRATEGIES = ("prior", "support_point")
+
+
+def start_values(model: Model, start: object) -> dict[str, Any] | None:
+    """The values by name, broadcast to their variables' shapes; None where there are none.
+
+    Names are those of the free variables or, as in PyMC, of their transforms (``sigma_log__``).
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the variables that the model does not have, and those whose values have another shape, are not
+        numbers or not finite.
+    """
+    if start is None:
+        return None
+    if not isinstance(start, Mapping):
+        raise TypeError(
+            f"start must be a dict of values by the variables' names, got {type(start).__name__}: "
+            f"start={{{', '.join(f'{rv.name!r}: ...' for rv in model.free_RVs)}}}"
+        )
+    shapes = {variable.name: variable.shape for variable in variables_in(model)} | free_shapes(model)
+    values, problems = {}, []
+    for key, given in start.items():
+        name = getattr(key, "name", key)
+        if name not in shapes:
+            problems.append(f"{name!r} is not a free variable of the model; there are {', '.join(shapes)}")
+            continue
+        try:
+            values[name] = _value(given, shapes[name])
+        except ValueError as error:
+            problems.append(f"{name!r} {error}")
+    if problems:
+        raise ValueError("start does not fit the model: " + "; ".join(problems))
+    return values
+
+
+def check_supported(point: FloatArray, variables: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+    """Raise ValueError naming the variables whose transformed values are not finite."""
+    sizes = [int(np.prod(shape)) for _, shape in variables]
+    parts = np.split(point, np.cumsum(sizes)[:-1])
+    bad = [name for (name, _), part in zip(variables, parts, strict=True) if not np.isfinite(part).all()]
+    if bad:
+        raise ValueError(
+            f"the start is on or beyond the bounds of {', '.join(bad)}: give values inside the support "
+            "(as for pm.fit, before the transform: sigma, not log sigma)"
+        )
+
+
+def _value(given: object, shape: tuple[int, ...]) -> Any:
+    if isinstance(given, Node) or (isinstance(given, str) and given in STRATEGIES):
+        return given
+    try:
+        array = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"has to be numbers (or one of {', '.join(STRATEGIES)}), got {given!r}") from None
+    if not np.isfinite(array).all():
+        raise ValueError("is not finite everywhere: give a number, or leave the variable out")
+    try:
+        return np.broadcast_to(array, shape).copy()
+    except ValueError:
+        raise ValueError(f"has shape {array.shape}, the model's variable {shape}") from None

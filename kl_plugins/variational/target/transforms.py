@@ -57,7 +57,9 @@ def _over_draws(
         with model:
             function = compile(many, batched, on_unused_input="ignore")
         return lambda values: function(*values)
-    except Exception:  # an operation that knows no batches: draw by draw
+    # An operation that knows no batches: draw by draw. It and its compiler may raise anything; what is wrong
+    # with the graph itself is raised again below.
+    except Exception:
         answer_interrupt()
         with model:
             single = compile(inputs, list(outputs), on_unused_input="ignore")

@@ -8,37 +8,28 @@ from typing import Any
 import numpy as np
 from pymc.model import Model
 
-from kl_plugins.dispatch import kl
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.families.normal import Normal
 from kl_plugins.interrupts import answered_in_time
-from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import error_bounds
-from kl_plugins.variational.evidence.elements import elements_of
+from kl_plugins.variational.evidence.figures import elements_of, information_gained, trajectory
 from kl_plugins.variational.evidence.full_rank import best_full_rank, full_rank_loss
-from kl_plugins.variational.evidence.importance import (
-    ENOUGH_DRAWS,
-    FEWEST_DRAWS,
-    MarginalKL,
-    Moments,
-    importance,
-)
+from kl_plugins.variational.evidence.importance import ENOUGH_DRAWS, FEWEST_DRAWS, importance
 from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
-from kl_plugins.variational.evidence.prior import information_gained
-from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored, scales
+from kl_plugins.variational.evidence.moments import Moments, marginal_kl
+from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
-from kl_plugins.variational.evidence.trajectory import trajectory
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum, unknown_distance
-from kl_plugins.variational.optimum.propriety import collapse, endless_direction, outside_support
+from kl_plugins.variational.optimum.propriety import mass_outside_support, refuse_collapsed, refuse_improper
 from kl_plugins.variational.optimum.reasons import Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
+from kl_plugins.variational.optimum.scale_families import family_of, standard_deviations
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
+from kl_plugins.variational.report.grounds import Grounds
 from kl_plugins.variational.report.progress import passing_progress
-from kl_plugins.variational.report.verdict import Evidence, heavy_tails, verdict_on
-from kl_plugins.variational.target.elsewhere import model_and_distribution
-from kl_plugins.variational.target.log_density import LogDensity, coordinate_names
+from kl_plugins.variational.report.verdict import verdict_on
+from kl_plugins.variational.target.approximations import model_and_distribution
+from kl_plugins.variational.target.density import TargetDensity, coordinate_names
 from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
 
 DRAWS = 20_000
@@ -133,7 +124,7 @@ def diagnose(
     ...     x = pm.MvNormal("x", [1.0, 2.0], cov=[[1.0, 0.9], [0.9, 1.0]])
     ...     mean_field = fit(random_seed=1, progressbar=False)
     >>> diagnosis = diagnose(mean_field, draws=4_000, random_seed=1)
-    >>> diagnosis.verdict.level, sorted(fault.name for fault in diagnosis.verdict.faults)
+    >>> diagnosis.verdict.level, sorted(discrepancy.name for discrepancy in diagnosis.verdict.discrepancies)
     ('reject', ['x[0]', 'x[1]'])
     >>> print(diagnosis.verdict.advice)
     The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi').
@@ -149,15 +140,15 @@ def diagnose(
     found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
     trail, model = [factored(member) for _, member in found], found[-1][0]
     with answered_in_time(), passing_progress(progressbar) as report:
-        return _examine(
+        return _diagnose(
             trail, model, reference, draws, tolerance, optimum_tolerance, full_rank, rng, report, many
         )
 
 
-def _examine(
+def _diagnose(
     trail: list[NamedMultivariateNormal],
     model: Model,
-    reference: Any,
+    reference: object,
     draws: int | None,
     tolerance: float,
     optimum_tolerance: float,
@@ -168,22 +159,21 @@ def _examine(
 ) -> Diagnosis:
     q = trail[-1]
     report("compiling the log density")
-    target = LogDensity(model, q.variables)
+    target = TargetDensity(model, q.variables)
     # Angles may be turns away from where searches from the model's initial point end.
     here = target.folded(np.asarray(q.mean, dtype=float)[None], target.initial)[0]
     q = NamedMultivariateNormal(here, q.covariance, q.variables)
     if draws is None:
         draws = int(np.clip(MOST_NUMBERS // target.dimension, ENOUGH_DRAWS, DRAWS))
-    if along := endless_direction(target, q):
-        raise ValueError(IMPROPER.format(FLAT.format(along)))
+    refuse_improper(target, q)
     compared = None if reference is None else compare(q, model, reference)
 
     report("looking for the best of the family")
     distance = _distance(q, model, optimum_tolerance, rng)
-    _refuse_endless(target, None if distance is None else distance.optimum)
+    refuse_collapsed(target, None if distance is None else distance.optimum)
     report("looking for the best full-rank Gaussian")
     full, full_error = best_full_rank(q, target, distance, wanted, optimum_tolerance, rng)
-    _refuse_endless(target, full)
+    refuse_collapsed(target, full)
     known = full if np.isfinite(full_error) else None
     report(f"{draws:,d} draws of the approximation")
     points, ratios = draws_of(target, q, draws, rng)
@@ -196,9 +186,9 @@ def _examine(
     report("putting it together")
 
     names = coordinate_names(q.variables)
-    raw = Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+    raw = Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))
     correlated = family_of(q.covariance).every_correlation or target.dimension == 1
-    evidence = Evidence(
+    grounds = Grounds(
         names=names,
         raw=raw,
         weighted=own.moments(points),
@@ -217,86 +207,41 @@ def _examine(
         tolerance=tolerance,
         optimum_tolerance=optimum_tolerance,
         sd_floor=survey.sd_floor,
-        outside=_outside(target, q, ratios),
+        outside=mass_outside_support(target, q, ratios),
         sought=target.dimension <= DIMENSIONS,
         untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
     )
-    blind = verdict_on(evidence)
+    blind = verdict_on(grounds)
     if compared is not None:
-        evidence = evidence._replace(
+        grounds = grounds._replace(
             truth=compared.moments, source="reference draws", reliable=True, by_reference=True
         )
     return Diagnosis(
-        verdict=verdict_on(evidence) if compared is not None else blind,
+        verdict=verdict_on(grounds) if compared is not None else blind,
         verdict_without_reference=blind,
         approximation=q,
         names=names,
         importance=own,
         raw=raw,
-        weighted=evidence.weighted.next_to(evidence.truth),
-        moment_k=evidence.moment_k,
-        posterior=evidence.truth,
-        source=evidence.source,
+        weighted=grounds.weighted.next_to(grounds.truth),
+        moment_k=grounds.moment_k,
+        posterior=grounds.truth,
+        source=grounds.source,
         survey=survey,
         modes=modes,
         elements=elements_of(model, q, own, points, survey),
         distance=distance,
-        full_rank=full_rank_loss(q, known, full_error, target, rng)
-        if evidence.mean_field and known
-        else None,
-        bounds=None if heavy_tails(evidence) or evidence.outside else error_bounds(own, raw.sd),
+        full_rank=full_rank_loss(q, known, full_error, target, rng) if grounds.mean_field and known else None,
+        bounds=None if grounds.heavy_tails() or grounds.outside else error_bounds(own, raw.sd),
         information_gained=information_gained(q, model),
         reference=compared,
         marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
         points=points,
-        outside=evidence.outside,
+        outside=grounds.outside,
         trajectory=trajectory(trail, target, distance.optimum if distance and distance.known else q, rng)
         if many
         else None,
     )
-
-
-IMPROPER = (
-    "the posterior seems not to be normalisable: {}. There is no posterior then to compare with, and "
-    "no evidence"
-)
-FLAT = (
-    "its log density does not fall along {}, however far. Look for pm.Flat or another improper prior that "
-    "the data do not pin down, and give it a proper one"
-)
-
-
-def _refuse_endless(target: LogDensity, best: NamedMultivariateNormal | None) -> None:
-    if best is None:
-        return
-    if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), scales(best))):
-        raise ValueError(IMPROPER.format(gone))
-
-
-def _outside(target: LogDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
-    """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
-    if missing := int(np.sum(ratios == -np.inf)):
-        return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"
-    return outside_support(target, q)
-
-
-def marginal_kl(q: Moments, posterior: Moments) -> MarginalKL:
-    """Divergences of Gaussians with these moments, coordinate by coordinate; errors to first order."""
-    still = ~(posterior.sd > 0.0)  # all weight is on one draw: nothing is known of the sd
-    posterior = posterior._replace(
-        sd=np.where(still, 1.0, posterior.sd), sd_error=np.where(still, np.inf, posterior.sd_error)
-    )
-    mine, other = Normal(q.mean, q.sd), Normal(posterior.mean, posterior.sd)
-    s, t, gap = q.sd, posterior.sd, q.mean - posterior.mean
-    with np.errstate(invalid="ignore", over="ignore"):  # 0 · ∞ where an error is not known
-        to_error = np.hypot(
-            gap / t**2 * posterior.mean_error, (1 / t - (s**2 + gap**2) / t**3) * posterior.sd_error
-        )
-        from_error = np.hypot(gap / s**2 * posterior.mean_error, (t / s**2 - 1 / t) * posterior.sd_error)
-    unknown = np.isinf(posterior.sd_error)
-    to_error, from_error = (np.where(unknown, np.inf, error) for error in (to_error, from_error))
-    there, back = (np.where(still, np.nan, divergence) for divergence in (kl(mine, other), kl(other, mine)))
-    return MarginalKL(there, to_error, back, from_error)
 
 
 def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: float) -> None:
@@ -325,4 +270,4 @@ def _distance(
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:
-    return Moments.exact(np.asarray(q.mean, dtype=float), scales(q))
+    return Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draws import normal_draws
-from kl_plugins.variational.optimum.fixed_draws import Chart, Target, resolution, scales_of
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.fixed_draws import Target, WhitenedELBO, resolution
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
 
 PAIRS = 512
 """Draws, each with its mirror image, between which jumps are looked for."""
@@ -22,7 +22,7 @@ HALVINGS = 20
 """After so many a segment is some 10⁻⁶ sd long, and what the density still changes by is a jump."""
 SMALLEST = 1e-3
 """Nats. What is left of a kink is less."""
-BEYOND_ROUNDING = 20.0
+BEYOND_ROUNDOFF = 20.0
 """A jump is so many times what rounding does to segments as short."""
 COARSEST = 1e-3
 """Where floats are further apart than this, in sds, segments cannot be halved to tell jumps from rounding."""
@@ -33,7 +33,7 @@ MOST_NUMBERS = 2**24
 ERRORS = 3.0
 
 
-class Jump(NamedTuple):
+class Discontinuity(NamedTuple):
     """A jump of the log density: how many nats, the place, and the coordinate that jumps there or −1."""
 
     size: float
@@ -66,9 +66,9 @@ class Segments(NamedTuple):
         return Segments(*(part[chosen] for part in self))
 
 
-def find_jump(
+def find_discontinuity(
     target: Target, family: ScaleFamily, gaussian: Gaussian, rng: np.random.Generator
-) -> Jump | None:
+) -> Discontinuity | None:
     """The largest jump that is met between draws of a Gaussian; None where none is.
 
     Long stretches, from draw to draw, meet rare jumps that are large; on short ones, from every draw in some
@@ -91,11 +91,11 @@ def find_jump(
         left = _narrowed(whitened, segments, 100.0 * resolution(gaussian))
         if len(left.low) and left.unexplained[0] > largest:
             largest, along, place = float(left.unexplained[0]), left.stop[0] - left.start[0], left.start[0]
-    if not largest > max(SMALLEST, BEYOND_ROUNDING * _rounding(whitened, points, place, along)):
+    if not largest > max(SMALLEST, BEYOND_ROUNDOFF * _roundoff(whitened, points, place, along)):
         return None
     place = gaussian.mean + family.spread(gaussian.root, place[None])[0]
     axis = _axis(target, place, scales_of(gaussian), float(np.linalg.norm(along)), largest)
-    return Jump(largest, place, axis)
+    return Discontinuity(largest, place, axis)
 
 
 def _narrowed(whitened: Target, segments: Segments, shortest: float) -> Segments:
@@ -130,7 +130,7 @@ def _halved(whitened: Target, segments: Segments) -> Segments:
     return Segments(*(np.concatenate(pair) for pair in zip(left, right, strict=True)))
 
 
-def _rounding(whitened: Target, draws: FloatArray, place: FloatArray, along: FloatArray) -> float:
+def _roundoff(whitened: Target, draws: FloatArray, place: FloatArray, along: FloatArray) -> float:
     """What rounding changes the density by over a step, in most places: at draws, or around the jump."""
     found = []
     aside = np.arange(2.0, 34.0)[:, None] * along
@@ -151,7 +151,7 @@ def _axis(target: Target, place: FloatArray, scales: FloatArray, length: float, 
     return axis if change[axis] > 0.5 * size else -1
 
 
-class Gap(NamedTuple):
+class SquaredDisplacement(NamedTuple):
     """The Jeffreys divergence, in nats, by which jumps would move an optimum, with its standard error."""
 
     value: float
@@ -164,9 +164,9 @@ class Gap(NamedTuple):
         return bound if np.isfinite(bound) else np.inf
 
 
-def moved_by_jumps(
+def displacement_by_discontinuities(
     target: Target, family: ScaleFamily, gaussian: Gaussian, goal: float, rng: np.random.Generator
-) -> Gap:
+) -> SquaredDisplacement:
     """How far jumps move the optimum that gradients found, over as many draws as it takes to tell.
 
     Without jumps E[f z] = E[∇f] and E[f (z zᵀ − I)] = E[∇f zᵀ] of a function f of standard-normal z (Stein).
@@ -178,7 +178,7 @@ def moved_by_jumps(
     d = len(gaussian.mean)
     whitened = _whitened(target, family, gaussian)
     control = normal_draws(max(FEWEST_DRAWS, 1 << (4 * d - 1).bit_length()), d, rng)
-    rotation = Chart(target, family, gaussian, control).rotation
+    rotation = WhitenedELBO(target, family, gaussian, control).rotation
     values, slopes = whitened(control)
     finite = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
     mean_slope = slopes[finite].mean(axis=0)
@@ -210,7 +210,7 @@ def moved_by_jumps(
         draws *= 2
 
 
-def _squared_length(rows: FloatArray) -> Gap:
+def _squared_length(rows: FloatArray) -> SquaredDisplacement:
     """|E row|² from products of different rows, without the noise's own length; jackknifed error."""
     n = len(rows)
     total, squares = rows.sum(axis=0), np.einsum("nk,nk->n", rows, rows)
@@ -218,4 +218,4 @@ def _squared_length(rows: FloatArray) -> Gap:
     without = total @ total - 2.0 * rows @ total + squares
     left_out = (without - squares.sum() + squares) / ((n - 1) * (n - 2))
     error = np.sqrt((n - 1) / n * np.sum((left_out - left_out.mean()) ** 2))
-    return Gap(float(value), float(error))
+    return SquaredDisplacement(float(value), float(error))

@@ -30,7 +30,7 @@ PATIENCE = 6.0
 """Seconds that many log densities may take before they are worth a compilation without gradients."""
 
 
-class LogDensity:
+class TargetDensity:
     """log p(x, data) and its gradient, the function of x that PyMC's variational inference averages.
 
     x are the model's free variables after their transforms, flattened one after another; the log density
@@ -158,7 +158,9 @@ class LogDensity:
             function: Callable[[FloatArray], Any] = _compiled(model, [points], [many, gradient])
             function(np.stack([self.initial] * 2))
             self._compile_alone = lambda: _compiled(model, [points], [many])
-        except Exception:  # an operation that knows no batches (a scan, somebody's own): point by point
+        # An operation that knows no batches (a scan, somebody's own): point by point. It and its compiler may
+        # raise anything; what is wrong with the density itself is raised again below.
+        except Exception:
             answer_interrupt()  # a compiler is interrupted, too
             gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
             single = _compiled(model, [x], [log_density, gradient])
@@ -181,7 +183,7 @@ class LogDensity:
         )
 
 
-def model_given_or_in_context(model: Any, call: str) -> Model:
+def model_given_or_in_context(model: object, call: str) -> Model:
     """The model given, else the one in context; `call` shows how to give it.
 
     Raises
@@ -283,7 +285,7 @@ def _largest_result(x: Any, log_density: Any) -> int:
     return largest
 
 
-def _numbers(node: Any) -> FloatArray:
+def _numbers(node: object) -> FloatArray:
     """The array of a constant or shared variable; an empty one of anything else."""
     if hasattr(node, "get_value"):
         return np.asarray(node.get_value(borrow=True))

@@ -6,20 +6,13 @@ import math
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 
 from kl_plugins.variational import KLConvergence, NotConvergedWarning, diagnose, distance_to_optimum, fit
-from kl_plugins.variational.optimum.jumps import find_jump, moved_by_jumps
+from kl_plugins.variational.optimum.discontinuities import displacement_by_discontinuities, find_discontinuity
 from kl_plugins.variational.optimum.nonconvergence import why_not_converged
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, TriangularScales
-from kl_plugins.variational.target.log_density import LogDensity
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quickly_compiled():
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
+from kl_plugins.variational.target.density import TargetDensity
 
 
 def normal(x):
@@ -78,7 +71,7 @@ def test_no_jumps_are_seen_in_what_is_continuous(name):
     for d in (2, 30):
         family, gaussian = standard(d, "mean-field")
         for seed in range(5):
-            assert find_jump(SMOOTH[name], family, gaussian, np.random.default_rng(seed)) is None
+            assert find_discontinuity(SMOOTH[name], family, gaussian, np.random.default_rng(seed)) is None
 
 
 @pytest.mark.parametrize("family", ["mean-field", "full-rank"])
@@ -87,7 +80,7 @@ def test_jumps_are_found_and_placed(name, family):
     places = {"switch": (0.0, 5.0), "small": (1.5, 0.1), "floor": (None, 1.0)}
     for d in (1, 20):
         scales, gaussian = standard(d, family)
-        jump = find_jump(JUMPING[name], scales, gaussian, np.random.default_rng(1))
+        jump = find_discontinuity(JUMPING[name], scales, gaussian, np.random.default_rng(1))
         place, size = places[name]
         assert jump.size == pytest.approx(size, rel=1e-3)
         assert jump.coordinate == 0
@@ -102,7 +95,9 @@ def test_small_jumps_are_found_beside_much_that_bends():
         return values + np.where(x[:, 0] > 0.0, 0.0, -0.5), gradients
 
     for seed in range(3):
-        assert find_jump(target, family, gaussian, np.random.default_rng(seed)).size == pytest.approx(0.5)
+        assert find_discontinuity(
+            target, family, gaussian, np.random.default_rng(seed)
+        ).size == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("family", ["mean-field", "full-rank"])
@@ -113,17 +108,21 @@ def test_what_gradients_miss(place, size, d, family):
     target = plus(lambda x: np.where(x > place, 0.0, -size))
     density = size * math.exp(-0.5 * place**2) / math.sqrt(2.0 * math.pi)
     exact = density**2 * (1.0 + 0.5 * place**2)
-    gap = moved_by_jumps(target, scales, gaussian, 0.5 * exact, np.random.default_rng(1))
+    gap = displacement_by_discontinuities(target, scales, gaussian, 0.5 * exact, np.random.default_rng(1))
     assert abs(gap.value - exact) < 4.0 * gap.error < exact
     far = plus(lambda x: np.where(x > 3.0, 0.0, -0.2))
-    assert moved_by_jumps(far, scales, gaussian, 0.0025, np.random.default_rng(1)).most < 0.0025
+    assert (
+        displacement_by_discontinuities(far, scales, gaussian, 0.0025, np.random.default_rng(1)).most < 0.0025
+    )
 
 
 @pytest.mark.parametrize("name", ["normal", "funnel", "Cauchy"])
 def test_gradients_miss_nothing_of_what_is_smooth(name):
     family, gaussian = standard(4, "mean-field")
     for seed in range(3):
-        gap = moved_by_jumps(SMOOTH[name], family, gaussian, 0.1, np.random.default_rng(seed))
+        gap = displacement_by_discontinuities(
+            SMOOTH[name], family, gaussian, 0.1, np.random.default_rng(seed)
+        )
         assert abs(gap.value) < 4.0 * gap.error + 1e-12
 
 
@@ -181,7 +180,7 @@ def test_jumps_are_the_reason_where_nothing_rests():
 def test_an_improper_density_is_no_matter_of_rounding(flat):
     with pm.Model() as model:
         flat("x")
-    target = LogDensity(model)
+    target = TargetDensity(model)
     family = MeanFieldScales(1)
     drifted = Gaussian(np.array([1e9]), np.array([1e9]))
     reason = str(why_not_converged(target, family, drifted, 0.025, np.random.default_rng(1)))

@@ -1,0 +1,297 @@
+"""A ready-made test of a univariate family: quadrature and finite differences judge all that it states."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.dispatch import entropy, kl
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core import statistics
+from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.families.core.statements import UnknownExpectationError, expectation
+from kl_plugins.families.core.univariate import Univariate
+from kl_plugins.ops import numpy as array_ops
+from kl_plugins.parameters.declarations import Parameter
+
+_MOST = 20_000
+"""The largest outcome, in absolute value, that the sums of discrete families go to."""
+
+_DEVIATIONS = (-30.0, -8.0, -3.0, -1.0, 0.0, 1.0, 3.0, 8.0, 30.0)
+"""Where integrals are cut, in standard deviations from the mean."""
+
+_AFFINE = ((0.0, 1.0), (0.0, 0.7), (0.3, 1.6))
+"""The shifts and ratios that expectations are judged at."""
+
+_ROUNDING = 1e-7
+"""The relative difference from quadrature that is none."""
+
+
+def check_family(family: type, members: Sequence[Any] | None = None) -> None:
+    """Judge a continuous or discrete family of one variable by quadrature (sums) and finite differences.
+
+    That its density integrates to 1; its mean, its variance and the expectations of statistics that it
+    states; its entropy; that its divergence from itself is exactly 0; the divergences of its members from
+    each other, one by one and as a batch; and, where PyTensor is installed, its divergence in a graph and
+    the gradient of that. What a family does not state is not asked for.
+
+    Parameters
+    ----------
+    family : type
+        A class under `Continuous` or `Discrete`.
+    members : sequence, optional
+        Distributions of the family, single ones, none of them special. Made of the typical values of its
+        parameters, in their order, where not given.
+
+    Raises
+    ------
+    AssertionError
+        Where something is wrong: with the member, what it is, the value stated and the value found.
+    TypeError
+        If the family is of another kind, or has parts, for which members have to be given.
+
+    Examples
+    --------
+    >>> from kl_plugins.extend import POSITIVE, Continuous, Identity, LogDensity, check_family, parameter
+    >>> class Waiting(Continuous):
+    ...     scale: float = parameter(POSITIVE, typical=(0.5, 2.0))
+    ...     ends = (0.0, float("inf"))
+    ...     def log_density(self):
+    ...         return LogDensity(0.0, ((-1.0, Identity()),))
+    ...     def standard_mean(self):
+    ...         return 2.0
+    >>> check_family(Waiting)
+    Traceback (most recent call last):
+    AssertionError: Waiting(scale=0.5): the mean is 2 as stated, but 1 by quadrature
+    """
+    if not (isinstance(family, type) and issubclass(family, Continuous | Discrete)):
+        raise TypeError(f"check_family judges classes under Continuous or Discrete, not {family!r}")
+    members = _typical(family) if members is None else members
+    for member in members:
+        _judge_alone(member)
+    table = np.array([[_judge_pair(p, q) for q in members] for p in members])
+    if len(members) > 1 and not any(stated.core_ndim for stated in family.parameters.values()):
+        if not family.parts and table.dtype != object:
+            _judge_batch(members, table)
+        if find_spec("pytensor"):
+            _judge_graph(members[0], members[1])
+
+
+def _typical(family: Any) -> list[Any]:
+    """Members of the typical values of the parameters."""
+    if family.parts:
+        raise TypeError(
+            f"{family.__name__} has parts ({', '.join(family.parts)}): give members that hold them"
+        )
+    values = {name: stated.typical for name, stated in family.parameters.items()}
+    count = max(map(len, values.values()), default=1)
+    return [
+        family(**{name: typical[i % len(typical)] for name, typical in values.items()}) for i in range(count)
+    ]
+
+
+def _judge_alone(p: Any) -> None:
+    where, log_prob = _described(p), p.to_arrays().log_prob
+    if not math.isclose(total := _expected(p, np.ones_like), 1.0, rel_tol=_ROUNDING):
+        raise AssertionError(f"{where}: the density integrates to {total:.9g}, not to 1")
+    if isinstance(p, Continuous):
+        for what, statistic, at in _statements(p):
+            try:
+                stated = expectation(p, statistic, at)
+            except UnknownExpectationError:
+                continue
+            kinks = [p.loc + p.sign * p.scale * (z - at.shift) / at.ratio for z in (0.0, 1.0)]
+            _compare(where, what, stated, _expected(p, _of_standard(p, statistic, at), kinks))
+    try:
+        stated = entropy(p)
+    except NoClosedFormError:
+        return
+    _compare(where, "the entropy", stated, _expected(p, lambda x: -log_prob(x)))
+
+
+def _statements(p: Continuous) -> list[tuple[str, statistics.Statistic, At]]:
+    """What may be stated of a member: a description, a statistic and where it is asked for."""
+    own, mean = At(p.ops, 0.0, 1.0, 0.0), p.standard_mean()
+    found: list[tuple[str, statistics.Statistic, At]] = [("the mean", statistics.Identity(), own)]
+    if mean is not None:
+        found.append(("the variance", statistics.Square(), At(p.ops, -1.0 * mean, 1.0)))
+    with suppress(UnknownExpectationError):
+        found += [(f"E[{each.text}]", each, own) for _, each in p.log_density().terms]
+    plain = [kind() for kind in vars(statistics).values() if _is_plain(kind)]
+    powers = [statistics.Power(1.5), statistics.Power(-0.3), statistics.Exp(0.4), statistics.Exp(-0.6)]
+    for statistic, (shift, ratio) in product([*plain, *powers], _AFFINE):
+        what = f"E[{statistic.text}] at z = {shift} + {ratio}·Z"
+        found.append((what, statistic, At(p.ops, shift, ratio, 1.0 - shift - ratio)))
+    return found
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether it is the class of a statistic without parameters."""
+    return isinstance(kind, type) and "__init__" not in vars(kind) and bool(getattr(kind, "text", ""))
+
+
+def _of_standard(p: Continuous, statistic: Any, at: At) -> Callable[[Any], Any]:
+    def function(x: Any) -> Any:
+        z = p.sign * (x - p.loc) / p.scale
+        return statistic(at.shift + at.ratio * z, array_ops)
+
+    return function
+
+
+def _judge_pair(p: Any, q: Any) -> Any:
+    """The divergence of two members, None where no closed form is stated."""
+    where = f"KL({_described(p)} ‖ {_described(q)})"
+    try:
+        stated = kl(p, q)
+    except NoClosedFormError:
+        return None
+    if p is q:
+        if stated != 0.0:
+            raise AssertionError(f"{where}: the divergence from itself is {stated}, not 0.0")
+        return stated
+    log_p, log_q = p.to_arrays().log_prob, q.to_arrays().log_prob
+    (p_low, p_high), (q_low, q_high) = _ends(p), _ends(q)
+    within = q_low <= p_low and p_high <= q_high
+    exact = _expected(p, lambda x: log_p(x) - log_q(x), [q.loc]) if within else math.inf
+    _compare(where, "the divergence", stated, exact)
+    return stated
+
+
+def _judge_batch(members: Sequence[Any], table: Any) -> None:
+    """All divergences at once, of arrays of parameters."""
+    family = type(members[0])
+    names = family.parameters
+    columns = {name: np.array([getattr(member, name) for member in members]) for name in names}
+    varied = {name: x if np.ptp(x) else float(x[0]) for name, x in columns.items()}
+    p = family(**{name: x if isinstance(x, float) else x[:, None] for name, x in varied.items()})
+    try:
+        found = np.broadcast_to(kl(p, family(**varied)), table.shape)
+    except NoClosedFormError:
+        return
+    for (i, j), stated in np.ndenumerate(found):
+        if not np.isclose(stated, table[i, j], rtol=_ROUNDING, atol=1e-12):
+            pair = f"KL({_described(members[i])} ‖ {_described(members[j])})"
+            raise AssertionError(
+                f"{pair}: the divergence is {stated:.9g} in a batch, but {table[i, j]:.9g} alone"
+            )
+
+
+def _judge_graph(p: Any, q: Any) -> None:
+    """The divergence in a graph, and its gradient by the parameters that are not static."""
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.compile.mode import Mode
+    from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+
+    family = type(p)
+    values = [{name: getattr(side, name) for name in family.parameters} for side in (p, q)]
+    keys = [
+        (side, name)
+        for side, name in product((0, 1), family.parameters)
+        if math.isfinite(values[side][name])
+        and _may_vary(family.parameters[name], *[v[name] for v in values])
+    ]
+
+    def divergence(point: Sequence[Any]) -> Any:
+        given = [dict(side) for side in values]
+        for (side, name), value in zip(keys, point, strict=True):
+            given[side][name] = value
+        rest = [{name: made.__dict__[name] for name in family.parts} for made in (p, q)]
+        return kl(*(family(**own, **parts) for own, parts in zip(given, rest, strict=True)))
+
+    variables = [pt.dscalar(f"{name}_{'pq'[side]}") for side, name in keys]
+    point = [float(values[side][name]) for side, name in keys]
+    try:
+        graph, exact = divergence(variables), divergence(point)
+    except NoClosedFormError:
+        return
+    if not keys or not math.isfinite(exact):
+        return
+    slopes = pytensor.grad(graph, variables, disconnected_inputs="ignore")
+    as_written = Mode("py", RewriteDatabaseQuery(include=["inline_ofg_expansion"]))
+    function = pytensor.function(variables, [graph, *slopes], mode=as_written, on_unused_input="ignore")
+    found = function(*point)
+    where = f"KL({_described(p)} ‖ {_described(q)})"
+    _compare(where, "the divergence", found[0], exact, "in a graph", "as a number")
+    for i, (side, name) in enumerate(keys):
+        step = 1e-5 * max(1.0, abs(point[i]))
+        ends = [divergence([*point[:i], point[i] + h, *point[i + 1 :]]) for h in (-step, step)]
+        slope = (ends[1] - ends[0]) / (2.0 * step)
+        if not math.isclose(found[1 + i], slope, rel_tol=1e-4, abs_tol=1e-6):
+            raise AssertionError(
+                f"{where}: the gradient by {name} of {'pq'[side]} is {found[1 + i]:.9g} in a graph, but "
+                f"{slope:.9g} by differences"
+            )
+
+
+def _may_vary(stated: Parameter, first: float, second: float) -> bool:
+    """Whether the gradient by a parameter is asked for: not by whole numbers, nor by what is one constant."""
+    whole = stated.domain is not None and stated.domain.whole
+    return not whole and not (stated.static and first == second)
+
+
+def _compare(
+    where: str, what: str, stated: Any, exact: float, said: str = "as stated", by: str = "by quadrature"
+) -> None:
+    stated = float(stated)
+    if math.isnan(exact) or (stated == math.inf and not abs(exact) < 1e6):
+        return
+    if not math.isclose(stated, exact, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
+        raise AssertionError(f"{where}: {what} is {stated:.9g} {said}, but {exact:.9g} {by}")
+
+
+def _described(p: Any) -> str:
+    values = ", ".join(f"{name}={getattr(p, name)}" for name in p.parameters)
+    return f"{p.describe()}({values})"
+
+
+def _ends(p: Univariate) -> tuple[float, float]:
+    """The ends of the support."""
+    ends = [float(p.loc + p.sign * p.scale * end) for end in p.standard_ends()]
+    return min(ends), max(ends)
+
+
+def _expected(p: Any, function: Callable[[Any], Any], kinks: Sequence[float] = ()) -> float:
+    """E_p of a function of x by quadrature, cut at its kinks, or by a sum; NaN where it is not found."""
+    made, (low, high) = p.to_arrays(), _ends(p)
+
+    def weighted(x: Any) -> Any:
+        weight = np.exp(made.log_prob(x)) + 0.0 * x
+        return np.where(weight > 0.0, weight * function(x), 0.0)
+
+    with np.errstate(all="ignore"):
+        if isinstance(p, Discrete):
+            middle = float(p.loc)
+            return float(
+                np.sum(weighted(np.arange(max(low, middle - _MOST), min(high, middle + _MOST) + 0.5)))
+            )
+        cuts = np.array([*_places(p), *kinks, p.loc], np.float64)
+        cuts = np.unique(cuts[(cuts > low) & (cuts < high)])
+        if not np.isfinite(weighted(cuts + 1e-9)).all():
+            return math.nan
+        return _integral(weighted, np.array([low, *cuts, high]))
+
+
+def _places(p: Continuous) -> Any:
+    """Places where the density may be expected to be, some deviations on either side of the mean."""
+    mean, variance = (np.nan if x is None else float(x) for x in (p.standard_mean(), p.standard_variance()))
+    mean = mean if math.isfinite(mean) else 0.0
+    spread = math.sqrt(variance) if 0.0 < variance < math.inf else 1.0
+    return p.loc + p.sign * p.scale * (mean + spread * np.array(_DEVIATIONS))
+
+
+def _integral(function: Callable[[Any], Any], edges: Any) -> float:
+    """The integral over the pieces between the edges; NaN where it does not converge."""
+    from scipy.integrate import tanhsinh
+
+    found = tanhsinh(function, edges[:-1], edges[1:], rtol=1e-10)
+    total = float(np.sum(found.integral))
+    return total if np.sum(found.error) <= 1e-8 * max(1.0, abs(total)) else math.nan

@@ -1,0 +1,168 @@
+"""The ready-made test passes every univariate family of ours, and says what is wrong with those that are."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kl_plugins import extend
+from kl_plugins.extend import (
+    COUNT,
+    POSITIVE,
+    PROBABILITY,
+    REAL,
+    Continuous,
+    Discrete,
+    Exp,
+    Identity,
+    Log,
+    LogDensity,
+    check_family,
+    closed_form,
+    expects,
+    parameter,
+)
+from univariate import NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_families(name):
+    check_family(getattr(extend, name))
+
+
+def test_our_families_of_other_families():
+    normal, laplace, poisson = extend.Normal, extend.Laplace, extend.Poisson
+    check_family(extend.LogNormal, [extend.LogNormal(normal(m, s)) for m, s in ((0.2, 0.5), (-0.3, 0.8))])
+    check_family(extend.LogLaplace, [extend.LogLaplace(laplace(0.0, s), 2.0, 1.0) for s in (0.2, 0.3)])
+    check_family(extend.ZeroInflated, [extend.ZeroInflated(w, poisson(3.0)) for w in (0.4, 0.7)])
+    check_family(extend.Categorical, [extend.Categorical(p) for p in ([0.2, 0.8], [0.5, 0.5])])
+    with pytest.raises(TypeError, match=r"LogNormal has parts \(base\): give members"):
+        check_family(extend.LogNormal)
+
+
+@pytest.mark.parametrize("kind", [extend.Dirichlet, int, "Normal", extend.VonMises])
+def test_other_kinds(kind):
+    with pytest.raises(TypeError, match="judges classes under Continuous or Discrete"):
+        check_family(kind)
+
+
+class Right(Continuous):
+    """loc + scale·Z, Z with density exp(−z) above 0, as everything below should be."""
+
+    scale: Any = parameter(POSITIVE)
+    loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+    ends = (0.0, math.inf)
+
+    def log_density(self):
+        return LogDensity(0.0, ((-1.0, Identity()),))
+
+    def standard_mean(self):
+        return 1.0
+
+    def standard_variance(self):
+        return 1.0
+
+
+class Heads(Discrete):
+    """The number of heads in n throws of a coin."""
+
+    n: Any = parameter(COUNT, typical=(4.0,), static=True)
+    p: Any = parameter(PROBABILITY)
+
+    def standard_ends(self):
+        return 0.0, self.n
+
+    def log_pmf(self, k):
+        ops, n = self.ops, self.n
+        ways = ops.gammaln(n + 1.0) - ops.gammaln(k + 1.0) - ops.gammaln(n - k + 1.0)
+        return ways + k * ops.log(self.p) + (n - k) * ops.log1p(-self.p)
+
+
+def test_right_ones():
+    check_family(Right)
+    check_family(Heads)
+    check_family(Right, [Right(1.0)])
+
+
+def wrong(base=Right, **body):
+    return type("Wrong", (base,), {"__module__": __name__, **body})
+
+
+def density(constant, *terms):
+    return lambda self: LogDensity(constant, terms)
+
+
+def of_half_line(scale, low):
+    """A domain that says too much: the density has no value there."""
+    return {"__annotations__": {"scale": Any}, "scale": parameter(REAL, typical=(scale, low))}
+
+
+WRONG = {
+    "normaliser": ({"log_density": density(0.1, (-1.0, Identity()))}, "the density integrates to 1.105"),
+    "shape": ({"log_density": density(0.0, (-2.0, Identity()))}, "the density integrates to 0.5, not to 1"),
+    "support": ({"ends": (0.5, math.inf)}, "the density integrates to 0.606"),
+    "domain": (of_half_line(1.0, -1.0), "Wrong(scale=-1.0, loc=0.5): the density integrates to 0, not to 1"),
+    "mean": ({"standard_mean": lambda self: 2.0}, "the mean is 2 as stated, but 1 by quadrature"),
+    "variance": ({"standard_variance": lambda self: 2.0}, "the variance is 2 as stated, but 1 by"),
+    "no variance": ({"standard_variance": lambda self: math.inf}, "the variance is inf as stated, but 1"),
+    "entropy": ({"standard_entropy": lambda self: 1.5}, "the entropy is 1.27685645 as stated, but 0.7768"),
+    "coefficient": ({"log_density": density(0.0, (-1.0, Log()))}, "the density integrates to nan"),
+}
+
+
+@pytest.mark.parametrize(("body", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said(body, message):
+    with pytest.raises(AssertionError, match=re.escape(message)):
+        check_family(wrong(**body))
+
+
+def test_wrong_expectations():
+    kind = wrong()
+    expects(kind, Exp)(lambda p, statistic, at: 1.0 / (1.0 - statistic.rate * at.ratio))  # without the shift
+    with pytest.raises(AssertionError, match=r"E\[exp\(rate · z\)\] at z = 0.3 \+ 1.6·Z is"):
+        check_family(kind)
+
+
+PAIRS = {
+    "itself": (lambda p, q: 1e-12 + 0.0 * p.scale, "the divergence from itself is 1e-12, not 0.0"),
+    "value": (lambda p, q: (p.scale - q.scale) ** 2, "the divergence is 0.49 as stated, but 0.1619"),
+    "batch": (
+        lambda p, q: divergence(p, q) * (2.0 if np.ndim(p.scale) else 1.0),
+        "in a batch, but 0.16",
+    ),
+    "graph": (
+        lambda p, q: divergence(p, q) + (1.0 if p.ops.symbolic else 0.0),
+        "is 1.16194199 in a graph, but 0.161941993 as a number",
+    ),
+    "gradient": (
+        lambda p, q: divergence(p, q) + (p.scale - 0.8 if p.ops.symbolic else 0.0),
+        "the gradient by scale of p is",
+    ),
+}
+
+
+def divergence(p, q):
+    ratio = p.scale / q.scale
+    return ratio - 1.0 - p.ops.log(ratio)
+
+
+@pytest.mark.parametrize(("rule", "message"), PAIRS.values(), ids=PAIRS)
+def test_wrong_pairs(rule, message):
+    kind = wrong()
+    closed_form(kind, kind)(rule)
+    with pytest.raises(AssertionError, match=re.escape(message)):
+        check_family(kind)
+
+
+def test_wrong_discrete_families():
+    for body, message in (
+        ({"log_pmf": lambda self, k: 0.0 * k}, r"Wrong\(n=4.0, p=0.3\): the density integrates to 5"),
+        ({"entropy": lambda self: 1.0}, r"the entropy is 1 as stated, but 1\.2"),
+        ({"standard_ends": lambda self: (1.0, self.n)}, "the density integrates to 0.7599"),
+    ):
+        with pytest.raises(AssertionError, match=message):
+            check_family(wrong(Heads, **body))

@@ -1,0 +1,34 @@
+"""What `kl_plugins.extend` offers."""
+
+import subprocess
+import sys
+
+import pytest
+
+from kl_plugins import extend
+
+
+def test_all_names_are_there():
+    assert extend.__all__ == sorted(
+        extend.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
+    for name in extend.__all__:
+        assert hasattr(extend, name)
+
+
+def test_families_and_structures_by_name():
+    from kl_plugins.covariance.full import Full
+    from kl_plugins.families.gamma import Gamma
+
+    assert (extend.Gamma, extend.Full) == (Gamma, Full)
+    for name in ("Nothing", "nothing", "Parameter"):
+        with pytest.raises(AttributeError, match=f"'kl_plugins.extend' has no attribute '{name}'"):
+            getattr(extend, name)
+
+
+def test_it_is_light():
+    code = "import sys, kl_plugins.extend; print(*sys.modules)"
+    brought = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    heavy = {"pymc", "pytensor", "scipy.stats", "scipy.special", "scipy.integrate", "pandas", "numba", "jax"}
+    assert not heavy & set(brought.split())
+    assert "kl_plugins.families.gamma" not in brought.split()
