@@ -77,7 +77,7 @@ class Categorical(Discrete):
     def batch_shape(self) -> Shape:
         return self.ops.shape(self.p)[:-1]
 
-    def full(self, value: Array) -> Array:
+    def broadcast(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.p[..., 0])
 
     def sized(self, batch: tuple[Array, ...]) -> Array:

@@ -100,7 +100,7 @@ def _length(p: Univariate) -> int:
 
 def infinite(p: Univariate, q: Univariate) -> Array:
     """+∞ in the shape of the pair."""
-    return q.full(p.full(math.inf))
+    return q.broadcast(p.broadcast(math.inf))
 
 
 @kl_rules.register(Univariate, Univariate, cost="O(1)")

@@ -81,7 +81,7 @@ class Univariate(Distribution):
         state["loc"], state["scale"] = loc + scale * state["loc"], abs(scale) * state["scale"]
         return type(self)(**state)
 
-    def full(self, value: Array) -> Array:
+    def broadcast(self, value: Array) -> Array:
         """`value`, broadcast against all parameters, and NaN where one of them is."""
         if self.ops.scalar and not self.__dict__.get("unsure"):
             return value
