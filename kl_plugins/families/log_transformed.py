@@ -59,9 +59,9 @@ class LogTransformed(Continuous):
     def batch_shape(self) -> Shape:
         return broadcast_shapes(super().batch_shape, self.base.batch_shape)
 
-    def sized(self, batch: tuple[Array, ...]) -> Self:
+    def expand(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
-        return self.trusted(self.ops, **(state | {"base": self.base.sized(batch)}))
+        return self.trusted(self.ops, **(state | {"base": self.base.expand(batch)}))
 
     def broadcast(self, value: Array) -> Array:
         return self.base.broadcast(super().broadcast(value))
