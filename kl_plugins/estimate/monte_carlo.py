@@ -8,7 +8,8 @@ import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.pareto import pareto_khat
+from kl_plugins.estimate.result import Doubt
+from kl_plugins.estimate.tails import pareto_khat
 from kl_plugins.ops.protocol import FloatArray
 
 _AT_ONCE = 1 << 21
@@ -58,7 +59,7 @@ def monte_carlo(
     value = value if q.sample is not None else np.maximum(value, 0.0)
     if n < draws * len(halves):
         return value, error, n, np.zeros(batch, bool), clock.why
-    why = "" if good.all() else "a few draws dominate: log p − log q has a tail that draws cannot follow"
+    why = "" if good.all() else Doubt.DOMINATED
     return value, error, n, good, why
 
 

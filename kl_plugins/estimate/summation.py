@@ -46,7 +46,8 @@ class _Sum:
     """Sums over blocks of consecutive points."""
 
     def __init__(self, pair: Pair, tolerance: float, most: int):
-        self.pair, self.tolerance, self.most, self.unsettled, self.offset = pair, tolerance, most, 0.0, 0.0
+        self.pair, self.tolerance, self.most = pair, tolerance, most
+        self.refinement_error = self.offset = 0.0
         self.sums: FloatArray = np.zeros(5)
         self.left, self.blur = [np.full(3, math.nan)], np.zeros(2)
 
@@ -57,18 +58,20 @@ class _Sum:
             self.add_up()
             if not pair.outside:
                 rounded = [
-                    own + off for own, off in zip(pair.roundings(), map(float, self.blur), strict=True)
+                    own + off for own, off in zip(pair.roundoffs(), map(float, self.blur), strict=True)
                 ]
                 seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             pair.clock.cut = True
         if pair.outside:
             return Outcome(math.inf, 0.0, pair.n)
-        return pair.told(judged(self.sums, self.left, self.unsettled, pair.n, self.tolerance, seen))
+        return pair.reported(
+            judged(self.sums, self.left, self.refinement_error, pair.n, self.tolerance, seen)
+        )
 
     def add_up(self) -> None:
         """Find the sums, and what the tails leave."""
-        p, q, marks = self.pair.p, self.pair.q, self.pair.look()
+        p, q, marks = self.pair.p, self.pair.q, self.pair.find_landmarks()
         ends = self.pair.p_ends, self.pair.q_ends
         if p.points is not None or q.points is not None:
             x = [np.asarray(found) for found in (p.points, q.points, *marks) if found is not None]
@@ -143,7 +146,7 @@ class _Sum:
                 return many
             if self.pair.n > self.most:
                 self.blur += off[1:3]
-                self.unsettled += float(off[0])
+                self.refinement_error += float(off[0])
                 return many
             middle = first + count // 2
             left = self.block(first, middle - 1.0, total)
@@ -164,7 +167,7 @@ class _Sum:
         log_p, log_q = self.pair.log_densities(x)
         dark = (log_q == -np.inf) & (log_p > -np.inf)
         if dark.any():
-            self.pair.sighted(x[dark], log_p[dark])
+            self.pair.note_zeros(x[dark], log_p[dark])
             self.pair.outside = self.pair.outside or certain
         return terms(log_p, log_q)
 

@@ -10,14 +10,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At, identity, starts_with
+from kl_plugins.families.core.affine import AffineMap, identity_map, starts_with
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expectation, expects
 from kl_plugins.families.core.statistics import Exp, Identity, Log, LogSquare, Power, Square, Statistic
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
@@ -59,12 +59,12 @@ class LogTransformed(Continuous):
     def batch_shape(self) -> Shape:
         return broadcast_shapes(super().batch_shape, self.base.batch_shape)
 
-    def sized(self, batch: tuple[Array, ...]) -> Self:
+    def expand(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
-        return self.trusted(self.ops, **(state | {"base": self.base.sized(batch)}))
+        return self.trusted(self.ops, **(state | {"base": self.base.expand(batch)}))
 
-    def full(self, value: Array) -> Array:
-        return self.base.full(super().full(value))
+    def broadcast(self, value: Array) -> Array:
+        return self.base.broadcast(super().broadcast(value))
 
     def logarithm(self, scale: Array = 1.0) -> Continuous:
         """The distribution of log(sign·(X − loc) / scale)."""
@@ -109,7 +109,7 @@ class LogTransformed(Continuous):
 
     def moment(self, order: Array) -> Array:
         """E[exp(order·B)], infinite where it diverges."""
-        return expectation(self.base, Exp(order), _log_at(self, identity(self.ops)))
+        return expectation(self.base, Exp(order), _log_at(self, identity_map(self.ops)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +135,8 @@ def log_transformed_log_transformed(p: LogTransformed, q: LogTransformed) -> Arr
     return _of_logarithms(p, q, p.logarithm(q.scale), q.base)
 
 
-@closed_form(LogTransformed, Gamma)
-def log_transformed_gamma(p: LogTransformed, q: Gamma) -> Array:
+@closed_form(LogTransformed, GeneralizedGamma)
+def log_transformed_gamma(p: LogTransformed, q: GeneralizedGamma) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     q_log = _log_gamma(q)
     if q_log is None or not _from_one_place(p, q):
@@ -144,8 +144,8 @@ def log_transformed_gamma(p: LogTransformed, q: Gamma) -> Array:
     return _of_logarithms(p, q, p.logarithm(q.scale), q_log)
 
 
-@closed_form(Gamma, LogTransformed)
-def gamma_log_transformed(p: Gamma, q: LogTransformed) -> Array:
+@closed_form(GeneralizedGamma, LogTransformed)
+def gamma_log_transformed(p: GeneralizedGamma, q: LogTransformed) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     p_log = _log_gamma(p)
     if p_log is None or not _from_one_place(p, q):
@@ -161,12 +161,12 @@ def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Conti
     """The divergence of q_log from p_log; where there is none, the error is that of p and q."""
     rule = kl_rules.find(p_log, q_log)
     try:
-        return q.full(p.full(None if rule is None else rule(p_log, q_log)))
+        return q.broadcast(p.broadcast(None if rule is None else rule(p_log, q_log)))
     except NoClosedFormError:
         return by_statistics(p, q)
 
 
-def _log_gamma(x: Gamma) -> LogGamma | None:
+def _log_gamma(x: GeneralizedGamma) -> LogGamma | None:
     """The distribution of log((X − loc) / scale), if it points one way."""
     power = x.power
     if x.ops.symbolic and not is_literal(power):
@@ -179,39 +179,39 @@ def _log_gamma(x: Gamma) -> LogGamma | None:
     return LogGamma.trusted(x.ops, **state)
 
 
-def _log_at(p: LogTransformed, at: At) -> At:
+def _log_at(p: LogTransformed, at: AffineMap) -> AffineMap:
     """log z in terms of the base's standard variable, where z is a multiple of exp(B)."""
     base = p.base
     by = 0.0 if certainly_is(at.ratio, 1.0) else p.ops.log(at.ratio)
-    return At(p.ops, base.loc + by, base.sign * base.scale)
+    return AffineMap(p.ops, base.loc + by, base.sign * base.scale)
 
 
 @expects(LogTransformed, Log)
-def log(p: LogTransformed, statistic: Log, at: At) -> Array:
-    return expectation(p.base, Identity(), _log_at(p, at)) if at.from_zero else None
+def log(p: LogTransformed, statistic: Log, at: AffineMap) -> Array:
+    return expectation(p.base, Identity(), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, LogSquare)
-def log_square(p: LogTransformed, statistic: LogSquare, at: At) -> Array:
-    return expectation(p.base, Square(), _log_at(p, at)) if at.from_zero else None
+def log_square(p: LogTransformed, statistic: LogSquare, at: AffineMap) -> Array:
+    return expectation(p.base, Square(), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, Power)
-def power(p: LogTransformed, statistic: Power, at: At) -> Array:
-    return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.from_zero else None
+def power(p: LogTransformed, statistic: Power, at: AffineMap) -> Array:
+    return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, OfLog)
-def of_log(p: LogTransformed, statistic: OfLog, at: At) -> Array:
-    if not at.from_zero:
+def of_log(p: LogTransformed, statistic: OfLog, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     q, (ops, shift, ratio, _) = statistic.base, _log_at(p, at)
     rate = q.sign / q.scale
-    return expectation(p.base, statistic.statistic, At(ops, rate * (shift - q.loc), rate * ratio))
+    return expectation(p.base, statistic.statistic, AffineMap(ops, rate * (shift - q.loc), rate * ratio))
 
 
 @expects(LogTransformed, Exp)
-def exp(p: LogTransformed, statistic: Exp, at: At) -> Array:
+def exp(p: LogTransformed, statistic: Exp, at: AffineMap) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     t = statistic.rate * at.ratio
     return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
@@ -239,8 +239,8 @@ class LogLaplace(LogTransformed):
     """X = loc + scale·exp(B), B a Laplace variable."""
 
 
-@closed_form(Gamma, LogNormal)
-def gamma_log_normal(p: Gamma, q: LogNormal) -> Array:
+@closed_form(GeneralizedGamma, LogNormal)
+def gamma_log_normal(p: GeneralizedGamma, q: LogNormal) -> Array:
     """That of the normal distribution of log X, and log X's from that, where both start at the same place.
 
     log X has the mean ln(scale·aᵏ) + k (ψ(a) − ln a), k = 1/power; scale·aᵏ is compared with q's scale before
@@ -258,7 +258,7 @@ def gamma_log_normal(p: Gamma, q: LogNormal) -> Array:
     step = step + order * digamma_residue(a, ops) - q.base.mean
     scale = abs(order) * ops.sqrt(ops.trigamma(a))
     value = normal_divergence(scale, q.base.scale, step, ops) + log_gamma_negentropy(a, ops)
-    return q.full(p.full(infinite_where_undefined(value, ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
 @from_scipy("lognorm")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copyreg import __newobj__  # type: ignore[attr-defined]
 from dataclasses import fields
 from functools import cache, cached_property
@@ -42,7 +42,7 @@ class Parametrised:
     """The declarations of those that are arrays, or numbers, by name."""
 
     parts: ClassVar[tuple[str, ...]] = ()
-    """The names of those that have parameters themselves."""
+    """The names of those that are objects with parameters themselves, or tuples of such."""
 
     find_backend = staticmethod(backend_of)
     ops: ArrayOperations
@@ -100,11 +100,26 @@ class Parametrised:
 
     def values(self) -> list[Array]:
         """All array parameters, those of the parts included."""
-        state = self.__dict__
-        own = [state[name] for name in self.parameters]
-        for name in self.parts:
-            own += state[name].values()
+        own = [self.__dict__[name] for name in self.parameters]
+        for component in self.components():
+            own += component.values()
         return own
+
+    def components(self) -> list[Any]:
+        """The objects with parameters that it is made of."""
+        found: list[Any] = []
+        for name in self.parts:
+            held = self.__dict__[name]
+            found += held if isinstance(held, tuple) else (held,)
+        return found
+
+    def parts_by(self, function: Callable[[Any], Any]) -> dict[str, Any]:
+        """What a function makes of the parts, by the names of their fields."""
+        held = {name: self.__dict__[name] for name in self.parts}
+        return {
+            name: tuple(map(function, one)) if isinstance(one, tuple) else function(one)
+            for name, one in held.items()
+        }
 
     @cached_property
     def labels(self) -> Labels | None:
@@ -125,7 +140,7 @@ class Parametrised:
         return self
 
     def labels_of_parts(self) -> list[Labels | None]:
-        return [self.__dict__[name].labels for name in self.parts]
+        return [component.labels for component in self.components()]
 
     def cores(self) -> Iterator[tuple[str, int]]:
         """The name of each array and its number of dimensions that are not batch dimensions."""
@@ -156,8 +171,7 @@ class Parametrised:
             value = made.__dict__[name]
             if name in _PLACES or not (self.parameters[name].static and is_literal(value)):
                 made.__dict__[name] = np.asarray(value, np.float64)
-        for name in self.parts:
-            made.__dict__[name] = made.__dict__[name].to_arrays()
+        made.__dict__.update(made.parts_by(lambda part: part.to_arrays()))
         return made
 
     def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
@@ -166,8 +180,7 @@ class Parametrised:
         for name, stated in self.parameters.items():
             known = ops.literal(state[name]) if stated.static else None
             state[name] = ops.asarray(state[name], stated.called, beside) if known is None else known
-        for name in self.parts:
-            state[name] = state[name].to(ops)
+        state |= self.parts_by(lambda part: part.to(ops))
         state["ops"] = ops
 
     def _look_inside(self) -> None:
@@ -189,8 +202,10 @@ class Parametrised:
             first, second = self.__dict__[name], other.__dict__[name]
             if name in self.parameters:
                 found = found & equal_where(first, second, self.ops)
+            elif isinstance(first, Parametrised):
+                found = found & first.same_where(second)
             else:
-                found = found & (first.same_where(second) if name in self.parts else first == second)
+                found = found & (first == second)
             if found is False:
                 return False
         return found if self.ops.symbolic else bool(np.all(found)) or found
@@ -242,8 +257,8 @@ class Parametrised:
         if self.__dict__.get("checked"):
             return
         yield from (stated for stated in self.own_conditions() if not isinstance(stated[0], bool))
-        for name in self.parts:
-            yield from self.__dict__[name].conditions()
+        for component in self.components():
+            yield from component.conditions()
 
 
 Shape = tuple[int | None, ...]

@@ -29,4 +29,4 @@ def _(obj):
 
 @kl_extend.recognise.register(waiting.Queue)
 def _(obj):
-    return kl_extend.Gamma(obj.customers, 1.0 / obj.rate)
+    return kl_extend.GeneralizedGamma(obj.customers, 1.0 / obj.rate)
