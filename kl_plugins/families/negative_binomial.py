@@ -58,7 +58,7 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
     """n/p trials' divergence for the same n; geometric ones may also be shifted against each other."""
     if p.ops.scalar and not (p.n == q.n and p.loc == q.loc):
         p, q = p.to_arrays(), q.to_arrays()
-        return arrays.numbers(negative_binomial_negative_binomial, p, q)
+        return arrays.evaluate(negative_binomial_negative_binomial, p, q)
     ops = p.ops
     value = p.n * ops.choose(p.p < _TINY, _trials_of_tiny, _trials, p.p, p.failure, q.p, q.failure)
     together = starts_together(p, q)

@@ -33,7 +33,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
     if alike is True:
         return q.broadcast(p.broadcast(0.0))
     if p.ops.scalar:
-        return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
+        return arrays.evaluate(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
     if count is None:
         return by_supports(p, q, 0.0, alike)
@@ -66,7 +66,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
     """
     if p.ops.scalar:
         p, q = p.to_arrays(), q.to_arrays()
-        return arrays.numbers(by_supports, p, q, arrays.asarray(value, "value"), holds)
+        return arrays.evaluate(by_supports, p, q, arrays.asarray(value, "value"), holds)
     if holds is True:
         return q.broadcast(p.broadcast(value))
     ops, point, beyond = p.ops, p.point(), _beyond(p, q)
