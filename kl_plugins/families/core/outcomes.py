@@ -73,7 +73,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
     nan = _has_nan(p, q)
     known = beyond if ops.symbolic else either(ops, holds, point, beyond, nan)
     if not (known is True or (known is not False and not ops.symbolic and known.all())):
-        apart = type(p) is type(q) and starts_together(p, q) is not True
+        apart = type(p) is type(q) and same_location_where(p, q) is not True
         moved = "their locations differ, and " if apart else ""
         raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
     other: Array = _INFINITY
@@ -113,7 +113,7 @@ def _trace(side: Discrete) -> Array:
     return sum(own) + sum(_trace(side.__dict__[name]) for name in side.parts)
 
 
-def starts_together(p: Discrete, q: Discrete) -> Array:
+def same_location_where(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
     if certainly_equal(p.loc, q.loc, p.ops):
         return True
