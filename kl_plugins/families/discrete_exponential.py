@@ -8,7 +8,7 @@ from typing import ClassVar
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.outcomes import by_supports, starts_together
+from kl_plugins.families.core.outcomes import by_supports, same_location_where
 from kl_plugins.formulas.remainders import _log_ratio, identity_minus_log, taylor_remainder
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
@@ -38,7 +38,7 @@ def log_series_log_series(p: LogSeries, q: LogSeries) -> Array:
     https://en.wikipedia.org/wiki/Logarithmic_distribution
     """
     value = p.ops.elementwise(_log_series, _log_series_gradient, p.p, q.p)
-    return by_supports(p, q, value, starts_together(p, q))
+    return by_supports(p, q, value, same_location_where(p, q))
 
 
 def _log_series(p: Array, q: Array, ops: ArrayOperations) -> Array:
@@ -114,7 +114,7 @@ def laplace_laplace(p: DiscreteLaplace, q: DiscreteLaplace) -> Array:
     S. Inusah and T. Kozubowski, A discrete analogue of the Laplace distribution, 2006.
     """
     value = p.ops.elementwise(_laplace, _laplace_gradient, p.rate, q.rate)
-    return by_supports(p, q, value, starts_together(p, q))
+    return by_supports(p, q, value, same_location_where(p, q))
 
 
 def _laplace(p: Array, q: Array, ops: ArrayOperations) -> Array:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import AffineMap, starts_with
+from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
@@ -117,7 +117,7 @@ class Weibull(GeneralizedGamma):
 @closed_form(GeneralizedGamma, GeneralizedGamma)
 def gamma_gamma(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
     """That of the logarithms of gamma variables, where both start at the same place; else by statistics."""
-    if p.sign != q.sign or not starts_with(p, q):
+    if p.sign != q.sign or not same_location(p, q):
         return by_statistics(p, q)
     if certainly_is(p.power, q.power) and certainly_is(p.concentration, q.concentration):
         alike = _scales_only(p, q)
