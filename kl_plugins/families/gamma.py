@@ -12,8 +12,8 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.old_names import old_names
 from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest

@@ -22,8 +22,8 @@ from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
 from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import log_normal_negentropy
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.deferred import of_floats
