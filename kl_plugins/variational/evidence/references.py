@@ -166,6 +166,7 @@ def _check_round_trip(
 
 
 def _check_varying(points: FloatArray, variables: Sequence[Variable]) -> None:
+    """Raise ValueError where a coordinate of the draws does not vary."""
     still = np.ptp(points, axis=0) <= STILL * np.max(abs(points), axis=0)
     if still.any():
         names = [name for name, constant in zip(coordinate_names(variables), still, strict=True) if constant]
@@ -177,6 +178,7 @@ def _check_varying(points: FloatArray, variables: Sequence[Variable]) -> None:
 
 
 def _arrays(reference: Any, model: Model) -> dict[str, FloatArray]:
+    """The draws by name, out of whatever holds them."""
     posterior = getattr(reference, "posterior", reference)
     if isinstance(posterior, Mapping) or hasattr(posterior, "data_vars"):
         names = getattr(posterior, "data_vars", posterior)
@@ -228,6 +230,7 @@ def _jackknife(
 
 
 def _effective_size(chains: FloatArray) -> float:
+    """The effective sample size of one coordinate by ArviZ, of either generation."""
     try:
         from arviz_stats.base import array_stats
     except ImportError:  # ArviZ before 1

@@ -206,6 +206,7 @@ def _flipped(point: FloatArray, parts: list[FloatArray], rng: np.random.Generato
 
 
 def _relabelled(parts: list[FloatArray], rng: np.random.Generator) -> FloatArray:
+    """Points with the elements of one variable, or of all with an axis as long, exchanged."""
     axes = [(i, axis, length) for i, part in enumerate(parts) for axis, length in enumerate(part.shape)]
     groups = [[(i, axis)] for i, axis, length in axes if length > 1]
     for length in {length for *_, length in axes if length > 1}:
