@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import arviz
 import numpy as np
 from pymc.model import Model
 
@@ -89,7 +90,7 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: object) -> Refe
         kl_to=Estimate(float(values[2]), float(with_bias[2])),
         kl_from=Estimate(float(values[3]), float(with_bias[3])),
         marginal_kl=MarginalKL(values[4], with_bias[4], values[5], with_bias[5]),
-        ess=min(_effective_size(chains[:, :, i]) for i in range(d)),
+        ess=min(float(arviz.ess(chains[:, :, i])) for i in range(d)),
         points=points,
     )
 
@@ -227,14 +228,3 @@ def _jackknife(
         errors.append(np.sqrt((count - 1) / count * np.sum((members - mean) ** 2, axis=0)))
         biases.append((count - 1) * (mean - value))
     return whole, errors, biases
-
-
-def _effective_size(chains: FloatArray) -> float:
-    """The effective sample size of one coordinate by ArviZ, of either generation."""
-    try:
-        from arviz_stats.base import array_stats
-    except ImportError:  # ArviZ before 1
-        from arviz import ess
-
-        return float(ess(chains))
-    return float(array_stats.ess(chains, chain_axis=0, draw_axis=1))
