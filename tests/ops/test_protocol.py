@@ -29,7 +29,7 @@ def members(contract):
 
 OF_NUMPY_ALONE = {
     *("in_pieces", "of_long_vectors", "plain_matrices", "plain_matrix", "plain_vector"),
-    *("column_norms_below", "flip_rows"),
+    *("by_loop", "column_norms_below", "flip_rows"),
 }
 BACKENDS = {
     "floats": (Operations, ["", ".special"], set()),

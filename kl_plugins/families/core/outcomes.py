@@ -11,7 +11,7 @@ from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_b
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_equal, certainly_infinite
+from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _BEYOND = 8
@@ -115,7 +115,7 @@ def _trace(side: Discrete) -> Array:
 
 def starts_together(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
-    if certainly_equal(p.loc, q.loc, p.ops):
+    if p.ops.same(p.loc, q.loc):
         return True
     return False if p.ops.symbolic else np.equal(p.loc, q.loc)
 
