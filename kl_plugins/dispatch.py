@@ -188,6 +188,11 @@ def explain(p: object, q: object) -> Explanation:
     TypeError, ValueError, NoClosedFormError
         As `kl` does.
 
+    Notes
+    -----
+    Where there is a closed form only of equal parameters or within a support, these are compared. Nothing
+    else is computed, and nothing added to a graph.
+
     Examples
     --------
     >>> from scipy import stats

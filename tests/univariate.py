@@ -2,7 +2,15 @@
 
 NAMES = [
     *["AsymmetricLaplace", "Beta", "BetaBinomial", "BetaPrime", "Binomial", "Boltzmann", "Cauchy", "Dirac"],
-    *["DiscreteLaplace", "DiscreteUniform", "Gamma", "Gompertz", "HalfCauchy", "HalfStudentT", "Pareto"],
+    *[
+        "DiscreteLaplace",
+        "DiscreteUniform",
+        "GeneralizedGamma",
+        "Gompertz",
+        "HalfCauchy",
+        "HalfStudentT",
+        "Pareto",
+    ],
     *["HyperbolicSecant", "Hypergeometric", "InverseGaussian", "Laplace", "LogGamma", "LogSeries", "Poisson"],
     *["LogUniform", "Logistic", "LogitNormal", "NegativeBinomial", "Normal", "StudentT", "Triangular"],
     *["TruncatedNormal", "Uniform", "VonMisesLine", "Weibull"],

@@ -8,6 +8,7 @@ from time import monotonic
 
 import numpy as np
 
+from kl_plugins.estimate.result import Doubt
 from kl_plugins.ops.protocol import FloatArray
 
 _SHARE, _FIRST = 0.02, 16
@@ -29,7 +30,7 @@ class Clock:
 
     @property
     def why(self) -> str:
-        return f"the time limit of {self.limit:g} s was reached"
+        return Doubt.TIME.format(limit=self.limit)
 
     def check(self, share: float = 1.0) -> None:
         """Raise when that share of the time is up."""

@@ -14,7 +14,7 @@ from kl_plugins.errors import EstimateWarning, NoClosedFormError
 from kl_plugins.estimate import families  # noqa: F401  (registers our own distributions)
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density, density_of
-from kl_plugins.estimate.result import KLEstimate
+from kl_plugins.estimate.result import KLEstimate, Method
 from kl_plugins.interrupts import answer_interrupt, answered_in_time
 from kl_plugins.parameters.labels import joined
 from kl_plugins.recognition import load_plugins_of, recognise
@@ -22,8 +22,9 @@ from kl_plugins.recognition import load_plugins_of, recognise
 if TYPE_CHECKING:
     from kl_plugins.estimate.terms import Outcome
 
-_METHODS = ("exact sum", "quadrature", "monte carlo")
-_MOST = {"exact sum": 1 << 21, "quadrature": 400_000}
+_METHODS = (Method.SUM, Method.QUADRATURE, Method.MONTE_CARLO)
+_MOST = {Method.SUM: 1 << 21, Method.QUADRATURE: 400_000}
+_MEASURES = {Method.SUM: "discrete", Method.QUADRATURE: "continuous"}
 
 
 def estimate_kl(
@@ -113,20 +114,21 @@ def estimate_kl(
     batch = _check(*sides)
     measures = [side.measure for side in sides]
     if measures[0] != measures[1] and measures != ["continuous", "mixed"]:
-        return _result(np.full(batch, np.inf), np.zeros(batch), "support", 0, np.full(batch, True))
-    method = method or _default(*sides)
-    wanted = {"exact sum": "discrete", "quadrature": "continuous"}.get(method)
+        return _result(np.full(batch, np.inf), np.zeros(batch), Method.SUPPORT, 0, np.full(batch, True))
+    chosen = _default(*sides) if method is None else Method(method)
+    wanted = _MEASURES.get(chosen)
     if wanted and (set(measures) != {wanted} or sides[0].event_shape):
         raise ValueError(f"the method {method!r} is for univariate {wanted} pairs")
-    if method == "monte carlo":
+    clock = Clock(time_limit)
+    if chosen is Method.MONTE_CARLO:
         from kl_plugins.estimate.monte_carlo import monte_carlo  # the methods are loaded when they serve
 
         with answered_in_time():
-            value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state))
-        _warn(why, method)
-        return _result(value, error, method, n, good)
+            value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state), clock)
+        _warn(why, chosen)
+        return _result(value, error, chosen, n, good)
     with answered_in_time():
-        return _one_by_one(*sides, method, tolerance, batch, Clock(time_limit))
+        return _one_by_one(*sides, chosen, tolerance, batch, clock)
 
 
 def _density(obj: object, side: str) -> Density:
@@ -181,28 +183,28 @@ def _check(p: Density, q: Density) -> tuple[int, ...]:
         ) from None
 
 
-def _default(p: Density, q: Density) -> str:
+def _default(p: Density, q: Density) -> Method:
     if p.event_shape == () and p.measure == q.measure == "discrete":
-        return "exact sum"
+        return Method.SUM
     if p.event_shape == () and p.measure == q.measure == "continuous":
-        return "quadrature"
-    return "monte carlo"
+        return Method.QUADRATURE
+    return Method.MONTE_CARLO
 
 
 def _one_by_one(
     p: Density,
     q: Density,
-    method: str,
+    method: Method,
     tolerance: float,
     batch: tuple[int, ...],
     clock: Clock,
 ) -> KLEstimate:
     """Each pair of a batch by itself."""
     function: Callable[[Density, Density, float, int, Clock], Outcome]
-    if method == "exact sum":
+    if method is Method.SUM:
         from kl_plugins.estimate.summation import summation as function
     else:
-        from kl_plugins.estimate.pieces import piecewise, serves
+        from kl_plugins.estimate.piecewise import piecewise, serves
         from kl_plugins.estimate.quadrature import quadrature
 
         function = piecewise if serves(p, q) else quadrature
@@ -230,7 +232,7 @@ def _places(own: tuple[int, ...], batch: tuple[int, ...]) -> Callable[[tuple[int
     return place
 
 
-def _result(value: Any, error: Any, method: str, n: int, good: Any) -> KLEstimate:
+def _result(value: Any, error: Any, method: Method, n: int, good: Any) -> KLEstimate:
     if np.ndim(value) == 0:
         return KLEstimate(float(value), float(error), method, n, bool(good))
     arrays = [np.array(part) for part in (value, error, good)]
@@ -239,7 +241,7 @@ def _result(value: Any, error: Any, method: str, n: int, good: Any) -> KLEstimat
     return KLEstimate(arrays[0], arrays[1], method, n, arrays[2])
 
 
-def _warn(why: str, method: str) -> None:
+def _warn(why: str, method: Method) -> None:
     if why:
         warnings.warn(f"the {method} is not to be relied on: {why}", EstimateWarning, stacklevel=4)
 

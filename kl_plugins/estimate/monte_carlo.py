@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
+from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.pareto import pareto_khat
+from kl_plugins.estimate.result import Doubt
+from kl_plugins.estimate.tails import pareto_khat
 from kl_plugins.ops.protocol import FloatArray
 
 _AT_ONCE = 1 << 21
@@ -19,7 +21,7 @@ _FEWEST, _SHARE = 100, 0.01
 
 
 def monte_carlo(
-    p: Density, q: Density, draws: int, rng: np.random.Generator
+    p: Density, q: Density, draws: int, rng: np.random.Generator, clock: Clock
 ) -> tuple[FloatArray, FloatArray, int, FloatArray, str]:
     """The estimates of a batch, their standard errors, the number of evaluations, which are good, why not.
 
@@ -31,20 +33,23 @@ def monte_carlo(
     the mean of r over them is wrong; and it sees q's mass outside of p's support. Sampling from both is the
     balance heuristic of E. Veach and L. Guibas, Optimally combining sampling techniques, 1995.
 
-    Where q cannot be drawn from: the mean of −log r over draws of p.
+    Where q cannot be drawn from: the mean of −log r over draws of p. When time is up the draws so far count.
     """
     batch = np.broadcast_shapes(p.batch_shape, q.batch_shape)
     if p.sample is None:
         raise TypeError(f"p: {p.name} has no sampler: Monte Carlo needs a method rvs or sample")
-    halves = [_log_ratios(p, q, 0, draws, batch, rng)]
+    halves = [_log_ratios(p, q, 0, draws, batch, rng, clock)]
     if q.sample is not None:
-        halves.append(_log_ratios(p, q, 1, draws, batch, rng))
+        halves.append(_log_ratios(p, q, 1, draws, batch, rng, clock))
         log_terms = [_balanced(d) for d in halves]
     else:
         log_terms = [-halves[0]]
+    n = sum(map(len, halves))
+    if min(map(len, halves)) < 2:
+        return np.full(batch, np.nan), np.full(batch, np.inf), n, np.zeros(batch, bool), clock.why
     value = np.mean([term.mean(axis=0) for term in log_terms], axis=0)
     with np.errstate(invalid="ignore"):
-        variance = np.sum([term.var(axis=0, ddof=1) for term in log_terms], axis=0) / draws
+        variance = np.sum([term.var(axis=0, ddof=1) / len(term) for term in log_terms], axis=0)
         error = np.sqrt(variance) / len(log_terms)
     infinite = np.isposinf(value)
     error = np.where(infinite, 0.0, error)
@@ -52,8 +57,10 @@ def monte_carlo(
     for index in np.ndindex(batch):
         good[index] |= trusted(log_terms[0][(slice(None), *index)])
     value = value if q.sample is not None else np.maximum(value, 0.0)
-    why = "" if good.all() else "a few draws dominate: log p − log q has a tail that draws cannot follow"
-    return value, error, draws * len(halves), good, why
+    if n < draws * len(halves):
+        return value, error, n, np.zeros(batch, bool), clock.why
+    why = "" if good.all() else Doubt.DOMINATED
+    return value, error, n, good, why
 
 
 def _balanced(d: FloatArray) -> FloatArray:
@@ -65,43 +72,52 @@ def _balanced(d: FloatArray) -> FloatArray:
 
 
 def _log_ratios(
-    p: Density, q: Density, which: int, draws: int, batch: tuple[int, ...], rng: np.random.Generator
+    p: Density,
+    q: Density,
+    which: int,
+    draws: int,
+    batch: tuple[int, ...],
+    rng: np.random.Generator,
+    clock: Clock,
 ) -> FloatArray:
-    """log q − log p at draws of p (`which` is 0) or of q (1), shape (draws, *batch)."""
-    side = (p, q)[which]
+    """log q − log p at draws of p (`which` is 0) or of q (1), (draws, *batch); fewer when time is up."""
+    side, share = (p, q)[which], 0.5 if which == 0 and q.sample is not None else 1.0
     assert side.sample is not None
-    size = math.prod(batch) * math.prod(side.event_shape)
-    step = max(1, _AT_ONCE // max(size, 1))
+    numbers = math.prod(batch) * math.prod(side.event_shape)
+    step = max(1, _AT_ONCE // max(numbers, 1))
+    atoms = [_atoms(one) for one in (p, q)] if "mixed" in (p.measure, q.measure) else None
     out = np.empty((draws, *batch))
-    for start in range(0, draws, step):
-        count = min(step, draws - start)
-        x = np.asarray(side.sample(count, rng))
-        shape = (count, *(1,) * (len(batch) - len(side.batch_shape)), *x.shape[1:])
-        x = np.broadcast_to(x.reshape(shape), (count, *batch, *side.event_shape))
-        with np.errstate(all="ignore"):
-            log_p, log_q = (_log_density(one, x, batch) for one in (p, q))
-            if "mixed" in (p.measure, q.measure):
-                log_p, log_q = _without_strange_atoms(p, q, x, log_p, log_q)
-            out[start : start + count] = np.where(log_p == log_q, 0.0, log_q - log_p)
+    done = 0
+    while done < draws:
+        drawn = np.asarray(side.sample(min(step, draws - done), rng))
+        shape = (len(drawn), *(1,) * (len(batch) - len(side.batch_shape)), *drawn.shape[1:])
+        drawn = np.broadcast_to(drawn.reshape(shape), (len(drawn), *batch, *side.event_shape))
+        while len(drawn):
+            size = min(clock.size(one.log_density, len(drawn)) for one in (p, q))
+            x, drawn = drawn[:size], drawn[size:]
+            try:
+                clock.check(share)
+                with np.errstate(all="ignore"):
+                    log_p, log_q = (_log_density(one, x, batch, clock) for one in (p, q))
+            except TimeIsUpError:
+                return out[:done]
+            if atoms is not None:  # where one side has an atom the other's density counts for nothing
+                on_p, on_q = (np.isin(x, found) for found in atoms)
+                log_p = np.where(on_q & ~on_p, -np.inf, log_p)
+                log_q = np.where(on_p & ~on_q, -np.inf, log_q)
+            with np.errstate(all="ignore"):
+                out[done : done + size] = np.where(log_p == log_q, 0.0, log_q - log_p)
+            done += size
     return out
 
 
-def _log_density(side: Density, x: FloatArray, batch: tuple[int, ...]) -> FloatArray:
+def _log_density(side: Density, x: FloatArray, batch: tuple[int, ...], clock: Clock) -> FloatArray:
     """The log density of a side, broadcast over the batch of the pair, −∞ outside of its support."""
-    value = np.asarray(side.log_density(x), np.float64)
+    value = clock.evaluate(side.log_density, x)
     if side.support is not None and not side.event_shape:
         low, high = side.support
         value = np.where((x < low) | (x > high), -np.inf, value)
     return np.broadcast_to(value, (len(x), *batch))
-
-
-def _without_strange_atoms(
-    p: Density, q: Density, x: FloatArray, log_p: FloatArray, log_q: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Where one side has an atom and the other has none, the other's density counts for nothing."""
-    atoms = [_atoms(side) for side in (p, q)]
-    on_p, on_q = (np.isin(x, found) for found in atoms)
-    return np.where(on_q & ~on_p, -np.inf, log_p), np.where(on_p & ~on_q, -np.inf, log_q)
 
 
 def _atoms(side: Density) -> FloatArray:

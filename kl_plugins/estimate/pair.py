@@ -1,8 +1,9 @@
-"""Both sides of a univariate pair, evaluated together, and what is seen of where they live on the way."""
+"""Both sides of a univariate pair, evaluated together, and what is seen of where they live and end."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.line import piece_between
-from kl_plugins.estimate.places import landmarks, rounding
+from kl_plugins.estimate.landmarks import landmarks, mass_roundoff
+from kl_plugins.estimate.result import Doubt
+from kl_plugins.estimate.substitution import piece_between
 from kl_plugins.estimate.terms import Outcome
-from kl_plugins.estimate.zeros import ends_before
 from kl_plugins.ops.protocol import FloatArray
 
 _ROUNDED = 64.0 * 2.2e-16
@@ -45,7 +46,7 @@ class Pair:
         self.dark = (-math.inf, math.nan)
         self.marks: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
 
-    def look(self) -> tuple[FloatArray, FloatArray]:
+    def find_landmarks(self) -> tuple[FloatArray, FloatArray]:
         """Find the landmarks of both."""
         self.marks = landmarks(self.p, self.clock), landmarks(self.q, self.clock)
         return self.marks
@@ -79,16 +80,16 @@ class Pair:
             out[unknown] = -np.inf
         return out.reshape(x.shape)
 
-    def sighted(self, x: FloatArray, log_mass: FloatArray) -> None:
+    def note_zeros(self, x: FloatArray, log_mass: FloatArray) -> None:
         """Take note of places where q is given as zero and p is not, best of that which stands for most."""
         low, high = self.q_ends
         self.outside = self.outside or bool((_before(x, low) | _before(-x, -high)).any())
         best = int(np.argmax(log_mass))
         self.dark = max(self.dark, (float(log_mass[best]), float(x[best])))
 
-    def roundings(self) -> tuple[float, float]:
+    def roundoffs(self) -> tuple[float, float]:
         """What the masses may lack because of rounding."""
-        p, q = (rounding(s, m, self.clock) for s, m in zip((self.p, self.q), self.marks, strict=True))
+        p, q = (mass_roundoff(s, m, self.clock) for s, m in zip((self.p, self.q), self.marks, strict=True))
         return p, q
 
     def zero(self) -> bool:
@@ -105,14 +106,14 @@ class Pair:
                 1.0 if self.p.measure == "discrete" else 1e-9 * max([abs(end), 1e-300, *abs(self.marks[0])])
             )
             if not self._ends(0, end + sign * unit):
-                return f"p may reach beyond {end:.6g}, where q's support ends: its density underflows there"
+                return Doubt.BEYOND_SUPPORT.format(end=end)
         return ""
 
-    def told(self, found: Outcome) -> Outcome:
+    def reported(self, found: Outcome) -> Outcome:
         """The outcome, with what else may be the reason that it is not to be relied on."""
         if self.clock.cut:
             return replace(found, n=self.n, why=self.clock.why)
-        unknown = " (a log density is not a number inside its support)" if found.why and self.unknown else ""
+        unknown = Doubt.NOT_A_NUMBER if found.why and self.unknown else ""
         return replace(found, n=self.n, why=found.why + unknown)
 
     def _ends(self, which: int, dark: float) -> bool:
@@ -146,3 +147,42 @@ def _before(x: FloatArray, end: float) -> NDArray[np.bool_]:
     """Which places are below an end by more than rounding."""
     size = np.minimum(np.maximum(abs(x), abs(end)), 1e300)  # places may be infinite
     return x < end - _ROUNDED * size if math.isfinite(end) else x < end
+
+
+_SECTIONS, _ROUNDS = 16, 16
+_DEEP, _STEEP, _NEAR = 600.0, 18.0, 0.1
+
+
+def ends_before(
+    log_density: Callable[[FloatArray], FloatArray], dark: float, lit: FloatArray, *, whole: bool = False
+) -> tuple[bool, float]:
+    """Whether a density that is given as zero at `dark` has an end between there and the places `lit`.
+
+    The other number returned is the last place where it is not zero.
+    What decays until it underflows does so gradually: its logarithm is far down at a tenth of the way from
+    there to the bulk, or at least before it is gone. A density that jumps to zero, or falls to it by a power
+    of the distance, is still near its bulk there. `whole`: places are consecutive integers.
+    """
+    heights = log_density(lit)
+    if np.isnan(heights).any() or not np.isfinite(heights).any():
+        return False, dark
+    best = int(np.argmax(heights))
+    peak, bulk = float(heights[best]), float(lit[best])
+    edge, gone = bulk, dark
+    for _ in range(_ROUNDS):
+        x = np.linspace(edge, gone, _SECTIONS + 1)
+        x = np.unique(np.round(x)) if whole else np.unique(x)
+        x = x if gone > edge else x[::-1]
+        zero = ~(log_density(x) > -np.inf)
+        first = int(np.argmax(zero)) if zero.any() else len(x)
+        if not 0 < first < len(x):
+            return False, dark
+        if len(x) < 3 or (edge, gone) == (x[first - 1], x[first]):
+            break
+        edge, gone = float(x[first - 1]), float(x[first])
+    inwards = edge + _NEAR * (bulk - edge)
+    last, near = log_density(np.array([edge, np.round(inwards) if whole else inwards]))
+    if whole:
+        before = float(log_density(np.array([edge + np.sign(edge - gone)]))[0])
+        return bool(abs(before - last) < _STEEP and last > peak - _DEEP and near > peak - _STEEP), edge
+    return bool(last > peak - _DEEP and near > peak - _STEEP), edge

@@ -9,8 +9,8 @@ import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.line import Piece, core, piece_between
 from kl_plugins.estimate.pair import Pair
+from kl_plugins.estimate.substitution import Piece, core, piece_between
 from kl_plugins.estimate.tails import remainders
 from kl_plugins.estimate.terms import Diagnostics, Outcome, judged, terms
 from kl_plugins.ops.protocol import FloatArray
@@ -46,7 +46,7 @@ class _Integral:
 
     def __init__(self, pair: Pair, tolerance: float, most: int):
         self.pair, self.tolerance, self.most = pair, tolerance, most
-        self.sums, self.unsettled, self.left = np.zeros(6), math.inf, [np.full(3, math.nan)]
+        self.sums, self.refinement_error, self.left = np.zeros(6), math.inf, [np.full(3, math.nan)]
 
     def outcome(self) -> Outcome:
         pair, clock = self.pair, self.pair.clock
@@ -54,18 +54,18 @@ class _Integral:
         try:
             self.integrate()
             if not pair.outside:
-                rounded = [own + float(self.sums[5]) for own in pair.roundings()]
+                rounded = [own + float(self.sums[5]) for own in pair.roundoffs()]
                 seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             clock.cut = True
         if pair.outside:
             return Outcome(math.inf, 0.0, pair.n)
-        found = judged(self.sums, self.left, self.unsettled, pair.n, self.tolerance, seen)
-        return pair.told(found)
+        found = judged(self.sums, self.left, self.refinement_error, pair.n, self.tolerance, seen)
+        return pair.reported(found)
 
     def integrate(self) -> None:
         """Find the sums, what refinement leaves of them and what the tails leave."""
-        marks = [self.where_finite(found) for found in self.pair.look()]
+        marks = [self.where_finite(found) for found in self.pair.find_landmarks()]
         if self.pair.outside:
             return
         self.marks = np.concatenate(marks)
@@ -103,7 +103,7 @@ class _Integral:
         log_p, log_q = self.pair.log_densities(marks)
         dark = (log_q == -np.inf) & (log_p > -np.inf)
         if dark.any():
-            self.pair.sighted(marks[dark], log_p[dark])
+            self.pair.note_zeros(marks[dark], log_p[dark])
         kept: FloatArray = marks[~dark]
         return kept
 
@@ -130,7 +130,7 @@ class _Integral:
             gone = (found[1] == 0.0) & ((log_p > -np.inf) | inside)
             dark = (log_q == -np.inf) & (log_p > -np.inf)
             if dark.any():
-                pair.sighted(x[dark], (log_p + np.log(slope * half[:, None]))[dark])
+                pair.note_zeros(x[dark], (log_p + np.log(slope * half[:, None]))[dark])
             held, lost = (
                 (found * _WEIGHTS).sum(axis=-1) * half,
                 np.array([gone.any(axis=-1), dark.any(axis=-1)]),
@@ -190,13 +190,13 @@ class _Integral:
         whose few points it would be lost. Where mass of p or q is missing, each panel has to know its own.
         """
         value = self.all_panels(low, high, inside)
-        error, settled, blurred = np.zeros(len(low)), np.zeros(len(low), bool), np.zeros(len(low))
+        error, converged, blurred = np.zeros(len(low)), np.zeros(len(low), bool), np.zeros(len(low))
         exact = _ROUGH
         for depth in range(_DEEPEST):
             order = np.lexsort((low, inside))
-            low, high, inside, settled = low[order], high[order], inside[order], settled[order]
+            low, high, inside, converged = low[order], high[order], inside[order], converged[order]
             value, error, blurred = value[:, order], error[order], blurred[order]
-            split = ~settled | _wider_than_the_next(low, high, inside)
+            split = ~converged | _wider_than_the_next(low, high, inside)
             if not split.any() and exact > _FINE and (abs(self.sums[1:3] - 1.0) > 1e-13).any():
                 exact = _FINE
                 split = blurred > exact
@@ -223,11 +223,11 @@ class _Integral:
             inside = np.concatenate([inside[~split], np.tile(inside[split], 2)])
             error = np.concatenate([error[~split], np.tile(0.5 * difference[0], 2)])
             blurred = np.concatenate([blurred[~split], np.tile(off, 2)])
-            settled = np.concatenate([settled[~split], np.tile(good, 2)])
-            self.unsettled = float(error.sum())
+            converged = np.concatenate([converged[~split], np.tile(good, 2)])
+            self.refinement_error = float(error.sum())
             if last or self.pair.outside:
                 break
-        self.sums, self.unsettled = value.sum(axis=-1), float(error.sum())
+        self.sums, self.refinement_error = value.sum(axis=-1), float(error.sum())
 
     def all_panels(self, low: FloatArray, high: FloatArray, inside: FloatArray) -> FloatArray:
         found = np.empty((6, len(low)))

@@ -1,11 +1,38 @@
-"""The result of an estimate."""
+"""The result of an estimate, how it was come by, and why it may not be relied on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
+
+
+class Method(StrEnum):
+    """How an estimate is come by."""
+
+    SUM = "exact sum"
+    QUADRATURE = "quadrature"
+    MONTE_CARLO = "monte carlo"
+    SUPPORT = "support"
+
+    __repr__ = str.__repr__  # users compare with, and print, the text
+
+
+class Doubt(StrEnum):
+    """Why an estimate is not to be relied on, with places for details."""
+
+    MASS = "the mass found of {side} is {mass} instead of 1"
+    UNDERFLOW = "q underflows inside of its support"
+    ZERO_OR_UNDERFLOW = "q is zero inside of its support, where p holds {mass:.1g}, or it underflows"
+    BEYOND_SUPPORT = "p may reach beyond {end:.6g}, where q's support ends: its density underflows there"
+    REFINEMENT = "refinement ended with an error of {error:.1g}"
+    SLOW_TAIL = "a tail does not shrink fast enough to say what it holds"
+    TAIL = "a tail that could not be followed may hold {tail:.1g}"
+    DOMINATED = "a few draws dominate: log p − log q has a tail that draws cannot follow"
+    TIME = "the time limit of {limit:g} s was reached"
+    NOT_A_NUMBER = " (a log density is not a number inside its support)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,7 +57,7 @@ class KLEstimate:
 
     value: Any
     error: Any
-    method: str
+    method: Method
     n: int
     converged: Any
 

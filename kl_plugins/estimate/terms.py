@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kl_plugins.estimate.result import Doubt
 from kl_plugins.ops.protocol import FloatArray
 
 _EPSILON = 2.2e-16
@@ -77,14 +78,14 @@ class Diagnostics:
 def judged(
     sums: FloatArray,
     beyond: Sequence[FloatArray],
-    unsettled: float,
+    refinement_error: float,
     n: int,
     tolerance: float,
     seen: Diagnostics,
 ) -> Outcome:
     """The outcome of a sum or an integral: `sums` are those of `terms`, `beyond` what its tails leave out.
 
-    `unsettled` is the error that refinement has left. The masses of both sides, found on the way, tell
+    `refinement_error` is the error that refinement has left. The masses of both sides, found on the way, tell
     whether anything has been missed: mass of p that was not found may hold any divergence, that of q no more
     than itself. Where they are too large, a relative error ε of p changes the result by ε times itself, one
     of q by ε².
@@ -95,7 +96,7 @@ def judged(
         "pq", sums[1:3], tails[1:], (min(seen.rounding[0], _OFF), _OFF), strict=True
     ):
         if not (mass <= 1.0 + _OFF and mass + max(tail, lack) >= 1.0):
-            return Outcome(value, math.inf, n, f"the mass found of {side} is {_mass(mass)} instead of 1")
+            return Outcome(value, math.inf, n, Doubt.MASS.format(side=side, mass=_mass(mass)))
     if seen.zero and abs(sums[2] - 1.0) <= _HELD:
         return Outcome(math.inf, 0.0, n)
     if math.isinf(tails[0]) and tails[1] < _SEEN:
@@ -103,18 +104,17 @@ def judged(
     if seen.doubt:
         return Outcome(value, math.inf, n, seen.doubt)
     if not seen.lost * _HIDDEN <= tolerance * value:
-        why = f"q is zero inside of its support, where p holds {seen.lost:.1g}, or it underflows"
-        return Outcome(value, math.inf, n, why)
+        return Outcome(value, math.inf, n, Doubt.ZERO_OR_UNDERFLOW.format(mass=seen.lost))
     tail = float(tails[0])
     if not math.isfinite(tail):
-        return Outcome(value, math.inf, n, "a tail does not shrink fast enough to say what it holds")
+        return Outcome(value, math.inf, n, Doubt.SLOW_TAIL)
     off = abs(sums[1:3] - 1.0)
     missing = 1.0 - sums[2] if 1.0 - sums[2] > seen.rounding[1] else 0.0
-    error = unsettled + tail + rounding + off[0] * value + off[1] ** 2 + missing + seen.lost * _HIDDEN
+    error = refinement_error + tail + rounding + off[0] * value + off[1] ** 2 + missing + seen.lost * _HIDDEN
     if tail > tolerance * value:
-        return Outcome(value, float(error), n, f"a tail that could not be followed may hold {tail:.1g}")
-    if unsettled > tolerance * value + rounding:
-        return Outcome(value, float(error), n, f"refinement ended with an error of {unsettled:.1g}")
+        return Outcome(value, float(error), n, Doubt.TAIL.format(tail=tail))
+    if refinement_error > tolerance * value + rounding:
+        return Outcome(value, float(error), n, Doubt.REFINEMENT.format(error=refinement_error))
     return Outcome(value, float(error), n)
 
 

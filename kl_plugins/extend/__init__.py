@@ -32,6 +32,7 @@ from kl_plugins.families.core.statistics import (
     Square,
     Statistic,
 )
+from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.matching import register_kl
 from kl_plugins.parameters.declarations import (
     COUNT,
@@ -92,6 +93,7 @@ __all__ = [
     "part",
     "recognise",
     "register_kl",
+    "scale_divergence",
 ]
 
 

@@ -12,7 +12,7 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Log, Log1m, LogSquare, Power, Statistic
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.formulas.beta import (
     beta_beyond_gamma,
     beta_divergence,
@@ -107,8 +107,8 @@ def beta_beta(p: Beta, q: Beta) -> Array:
     return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
-@closed_form(Beta, Gamma)
-def beta_gamma(p: Beta, q: Gamma) -> Array:
+@closed_form(Beta, GeneralizedGamma)
+def beta_gamma(p: Beta, q: GeneralizedGamma) -> Array:
     """That of gamma distributions of the same shapes and means, and what the upper end adds.
 
     Where they start at different places, or are powers, by statistics.

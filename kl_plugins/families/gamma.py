@@ -15,13 +15,14 @@ from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
 from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
 from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
+from kl_plugins.old_names import old_names
 from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
-class Gamma(Continuous):
+class GeneralizedGamma(Continuous):
     """X = loc + sign·scale·G^(1/power), where G has density x^(a−1) exp(−x)/Γ(a), a the concentration.
 
     https://en.wikipedia.org/wiki/Generalized_gamma_distribution; a negative power makes inverse gammas.
@@ -101,13 +102,20 @@ class Gamma(Continuous):
             a, order, exponent, rest,
         )  # fmt: skip
 
+    def describe(self) -> str:
+        """A gamma distribution itself is called so."""
+        named = (
+            type(self) is GeneralizedGamma and certainly_is(self.power, 1.0) and certainly_is(self.sign, 1.0)
+        )
+        return "Gamma" if named else super().describe()
 
-class Weibull(Gamma):
+
+class Weibull(GeneralizedGamma):
     """X = loc + sign·scale·E^(1/power) of an exponential variable E, the power positive: the shape."""
 
 
-@closed_form(Gamma, Gamma)
-def gamma_gamma(p: Gamma, q: Gamma) -> Array:
+@closed_form(GeneralizedGamma, GeneralizedGamma)
+def gamma_gamma(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
     """That of the logarithms of gamma variables, where both start at the same place; else by statistics."""
     if p.sign != q.sign or not starts_with(p, q):
         return by_statistics(p, q)
@@ -120,7 +128,7 @@ def gamma_gamma(p: Gamma, q: Gamma) -> Array:
     return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops)))
 
 
-def _scales_only(p: Gamma, q: Gamma) -> Array:
+def _scales_only(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
     """a (ρ − 1 − ln ρ), ρ the power of the ratio of the scales, where a and the power are the same floats."""
     if abs(p.power) not in (1.0, 2.0) or p.concentration < 1e-12:  # times it, more ratios stay in the floats
         return None
@@ -129,30 +137,30 @@ def _scales_only(p: Gamma, q: Gamma) -> Array:
     return p.concentration * (2.0 * divergence(first, second, p.ops))
 
 
-@expects(Gamma, Log)
-def log(p: Gamma, statistic: Log, at: At) -> Array:
+@expects(GeneralizedGamma, Log)
+def log(p: GeneralizedGamma, statistic: Log, at: At) -> Array:
     if not at.from_zero:
         return None
     return p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
 
 
-@expects(Gamma, LogSquare)
-def log_square(p: Gamma, statistic: LogSquare, at: At) -> Array:
+@expects(GeneralizedGamma, LogSquare)
+def log_square(p: GeneralizedGamma, statistic: LogSquare, at: At) -> Array:
     if not at.from_zero:
         return None
     mean = p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
     return mean * mean + p.ops.trigamma(p.concentration) / p.power / p.power
 
 
-@expects(Gamma, Power)
-def power(p: Gamma, statistic: Power, at: At) -> Array:
+@expects(GeneralizedGamma, Power)
+def power(p: GeneralizedGamma, statistic: Power, at: At) -> Array:
     if not at.from_zero:
         return None
     return at.ratio**statistic.exponent * p.moment(statistic.exponent / p.power)
 
 
-@expects(Gamma, Exp)
-def exp(p: Gamma, statistic: Exp, at: At) -> Array:
+@expects(GeneralizedGamma, Exp)
+def exp(p: GeneralizedGamma, statistic: Exp, at: At) -> Array:
     """The moment generating function, which is known for the gamma distribution itself."""
     if not certainly_is(p.power, 1.0):
         return None
@@ -162,24 +170,24 @@ def exp(p: Gamma, statistic: Exp, at: At) -> Array:
     return ops.where(exists, ops.exp(log_mgf), float("inf"))
 
 
-def _square_root(df: Array, loc: Array, scale: Array) -> Gamma:
+def _square_root(df: Array, loc: Array, scale: Array) -> GeneralizedGamma:
     """χ: the square root of a χ² variable."""
-    return Gamma(0.5 * df, _ROOT_2 * scale, 2.0, loc)
+    return GeneralizedGamma(0.5 * df, _ROOT_2 * scale, 2.0, loc)
 
 
 _ROOT_2 = 1.4142135623730951
 
-from_scipy("gamma", "erlang")(lambda a, loc, scale: Gamma(a, scale, loc=loc))
-from_scipy("expon")(lambda loc, scale: Gamma(1.0, scale, loc=loc))
-from_scipy("chi2")(lambda df, loc, scale: Gamma(0.5 * df, 2.0 * scale, loc=loc))
-from_scipy("invgamma")(lambda a, loc, scale: Gamma(a, scale, -1.0, loc))
+from_scipy("gamma", "erlang")(lambda a, loc, scale: GeneralizedGamma(a, scale, loc=loc))
+from_scipy("expon")(lambda loc, scale: GeneralizedGamma(1.0, scale, loc=loc))
+from_scipy("chi2")(lambda df, loc, scale: GeneralizedGamma(0.5 * df, 2.0 * scale, loc=loc))
+from_scipy("invgamma")(lambda a, loc, scale: GeneralizedGamma(a, scale, -1.0, loc))
 
 
 @from_scipy("gengamma")
-def _generalised(a: Array, c: Array, loc: Array, scale: Array) -> Gamma:
+def _generalised(a: Array, c: Array, loc: Array, scale: Array) -> GeneralizedGamma:
     if np.any(np.equal(c, 0.0)):
         raise ValueError("c must not be 0")
-    return Gamma(a, scale, c, loc)
+    return GeneralizedGamma(a, scale, c, loc)
 
 
 @from_scipy("weibull_min")
@@ -189,15 +197,15 @@ def _weibull(c: Array, loc: Array, scale: Array, sign: float = 1.0) -> Weibull:
 
 
 @from_scipy("invweibull")
-def _inverse_weibull(c: Array, loc: Array, scale: Array) -> Gamma:
+def _inverse_weibull(c: Array, loc: Array, scale: Array) -> GeneralizedGamma:
     check_positive(c, "c")
-    return Gamma(1.0, scale, -c, loc)
+    return GeneralizedGamma(1.0, scale, -c, loc)
 
 
 @from_scipy("nakagami")
-def _nakagami(nu: Array, loc: Array, scale: Array) -> Gamma:
+def _nakagami(nu: Array, loc: Array, scale: Array) -> GeneralizedGamma:
     check_positive(nu, "nu")
-    return Gamma(nu, scale / nu**0.5, 2.0, loc)
+    return GeneralizedGamma(nu, scale / nu**0.5, 2.0, loc)
 
 
 from_scipy("weibull_max")(lambda c, loc, scale: _weibull(c, loc, scale, -1.0))
@@ -206,8 +214,10 @@ from_scipy("halfnorm")(lambda loc, scale: _square_root(1.0, loc, scale))
 from_scipy("rayleigh")(lambda loc, scale: _square_root(2.0, loc, scale))
 from_scipy("maxwell")(lambda loc, scale: _square_root(3.0, loc, scale))
 
-from_pymc("GammaRV")(Gamma)
-from_pymc("ExponentialRV")(lambda scale: Gamma(1.0, scale))
-from_pymc("InvGammaRV")(lambda a, scale: Gamma(a, scale, -1.0))
+from_pymc("GammaRV")(GeneralizedGamma)
+from_pymc("ExponentialRV")(lambda scale: GeneralizedGamma(1.0, scale))
+from_pymc("InvGammaRV")(lambda a, scale: GeneralizedGamma(a, scale, -1.0))
 from_pymc("WeibullBetaRV")(lambda c, scale: Weibull(1.0, scale, c))
 from_pymc("HalfNormalRV")(lambda loc, scale: _square_root(1.0, loc, scale))
+
+__getattr__ = old_names(__name__, {"Gamma": f"{__name__}.GeneralizedGamma"})

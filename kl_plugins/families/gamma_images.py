@@ -7,7 +7,7 @@ import numpy as np
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import Array
@@ -19,9 +19,9 @@ _LEAST = 1e-3
 """Of smaller shapes the square of the reciprocal, and with it the rounding of a divergence, is too large."""
 
 
-def _levy(loc: Array, scale: Array, sign: float = 1.0) -> Gamma:
+def _levy(loc: Array, scale: Array, sign: float = 1.0) -> GeneralizedGamma:
     """The reciprocal of twice a gamma variable of shape ½: https://en.wikipedia.org/wiki/L%C3%A9vy_distribution."""
-    return Gamma(0.5, 0.5 * scale, -1.0, loc, sign)
+    return GeneralizedGamma(0.5, 0.5 * scale, -1.0, loc, sign)
 
 
 def _extreme_value(c: Array, loc: Array, scale: Array) -> Continuous:
@@ -35,7 +35,7 @@ def _extreme_value(c: Array, loc: Array, scale: Array) -> Continuous:
     if sign == 0.0:
         return LogGamma(1.0, loc + 0.0 * c, scale, -1.0)
     _refuse_small(c, "genextreme with a shape c this close to 0, a Gumbel distribution's")
-    return Gamma(1.0, scale / abs(c), 1.0 / c, loc + scale / c, -sign)
+    return GeneralizedGamma(1.0, scale / abs(c), 1.0 / c, loc + scale / c, -sign)
 
 
 def _pearson_3(skew: Array, loc: Array, scale: Array) -> Continuous:
@@ -49,16 +49,18 @@ def _pearson_3(skew: Array, loc: Array, scale: Array) -> Continuous:
         return Normal(loc + 0.0 * skew, scale)
     _refuse_small(skew, "pearson3 with a skewness this close to 0, a normal distribution's")
     with np.errstate(all="ignore"):  # what is beyond the floats is refused for what it becomes
-        return Gamma(4.0 / (skew * skew), 0.5 * scale * abs(skew), 1.0, loc - 2.0 * scale / skew, sign)
+        return GeneralizedGamma(
+            4.0 / (skew * skew), 0.5 * scale * abs(skew), 1.0, loc - 2.0 * scale / skew, sign
+        )
 
 
-def _folded_normal(c: Array, loc: Array, scale: Array) -> Gamma:
+def _folded_normal(c: Array, loc: Array, scale: Array) -> GeneralizedGamma:
     if np.any(np.not_equal(c, 0.0)):
         raise NoClosedFormError(
             "no closed form is known for scipy.stats.foldnorm with c other than 0, which is the half-normal "
             "distribution; kl_plugins.estimate_kl estimates divergences with their error"
         )
-    return Gamma(0.5, 1.4142135623730951 * scale, 2.0, loc + 0.0 * c)
+    return GeneralizedGamma(0.5, 1.4142135623730951 * scale, 2.0, loc + 0.0 * c)
 
 
 def _refuse_small(value: Array, what: str) -> None:

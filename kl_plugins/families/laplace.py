@@ -12,7 +12,7 @@ from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Identity
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.averages import log1p_square
@@ -171,8 +171,8 @@ def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Array:
     return abs(at.ratio) * (2.0 * ops.exp(-x) * scaled_exp1(x, ops) + _EULER - m)
 
 
-@expects(Gamma, Absolute)
-def absolute_of_gamma(p: Gamma, statistic: Absolute, at: At) -> Array:
+@expects(GeneralizedGamma, Absolute)
+def absolute_of_gamma(p: GeneralizedGamma, statistic: Absolute, at: At) -> Array:
     """|ratio| E|Z − t|, t where z is 0: |E[Z] − t| and twice what lies beyond t, seen from the mean.
 
     E[(t − Z)₊] = t P(Z < t) − E[Z; Z < t], where the second is E[Z] times the probability at the shape

@@ -12,7 +12,7 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Log1p, LogSquare, Power
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.formulas.beta import digamma_difference, log_beta
 from kl_plugins.formulas.remainders import identity_minus_log, log_ratio
 from kl_plugins.formulas.shared import variance_divergence
@@ -76,11 +76,11 @@ def from_lower_end(p: Pareto, at: At) -> bool:
     if at.ops.symbolic and not (is_literal(at.shift) and is_literal(at.ratio)):
         return False
     rounding = 1e-14 * (1.0 + 2.0 * abs(p.loc) / p.scale)
-    return bool(np.all(abs(at.shift + at.ratio) <= rounding * abs(at.ratio)))
+    return bool(np.all(abs(at.shift + at.ratio) < rounding * abs(at.ratio)))  # nor where they are infinite
 
 
-@closed_form(Pareto, Gamma)
-def pareto_exponential(p: Pareto, q: Gamma) -> Array:
+@closed_form(Pareto, GeneralizedGamma)
+def pareto_exponential(p: Pareto, q: GeneralizedGamma) -> Array:
     """Where it starts with p: p's divergence from the exponential distribution of its mean, and theirs.
 
     They are −1/α − log(1 − 1/α) and ρ − 1 − log ρ, ρ the ratio of the means. Else by statistics.

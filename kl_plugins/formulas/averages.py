@@ -54,7 +54,7 @@ def weighted_sum(
     *args: Array,
 ) -> Array:
     """Σ weight · function(node, *args), of arrays and of graphs along a new last axis."""
-    if all(map(is_literal, args)):
+    if all(map(is_literal, args)) or (ops.symbolic and not ops.graphs):
         total = 0.0
         for node, weight in zip(nodes, weights, strict=True):
             total = total + weight * function(node, *args)

@@ -119,6 +119,20 @@ def _deferring(ops: Operations) -> ModuleType:
     return _Operations(ops)
 
 
+class _Undecided(Deferred):
+    """What may turn out to be a plain number, which decides."""
+
+
+def put_off(ops: Operations, function: Callable[..., Any], *args: Any) -> Any:
+    """``function(*args)``, put off where the operations `ops` are, until `decided` asks for it."""
+    return _Undecided(function, *args) if isinstance(ops, _Operations) else function(*args)
+
+
+def decided(value: Any) -> Any:
+    """The value itself, computed if `put_off` put it off."""
+    return value.now() if isinstance(value, _Undecided) else value
+
+
 def of_floats(ops: Operations) -> ModuleType:
     """The operations on floats alone: put off where those of `ops` are."""
     return _deferring(floats) if isinstance(ops, _Operations) else floats

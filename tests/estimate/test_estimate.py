@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from kl_plugins import Dense, EstimateWarning, MultivariateNormal, NoClosedFormError, estimate_kl, kl
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 
 CLOSED = {
     "normal": (stats.norm(), stats.norm(1, 2)),
@@ -24,8 +24,8 @@ CLOSED = {
     "inverse gamma, heavy tails": (stats.invgamma(0.2), stats.invgamma(0.3)),
     "lognormal": (stats.exp(stats.Normal()), stats.exp(stats.Normal(mu=1.0))),
     "q underflows where p is nothing": (stats.gamma(2), stats.expon(scale=0.9)),
-    "families": (Gamma(2.0, 3.0), Gamma(2.5, 1.0)),
-    "family and SciPy": (Gamma(2.0, 3.0), stats.weibull_min(1.5)),
+    "families": (GeneralizedGamma(2.0, 3.0), GeneralizedGamma(2.5, 1.0)),
+    "family and SciPy": (GeneralizedGamma(2.0, 3.0), stats.weibull_min(1.5)),
     "order of a support's ends": (stats.weibull_max(2.0), stats.weibull_max(1.5)),
     "PyMC": (pm.Gamma.dist(0.3, 1.1), pm.Gamma.dist(2.1, 3.3)),
     "PyMC and SciPy": (pm.Gumbel.dist(0.1, 1.1), stats.norm(0, 2)),
@@ -345,7 +345,7 @@ REFUSED = [
     (a, stats.norm(), TypeError, "p: a is not a random variable"),
     (pm.Normal.dist(a, 1), stats.norm(), ValueError, "p: NormalRV depends on a, which has no value"),
     (pm.Normal.dist(pm.Normal.dist(), 1), stats.norm(), ValueError, "p: .* parameter that is random itself"),
-    (stats.norm(), Gamma(a), ValueError, "q: Gamma is symbolic"),
+    (stats.norm(), GeneralizedGamma(a), ValueError, "q: Gamma is symbolic"),
     (stats.norm(), MULTIVARIATE["normal"][0], ValueError, r"different event shapes: .* \(\), q .* \(2,\)"),
     (stats.norm([0, 1]), stats.norm([0, 1, 2]), ValueError, "does not broadcast"),
 ]

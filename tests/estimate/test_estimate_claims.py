@@ -4,6 +4,7 @@ import math
 import time
 import warnings
 
+import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from scipy import stats
 
 from kl_plugins import EstimateWarning, estimate_kl, kl
 from kl_plugins.estimate.tails import remainder
+from kl_plugins.families.exponents import LogSeries
 
 
 class Underflowing:
@@ -218,6 +220,14 @@ def test_time_limit():
     assert time.monotonic() - started < 3.0
     assert not found.converged
     assert abs(found.value - 0.5) <= found.error
+    with pytest.warns(EstimateWarning, match=r"the time limit of 0\.4 s was reached"):
+        found = estimate_kl(
+            Slow(0.0), Slow(1.0), method="monte carlo", draws=100_000, random_state=1, time_limit=0.4
+        )
+    assert time.monotonic() - started < 6.0
+    assert not found.converged
+    assert 4 <= found.n < 100_000
+    assert abs(found.value - 0.5) <= 4.0 * found.error
     with pytest.raises(ValueError, match="time_limit must be positive"):
         estimate_kl(stats.norm(), stats.norm(), time_limit=0.0)
 
@@ -307,3 +317,16 @@ def test_steps_of_classes_that_are_not_known(width, inside):
         found = estimate_kl(stats.uniform(), Notched(width, inside))
     exact = np.inf if inside == 0.0 else -width * (np.log(inside) + np.log(2.0 - inside))
     assert not found.converged or found.value == pytest.approx(exact, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("p", "q"), [(0.9999, 0.99), (0.99999, 0.9), (0.999, 0.9999)], ids=["wider", "much_wider", "narrower"]
+)
+def test_sums_of_long_blocks_claim_no_more_than_they_know(p, q):
+    found = estimate_kl(LogSeries(p), LogSeries(q))
+    with mp.workdps(40):
+        a, b = mp.mpf(p), mp.mpf(q)
+        norms = -mp.log1p(-a), -mp.log1p(-b)
+        exact = a / (1 - a) / norms[0] * mp.log(a / b) + mp.log(norms[1] / norms[0])
+        assert abs(found.value - exact) <= found.error
+    assert found.error < 1e-10 * found.value

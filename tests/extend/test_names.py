@@ -18,9 +18,9 @@ def test_all_names_are_there():
 
 def test_families_and_structures_by_name():
     from kl_plugins.covariance.full import Full
-    from kl_plugins.families.gamma import Gamma
+    from kl_plugins.families.gamma import GeneralizedGamma
 
-    assert (extend.Gamma, extend.Full) == (Gamma, Full)
+    assert (extend.GeneralizedGamma, extend.Full) == (GeneralizedGamma, Full)
     for name in ("Nothing", "nothing", "Parameter"):
         with pytest.raises(AttributeError, match=f"'kl_plugins.extend' has no attribute '{name}'"):
             getattr(extend, name)

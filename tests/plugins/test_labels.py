@@ -28,7 +28,7 @@ from kl_plugins import (
     pairwise_kl,
 )
 from kl_plugins.families.categorical import Categorical
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.normal import Normal
 
 NUMBERS = np.array([1.0, 2.0, 3.0])
@@ -88,7 +88,7 @@ def test_contradicting_parameters_of_one_distribution_are_refused(case):
         with pytest.raises(ValueError, match=r"p: a and scale have different"):
             door(stats.gamma(one, scale=other))
     with pytest.raises(ValueError, match="concentration and scale have different"):
-        Gamma(one, other)
+        GeneralizedGamma(one, other)
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -9,7 +9,7 @@ from graphs import value
 from kl_plugins import entropy, explain, independent, kl, register_kl
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.dirichlet import Dirichlet
-from kl_plugins.families.gamma import Gamma
+from kl_plugins.families.gamma import GeneralizedGamma
 
 REFUSED = {
     "multivariate_t": stats.multivariate_t([0.0, 0.0], np.eye(2)),
@@ -99,6 +99,6 @@ def test_independent_vectors():
 
 
 def test_independent_parts_without_a_closed_form():
-    p, q = Gamma(np.array([1.0, 2.0]), loc=1.0), Gamma(np.array([1.0, 2.0]))
+    p, q = GeneralizedGamma(np.array([1.0, 2.0]), loc=1.0), GeneralizedGamma(np.array([1.0, 2.0]))
     with pytest.raises(NoClosedFormError):
         kl(independent(p), independent(q))

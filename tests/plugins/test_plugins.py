@@ -79,9 +79,7 @@ COINS = {
         import math
 
         from coins import Coin, Gauss
-        from kl_plugins import register_kl
-        from kl_plugins.families.normal import Normal
-        from kl_plugins.recognition import recognise
+        from kl_plugins.extend import Normal, recognise, register_kl
 
         @recognise.register(Gauss)
         def _(obj):

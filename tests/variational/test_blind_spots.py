@@ -13,7 +13,7 @@ from rich.console import Console
 from scipy import stats
 
 from kl_plugins import Dense, Diagonal
-from kl_plugins.estimate.pareto import pareto_khat
+from kl_plugins.estimate.tails import pareto_khat
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.evidence.importance import importance, pareto_smoothed

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kl_plugins.families.core.univariate import EVERYWHERE, Univariate
+from kl_plugins.ops.deferred import decided, put_off
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import (
     certainly_infinite,
@@ -35,12 +36,12 @@ class At(NamedTuple):
     @property
     def from_zero(self) -> bool:
         """Whether z is a multiple of Z."""
-        return certainly_is(self.shift, 0.0)
+        return certainly_is(decided(self.shift), 0.0)
 
     @property
     def from_one(self) -> bool:
         """Whether 1 − z is a multiple of 1 − Z."""
-        return certainly_is(self.upper, 0.0)
+        return certainly_is(decided(self.upper), 0.0)
 
 
 def identity(ops: ArrayOperations) -> At:
@@ -67,6 +68,13 @@ def _offset(first: Array, second: Array, q: Univariate) -> Array:
     """(first − second) in units of q's scale; the float 0.0 where that is all rounding."""
     if first is second or certainly_is(first, second):
         return 0.0
+    if q.ops.symbolic or (is_literal(first) and is_literal(second)):
+        return _step(first, second, q)
+    return put_off(q.ops, _step, first, second, q)  # which takes passes over arrays
+
+
+def _step(first: Array, second: Array, q: Univariate) -> Array:
+    """`_offset` of places that are not certainly the same."""
     difference = first - second
     if q.ends == EVERYWHERE:  # where nothing depends on whether two ends are the same
         if not (q.ops.symbolic or np.any(difference)):
@@ -92,8 +100,7 @@ def _largest(value: Array) -> Array:
 
 def starts_with(p: Univariate, q: Univariate) -> bool:
     """Whether p and q certainly have the same location."""
-    shift = _offset(p.loc, q.loc, q)
-    return certainly_is(shift, 0.0)
+    return certainly_is(decided(_offset(p.loc, q.loc, q)), 0.0)
 
 
 def outside(p: Univariate, q: Univariate, at: At) -> Array:

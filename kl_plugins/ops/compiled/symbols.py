@@ -293,6 +293,13 @@ def shape(value: Any) -> tuple[int, ...]:
     return ()
 
 
+def same(first: Any, second: Any) -> bool:
+    """Whether the two are certainly equal, which two symbols do not say."""
+    if first is second:
+        return True
+    return bool(first == second)
+
+
 def epsilon(value: Any) -> float:
     return sys.float_info.epsilon
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kl_plugins.estimate.pareto import pareto_khat
+from kl_plugins.estimate.tails import pareto_khat
 from kl_plugins.ops.protocol import FloatArray
 
 MOST_SHAPE = 0.7

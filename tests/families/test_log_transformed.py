@@ -14,7 +14,7 @@ from graphs import value
 from kl_plugins import entropy, explain, kl
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.statistics import Identity, Log, LogSquare, Power, Square
-from kl_plugins.families.exponentiated import LogNormal
+from kl_plugins.families.log_transformed import LogNormal
 from kl_plugins.families.normal import Normal
 
 ALL = {
@@ -164,4 +164,4 @@ def test_graphs_and_their_gradients():
         )
         assert errors.max() < 1e-6
     assert value(kl(pm.LogNormal.dist(0, 1, shape=3), pm.LogNormal.dist(1, 1))).tolist() == [0.5] * 3
-    assert "exponentiated" in explain(pm.LogNormal.dist(0, 1), pm.LogNormal.dist(1, 1)).rule
+    assert "log_transformed" in explain(pm.LogNormal.dist(0, 1), pm.LogNormal.dist(1, 1)).rule

@@ -9,6 +9,7 @@ import numpy as np
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
+from kl_plugins.estimate.result import Doubt
 from kl_plugins.estimate.terms import INFINITE, Outcome
 from kl_plugins.ops.protocol import FloatArray
 
@@ -33,7 +34,7 @@ def piecewise(p: Density, q: Density, tolerance: float, most: int, clock: Clock)
     if any(map(math.isnan, (*pair.p_ends, *pair.q_ends))):
         return Outcome(math.nan, math.nan, 0)
     try:
-        return pair.told(_refined(pair, tolerance, most))
+        return pair.reported(_refined(pair, tolerance, most))
     except TimeIsUpError:
         return Outcome(math.nan, math.inf, pair.n, clock.why)
 
@@ -42,34 +43,34 @@ def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
     """What the halves of all panels come to."""
     edges = _edges(pair)
     low, high = edges[:-1], edges[1:]
-    whole, unsettled = _panels(pair, low, high), 0.0
-    total, settled = np.zeros(3), 0.0
+    whole, refinement_error = _panels(pair, low, high), 0.0
+    total, converged = np.zeros(3), 0.0
     for depth in range(_DEEPEST):
         middle = 0.5 * (low + high)
         left, right = _panels(pair, low, middle), _panels(pair, middle, high)
         both = left + right
         if np.isposinf(both[0]).any():
-            pair.look()
+            pair.find_landmarks()
             if pair.outside or pair.q.breaks is not None or pair.zero():
                 return INFINITE
-            return Outcome(math.inf, math.inf, pair.n, "q underflows inside of its support")
+            return Outcome(math.inf, math.inf, pair.n, Doubt.UNDERFLOW)
         difference = abs(both - whole)
         size = abs(total[0]) + abs(both[0]).sum()
         good = difference[0] <= np.maximum(tolerance * size / (8.0 * len(edges)), both[2])
         good &= difference[1] <= 1e-12
         if depth == _DEEPEST - 1 or pair.n > most:
-            unsettled, good[:] = float(difference[0, ~good].sum()), True
+            refinement_error, good[:] = float(difference[0, ~good].sum()), True
         total += both[:, good].sum(axis=-1)
-        settled += float(difference[0, good].sum())
+        converged += float(difference[0, good].sum())
         low, high = (np.concatenate(halves)[np.tile(~good, 2)] for halves in ((low, middle), (middle, high)))
         whole = np.concatenate([left, right], axis=-1)[:, np.tile(~good, 2)]
         if not len(low):
             break
-    value, error = max(float(total[0]), 0.0), float(max(unsettled, settled) + total[2])
+    value, error = max(float(total[0]), 0.0), float(max(refinement_error, converged) + total[2])
     if not abs(total[1] - 1.0) <= _MASS:
-        return Outcome(value, math.inf, pair.n, f"the mass found of p is {total[1]:.8g} instead of 1")
-    if unsettled > tolerance * value + total[2]:
-        return Outcome(value, error, pair.n, f"refinement ended with an error of {unsettled:.1g}")
+        return Outcome(value, math.inf, pair.n, Doubt.MASS.format(side="p", mass=f"{total[1]:.8g}"))
+    if refinement_error > tolerance * value + total[2]:
+        return Outcome(value, error, pair.n, Doubt.REFINEMENT.format(error=refinement_error))
     return Outcome(value, error, pair.n)
 
 
@@ -93,7 +94,7 @@ def _panels(pair: Pair, low: FloatArray, high: FloatArray) -> FloatArray:
         log_p, log_q = pair.log_densities(x)
         dark = (log_q == -np.inf) & (log_p > -np.inf)
         if dark.any():
-            pair.sighted(x[dark], log_p[dark])
+            pair.note_zeros(x[dark], log_p[dark])
         mass = np.exp(log_p)
         term = np.where(mass == 0.0, 0.0, mass * (log_p - log_q))
         size = np.where(mass == 0.0, 0.0, mass * (1.0 + abs(log_p) + abs(log_q)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.line import piece_between
+from kl_plugins.estimate.substitution import piece_between
 from kl_plugins.ops.protocol import FloatArray
 
 _LEVELS = np.array(
@@ -95,7 +95,7 @@ def _where_large(density: Density, clock: Clock) -> FloatArray:
     return np.unique(x[np.clip(places, 0, len(x) - 1)])
 
 
-def rounding(density: Density, marks: FloatArray, clock: Clock) -> float:
+def mass_roundoff(density: Density, marks: FloatArray, clock: Clock) -> float:
     """What the mass of the density may lack: its log density is as smooth as that on a very short stretch.
 
     So far it is off a parabola there, for discrete ones a polynomial over consecutive points.

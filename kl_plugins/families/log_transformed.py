@@ -1,0 +1,283 @@
+"""Exponentials of variables on the real line: log-normal, log-logistic and log-Laplace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core.affine import At, identity, starts_with
+from kl_plugins.families.core.closed_forms import closed_form
+from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.distribution import kl_rules
+from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
+from kl_plugins.families.core.statements import LogDensity, expectation, expects
+from kl_plugins.families.core.statistics import Exp, Identity, Log, LogSquare, Power, Square, Statistic
+from kl_plugins.families.gamma import GeneralizedGamma
+from kl_plugins.families.laplace import Laplace
+from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
+from kl_plugins.families.logistic import Logistic
+from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.exponential import log_normal_negentropy
+from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.shared import normal_divergence
+from kl_plugins.formulas.sums import infinite_where_undefined
+from kl_plugins.ops.deferred import of_floats
+from kl_plugins.ops.gamma_residues import digamma_residue
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
+from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
+from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter, part
+from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
+
+
+class LogTransformed(Continuous):
+    """X = loc + sign·scale·exp(B), B of the family `base` on the whole real line.
+
+    A divergence is the same before and after a bijection: where both sides start at the same place it is
+    that of the bases, which stays in the floats where exp(B) does not.
+    """
+
+    base: Any = part()
+    scale: Array = parameter(POSITIVE, default=1.0, static=True)
+    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
+    ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    def _become_plain(self) -> bool:
+        return self.base.ops.scalar and super()._become_plain()
+
+    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
+        own = [self.__dict__[name] for name in self.parameters]
+        self.__dict__["base"] = self.base.to(ops, [*beside, *own])
+        super()._become(ops, [*beside, *self.base.values()])
+
+    @property
+    def batch_shape(self) -> Shape:
+        return broadcast_shapes(super().batch_shape, self.base.batch_shape)
+
+    def sized(self, batch: tuple[Array, ...]) -> Self:
+        state = self.__getstate__()
+        return self.trusted(self.ops, **(state | {"base": self.base.sized(batch)}))
+
+    def full(self, value: Array) -> Array:
+        return self.base.full(super().full(value))
+
+    def logarithm(self, scale: Array = 1.0) -> Continuous:
+        """The distribution of log(sign·(X − loc) / scale)."""
+        plain = is_literal(self.scale) and is_literal(scale)  # which must not widen arrays of float32
+        if plain and self.scale == scale:
+            return self.base  # type: ignore[no-any-return]
+        by = log_ratio(self.scale, scale, of_floats(self.ops) if plain else self.ops)
+        state, name = self.base.__getstate__(), "loc" if "loc" in self.base.parameters else "mean"
+        place = self.base.loc
+        moved = by if certainly_zero(place, self.ops) else place + by
+        return self.base.trusted(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
+
+    def log_density(self) -> LogDensity:
+        """That of the base at log z, and −log z for the change of the variable."""
+        ops, base = self.ops, self.base
+        constant, terms = base.log_density()
+        rate, place = base.sign / base.scale, base.loc
+        found: list[tuple[Array, Statistic]] = [(-1.0, Log())]
+        for c, statistic in terms:
+            if isinstance(statistic, Square):
+                weight = c * rate * rate
+                found += [(weight, LogSquare()), (-2.0 * weight * place, Log())]
+                constant = constant + weight * place * place
+            elif isinstance(statistic, Identity):
+                found.append((c * rate, Log()))
+                constant = constant - c * rate * place
+            else:
+                found.append((c, OfLog(statistic, base)))
+        return LogDensity(constant - ops.log(base.scale), tuple(found))
+
+    def standard_mean(self) -> Array:
+        return self.moment(1.0)
+
+    def standard_variance(self) -> Array:
+        mean, second = self.moment(1.0), self.moment(2.0)
+        return self.ops.where(second < math.inf, second - mean * mean, math.inf)
+
+    def standard_entropy(self) -> Array:
+        """The entropy of the base and the mean of the change of the variable."""
+        mean = self.base.loc + self.base.sign * self.base.scale * self.base.standard_mean()
+        return self.base.standard_entropy() + self.ops.log(self.base.scale) + mean
+
+    def moment(self, order: Array) -> Array:
+        """E[exp(order·B)], infinite where it diverges."""
+        return expectation(self.base, Exp(order), _log_at(self, identity(self.ops)))
+
+
+@dataclass(frozen=True, eq=False)
+class OfLog(Statistic):
+    """A statistic of the base's standard variable, which is (log z − loc) / scale."""
+
+    statistic: Statistic
+    base: Any
+
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        return f"{self.statistic.text} at a multiple of log z"
+
+    def __call__(self, z: Array, ops: Operations) -> Array:
+        return self.statistic(self.base.sign * (ops.log(z) - self.base.loc) / self.base.scale, ops)
+
+
+@closed_form(LogTransformed, LogTransformed)
+def log_transformed_log_transformed(p: LogTransformed, q: LogTransformed) -> Array:
+    """The divergence of the bases, where both start at the same place; else by statistics."""
+    if not _from_one_place(p, q):
+        return by_statistics(p, q)
+    return _of_logarithms(p, q, p.logarithm(q.scale), q.base)
+
+
+@closed_form(LogTransformed, GeneralizedGamma)
+def log_transformed_gamma(p: LogTransformed, q: GeneralizedGamma) -> Array:
+    """The divergence of the logarithms, where both start at the same place; else by statistics."""
+    q_log = _log_gamma(q)
+    if q_log is None or not _from_one_place(p, q):
+        return by_statistics(p, q)
+    return _of_logarithms(p, q, p.logarithm(q.scale), q_log)
+
+
+@closed_form(GeneralizedGamma, LogTransformed)
+def gamma_log_transformed(p: GeneralizedGamma, q: LogTransformed) -> Array:
+    """The divergence of the logarithms, where both start at the same place; else by statistics."""
+    p_log = _log_gamma(p)
+    if p_log is None or not _from_one_place(p, q):
+        return by_statistics(p, q)
+    return _of_logarithms(p, q, p_log, q.logarithm(p.scale))
+
+
+def _from_one_place(p: Continuous, q: Continuous) -> bool:
+    return p.sign == q.sign and starts_with(p, q)
+
+
+def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Array:
+    """The divergence of q_log from p_log; where there is none, the error is that of p and q."""
+    rule = kl_rules.find(p_log, q_log)
+    try:
+        return q.full(p.full(None if rule is None else rule(p_log, q_log)))
+    except NoClosedFormError:
+        return by_statistics(p, q)
+
+
+def _log_gamma(x: GeneralizedGamma) -> LogGamma | None:
+    """The distribution of log((X − loc) / scale), if it points one way."""
+    power = x.power
+    if x.ops.symbolic and not is_literal(power):
+        return None
+    positive = np.greater(power, 0.0)
+    if not (positive.all() or not positive.any()):
+        return None
+    sign = 1.0 if positive.all() else -1.0
+    state = {"concentration": x.concentration, "loc": 0.0, "scale": sign / power, "sign": sign, "level": 0.0}
+    return LogGamma.trusted(x.ops, **state)
+
+
+def _log_at(p: LogTransformed, at: At) -> At:
+    """log z in terms of the base's standard variable, where z is a multiple of exp(B)."""
+    base = p.base
+    by = 0.0 if certainly_is(at.ratio, 1.0) else p.ops.log(at.ratio)
+    return At(p.ops, base.loc + by, base.sign * base.scale)
+
+
+@expects(LogTransformed, Log)
+def log(p: LogTransformed, statistic: Log, at: At) -> Array:
+    return expectation(p.base, Identity(), _log_at(p, at)) if at.from_zero else None
+
+
+@expects(LogTransformed, LogSquare)
+def log_square(p: LogTransformed, statistic: LogSquare, at: At) -> Array:
+    return expectation(p.base, Square(), _log_at(p, at)) if at.from_zero else None
+
+
+@expects(LogTransformed, Power)
+def power(p: LogTransformed, statistic: Power, at: At) -> Array:
+    return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.from_zero else None
+
+
+@expects(LogTransformed, OfLog)
+def of_log(p: LogTransformed, statistic: OfLog, at: At) -> Array:
+    if not at.from_zero:
+        return None
+    q, (ops, shift, ratio, _) = statistic.base, _log_at(p, at)
+    rate = q.sign / q.scale
+    return expectation(p.base, statistic.statistic, At(ops, rate * (shift - q.loc), rate * ratio))
+
+
+@expects(LogTransformed, Exp)
+def exp(p: LogTransformed, statistic: Exp, at: At) -> Array:
+    """+∞ on the side of the heavy tail; there is no closed form on the other."""
+    t = statistic.rate * at.ratio
+    return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
+
+
+class LogNormal(LogTransformed):
+    """X = loc + scale·exp(B), B normal."""
+
+    def comes_near_normal(self) -> bool:
+        return True
+
+    def negentropy(self) -> Array:
+        return log_normal_negentropy(self.base.scale * self.base.scale, self.ops)
+
+    def standard_variance(self) -> Array:
+        mean = self.standard_mean()
+        return mean * mean * self.ops.expm1(self.base.scale * self.base.scale)
+
+
+class LogLogistic(LogTransformed):
+    """X = loc + scale·exp(B), B logistic."""
+
+
+class LogLaplace(LogTransformed):
+    """X = loc + scale·exp(B), B a Laplace variable."""
+
+
+@closed_form(GeneralizedGamma, LogNormal)
+def gamma_log_normal(p: GeneralizedGamma, q: LogNormal) -> Array:
+    """That of the normal distribution of log X, and log X's from that, where both start at the same place.
+
+    log X has the mean ln(scale·aᵏ) + k (ψ(a) − ln a), k = 1/power; scale·aᵏ is compared with q's scale before
+    a logarithm is taken.
+    """
+    if not _from_one_place(p, q):
+        return by_statistics(p, q)
+    ops, a = p.ops, p.concentration
+    order = 1.0 / p.power
+    step = log_ratio(p.scale, q.scale, ops) + order * ops.log(a)
+    if is_literal(order) and abs(order) == 1.0:
+        middle = p.scale * a if order > 0.0 else p.scale / a
+        is_float = ops.logical_and(middle > 1e-290, 1e-290 * middle < 1.0)
+        step = ops.where(is_float, log_ratio(ops.where(is_float, middle, q.scale), q.scale, ops), step)
+    step = step + order * digamma_residue(a, ops) - q.base.mean
+    scale = abs(order) * ops.sqrt(ops.trigamma(a))
+    value = normal_divergence(scale, q.base.scale, step, ops) + log_gamma_negentropy(a, ops)
+    return q.full(p.full(infinite_where_undefined(value, ops)))
+
+
+@from_scipy("lognorm")
+def _log_normal(s: Array, loc: Array, scale: Array) -> LogNormal:
+    check_positive(s, "s")
+    return LogNormal(Normal(0.0, s), scale, loc)
+
+
+@from_scipy("fisk")
+def _log_logistic(c: Array, loc: Array, scale: Array) -> LogLogistic:
+    check_positive(c, "c")
+    return LogLogistic(Logistic(0.0, 1.0 / c), scale, loc)
+
+
+@from_scipy("loglaplace")
+def _log_laplace(c: Array, loc: Array, scale: Array) -> LogLaplace:
+    check_positive(c, "c")
+    return LogLaplace(Laplace(0.0, 1.0 / c), scale, loc)
+
+
+from_scipy("gibrat")(lambda loc, scale: LogNormal(Normal(0.0, 1.0), scale, loc))
+from_pymc("LogNormalRV")(lambda mean, scale: LogNormal(Normal(mean, scale)))
