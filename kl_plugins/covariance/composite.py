@@ -19,18 +19,18 @@ class Composite(Covariance):
     """Name of that field."""
 
     def __post_init__(self) -> None:
-        given = self.__dict__[self.held]
+        given = getattr(self, self.held)
         if isinstance(given, Covariance):
             raise TypeError(f"{self.held} must be several covariances in a tuple, got {type(given).__name__}")
         members = tuple(a if isinstance(a, Covariance) else Dense(a) for a in given)
         if not members:
             raise ValueError(f"{self.held} must hold at least one covariance")
-        self.__dict__[self.held] = members
+        self._state(**{self.held: members})
         super().__post_init__()
 
     @property
     def _members(self) -> tuple[Covariance, ...]:
-        return self.__dict__[self.held]  # type: ignore[no-any-return]
+        return getattr(self, self.held)  # type: ignore[no-any-return]
 
     def values(self) -> list[Array]:
         return [value for member in self._members for value in member.values()]
@@ -40,8 +40,7 @@ class Composite(Covariance):
         return [only_batch(member.labels) for member in self._members]
 
     def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        self.__dict__[self.held] = tuple(member.to(ops) for member in self._members)
-        self.__dict__["ops"] = ops
+        self._state(**{self.held: tuple(member.to(ops) for member in self._members)}, ops=ops)
 
     def conditions(self) -> Conditions:
         for member in self._members:

@@ -87,7 +87,7 @@ class Cholesky(Full):
             # A sum over rows, as graphs know that there are as many of these as columns.
             diagonal = (factor - ops.strictly_lower(factor, like=factor)).sum(axis=-2)
             signs = ops.stop_gradient(ops.sign(diagonal))[..., None, :]
-            self.__dict__["factor"] = ops.frozen(factor * signs)
+            self._state(factor=ops.frozen(factor * signs))
 
 
 class Dense(Full):
@@ -124,11 +124,11 @@ class Dense(Full):
 
     def _become_plain(self) -> bool:
         if (matrices := array_ops.plain_matrices(self.covariance)) is not None:
-            self.__dict__.update(covariance=matrices, ops=array_ops)
+            self._state(covariance=matrices, ops=array_ops)
             return True
         if (matrix := array_ops.plain_matrix(self.covariance)) is not None:
             factor = array_ops.cholesky(matrix, "covariance")
-            self.__dict__.update(covariance=matrix, factor=factor, ops=array_ops)
+            self._state(covariance=matrix, factor=factor, ops=array_ops)
             return True
         return False
 

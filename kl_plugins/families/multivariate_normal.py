@@ -70,7 +70,7 @@ class MultivariateNormal(Distribution):
         mean = array_ops.plain_vector(self.mean, self.covariance.dimension)
         if mean is None or self.covariance.batch_shape:
             return False
-        self.__dict__["ops"] = array_ops
+        self._state(ops=array_ops)
         return True
 
     def check_shapes(self) -> None:
@@ -185,7 +185,9 @@ def _refined(value: Array, p: MultivariateNormal, q: MultivariateNormal, kernels
         ops, covariance = side.ops, side.covariance.matrix()
         means = ops.broadcast_to(side.mean, (*near.shape, *side.mean.shape[-1:]))[near]
         matrices = ops.broadcast_to(covariance, (*near.shape, *covariance.shape[-2:]))[near]
-        return MultivariateNormal.trusted(ops, mean=means, covariance=Dense.trusted(ops, covariance=matrices))
+        return MultivariateNormal.unchecked(
+            ops, mean=means, covariance=Dense.unchecked(ops, covariance=matrices)
+        )
 
     value[near] = _uncompiled(members(p), members(q))
     return value

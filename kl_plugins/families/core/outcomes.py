@@ -108,9 +108,9 @@ def _has_nan(p: Discrete, q: Discrete) -> Array:
 
 def _trace(side: Discrete) -> Array:
     """0, NaN where a parameter is NaN."""
-    own = [0.0 * side.__dict__[name] for name in side.parameters]
+    own = [0.0 * getattr(side, name) for name in side.parameters]
     own = [x.sum(-1) if core else x for x, (_, core) in zip(own, side.cores(), strict=True)]
-    return sum(own) + sum(_trace(side.__dict__[name]) for name in side.parts)
+    return sum(own) + sum(_trace(getattr(side, name)) for name in side.parts)
 
 
 def starts_together(p: Discrete, q: Discrete) -> Array:
