@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
-from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Full
 from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError
@@ -124,8 +123,8 @@ def _as_batch(side: Distribution | list[Distribution]) -> Distribution | None:
 def _kind(made: Parametrised) -> Any:
     """What has to agree for distributions to be stacked; None where they cannot be."""
     names = [field.name for field in fields(made)]  # type: ignore[arg-type]
-    parts = [_kind(part) for part in _inside(made)]
-    rest = [getattr(made, name) for name in names if name not in (*made.parameters, *made.parts, _held(made))]
+    parts = [_kind(part) for part in made.components()]
+    rest = [getattr(made, name) for name in names if name not in (*made.parameters, *made.parts)]
     if isinstance(made, Univariate):
         rest += [made.sign, made.batch_shape]
     if None in parts:
@@ -135,26 +134,13 @@ def _kind(made: Parametrised) -> Any:
     return type(made), *cores, *parts, *rest
 
 
-def _held(made: Parametrised) -> str:
-    """The field with the tuple of what a composite is made of, empty for others."""
-    return made.held if isinstance(made, Composite) else ""
-
-
-def _inside(made: Parametrised) -> list[Any]:
-    """What the object is made of, itself made of arrays."""
-    return [getattr(made, name) for name in made.parts] + [*getattr(made, _held(made), ())]
-
-
 def _stacked(members: Sequence[Any]) -> Any:
     first = members[0]
     state = first.__getstate__()
     for name, core in first.cores():
         state[name] = _values_of_all(members, name, core)
-    for name in first.parts:
-        state[name] = _stacked([getattr(one, name) for one in members])
-    if held := _held(first):
-        groups = zip(*[getattr(one, held) for one in members], strict=True)
-        state[held] = tuple(_stacked(group) for group in groups)
+    groups = zip(*[one.components() for one in members], strict=True)
+    state |= first.parts_by(lambda part: _stacked(next(groups)))
     if "factor" in vars(first) and "factor" not in first.parameters:
         state["factor"] = np.stack([one.factor for one in members])
     return first.unchecked(array_ops, **state)
@@ -183,10 +169,7 @@ def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
         if not is_literal(array) and array.ndim - core == len(made.batch_shape) > 0:  # else all share it
             part = array if array.shape[0] == 1 else array[rows]
             state[name] = part.reshape(batch + part.shape[1:])
-    for name in made.parts:
-        state[name] = _reshaped(state[name], rows, batch)
-    if held := _held(made):
-        state[held] = tuple(_reshaped(member, rows, batch) for member in state[held])
+    state |= made.parts_by(lambda part: _reshaped(part, rows, batch))
     return made.unchecked(array_ops, **state)
 
 
@@ -238,7 +221,7 @@ def _double(made: Any) -> Any:
         return made
     state = made.__getstate__()
     state |= {name: state[name].astype(np.float64) for name in made.parameters}
-    state |= {name: _double(state[name]) for name in made.parts}
+    state |= made.parts_by(_double)
     return made.unchecked(array_ops, **state)
 
 
@@ -266,7 +249,7 @@ def _parts(count: int, made: Any, width: int = 1) -> list[slice]:
 
 def _factor_parts(made: Any) -> None:
     """Make the factors that the pairs share before the batch is cut up."""
-    for part in _inside(made):
+    for part in made.components():
         if "covariance" in part.parameters:
             _ = part.factor
         _factor_parts(part)

@@ -14,7 +14,7 @@ import numpy as np
 from kl_plugins.dispatch import entropy, kl
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core import statistics
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.statements import UnknownExpectationError, expectation
@@ -117,19 +117,19 @@ def _judge_alone(p: Any) -> None:
     _compare(where, "the entropy", stated, _expected(p, lambda x: -log_prob(x)))
 
 
-def _statements(p: Continuous) -> list[tuple[str, statistics.Statistic, At]]:
+def _statements(p: Continuous) -> list[tuple[str, statistics.Statistic, AffineMap]]:
     """What may be stated of a member: a description, a statistic and where it is asked for."""
-    own, mean = At(p.ops, 0.0, 1.0, 0.0), p.standard_mean()
-    found: list[tuple[str, statistics.Statistic, At]] = [("the mean", statistics.Identity(), own)]
+    own, mean = AffineMap(p.ops, 0.0, 1.0, 0.0), p.standard_mean()
+    found: list[tuple[str, statistics.Statistic, AffineMap]] = [("the mean", statistics.Identity(), own)]
     if mean is not None:
-        found.append(("the variance", statistics.Square(), At(p.ops, -1.0 * mean, 1.0)))
+        found.append(("the variance", statistics.Square(), AffineMap(p.ops, -1.0 * mean, 1.0)))
     with suppress(UnknownExpectationError):
         found += [(f"E[{each.text}]", each, own) for _, each in p.log_density().terms]
     plain = [kind() for kind in vars(statistics).values() if _is_plain(kind)]
     powers = [statistics.Power(1.5), statistics.Power(-0.3), statistics.Exp(0.4), statistics.Exp(-0.6)]
     for statistic, (shift, ratio) in product([*plain, *powers], _AFFINE):
         what = f"E[{statistic.text}] at z = {shift} + {ratio}·Z"
-        found.append((what, statistic, At(p.ops, shift, ratio, 1.0 - shift - ratio)))
+        found.append((what, statistic, AffineMap(p.ops, shift, ratio, 1.0 - shift - ratio)))
     return found
 
 
@@ -138,7 +138,7 @@ def _is_plain(kind: Any) -> bool:
     return isinstance(kind, type) and "__init__" not in vars(kind) and bool(getattr(kind, "text", ""))
 
 
-def _of_standard(p: Continuous, statistic: Any, at: At) -> Callable[[Any], Any]:
+def _of_standard(p: Continuous, statistic: Any, at: AffineMap) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
         z = p.sign * (x - p.loc) / p.scale
         return statistic(at.shift + at.ratio * z, array_ops)

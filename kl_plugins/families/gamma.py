@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.affine import AffineMap, starts_with
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
@@ -138,29 +138,29 @@ def _scales_only(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
 
 
 @expects(GeneralizedGamma, Log)
-def log(p: GeneralizedGamma, statistic: Log, at: At) -> Array:
-    if not at.from_zero:
+def log(p: GeneralizedGamma, statistic: Log, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     return p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
 
 
 @expects(GeneralizedGamma, LogSquare)
-def log_square(p: GeneralizedGamma, statistic: LogSquare, at: At) -> Array:
-    if not at.from_zero:
+def log_square(p: GeneralizedGamma, statistic: LogSquare, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     mean = p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
     return mean * mean + p.ops.trigamma(p.concentration) / p.power / p.power
 
 
 @expects(GeneralizedGamma, Power)
-def power(p: GeneralizedGamma, statistic: Power, at: At) -> Array:
-    if not at.from_zero:
+def power(p: GeneralizedGamma, statistic: Power, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     return at.ratio**statistic.exponent * p.moment(statistic.exponent / p.power)
 
 
 @expects(GeneralizedGamma, Exp)
-def exp(p: GeneralizedGamma, statistic: Exp, at: At) -> Array:
+def exp(p: GeneralizedGamma, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function, which is known for the gamma distribution itself."""
     if not certainly_is(p.power, 1.0):
         return None

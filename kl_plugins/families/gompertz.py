@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.affine import AffineMap, starts_with
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
@@ -50,7 +50,7 @@ def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Array:
 
 
 @expects(Gompertz, Exp)
-def exp(p: Gompertz, statistic: Exp, at: At) -> Array:
+def exp(p: Gompertz, statistic: Exp, at: AffineMap) -> Array:
     """exp(Z) is 1 more than an exponential variable, whose first two moments are known."""
     rate = p.ops.literal(statistic.rate * at.ratio) if not p.ops.symbolic else None
     if rate not in (1.0, 2.0):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At, identity, starts_with
+from kl_plugins.families.core.affine import AffineMap, identity_map, starts_with
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
@@ -109,7 +109,7 @@ class LogTransformed(Continuous):
 
     def moment(self, order: Array) -> Array:
         """E[exp(order·B)], infinite where it diverges."""
-        return expectation(self.base, Exp(order), _log_at(self, identity(self.ops)))
+        return expectation(self.base, Exp(order), _log_at(self, identity_map(self.ops)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,39 +179,39 @@ def _log_gamma(x: GeneralizedGamma) -> LogGamma | None:
     return LogGamma.unchecked(x.ops, **state)
 
 
-def _log_at(p: LogTransformed, at: At) -> At:
+def _log_at(p: LogTransformed, at: AffineMap) -> AffineMap:
     """log z in terms of the base's standard variable, where z is a multiple of exp(B)."""
     base = p.base
     by = 0.0 if certainly_is(at.ratio, 1.0) else p.ops.log(at.ratio)
-    return At(p.ops, base.loc + by, base.sign * base.scale)
+    return AffineMap(p.ops, base.loc + by, base.sign * base.scale)
 
 
 @expects(LogTransformed, Log)
-def log(p: LogTransformed, statistic: Log, at: At) -> Array:
-    return expectation(p.base, Identity(), _log_at(p, at)) if at.from_zero else None
+def log(p: LogTransformed, statistic: Log, at: AffineMap) -> Array:
+    return expectation(p.base, Identity(), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, LogSquare)
-def log_square(p: LogTransformed, statistic: LogSquare, at: At) -> Array:
-    return expectation(p.base, Square(), _log_at(p, at)) if at.from_zero else None
+def log_square(p: LogTransformed, statistic: LogSquare, at: AffineMap) -> Array:
+    return expectation(p.base, Square(), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, Power)
-def power(p: LogTransformed, statistic: Power, at: At) -> Array:
-    return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.from_zero else None
+def power(p: LogTransformed, statistic: Power, at: AffineMap) -> Array:
+    return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, OfLog)
-def of_log(p: LogTransformed, statistic: OfLog, at: At) -> Array:
-    if not at.from_zero:
+def of_log(p: LogTransformed, statistic: OfLog, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     q, (ops, shift, ratio, _) = statistic.base, _log_at(p, at)
     rate = q.sign / q.scale
-    return expectation(p.base, statistic.statistic, At(ops, rate * (shift - q.loc), rate * ratio))
+    return expectation(p.base, statistic.statistic, AffineMap(ops, rate * (shift - q.loc), rate * ratio))
 
 
 @expects(LogTransformed, Exp)
-def exp(p: LogTransformed, statistic: Exp, at: At) -> Array:
+def exp(p: LogTransformed, statistic: Exp, at: AffineMap) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     t = statistic.rate * at.ratio
     return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -70,8 +70,8 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Array:
 
     Else by statistics.
     """
-    ops, at = p.ops, standing(p, q)
-    if at.from_zero and at.from_one:
+    ops, at = p.ops, affine_map(p, q)
+    if at.fixes_zero and at.fixes_one:
         return q.full(p.full(tent_divergence(p.mode, q.mode, ops)))
     beyond = outside(p, q, at)
     if beyond is True:
@@ -87,12 +87,12 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Array:
 
 
 @expects(Uniform, LogTent)
-def of_uniform(p: Uniform, statistic: LogTent, at: At) -> Array:
+def of_uniform(p: Uniform, statistic: LogTent, at: AffineMap) -> Array:
     return log_tent_flat_mean(statistic.mode, at.shift, at.ratio, at.upper, p.ops)
 
 
 @expects(Triangular, LogTent)
-def of_triangular(p: Triangular, statistic: LogTent, at: At) -> Array:
+def of_triangular(p: Triangular, statistic: LogTent, at: AffineMap) -> Array:
     return log_tent_tent_mean(statistic.mode, p.mode, at.shift, at.ratio, at.upper, p.ops)
 
 
@@ -100,12 +100,12 @@ bounded_expectations(Triangular, lambda p, f, start, step: tent_mean(f, p.mode, 
 
 
 @expects(Triangular, Power)
-def power(p: Triangular, statistic: Power, at: At) -> Array:
+def power(p: Triangular, statistic: Power, at: AffineMap) -> Array:
     return power_tent_mean(statistic.exponent, p.mode, at.shift, at.ratio, p.ops)
 
 
 @expects(Triangular, Exp)
-def exp(p: Triangular, statistic: Exp, at: At) -> Array:
+def exp(p: Triangular, statistic: Exp, at: AffineMap) -> Array:
     return exp_tent_mean(p.mode, statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
 
 

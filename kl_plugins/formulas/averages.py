@@ -230,12 +230,12 @@ def _power_average(exponent: Array, start: Array, step: Array, ops: Operations) 
             ops.log1p(width / low) * (high / width)
         )  # fmt: skip
 
-    def from_zero(low: Array, high: Array, width: Array, m: Array) -> Array:
+    def fixes_zero(low: Array, high: Array, width: Array, m: Array) -> Array:
         converges = m > 0.0
         return ops.where(converges, ops.power(high, exponent) / ops.where(converges, m, 1.0), float("inf"))
 
     some_low = ops.where(low > 0.0, low, high)  # finite in the branch that is not taken, as is its derivative
-    return ops.select(low > 0.0, above, from_zero, some_low, high, width, m)
+    return ops.select(low > 0.0, above, fixes_zero, some_low, high, width, m)
 
 
 def _decay_mean(x: Array, ops: Operations) -> Array:

@@ -96,7 +96,7 @@ class Parameter(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The declaration of a field that has parameters itself."""
+    """The declaration of a field that has parameters itself, or of a tuple of such."""
 
 
 class _Constant(NamedTuple):
@@ -153,7 +153,7 @@ def parameter(
 
 
 def part(*, default: Any = MISSING) -> Any:
-    """Declare a field that is itself an object with parameters, such as the covariance of a Gaussian."""
+    """Declare a field that is an object with parameters, or a tuple of such: the covariance of a Gaussian."""
     return _declared(default, _Part())
 
 
@@ -177,6 +177,8 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
         where = f"{cls.__name__}.{name}"
         if name not in annotated:
             raise TypeError(f"{where} needs an annotation, such as {name}: float = parameter(...)")
+        if hasattr(cls.__mro__[-2], name):
+            raise TypeError(f"{where}: the name is taken, by what all objects with parameters have")
         if "declared" not in value.metadata:
             raise TypeError(f"{where} must be made by parameter(), part() or constant()")
         if isinstance(value.default, list | dict | set | np.ndarray):

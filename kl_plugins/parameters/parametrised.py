@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copyreg import __newobj__  # type: ignore[attr-defined]
 from dataclasses import fields
 from functools import cache, cached_property
@@ -42,7 +42,7 @@ class Parametrised:
     """The declarations of those that are arrays, or numbers, by name."""
 
     parts: ClassVar[tuple[str, ...]] = ()
-    """The names of those that have parameters themselves."""
+    """The names of those that are objects with parameters themselves, or tuples of such."""
 
     find_backend = staticmethod(backend_of)
 
@@ -115,9 +115,25 @@ class Parametrised:
     def values(self) -> list[Array]:
         """All array parameters, those of the parts included."""
         own = [getattr(self, name) for name in self.parameters]
-        for name in self.parts:
-            own += getattr(self, name).values()
+        for component in self.components():
+            own += component.values()
         return own
+
+    def components(self) -> list[Any]:
+        """The objects with parameters that it is made of."""
+        found: list[Any] = []
+        for name in self.parts:
+            held = getattr(self, name)
+            found += held if isinstance(held, tuple) else (held,)
+        return found
+
+    def parts_by(self, function: Callable[[Any], Any]) -> dict[str, Any]:
+        """What a function makes of the parts, by the names of their fields."""
+        held = {name: getattr(self, name) for name in self.parts}
+        return {
+            name: tuple(map(function, one)) if isinstance(one, tuple) else function(one)
+            for name, one in held.items()
+        }
 
     @cached_property
     def labels(self) -> Labels | None:
@@ -139,7 +155,7 @@ class Parametrised:
         return self
 
     def labels_of_parts(self) -> list[Labels | None]:
-        return [getattr(self, name).labels for name in self.parts]
+        return [component.labels for component in self.components()]
 
     def cores(self) -> Iterator[tuple[str, int]]:
         """The name of each array and its number of dimensions that are not batch dimensions."""
@@ -165,12 +181,10 @@ class Parametrised:
 
         The literal ones too, but for those that decide what is known in closed form.
         """
-        state = self.__getstate__()
+        state = self.__getstate__() | self.parts_by(lambda part: part.to_arrays())
         for name, stated in self.parameters.items():
             if name in _PLACES or not (stated.static and is_literal(state[name])):
                 state[name] = np.asarray(state[name], np.float64)
-        for name in self.parts:
-            state[name] = state[name].to_arrays()
         return self.unchecked(array_backend_of(0.0), **state)
 
     def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
@@ -179,7 +193,7 @@ class Parametrised:
         for name, stated in self.parameters.items():
             known = ops.literal(given[name]) if stated.static else None
             given[name] = ops.asarray(given[name], stated.called, beside) if known is None else known
-        self._state(**given, **{name: getattr(self, name).to(ops) for name in self.parts}, ops=ops)
+        self._state(**given, **self.parts_by(lambda part: part.to(ops)), ops=ops)
 
     def _look_inside(self) -> None:
         """Note which arrays lie in their domains with all their numbers, by the least and the largest."""
@@ -199,8 +213,10 @@ class Parametrised:
             first, second = getattr(self, name), getattr(other, name)
             if name in self.parameters:
                 found = found & equal_where(first, second, self.ops)
+            elif isinstance(first, Parametrised):
+                found = found & first.same_where(second)
             else:
-                found = found & (first.same_where(second) if name in self.parts else first == second)
+                found = found & (first == second)
             if found is False:
                 return False
         return found if self.ops.symbolic else bool(np.all(found)) or found
@@ -251,8 +267,8 @@ class Parametrised:
         if self.is_checked:
             return
         yield from (stated for stated in self.own_conditions() if not isinstance(stated[0], bool))
-        for name in self.parts:
-            yield from getattr(self, name).conditions()
+        for component in self.components():
+            yield from component.conditions()
 
 
 Shape = tuple[int | None, ...]

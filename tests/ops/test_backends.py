@@ -10,7 +10,7 @@ import pytest
 import scipy.stats as st
 
 import oracle
-from graphs import value
+from graphs import BACKENDS, value
 from kl_plugins import Cholesky, Dense, LowRank, MultivariateNormal, Precision, kl
 
 pytestmark = [
@@ -19,8 +19,6 @@ pytestmark = [
     # PyTensor 2's own products of transposed matrices, in the derivative of a Cholesky factor
     pytest.mark.filterwarnings(r"ignore:np.dot\(\) is faster on contiguous arrays"),
 ]
-
-BACKENDS = ["CVM", "NUMBA", "JAX"]
 
 MEAN, OTHER = np.array([0.3, -0.2, 0.5]), np.array([-0.1, 0.4, 0.8])
 ROOT = np.array([[1.3, 0.0, 0.0], [0.4, 0.9, 0.0], [-0.6, 0.2, 1.6]])
@@ -84,7 +82,7 @@ def test_accuracy_survives_the_rewrites(mode):
     np.testing.assert_allclose(normal, kl(st.norm(0, 1e-150), st.norm(0, 1e150)), rtol=1e-14)
 
 
-@pytest.mark.parametrize("mode", BACKENDS)
+@pytest.mark.parametrize("mode", ["CVM", "NUMBA", "JAX"])
 def test_scales_whose_squares_underflow(mode):
     """The rewrites would put the series over the square of a scale; the value depends on the ratio alone."""
     scales = pt.dscalars("p_scale", "q_scale")

@@ -14,7 +14,7 @@ from pymc.logprob.utils import ParameterValueError
 from pymc.pytensorf import compile
 from pytensor.graph.replace import vectorize_graph
 
-from graphs import AS_WRITTEN
+from graphs import AS_WRITTEN, BACKENDS
 from kl_plugins import (
     BlockDiagonal,
     Cholesky,
@@ -39,8 +39,6 @@ pytestmark = [
     # Numbers overflow where a sampler goes far out; NumPy says so in PyTensor's Python implementations.
     pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning"),
 ]
-
-BACKENDS = ["CVM", "NUMBA", "JAX"]
 
 
 def penalised(sign=-1.0, **settings):
