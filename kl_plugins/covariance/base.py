@@ -154,14 +154,13 @@ def factor_ratio_divergence(p_factor: Array, q_factor: Array, ops: ArrayOperatio
     zero at p = q and keeps its digits near it; far from it, it would lose Lp's digits next to a much
     larger Lq.
     """
-    diagonal = ops.sum_last(scale_divergence(ops.diagonal(p_factor), ops.diagonal(q_factor), ops))
-    near = nearby(p_factor, q_factor, ops)
-    return diagonal + 0.5 * ops.triangular_ratio_squares(q_factor, p_factor, near)
+    diagonals = ops.diagonal(p_factor), ops.diagonal(q_factor)
+    squares = ops.triangular_ratio_squares(q_factor, p_factor, _nearby(*diagonals, ops))
+    return ops.sum_last(scale_divergence(*diagonals, ops)) + 0.5 * squares
 
 
-def nearby(p_factor: Array, q_factor: Array, ops: ArrayOperations) -> Array:
+def _nearby(p_diagonal: Array, q_diagonal: Array, ops: ArrayOperations) -> Array:
     """In which columns the diagonals of two triangular factors are close."""
-    p_diagonal, q_diagonal = ops.diagonal(p_factor), ops.diagonal(q_factor)
     return ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
 
 
@@ -170,7 +169,7 @@ def less_where_near(p_factor: Array, q_factor: Array, ops: ArrayOperations) -> A
 
     Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal.
     """
-    near = nearby(p_factor, q_factor, ops)[..., None, :]
+    near = _nearby(ops.diagonal(p_factor), ops.diagonal(q_factor), ops)[..., None, :]
     return ops.where(near, p_factor - q_factor, p_factor)
 
 

@@ -119,18 +119,13 @@ class Dense(Full):
         square_dimension(self.covariance, "covariance", self.ops)
 
     def _complete(self) -> None:
-        if not self.ops.factors_late(self.covariance, "covariance"):
-            _ = self.factor
+        _ = self.factor
 
     def _become_plain(self) -> bool:
-        if (matrices := array_ops.plain_matrices(self.covariance)) is not None:
-            self._state(covariance=matrices, ops=array_ops)
-            return True
-        if (matrix := array_ops.plain_matrix(self.covariance)) is not None:
-            factor = array_ops.cholesky(matrix, "covariance")
-            self._state(covariance=matrix, factor=factor, ops=array_ops)
-            return True
-        return False
+        if (found := array_ops.plain_covariances(self.covariance)) is None:
+            return False
+        self._state(covariance=found[0], factor=found[1], ops=array_ops)
+        return True
 
     @property
     def dimension(self) -> int | None:

@@ -119,10 +119,7 @@ class LowRank(Covariance):
             whitened = loadings / scales[..., :, None]
             return (ops.matmul(ops.transpose(whitened), whitened),)
 
-        if kernels := ops.kernels_for_rows(self.scales, self.loadings):
-            total = kernels.gram(self.scales, self.loadings)
-        else:
-            (total,) = ops.sum_over_rows(gram, [self.scales], [self.loadings])
+        (total,) = ops.sum_over_rows(gram, [self.scales], [self.loadings])
         return total + ops.eye_like(total)
 
     @cached_property
@@ -238,9 +235,7 @@ def _thin(p: LowRank, q: LowRank) -> Array:
     """
     ops = p.ops
     given = [p.scales, q.scales], [p.loadings, q.loadings]
-    kernels = ops.kernels_for_rows(*given[0], *given[1])
-    sums = kernels.low_rank_sums(*given[0], *given[1], _NEAR) if kernels else None
-    axes, far, ee, ev, n, vv = sums or ops.sum_over_rows(_sums(ops), *given)
+    axes, far, ee, ev, n, vv = ops.sum_over_rows(_sums(ops), *given)
     lower = q.capacitance_factor
     eye = ops.eye_like(lower)
     inverse_root = ops.solve_lower(lower, eye)

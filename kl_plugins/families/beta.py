@@ -104,7 +104,7 @@ def beta_beta(p: Beta, q: Beta) -> Array:
     at = affine_map(p, q)
     if not (at.fixes_zero and at.fixes_one and certainly_equal(p.power, q.power, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
 @closed_form(Beta, GeneralizedGamma)
@@ -121,7 +121,7 @@ def beta_gamma(p: Beta, q: GeneralizedGamma) -> Array:
     level = log_ratio(at.ratio * (p.a / (p.a + p.b)), c, ops)
     value = weighted_exp_remainder(c, ops.log(c), level, ops) + residue_divergence(p.a, c, c - p.a, ops)
     value = ops.maximum(value + beta_beyond_gamma(p.a, p.b, c, ops), 0.0)
-    return q.full(p.full(infinite_where_undefined(value, ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
 @expects(Beta, Log)

@@ -82,7 +82,7 @@ def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Array:
     at = affine_map(p, q)
     if not (at.fixes_zero and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
 @closed_form(Pareto, BetaPrime)
@@ -91,7 +91,7 @@ def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Array:
     at = affine_map(p, q)
     if not (from_lower_end(p, at) and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(1.0, p.alpha, q.a, q.b, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(1.0, p.alpha, q.a, q.b, p.ops)))
 
 
 @closed_form(BetaPrime, Pareto)
@@ -103,7 +103,7 @@ def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Array:
     starts_there = starts_there and bool(np.all(abs(at.shift - 1.0) <= rounding))
     if not (starts_there and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
 
 
 def _mean_log(p: BetaPrime) -> Array:

@@ -77,10 +77,10 @@ class Categorical(Discrete):
     def batch_shape(self) -> Shape:
         return self.ops.shape(self.p)[:-1]
 
-    def full(self, value: Array) -> Array:
+    def broadcast(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.p[..., 0])
 
-    def sized(self, batch: tuple[Array, ...]) -> Array:
+    def expand(self, batch: tuple[Array, ...]) -> Array:
         shape = (*batch, self.ops.runtime_shape(self.p)[-1])
         return self.unchecked(self.ops, p=self.ops.broadcast_to(self.p, shape))
 
@@ -151,7 +151,7 @@ class Multinomial(Distribution):
     def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.p.shape[-1],)
 
-    def sized(self, batch: tuple[Array, ...]) -> Array:
+    def expand(self, batch: tuple[Array, ...]) -> Array:
         shape = (*batch, self.ops.runtime_shape(self.p)[-1])
         return self.unchecked(self.ops, n=self.n, p=self.ops.broadcast_to(self.p, shape))
 

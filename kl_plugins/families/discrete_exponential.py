@@ -104,7 +104,7 @@ class DiscreteLaplace(Discrete):
 
     def entropy(self) -> Array:
         rate, ops = self.rate, self.ops
-        return self.full(rate * _laplace_mean(rate, ops) - _log_tanh_half(rate, ops))
+        return self.broadcast(rate * _laplace_mean(rate, ops) - _log_tanh_half(rate, ops))
 
 
 @closed_form(DiscreteLaplace, DiscreteLaplace)

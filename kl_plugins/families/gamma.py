@@ -122,10 +122,12 @@ def gamma_gamma(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
     if certainly_is(p.power, q.power) and certainly_is(p.concentration, q.concentration):
         alike = _scales_only(p, q)
         if alike is not None:
-            return q.full(p.full(alike))
+            return q.broadcast(p.broadcast(alike))
     shift = q.power * log_ratio(p.scale, q.scale, p.ops)
     ratio = q.power / p.power
-    return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops)))
+    return q.broadcast(
+        p.broadcast(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops))
+    )
 
 
 def _scales_only(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:

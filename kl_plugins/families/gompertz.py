@@ -46,7 +46,7 @@ def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Array:
     """Of the same loc and scale: exp(Z) − 1 is exponential with rate c; else by statistics."""
     if not (starts_with(p, q) and certainly_equal(p.scale, q.scale, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(2.0 * variance_divergence(q.concentration, p.concentration, p.ops)))
+    return q.broadcast(p.broadcast(2.0 * variance_divergence(q.concentration, p.concentration, p.ops)))
 
 
 @expects(Gompertz, Exp)

@@ -102,7 +102,7 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
         lambda level: ops.expm1(ops.minimum(level, 700.0)) * ops.exp(-0.5 * level),
         level,
     )
-    return q.full(p.full(0.5 * (shapes + q.shape * (sine / q.mean) * sine)))
+    return q.broadcast(p.broadcast(0.5 * (shapes + q.shape * (sine / q.mean) * sine)))
 
 
 @expects(InverseGaussian, Log)

@@ -121,7 +121,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     # The second part may be negative; the rounding of the sum then may be, too.
     apart = infinite_where_undefined(side * moved, ops)
     value = centred + (apart if ops.symbolic else ops.where(together, 0.0, apart))
-    return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
+    return q.broadcast(p.broadcast(ops.where(value < 0.0, 0.0, value)))
 
 
 def _log_sides(kappa: Array, ops: ArrayOperations) -> tuple[Array, Array]:

@@ -72,8 +72,10 @@ def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Array:
     at = affine_map(p, q)
     shift = at.shift + (at.ratio - 1.0) * p.level + (p.level - q.level)
     if p.sign != q.sign:
-        return q.full(p.full(_opposite_divergence(p, q, shift, at.ratio)))
-    return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, at.ratio, p.ops)))
+        return q.broadcast(p.broadcast(_opposite_divergence(p, q, shift, at.ratio)))
+    return q.broadcast(
+        p.broadcast(log_gamma_divergence(p.concentration, q.concentration, shift, at.ratio, p.ops))
+    )
 
 
 def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Array, ratio: Array) -> Array:
@@ -105,7 +107,7 @@ def normal_log_gamma(p: Normal, q: LogGamma) -> Array:
     u = at.shift - q.level - log_a + 0.5 * at.ratio * at.ratio
     scales = scale_divergence(p.scale, q.scale / ops.sqrt(a), ops)
     value = scales + stirling_rest(a, ops) + weighted_exp_remainder(a, log_a, u, ops)
-    return q.full(p.full(infinite_where_undefined(value, ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
 @expects(LogGamma, Exp)

@@ -59,12 +59,12 @@ class LogTransformed(Continuous):
     def batch_shape(self) -> Shape:
         return broadcast_shapes(super().batch_shape, self.base.batch_shape)
 
-    def sized(self, batch: tuple[Array, ...]) -> Self:
+    def expand(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
-        return self.unchecked(self.ops, **(state | {"base": self.base.sized(batch)}))
+        return self.unchecked(self.ops, **(state | {"base": self.base.expand(batch)}))
 
-    def full(self, value: Array) -> Array:
-        return self.base.full(super().full(value))
+    def broadcast(self, value: Array) -> Array:
+        return self.base.broadcast(super().broadcast(value))
 
     def logarithm(self, scale: Array = 1.0) -> Continuous:
         """The distribution of log(sign·(X − loc) / scale)."""
@@ -161,7 +161,7 @@ def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Conti
     """The divergence of q_log from p_log; where there is none, the error is that of p and q."""
     rule = kl_rules.find(p_log, q_log)
     try:
-        return q.full(p.full(None if rule is None else rule(p_log, q_log)))
+        return q.broadcast(p.broadcast(None if rule is None else rule(p_log, q_log)))
     except NoClosedFormError:
         return by_statistics(p, q)
 
@@ -258,7 +258,7 @@ def gamma_log_normal(p: GeneralizedGamma, q: LogNormal) -> Array:
     step = step + order * digamma_residue(a, ops) - q.base.mean
     scale = abs(order) * ops.sqrt(ops.trigamma(a))
     value = normal_divergence(scale, q.base.scale, step, ops) + log_gamma_negentropy(a, ops)
-    return q.full(p.full(infinite_where_undefined(value, ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
 @from_scipy("lognorm")

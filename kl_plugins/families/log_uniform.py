@@ -71,7 +71,7 @@ def log_uniform_log_uniform(p: LogUniform, q: LogUniform) -> Array:
     if not at.fixes_zero:
         return by_statistics(p, q)
     value = ops.maximum(log_ratio(q.log_range, p.log_range, ops), 0.0)
-    return ops.where(outside(p, q, at), float("inf"), q.full(p.full(value)))
+    return ops.where(outside(p, q, at), float("inf"), q.broadcast(p.broadcast(value)))
 
 
 @expects(LogUniform, Log)

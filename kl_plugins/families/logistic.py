@@ -47,7 +47,7 @@ def logistic_logistic(p: Logistic, q: Logistic) -> Array:
         return by_statistics(p, q)
     scale = p.scale + 0.0 * q.scale  # NaN where either is
     value = p.ops.elementwise(_shift_divergence, _shift_gradient, (p.loc - q.loc) / scale)
-    return q.full(p.full(value))
+    return q.broadcast(p.broadcast(value))
 
 
 def _shift_divergence(step: Array, ops: ArrayOperations) -> Array:

@@ -50,7 +50,7 @@ class NegativeBinomial(Discrete):
         """Of a geometric distribution: the entropy of one trial, over p."""
         if not self.ops.same(self.n, 1.0):
             return super().entropy()
-        return self.full(trial_entropy(self.p, self.failure, self.ops) / self.p)
+        return self.broadcast(trial_entropy(self.p, self.failure, self.ops) / self.p)
 
 
 @closed_form(NegativeBinomial, NegativeBinomial)
@@ -64,7 +64,7 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
     together = starts_together(p, q)
     same = ops.same(p.n, q.n)
     if same and together is True:
-        return q.full(p.full(value))
+        return q.broadcast(p.broadcast(value))
     if ops.symbolic:
         geometric = ops.same(p.n, 1.0) and ops.same(q.n, 1.0)
         holds = geometric and is_literal(p.loc) and is_literal(q.loc)

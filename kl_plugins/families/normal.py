@@ -75,7 +75,7 @@ def continuous_normal(p: Continuous, q: Normal) -> Array:
     ops, mean, variance = p.ops, p.standard_mean(), p.standard_variance()
     step = p.loc - q.mean + p.sign * p.scale * mean
     value = normal_divergence(p.scale * ops.sqrt(variance), q.scale, step, ops)
-    return q.full(p.full(infinite_where_undefined(value + p.negentropy(), ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value + p.negentropy(), ops)))
 
 
 @expects(Normal, Exp)

@@ -67,7 +67,7 @@ def pareto_pareto(p: Pareto, q: Pareto) -> Array:
     value = 2.0 * variance_divergence(q.alpha, p.alpha, ops) + q.alpha * ops.maximum(
         log_ratio(p.scale, q.scale, ops), 0.0
     )
-    beyond, value = outside(p, q, at), q.full(p.full(value))
+    beyond, value = outside(p, q, at), q.broadcast(p.broadcast(value))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 
@@ -93,7 +93,7 @@ def pareto_exponential(p: Pareto, q: GeneralizedGamma) -> Array:
     alpha = ops.where(exists, p.alpha, 2.0)
     ratio = at.ratio / (alpha - 1.0)
     value = identity_minus_log(-1.0 / alpha, ops) + 2.0 * variance_divergence(ratio, 1.0 + 0.0 * ratio, ops)
-    return q.full(p.full(ops.where(exists, value, float("inf"))))
+    return q.broadcast(p.broadcast(ops.where(exists, value, float("inf"))))
 
 
 @expects(Pareto, Log)
@@ -148,7 +148,7 @@ def exp(p: Pareto, statistic: Exp, at: AffineMap) -> Array:
     rate = statistic.rate * at.ratio
     if p.ops.symbolic and not is_literal(rate):
         return None
-    return p.full(float("inf")) if np.all(rate > 0.0) else None
+    return p.broadcast(float("inf")) if np.all(rate > 0.0) else None
 
 
 from_scipy("pareto")(lambda b, loc, scale: Pareto(b, scale, loc))

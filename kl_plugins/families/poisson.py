@@ -32,7 +32,7 @@ def poisson_poisson(p: Poisson, q: Poisson) -> Array:
     """mean_q − mean_p − mean_p log(mean_q / mean_p), https://statproofbook.github.io/P/poiss-kl."""
     value = counts_divergence(p.mean, q.mean, p.ops)
     together = starts_together(p, q)
-    return q.full(p.full(value)) if together is True else by_supports(p, q, value, together)
+    return q.broadcast(p.broadcast(value)) if together is True else by_supports(p, q, value, together)
 
 
 from_scipy("poisson")(Poisson)

@@ -164,7 +164,7 @@ def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
     """That of the whole distributions, where both start at the same place; else by statistics."""
     if not (starts_with(p, q) and p.sign == q.sign):
         return by_statistics(p, q)
-    return q.full(p.full(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
+    return q.broadcast(p.broadcast(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
 
 
 @expects(HeavyTailed, Log1pSquare)

@@ -72,7 +72,7 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Array:
     """
     ops, at = p.ops, affine_map(p, q)
     if at.fixes_zero and at.fixes_one:
-        return q.full(p.full(tent_divergence(p.mode, q.mode, ops)))
+        return q.broadcast(p.broadcast(tent_divergence(p.mode, q.mode, ops)))
     beyond = outside(p, q, at)
     if beyond is True:
         return infinite(p, q)
@@ -82,7 +82,7 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Array:
     close, value = near_tent_divergence(p.mode, 1.0 - p.mode, step, below, above, ops)
     if ops.symbolic or not np.all(close):
         value = ops.where(close, value, by_statistics(p, q))
-    value = q.full(p.full(infinite_where_undefined(value, ops)))
+    value = q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 

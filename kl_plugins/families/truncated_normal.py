@@ -74,7 +74,7 @@ def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Array:
         return infinite(p, q)
     turn = (p.scale - q.scale) / q.scale
     value = truncated_divergence(p.low, p.high, q.low, q.high, at.shift, turn, ops)
-    value = q.full(p.full(infinite_where_undefined(value, ops)))
+    value = q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 

@@ -66,7 +66,7 @@ class Uniform(Continuous):
 def uniform_uniform(p: Uniform, q: Uniform) -> Array:
     """The logarithm of the ratio of the widths, if p's interval is inside of q's; else +∞."""
     ops, at = p.ops, affine_map(p, q)
-    value = q.full(p.full(ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)))
+    value = q.broadcast(p.broadcast(ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)))
     return ops.where(outside(p, q, at), float("inf"), value)
 
 
@@ -77,7 +77,7 @@ def beta_uniform(p: Beta | Uniform, q: Beta | Uniform) -> Array:
     at = affine_map(p, q)
     if not (at.fixes_zero and at.fixes_one and p.is_plain and q.is_plain):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
 def bounded_expectations(family: type, mean: Callable[[Array, Integrand, Array, Array], Array]) -> None:

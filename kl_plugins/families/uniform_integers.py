@@ -25,7 +25,7 @@ class DiscreteUniform(Discrete):
         return 0.0 * k - self.ops.log(self.n)
 
     def entropy(self) -> Array:
-        return self.full(self.ops.log(self.ops.asarray(self.n, "n")))
+        return self.broadcast(self.ops.log(self.ops.asarray(self.n, "n")))
 
 
 @closed_form(DiscreteUniform, DiscreteUniform)
@@ -38,7 +38,7 @@ def uniform_uniform(p: DiscreteUniform, q: DiscreteUniform) -> Array:
         value = float("inf") if beyond else value
     else:
         value = ops.where(beyond, float("inf"), value)
-    return q.full(p.full(value))
+    return q.broadcast(p.broadcast(value))
 
 
 class Dirac(Discrete):

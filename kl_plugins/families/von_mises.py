@@ -34,7 +34,7 @@ class VonMises(Univariate):
 
     def entropy(self) -> Array:
         """log(2π I₀(κ)) − κ A(κ), without the large part κ of both."""
-        return self.full(_entropy(self))
+        return self.broadcast(_entropy(self))
 
 
 def _entropy(p: Array) -> Array:
@@ -91,7 +91,7 @@ def von_mises_line_von_mises_line(p: VonMisesLine, q: VonMisesLine) -> Array:
     """That on the circle, where both are on the same line; else by statistics."""
     if not (affine_map(p, q).fixes_zero and certainly_equal(p.scale, q.scale, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(bessel_divergence(p.concentration, q.concentration, 0.0, p.ops)))
+    return q.broadcast(p.broadcast(bessel_divergence(p.concentration, q.concentration, 0.0, p.ops)))
 
 
 @expects(VonMisesLine, Cosine)

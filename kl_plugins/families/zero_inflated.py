@@ -25,8 +25,8 @@ class ZeroInflated(Discrete):
     def describe(self) -> str:
         return f"ZeroInflated({self.base.describe()})"
 
-    def full(self, value: Array) -> Array:
-        return self.base.full(super().full(value))
+    def broadcast(self, value: Array) -> Array:
+        return self.base.broadcast(super().broadcast(value))
 
     def standard_ends(self) -> tuple[Array, Array]:
         """Those of the base and zero."""

@@ -40,7 +40,9 @@ def closed_form(
             found = array_ops.by_loop(formula, length, [*p.values(), *q.values()])
             if found is not None:
                 return found
-            return array_ops.in_pieces(lambda piece: function(p.members(piece), q.members(piece)), length)
+            return array_ops.in_pieces(
+                lambda piece: function(p.batch_slice(piece), q.batch_slice(piece)), length
+            )
 
         def decide(p: Univariate, q: Univariate) -> float:
             function(*deferred(p, q))
@@ -100,7 +102,7 @@ def _length(p: Univariate) -> int:
 
 def infinite(p: Univariate, q: Univariate) -> Array:
     """+∞ in the shape of the pair."""
-    return q.full(p.full(math.inf))
+    return q.broadcast(p.broadcast(math.inf))
 
 
 @kl_rules.register(Univariate, Univariate, cost="O(1)")

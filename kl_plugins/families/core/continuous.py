@@ -82,7 +82,7 @@ class Continuous(Univariate):
             raise NoClosedFormError(
                 f"the entropy of {self.describe()} has no closed form: it needs the expectation of {error}"
             ) from None
-        return self.full(value + self.ops.log(self.scale))
+        return self.broadcast(value + self.ops.log(self.scale))
 
 
 def by_statistics(p: Continuous, q: Continuous) -> Array:
@@ -92,7 +92,7 @@ def by_statistics(p: Continuous, q: Continuous) -> Array:
     """
     ops, at, alike = p.ops, affine_map(p, q), p.same_where(q)
     if alike is True:
-        return q.full(p.full(0.0))
+        return q.broadcast(p.broadcast(0.0))
     beyond = outside(p, q, at)
     if beyond is True:
         return infinite(p, q)
@@ -104,7 +104,7 @@ def by_statistics(p: Continuous, q: Continuous) -> Array:
         terms = _terms_where_known(p, q, at, beyond, str(error))
     value = settled_sum(terms, ops)
     value = value if alike is False else ops.where(alike, 0.0, value)
-    return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
+    return q.broadcast(p.broadcast(value if beyond is False else ops.where(beyond, math.inf, value)))
 
 
 def _terms(p: Continuous, q: Continuous, at: AffineMap) -> list[Array]:

@@ -97,7 +97,7 @@ class Discrete(Univariate):
         steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
         return ops.expand_last(low) + steps
 
-    def sized(self, batch: tuple[Array, ...]) -> Array:
+    def expand(self, batch: tuple[Array, ...]) -> Array:
         state = self.__getstate__()
         names = list(self.parameters)
         name = next((name for name in names if not is_literal(state[name])), names[0])

@@ -41,7 +41,7 @@ class Multivariate(Distribution):
         shapes = [(self.ops.shape(getattr(self, name)), core_ndim) for name, core_ndim in self.cores()]
         return broadcast_shapes(*[shape[: len(shape) - core_ndim] for shape, core_ndim in shapes])
 
-    def sized(self, batch: tuple[Array, ...]) -> Self:
+    def expand(self, batch: tuple[Array, ...]) -> Self:
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
         name, core_ndim = next(self.cores())

@@ -31,7 +31,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
     """
     alike = p.same_where(q)
     if alike is True:
-        return q.full(p.full(0.0))
+        return q.broadcast(p.broadcast(0.0))
     if p.ops.scalar:
         return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
@@ -56,7 +56,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
         rest = 1.0 - ops.sum_last(ops.exp(log_q))
         rest = ops.where(rest > ROUNDING, rest, 0.0)
         value = value + (rest if unseen is True else ops.where(unseen, rest, 0.0))
-    return q.full(p.full(value))
+    return q.broadcast(p.broadcast(value))
 
 
 def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = False) -> Array:
@@ -68,7 +68,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.numbers(by_supports, p, q, arrays.asarray(value, "value"), holds)
     if holds is True:
-        return q.full(p.full(value))
+        return q.broadcast(p.broadcast(value))
     ops, point, beyond = p.ops, p.point(), _beyond(p, q)
     nan = _has_nan(p, q)
     known = beyond if ops.symbolic else either(ops, holds, point, beyond, nan)
@@ -84,7 +84,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
         other = ops.where(holds, value, other)
     if nan is not False:
         other = ops.where(nan, math.nan, other)
-    return q.full(p.full(other))
+    return q.broadcast(p.broadcast(other))
 
 
 def _beyond(p: Discrete, q: Discrete) -> Array:
@@ -103,7 +103,7 @@ def _has_nan(p: Discrete, q: Discrete) -> Array:
     """Which pairs of numbers have a parameter that is NaN."""
     if p.ops.symbolic:
         return False
-    return np.isnan(q.full(p.full(0.0)) + sum(_trace(side) for side in (p, q)))
+    return np.isnan(q.broadcast(p.broadcast(0.0)) + sum(_trace(side) for side in (p, q)))
 
 
 def _trace(side: Discrete) -> Array:

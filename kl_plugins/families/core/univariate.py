@@ -47,7 +47,7 @@ class Univariate(Distribution):
         """The ends of the support of Z; floats where they are the same for all parameters."""
         return self.ends
 
-    def sized(self, batch: tuple[Array, ...]) -> Self:
+    def expand(self, batch: tuple[Array, ...]) -> Self:
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
         for name in self.parameters:
@@ -56,14 +56,14 @@ class Univariate(Distribution):
                 break
         return self.unchecked(self.ops, **state)
 
-    def members(self, piece: slice) -> Self:
+    def batch_slice(self, piece: slice) -> Self:
         """Those of a vector of distributions that are in a slice."""
         state = self.__getstate__()
         for name, core_ndim in self.cores():
             if not is_literal(value := state[name]) and value.ndim > core_ndim and len(value) > 1:
                 state[name] = value[piece]
         for name in self.parts:
-            state[name] = state[name].members(piece)
+            state[name] = state[name].batch_slice(piece)
         return self.unchecked(self.ops, **state, inside=self.inside)
 
     def moved(self, loc: Array, scale: Array) -> Self | None:
@@ -79,7 +79,7 @@ class Univariate(Distribution):
         state["loc"], state["scale"] = loc + scale * state["loc"], abs(scale) * state["scale"]
         return type(self)(**state)
 
-    def full(self, value: Array) -> Array:
+    def broadcast(self, value: Array) -> Array:
         """`value`, broadcast against all parameters, and NaN where one of them is."""
         if self.ops.scalar and not self.may_hold_nan:
             return value

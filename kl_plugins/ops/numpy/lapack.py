@@ -17,42 +17,17 @@ from scipy.linalg import blas, cython_blas, lapack
 
 from kl_plugins.ops.protocol import Array, FloatArray
 
-BLOCK = 256
-"""Rows and columns that are checked together: 256² numbers fit in the second-level cache."""
-
 _SMALL = 128
 """Below this dimension one call for the whole matrix is faster than blocks."""
 
 
-def cholesky(matrix: FloatArray) -> FloatArray | None:
-    """Lower Cholesky factor of one symmetric matrix, None where there is none."""
+def cholesky(matrix: FloatArray) -> FloatArray:
+    """Lower Cholesky factor of one symmetric matrix; LinAlgError where there is none."""
     potrf = lapack.spotrf if matrix.dtype == np.float32 else lapack.dpotrf
     upper, info = potrf(matrix.T, lower=0)  # its transpose is lower, and C-ordered
-    return upper.T if info == 0 else None
-
-
-def is_finite(matrix: FloatArray) -> bool:
-    """Whether one matrix holds neither NaN nor infinity: then neither does the sum of its rows."""
-    with np.errstate(all="ignore"):
-        rows = [np.add.reduce(matrix[i : i + BLOCK], axis=None) for i in range(0, len(matrix), BLOCK)]
-    if np.isfinite(rows).all():
-        return True
-    # a sum of finite numbers may overflow
-    return all(np.isfinite(matrix[i : i + BLOCK]).all() for i in range(0, len(matrix), BLOCK))
-
-
-def is_symmetric(matrix: FloatArray, scales: FloatArray) -> bool:
-    """Whether one matrix differs from its transpose by no more than ``scales[i] * scales[j]``."""
-    for i in range(0, len(matrix), BLOCK):
-        rows = slice(i, i + BLOCK)
-        for j in range(0, i + 1, BLOCK):
-            columns = slice(j, j + BLOCK)
-            here, there = matrix[rows, columns], matrix[columns, rows].T
-            if np.array_equal(here, there):
-                continue
-            if not (np.abs(here - there) <= scales[rows, None] * scales[columns]).all():
-                return False
-    return True
+    if info:
+        raise np.linalg.LinAlgError
+    return upper.T  # type: ignore[no-any-return]
 
 
 def solve_vector(factor: FloatArray, vector: FloatArray) -> FloatArray:
