@@ -11,7 +11,7 @@ from kl_plugins.covariance.base import (
     square_dimension,
     submatrices,
 )
-from kl_plugins.covariance.triangular import factored_divergence, factored_quadratic_form
+from kl_plugins.covariance.triangular_matrices import factored_divergence, factored_quadratic_form
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import AffineMap, identity_map, starts_with
+from kl_plugins.families.core.affine import AffineMap, identity_map, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
@@ -22,8 +22,8 @@ from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
 from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import log_normal_negentropy
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.deferred import of_floats
@@ -154,7 +154,7 @@ def gamma_log_transformed(p: GeneralizedGamma, q: LogTransformed) -> Array:
 
 
 def _from_one_place(p: Continuous, q: Continuous) -> bool:
-    return p.sign == q.sign and starts_with(p, q)
+    return p.sign == q.sign and same_location(p, q)
 
 
 def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Array:

@@ -52,7 +52,7 @@ def closed_form(
             if p.ops.symbolic:
                 decide(p, q)
             else:
-                p.ops.numbers(decide, p, q)
+                p.ops.evaluate(decide, p, q)
             return stated if isinstance(stated, str) else stated(p, q)
 
         kl_rules.register(p_type, q_type, cost=cost)(of_vectors)

@@ -61,7 +61,7 @@ class Discrete(Univariate):
     def entropy(self) -> Array:
         """−Σ P log P, shape ``batch_shape``."""
         if self.ops.scalar:
-            return arrays.numbers(type(self).entropy, self.to_arrays())
+            return arrays.evaluate(type(self).entropy, self.to_arrays())
         count = self.count_outcomes()
         if count is None:
             raise NoClosedFormError(f"the entropy of {self.describe()} has no closed form")

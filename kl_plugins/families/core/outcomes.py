@@ -33,7 +33,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
     if alike is True:
         return q.broadcast(p.broadcast(0.0))
     if p.ops.scalar:
-        return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
+        return arrays.evaluate(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
     if count is None:
         return by_supports(p, q, 0.0, alike)
@@ -66,14 +66,14 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
     """
     if p.ops.scalar:
         p, q = p.to_arrays(), q.to_arrays()
-        return arrays.numbers(by_supports, p, q, arrays.asarray(value, "value"), holds)
+        return arrays.evaluate(by_supports, p, q, arrays.asarray(value, "value"), holds)
     if holds is True:
         return q.broadcast(p.broadcast(value))
     ops, point, beyond = p.ops, p.point(), _beyond(p, q)
     nan = _has_nan(p, q)
     known = beyond if ops.symbolic else either(ops, holds, point, beyond, nan)
     if not (known is True or (known is not False and not ops.symbolic and known.all())):
-        apart = type(p) is type(q) and starts_together(p, q) is not True
+        apart = type(p) is type(q) and same_location_where(p, q) is not True
         moved = "their locations differ, and " if apart else ""
         raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
     other: Array = _INFINITY
@@ -113,7 +113,7 @@ def _trace(side: Discrete) -> Array:
     return sum(own) + sum(_trace(getattr(side, name)) for name in side.parts)
 
 
-def starts_together(p: Discrete, q: Discrete) -> Array:
+def same_location_where(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
     if p.ops.same(p.loc, q.loc):
         return True

@@ -9,13 +9,13 @@ from enum import StrEnum
 
 import numpy as np
 
+from kl_plugins.variational.evidence.importance import MOST_SHAPE
 from kl_plugins.variational.evidence.moments import (
     ERRORS,
     Discrepancy,
     MomentComparison,
     Moments,
 )
-from kl_plugins.variational.evidence.tails import MOST_SHAPE
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.report.grounds import Grounds, jeffreys_to_optimum
 from kl_plugins.variational.report.limits import beside, khat_beside
