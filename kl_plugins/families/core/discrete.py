@@ -12,6 +12,7 @@ from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
+from kl_plugins.parameters.declarations import is_broken
 
 MOST_TERMS = 10_000_000
 """So many terms are summed at most, the members of a batch counted together."""
@@ -119,11 +120,6 @@ class Discrete(Univariate):
     def further_conditions(self) -> Conditions:
         """Yield (condition, message) for what the domains of the parameters do not say."""
         yield from ()
-
-
-def is_broken(value: Array, ops: ArrayOperations) -> Array:
-    """Whether a number is certainly no whole one: True or False, or an array."""
-    return value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
 
 
 def either(ops: ArrayOperations, *conditions: Array) -> Array:

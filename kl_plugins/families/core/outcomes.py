@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
-from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_broken
+from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_infinite
+from kl_plugins.parameters.declarations import is_broken
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _BEYOND = 8
