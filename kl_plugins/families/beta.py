@@ -21,10 +21,10 @@ from kl_plugins.formulas.beta import (
     digamma_difference,
     log_beta,
 )
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import weighted_exp_remainder
 from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.formulas.gamma_ratios import residue_divergence
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal

@@ -8,8 +8,8 @@ from typing import ClassVar
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.outcomes import by_supports, starts_together
-from kl_plugins.formulas.remainders import _log_ratio, identity_minus_log, taylor_remainder
+from kl_plugins.families.core.outcomes import by_supports, same_location_where
+from kl_plugins.formulas.cancellation_free import identity_minus_log, log_ratio_value, taylor_remainder
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
@@ -38,7 +38,7 @@ def log_series_log_series(p: LogSeries, q: LogSeries) -> Array:
     https://en.wikipedia.org/wiki/Logarithmic_distribution
     """
     value = p.ops.elementwise(_log_series, _log_series_gradient, p.p, q.p)
-    return by_supports(p, q, value, starts_together(p, q))
+    return by_supports(p, q, value, same_location_where(p, q))
 
 
 def _log_series(p: Array, q: Array, ops: ArrayOperations) -> Array:
@@ -47,7 +47,7 @@ def _log_series(p: Array, q: Array, ops: ArrayOperations) -> Array:
 
 
 def _log_series_near(p: Array, q: Array, ops: ArrayOperations) -> Array:
-    step = -_log_ratio(p, q, ops)
+    step = -log_ratio_value(p, q, ops)
 
     def variance(t: float) -> Array:
         growth = ops.expm1(t * step)
@@ -60,7 +60,7 @@ def _log_series_far(p: Array, q: Array, ops: ArrayOperations) -> Array:
     """With −log(1 − p) = p (1 + r): without what both sides have in common, all at 1, for small p."""
     rest_p, rest_q = (_rest(x, 1.0 - x, ops) for x in (p, q))
     excess = (p - rest_p * (1.0 - p)) / ((1.0 - p) * (1.0 + rest_p))  # the mean, less 1
-    return excess * _log_ratio(p, q, ops) + (ops.log1p(rest_q) - ops.log1p(rest_p))
+    return excess * log_ratio_value(p, q, ops) + (ops.log1p(rest_q) - ops.log1p(rest_p))
 
 
 def _log_series_mean(p: Array, ops: ArrayOperations) -> Array:
@@ -89,7 +89,7 @@ def _rest_large(p: Array, failure: Array, ops: ArrayOperations) -> Array:
 
 
 def _log_series_gradient(p: Array, q: Array, ops: ArrayOperations) -> tuple[Array, Array]:
-    by_p = _log_series_variance(p, 1.0 - p, ops) * _log_ratio(p, q, ops) / p
+    by_p = _log_series_variance(p, 1.0 - p, ops) * log_ratio_value(p, q, ops) / p
     return by_p, (_log_series_mean(q, ops) - _log_series_mean(p, ops)) / q
 
 
@@ -114,7 +114,7 @@ def laplace_laplace(p: DiscreteLaplace, q: DiscreteLaplace) -> Array:
     S. Inusah and T. Kozubowski, A discrete analogue of the Laplace distribution, 2006.
     """
     value = p.ops.elementwise(_laplace, _laplace_gradient, p.rate, q.rate)
-    return by_supports(p, q, value, starts_together(p, q))
+    return by_supports(p, q, value, same_location_where(p, q))
 
 
 def _laplace(p: Array, q: Array, ops: ArrayOperations) -> Array:

@@ -6,14 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import AffineMap, starts_with
+from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.old_names import old_names
 from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
@@ -117,7 +117,7 @@ class Weibull(GeneralizedGamma):
 @closed_form(GeneralizedGamma, GeneralizedGamma)
 def gamma_gamma(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
     """That of the logarithms of gamma variables, where both start at the same place; else by statistics."""
-    if p.sign != q.sign or not starts_with(p, q):
+    if p.sign != q.sign or not same_location(p, q):
         return by_statistics(p, q)
     if certainly_is(p.power, q.power) and certainly_is(p.concentration, q.concentration):
         alike = _scales_only(p, q)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from kl_plugins.families.core.affine import AffineMap, starts_with
+from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
@@ -44,7 +44,7 @@ class Gompertz(Continuous):
 @closed_form(Gompertz, Gompertz)
 def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Array:
     """Of the same loc and scale: exp(Z) − 1 is exponential with rate c; else by statistics."""
-    if not (starts_with(p, q) and certainly_equal(p.scale, q.scale, p.ops)):
+    if not (same_location(p, q) and certainly_equal(p.scale, q.scale, p.ops)):
         return by_statistics(p, q)
     return q.broadcast(p.broadcast(2.0 * variance_divergence(q.concentration, p.concentration, p.ops)))
 

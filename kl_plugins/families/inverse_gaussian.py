@@ -11,8 +11,8 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Power
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import exp_remainder, scaled_exp1
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter

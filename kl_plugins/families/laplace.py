@@ -15,15 +15,15 @@ from kl_plugins.families.core.statistics import Absolute, Exp, Identity
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
-from kl_plugins.formulas.averages import log1p_square
+from kl_plugins.formulas.cancellation_free import log_ratio, size
 from kl_plugins.formulas.exponential import (
-    bernoulli_divergence,
     exp_remainder,
+    logit_step_divergence,
     multiple_of_exp_remainder,
     scaled_exp1,
     weighted_exp_remainder,
 )
-from kl_plugins.formulas.remainders import log_ratio, size
+from kl_plugins.formulas.interval_means import log1p_square
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations
@@ -102,7 +102,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     (log_up, log_down), (q_up, q_down) = _log_sides(p.kappa, ops), _log_sides(q.kappa, ops)
     # Where a probability may be less than any float their logarithms differ so much that nothing cancels.
     is_wide = abs(turn) > 100.0
-    coin = bernoulli_divergence(up, down, ops.where(is_wide, 0.0, -2.0 * turn), ops)
+    coin = logit_step_divergence(up, down, ops.where(is_wide, 0.0, -2.0 * turn), ops)
     sides = up * (log_up - q_up) + down * (log_down - q_down)
     centred = (
         ops.where(is_wide, sides, coin)

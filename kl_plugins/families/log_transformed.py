@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import AffineMap, identity_map, starts_with
+from kl_plugins.families.core.affine import AffineMap, identity_map, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
@@ -22,8 +22,8 @@ from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
 from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import log_normal_negentropy
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.deferred import of_floats
@@ -51,8 +51,8 @@ class LogTransformed(Continuous):
         return self.base.ops.scalar and super()._become_plain()
 
     def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        own = [self.__dict__[name] for name in self.parameters]
-        self.__dict__["base"] = self.base.to(ops, [*beside, *own])
+        own = [getattr(self, name) for name in self.parameters]
+        self._state(base=self.base.to(ops, [*beside, *own]))
         super()._become(ops, [*beside, *self.base.values()])
 
     @property
@@ -61,7 +61,7 @@ class LogTransformed(Continuous):
 
     def expand(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
-        return self.trusted(self.ops, **(state | {"base": self.base.expand(batch)}))
+        return self.unchecked(self.ops, **(state | {"base": self.base.expand(batch)}))
 
     def broadcast(self, value: Array) -> Array:
         return self.base.broadcast(super().broadcast(value))
@@ -75,7 +75,7 @@ class LogTransformed(Continuous):
         state, name = self.base.__getstate__(), "loc" if "loc" in self.base.parameters else "mean"
         place = self.base.loc
         moved = by if certainly_zero(place, self.ops) else place + by
-        return self.base.trusted(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
+        return self.base.unchecked(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
 
     def log_density(self) -> LogDensity:
         """That of the base at log z, and −log z for the change of the variable."""
@@ -154,7 +154,7 @@ def gamma_log_transformed(p: GeneralizedGamma, q: LogTransformed) -> Array:
 
 
 def _from_one_place(p: Continuous, q: Continuous) -> bool:
-    return p.sign == q.sign and starts_with(p, q)
+    return p.sign == q.sign and same_location(p, q)
 
 
 def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Array:
@@ -176,7 +176,7 @@ def _log_gamma(x: GeneralizedGamma) -> LogGamma | None:
         return None
     sign = 1.0 if positive.all() else -1.0
     state = {"concentration": x.concentration, "loc": 0.0, "scale": sign / power, "sign": sign, "level": 0.0}
-    return LogGamma.trusted(x.ops, **state)
+    return LogGamma.unchecked(x.ops, **state)
 
 
 def _log_at(p: LogTransformed, at: AffineMap) -> AffineMap:

@@ -12,7 +12,7 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, LogSquare, Power
-from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import is_literal

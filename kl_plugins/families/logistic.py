@@ -12,8 +12,8 @@ from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Identity, Softplus, Statistic
 from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.formulas.cancellation_free import size
 from kl_plugins.formulas.exponential import scaled_exp1
-from kl_plugins.formulas.remainders import size
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter

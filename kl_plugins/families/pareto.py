@@ -14,7 +14,7 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Log1p, LogSquare, Power
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.formulas.beta import digamma_difference, log_beta
-from kl_plugins.formulas.remainders import identity_minus_log, log_ratio
+from kl_plugins.formulas.cancellation_free import identity_minus_log, log_ratio
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is, is_literal

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import AffineMap, starts_with
+from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -162,7 +162,7 @@ def cauchy_cauchy(p: Cauchy, q: Cauchy) -> Array:
 @closed_form(HalfCauchy, HalfCauchy)
 def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
     """That of the whole distributions, where both start at the same place; else by statistics."""
-    if not (starts_with(p, q) and p.sign == q.sign):
+    if not (same_location(p, q) and p.sign == q.sign):
         return by_statistics(p, q)
     return q.broadcast(p.broadcast(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
 

@@ -22,18 +22,18 @@ from kl_plugins.families.core.statistics import (
     Power,
     Statistic,
 )
-from kl_plugins.formulas.averages import (
+from kl_plugins.formulas.beta import beta_divergence
+from kl_plugins.formulas.cancellation_free import log_ratio
+from kl_plugins.formulas.interval_means import (
     ABSOLUTE,
     LOG,
     LOG1P_SQUARE,
     LOG_SQUARE,
     Integrand,
-    exp_flat_mean,
-    flat_mean,
-    power_flat_mean,
+    exp_uniform_mean,
+    power_uniform_mean,
+    uniform_mean,
 )
-from kl_plugins.formulas.beta import beta_divergence
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
@@ -100,17 +100,17 @@ def _at_z(mean: Callable[..., Array], integrand: Integrand) -> Callable[..., Arr
     return expected
 
 
-bounded_expectations(Uniform, lambda p, integrand, start, step: flat_mean(integrand, start, step, p.ops))
+bounded_expectations(Uniform, lambda p, integrand, start, step: uniform_mean(integrand, start, step, p.ops))
 
 
 @expects(Uniform, Power)
 def power(p: Uniform, statistic: Power, at: AffineMap) -> Array:
-    return power_flat_mean(statistic.exponent, at.shift, at.ratio, p.ops)
+    return power_uniform_mean(statistic.exponent, at.shift, at.ratio, p.ops)
 
 
 @expects(Uniform, Exp)
 def exp(p: Uniform, statistic: Exp, at: AffineMap) -> Array:
-    return exp_flat_mean(statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
+    return exp_uniform_mean(statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
 
 
 def difference(upper: Array, lower: Array) -> Array:

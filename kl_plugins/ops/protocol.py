@@ -128,7 +128,7 @@ class Operations(Protocol):
     def zeros_like(self, value: Array, /) -> Array:
         """Zeros in the shape of the value."""
 
-    def numbers(self, formula: Function, /, *sides: Any) -> Array:
+    def evaluate(self, formula: Function, /, *sides: Any) -> Array:
         """``formula(*sides)``, in which infinity and NaN arise silently."""
 
     def require(self, conditions: Conditions, /) -> None:

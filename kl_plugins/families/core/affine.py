@@ -98,7 +98,7 @@ def _largest(value: Array) -> Array:
     return abs(value) if is_literal(value) else max(value.max(initial=0.0), -value.min(initial=0.0))
 
 
-def starts_with(p: Univariate, q: Univariate) -> bool:
+def same_location(p: Univariate, q: Univariate) -> bool:
     """Whether p and q certainly have the same location."""
     return certainly_is(decided(_offset(p.loc, q.loc, q)), 0.0)
 

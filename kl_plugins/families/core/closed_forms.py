@@ -52,7 +52,7 @@ def closed_form(
             if p.ops.symbolic:
                 decide(p, q)
             else:
-                p.ops.numbers(decide, p, q)
+                p.ops.evaluate(decide, p, q)
             return stated if isinstance(stated, str) else stated(p, q)
 
         kl_rules.register(p_type, q_type, cost=cost)(of_vectors)
@@ -72,7 +72,7 @@ class _Form(NamedTuple):
         """The distribution with the next of these values as parameters."""
         parameters = {name: next(values) for name in self.kind.parameters}
         parts = {name: form.made(values, ops) for name, form in self.parts}
-        return self.kind.trusted(ops, **parameters, **parts, **dict(self.constants))
+        return self.kind.unchecked(ops, **parameters, **parts, **dict(self.constants))
 
 
 def _form(p: Univariate) -> _Form:

@@ -22,7 +22,7 @@ from kl_plugins.families.core.statements import (
 )
 from kl_plugins.families.core.statistics import Identity, Square
 from kl_plugins.families.core.univariate import Univariate
-from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.sums import settled_sum
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is

@@ -272,7 +272,7 @@ def require(conditions: Conditions) -> None:
             raise ValueError(message)
 
 
-def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
+def evaluate(formula: Callable[..., Any], *sides: Any) -> Any:
     """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain.
 
     float32 where all arrays of parameters are, in whatever precision the formula is computed.
