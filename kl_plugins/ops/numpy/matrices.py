@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -151,7 +151,8 @@ def plain_means(value: Array, length: int | None, batch: tuple[int | None, ...])
     """`value` where it is finite vectors of float64, of a shape beside covariances; else None."""
     if type(value) is not np.ndarray or value.dtype is not _DOUBLE:
         return None
-    return value if value.shape in ((length,), (*batch, length)) and np.isfinite(value).all() else None
+    fits = value.shape in ((length,), (*batch, length))
+    return value if fits and np.isfinite(value).all() else None
 
 
 def plain_covariances(value: Array) -> tuple[FloatArray, FloatArray] | None:
@@ -175,7 +176,7 @@ def plain_covariances(value: Array) -> tuple[FloatArray, FloatArray] | None:
         factors = _cholesky(matrices)
     except np.linalg.LinAlgError:
         return None
-    return (matrices, factors) if np.isfinite(diagonal(factors)).all() else None
+    return (matrices, factors) if math.isfinite(np.add.reduce(diagonal(factors), axis=None)) else None
 
 
 def cholesky(matrix: FloatArray, name: str) -> FloatArray:
@@ -227,7 +228,7 @@ def solve_lower(factor: FloatArray, right: FloatArray) -> FloatArray:
     if right.shape[-1] == 1 and (kernels := kernels_for(factor, right)):
         return kernels.solve_vectors(factor, right[..., 0])[..., None]  # type: ignore[no-any-return]
     batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
-    if prod(batch) <= dimension or dimension >= _MODERATE:
+    if math.prod(batch) <= dimension or dimension >= _MODERATE:
         return _one_by_one(_lapack().solve, right.shape[-2:], factor, right)
     # Many small systems: forward substitution over all of them at once, row by row.
     out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))
