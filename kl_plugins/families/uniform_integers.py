@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from kl_plugins.families.core.closed_forms import closed_form
-from kl_plugins.families.core.discrete import Discrete, either, is_broken
+from kl_plugins.families.core.discrete import Discrete, either
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.declarations import REAL, Domain, parameter
+from kl_plugins.parameters.declarations import REAL, Domain, is_broken, parameter
 
 
 class DiscreteUniform(Discrete):

@@ -61,8 +61,12 @@ class Domain(NamedTuple):
     def conditions_of_whole(self, value: Array, called: str, ops: Operations) -> Conditions:
         """As `conditions`, for what the interval does not say."""
         if self.whole:
-            broken = value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
-            yield ops.logical_not(broken), f"{called} must be a whole number"
+            yield ops.logical_not(is_broken(value, ops)), f"{called} must be a whole number"
+
+
+def is_broken(value: Array, ops: Operations) -> Array:
+    """Whether a number is certainly no whole one: True or False, or an array."""
+    return value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
 
 
 REAL = Domain()
