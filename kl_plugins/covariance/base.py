@@ -61,8 +61,8 @@ class Covariance(Parametrised):
 
     def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
         super()._become(ops, beside)
-        for name in self.parameters:  # factors are kept: nobody may change what they came from
-            self.__dict__[name] = ops.frozen(self.__dict__[name])
+        # factors are kept: nobody may change what they came from
+        self._state(**{name: ops.frozen(getattr(self, name)) for name in self.parameters})
 
     @property
     def dimension(self) -> int | None:
@@ -109,7 +109,7 @@ class Covariance(Parametrised):
 
         Made once, at O(d³), and kept without the inverse: it is all that a diagonal covariance needs of it.
         """
-        held = self.__dict__.get("inverse_factor")
+        held = vars(self).get("inverse_factor")
         return array_ops.column_norms_below(self.ops.inverse_lower(self.factor) if held is None else held)
 
     def log_det(self) -> Array:

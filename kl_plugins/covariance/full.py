@@ -87,7 +87,7 @@ class Cholesky(Full):
             # A sum over rows, as graphs know that there are as many of these as columns.
             diagonal = (factor - ops.strictly_lower(factor, like=factor)).sum(axis=-2)
             signs = ops.stop_gradient(ops.sign(diagonal))[..., None, :]
-            self.__dict__["factor"] = ops.frozen(factor * signs)
+            self._state(factor=ops.frozen(factor * signs))
 
 
 class Dense(Full):
@@ -124,7 +124,7 @@ class Dense(Full):
     def _become_plain(self) -> bool:
         if (found := array_ops.plain_covariances(self.covariance)) is None:
             return False
-        self.__dict__.update(covariance=found[0], factor=found[1], ops=array_ops)
+        self._state(covariance=found[0], factor=found[1], ops=array_ops)
         return True
 
     @property

@@ -66,7 +66,7 @@ class LowRank(Covariance):
     name: ClassVar[str] = "LowRank"
 
     def __init__(self, diagonal: Array, factor: Array) -> None:
-        self.__dict__.update(diagonal=diagonal, loadings=factor)
+        self._state(diagonal=diagonal, loadings=factor)
         self.__post_init__()
 
     def check_shapes(self) -> None:
@@ -160,7 +160,7 @@ class LowRank(Covariance):
     def marginal(self, index: Array) -> LowRank:
         ops = self.ops
         rows = ops.transpose(ops.take(ops.transpose(self.loadings), index))
-        return self.trusted(ops, diagonal=ops.take(self.diagonal, index), loadings=rows)
+        return self.unchecked(ops, diagonal=ops.take(self.diagonal, index), loadings=rows)
 
 
 WIDE_COST = "O(d³): the factors are not thin, both through Cholesky factors"
@@ -207,13 +207,13 @@ def axis_aligned_low_rank(p: AxisAligned, q: LowRank) -> Array:
 def _replaced(side: LowRank, loadings: Array) -> LowRank:
     if loadings is side.loadings:
         return side
-    return LowRank.trusted(side.ops, scales=side.scales, loadings=loadings)
+    return LowRank.unchecked(side.ops, scales=side.scales, loadings=loadings)
 
 
 def _beside(side: AxisAligned, other: LowRank) -> LowRank:
     """A diagonal covariance as one of low rank whose factor is zero."""
     ops = side.ops
-    return LowRank.trusted(ops, scales=side.full_scales(), loadings=ops.zeros_like(other.loadings))
+    return LowRank.unchecked(ops, scales=side.full_scales(), loadings=ops.zeros_like(other.loadings))
 
 
 def _thin(p: LowRank, q: LowRank) -> Array:

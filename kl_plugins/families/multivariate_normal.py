@@ -60,7 +60,7 @@ class MultivariateNormal(Distribution):
         covariance = self.covariance
         if array_ops.plain_means(self.mean, covariance.dimension, covariance.batch_shape) is None:
             return False
-        self.__dict__["ops"] = array_ops
+        self._state(ops=array_ops)
         return True
 
     def check_shapes(self) -> None:

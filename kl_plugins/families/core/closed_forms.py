@@ -72,7 +72,7 @@ class _Form(NamedTuple):
         """The distribution with the next of these values as parameters."""
         parameters = {name: next(values) for name in self.kind.parameters}
         parts = {name: form.made(values, ops) for name, form in self.parts}
-        return self.kind.trusted(ops, **parameters, **parts, **dict(self.constants))
+        return self.kind.unchecked(ops, **parameters, **parts, **dict(self.constants))
 
 
 def _form(p: Univariate) -> _Form:
