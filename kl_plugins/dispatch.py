@@ -139,7 +139,7 @@ def entropy(p: object) -> Array:
     p = recognised(p, "p")
     if p.ops.symbolic:
         return _guarded("entropy", p.entropy(), [], outside="nan", p=p)
-    return p.ops.numbers(type(p).entropy, p)
+    return p.ops.evaluate(type(p).entropy, p)
 
 
 def cross_entropy(p: object, q: object) -> Array:
@@ -268,7 +268,7 @@ def _compute(rule: Rule, p: object, q: object) -> Array:
     ops = p.ops
     if ops.symbolic:
         return _guarded("kl", rule(p, q), [*p.conditions_against(q)], p=p, q=q)
-    return ops.numbers(rule.function, p, q)
+    return ops.evaluate(rule.function, p, q)
 
 
 def _guarded(

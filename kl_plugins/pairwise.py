@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
-from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Full
 from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError
@@ -123,48 +122,33 @@ def _as_batch(side: Distribution | list[Distribution]) -> Distribution | None:
 
 def _kind(made: Parametrised) -> Any:
     """What has to agree for distributions to be stacked; None where they cannot be."""
-    state = made.__dict__
     names = [field.name for field in fields(made)]  # type: ignore[arg-type]
-    parts = [_kind(part) for part in _inside(made)]
-    rest = [state[name] for name in names if name not in (*made.parameters, *made.parts, _held(made))]
+    parts = [_kind(part) for part in made.components()]
+    rest = [getattr(made, name) for name in names if name not in (*made.parameters, *made.parts)]
     if isinstance(made, Univariate):
         rest += [made.sign, made.batch_shape]
     if None in parts:
         return None
-    cores = [
-        np.shape(state[name])[np.ndim(state[name]) - core :] if core else () for name, core in made.cores()
-    ]
+    arrays = [(getattr(made, name), core) for name, core in made.cores()]
+    cores = [np.shape(array)[np.ndim(array) - core :] if core else () for array, core in arrays]
     return type(made), *cores, *parts, *rest
-
-
-def _held(made: Parametrised) -> str:
-    """The field with the tuple of what a composite is made of, empty for others."""
-    return made.held if isinstance(made, Composite) else ""
-
-
-def _inside(made: Parametrised) -> list[Any]:
-    """What the object is made of, itself made of arrays."""
-    return [made.__dict__[name] for name in made.parts] + [*made.__dict__.get(_held(made), ())]
 
 
 def _stacked(members: Sequence[Any]) -> Any:
     first = members[0]
-    state = dict(first.__dict__)
+    state = first.__getstate__()
     for name, core in first.cores():
         state[name] = _values_of_all(members, name, core)
-    for name in first.parts:
-        state[name] = _stacked([one.__dict__[name] for one in members])
-    if held := _held(first):
-        groups = zip(*[one.__dict__[held] for one in members], strict=True)
-        state[held] = tuple(_stacked(group) for group in groups)
-    if "factor" in state and "factor" not in first.parameters:
+    groups = zip(*[one.components() for one in members], strict=True)
+    state |= first.parts_by(lambda part: _stacked(next(groups)))
+    if "factor" in vars(first) and "factor" not in first.parameters:
         state["factor"] = np.stack([one.factor for one in members])
-    return _trusted(first, state)
+    return first.unchecked(array_ops, **state)
 
 
 def _values_of_all(members: Sequence[Any], name: str, core: int) -> Any:
     """One parameter of all members: a number that is theirs in common stays one."""
-    values = [one.__dict__[name] for one in members]
+    values = [getattr(one, name) for one in members]
     if all(certainly_is(value, values[0]) for value in values):
         return values[0]
     shapes = [
@@ -176,26 +160,17 @@ def _values_of_all(members: Sequence[Any], name: str, core: int) -> Any:
 
 def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
     """The distributions `rows` (a slice or indices) of a batch, with the batch shape `batch`."""
-    state = dict(made.__dict__)
+    state = made.__getstate__()
     cores = dict(made.cores())
-    if "factor" in state:
-        cores["factor"] = 2
+    if "factor" in vars(made):
+        state["factor"], cores["factor"] = made.factor, 2
     for name, core in cores.items():
         array = state[name]
         if not is_literal(array) and array.ndim - core == len(made.batch_shape) > 0:  # else all share it
             part = array if array.shape[0] == 1 else array[rows]
             state[name] = part.reshape(batch + part.shape[1:])
-    for name in made.parts:
-        state[name] = _reshaped(state[name], rows, batch)
-    if held := _held(made):
-        state[held] = tuple(_reshaped(member, rows, batch) for member in state[held])
-    return _trusted(made, state)
-
-
-def _trusted(made: Any, state: dict[str, Any]) -> Any:
-    names = {field.name for field in fields(made)} | {"factor"}
-    kept = {name: value for name, value in state.items() if name in names}
-    return made.trusted(array_ops, **kept)
+    state |= made.parts_by(lambda part: _reshaped(part, rows, batch))
+    return made.unchecked(array_ops, **state)
 
 
 def _all_pairs(rows: object, columns: object) -> FloatArray:
@@ -244,10 +219,10 @@ def _double(made: Any) -> Any:
     """The same in float64, in which nothing is gained by rounding what is between inputs and result."""
     if all(value.dtype == np.float64 for value in made.values()):
         return made
-    state = {name: made.__dict__[name] for name in (field.name for field in fields(made))}
+    state = made.__getstate__()
     state |= {name: state[name].astype(np.float64) for name in made.parameters}
-    state |= {name: _double(state[name]) for name in made.parts}
-    return _trusted(made, state)
+    state |= made.parts_by(_double)
+    return made.unchecked(array_ops, **state)
 
 
 def _arrays(made: Any) -> Gaussians:
@@ -274,7 +249,7 @@ def _parts(count: int, made: Any, width: int = 1) -> list[slice]:
 
 def _factor_parts(made: Any) -> None:
     """Make the factors that the pairs share before the batch is cut up."""
-    for part in _inside(made):
+    for part in made.components():
         if "covariance" in part.parameters:
             _ = part.factor
         _factor_parts(part)

@@ -9,7 +9,7 @@ from scipy import integrate
 
 from kl_plugins import kl
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.statements import expectation
 from kl_plugins.ops import numpy as ops
 from kl_plugins.recognition import recognise
@@ -66,7 +66,7 @@ def statement_error(frozen):
 def expectation_of(frozen, statistic, shift=0.0, ratio=1.0, upper=None):
     """E of the statistic at z = shift + ratio·Z, as the family states it, and by quadrature."""
     made = recognise(frozen)
-    stated = expectation(made, statistic, At(made.ops, shift, ratio, upper))
+    stated = expectation(made, statistic, AffineMap(made.ops, shift, ratio, upper))
     standard = made.to_arrays()
 
     def function(x):

@@ -27,8 +27,8 @@ def _kernels(request):
     """Everything once as it comes, and once by compiled kernels wherever there are any."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "compiled":
-            for limit in ("_WORTH_COMPILING", "_LONG"):
-                patch.setattr(compiled, limit, 0)
+            for limit in ("_WORTH_COMPILING", "_LONG_VECTOR"):
+                patch.setattr(compiled, limit, 2)
         yield
 
 

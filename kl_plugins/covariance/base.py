@@ -61,8 +61,8 @@ class Covariance(Parametrised):
 
     def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
         super()._become(ops, beside)
-        for name in self.parameters:  # factors are kept: nobody may change what they came from
-            self.__dict__[name] = ops.frozen(self.__dict__[name])
+        # factors are kept: nobody may change what they came from
+        self._state(**{name: ops.frozen(getattr(self, name)) for name in self.parameters})
 
     @property
     def dimension(self) -> int | None:
@@ -109,7 +109,7 @@ class Covariance(Parametrised):
 
         Made once, at O(d³), and kept without the inverse: it is all that a diagonal covariance needs of it.
         """
-        held = self.__dict__.get("inverse_factor")
+        held = vars(self).get("inverse_factor")
         return array_ops.column_norms_below(self.ops.inverse_lower(self.factor) if held is None else held)
 
     def log_det(self) -> Array:
@@ -154,14 +154,13 @@ def factor_ratio_divergence(p_factor: Array, q_factor: Array, ops: ArrayOperatio
     zero at p = q and keeps its digits near it; far from it, it would lose Lp's digits next to a much
     larger Lq.
     """
-    diagonal = ops.sum_last(scale_divergence(ops.diagonal(p_factor), ops.diagonal(q_factor), ops))
-    near = nearby(p_factor, q_factor, ops)
-    return diagonal + 0.5 * ops.triangular_ratio_squares(q_factor, p_factor, near)
+    diagonals = ops.diagonal(p_factor), ops.diagonal(q_factor)
+    squares = ops.triangular_ratio_squares(q_factor, p_factor, _nearby(*diagonals, ops))
+    return ops.sum_last(scale_divergence(*diagonals, ops)) + 0.5 * squares
 
 
-def nearby(p_factor: Array, q_factor: Array, ops: ArrayOperations) -> Array:
+def _nearby(p_diagonal: Array, q_diagonal: Array, ops: ArrayOperations) -> Array:
     """In which columns the diagonals of two triangular factors are close."""
-    p_diagonal, q_diagonal = ops.diagonal(p_factor), ops.diagonal(q_factor)
     return ops.absolute(p_diagonal - q_diagonal) <= 0.2 * q_diagonal
 
 
@@ -170,7 +169,7 @@ def less_where_near(p_factor: Array, q_factor: Array, ops: ArrayOperations) -> A
 
     Either way Lq⁻¹ times it is M = Lq⁻¹Lp below the diagonal.
     """
-    near = nearby(p_factor, q_factor, ops)[..., None, :]
+    near = _nearby(ops.diagonal(p_factor), ops.diagonal(q_factor), ops)[..., None, :]
     return ops.where(near, p_factor - q_factor, p_factor)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property, reduce
 from operator import add
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.declarations import constant
+from kl_plugins.parameters.declarations import part
 
 
 class BlockDiagonal(Composite):
@@ -49,8 +48,7 @@ class BlockDiagonal(Composite):
            [0., 1., 2.]])
     """
 
-    blocks: tuple[Covariance, ...] = constant()
-    held: ClassVar[str] = "blocks"
+    blocks: tuple[Covariance, ...] = part()
 
     @property
     def dimension(self) -> int:
@@ -73,7 +71,7 @@ class BlockDiagonal(Composite):
 
     def whiten_columns(self, x: Array) -> Array:
         ops, parts = self.ops, zip(self.blocks, self.split(), strict=True)
-        rows = [ops.transpose(block.whiten_columns(x[..., part, :])) for block, part in parts]
+        rows = [ops.transpose(block.whiten_columns(x[..., span, :])) for block, span in parts]
         if self.batch_shape:
             common = ops.zeros_like(reduce(add, [row[..., :1] for row in rows]))
             rows = [row + common for row in rows]
@@ -81,7 +79,7 @@ class BlockDiagonal(Composite):
 
     def quadratic_form(self, x: Array) -> Array:
         parts = zip(self.blocks, self.split(), strict=True)
-        return reduce(add, [block.quadratic_form(x[..., part]) for block, part in parts])
+        return reduce(add, [block.quadratic_form(x[..., span]) for block, span in parts])
 
     def log_det(self) -> Array:
         return reduce(add, [block.log_det() for block in self.blocks])
@@ -90,7 +88,7 @@ class BlockDiagonal(Composite):
         """Block by block where `index` takes all that it takes of one block before it goes to the next."""
         taken: NDArray[np.intp] = np.asarray(index)
         parts = self.split()
-        owners = np.searchsorted([part.stop for part in parts], taken, side="right")
+        owners = np.searchsorted([span.stop for span in parts], taken, side="right")
         starts = np.flatnonzero(np.diff(owners, prepend=-1))
         order = owners[starts]
         if len(set(order)) < len(order):
@@ -114,7 +112,7 @@ def _aligned_blocks(p: Covariance, q: Covariance) -> list[tuple[Covariance, Cova
     def blocks(side: Covariance) -> tuple[Covariance, ...]:
         if isinstance(side, BlockDiagonal):
             return side.blocks
-        return tuple(side.marginal(np.arange(part.start, part.stop)) for part in outline.split())
+        return tuple(side.marginal(np.arange(span.start, span.stop)) for span in outline.split())
 
     return list(zip(blocks(p), blocks(q), strict=True))
 
@@ -126,12 +124,12 @@ def any_block_diagonal(p: Covariance, q: BlockDiagonal) -> Array:
     """M = Lq⁻¹Lp, the rows of each block solved with that block's factor alone."""
     ops = p.ops
     total: Array = 0.0
-    for block, part in zip(q.blocks, q.split(), strict=True):
-        own, factor = p.factor[..., part, part], block.factor
+    for block, span in zip(q.blocks, q.split(), strict=True):
+        own, factor = p.factor[..., span, span], block.factor
         rest = ops.solve_lower(factor, less_where_near(own, factor, ops))
         total = total + triangular_divergence(ops.diagonal(own), ops.diagonal(factor), rest, ops)
-        if part.start:
-            left = ops.solve_lower(factor, p.factor[..., part, : part.start])
+        if span.start:
+            left = ops.solve_lower(factor, p.factor[..., span, : span.start])
             total = total + 0.5 * ops.sum_of_squares(left)
     return total
 
@@ -149,8 +147,8 @@ def block_diagonal_full(p: BlockDiagonal, q: Full) -> Array:
         return full_full(p, q)
     ops = p.ops
     total = _below_blocks(p, q.inverse_factor)
-    for block, part in zip(p.blocks, p.split(), strict=True):
-        own, factor = q.factor[..., part, part], block.factor
+    for block, span in zip(p.blocks, p.split(), strict=True):
+        own, factor = q.factor[..., span, span], block.factor
         rest = ops.solve_lower(own, less_where_near(factor, own, ops))
         total = total + triangular_divergence(ops.diagonal(factor), ops.diagonal(own), rest, ops)
     return total
@@ -163,8 +161,8 @@ def block_diagonal_precision(p: BlockDiagonal, q: Precision) -> Array:
         return full_full(p, q)
     ops = p.ops
     total = _below_blocks(p, q.inverse_factor)
-    for block, part in zip(p.blocks, p.split(), strict=True):
-        own, factor = q.inverse_factor[..., part, part], block.factor
+    for block, span in zip(p.blocks, p.split(), strict=True):
+        own, factor = q.inverse_factor[..., span, span], block.factor
         rest = ops.matmul(own, factor)
         total = total + triangular_divergence(ops.diagonal(factor), 1.0 / ops.diagonal(own), rest, ops)
     return total
@@ -173,8 +171,8 @@ def block_diagonal_precision(p: BlockDiagonal, q: Precision) -> Array:
 def _below_blocks(p: BlockDiagonal, inverse: Array) -> Array:
     """½ Σ Mᵢⱼ² over the entries below the blocks of p."""
     total: Array = 0.0
-    for block, part in zip(p.blocks[:-1], p.split()[:-1], strict=True):
-        below = p.ops.matmul(inverse[..., part.stop :, part], block.factor)
+    for block, span in zip(p.blocks[:-1], p.split()[:-1], strict=True):
+        below = p.ops.matmul(inverse[..., span.stop :, span], block.factor)
         total = total + 0.5 * p.ops.sum_of_squares(below)
     return total
 

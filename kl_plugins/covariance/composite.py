@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
-
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
-from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.labels import Labels, only_batch
 from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
@@ -15,52 +11,36 @@ from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 class Composite(Covariance):
     """A covariance made of several, in the tuple that is its only field; their batch shapes broadcast."""
 
-    held: ClassVar[str]
-    """Name of that field."""
-
     def __post_init__(self) -> None:
-        given = self.__dict__[self.held]
+        (field,) = self.parts
+        given = getattr(self, field)
         if isinstance(given, Covariance):
-            raise TypeError(f"{self.held} must be several covariances in a tuple, got {type(given).__name__}")
+            raise TypeError(f"{field} must be several covariances in a tuple, got {type(given).__name__}")
         members = tuple(a if isinstance(a, Covariance) else Dense(a) for a in given)
         if not members:
-            raise ValueError(f"{self.held} must hold at least one covariance")
-        self.__dict__[self.held] = members
+            raise ValueError(f"{field} must hold at least one covariance")
+        self._state(**{field: members})
         super().__post_init__()
-
-    @property
-    def _members(self) -> tuple[Covariance, ...]:
-        return self.__dict__[self.held]  # type: ignore[no-any-return]
-
-    def values(self) -> list[Array]:
-        return [value for member in self._members for value in member.values()]
 
     def labels_of_parts(self) -> list[Labels | None]:
         """Of the batch dimensions: the variables of one are not those of another."""
-        return [only_batch(member.labels) for member in self._members]
-
-    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        self.__dict__[self.held] = tuple(member.to(ops) for member in self._members)
-        self.__dict__["ops"] = ops
-
-    def conditions(self) -> Conditions:
-        for member in self._members:
-            yield from member.conditions()
+        return [only_batch(member.labels) for member in self.components()]
 
     def check_shapes(self) -> None:
-        if any(member.dimension is None for member in self._members):
-            raise ValueError(f"{self.held} must have a known number of variables")
+        (field,) = self.parts
+        if any(member.dimension is None for member in self.components()):
+            raise ValueError(f"{field} must have a known number of variables")
         try:
             _ = self.batch_shape
         except ValueError:
-            shapes = ", ".join(str(member.batch_shape) for member in self._members)
-            raise ValueError(f"batch shapes of {self.held} do not broadcast: {shapes}") from None
+            shapes = ", ".join(str(member.batch_shape) for member in self.components())
+            raise ValueError(f"batch shapes of {field} do not broadcast: {shapes}") from None
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The number of variables of each."""
-        return tuple(int(member.dimension or 0) for member in self._members)
+        return tuple(int(member.dimension or 0) for member in self.components())
 
     @property
     def batch_shape(self) -> Shape:
-        return broadcast_shapes((), *[member.batch_shape for member in self._members])
+        return broadcast_shapes((), *[member.batch_shape for member in self.components()])

@@ -11,7 +11,7 @@ from kl_plugins.covariance.base import (
     square_dimension,
     submatrices,
 )
-from kl_plugins.covariance.triangular import factored_divergence, factored_quadratic_form
+from kl_plugins.covariance.triangular_matrices import factored_divergence, factored_quadratic_form
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter
@@ -87,7 +87,7 @@ class Cholesky(Full):
             # A sum over rows, as graphs know that there are as many of these as columns.
             diagonal = (factor - ops.strictly_lower(factor, like=factor)).sum(axis=-2)
             signs = ops.stop_gradient(ops.sign(diagonal))[..., None, :]
-            self.__dict__["factor"] = ops.frozen(factor * signs)
+            self._state(factor=ops.frozen(factor * signs))
 
 
 class Dense(Full):
@@ -119,18 +119,13 @@ class Dense(Full):
         square_dimension(self.covariance, "covariance", self.ops)
 
     def _complete(self) -> None:
-        if not self.ops.factors_late(self.covariance, "covariance"):
-            _ = self.factor
+        _ = self.factor
 
     def _become_plain(self) -> bool:
-        if (matrices := array_ops.plain_matrices(self.covariance)) is not None:
-            self.__dict__.update(covariance=matrices, ops=array_ops)
-            return True
-        if (matrix := array_ops.plain_matrix(self.covariance)) is not None:
-            factor = array_ops.cholesky(matrix, "covariance")
-            self.__dict__.update(covariance=matrix, factor=factor, ops=array_ops)
-            return True
-        return False
+        if (found := array_ops.plain_covariances(self.covariance)) is None:
+            return False
+        self._state(covariance=found[0], factor=found[1], ops=array_ops)
+        return True
 
     @property
     def dimension(self) -> int | None:

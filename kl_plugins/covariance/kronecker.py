@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property, partial, reduce
 from math import prod
 from operator import add, mul
-from typing import ClassVar
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.formulas.shared import identity_minus_log1p, scale_divergence
 from kl_plugins.ops.protocol import Array, ArrayOperations
-from kl_plugins.parameters.declarations import constant
+from kl_plugins.parameters.declarations import part
 
 _BY_FACTORS = "O(Σ dᵢ³) for factors of dᵢ variables, O(d Σ dᵢ) in the means"
 
@@ -63,8 +62,7 @@ class Kronecker(Composite):
            [0., 0., 4., 8.]])
     """
 
-    factors: tuple[Covariance, ...] = constant()
-    held: ClassVar[str] = "factors"
+    factors: tuple[Covariance, ...] = part()
 
     @property
     def dimension(self) -> int:
@@ -185,10 +183,10 @@ def _isotropic_as(side: Isotropic, other: Kronecker) -> Kronecker:
     ops = side.ops
     one = ops.zeros_like(side.variance) + 1.0
     factors = [
-        Isotropic.trusted(ops, variance=one if i else side.variance, dim=size)
+        Isotropic.unchecked(ops, variance=one if i else side.variance, dim=size)
         for i, size in enumerate(other.sizes)
     ]
-    return Kronecker.trusted(ops, factors=tuple(factors))
+    return Kronecker.unchecked(ops, factors=tuple(factors))
 
 
 @log_det_divergences.register(Kronecker, AxisAligned, cost=_BY_FACTORS)

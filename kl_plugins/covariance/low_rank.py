@@ -66,7 +66,7 @@ class LowRank(Covariance):
     name: ClassVar[str] = "LowRank"
 
     def __init__(self, diagonal: Array, factor: Array) -> None:
-        self.__dict__.update(diagonal=diagonal, loadings=factor)
+        self._state(diagonal=diagonal, loadings=factor)
         self.__post_init__()
 
     def check_shapes(self) -> None:
@@ -119,10 +119,7 @@ class LowRank(Covariance):
             whitened = loadings / scales[..., :, None]
             return (ops.matmul(ops.transpose(whitened), whitened),)
 
-        if kernels := ops.kernels_for_rows(self.scales, self.loadings):
-            total = kernels.gram(self.scales, self.loadings)
-        else:
-            (total,) = ops.sum_over_rows(gram, [self.scales], [self.loadings])
+        (total,) = ops.sum_over_rows(gram, [self.scales], [self.loadings])
         return total + ops.eye_like(total)
 
     @cached_property
@@ -163,7 +160,7 @@ class LowRank(Covariance):
     def marginal(self, index: Array) -> LowRank:
         ops = self.ops
         rows = ops.transpose(ops.take(ops.transpose(self.loadings), index))
-        return self.trusted(ops, diagonal=ops.take(self.diagonal, index), loadings=rows)
+        return self.unchecked(ops, diagonal=ops.take(self.diagonal, index), loadings=rows)
 
 
 WIDE_COST = "O(d³): the factors are not thin, both through Cholesky factors"
@@ -210,13 +207,13 @@ def axis_aligned_low_rank(p: AxisAligned, q: LowRank) -> Array:
 def _replaced(side: LowRank, loadings: Array) -> LowRank:
     if loadings is side.loadings:
         return side
-    return LowRank.trusted(side.ops, scales=side.scales, loadings=loadings)
+    return LowRank.unchecked(side.ops, scales=side.scales, loadings=loadings)
 
 
 def _beside(side: AxisAligned, other: LowRank) -> LowRank:
     """A diagonal covariance as one of low rank whose factor is zero."""
     ops = side.ops
-    return LowRank.trusted(ops, scales=side.full_scales(), loadings=ops.zeros_like(other.loadings))
+    return LowRank.unchecked(ops, scales=side.full_scales(), loadings=ops.zeros_like(other.loadings))
 
 
 def _thin(p: LowRank, q: LowRank) -> Array:
@@ -238,9 +235,7 @@ def _thin(p: LowRank, q: LowRank) -> Array:
     """
     ops = p.ops
     given = [p.scales, q.scales], [p.loadings, q.loadings]
-    kernels = ops.kernels_for_rows(*given[0], *given[1])
-    sums = kernels.low_rank_sums(*given[0], *given[1], _NEAR) if kernels else None
-    axes, far, ee, ev, n, vv = sums or ops.sum_over_rows(_sums(ops), *given)
+    axes, far, ee, ev, n, vv = ops.sum_over_rows(_sums(ops), *given)
     lower = q.capacitance_factor
     eye = ops.eye_like(lower)
     inverse_root = ops.solve_lower(lower, eye)

@@ -7,7 +7,7 @@ import numpy as np
 from kl_plugins.covariance.base import MOST_REFINED, log_det_divergences, nearly_equal_below
 from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.covariance.precision import Precision, between_factors
-from kl_plugins.formulas.remainders import identity_minus_log
+from kl_plugins.formulas.cancellation_free import identity_minus_log
 from kl_plugins.ops.protocol import Array
 
 

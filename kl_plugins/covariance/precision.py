@@ -14,7 +14,7 @@ from kl_plugins.covariance.base import (
     triangular_divergence,
 )
 from kl_plugins.covariance.full import Dense, Full, full_full
-from kl_plugins.covariance.triangular import factored_divergence
+from kl_plugins.covariance.triangular_matrices import factored_divergence
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions

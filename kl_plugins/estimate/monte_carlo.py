@@ -55,7 +55,7 @@ def monte_carlo(
     error = np.where(infinite, 0.0, error)
     good = np.array(infinite | np.isnan(value))
     for index in np.ndindex(batch):
-        good[index] |= trusted(log_terms[0][(slice(None), *index)])
+        good[index] |= mean_is_known(log_terms[0][(slice(None), *index)])
     value = value if q.sample is not None else np.maximum(value, 0.0)
     if n < draws * len(halves):
         return value, error, n, np.zeros(batch, bool), clock.why
@@ -128,7 +128,7 @@ def _atoms(side: Density) -> FloatArray:
     return values[counts > 1]
 
 
-def trusted(values: FloatArray) -> bool:
+def mean_is_known(values: FloatArray) -> bool:
     """Whether the mean of the values says something about that of their distribution."""
     finite = values[np.isfinite(values)]
     if len(finite) < _FEWEST or np.ptp(finite) == 0.0:

@@ -46,13 +46,8 @@ class _Sum:
     """Sums over blocks of consecutive points."""
 
     def __init__(self, pair: Pair, tolerance: float, most: int):
-        self.pair, self.tolerance, self.most, self.refinement_error, self.offset = (
-            pair,
-            tolerance,
-            most,
-            0.0,
-            0.0,
-        )
+        self.pair, self.tolerance, self.most = pair, tolerance, most
+        self.refinement_error = self.offset = 0.0
         self.sums: FloatArray = np.zeros(5)
         self.left, self.blur = [np.full(3, math.nan)], np.zeros(2)
 

@@ -10,7 +10,7 @@ from typing import Any
 from kl_plugins.covariance.base import Covariance, log_det_divergences
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.extend.check import check_family
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.discrete import Discrete
@@ -58,7 +58,7 @@ __all__ = [
     "PROBABILITY",
     "REAL",
     "Absolute",
-    "At",
+    "AffineMap",
     "Continuous",
     "Covariance",
     "Density",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -21,10 +21,10 @@ from kl_plugins.formulas.beta import (
     digamma_difference,
     log_beta,
 )
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import weighted_exp_remainder
 from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.formulas.gamma_ratios import residue_divergence
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal
@@ -101,10 +101,10 @@ class Beta(Continuous):
 @closed_form(Beta, Beta)
 def beta_beta(p: Beta, q: Beta) -> Array:
     """That of the beta variables, where both are the same power on the same interval; else by statistics."""
-    at = standing(p, q)
-    if not (at.from_zero and at.from_one and certainly_equal(p.power, q.power, p.ops)):
+    at = affine_map(p, q)
+    if not (at.fixes_zero and at.fixes_one and certainly_equal(p.power, q.power, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
 @closed_form(Beta, GeneralizedGamma)
@@ -113,55 +113,55 @@ def beta_gamma(p: Beta, q: GeneralizedGamma) -> Array:
 
     Where they start at different places, or are powers, by statistics.
     """
-    ops, at = p.ops, standing(p, q)
-    plain = p.is_plain and at.from_zero and certainly_equal(q.power, 1.0, ops)
+    ops, at = p.ops, affine_map(p, q)
+    plain = p.is_plain and at.fixes_zero and certainly_equal(q.power, 1.0, ops)
     if not (plain and certainly_equal(p.sign, q.sign, ops)):
         return by_statistics(p, q)
     c = q.concentration
     level = log_ratio(at.ratio * (p.a / (p.a + p.b)), c, ops)
     value = weighted_exp_remainder(c, ops.log(c), level, ops) + residue_divergence(p.a, c, c - p.a, ops)
     value = ops.maximum(value + beta_beyond_gamma(p.a, p.b, c, ops), 0.0)
-    return q.full(p.full(infinite_where_undefined(value, ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
 @expects(Beta, Log)
-def log(p: Beta, statistic: Log, at: At) -> Array:
-    if not at.from_zero:
+def log(p: Beta, statistic: Log, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     return p.ops.log(at.ratio) + digamma_difference(p.a, p.b, p.ops) / p.power
 
 
 @expects(Beta, LogSquare)
-def log_square(p: Beta, statistic: LogSquare, at: At) -> Array:
-    if not at.from_zero:
+def log_square(p: Beta, statistic: LogSquare, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     mean, ops = log(p, Log(), at), p.ops
     return mean * mean + (ops.trigamma(p.a) - ops.trigamma(p.a + p.b)) / p.power / p.power
 
 
 @expects(Beta, Log1m)
-def log1m(p: Beta, statistic: Log1m, at: At) -> Array:
-    if not (at.from_one and p.is_plain):
+def log1m(p: Beta, statistic: Log1m, at: AffineMap) -> Array:
+    if not (at.fixes_one and p.is_plain):
         return None
     return p.ops.log(at.ratio) + digamma_difference(p.b, p.a, p.ops)
 
 
 @expects(Beta, Log1mPower)
-def log1m_power(p: Beta, statistic: Log1mPower, at: At) -> Array:
-    if not (at.from_zero and at.from_one and certainly_equal(p.power, statistic.exponent, p.ops)):
+def log1m_power(p: Beta, statistic: Log1mPower, at: AffineMap) -> Array:
+    if not (at.fixes_zero and at.fixes_one and certainly_equal(p.power, statistic.exponent, p.ops)):
         return None
     return digamma_difference(p.b, p.a, p.ops)
 
 
 @expects(Beta, Power)
-def power(p: Beta, statistic: Power, at: At) -> Array:
-    if not at.from_zero:
+def power(p: Beta, statistic: Power, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     return at.ratio**statistic.exponent * p.moment(statistic.exponent)
 
 
 @expects(Beta, Absolute)
-def absolute(p: Beta, statistic: Absolute, at: At) -> Array:
+def absolute(p: Beta, statistic: Absolute, at: AffineMap) -> Array:
     """With c = −shift/ratio, ratio·(E Z − c + 2 E(c − Z)₊), E(c − Z)₊ = c I_c(a, b) − E Z I_c(a + 1, b).
 
     Outside of the support |E Z − c|: there the integrals have no derivatives by a and b.
@@ -169,7 +169,7 @@ def absolute(p: Beta, statistic: Absolute, at: At) -> Array:
     if not p.is_plain:
         return None
     ops, mean = p.ops, p.standard_mean()
-    if at.from_zero:
+    if at.fixes_zero:
         return ops.absolute(at.ratio) * mean
     kink = -at.shift / at.ratio
     inside = ops.logical_and(kink > 0.0, kink < 1.0)

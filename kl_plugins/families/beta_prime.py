@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
@@ -79,31 +79,31 @@ class BetaPrime(Continuous):
 @closed_form(BetaPrime, BetaPrime)
 def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Array:
     """That of the beta variables, where both have the same origin and scale; else by statistics."""
-    at = standing(p, q)
-    if not (at.from_zero and certainly_equal(at.ratio, 1.0, p.ops)):
+    at = affine_map(p, q)
+    if not (at.fixes_zero and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
 @closed_form(Pareto, BetaPrime)
 def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Array:
     """A Pareto variable that starts where q does is a beta prime variable with a = 1."""
-    at = standing(p, q)
+    at = affine_map(p, q)
     if not (from_lower_end(p, at) and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(1.0, p.alpha, q.a, q.b, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(1.0, p.alpha, q.a, q.b, p.ops)))
 
 
 @closed_form(BetaPrime, Pareto)
 def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Array:
     """A Pareto variable that starts where p does is a beta prime variable with a = 1."""
-    at = standing(p, q)
+    at = affine_map(p, q)
     rounding = 1e-14 * (1.0 + 2.0 * abs(q.loc) / q.scale)
     starts_there = not p.ops.symbolic or is_literal(at.shift)
     starts_there = starts_there and bool(np.all(abs(at.shift - 1.0) <= rounding))
     if not (starts_there and certainly_equal(at.ratio, 1.0, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
 
 
 def _mean_log(p: BetaPrime) -> Array:
@@ -111,28 +111,28 @@ def _mean_log(p: BetaPrime) -> Array:
 
 
 @expects(BetaPrime, Log)
-def log(p: BetaPrime, statistic: Log, at: At) -> Array:
-    return p.ops.log(at.ratio) + _mean_log(p) if at.from_zero else None
+def log(p: BetaPrime, statistic: Log, at: AffineMap) -> Array:
+    return p.ops.log(at.ratio) + _mean_log(p) if at.fixes_zero else None
 
 
 @expects(BetaPrime, LogSquare)
-def log_square(p: BetaPrime, statistic: LogSquare, at: At) -> Array:
-    if not at.from_zero:
+def log_square(p: BetaPrime, statistic: LogSquare, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     mean = p.ops.log(at.ratio) + _mean_log(p)
     return mean * mean + p.ops.trigamma(p.a) + p.ops.trigamma(p.b)
 
 
 @expects(BetaPrime, Log1p)
-def log1p(p: BetaPrime, statistic: Log1p, at: At) -> Array:
+def log1p(p: BetaPrime, statistic: Log1p, at: AffineMap) -> Array:
     """−E log(1 − B), for a ratio of 1."""
-    known = at.from_zero and certainly_equal(at.ratio, 1.0, p.ops)
+    known = at.fixes_zero and certainly_equal(at.ratio, 1.0, p.ops)
     return -digamma_difference(p.b, p.a, p.ops) if known else None
 
 
 @expects(BetaPrime, Power)
-def power(p: BetaPrime, statistic: Power, at: At) -> Array:
-    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.from_zero else None
+def power(p: BetaPrime, statistic: Power, at: AffineMap) -> Array:
+    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.fixes_zero else None
 
 
 from_scipy("betaprime")(BetaPrime)

@@ -39,7 +39,7 @@ def binomial_binomial(p: Binomial, q: Binomial) -> Array:
     value = p.n * trial
     if not is_literal(p.n) or p.n == 0.0:
         value = ops.where(ops.equal(p.n, 0.0), 0.0 * p.p, value)
-    return q.full(p.full(value))
+    return q.broadcast(p.broadcast(value))
 
 
 from_scipy("bernoulli")(lambda p, loc: Binomial(1.0, p, loc))

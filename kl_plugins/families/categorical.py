@@ -77,12 +77,12 @@ class Categorical(Discrete):
     def batch_shape(self) -> Shape:
         return self.ops.shape(self.p)[:-1]
 
-    def full(self, value: Array) -> Array:
+    def broadcast(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.p[..., 0])
 
-    def sized(self, batch: tuple[Array, ...]) -> Array:
+    def expand(self, batch: tuple[Array, ...]) -> Array:
         shape = (*batch, self.ops.runtime_shape(self.p)[-1])
-        return self.trusted(self.ops, p=self.ops.broadcast_to(self.p, shape))
+        return self.unchecked(self.ops, p=self.ops.broadcast_to(self.p, shape))
 
     def widened(self) -> Discrete:
         return self
@@ -151,9 +151,9 @@ class Multinomial(Distribution):
     def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.p.shape[-1],)
 
-    def sized(self, batch: tuple[Array, ...]) -> Array:
+    def expand(self, batch: tuple[Array, ...]) -> Array:
         shape = (*batch, self.ops.runtime_shape(self.p)[-1])
-        return self.trusted(self.ops, n=self.n, p=self.ops.broadcast_to(self.p, shape))
+        return self.unchecked(self.ops, n=self.n, p=self.ops.broadcast_to(self.p, shape))
 
 
 @kl_rules.register(Multinomial, Multinomial, cost="O(K) for K outcomes")

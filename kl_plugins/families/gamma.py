@@ -6,14 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.old_names import old_names
 from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
@@ -117,15 +117,17 @@ class Weibull(GeneralizedGamma):
 @closed_form(GeneralizedGamma, GeneralizedGamma)
 def gamma_gamma(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
     """That of the logarithms of gamma variables, where both start at the same place; else by statistics."""
-    if p.sign != q.sign or not starts_with(p, q):
+    if p.sign != q.sign or not same_location(p, q):
         return by_statistics(p, q)
     if certainly_is(p.power, q.power) and certainly_is(p.concentration, q.concentration):
         alike = _scales_only(p, q)
         if alike is not None:
-            return q.full(p.full(alike))
+            return q.broadcast(p.broadcast(alike))
     shift = q.power * log_ratio(p.scale, q.scale, p.ops)
     ratio = q.power / p.power
-    return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops)))
+    return q.broadcast(
+        p.broadcast(log_gamma_divergence(p.concentration, q.concentration, shift, ratio, p.ops))
+    )
 
 
 def _scales_only(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
@@ -138,29 +140,29 @@ def _scales_only(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
 
 
 @expects(GeneralizedGamma, Log)
-def log(p: GeneralizedGamma, statistic: Log, at: At) -> Array:
-    if not at.from_zero:
+def log(p: GeneralizedGamma, statistic: Log, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     return p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
 
 
 @expects(GeneralizedGamma, LogSquare)
-def log_square(p: GeneralizedGamma, statistic: LogSquare, at: At) -> Array:
-    if not at.from_zero:
+def log_square(p: GeneralizedGamma, statistic: LogSquare, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     mean = p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
     return mean * mean + p.ops.trigamma(p.concentration) / p.power / p.power
 
 
 @expects(GeneralizedGamma, Power)
-def power(p: GeneralizedGamma, statistic: Power, at: At) -> Array:
-    if not at.from_zero:
+def power(p: GeneralizedGamma, statistic: Power, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     return at.ratio**statistic.exponent * p.moment(statistic.exponent / p.power)
 
 
 @expects(GeneralizedGamma, Exp)
-def exp(p: GeneralizedGamma, statistic: Exp, at: At) -> Array:
+def exp(p: GeneralizedGamma, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function, which is known for the gamma distribution itself."""
     if not certainly_is(p.power, 1.0):
         return None

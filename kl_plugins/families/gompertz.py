@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
@@ -44,13 +44,13 @@ class Gompertz(Continuous):
 @closed_form(Gompertz, Gompertz)
 def gompertz_gompertz(p: Gompertz, q: Gompertz) -> Array:
     """Of the same loc and scale: exp(Z) − 1 is exponential with rate c; else by statistics."""
-    if not (starts_with(p, q) and certainly_equal(p.scale, q.scale, p.ops)):
+    if not (same_location(p, q) and certainly_equal(p.scale, q.scale, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(2.0 * variance_divergence(q.concentration, p.concentration, p.ops)))
+    return q.broadcast(p.broadcast(2.0 * variance_divergence(q.concentration, p.concentration, p.ops)))
 
 
 @expects(Gompertz, Exp)
-def exp(p: Gompertz, statistic: Exp, at: At) -> Array:
+def exp(p: Gompertz, statistic: Exp, at: AffineMap) -> Array:
     """exp(Z) is 1 more than an exponential variable, whose first two moments are known."""
     rate = p.ops.literal(statistic.rate * at.ratio) if not p.ops.symbolic else None
     if rate not in (1.0, 2.0):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Power
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import exp_remainder, scaled_exp1
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
@@ -90,7 +90,7 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
 
     ρ = λ_q/λ_p, m = log(μ_p/μ_q): the last part is λ_q (μ_p − μ_q)² / (2 μ_q² μ_p).
     """
-    if not (standing(p, q).from_zero and p.power == q.power):
+    if not (affine_map(p, q).fixes_zero and p.power == q.power):
         return by_statistics(p, q)
     ops = p.ops
     scale = p.power * log_ratio(p.scale, q.scale, ops)
@@ -102,24 +102,24 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
         lambda level: ops.expm1(ops.minimum(level, 700.0)) * ops.exp(-0.5 * level),
         level,
     )
-    return q.full(p.full(0.5 * (shapes + q.shape * (sine / q.mean) * sine)))
+    return q.broadcast(p.broadcast(0.5 * (shapes + q.shape * (sine / q.mean) * sine)))
 
 
 @expects(InverseGaussian, Log)
-def log(p: InverseGaussian, statistic: Log, at: At) -> Array:
-    return p.ops.log(at.ratio) + p.power * p.mean_log() if at.from_zero else None
+def log(p: InverseGaussian, statistic: Log, at: AffineMap) -> Array:
+    return p.ops.log(at.ratio) + p.power * p.mean_log() if at.fixes_zero else None
 
 
 @expects(InverseGaussian, Power)
-def power(p: InverseGaussian, statistic: Power, at: At) -> Array:
-    if not (at.from_zero and is_literal(statistic.exponent)):
+def power(p: InverseGaussian, statistic: Power, at: AffineMap) -> Array:
+    if not (at.fixes_zero and is_literal(statistic.exponent)):
         return None
     moment = p.moment(statistic.exponent)
     return None if moment is None else at.ratio**statistic.exponent * moment
 
 
 @expects(InverseGaussian, Exp)
-def exp(p: InverseGaussian, statistic: Exp, at: At) -> Array:
+def exp(p: InverseGaussian, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function exp(φ (1 − √(1 − w))), w = 2μ²t/λ; that of the reciprocal differs."""
     ops, t = p.ops, statistic.rate * at.ratio
     if p.power == 1.0:

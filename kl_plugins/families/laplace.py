@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -15,15 +15,15 @@ from kl_plugins.families.core.statistics import Absolute, Exp, Identity
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
-from kl_plugins.formulas.averages import log1p_square
+from kl_plugins.formulas.cancellation_free import log_ratio, size
 from kl_plugins.formulas.exponential import (
-    bernoulli_divergence,
     exp_remainder,
+    logit_step_divergence,
     multiple_of_exp_remainder,
     scaled_exp1,
     weighted_exp_remainder,
 )
-from kl_plugins.formulas.remainders import log_ratio, size
+from kl_plugins.formulas.interval_means import log1p_square
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations
@@ -102,7 +102,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     (log_up, log_down), (q_up, q_down) = _log_sides(p.kappa, ops), _log_sides(q.kappa, ops)
     # Where a probability may be less than any float their logarithms differ so much that nothing cancels.
     is_wide = abs(turn) > 100.0
-    coin = bernoulli_divergence(up, down, ops.where(is_wide, 0.0, -2.0 * turn), ops)
+    coin = logit_step_divergence(up, down, ops.where(is_wide, 0.0, -2.0 * turn), ops)
     sides = up * (log_up - q_up) + down * (log_down - q_down)
     centred = (
         ops.where(is_wide, sides, coin)
@@ -121,7 +121,7 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     # The second part may be negative; the rounding of the sum then may be, too.
     apart = infinite_where_undefined(side * moved, ops)
     value = centred + (apart if ops.symbolic else ops.where(together, 0.0, apart))
-    return q.full(p.full(ops.where(value < 0.0, 0.0, value)))
+    return q.broadcast(p.broadcast(ops.where(value < 0.0, 0.0, value)))
 
 
 def _log_sides(kappa: Array, ops: ArrayOperations) -> tuple[Array, Array]:
@@ -132,7 +132,7 @@ def _log_sides(kappa: Array, ops: ArrayOperations) -> tuple[Array, Array]:
 
 
 @expects(DoubleExponential, Exp)
-def exp(p: DoubleExponential, statistic: Exp, at: At) -> Array:
+def exp(p: DoubleExponential, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function 1 / ((1 − t/κ) (1 + κ t))."""
     ops, t = p.ops, statistic.rate * at.ratio
     first, second = 1.0 - t / p.kappa, 1.0 + t * p.kappa
@@ -142,7 +142,7 @@ def exp(p: DoubleExponential, statistic: Exp, at: At) -> Array:
 
 
 @expects(DoubleExponential, Absolute)
-def absolute(p: DoubleExponential, statistic: Absolute, at: At) -> Array:
+def absolute(p: DoubleExponential, statistic: Absolute, at: AffineMap) -> Array:
     """|E z| and twice what lies beyond zero."""
     ops, ratio = p.ops, abs(at.ratio)
     peak = at.shift * ops.sign(at.ratio)
@@ -154,7 +154,7 @@ def absolute(p: DoubleExponential, statistic: Absolute, at: At) -> Array:
 
 
 @expects(Normal, Absolute)
-def absolute_of_normal(p: Normal, statistic: Absolute, at: At) -> Array:
+def absolute_of_normal(p: Normal, statistic: Absolute, at: AffineMap) -> Array:
     """The mean of a folded normal variable, https://en.wikipedia.org/wiki/Folded_normal_distribution."""
     ops, ratio = p.ops, abs(at.ratio)
     x = _ROOT_HALF * at.shift / ratio
@@ -162,7 +162,7 @@ def absolute_of_normal(p: Normal, statistic: Absolute, at: At) -> Array:
 
 
 @expects(LogGamma, Absolute)
-def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Array:
+def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: AffineMap) -> Array:
     """|ratio| (2 E[max(Z + m, 0)] − E[Z + m]), where the first is E₁(exp(−m)) for Gumbel variables."""
     if not certainly_is(p.concentration, 1.0):
         return None
@@ -172,14 +172,14 @@ def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: At) -> Array:
 
 
 @expects(GeneralizedGamma, Absolute)
-def absolute_of_gamma(p: GeneralizedGamma, statistic: Absolute, at: At) -> Array:
+def absolute_of_gamma(p: GeneralizedGamma, statistic: Absolute, at: AffineMap) -> Array:
     """|ratio| E|Z − t|, t where z is 0: |E[Z] − t| and twice what lies beyond t, seen from the mean.
 
     E[(t − Z)₊] = t P(Z < t) − E[Z; Z < t], where the second is E[Z] times the probability at the shape
     a + 1/power, https://dlmf.nist.gov/8.2.
     """
     ops, a, c, mean = p.ops, p.concentration, p.power, p.standard_mean()
-    if at.from_zero:
+    if at.fixes_zero:
         return abs(at.ratio) * mean
     kink = -at.shift / at.ratio
     inside = ops.where(kink > 0.0, kink, 1.0)
@@ -197,18 +197,18 @@ def absolute_of_gamma(p: GeneralizedGamma, statistic: Absolute, at: At) -> Array
 
 
 @expects(Continuous, Absolute)
-def absolute_on_one_side(p: Continuous, statistic: Absolute, at: At) -> Array:
+def absolute_on_one_side(p: Continuous, statistic: Absolute, at: AffineMap) -> Array:
     """|E z| where z is certain to have one sign."""
     low, high = p.standard_ends()
     mean = p.standard_mean()
     if mean is None or not (is_literal(low) and low >= 0.0):
         return None
-    if not (at.from_zero or (not at.ops.symbolic and _one_sided(at, high))):
+    if not (at.fixes_zero or (not at.ops.symbolic and _one_sided(at, high))):
         return None
     return abs(at.shift + at.ratio * mean)
 
 
-def _one_sided(at: At, high: Array) -> bool:
+def _one_sided(at: AffineMap, high: Array) -> bool:
     """Whether shift + ratio·Z has one sign for all Z from 0 to `high`."""
     first, last = at.shift, at.shift + at.ratio * high
     return bool(np.all(((first >= 0.0) & (last >= 0.0)) | ((first <= 0.0) & (last <= 0.0))))

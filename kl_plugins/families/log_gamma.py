@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -69,11 +69,13 @@ def log_gamma_negentropy(a: Array, ops: ArrayOperations) -> Array:
 @closed_form(LogGamma, LogGamma)
 def log_gamma_log_gamma(p: LogGamma, q: LogGamma) -> Array:
     """In terms of p's logarithm of a gamma variable, if both point the same way; else by normal ones."""
-    at = standing(p, q)
+    at = affine_map(p, q)
     shift = at.shift + (at.ratio - 1.0) * p.level + (p.level - q.level)
     if p.sign != q.sign:
-        return q.full(p.full(_opposite_divergence(p, q, shift, at.ratio)))
-    return q.full(p.full(log_gamma_divergence(p.concentration, q.concentration, shift, at.ratio, p.ops)))
+        return q.broadcast(p.broadcast(_opposite_divergence(p, q, shift, at.ratio)))
+    return q.broadcast(
+        p.broadcast(log_gamma_divergence(p.concentration, q.concentration, shift, at.ratio, p.ops))
+    )
 
 
 def _opposite_divergence(p: LogGamma, q: LogGamma, shift: Array, ratio: Array) -> Array:
@@ -100,16 +102,16 @@ def normal_log_gamma(p: Normal, q: LogGamma) -> Array:
     E exp(w) is exp(u), u = E w + ½ v: the rest of Stirling's formula, the divergence of normal distributions
     of variance v and 1/a, and a [exp(u) − 1 − u], none of which is negative.
     """
-    ops, a, at = p.ops, q.concentration, standing(p, q)
+    ops, a, at = p.ops, q.concentration, affine_map(p, q)
     log_a = ops.log(a)
     u = at.shift - q.level - log_a + 0.5 * at.ratio * at.ratio
     scales = scale_divergence(p.scale, q.scale / ops.sqrt(a), ops)
     value = scales + stirling_rest(a, ops) + weighted_exp_remainder(a, log_a, u, ops)
-    return q.full(p.full(infinite_where_undefined(value, ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
 @expects(LogGamma, Exp)
-def exp(p: LogGamma, statistic: Exp, at: At) -> Array:
+def exp(p: LogGamma, statistic: Exp, at: AffineMap) -> Array:
     a, power = p.concentration, statistic.rate * at.ratio
     exponent = statistic.rate * at.shift + power * (p.level + p.ops.log(a)) + log_moment(a, power, p.ops)
     return p.ops.exp(exponent)

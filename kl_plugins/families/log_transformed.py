@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At, identity, starts_with
+from kl_plugins.families.core.affine import AffineMap, identity_map, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
@@ -22,8 +22,8 @@ from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
 from kl_plugins.families.logistic import Logistic
 from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import log_normal_negentropy
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.deferred import of_floats
@@ -51,20 +51,20 @@ class LogTransformed(Continuous):
         return self.base.ops.scalar and super()._become_plain()
 
     def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        own = [self.__dict__[name] for name in self.parameters]
-        self.__dict__["base"] = self.base.to(ops, [*beside, *own])
+        own = [getattr(self, name) for name in self.parameters]
+        self._state(base=self.base.to(ops, [*beside, *own]))
         super()._become(ops, [*beside, *self.base.values()])
 
     @property
     def batch_shape(self) -> Shape:
         return broadcast_shapes(super().batch_shape, self.base.batch_shape)
 
-    def sized(self, batch: tuple[Array, ...]) -> Self:
+    def expand(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
-        return self.trusted(self.ops, **(state | {"base": self.base.sized(batch)}))
+        return self.unchecked(self.ops, **(state | {"base": self.base.expand(batch)}))
 
-    def full(self, value: Array) -> Array:
-        return self.base.full(super().full(value))
+    def broadcast(self, value: Array) -> Array:
+        return self.base.broadcast(super().broadcast(value))
 
     def logarithm(self, scale: Array = 1.0) -> Continuous:
         """The distribution of log(sign·(X − loc) / scale)."""
@@ -75,7 +75,7 @@ class LogTransformed(Continuous):
         state, name = self.base.__getstate__(), "loc" if "loc" in self.base.parameters else "mean"
         place = self.base.loc
         moved = by if certainly_zero(place, self.ops) else place + by
-        return self.base.trusted(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
+        return self.base.unchecked(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
 
     def log_density(self) -> LogDensity:
         """That of the base at log z, and −log z for the change of the variable."""
@@ -109,7 +109,7 @@ class LogTransformed(Continuous):
 
     def moment(self, order: Array) -> Array:
         """E[exp(order·B)], infinite where it diverges."""
-        return expectation(self.base, Exp(order), _log_at(self, identity(self.ops)))
+        return expectation(self.base, Exp(order), _log_at(self, identity_map(self.ops)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,14 +154,14 @@ def gamma_log_transformed(p: GeneralizedGamma, q: LogTransformed) -> Array:
 
 
 def _from_one_place(p: Continuous, q: Continuous) -> bool:
-    return p.sign == q.sign and starts_with(p, q)
+    return p.sign == q.sign and same_location(p, q)
 
 
 def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Array:
     """The divergence of q_log from p_log; where there is none, the error is that of p and q."""
     rule = kl_rules.find(p_log, q_log)
     try:
-        return q.full(p.full(None if rule is None else rule(p_log, q_log)))
+        return q.broadcast(p.broadcast(None if rule is None else rule(p_log, q_log)))
     except NoClosedFormError:
         return by_statistics(p, q)
 
@@ -176,42 +176,42 @@ def _log_gamma(x: GeneralizedGamma) -> LogGamma | None:
         return None
     sign = 1.0 if positive.all() else -1.0
     state = {"concentration": x.concentration, "loc": 0.0, "scale": sign / power, "sign": sign, "level": 0.0}
-    return LogGamma.trusted(x.ops, **state)
+    return LogGamma.unchecked(x.ops, **state)
 
 
-def _log_at(p: LogTransformed, at: At) -> At:
+def _log_at(p: LogTransformed, at: AffineMap) -> AffineMap:
     """log z in terms of the base's standard variable, where z is a multiple of exp(B)."""
     base = p.base
     by = 0.0 if certainly_is(at.ratio, 1.0) else p.ops.log(at.ratio)
-    return At(p.ops, base.loc + by, base.sign * base.scale)
+    return AffineMap(p.ops, base.loc + by, base.sign * base.scale)
 
 
 @expects(LogTransformed, Log)
-def log(p: LogTransformed, statistic: Log, at: At) -> Array:
-    return expectation(p.base, Identity(), _log_at(p, at)) if at.from_zero else None
+def log(p: LogTransformed, statistic: Log, at: AffineMap) -> Array:
+    return expectation(p.base, Identity(), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, LogSquare)
-def log_square(p: LogTransformed, statistic: LogSquare, at: At) -> Array:
-    return expectation(p.base, Square(), _log_at(p, at)) if at.from_zero else None
+def log_square(p: LogTransformed, statistic: LogSquare, at: AffineMap) -> Array:
+    return expectation(p.base, Square(), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, Power)
-def power(p: LogTransformed, statistic: Power, at: At) -> Array:
-    return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.from_zero else None
+def power(p: LogTransformed, statistic: Power, at: AffineMap) -> Array:
+    return expectation(p.base, Exp(statistic.exponent), _log_at(p, at)) if at.fixes_zero else None
 
 
 @expects(LogTransformed, OfLog)
-def of_log(p: LogTransformed, statistic: OfLog, at: At) -> Array:
-    if not at.from_zero:
+def of_log(p: LogTransformed, statistic: OfLog, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     q, (ops, shift, ratio, _) = statistic.base, _log_at(p, at)
     rate = q.sign / q.scale
-    return expectation(p.base, statistic.statistic, At(ops, rate * (shift - q.loc), rate * ratio))
+    return expectation(p.base, statistic.statistic, AffineMap(ops, rate * (shift - q.loc), rate * ratio))
 
 
 @expects(LogTransformed, Exp)
-def exp(p: LogTransformed, statistic: Exp, at: At) -> Array:
+def exp(p: LogTransformed, statistic: Exp, at: AffineMap) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     t = statistic.rate * at.ratio
     return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
@@ -258,7 +258,7 @@ def gamma_log_normal(p: GeneralizedGamma, q: LogNormal) -> Array:
     step = step + order * digamma_residue(a, ops) - q.base.mean
     scale = abs(order) * ops.sqrt(ops.trigamma(a))
     value = normal_divergence(scale, q.base.scale, step, ops) + log_gamma_negentropy(a, ops)
-    return q.full(p.full(infinite_where_undefined(value, ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
 @from_scipy("lognorm")

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, LogSquare, Power
-from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import is_literal
@@ -67,29 +67,29 @@ def _variance(r: Array, ops: ArrayOperations) -> Array:
 @closed_form(LogUniform, LogUniform)
 def log_uniform_log_uniform(p: LogUniform, q: LogUniform) -> Array:
     """The logarithm of the ratio of the log ranges, if p's interval is inside of q's; else +∞."""
-    ops, at = p.ops, standing(p, q)
-    if not at.from_zero:
+    ops, at = p.ops, affine_map(p, q)
+    if not at.fixes_zero:
         return by_statistics(p, q)
     value = ops.maximum(log_ratio(q.log_range, p.log_range, ops), 0.0)
-    return ops.where(outside(p, q, at), float("inf"), q.full(p.full(value)))
+    return ops.where(outside(p, q, at), float("inf"), q.broadcast(p.broadcast(value)))
 
 
 @expects(LogUniform, Log)
-def log(p: LogUniform, statistic: Log, at: At) -> Array:
-    return p.ops.log(at.ratio) + 0.5 * p.log_range if at.from_zero else None
+def log(p: LogUniform, statistic: Log, at: AffineMap) -> Array:
+    return p.ops.log(at.ratio) + 0.5 * p.log_range if at.fixes_zero else None
 
 
 @expects(LogUniform, LogSquare)
-def log_square(p: LogUniform, statistic: LogSquare, at: At) -> Array:
-    if not at.from_zero:
+def log_square(p: LogUniform, statistic: LogSquare, at: AffineMap) -> Array:
+    if not at.fixes_zero:
         return None
     mean = p.ops.log(at.ratio) + 0.5 * p.log_range
     return mean * mean + p.log_range * p.log_range / 12.0
 
 
 @expects(LogUniform, Power)
-def power(p: LogUniform, statistic: Power, at: At) -> Array:
-    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.from_zero else None
+def power(p: LogUniform, statistic: Power, at: AffineMap) -> Array:
+    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.fixes_zero else None
 
 
 from_scipy("loguniform", "reciprocal")(lambda a, b, loc, scale: LogUniform(_log_range(a, b), a * scale, loc))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Identity, Softplus, Statistic
 from kl_plugins.families.log_gamma import LogGamma
+from kl_plugins.formulas.cancellation_free import size
 from kl_plugins.formulas.exponential import scaled_exp1
-from kl_plugins.formulas.remainders import size
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
@@ -47,7 +47,7 @@ def logistic_logistic(p: Logistic, q: Logistic) -> Array:
         return by_statistics(p, q)
     scale = p.scale + 0.0 * q.scale  # NaN where either is
     value = p.ops.elementwise(_shift_divergence, _shift_gradient, (p.loc - q.loc) / scale)
-    return q.full(p.full(value))
+    return q.broadcast(p.broadcast(value))
 
 
 def _shift_divergence(step: Array, ops: ArrayOperations) -> Array:
@@ -86,7 +86,7 @@ def _slope_far(x: Array, ops: ArrayOperations) -> Array:
 
 
 @expects(Logistic, Softplus)
-def softplus(p: Logistic, statistic: Softplus, at: At) -> Array:
+def softplus(p: Logistic, statistic: Softplus, at: AffineMap) -> Array:
     """a / (exp(a) − 1), a the shift, where the scales are the same."""
     if not certainly_equal(abs(at.ratio), 1.0, p.ops):
         return None
@@ -97,7 +97,7 @@ def softplus(p: Logistic, statistic: Softplus, at: At) -> Array:
 
 
 @expects(LogGamma, Softplus)
-def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Array:
+def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: AffineMap) -> Array:
     """E[log(1 + c G)] = exp(1/c) E₁(1/c), G exponential, where the scales are the same."""
     ops = p.ops
     if not (certainly_is(p.concentration, 1.0) and certainly_equal(abs(at.ratio), 1.0, ops)):
@@ -108,7 +108,7 @@ def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: At) -> Array:
 
 
 @expects(Logistic, Exp)
-def exp(p: Logistic, statistic: Exp, at: At) -> Array:
+def exp(p: Logistic, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function πt / sin(πt), https://en.wikipedia.org/wiki/Logistic_distribution."""
     t = statistic.rate * at.ratio
     mgf = p.ops.exp(statistic.rate * at.shift) * _sine_mgf(t, p.ops)
@@ -124,7 +124,7 @@ def _sine_mgf(t: Array, ops: ArrayOperations) -> Array:
 
 
 @expects(Logistic, Absolute)
-def absolute(p: Logistic, statistic: Absolute, at: At) -> Array:
+def absolute(p: Logistic, statistic: Absolute, at: AffineMap) -> Array:
     """The integrals of both tails."""
     ops, ratio, height = p.ops, abs(at.ratio), size(at.shift, p.ops)
     return height + 2.0 * ratio * ops.log1p(ops.exp(-height / ratio))
@@ -157,13 +157,13 @@ class HyperbolicSecant(Continuous):
 
 
 @expects(HyperbolicSecant, LogCosh)
-def log_cosh(p: HyperbolicSecant, statistic: LogCosh, at: At) -> Array:
+def log_cosh(p: HyperbolicSecant, statistic: LogCosh, at: AffineMap) -> Array:
     """log 2, where nothing is shifted or scaled."""
-    return math.log(2.0) if at.from_zero and certainly_equal(abs(at.ratio), 1.0, p.ops) else None
+    return math.log(2.0) if at.fixes_zero and certainly_equal(abs(at.ratio), 1.0, p.ops) else None
 
 
 @expects(HyperbolicSecant, Exp)
-def exp_of_secant(p: HyperbolicSecant, statistic: Exp, at: At) -> Array:
+def exp_of_secant(p: HyperbolicSecant, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function 1 / cos(πt/2)."""
     ops, size = p.ops, abs(statistic.rate * at.ratio)
     exists = size < 1.0

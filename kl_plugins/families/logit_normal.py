@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kl_plugins.families.beta import Beta
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc
@@ -56,14 +56,14 @@ def logit_normal_logit_normal(p: LogitNormal, q: LogitNormal) -> Array:
 
 
 def _logit(p: LogitNormal) -> Normal:
-    return Normal.trusted(p.ops, mean=p.mean, scale=p.std)
+    return Normal.unchecked(p.ops, mean=p.mean, scale=p.std)
 
 
 @expects(Beta, LogitSquare)
 @expects(Uniform, LogitSquare)
-def of_beta(p: Beta | Uniform, statistic: LogitSquare, at: At) -> Array:
+def of_beta(p: Beta | Uniform, statistic: LogitSquare, at: AffineMap) -> Array:
     """The logit of a beta variable has mean ψ(a) − ψ(b) and variance ψ₁(a) + ψ₁(b)."""
-    if not (p.is_plain and at.from_zero and at.from_one):
+    if not (p.is_plain and at.fixes_zero and at.fixes_one):
         return None
     ops = p.ops
     mean = digamma_difference(p.a, p.b, ops) - digamma_difference(p.b, p.a, ops)

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
 from typing import Any
 
-from kl_plugins.covariance.axis_aligned import AxisAligned
-from kl_plugins.covariance.base import (
-    MOST_REFINED,
-    NEARLY_EQUAL,
-    Covariance,
-    divergence_rule,
-    log_det_divergence,
-    nearly_equal_below,
-)
-from kl_plugins.covariance.full import Dense, Full
+from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
@@ -67,10 +57,10 @@ class MultivariateNormal(Distribution):
     def _become_plain(self) -> bool:
         if type(self) is not MultivariateNormal or self.covariance.ops is not array_ops:
             return False
-        mean = array_ops.plain_vector(self.mean, self.covariance.dimension)
-        if mean is None or self.covariance.batch_shape:
+        covariance = self.covariance
+        if array_ops.plain_means(self.mean, covariance.dimension, covariance.batch_shape) is None:
             return False
-        self.__dict__["ops"] = array_ops
+        self._state(ops=array_ops)
         return True
 
     def check_shapes(self) -> None:
@@ -141,51 +131,5 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
 
     Source: https://statproofbook.github.io/P/mvn-kl, in the form without cancellation.
     """
-    compiled = _compiled(p, q)
-    return _uncompiled(p, q) if compiled is None else compiled
-
-
-def _uncompiled(p: MultivariateNormal, q: MultivariateNormal) -> Array:
     quadratic = q.covariance.quadratic_form(p.mean - q.mean)
     return log_det_divergence(p.covariance, q.covariance) + quadratic
-
-
-def _compiled(p: MultivariateNormal, q: MultivariateNormal) -> Array:
-    """The same by a compiled kernel, None where there is none for the pair or it would not pay."""
-    ops, sides = p.ops, (p.covariance, q.covariance)
-    if isinstance(sides[0], Full) and isinstance(sides[1], Full):
-        batch = broadcast_shapes(p.batch_shape, q.batch_shape)
-        if kernels := ops.kernels_for(batch, p.mean, *p.values(), *q.values()):
-            # Equal matrices have equal factors if one routine makes both: here, or where they were made.
-            dense = all(isinstance(side, Dense) for side in sides)
-            if not dense or not any(ops.kernels_for(side.batch_shape, *side.values()) for side in sides):
-                roots, given = [side.factor for side in sides], True
-            else:
-                roots, given = [side.matrix() for side in sides], False
-            value = kernels.gaussian_pairs(p.mean, roots[0], given, q.mean, roots[1], given)
-            return _refined(value, p, q, kernels) if dense else value
-    elif isinstance(sides[0], AxisAligned) and isinstance(sides[1], AxisAligned):
-        shape = (*broadcast_shapes(p.batch_shape, q.batch_shape), *p.event_shape)
-        if kernels := ops.kernels_for_vectors(shape, *p.values(), *q.values()):
-            value = kernels.long_axis_aligned_pair(p.mean, sides[0].scales, q.mean, sides[1].scales)
-            return None if value < NEARLY_EQUAL else value
-    return None
-
-
-def _refined(value: Array, p: MultivariateNormal, q: MultivariateNormal, kernels: ModuleType) -> Array:
-    """The members of a batch that are nearly equal, taken from the difference of their matrices."""
-    if not (value < MOST_REFINED).any():
-        return value
-    # zero too: equal factors do not prove that the matrices are equal
-    near = value < nearly_equal_below(kernels.least_pivot(q.covariance.matrix()))
-    if not near.any():
-        return value
-
-    def members(side: MultivariateNormal) -> MultivariateNormal:
-        ops, covariance = side.ops, side.covariance.matrix()
-        means = ops.broadcast_to(side.mean, (*near.shape, *side.mean.shape[-1:]))[near]
-        matrices = ops.broadcast_to(covariance, (*near.shape, *covariance.shape[-2:]))[near]
-        return MultivariateNormal.trusted(ops, mean=means, covariance=Dense.trusted(ops, covariance=matrices))
-
-    value[near] = _uncompiled(members(p), members(q))
-    return value

@@ -9,7 +9,7 @@ import numpy as np
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete, opposite, plain
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.outcomes import by_supports, starts_together
+from kl_plugins.families.core.outcomes import by_supports, same_location_where
 from kl_plugins.formulas.discrete import (
     bernoulli_divergence,
     counts_divergence,
@@ -50,7 +50,7 @@ class NegativeBinomial(Discrete):
         """Of a geometric distribution: the entropy of one trial, over p."""
         if not self.ops.same(self.n, 1.0):
             return super().entropy()
-        return self.full(trial_entropy(self.p, self.failure, self.ops) / self.p)
+        return self.broadcast(trial_entropy(self.p, self.failure, self.ops) / self.p)
 
 
 @closed_form(NegativeBinomial, NegativeBinomial)
@@ -58,13 +58,13 @@ def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial
     """n/p trials' divergence for the same n; geometric ones may also be shifted against each other."""
     if p.ops.scalar and not (p.n == q.n and p.loc == q.loc):
         p, q = p.to_arrays(), q.to_arrays()
-        return arrays.numbers(negative_binomial_negative_binomial, p, q)
+        return arrays.evaluate(negative_binomial_negative_binomial, p, q)
     ops = p.ops
     value = p.n * ops.choose(p.p < _TINY, _trials_of_tiny, _trials, p.p, p.failure, q.p, q.failure)
-    together = starts_together(p, q)
+    together = same_location_where(p, q)
     same = ops.same(p.n, q.n)
     if same and together is True:
-        return q.full(p.full(value))
+        return q.broadcast(p.broadcast(value))
     if ops.symbolic:
         geometric = ops.same(p.n, 1.0) and ops.same(q.n, 1.0)
         holds = geometric and is_literal(p.loc) and is_literal(q.loc)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kl_plugins.families.core.affine import At, times
+from kl_plugins.families.core.affine import AffineMap, times
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -75,11 +75,11 @@ def continuous_normal(p: Continuous, q: Normal) -> Array:
     ops, mean, variance = p.ops, p.standard_mean(), p.standard_variance()
     step = p.loc - q.mean + p.sign * p.scale * mean
     value = normal_divergence(p.scale * ops.sqrt(variance), q.scale, step, ops)
-    return q.full(p.full(infinite_where_undefined(value + p.negentropy(), ops)))
+    return q.broadcast(p.broadcast(infinite_where_undefined(value + p.negentropy(), ops)))
 
 
 @expects(Normal, Exp)
-def exp(p: Normal, statistic: Exp, at: At) -> Array:
+def exp(p: Normal, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function, https://statproofbook.github.io/P/norm-mgf."""
     spread = times(statistic.rate, at.ratio)
     return p.ops.exp(times(statistic.rate, at.shift) + (0.5 * spread) * spread)

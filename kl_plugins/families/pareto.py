@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -14,7 +14,7 @@ from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Log1p, LogSquare, Power
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.formulas.beta import digamma_difference, log_beta
-from kl_plugins.formulas.remainders import identity_minus_log, log_ratio
+from kl_plugins.formulas.cancellation_free import identity_minus_log, log_ratio
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is, is_literal
@@ -61,17 +61,17 @@ def pareto_pareto(p: Pareto, q: Pareto) -> Array:
     Two non-negative terms: that of exponential distributions, and that of where p starts. q must not start
     above p.
     """
-    ops, at = p.ops, standing(p, q)
-    if not at.from_zero:
+    ops, at = p.ops, affine_map(p, q)
+    if not at.fixes_zero:
         return by_statistics(p, q)
     value = 2.0 * variance_divergence(q.alpha, p.alpha, ops) + q.alpha * ops.maximum(
         log_ratio(p.scale, q.scale, ops), 0.0
     )
-    beyond, value = outside(p, q, at), q.full(p.full(value))
+    beyond, value = outside(p, q, at), q.broadcast(p.broadcast(value))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 
-def from_lower_end(p: Pareto, at: At) -> bool:
+def from_lower_end(p: Pareto, at: AffineMap) -> bool:
     """Whether z is certainly a multiple of Z − 1 everywhere."""
     if at.ops.symbolic and not (is_literal(at.shift) and is_literal(at.ratio)):
         return False
@@ -85,7 +85,7 @@ def pareto_exponential(p: Pareto, q: GeneralizedGamma) -> Array:
 
     They are −1/α − log(1 − 1/α) and ρ − 1 − log ρ, ρ the ratio of the means. Else by statistics.
     """
-    ops, at = p.ops, standing(p, q)
+    ops, at = p.ops, affine_map(p, q)
     exponential = all(certainly_is(x, 1.0) for x in (q.concentration, q.power, q.sign))
     if not (exponential and from_lower_end(p, at)):
         return by_statistics(p, q)
@@ -93,12 +93,12 @@ def pareto_exponential(p: Pareto, q: GeneralizedGamma) -> Array:
     alpha = ops.where(exists, p.alpha, 2.0)
     ratio = at.ratio / (alpha - 1.0)
     value = identity_minus_log(-1.0 / alpha, ops) + 2.0 * variance_divergence(ratio, 1.0 + 0.0 * ratio, ops)
-    return q.full(p.full(ops.where(exists, value, float("inf"))))
+    return q.broadcast(p.broadcast(ops.where(exists, value, float("inf"))))
 
 
 @expects(Pareto, Log)
-def log(p: Pareto, statistic: Log, at: At) -> Array:
-    if at.from_zero:
+def log(p: Pareto, statistic: Log, at: AffineMap) -> Array:
+    if at.fixes_zero:
         return p.ops.log(at.ratio) + 1.0 / p.alpha
     if from_lower_end(p, at):
         return p.ops.log(at.ratio) + _mean_log(p)
@@ -112,8 +112,8 @@ def _mean_log(p: Pareto) -> Array:
 
 
 @expects(Pareto, LogSquare)
-def log_square(p: Pareto, statistic: LogSquare, at: At) -> Array:
-    if at.from_zero:
+def log_square(p: Pareto, statistic: LogSquare, at: AffineMap) -> Array:
+    if at.fixes_zero:
         mean = p.ops.log(at.ratio) + 1.0 / p.alpha
         return mean * mean + 1.0 / p.alpha / p.alpha
     if from_lower_end(p, at):
@@ -123,16 +123,16 @@ def log_square(p: Pareto, statistic: LogSquare, at: At) -> Array:
 
 
 @expects(Pareto, Log1p)
-def log1p(p: Pareto, statistic: Log1p, at: At) -> Array:
+def log1p(p: Pareto, statistic: Log1p, at: AffineMap) -> Array:
     """Of ratio·(Z − 1), for a ratio of 1."""
     return 1.0 / p.alpha if from_lower_end(p, at) and np.all(at.ratio == 1.0) else None
 
 
 @expects(Pareto, Power)
-def power(p: Pareto, statistic: Power, at: At) -> Array:
+def power(p: Pareto, statistic: Power, at: AffineMap) -> Array:
     """α/(α − k), and from the lower end α B(1 + k, α − k)."""
     ops, k = p.ops, statistic.exponent
-    if at.from_zero:
+    if at.fixes_zero:
         return at.ratio**k * p.moment(k)
     if from_lower_end(p, at):
         exists = ops.logical_and(k < p.alpha, k > -1.0)
@@ -143,12 +143,12 @@ def power(p: Pareto, statistic: Power, at: At) -> Array:
 
 
 @expects(Pareto, Exp)
-def exp(p: Pareto, statistic: Exp, at: At) -> Array:
+def exp(p: Pareto, statistic: Exp, at: AffineMap) -> Array:
     """+∞ where it grows: no tail of a power makes up for that."""
     rate = statistic.rate * at.ratio
     if p.ops.symbolic and not is_literal(rate):
         return None
-    return p.full(float("inf")) if np.all(rate > 0.0) else None
+    return p.broadcast(float("inf")) if np.all(rate > 0.0) else None
 
 
 from_scipy("pareto")(lambda b, loc, scale: Pareto(b, scale, loc))

@@ -48,7 +48,7 @@ class PointMasses(Discrete):
     find_backend = staticmethod(array_backend_of)
 
     def check_shapes(self) -> None:
-        lengths = [(*self.ops.shape(self.__dict__[name]), 0)[-2:-1] for name in ("points", "p")]
+        lengths = [(*self.ops.shape(getattr(self, name)), 0)[-2:-1] for name in ("points", "p")]
         if lengths[0] != lengths[1] or lengths[0] in ((), (0,)):
             raise ValueError("points and p must have as many entries along their last axis, at least one")
         _ = self.batch_shape
@@ -63,7 +63,7 @@ class PointMasses(Discrete):
         loc = () if is_literal(self.loc) else shape(self.loc)
         return broadcast_shapes(shape(self.points)[:-1], shape(self.p)[:-1], loc)
 
-    def full(self, value: Array) -> Array:
+    def broadcast(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.points[..., 0] + self.p[..., 0] + self.loc) + 0.0 * self.loc
 
     def widened(self) -> Discrete:
@@ -80,7 +80,7 @@ class PointMasses(Discrete):
         return _looked_up(self.points, self.log_p(), k, self.ops)
 
     def entropy(self) -> Array:
-        return self.full(-self.ops.sum_last(x_log_x(self.p, self.ops)))
+        return self.broadcast(-self.ops.sum_last(x_log_x(self.p, self.ops)))
 
 
 def _looked_up(points: Array, values: Array, at: Array, ops: ArrayOperations) -> Array:
@@ -135,4 +135,4 @@ def by_points(p: Discrete, q: Discrete) -> Array:
     else:
         alone = ops.equal(_looked_up(at, log_p, of_q[0], ops), -_INFINITY)
         rest = ops.sum_last(ops.where(alone, ops.exp(of_q[1]), 0.0))
-    return q.full(p.full(value + rest))
+    return q.broadcast(p.broadcast(value + rest))

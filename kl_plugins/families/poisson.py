@@ -7,7 +7,7 @@ from typing import ClassVar
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.outcomes import by_supports, starts_together
+from kl_plugins.families.core.outcomes import by_supports, same_location_where
 from kl_plugins.formulas.discrete import counts_divergence, log_poisson
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import NON_NEGATIVE, REAL, parameter
@@ -31,8 +31,8 @@ class Poisson(Discrete):
 def poisson_poisson(p: Poisson, q: Poisson) -> Array:
     """mean_q − mean_p − mean_p log(mean_q / mean_p), https://statproofbook.github.io/P/poiss-kl."""
     value = counts_divergence(p.mean, q.mean, p.ops)
-    together = starts_together(p, q)
-    return q.full(p.full(value)) if together is True else by_supports(p, q, value, together)
+    together = same_location_where(p, q)
+    return q.broadcast(p.broadcast(value)) if together is True else by_supports(p, q, value, together)
 
 
 from_scipy("poisson")(Poisson)

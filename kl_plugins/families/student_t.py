@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, starts_with
+from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -162,81 +162,81 @@ def cauchy_cauchy(p: Cauchy, q: Cauchy) -> Array:
 @closed_form(HalfCauchy, HalfCauchy)
 def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
     """That of the whole distributions, where both start at the same place; else by statistics."""
-    if not (starts_with(p, q) and p.sign == q.sign):
+    if not (same_location(p, q) and p.sign == q.sign):
         return by_statistics(p, q)
-    return q.full(p.full(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
+    return q.broadcast(p.broadcast(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
 
 
 @expects(HeavyTailed, Log1pSquare)
-def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: At) -> Array:
+def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: AffineMap) -> Array:
     """For Cauchy variables log((1 + |ratio|)² + shift²); else known where the scales of Z are the same."""
     ops = p.ops
     if _is_cauchy(p):
         widened = 1.0 + abs(at.ratio)
         distance = at.shift / widened
         return 2.0 * ops.log1p(abs(at.ratio)) + ops.log1p(distance * distance)
-    return p.log1p_square() if at.from_zero and certainly_equal(abs(at.ratio), 1.0, ops) else None
+    return p.log1p_square() if at.fixes_zero and certainly_equal(abs(at.ratio), 1.0, ops) else None
 
 
 @expects(Halved, Log1pSquare)
-def log1p_square_halved(p: Halved, statistic: Log1pSquare, at: At) -> Array:
-    return log1p_square(p, statistic, at) if at.from_zero else None
+def log1p_square_halved(p: Halved, statistic: Log1pSquare, at: AffineMap) -> Array:
+    return log1p_square(p, statistic, at) if at.fixes_zero else None
 
 
 @expects(HeavyTailed, Absolute)
-def absolute(p: HeavyTailed, statistic: Absolute, at: At) -> Array:
+def absolute(p: HeavyTailed, statistic: Absolute, at: AffineMap) -> Array:
     if _is_cauchy(p):
         return math.inf
-    return abs(at.ratio) * p.moment(1.0) if at.from_zero else None
+    return abs(at.ratio) * p.moment(1.0) if at.fixes_zero else None
 
 
 @expects(HeavyTailed, Exp)
-def exp(p: HeavyTailed, statistic: Exp, at: At) -> Array:
+def exp(p: HeavyTailed, statistic: Exp, at: AffineMap) -> Array:
     return math.inf
 
 
 @expects(HeavyTailed, Softplus)
-def softplus(p: HeavyTailed, statistic: Softplus, at: At) -> Array:
+def softplus(p: HeavyTailed, statistic: Softplus, at: AffineMap) -> Array:
     return math.inf if _is_cauchy(p) else None
 
 
 @expects(Halved, Absolute)
-def absolute_halved(p: Halved, statistic: Absolute, at: At) -> Array:
+def absolute_halved(p: Halved, statistic: Absolute, at: AffineMap) -> Array:
     if _is_cauchy(p):
         return math.inf
     return absolute_on_one_side(p, statistic, at)
 
 
 @expects(Halved, Exp)
-def exp_halved(p: Halved, statistic: Exp, at: At) -> Array:
+def exp_halved(p: Halved, statistic: Exp, at: AffineMap) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     t = statistic.rate * at.ratio
     return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
 
 
 @expects(Halved, Softplus)
-def softplus_halved(p: Halved, statistic: Softplus, at: At) -> Array:
+def softplus_halved(p: Halved, statistic: Softplus, at: AffineMap) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     return math.inf if _is_cauchy(p) and not p.ops.symbolic and np.all(at.ratio < 0.0) else None
 
 
 @expects(Halved, Log)
-def log(p: Halved, statistic: Log, at: At) -> Array:
+def log(p: Halved, statistic: Log, at: AffineMap) -> Array:
     """(ψ(½) − ψ(df/2)) / 2: Z² is a ratio of gamma variables."""
-    if not at.from_zero:
+    if not at.fixes_zero:
         return None
     return p.ops.log(at.ratio) - 0.5 * (_PSI_HALF_LESS + p.ops.digamma(0.5 * p.df))
 
 
 @expects(Halved, LogSquare)
-def log_square(p: Halved, statistic: LogSquare, at: At) -> Array:
+def log_square(p: Halved, statistic: LogSquare, at: AffineMap) -> Array:
     mean = log(p, Log(), at)
     return None if mean is None else mean * mean + 0.25 * (0.5 * math.pi**2 + p.ops.trigamma(0.5 * p.df))
 
 
 @expects(Halved, Power)
-def power(p: Halved, statistic: Power, at: At) -> Array:
-    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.from_zero else None
+def power(p: Halved, statistic: Power, at: AffineMap) -> Array:
+    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.fixes_zero else None
 
 
 def _is_cauchy(p: HeavyTailed) -> bool:

@@ -7,28 +7,28 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Power, Statistic
 from kl_plugins.families.uniform import Uniform, bounded_expectations, difference
-from kl_plugins.formulas.averages import exp_tent_mean, power_tent_mean, tent_mean
+from kl_plugins.formulas.interval_means import exp_triangular_mean, power_triangular_mean, triangular_mean
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.formulas.tent import (
-    log_tent_flat_mean,
-    log_tent_tent_mean,
-    near_tent_divergence,
-    tent_divergence,
+from kl_plugins.formulas.triangular import (
+    log_triangular_triangular_mean,
+    log_triangular_uniform_mean,
+    near_triangular_divergence,
+    triangular_divergence,
 )
 from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.declarations import POSITIVE, PROBABILITY, REAL, parameter
 
 
 @dataclass(frozen=True, eq=False)
-class LogTent(Statistic):
-    """The logarithm of the tent of height 1 with its top at `mode`."""
+class LogTriangle(Statistic):
+    """The logarithm of the triangle of height 1 with its top at `mode`."""
 
     mode: Array
     text = "log min(z/c, (1 − z)/(1 − c))"
@@ -52,7 +52,7 @@ class Triangular(Continuous):
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def log_density(self) -> LogDensity:
-        return LogDensity(_LOG_2, ((1.0, LogTent(self.mode)),))
+        return LogDensity(_LOG_2, ((1.0, LogTriangle(self.mode)),))
 
     def standard_entropy(self) -> Array:
         return 0.5 - _LOG_2
@@ -70,43 +70,43 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Array:
 
     Else by statistics.
     """
-    ops, at = p.ops, standing(p, q)
-    if at.from_zero and at.from_one:
-        return q.full(p.full(tent_divergence(p.mode, q.mode, ops)))
+    ops, at = p.ops, affine_map(p, q)
+    if at.fixes_zero and at.fixes_one:
+        return q.broadcast(p.broadcast(triangular_divergence(p.mode, q.mode, ops)))
     beyond = outside(p, q, at)
     if beyond is True:
         return infinite(p, q)
     start, wider = p.loc - q.loc, q.scale - p.scale
     below, above = ops.maximum(start / p.scale, 0.0), ops.maximum((wider - start) / p.scale, 0.0)
     step = ((q.mode - p.mode) * q.scale + p.mode * wider - start) / p.scale
-    close, value = near_tent_divergence(p.mode, 1.0 - p.mode, step, below, above, ops)
+    close, value = near_triangular_divergence(p.mode, 1.0 - p.mode, step, below, above, ops)
     if ops.symbolic or not np.all(close):
         value = ops.where(close, value, by_statistics(p, q))
-    value = q.full(p.full(infinite_where_undefined(value, ops)))
+    value = q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 
-@expects(Uniform, LogTent)
-def of_uniform(p: Uniform, statistic: LogTent, at: At) -> Array:
-    return log_tent_flat_mean(statistic.mode, at.shift, at.ratio, at.upper, p.ops)
+@expects(Uniform, LogTriangle)
+def of_uniform(p: Uniform, statistic: LogTriangle, at: AffineMap) -> Array:
+    return log_triangular_uniform_mean(statistic.mode, at.shift, at.ratio, at.upper, p.ops)
 
 
-@expects(Triangular, LogTent)
-def of_triangular(p: Triangular, statistic: LogTent, at: At) -> Array:
-    return log_tent_tent_mean(statistic.mode, p.mode, at.shift, at.ratio, at.upper, p.ops)
+@expects(Triangular, LogTriangle)
+def of_triangular(p: Triangular, statistic: LogTriangle, at: AffineMap) -> Array:
+    return log_triangular_triangular_mean(statistic.mode, p.mode, at.shift, at.ratio, at.upper, p.ops)
 
 
-bounded_expectations(Triangular, lambda p, f, start, step: tent_mean(f, p.mode, start, step, p.ops))
+bounded_expectations(Triangular, lambda p, f, start, step: triangular_mean(f, p.mode, start, step, p.ops))
 
 
 @expects(Triangular, Power)
-def power(p: Triangular, statistic: Power, at: At) -> Array:
-    return power_tent_mean(statistic.exponent, p.mode, at.shift, at.ratio, p.ops)
+def power(p: Triangular, statistic: Power, at: AffineMap) -> Array:
+    return power_triangular_mean(statistic.exponent, p.mode, at.shift, at.ratio, p.ops)
 
 
 @expects(Triangular, Exp)
-def exp(p: Triangular, statistic: Exp, at: At) -> Array:
-    return exp_tent_mean(p.mode, statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
+def exp(p: Triangular, statistic: Exp, at: AffineMap) -> Array:
+    return exp_triangular_mean(p.mode, statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
 
 
 def _between(lower: Array, mode: Array, upper: Array) -> Triangular:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -68,23 +68,23 @@ class TruncatedNormal(Continuous):
 @closed_form(TruncatedNormal, TruncatedNormal)
 def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Array:
     """The logarithm of an expectation of exp(log(q/p)); +∞ where p's interval is not inside of q's."""
-    ops, at = p.ops, standing(p, q)
+    ops, at = p.ops, affine_map(p, q)
     beyond = outside(p, q, at)
     if beyond is True:
         return infinite(p, q)
     turn = (p.scale - q.scale) / q.scale
     value = truncated_divergence(p.low, p.high, q.low, q.high, at.shift, turn, ops)
-    value = q.full(p.full(infinite_where_undefined(value, ops)))
+    value = q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
     return value if beyond is False else ops.where(beyond, float("inf"), value)
 
 
 @closed_form(TruncatedNormal, Normal)
 def truncated_normal(p: TruncatedNormal, q: Normal) -> Array:
     """That from q between p's ends, and minus the logarithm of q's mass there, which q's tails lack of 1."""
-    ops, at = p.ops, standing(p, q)
+    ops, at = p.ops, affine_map(p, q)
     low, high = at.shift + at.ratio * p.low, at.shift + at.ratio * p.high
     between = truncated_truncated(
-        p, TruncatedNormal.trusted(ops, low=low, high=high, loc=q.mean, scale=q.scale)
+        p, TruncatedNormal.unchecked(ops, low=low, high=high, loc=q.mean, scale=q.scale)
     )
     tails = 0.5 * (ops.erfc(_ROOT_HALF * high) + ops.erfc(-_ROOT_HALF * low))
     mass = ops.where(
@@ -94,7 +94,7 @@ def truncated_normal(p: TruncatedNormal, q: Normal) -> Array:
 
 
 @expects(TruncatedNormal, Exp)
-def exp(p: TruncatedNormal, statistic: Exp, at: At) -> Array:
+def exp(p: TruncatedNormal, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function: exp(t²/2) times the ratio of the masses between the ends less t."""
     t = statistic.rate * at.ratio
     masses = log_integral(p.low - t, p.high - t, p.ops) - log_integral(p.low, p.high, p.ops)
@@ -102,7 +102,7 @@ def exp(p: TruncatedNormal, statistic: Exp, at: At) -> Array:
 
 
 @expects(TruncatedNormal, Absolute)
-def absolute(p: TruncatedNormal, statistic: Absolute, at: At) -> Array:
+def absolute(p: TruncatedNormal, statistic: Absolute, at: AffineMap) -> Array:
     """With c = −shift/ratio: |ratio|·(E Z − c + 2 E(c − Z)₊), from the mean and the mass below c."""
     ops, kink = p.ops, -at.shift / at.ratio
     low, high = p.low, p.high

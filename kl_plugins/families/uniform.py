@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from kl_plugins.families.beta import Beta
-from kl_plugins.families.core.affine import At, outside, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -22,18 +22,18 @@ from kl_plugins.families.core.statistics import (
     Power,
     Statistic,
 )
-from kl_plugins.formulas.averages import (
+from kl_plugins.formulas.beta import beta_divergence
+from kl_plugins.formulas.cancellation_free import log_ratio
+from kl_plugins.formulas.interval_means import (
     ABSOLUTE,
     LOG,
     LOG1P_SQUARE,
     LOG_SQUARE,
     Integrand,
-    exp_flat_mean,
-    flat_mean,
-    power_flat_mean,
+    exp_uniform_mean,
+    power_uniform_mean,
+    uniform_mean,
 )
-from kl_plugins.formulas.beta import beta_divergence
-from kl_plugins.formulas.remainders import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
@@ -65,8 +65,8 @@ class Uniform(Continuous):
 @closed_form(Uniform, Uniform)
 def uniform_uniform(p: Uniform, q: Uniform) -> Array:
     """The logarithm of the ratio of the widths, if p's interval is inside of q's; else +∞."""
-    ops, at = p.ops, standing(p, q)
-    value = q.full(p.full(ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)))
+    ops, at = p.ops, affine_map(p, q)
+    value = q.broadcast(p.broadcast(ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)))
     return ops.where(outside(p, q, at), float("inf"), value)
 
 
@@ -74,10 +74,10 @@ def uniform_uniform(p: Uniform, q: Uniform) -> Array:
 @closed_form(Uniform, Beta)
 def beta_uniform(p: Beta | Uniform, q: Beta | Uniform) -> Array:
     """That of beta distributions, where both are on the same interval; else by statistics."""
-    at = standing(p, q)
-    if not (at.from_zero and at.from_one and p.is_plain and q.is_plain):
+    at = affine_map(p, q)
+    if not (at.fixes_zero and at.fixes_one and p.is_plain and q.is_plain):
         return by_statistics(p, q)
-    return q.full(p.full(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+    return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
 def bounded_expectations(family: type, mean: Callable[[Array, Integrand, Array, Array], Array]) -> None:
@@ -94,23 +94,23 @@ def bounded_expectations(family: type, mean: Callable[[Array, Integrand, Array, 
 
 
 def _at_z(mean: Callable[..., Array], integrand: Integrand) -> Callable[..., Array]:
-    def expected(p: Array, statistic: Statistic, at: At) -> Array:
+    def expected(p: Array, statistic: Statistic, at: AffineMap) -> Array:
         return mean(p, integrand, at.shift, at.ratio)
 
     return expected
 
 
-bounded_expectations(Uniform, lambda p, integrand, start, step: flat_mean(integrand, start, step, p.ops))
+bounded_expectations(Uniform, lambda p, integrand, start, step: uniform_mean(integrand, start, step, p.ops))
 
 
 @expects(Uniform, Power)
-def power(p: Uniform, statistic: Power, at: At) -> Array:
-    return power_flat_mean(statistic.exponent, at.shift, at.ratio, p.ops)
+def power(p: Uniform, statistic: Power, at: AffineMap) -> Array:
+    return power_uniform_mean(statistic.exponent, at.shift, at.ratio, p.ops)
 
 
 @expects(Uniform, Exp)
-def exp(p: Uniform, statistic: Exp, at: At) -> Array:
-    return exp_flat_mean(statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
+def exp(p: Uniform, statistic: Exp, at: AffineMap) -> Array:
+    return exp_uniform_mean(statistic.rate * at.shift, statistic.rate * at.ratio, p.ops)
 
 
 def difference(upper: Array, lower: Array) -> Array:

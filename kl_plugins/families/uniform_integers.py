@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from kl_plugins.families.core.closed_forms import closed_form
-from kl_plugins.families.core.discrete import Discrete, either, is_broken
+from kl_plugins.families.core.discrete import Discrete, either
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.declarations import REAL, Domain, parameter
+from kl_plugins.parameters.declarations import REAL, Domain, is_broken, parameter
 
 
 class DiscreteUniform(Discrete):
@@ -25,7 +25,7 @@ class DiscreteUniform(Discrete):
         return 0.0 * k - self.ops.log(self.n)
 
     def entropy(self) -> Array:
-        return self.full(self.ops.log(self.ops.asarray(self.n, "n")))
+        return self.broadcast(self.ops.log(self.ops.asarray(self.n, "n")))
 
 
 @closed_form(DiscreteUniform, DiscreteUniform)
@@ -38,7 +38,7 @@ def uniform_uniform(p: DiscreteUniform, q: DiscreteUniform) -> Array:
         value = float("inf") if beyond else value
     else:
         value = ops.where(beyond, float("inf"), value)
-    return q.full(p.full(value))
+    return q.broadcast(p.broadcast(value))
 
 
 class Dirac(Discrete):

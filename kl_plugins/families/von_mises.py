@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import At, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import Distribution
@@ -34,7 +34,7 @@ class VonMises(Univariate):
 
     def entropy(self) -> Array:
         """log(2π I₀(κ)) − κ A(κ), without the large part κ of both."""
-        return self.full(_entropy(self))
+        return self.broadcast(_entropy(self))
 
 
 def _entropy(p: Array) -> Array:
@@ -89,13 +89,13 @@ class VonMisesLine(Continuous):
 @closed_form(VonMisesLine, VonMisesLine)
 def von_mises_line_von_mises_line(p: VonMisesLine, q: VonMisesLine) -> Array:
     """That on the circle, where both are on the same line; else by statistics."""
-    if not (standing(p, q).from_zero and certainly_equal(p.scale, q.scale, p.ops)):
+    if not (affine_map(p, q).fixes_zero and certainly_equal(p.scale, q.scale, p.ops)):
         return by_statistics(p, q)
-    return q.full(p.full(bessel_divergence(p.concentration, q.concentration, 0.0, p.ops)))
+    return q.broadcast(p.broadcast(bessel_divergence(p.concentration, q.concentration, 0.0, p.ops)))
 
 
 @expects(VonMisesLine, Cosine)
-def cosine(p: VonMisesLine, statistic: Cosine, at: At) -> Array:
+def cosine(p: VonMisesLine, statistic: Cosine, at: AffineMap) -> Array:
     """A(κ), times the cosine of the shift."""
     if not certainly_equal(abs(at.ratio), 1.0, p.ops):
         return None

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import NamedTuple
 
-from kl_plugins.formulas.remainders import taylor_remainder
+from kl_plugins.formulas.cancellation_free import taylor_remainder
 from kl_plugins.ops.protocol import Array, Operations
 
 _ORDERS = 20

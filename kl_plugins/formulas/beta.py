@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from kl_plugins.formulas.cancellation_free import log_ratio_value, taylor_remainder
 from kl_plugins.formulas.gamma import NEAR, residue_curvature, residues_far
-from kl_plugins.formulas.gamma_ratios import _residue_divergence
-from kl_plugins.formulas.remainders import _log_ratio, taylor_remainder
+from kl_plugins.formulas.gamma_ratios import residue_divergence_value
 from kl_plugins.formulas.shared import identity_minus_log1p
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.gamma_residues import (
@@ -227,7 +227,7 @@ def _lopsided_residues(a: Array, b: Array, c: Array, d: Array, ops: Operations) 
         x, y = steps[0] + t * steps[1], steps[2] + t * steps[3]
         return (c / y) * r(y) - (c / x) * r(x) - (a / x) * ((y - x) / x) * scaled_trigamma_value(x, ops)
 
-    return _residue_divergence(a, c, c - a, ops) - _between(derivative, 0.0, 1.0)
+    return residue_divergence_value(a, c, c - a, ops) - _between(derivative, 0.0, 1.0)
 
 
 def _excess(turn: Array, p: Array, p_sum: Array, q: Array, q_sum: Array, ops: Operations) -> Array:
@@ -250,14 +250,14 @@ def _excess_far(turn: Array, p: Array, p_sum: Array, q: Array, q_sum: Array, ops
 def _log_ratio_of_shares(
     p_share: Array, q_share: Array, p: Array, p_sum: Array, q: Array, q_sum: Array, ops: Operations
 ) -> Array:
-    return _log_ratio(p_share, q_share, ops)
+    return log_ratio_value(p_share, q_share, ops)
 
 
 def _log_ratio_of_tiny(
     p_share: Array, q_share: Array, p: Array, p_sum: Array, q: Array, q_sum: Array, ops: Operations
 ) -> Array:
     """The same where the shares may be less than any float."""
-    return _log_ratio(p, q, ops) - _log_ratio(p_sum, q_sum, ops)
+    return log_ratio_value(p, q, ops) - log_ratio_value(p_sum, q_sum, ops)
 
 
 def _divergence_gradient(
@@ -270,7 +270,7 @@ def _divergence_gradient(
     of_sum = (step_a + step_b) * t(p_s)
     by_p_a = of_sum - step_a * t(p_a) - turn / p_a
     by_p_b = of_sum - step_b * t(p_b) + turn / p_b
-    change = r(q_s) - r(p_s) + _log_ratio(q_s, p_s, ops)
-    by_q_a = r(q_a) - r(p_a) + _log_ratio(q_a, p_a, ops) - change
-    by_q_b = r(q_b) - r(p_b) + _log_ratio(q_b, p_b, ops) - change
+    change = r(q_s) - r(p_s) + log_ratio_value(q_s, p_s, ops)
+    by_q_a = r(q_a) - r(p_a) + log_ratio_value(q_a, p_a, ops) - change
+    by_q_b = r(q_b) - r(p_b) + log_ratio_value(q_b, p_b, ops) - change
     return by_p_a, by_p_b, by_q_a, by_q_b

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kl_plugins.formulas.remainders import _log_ratio, exp_minus_tangent
+from kl_plugins.formulas.cancellation_free import exp_minus_tangent, log_ratio_value
 from kl_plugins.formulas.shared import identity_minus_log1p
 from kl_plugins.ops.gamma_residues import log_gamma_residue
 from kl_plugins.ops.protocol import Array, Operations
@@ -47,11 +47,11 @@ def _step_near(p: Array, q: Array, step: Array, ops: Operations) -> Array:
 
 
 def _step_far(p: Array, q: Array, step: Array, ops: Operations) -> Array:
-    return step + p * _log_ratio(p, q, ops)
+    return step + p * log_ratio_value(p, q, ops)
 
 
 def _counts_divergence_gradient(p: Array, q: Array, ops: Operations) -> tuple[Array, Array]:
-    return _log_ratio(p, q, ops), (q - p) / ops.where(q > 0.0, q, 1.0)
+    return log_ratio_value(p, q, ops), (q - p) / ops.where(q > 0.0, q, 1.0)
 
 
 def bernoulli_divergence(p: Array, p_failure: Array, q: Array, q_failure: Array, ops: Operations) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kl_plugins.formulas.remainders import exp_minus_tangent, taylor_remainder
+from kl_plugins.formulas.cancellation_free import exp_minus_tangent, taylor_remainder
 from kl_plugins.ops.protocol import Array, Operations
 
 
@@ -80,15 +80,15 @@ def _log_sinhc_far(v: Array, ops: Operations) -> Array:
     return 0.5 * v + ops.log(-ops.expm1(-v) / v)
 
 
-def bernoulli_divergence(yes: Array, no: Array, step: Array, ops: Operations) -> Array:
+def logit_step_divergence(yes: Array, no: Array, step: Array, ops: Operations) -> Array:
     """KL of a coin that shows `yes` and `no` with these probabilities; q's logit is larger by `step`.
 
     The two probabilities are given, so that neither is rounded to 0 or 1.
     """
-    return ops.elementwise(_bernoulli, _bernoulli_gradient, yes, no, step)
+    return ops.elementwise(_logit_step_divergence, _logit_step_gradient, yes, no, step)
 
 
-def _bernoulli(yes: Array, no: Array, step: Array, ops: Operations) -> Array:
+def _logit_step_divergence(yes: Array, no: Array, step: Array, ops: Operations) -> Array:
     is_near = ops.absolute(step) <= 0.1
     return ops.pick(is_near, partial(_coins_near, ops=ops), partial(_coins_far, ops=ops), yes, no, step)
 
@@ -115,7 +115,7 @@ def _coins_far(yes: Array, no: Array, step: Array, ops: Operations) -> Array:
     return shrunk * size + change
 
 
-def _bernoulli_gradient(yes: Array, no: Array, step: Array, ops: Operations) -> tuple[Array, Array, Array]:
+def _logit_step_gradient(yes: Array, no: Array, step: Array, ops: Operations) -> tuple[Array, Array, Array]:
     """The derivative along yes + no = 1, the only direction that there is, is given as that by `yes`."""
     # Numerator and denominator are over exp(step) where that is large.
     total = yes * ops.exp(ops.minimum(step, 0.0)) + no * ops.exp(-ops.maximum(step, 0.0))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kl_plugins.formulas.remainders import (
-    _log_ratio,
+from kl_plugins.formulas.cancellation_free import (
     identity_minus_log,
+    log_ratio_value,
     multiple_of_exp_minus_tangent,
     taylor_remainder,
 )
@@ -42,7 +42,7 @@ def _gamma_divergence(p_shape: Array, q_shape: Array, shift: Array, ops: Operati
 
 
 def _log_ratio_of_means(p_shape: Array, q_shape: Array, shift: Array, ops: Operations) -> Array:
-    return shift + _log_ratio(p_shape, q_shape, ops)
+    return shift + log_ratio_value(p_shape, q_shape, ops)
 
 
 def _shapes_near(p_shape: Array, q_shape: Array, ops: Operations) -> Array:
@@ -115,7 +115,7 @@ def _unit_divergence_gradient(shift: Array, ratio: Array, ops: Operations) -> tu
 
 def _level(p_shape: Array, q_shape: Array, shift: Array, ratio: Array, ops: Operations) -> Array:
     """The λ above."""
-    return shift + _log_ratio(p_shape, q_shape, ops) + (ratio - 1.0) * ops.log(p_shape)
+    return shift + log_ratio_value(p_shape, q_shape, ops) + (ratio - 1.0) * ops.log(p_shape)
 
 
 def log_moment(shape: Array, power: Array, ops: Operations) -> Array:
@@ -141,7 +141,7 @@ def _log_moment(shape: Array, power: Array, ops: Operations) -> Array:
 
 def _log_moment_of_tiny(shape: Array, power: Array, ops: Operations) -> Array:
     raised = shape + power
-    return _log_ratio(shape, raised, ops) + ops.gammaln(1.0 + raised) - power * ops.log(shape)
+    return log_ratio_value(shape, raised, ops) + ops.gammaln(1.0 + raised) - power * ops.log(shape)
 
 
 def _log_moment_of_others(shape: Array, power: Array, ops: Operations) -> Array:

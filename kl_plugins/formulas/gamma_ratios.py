@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from kl_plugins.formulas.gamma import NEAR, residues_far, residues_near
-from kl_plugins.formulas.remainders import (
-    _far,
-    _log_ratio,
+from kl_plugins.formulas.cancellation_free import (
     identity_minus_log,
+    log_ratio_far,
+    log_ratio_value,
     multiple_of_exp_minus_tangent,
 )
+from kl_plugins.formulas.gamma import NEAR, residues_far, residues_near
 from kl_plugins.formulas.shared import identity_minus_log1p
 from kl_plugins.ops.gamma_residues import digamma_residue_value, trigamma_residue_value
 from kl_plugins.ops.protocol import Array, Operations
@@ -25,10 +25,10 @@ from kl_plugins.ops.protocol import Array, Operations
 
 def residue_divergence(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     """R(q) − R(p) − R'(p) (q − p) ≥ 0, with `step` = q − p."""
-    return ops.elementwise(_residue_divergence, _residue_divergence_gradient, p, q, step)
+    return ops.elementwise(residue_divergence_value, _residue_divergence_gradient, p, q, step)
 
 
-def _residue_divergence(p: Array, q: Array, step: Array, ops: Operations) -> Array:
+def residue_divergence_value(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     is_near = ops.absolute(step) <= NEAR * p
     near = lambda p, q, step: residues_near(p, step, ops)  # noqa: E731
     return ops.select(is_near, near, lambda p, q, step: residues_far(p, q, ops), p, q, step)
@@ -49,7 +49,7 @@ def log_ratio_by_step(p: Array, q: Array, step: Array, ops: Operations) -> Array
 def _log_ratio_by_step(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     is_near = ops.absolute(step) <= 0.2 * q
     near = lambda p, q, step: ops.log1p(-ops.minimum(step / q, 0.5))  # noqa: E731
-    return ops.pick(is_near, near, lambda p, q, step: _far(p, q, ops), p, q, step)
+    return ops.pick(is_near, near, lambda p, q, step: log_ratio_far(p, q, ops), p, q, step)
 
 
 def _log_ratio_by_step_gradient(
@@ -68,14 +68,14 @@ def proportion_divergence(p: Array, q: Array, level: Array, ops: Operations) -> 
 
 
 def _proportion_divergence(p: Array, q: Array, level: Array, ops: Operations) -> Array:
-    u = _log_ratio(p, q, ops) - level
-    return multiple_of_exp_minus_tangent(q, u, ops) + _residue_divergence(p, q, q - p, ops)
+    u = log_ratio_value(p, q, ops) - level
+    return multiple_of_exp_minus_tangent(q, u, ops) + residue_divergence_value(p, q, q - p, ops)
 
 
 def _proportion_divergence_gradient(
     p: Array, q: Array, level: Array, ops: Operations
 ) -> tuple[Array, Array, Array]:
-    u = _log_ratio(p, q, ops) - level
+    u = log_ratio_value(p, q, ops) - level
     growth = q * ops.expm1(u)
     by_p = growth / p - trigamma_residue_value(p, ops) * (q - p)
     by_q = digamma_residue_value(q, ops) - digamma_residue_value(p, ops) - u
@@ -103,7 +103,7 @@ def _shifted_divergence(p: Array, q: Array, step: Array, shift: Array, ops: Oper
         shift,
     )
     second = identity_minus_log(step / (p + shift), ops)
-    return q * first + shift * second + _residue_divergence(p, q, step, ops)
+    return q * first + shift * second + residue_divergence_value(p, q, step, ops)
 
 
 def _change_of_proportion(p: Array, q: Array, step: Array, shift: Array) -> Array:
@@ -112,13 +112,13 @@ def _change_of_proportion(p: Array, q: Array, step: Array, shift: Array) -> Arra
 
 
 def _changed_far(p: Array, q: Array, change: Array, shift: Array, ops: Operations) -> Array:
-    return change - (_log_ratio(p, q, ops) - _log_ratio(p + shift, q + shift, ops))
+    return change - (log_ratio_value(p, q, ops) - log_ratio_value(p + shift, q + shift, ops))
 
 
 def _shifted_divergence_gradient(
     p: Array, q: Array, step: Array, shift: Array, ops: Operations
 ) -> tuple[Array, Array, Array, Array]:
-    log_change = _log_ratio(p, q, ops) - _log_ratio(p + shift, q + shift, ops)
+    log_change = log_ratio_value(p, q, ops) - log_ratio_value(p + shift, q + shift, ops)
     by_p = -(trigamma_residue_value(p, ops) + (shift / (p + shift)) / p) * step
     by_q = digamma_residue_value(q, ops) - digamma_residue_value(p, ops) - log_change
     return by_p, by_q, 0.0 * step, 0.0 * step

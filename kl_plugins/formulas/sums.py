@@ -49,7 +49,7 @@ def _settled(value: Array, size: Array, ops: Operations) -> Array:
 def infinite_where_undefined(value: Array, ops: Operations) -> Array:
     """+∞ in the place of NaN, which, of parameters that are numbers, parts beyond the floats make together.
 
-    NaN of parameters is for `full` to restore.
+    NaN of parameters is for `broadcast` to restore.
     """
     undefined = ops.isnan(value)
     return value if ops is array_ops and not np.any(undefined) else ops.where(undefined, _INFINITY, value)

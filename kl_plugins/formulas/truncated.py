@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.polynomial import legendre
 
-from kl_plugins.formulas.averages import weighted_sum, whole
-from kl_plugins.formulas.remainders import _log_ratio
+from kl_plugins.formulas.cancellation_free import log_ratio_value
+from kl_plugins.formulas.interval_means import weighted_sum, whole
 from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.certainty import certainly_infinite
 
@@ -204,6 +204,6 @@ def _far(
     # Where both densities are greatest at the same end, rounding alone would tell the places apart.
     gap = place - of_q.mode
     gap = ops.where(ops.absolute(gap) <= _ENDS * (ops.absolute(place) + ops.absolute(shift)), 0.0, gap)
-    change = _log_ratio(of_q.total, k.total, ops) + 0.5 * gap * (place + of_q.mode)
+    change = log_ratio_value(of_q.total, k.total, ops) + 0.5 * gap * (place + of_q.mode)
     value = change - ops.log1p(turn) - linear * k.first - bend * k.second
     return ops.maximum(value, 0.0)

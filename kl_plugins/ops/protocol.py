@@ -128,7 +128,7 @@ class Operations(Protocol):
     def zeros_like(self, value: Array, /) -> Array:
         """Zeros in the shape of the value."""
 
-    def numbers(self, formula: Function, /, *sides: Any) -> Array:
+    def evaluate(self, formula: Function, /, *sides: Any) -> Array:
         """``formula(*sides)``, in which infinity and NaN arise silently."""
 
     def require(self, conditions: Conditions, /) -> None:
@@ -162,11 +162,6 @@ class ArrayOperations(Operations, Protocol):
     def stop_gradient(self, x: Array, /) -> Array:
         """The value, which is not differentiated."""
 
-    # Until they have gone from covariance and families.
-    def kernels_for(self, batch: Any, *matrices: Array) -> Any: ...
-    def kernels_for_rows(self, *arrays: Array) -> Any: ...
-    def kernels_for_vectors(self, shape: Any, *vectors: Array) -> Any: ...
-
     def take(self, x: Array, index: Any, /) -> Array:
         """The entries `index` of the last axis."""
 
@@ -191,9 +186,6 @@ class ArrayOperations(Operations, Protocol):
 
     def diagonal(self, matrix: Array, /) -> Array: ...
     def eye_like(self, matrix: Array, /) -> Array: ...
-
-    def factors_late(self, matrix: Array, name: str, /) -> bool:
-        """Whether the factors of a batch, which exist, are better made each when its turn comes."""
 
     def flip(self, matrix: Array, /) -> Array:
         """Rows and columns in reverse order."""

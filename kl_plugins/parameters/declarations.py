@@ -61,8 +61,12 @@ class Domain(NamedTuple):
     def conditions_of_whole(self, value: Array, called: str, ops: Operations) -> Conditions:
         """As `conditions`, for what the interval does not say."""
         if self.whole:
-            broken = value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
-            yield ops.logical_not(broken), f"{called} must be a whole number"
+            yield ops.logical_not(is_broken(value, ops)), f"{called} must be a whole number"
+
+
+def is_broken(value: Array, ops: Operations) -> Array:
+    """Whether a number is certainly no whole one: True or False, or an array."""
+    return value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
 
 
 REAL = Domain()
@@ -96,7 +100,7 @@ class Parameter(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The declaration of a field that has parameters itself."""
+    """The declaration of a field that has parameters itself, or of a tuple of such."""
 
 
 class _Constant(NamedTuple):
@@ -153,7 +157,7 @@ def parameter(
 
 
 def part(*, default: Any = MISSING) -> Any:
-    """Declare a field that is itself an object with parameters, such as the covariance of a Gaussian."""
+    """Declare a field that is an object with parameters, or a tuple of such: the covariance of a Gaussian."""
     return _declared(default, _Part())
 
 
@@ -177,6 +181,8 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
         where = f"{cls.__name__}.{name}"
         if name not in annotated:
             raise TypeError(f"{where} needs an annotation, such as {name}: float = parameter(...)")
+        if hasattr(cls.__mro__[-2], name):
+            raise TypeError(f"{where}: the name is taken, by what all objects with parameters have")
         if "declared" not in value.metadata:
             raise TypeError(f"{where} must be made by parameter(), part() or constant()")
         if isinstance(value.default, list | dict | set | np.ndarray):

@@ -11,8 +11,13 @@ from pymc.model import Model
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.evidence.bounds import error_bounds
-from kl_plugins.variational.evidence.figures import elements_of, information_gained, trajectory
-from kl_plugins.variational.evidence.full_rank import best_full_rank, full_rank_loss
+from kl_plugins.variational.evidence.figures import (
+    best_full_rank,
+    elements_of,
+    full_rank_loss,
+    information_gained,
+    trajectory,
+)
 from kl_plugins.variational.evidence.importance import ENOUGH_DRAWS, FEWEST_DRAWS, importance
 from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.evidence.moments import Moments, marginal_kl

@@ -13,7 +13,7 @@ from scipy import stats
 
 from kl_plugins import EstimateWarning, estimate_kl, kl
 from kl_plugins.estimate.tails import remainder
-from kl_plugins.families.exponents import LogSeries
+from kl_plugins.families.discrete_exponential import LogSeries
 
 
 class Underflowing:

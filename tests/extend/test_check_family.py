@@ -21,6 +21,7 @@ from kl_plugins.extend import (
     Identity,
     Log,
     LogDensity,
+    Power,
     check_family,
     closed_form,
     expects,
@@ -125,6 +126,20 @@ def test_wrong_expectations():
     expects(kind, Exp)(lambda p, statistic, at: 1.0 / (1.0 - statistic.rate * at.ratio))  # without the shift
     with pytest.raises(AssertionError, match=r"E\[exp\(rate · z\)\] at z = 0.3 \+ 1.6·Z is"):
         check_family(kind)
+
+
+def test_expectations_that_do_not_exist():
+    class Tail(Right):
+        """Z with density 1/z² above 1."""
+
+        ends = (1.0, math.inf)
+        log_density = density(0.0, (-2.0, Log()))
+        standard_mean = standard_variance = lambda self: math.inf
+
+    check_family(Tail)
+    expects(Tail, Power)(lambda p, statistic, at: at.ratio**statistic.exponent)
+    with pytest.raises(AssertionError, match=r"E\[a power of z\] .* is 1 as stated, but inf by quadrature"):
+        check_family(Tail)
 
 
 PAIRS = {

@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from scipy import stats
 
-from kl_plugins import extend
+from kl_plugins import NoClosedFormError, extend, kl
+from kl_plugins.families.core.names import scipy_names
 
 
 def test_all_names_are_there():
@@ -24,6 +26,22 @@ def test_families_and_structures_by_name():
     for name in ("Nothing", "nothing", "Parameter"):
         with pytest.raises(AttributeError, match=f"'kl_plugins.extend' has no attribute '{name}'"):
             getattr(extend, name)
+
+
+def test_a_name_of_scipy():
+    """Wigner's semicircle is a beta distribution, which nobody has said yet."""
+    semicircular = stats.semicircular(0.5, 2.0)
+    with pytest.raises(NoClosedFormError):
+        kl(semicircular, semicircular)
+
+    @extend.from_scipy("semicircular")
+    def _(loc, scale):
+        return extend.Beta(1.5, 1.5, loc - scale, 2.0 * scale)
+
+    try:
+        assert kl(semicircular, stats.beta(1.5, 1.5, -1.5, 4.0)) == 0.0
+    finally:
+        del scipy_names["semicircular"]
 
 
 def test_it_is_light():

@@ -18,6 +18,7 @@ from kl_plugins import Dense, Diagonal, MultivariateNormal, entropy, estimate_kl
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.extend import check_family
 from toys.autoregressive import AutoRegressive
+from toys.waiting_kl import LindleyFamily
 
 TOYS = Path(__file__).parents[1] / "toys"
 
@@ -33,13 +34,13 @@ def test_a_library_is_found_by_its_entry_point(tmp_path):
     described = tmp_path / "waiting_kl-1.0.dist-info"
     described.mkdir()
     described.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: waiting-kl\nVersion: 1.0\n")
-    described.joinpath("entry_points.txt").write_text("[kl_plugins]\nwaiting = waiting_kl\n")
+    described.joinpath("entry_points.txt").write_text("[kl_plugins]\ntoys = toys.waiting_kl\n")
     code = f"""
-import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(TOYS)!r}]
+import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(TOYS.parent)!r}]
 from scipy import stats
-from waiting import Lindley, Queue
+from toys.waiting import Lindley, Queue
 from kl_plugins import kl
-assert "waiting_kl" not in sys.modules
+assert "toys.waiting_kl" not in sys.modules
 print(kl(Lindley(2.0), Lindley(2.0)), kl(Lindley(2.0), Lindley(3.0)))
 print(kl(Queue(2.0, 4.0), stats.gamma(2.0, scale=0.5)))
 """
@@ -63,10 +64,7 @@ def lindley(a, b):
     return integrate.quad(integrand, 0.0, np.inf, epsabs=0.0, epsrel=1e-13)[0]
 
 
-def test_the_family_of_the_library(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOYS))
-    from waiting_kl import LindleyFamily
-
+def test_the_family_of_the_library():
     check_family(LindleyFamily)
     np.testing.assert_allclose(
         kl(LindleyFamily([2.0, 0.1]), LindleyFamily(3.0)), [lindley(2.0, 3.0), lindley(0.1, 3.0)], rtol=1e-11

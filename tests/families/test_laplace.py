@@ -14,7 +14,7 @@ from family_oracle import divergence, diverges, expectation_of, statement_error
 from graphs import value
 from kl_plugins import entropy, kl
 from kl_plugins.families.core.statistics import Absolute, Exp, Identity, Square
-from kl_plugins.formulas.exponential import bernoulli_divergence, scaled_exp1
+from kl_plugins.formulas.exponential import logit_step_divergence, scaled_exp1
 from kl_plugins.ops import floats
 from kl_plugins.ops import pytensor as pytensor_ops
 
@@ -242,7 +242,7 @@ def test_the_exponential_integral():
 @pytest.mark.parametrize("step", [1e-6, -1e-3, 0.09, -0.11, 1.0, -3.0, 50.0, -800.0])
 @pytest.mark.parametrize("yes", [1e-12, 0.3, 0.9])
 def test_coins(yes, step):
-    found = bernoulli_divergence(yes, 1.0 - yes, step, floats)
+    found = logit_step_divergence(yes, 1.0 - yes, step, floats)
     with mp.workdps(400):
         w, d = mp.mpf(yes), mp.mpf(step)
         exact = float(mp.log(w * mp.exp(d) + (1 - mp.mpf(yes))) - w * d)
@@ -252,7 +252,7 @@ def test_coins(yes, step):
 def test_coins_have_the_gradient_of_their_logits():
     logit, step = pt.dscalars("logit", "step")
     yes, no = 1 / (1 + pt.exp(-logit)), 1 / (1 + pt.exp(logit))
-    graph = bernoulli_divergence(yes, no, step, pytensor_ops)
+    graph = logit_step_divergence(yes, no, step, pytensor_ops)
     for d in (-2.0, 0.05, 3.0):
         found = value(pt.grad(graph, [logit, step]), {logit: 0.7, step: d})
 

@@ -10,7 +10,12 @@ CHANGED = {
     "exponentiated.LogNormal": "log_transformed.LogNormal",
     "exponentiated.LogLogistic": "log_transformed.LogLogistic",
     "exponentiated.LogLaplace": "log_transformed.LogLaplace",
+    "exponents.Boltzmann": "discrete_exponential.Boltzmann",
+    "exponents.DiscreteLaplace": "discrete_exponential.DiscreteLaplace",
+    "exponents.LogSeries": "discrete_exponential.LogSeries",
     "gamma.Gamma": "gamma.GeneralizedGamma",
+    "urns.BetaBinomial": "hypergeometric.BetaBinomial",
+    "urns.Hypergeometric": "hypergeometric.Hypergeometric",
 }
 
 

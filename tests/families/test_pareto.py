@@ -10,7 +10,7 @@ from scipy import stats
 from family_oracle import expectation_of, judged_pairs, statement_error
 from kl_plugins import entropy, kl
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.statements import expectation
 from kl_plugins.families.core.statistics import Exp, Identity, Log, Log1p, LogSquare, Power, Square
 from kl_plugins.ops import floats
@@ -75,7 +75,7 @@ def test_moments_that_diverge():
         (stats.betaprime(1.5, 0.5), Identity()),
         (stats.betaprime(1.5, 2.5), Power(-1.5)),
     ):
-        assert expectation(recognise(frozen), statistic, At(floats, 0.0, 1.0)) == np.inf
+        assert expectation(recognise(frozen), statistic, AffineMap(floats, 0.0, 1.0)) == np.inf
     assert kl(stats.pareto(2.0), stats.norm()) == np.inf
     assert kl(stats.pareto(1.0), stats.gamma(2.0)) == np.inf
     assert kl(stats.pareto(2.0), stats.gumbel_l()) == np.inf

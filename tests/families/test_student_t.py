@@ -14,7 +14,7 @@ from family_oracle import divergence, diverges, expectation_of, statement_error
 from graphs import value
 from kl_plugins import entropy, explain, kl
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.statements import expectation
 from kl_plugins.families.core.statistics import Absolute, Identity, Log, Log1pSquare, LogSquare, Power, Square
 from kl_plugins.families.student_t import HalfStudentT
@@ -72,7 +72,7 @@ def test_expectations_of_half_cauchy_variables(statistic):
 @pytest.mark.parametrize("df", [2.5, 7.0])
 def test_expectations_of_half_t_variables(statistic, df):
     p = HalfStudentT(df, 0.0, 1.0)
-    stated = expectation(p, statistic, At(p.ops, 0.0, 1.3))
+    stated = expectation(p, statistic, AffineMap(p.ops, 0.0, 1.3))
     constant, ((c, own),) = p.to_arrays().log_density()
 
     def weighted(u):  # z = u / (1 − u), so that tails count in full
@@ -83,8 +83,8 @@ def test_expectations_of_half_t_variables(statistic, df):
         integrate.quad(weighted, 0, 0.5, epsabs=1e-12)[0] + integrate.quad(weighted, 0.5, 1, epsabs=1e-12)[0]
     )
     assert stated == pytest.approx(exact, rel=1e-5)
-    assert expectation(p, Power(df), At(p.ops, 0.0, 1.3)) == np.inf
-    assert expectation(p, Power(-1.0), At(p.ops, 0.0, 1.3)) == np.inf
+    assert expectation(p, Power(df), AffineMap(p.ops, 0.0, 1.3)) == np.inf
+    assert expectation(p, Power(-1.0), AffineMap(p.ops, 0.0, 1.3)) == np.inf
 
 
 OTHERS = {

@@ -35,7 +35,7 @@ def test_a_bug_is_not_hidden(formula, number):
         return formula(p, q) if p.ops.scalar else np.asarray(number)
 
     with pytest.raises(ValueError, match=r"a bug|unpack"):
-        floats.numbers(of_floats_only, P, Q)
+        floats.evaluate(of_floats_only, P, Q)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_bug_is_not_hidden(formula, number):
 def test_outside_of_a_functions_domain_arrays_serve(formula, expected):
     with pytest.raises((ValueError, ArithmeticError)):
         formula(P, Q)
-    assert floats.numbers(formula, P, Q) == pytest.approx(expected, nan_ok=True)
+    assert floats.evaluate(formula, P, Q) == pytest.approx(expected, nan_ok=True)
 
 
 def test_short_vectors_hide_no_bugs():

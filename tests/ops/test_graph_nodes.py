@@ -15,7 +15,7 @@ from pytensor.graph.replace import vectorize_graph
 
 from graphs import value
 from kl_plugins.families.normal import Normal
-from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.pytensor.checks import check_all

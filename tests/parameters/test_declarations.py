@@ -66,6 +66,12 @@ def test_names_and_order():
         type("Steep", (Ramp,), {"__annotations__": {"power": "Any"}, "power": parameter(REAL)})
 
 
+@pytest.mark.parametrize("name", ["values", "parameters", "unchecked"])
+def test_names_that_are_taken(name):
+    with pytest.raises(TypeError, match=f"Odd.{name}: the name is taken"):
+        type("Odd", (Continuous,), {"__annotations__": {name: "Any"}, name: parameter(REAL)})
+
+
 def test_what_a_class_declares():
     assert list(Ramp.parameters) == ["slope", "loc"]
     assert Ramp.parameters["slope"].domain == POSITIVE

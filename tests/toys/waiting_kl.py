@@ -1,8 +1,7 @@
 """The plugin of `waiting`: a family of its own, and a family of kl_plugins."""
 
-import waiting
-
 from kl_plugins import extend as kl_extend
+from toys import waiting
 
 
 class LindleyFamily(kl_extend.Continuous):

@@ -16,10 +16,9 @@ from kl_plugins import Dense, Diagonal
 from kl_plugins.estimate.tails import pareto_khat
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import diagnose, fit
-from kl_plugins.variational.evidence.importance import importance, pareto_smoothed
+from kl_plugins.variational.evidence.importance import error_factor, importance, pareto_smoothed
 from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import Survey
-from kl_plugins.variational.evidence.tails import error_factor
 from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
 from kl_plugins.variational.optimum.starts import prior_points, symmetric_images
 from kl_plugins.variational.report import progress

@@ -20,7 +20,7 @@ def autoregression(n, k, correlation, rng):
     return series
 
 
-def identity(deviations, average):
+def identity_map(deviations, average):
     return deviations
 
 
@@ -60,7 +60,7 @@ def test_split_rhat_of_what_does_not_vary_and_of_a_step():
 def test_the_expected_jeffreys_is_right_on_average():
     """The mean over many windows of what is expected, against the squared distance from the known limit."""
     rng = np.random.default_rng(2)
-    windows = [Window.of(autoregression(256, 5, 0.5, rng), identity) for _ in range(300)]
+    windows = [Window.of(autoregression(256, 5, 0.5, rng), identity_map) for _ in range(300)]
     truth = np.mean([np.sum(window.average**2) for window in windows])
     assert np.mean([window.jeffreys for window in windows]) == pytest.approx(truth, rel=0.15)
     careful = np.mean([window.careful_jeffreys() for window in windows[:60]])
@@ -68,18 +68,18 @@ def test_the_expected_jeffreys_is_right_on_average():
 
 
 def test_correlation_longer_than_a_batch_is_seen_by_arviz():
-    window = Window.of(autoregression(256, 5, 0.97, np.random.default_rng(3)), identity)
+    window = Window.of(autoregression(256, 5, 0.97, np.random.default_rng(3)), identity_map)
     assert window.careful_jeffreys() > 1.5 * window.jeffreys
 
 
 def test_drift_counts_what_moves_and_nothing_else():
     rng = np.random.default_rng(4)
     noise = rng.normal(size=(256, 4))
-    assert Window.of(noise, identity).drift == 0.0
+    assert Window.of(noise, identity_map).drift == 0.0
     ramp = np.linspace(0.0, 1.0, 256)
     moving = np.column_stack([noise, ramp])
     # The first and the last quarter's averages of a ramp of height 1 are 3/4 apart.
-    assert Window.of(moving, identity).drift == pytest.approx(0.75**2, rel=0.01)
+    assert Window.of(moving, identity_map).drift == pytest.approx(0.75**2, rel=0.01)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ _ROUNDING = 32.0
 """So many units of rounding two ends may differ by and be the same."""
 
 
-class At(NamedTuple):
+class AffineMap(NamedTuple):
     """The standard variable of q in terms of that of p: z = shift + ratio·Z."""
 
     ops: ArrayOperations
@@ -34,19 +34,19 @@ class At(NamedTuple):
     """1 − z less ratio·(1 − Z), for families on (0, 1): 0.0 where the upper ends are certainly the same."""
 
     @property
-    def from_zero(self) -> bool:
-        """Whether z is a multiple of Z."""
+    def fixes_zero(self) -> bool:
+        """Whether it certainly maps 0 to 0: z is a multiple of Z."""
         return certainly_is(decided(self.shift), 0.0)
 
     @property
-    def from_one(self) -> bool:
-        """Whether 1 − z is a multiple of 1 − Z."""
+    def fixes_one(self) -> bool:
+        """Whether it certainly maps 1 to 1: 1 − z is a multiple of 1 − Z."""
         return certainly_is(decided(self.upper), 0.0)
 
 
-def identity(ops: ArrayOperations) -> At:
+def identity_map(ops: ArrayOperations) -> AffineMap:
     """The map of a standard variable to itself."""
-    return At(ops, 0.0, 1.0, 0.0)
+    return AffineMap(ops, 0.0, 1.0, 0.0)
 
 
 def times(factor: Array, value: Array) -> Array:
@@ -54,14 +54,14 @@ def times(factor: Array, value: Array) -> Array:
     return value if certainly_is(factor, 1.0) else factor * value
 
 
-def standing(p: Univariate, q: Univariate) -> At:
+def affine_map(p: Univariate, q: Univariate) -> AffineMap:
     """How the standard variable of q depends on that of p."""
     ops, sign = p.ops, p.sign * q.sign
     ratio = p.scale / q.scale
     upper = None
     if q.ends[1] == 1.0:
         upper = _offset(q.loc + q.sign * q.scale, p.loc + p.sign * p.scale, q)
-    return At(ops, _offset(p.loc, q.loc, q), ratio if sign == 1.0 else sign * ratio, upper)
+    return AffineMap(ops, _offset(p.loc, q.loc, q), ratio if sign == 1.0 else sign * ratio, upper)
 
 
 def _offset(first: Array, second: Array, q: Univariate) -> Array:
@@ -98,12 +98,12 @@ def _largest(value: Array) -> Array:
     return abs(value) if is_literal(value) else max(value.max(initial=0.0), -value.min(initial=0.0))
 
 
-def starts_with(p: Univariate, q: Univariate) -> bool:
+def same_location(p: Univariate, q: Univariate) -> bool:
     """Whether p and q certainly have the same location."""
     return certainly_is(decided(_offset(p.loc, q.loc, q)), 0.0)
 
 
-def outside(p: Univariate, q: Univariate, at: At) -> Array:
+def outside(p: Univariate, q: Univariate, at: AffineMap) -> Array:
     """Whether p has mass where q has none: True or False, or an array."""
     p_low, p_high = p.standard_ends()
     q_low, q_high = q.standard_ends()

@@ -40,7 +40,9 @@ def closed_form(
             found = array_ops.by_loop(formula, length, [*p.values(), *q.values()])
             if found is not None:
                 return found
-            return array_ops.in_pieces(lambda piece: function(p.members(piece), q.members(piece)), length)
+            return array_ops.in_pieces(
+                lambda piece: function(p.batch_slice(piece), q.batch_slice(piece)), length
+            )
 
         def decide(p: Univariate, q: Univariate) -> float:
             function(*deferred(p, q))
@@ -50,7 +52,7 @@ def closed_form(
             if p.ops.symbolic:
                 decide(p, q)
             else:
-                p.ops.numbers(decide, p, q)
+                p.ops.evaluate(decide, p, q)
             return stated if isinstance(stated, str) else stated(p, q)
 
         kl_rules.register(p_type, q_type, cost=cost)(of_vectors)
@@ -70,7 +72,7 @@ class _Form(NamedTuple):
         """The distribution with the next of these values as parameters."""
         parameters = {name: next(values) for name in self.kind.parameters}
         parts = {name: form.made(values, ops) for name, form in self.parts}
-        return self.kind.trusted(ops, **parameters, **parts, **dict(self.constants))
+        return self.kind.unchecked(ops, **parameters, **parts, **dict(self.constants))
 
 
 def _form(p: Univariate) -> _Form:
@@ -100,7 +102,7 @@ def _length(p: Univariate) -> int:
 
 def infinite(p: Univariate, q: Univariate) -> Array:
     """+∞ in the shape of the pair."""
-    return q.full(p.full(math.inf))
+    return q.broadcast(p.broadcast(math.inf))
 
 
 @kl_rules.register(Univariate, Univariate, cost="O(1)")

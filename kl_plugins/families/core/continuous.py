@@ -10,7 +10,7 @@ from operator import add
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import At, identity, outside, standing
+from kl_plugins.families.core.affine import AffineMap, affine_map, identity_map, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite, no_closed_form
 from kl_plugins.families.core.statements import (
     LogDensity,
@@ -22,7 +22,7 @@ from kl_plugins.families.core.statements import (
 )
 from kl_plugins.families.core.statistics import Identity, Square
 from kl_plugins.families.core.univariate import Univariate
-from kl_plugins.formulas.remainders import log_ratio
+from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.sums import settled_sum
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
@@ -60,7 +60,7 @@ class Continuous(Univariate):
 
     def standard_entropy(self) -> Array:
         """The entropy of Z."""
-        return reduce(add, cross_terms(self, self.log_density(), identity(self.ops)))
+        return reduce(add, cross_terms(self, self.log_density(), identity_map(self.ops)))
 
     def comes_near_normal(self) -> bool:
         """Whether the variance and `negentropy` are stated so that nothing cancels beside a normal q."""
@@ -82,7 +82,7 @@ class Continuous(Univariate):
             raise NoClosedFormError(
                 f"the entropy of {self.describe()} has no closed form: it needs the expectation of {error}"
             ) from None
-        return self.full(value + self.ops.log(self.scale))
+        return self.broadcast(value + self.ops.log(self.scale))
 
 
 def by_statistics(p: Continuous, q: Continuous) -> Array:
@@ -90,9 +90,9 @@ def by_statistics(p: Continuous, q: Continuous) -> Array:
 
     Zero where that is all rounding, or all parameters are equal; +∞ where p has mass where q has none.
     """
-    ops, at, alike = p.ops, standing(p, q), p.same_where(q)
+    ops, at, alike = p.ops, affine_map(p, q), p.same_where(q)
     if alike is True:
-        return q.full(p.full(0.0))
+        return q.broadcast(p.broadcast(0.0))
     beyond = outside(p, q, at)
     if beyond is True:
         return infinite(p, q)
@@ -104,22 +104,24 @@ def by_statistics(p: Continuous, q: Continuous) -> Array:
         terms = _terms_where_known(p, q, at, beyond, str(error))
     value = settled_sum(terms, ops)
     value = value if alike is False else ops.where(alike, 0.0, value)
-    return q.full(p.full(value if beyond is False else ops.where(beyond, math.inf, value)))
+    return q.broadcast(p.broadcast(value if beyond is False else ops.where(beyond, math.inf, value)))
 
 
-def _terms(p: Continuous, q: Continuous, at: At) -> list[Array]:
+def _terms(p: Continuous, q: Continuous, at: AffineMap) -> list[Array]:
     """What the divergence is the sum of."""
     try:
         entropy = p.standard_entropy()
         return [-entropy, log_ratio(q.scale, p.scale, p.ops), *cross_terms(p, q.log_density(), at)]
     except UnknownExpectationError:
-        apart = not at.from_zero or p.sign != q.sign or not have_in_common(p.log_density(), q.log_density())
+        apart = not at.fixes_zero or p.sign != q.sign or not have_in_common(p.log_density(), q.log_density())
         if apart or not certainly_equal(p.scale, q.scale, p.ops):
             raise
         return difference_terms(p, q)
 
 
-def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Array, needed: str) -> list[Array]:
+def _terms_where_known(
+    p: Continuous, q: Continuous, at: AffineMap, beyond: Array, needed: str
+) -> list[Array]:
     """The terms with the offsets of a batch set to zero, if all that are not are outside of the support."""
     if not at.ops.symbolic:
         matters = np.logical_not(beyond)
@@ -131,7 +133,7 @@ def _terms_where_known(p: Continuous, q: Continuous, at: At, beyond: Array, need
     raise no_closed_form(p, q, f"{_moved_apart(p, q, at)}it needs the expectation under p of {needed}")
 
 
-def _moved_apart(p: Continuous, q: Continuous, at: At) -> str:
+def _moved_apart(p: Continuous, q: Continuous, at: AffineMap) -> str:
     """That the locations differ, where that alone is in the way."""
     try:
         _terms(p, q, at._replace(shift=0.0, upper=None if at.upper is None else 0.0))
@@ -144,7 +146,7 @@ closed_form(Continuous, Continuous)(by_statistics)
 
 
 @expects(Continuous, Identity)
-def mean(p: Continuous, statistic: Identity, at: At) -> Array:
+def mean(p: Continuous, statistic: Identity, at: AffineMap) -> Array:
     value = p.standard_mean()
     if certainly_is(value, 0.0):
         return at.shift
@@ -152,7 +154,7 @@ def mean(p: Continuous, statistic: Identity, at: At) -> Array:
 
 
 @expects(Continuous, Square)
-def square(p: Continuous, statistic: Square, at: At) -> Array:
+def square(p: Continuous, statistic: Square, at: AffineMap) -> Array:
     centre, variance = p.standard_mean(), p.standard_variance()
     if centre is None or variance is None:
         return None

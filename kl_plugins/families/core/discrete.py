@@ -12,6 +12,7 @@ from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
+from kl_plugins.parameters.declarations import is_broken
 
 MOST_TERMS = 10_000_000
 """So many terms are summed at most, the members of a batch counted together."""
@@ -43,7 +44,7 @@ class Discrete(Univariate):
                 state[name] = ops.expand_last(state[name])
             elif ops.symbolic:  # where functions of a lone number would be computed in float32
                 state[name] = ops.asarray(state[name], name)
-        return self.trusted(self.ops, **state)
+        return self.unchecked(self.ops, **state)
 
     def log_masses(self, k: Array) -> Array:
         """`log_pmf` at any numbers, −∞ where there is no outcome; `k` has one more dimension, the last."""
@@ -61,7 +62,7 @@ class Discrete(Univariate):
     def entropy(self) -> Array:
         """−Σ P log P, shape ``batch_shape``."""
         if self.ops.scalar:
-            return arrays.numbers(type(self).entropy, self.to_arrays())
+            return arrays.evaluate(type(self).entropy, self.to_arrays())
         count = self.count_outcomes()
         if count is None:
             raise NoClosedFormError(f"the entropy of {self.describe()} has no closed form")
@@ -97,12 +98,12 @@ class Discrete(Univariate):
         steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
         return ops.expand_last(low) + steps
 
-    def sized(self, batch: tuple[Array, ...]) -> Array:
+    def expand(self, batch: tuple[Array, ...]) -> Array:
         state = self.__getstate__()
         names = list(self.parameters)
         name = next((name for name in names if not is_literal(state[name])), names[0])
         state[name] = self.ops.broadcast_to(self.ops.asarray(state[name], name), batch)
-        return self.trusted(self.ops, **state)
+        return self.unchecked(self.ops, **state)
 
     def _become_plain(self) -> bool:
         if not super()._become_plain():
@@ -119,11 +120,6 @@ class Discrete(Univariate):
     def further_conditions(self) -> Conditions:
         """Yield (condition, message) for what the domains of the parameters do not say."""
         yield from ()
-
-
-def is_broken(value: Array, ops: ArrayOperations) -> Array:
-    """Whether a number is certainly no whole one: True or False, or an array."""
-    return value % 1.0 > 0.0 if is_literal(value) else value - ops.floor(value) > 0.0
 
 
 def either(ops: ArrayOperations, *conditions: Array) -> Array:

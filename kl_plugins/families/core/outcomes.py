@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
-from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either, is_broken
+from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_equal, certainly_infinite
+from kl_plugins.parameters.certainty import certainly_infinite
+from kl_plugins.parameters.declarations import is_broken
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _BEYOND = 8
@@ -31,9 +32,9 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
     """
     alike = p.same_where(q)
     if alike is True:
-        return q.full(p.full(0.0))
+        return q.broadcast(p.broadcast(0.0))
     if p.ops.scalar:
-        return arrays.numbers(by_outcomes, p.to_arrays(), q.to_arrays())
+        return arrays.evaluate(by_outcomes, p.to_arrays(), q.to_arrays())
     ops, count = p.ops, p.count_outcomes()
     if count is None:
         return by_supports(p, q, 0.0, alike)
@@ -56,7 +57,7 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
         rest = 1.0 - ops.sum_last(ops.exp(log_q))
         rest = ops.where(rest > ROUNDING, rest, 0.0)
         value = value + (rest if unseen is True else ops.where(unseen, rest, 0.0))
-    return q.full(p.full(value))
+    return q.broadcast(p.broadcast(value))
 
 
 def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = False) -> Array:
@@ -66,14 +67,14 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
     """
     if p.ops.scalar:
         p, q = p.to_arrays(), q.to_arrays()
-        return arrays.numbers(by_supports, p, q, arrays.asarray(value, "value"), holds)
+        return arrays.evaluate(by_supports, p, q, arrays.asarray(value, "value"), holds)
     if holds is True:
-        return q.full(p.full(value))
+        return q.broadcast(p.broadcast(value))
     ops, point, beyond = p.ops, p.point(), _beyond(p, q)
     nan = _has_nan(p, q)
     known = beyond if ops.symbolic else either(ops, holds, point, beyond, nan)
     if not (known is True or (known is not False and not ops.symbolic and known.all())):
-        apart = type(p) is type(q) and starts_together(p, q) is not True
+        apart = type(p) is type(q) and same_location_where(p, q) is not True
         moved = "their locations differ, and " if apart else ""
         raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
     other: Array = _INFINITY
@@ -84,7 +85,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
         other = ops.where(holds, value, other)
     if nan is not False:
         other = ops.where(nan, math.nan, other)
-    return q.full(p.full(other))
+    return q.broadcast(p.broadcast(other))
 
 
 def _beyond(p: Discrete, q: Discrete) -> Array:
@@ -103,19 +104,19 @@ def _has_nan(p: Discrete, q: Discrete) -> Array:
     """Which pairs of numbers have a parameter that is NaN."""
     if p.ops.symbolic:
         return False
-    return np.isnan(q.full(p.full(0.0)) + sum(_trace(side) for side in (p, q)))
+    return np.isnan(q.broadcast(p.broadcast(0.0)) + sum(_trace(side) for side in (p, q)))
 
 
 def _trace(side: Discrete) -> Array:
     """0, NaN where a parameter is NaN."""
-    own = [0.0 * side.__dict__[name] for name in side.parameters]
+    own = [0.0 * getattr(side, name) for name in side.parameters]
     own = [x.sum(-1) if core else x for x, (_, core) in zip(own, side.cores(), strict=True)]
-    return sum(own) + sum(_trace(side.__dict__[name]) for name in side.parts)
+    return sum(own) + sum(_trace(getattr(side, name)) for name in side.parts)
 
 
-def starts_together(p: Discrete, q: Discrete) -> Array:
+def same_location_where(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
-    if certainly_equal(p.loc, q.loc, p.ops):
+    if p.ops.same(p.loc, q.loc):
         return True
     return False if p.ops.symbolic else np.equal(p.loc, q.loc)
 

@@ -1,7 +1,7 @@
 """Log densities as combinations of statistics, and who knows the expectations of these.
 
 A family states its log density as a combination of statistics in its own standard variable z. Under another
-family's X the variable is z = shift + ratio·Z, Z the standard variable of that family: what `At` says.
+family's X the variable is z = shift + ratio·Z, Z the standard variable of that family: an `AffineMap`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kl_plugins.families.core.affine import At, identity, times
+from kl_plugins.families.core.affine import AffineMap, identity_map, times
 from kl_plugins.families.core.statistics import Identity, Power, Square, Statistic
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is, is_literal
@@ -33,15 +33,15 @@ _expectations = RuleTable("expectation", "kl_plugins.families")
 def expects(
     family: type, statistic: type[Statistic]
 ) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
-    """Register a function of (distribution, statistic, At) as the expectation of the statistic.
+    """Register a function of (distribution, statistic, AffineMap) as the expectation of the statistic.
 
-    It returns None where it knows no closed form for the very `At`, for example because a logarithm would
+    It returns None where it knows no closed form for the very map, for example because a logarithm would
     have to be taken of a shifted variable.
     """
     return _expectations.register(family, statistic, cost="O(1)")
 
 
-def expectation(p: Array, statistic: Statistic, at: At) -> Array:
+def expectation(p: Array, statistic: Statistic, at: AffineMap) -> Array:
     """E_p of the statistic at z = shift + ratio·Z; UnknownExpectationError where no closed form is known."""
     if isinstance(statistic, Power) and is_literal(statistic.exponent):
         named: dict[float, Statistic] = {1.0: Identity(), 2.0: Square()}
@@ -53,7 +53,7 @@ def expectation(p: Array, statistic: Statistic, at: At) -> Array:
     return value
 
 
-def cross_terms(p: Array, q: LogDensity, at: At) -> list[Array]:
+def cross_terms(p: Array, q: LogDensity, at: AffineMap) -> list[Array]:
     """The terms of −E_p[log q], whose sum is the cross-entropy of the standard variables.
 
     A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
@@ -84,7 +84,7 @@ def difference_terms(p: Array, q: Array) -> list[Array]:
     weights += [(-d, statistic) for d, statistic in rest if not certainly_equal(d, 0.0, ops)]
     found = [constant, -q_constant]
     for c, statistic in weights:
-        value = expectation(p, statistic, identity(ops))
+        value = expectation(p, statistic, identity_map(ops))
         # Where a batch has a coefficient of zero, the statistic is not there, though it diverge.
         found.append(c * value if ops.graphs else ops.where(ops.equal(c, 0.0), 0.0, c * value))
     return found

@@ -28,8 +28,8 @@ class Univariate(Distribution):
 
     @property
     def batch_shape(self) -> Shape:
-        state, shape = self.__dict__, self.ops.shape
-        return broadcast_shapes(*[shape(state[name]) for name in self.parameters])
+        shape = self.ops.shape
+        return broadcast_shapes(*[shape(getattr(self, name)) for name in self.parameters])
 
     @property
     def event_shape(self) -> Shape:
@@ -39,7 +39,7 @@ class Univariate(Distribution):
         try:
             _ = self.batch_shape
         except ValueError:
-            known = [(name, self.ops.shape(self.__dict__[name])) for name in self.parameters]
+            known = [(name, self.ops.shape(getattr(self, name))) for name in self.parameters]
             shapes = [f"{name} {shape}" for name, shape in known if shape]
             raise ValueError(f"shapes of {' and '.join(shapes)} do not broadcast") from None
 
@@ -47,26 +47,24 @@ class Univariate(Distribution):
         """The ends of the support of Z; floats where they are the same for all parameters."""
         return self.ends
 
-    def sized(self, batch: tuple[Array, ...]) -> Self:
+    def expand(self, batch: tuple[Array, ...]) -> Self:
         """The same distributions, broadcast to a batch shape."""
         state = self.__getstate__()
         for name in self.parameters:
             if not is_literal(state[name]):
                 state[name] = self.ops.broadcast_to(state[name], batch)
                 break
-        return self.trusted(self.ops, **state)
+        return self.unchecked(self.ops, **state)
 
-    def members(self, piece: slice) -> Self:
+    def batch_slice(self, piece: slice) -> Self:
         """Those of a vector of distributions that are in a slice."""
         state = self.__getstate__()
         for name, core_ndim in self.cores():
             if not is_literal(value := state[name]) and value.ndim > core_ndim and len(value) > 1:
                 state[name] = value[piece]
         for name in self.parts:
-            state[name] = state[name].members(piece)
-        made = self.trusted(self.ops, **state)
-        made.__dict__["inside"] = self.__dict__.get("inside", frozenset())
-        return made
+            state[name] = state[name].batch_slice(piece)
+        return self.unchecked(self.ops, **state, inside=self.inside)
 
     def moved(self, loc: Array, scale: Array) -> Self | None:
         """The distributions of loc + scale·X; None where the family does not have them."""
@@ -81,11 +79,11 @@ class Univariate(Distribution):
         state["loc"], state["scale"] = loc + scale * state["loc"], abs(scale) * state["scale"]
         return type(self)(**state)
 
-    def full(self, value: Array) -> Array:
+    def broadcast(self, value: Array) -> Array:
         """`value`, broadcast against all parameters, and NaN where one of them is."""
-        if self.ops.scalar and not self.__dict__.get("unsure"):
+        if self.ops.scalar and not self.may_hold_nan:
             return value
-        parameters = [self.__dict__[name] for name in self.parameters]
+        parameters = [getattr(self, name) for name in self.parameters]
         if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():
             shapes = [parameter.shape for parameter in parameters if not is_literal(parameter)]
             if all(shape in (value.shape, ()) for shape in shapes):

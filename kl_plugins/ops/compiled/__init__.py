@@ -18,52 +18,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_KERNELS = "kl_plugins.ops.compiled.kernels"
-
 _WORTH_COMPILING = 200_000
 """From this many numbers in a batch's matrices on compiled kernels make up for being loaded."""
 
-_KERNELS_UP_TO = 100
-"""Up to this dimension the kernels are faster than LAPACK; at 128 they are as fast, at 200 a fifth slower."""
-
-_LONG = 200_000
-"""From this many variables on the compiled kernel for independent variables is used."""
+_KERNELS_UP_TO = 32
+"""Up to this dimension the kernels are faster than LAPACK's way through one matrix after the other."""
 
 
 @cache
 def _loaded_kernels() -> ModuleType | None:
     try:
-        return import_module(_KERNELS)
+        return import_module("kl_plugins.ops.compiled.small_matrices")
     except ImportError:  # no Numba: the same numbers, more slowly
         return None
 
 
-def kernels_for(batch: tuple[int, ...], *matrices: NDArray[Any]) -> ModuleType | None:
-    """The compiled kernels, where there are any and a batch of float64 `matrices` is worth them."""
+def kernels_for(*matrices: NDArray[Any]) -> ModuleType | None:
+    """The compiled kernels, where there are any and a batch of float64 matrices is worth them."""
     dimension = matrices[0].shape[-1]
-    if any(matrix.dtype != np.float64 for matrix in matrices):
+    if not 0 < dimension <= _KERNELS_UP_TO or any(matrix.dtype != np.float64 for matrix in matrices):
         return None
-    if not (batch and 0 < dimension <= _KERNELS_UP_TO):
-        return None
-    if prod(batch) * dimension**2 < _WORTH_COMPILING:
-        return None
-    return _loaded_kernels()
-
-
-def kernels_for_rows(*arrays: NDArray[Any]) -> ModuleType | None:
-    """The compiled kernels for tall matrices, where there are any and one pair of float64 is tall enough."""
-    tallest = arrays[-1]
-    if tallest.ndim != 2 or any(array.dtype != np.float64 or array.ndim > 2 for array in arrays):
-        return None
-    if tallest.size < _LONG or any(len(array) != len(tallest) for array in arrays):
-        return None
-    return import_module("kl_plugins.ops.compiled.row_kernels") if _loaded_kernels() else None
-
-
-def kernels_for_vectors(shape: tuple[int, ...], *vectors: NDArray[Any]) -> ModuleType | None:
-    """The compiled kernels, where there are any and one pair of vectors is long enough."""
-    double = all(vector.dtype == np.float64 for vector in vectors)
-    return _loaded_kernels() if double and len(shape) == 1 and shape[0] >= _LONG else None
+    batch = np.broadcast_shapes(*[matrix.shape[:-2] for matrix in matrices])
+    return _loaded_kernels() if batch and prod(batch) * dimension**2 >= _WORTH_COMPILING else None
 
 
 _LONG_VECTOR = 200_000

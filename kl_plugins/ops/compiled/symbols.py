@@ -19,6 +19,7 @@ from kl_plugins.ops import floats
 
 symbolic = True
 graphs = False
+scalar = False
 _HERE = sys.modules[__name__]
 
 Argument = Any

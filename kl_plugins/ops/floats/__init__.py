@@ -96,7 +96,7 @@ def require(conditions: Iterable[tuple[bool, str]]) -> None:
             raise ValueError(message)
 
 
-def numbers(formula: Callable[..., Any], *sides: Any) -> np.float64:
+def evaluate(formula: Callable[..., Any], *sides: Any) -> np.float64:
     """Return ``formula(*sides)``, by arrays where a float would raise instead of being infinite.
 
     The functions of `math` raise ValueError there, which is not always theirs: `checked` tells.
@@ -109,7 +109,7 @@ def numbers(formula: Callable[..., Any], *sides: Any) -> np.float64:
             return np.float64(formula(*map(checked.on_checked, sides)))
     except ArithmeticError:
         arrays = import_module("kl_plugins.ops.numpy")
-        return arrays.numbers(formula, *[side.to_arrays() for side in sides])  # type: ignore[no-any-return]
+        return arrays.evaluate(formula, *[side.to_arrays() for side in sides])  # type: ignore[no-any-return]
 
 
 if TYPE_CHECKING:

@@ -136,7 +136,7 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
     if not arrays:  # dividing Python's floats by zero is an error
         return float(value(*map(np.float64, args), _HERE))
     if any(array.ndim > 1 for array in arrays):
-        return value(*args, _HERE)
+        return _of_matrices(value, gradient, *args)
     length = max(array.size for array in arrays)
     found = by_loop(value, length, args)
     if found is not None:
@@ -161,6 +161,15 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
         length,
         PIECE,
     )
+
+
+def _of_matrices(value: Callable[..., Array], gradient: Callable[..., Any] | None, *args: Array) -> Array:
+    """`elementwise` of arrays of more dimensions: where they are alike, of the vector of their numbers."""
+    shapes = {np.shape(arg) for arg in args if type(arg) is not float}
+    if len(shapes) > 1:
+        return value(*args, _HERE)
+    vectors = [arg if type(arg) is float else arg.ravel() for arg in args]
+    return elementwise(value, gradient, *vectors).reshape(*shapes)
 
 
 def by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
@@ -263,7 +272,7 @@ def require(conditions: Conditions) -> None:
             raise ValueError(message)
 
 
-def numbers(formula: Callable[..., Any], *sides: Any) -> Any:
+def evaluate(formula: Callable[..., Any], *sides: Any) -> Any:
     """Return ``formula(*sides)``; infinity and NaN arise silently: they are the answer where they remain.
 
     float32 where all arrays of parameters are, in whatever precision the formula is computed.

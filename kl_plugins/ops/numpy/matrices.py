@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from kl_plugins.ops.compiled import kernels_for
+from kl_plugins.ops.compiled import kernels_for, long_vector
 from kl_plugins.ops.protocol import Array, FloatArray
 
-_LARGE = 128
-"""From this dimension on a matrix is checked block by block."""
+_BLOCK = 256
+"""Rows and columns that are compared together: 256² numbers fit in the second-level cache."""
 
 _MODERATE = 32
 """Below this dimension a matrix is small: NumPy factors a batch faster, and checks are made in one go."""
@@ -60,7 +61,8 @@ def all_last_two(value: FloatArray) -> Array:
 
 
 def diagonal(matrix: FloatArray) -> FloatArray:
-    return matrix.diagonal(axis1=-2, axis2=-1)
+    entries = matrix.diagonal(axis1=-2, axis2=-1)
+    return entries if entries.ndim == 1 else entries.copy()  # what is made of it is faster side by side
 
 
 def from_diagonal(vector: FloatArray) -> FloatArray:
@@ -88,19 +90,6 @@ def lower(matrix: FloatArray, like: Array) -> FloatArray:
 def strictly_lower(matrix: FloatArray, like: Array = None) -> FloatArray:
     """What is below the diagonal of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix, -1)
-
-
-def plain_matrices(value: Array) -> FloatArray | None:
-    """A frozen copy where `value` is a large batch of float64 covariances beyond doubt, else None."""
-    if type(value) is not np.ndarray or value.ndim < 3 or value.shape[-1] != value.shape[-2]:
-        return None
-    if (kernels := kernels_for(value.shape[:-2], value)) is None:
-        return None
-    matrices = value.copy()
-    if not kernels.are_covariances(matrices):
-        return None
-    matrices.setflags(write=False)
-    return matrices
 
 
 def add_to_diagonal(matrix: FloatArray, vector: FloatArray, like: Array) -> FloatArray:
@@ -136,84 +125,85 @@ def concatenate(parts: list[FloatArray]) -> FloatArray:
 
 def is_finite(matrix: FloatArray) -> Array:
     """Whether each matrix holds neither NaN nor infinity."""
-    if kernels := kernels_for(matrix.shape[:-2], matrix):
-        return kernels.is_finite(matrix)
-    if matrix.ndim > 2 or len(matrix) < _LARGE:
-        return np.isfinite(matrix).all(axis=(-2, -1))
-    return _lapack().is_finite(matrix)
+    return np.isfinite(matrix).all(axis=(-2, -1))
 
 
 def is_symmetric(matrix: FloatArray) -> Array:
     """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
-    if kernels := kernels_for(matrix.shape[:-2], matrix):
-        return kernels.is_symmetric(matrix)
-    if matrix.ndim == 2 and len(matrix) < _LARGE and (matrix == matrix.T).all():
-        return True
     scales = np.sqrt(np.abs(diagonal(matrix))) * epsilon(matrix) ** 0.25
-    if matrix.ndim > 2:
-        gap = np.abs(matrix - transpose(matrix))
-        return np.all(gap <= scales[..., :, None] * scales[..., None, :], axis=(-2, -1))
-    return _lapack().is_symmetric(matrix, scales)
+    gap = np.abs(matrix - transpose(matrix))
+    return np.all(gap <= scales[..., :, None] * scales[..., None, :], axis=(-2, -1))
 
 
-def plain_vector(value: Array, length: int | None) -> FloatArray | None:
-    """`value` where it is a vector of finite float64 numbers, None where it has to be looked at."""
-    if type(value) is np.ndarray and value.dtype is _DOUBLE and value.shape == (length,):
-        return value if np.isfinite(value).all() else None
-    return None
+def _equals_transpose(matrices: FloatArray) -> bool:
+    """Whether matrices are exactly symmetric."""
+    if matrices.size <= _MODERATE**2 and matrices.ndim == 2:
+        return matrices.tobytes() == matrices.T.tobytes()
+    blocks = [slice(i, i + _BLOCK) for i in range(0, matrices.shape[-1], _BLOCK)]
+    pairs = ((rows, columns) for rows in blocks for columns in blocks if columns.start <= rows.start)
+    return all(
+        np.array_equal(matrices[..., rows, columns], transpose(matrices[..., columns, rows]))
+        for rows, columns in pairs
+    )
 
 
-def plain_matrix(value: Array) -> FloatArray | None:
-    """A frozen copy where `value` is one small symmetric matrix of finite float64 numbers, else None."""
-    if type(value) is not np.ndarray or value.dtype is not _DOUBLE or value.ndim != 2:
+def plain_means(value: Array, length: int | None, batch: tuple[int | None, ...]) -> FloatArray | None:
+    """`value` where it is finite vectors of float64, of a shape beside covariances; else None."""
+    if type(value) is not np.ndarray or value.dtype is not _DOUBLE:
         return None
-    rows, columns = value.shape
-    if rows != columns or not 0 < rows <= _MODERATE:
+    return value if value.shape in ((length,), (*batch, length)) and np.isfinite(value).all() else None
+
+
+def plain_covariances(value: Array) -> tuple[FloatArray, FloatArray] | None:
+    """A frozen copy of `value` and its Cholesky factors, None where it has to be looked at.
+
+    It has not where it is an array of float64, exactly symmetric and positive definite: NaN or infinity would
+    have reached the diagonal of its factor.
+    """
+    if type(value) is not np.ndarray or value.dtype is not _DOUBLE or value.ndim < 2:
         return None
-    matrix = value.copy()
-    if matrix.tobytes() != matrix.T.tobytes() or not np.isfinite(matrix).all():
+    if value.shape[-2] != value.shape[-1] or value.size == 0:
         return None
-    matrix.setflags(write=False)
-    return matrix
+    matrices = value.copy()
+    matrices.setflags(write=False)
+    try:
+        if value.ndim > 2 and (kernels := kernels_for(value)):
+            factors, symmetric = kernels.cholesky(matrices)
+            return (matrices, factors) if symmetric else None
+        if not _equals_transpose(matrices):
+            return None
+        factors = _cholesky(matrices)
+    except np.linalg.LinAlgError:
+        return None
+    return (matrices, factors) if np.isfinite(diagonal(factors)).all() else None
 
 
 def cholesky(matrix: FloatArray, name: str) -> FloatArray:
     """Lower Cholesky factor; LinAlgError naming the parameter where there is none."""
-    factor = _cholesky(matrix)
-    if factor is None:
-        raise _not_positive_definite(name)
-    return factor
+    try:
+        return _cholesky(matrix)
+    except np.linalg.LinAlgError:
+        text = f"{name} must be positive definite: its Cholesky factorisation failed"
+        raise np.linalg.LinAlgError(text) from None
 
 
-def _not_positive_definite(name: str) -> np.linalg.LinAlgError:
-    return np.linalg.LinAlgError(f"{name} must be positive definite: its Cholesky factorisation failed")
-
-
-def factors_late(matrix: FloatArray, name: str) -> bool:
-    """Whether factors of a batch are better not kept: kernels make each when its turn comes.
-
-    That they exist has been checked then: LinAlgError naming the parameter where one does not.
-    """
-    kernels = kernels_for(matrix.shape[:-2], matrix)
-    if kernels is not None and not kernels.is_positive_definite(matrix).all():
-        raise _not_positive_definite(name)
-    return kernels is not None
-
-
-def _cholesky(matrix: FloatArray) -> FloatArray | None:
+def _cholesky(matrix: FloatArray) -> FloatArray:
     if matrix.ndim == 2:
         return _lapack().cholesky(matrix)  # type: ignore[no-any-return]
+    if kernels := kernels_for(matrix):
+        return kernels.cholesky(matrix)[0]  # type: ignore[no-any-return]
     if matrix.shape[-1] < _MODERATE:
-        try:
-            return np.linalg.cholesky(matrix)
-        except np.linalg.LinAlgError:
-            return None
-    out = np.empty(matrix.shape, matrix.dtype)
-    for index in np.ndindex(*matrix.shape[:-2]):
-        factor = _lapack().cholesky(matrix[index])
-        if factor is None:
-            return None
-        out[index] = factor
+        return np.linalg.cholesky(matrix)
+    return _one_by_one(_lapack().cholesky, matrix.shape[-2:], matrix)
+
+
+def _one_by_one(function: Callable[..., Array], shape: tuple[int, ...], *matrices: FloatArray) -> FloatArray:
+    """The values, each of that shape, of a function by LAPACK, which takes one member at a time."""
+    batch = np.broadcast_shapes(*[matrix.shape[:-2] for matrix in matrices])
+    whole = [np.broadcast_to(matrix, (*batch, *matrix.shape[-2:])) for matrix in matrices]
+    out = np.empty((*batch, *shape), np.result_type(*matrices))
+    for index in np.ndindex(*batch):
+        out[index] = function(*[matrix[index] for matrix in whole])
     return out
 
 
@@ -228,24 +218,22 @@ def solve_lower(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     if factor.ndim == 2 and right.ndim == 2:
         return _lapack().solve(factor, right)  # type: ignore[no-any-return]
-    batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
     dimension = factor.shape[-1]
     if factor.ndim == 2:
         # One factor, many right-hand sides: all their columns in one solve.
         columns = np.moveaxis(right, -2, 0)
         solved = _lapack().solve(factor, columns.reshape(dimension, -1))
         return np.moveaxis(solved.reshape(columns.shape), 0, -2)
+    if right.shape[-1] == 1 and (kernels := kernels_for(factor, right)):
+        return kernels.solve_vectors(factor, right[..., 0])[..., None]  # type: ignore[no-any-return]
+    batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
+    if prod(batch) <= dimension or dimension >= _MODERATE:
+        return _one_by_one(_lapack().solve, right.shape[-2:], factor, right)
+    # Many small systems: forward substitution over all of them at once, row by row.
     out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))
-    if out[..., 0, 0].size > dimension:
-        # Many small systems: forward substitution over all of them at once, row by row.
-        for i in range(dimension):
-            known = np.matmul(factor[..., i : i + 1, :i], out[..., :i, :])
-            out[..., i : i + 1, :] = (right[..., i : i + 1, :] - known) / factor[..., i : i + 1, i : i + 1]
-        return out
-    factors = np.broadcast_to(factor, (*batch, *factor.shape[-2:]))
-    rights = np.broadcast_to(right, (*batch, *right.shape[-2:]))
-    for index in np.ndindex(*batch):
-        out[index] = _lapack().solve(factors[index], rights[index])
+    for i in range(dimension):
+        known = np.matmul(factor[..., i : i + 1, :i], out[..., :i, :])
+        out[..., i : i + 1, :] = (right[..., i : i + 1, :] - known) / factor[..., i : i + 1, i : i + 1]
     return out
 
 
@@ -286,8 +274,16 @@ def triangular_ratio_squares(factor: FloatArray, right: FloatArray, near: Array)
     """
     if factor.ndim == 2 and right.ndim == 2:
         return _lapack().triangular_ratio_squares(factor, right, near)
+    if kernels := kernels_for(factor, right):
+        return kernels.triangular_ratio_squares(factor, right, near)
+    if factor.shape[-1] >= _MODERATE:
+        return _one_by_one(_ratio_squares_of_one, (), factor, right, near[..., None, :])
     rest = np.where(near[..., None, :], right - factor, right)
     return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
+
+
+def _ratio_squares_of_one(factor: FloatArray, right: FloatArray, near: FloatArray) -> Array:
+    return _lapack().triangular_ratio_squares(factor, right, near[0])
 
 
 _ROWS = 4096
@@ -301,10 +297,11 @@ def sum_over_rows(function: Callable[..., Array], vectors: list[Array], matrices
     """
     rows = matrices[0].shape[-2]
     totals: list[Array] = []
-    for start in range(0, max(rows, 1), _ROWS):
-        part = slice(start, start + _ROWS)
-        values = function(*[x[..., part] for x in vectors], *[x[..., part, :] for x in matrices])
-        totals = [a + b for a, b in zip(totals, values, strict=True)] if totals else list(values)
+    with long_vector(matrices[0].size):
+        for start in range(0, max(rows, 1), _ROWS):
+            part = slice(start, start + _ROWS)
+            values = function(*[x[..., part] for x in vectors], *[x[..., part, :] for x in matrices])
+            totals = [a + b for a, b in zip(totals, values, strict=True)] if totals else list(values)
     return totals
 
 

@@ -251,21 +251,6 @@ def broadcast_to(value: Array, new_shape: Array) -> Array:
     return pt.broadcast_to(value, new_shape)
 
 
-def kernels_for(batch: Array, *matrices: Array) -> None:
-    """Compiled kernels are for numbers."""
-    return None
-
-
-def kernels_for_rows(*arrays: Array) -> None:
-    """Compiled kernels are for numbers."""
-    return None
-
-
-def kernels_for_vectors(shape: Array, *vectors: Array) -> None:
-    """Compiled kernels are for numbers."""
-    return None
-
-
 def require(conditions: Conditions) -> None:
     """Symbolic conditions are checked when the graph runs: see `guard`."""
 

@@ -134,11 +134,6 @@ def cholesky(matrix: Array, name: str) -> Array:
     return pt.linalg.cholesky(matrix, lower=True)
 
 
-def factors_late(matrix: Array, name: str) -> bool:
-    """Whether factors of a batch are better not kept; a graph keeps nothing."""
-    return False
-
-
 def cholesky_of_root(root: Array) -> Array:
     """Lower Cholesky factor of ``root @ root.T``."""
     return pt.linalg.cholesky(pt.matmul(root, transpose(root)), lower=True)

@@ -70,7 +70,7 @@ def inside(value: Array, low: float, high: float) -> bool:
     return type(value) is float and low < value < high
 
 
-def numbers(formula: Callable[..., Array], *sides: Any) -> Array:
+def evaluate(formula: Callable[..., Array], *sides: Any) -> Array:
     """A graph is not run yet."""
     return formula(*sides)
 

@@ -41,7 +41,7 @@ def _(op: Op, weights: Variable, *components: Variable, batch: Array) -> Distrib
                 sums_to_one = abs(pt.sum(weights, -1) - 1.0) < 1e-6
                 weight = ops.guard(weights[..., 1], [(sums_to_one, "the weights must sum to 1")])
                 made = ZeroInflated(weight, base)
-                return made if batch is None else made.sized(batch)
+                return made if batch is None else made.expand(batch)
             raise refused(op, f"a mixture (pm.Mixture): zero-inflated {base.describe()} of infinite support")
     raise refused(op, "a mixture (pm.Mixture)")
 

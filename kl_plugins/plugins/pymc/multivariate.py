@@ -17,7 +17,7 @@ from kl_plugins.families.wishart import Wishart
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.graph import constant_of, input_of
-from kl_plugins.plugins.pytensor.random_variables import family, sized
+from kl_plugins.plugins.pytensor.random_variables import broadcast_parameter, family
 
 
 @family.register(WishartRV)
@@ -27,7 +27,7 @@ def _(op: Op, nu: Variable, scale: Variable, *, batch: Array) -> Distribution:
         matrix = input_of(scale, "Cholesky")
         scale = ops.matmul(scale, ops.transpose(scale)) if matrix is None else matrix
     made = Wishart(nu, scale)
-    return made if batch is None else made.sized(batch)
+    return made if batch is None else made.expand(batch)
 
 
 @family.register(LKJCorrRV)
@@ -37,7 +37,7 @@ def _(op: Op, n: Variable, eta: Variable, *, batch: Array) -> Distribution:
     if dimension is None:
         raise NoClosedFormError("LKJCorr is understood where n is a constant, not a variable of the graph")
     made = LKJ(eta, int(dimension))
-    return made if batch is None else made.sized(batch)
+    return made if batch is None else made.expand(batch)
 
 
 @family.register(_LKJCholeskyCovRV)
@@ -64,4 +64,4 @@ def _(
     neighbours = ops.asarray(neighbours, "W")
     alpha, tau = ops.asarray(alpha, "alpha")[..., None, None], ops.asarray(tau, "tau")[..., None, None]
     matrix = tau * (ops.from_diagonal(neighbours.sum(axis=-1)) - alpha * neighbours)
-    return MultivariateNormal(sized(mean, batch, 1, "mu"), Precision(matrix))
+    return MultivariateNormal(broadcast_parameter(mean, batch, 1, "mu"), Precision(matrix))

@@ -20,7 +20,7 @@ from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import constant_of, input_of
 from kl_plugins.plugins.pytensor.products import product_of
-from kl_plugins.plugins.pytensor.random_variables import family, sized
+from kl_plugins.plugins.pytensor.random_variables import broadcast_parameter, family
 
 
 @family.register(MatrixNormalRV)
@@ -31,7 +31,7 @@ def _(op: Op, mean: Variable, row_factor: Variable, column_factor: Variable, *, 
         raise ValueError(
             "MatrixNormal needs covariances of known shape: give them one with pytensor.tensor.specify_shape"
         )
-    mean = sized(mean, batch, 2, "mu")
+    mean = broadcast_parameter(mean, batch, 2, "mu")
     return MatrixNormal(mean.reshape((*ops.runtime_shape(mean)[:-2], covariance.dimension)), covariance)
 
 
@@ -44,7 +44,7 @@ def _from_factor(factor: Variable) -> Covariance:
 @family.register(KroneckerNormalRV)
 def _(op: Op, mean: Variable, sigma: Variable, *covariances: Variable, batch: Array) -> Distribution:
     """With noise sigma² I added, which is no product any more: then the whole matrix is what is known."""
-    mean = sized(mean, batch, 1, "mu")
+    mean = broadcast_parameter(mean, batch, 1, "mu")
     product: Kronecker | None = None
     if constant_of(sigma) == 0:
         product = product_of([covariance_of(x) for x in covariances])

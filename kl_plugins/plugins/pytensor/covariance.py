@@ -23,7 +23,7 @@ from kl_plugins.plugins.pytensor.graph import (
     root_of,
     see_through,
 )
-from kl_plugins.plugins.pytensor.triangular import is_lower_triangular
+from kl_plugins.plugins.pytensor.triangular_matrices import is_lower_triangular
 
 StructureRule = Callable[[Variable], Covariance | None]
 structure_rules: list[StructureRule] = []

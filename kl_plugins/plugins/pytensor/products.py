@@ -17,7 +17,7 @@ from kl_plugins.ops import pytensor as ops
 from kl_plugins.plugins.pytensor.covariance import covariance_of, structure_rule
 from kl_plugins.plugins.pytensor.diagonal import diagonal_of
 from kl_plugins.plugins.pytensor.graph import root_of, see_through
-from kl_plugins.plugins.pytensor.triangular import is_lower_triangular
+from kl_plugins.plugins.pytensor.triangular_matrices import is_lower_triangular
 
 
 @structure_rule

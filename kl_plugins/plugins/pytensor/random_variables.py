@@ -93,7 +93,7 @@ def family(op: Op, *parameters: Variable, batch: tuple[Array, ...] | None) -> Di
     ):
         made = make(*[ops.asarray(value, name) for value, name in zip(parameters, "abcdefgh", strict=False)])
         made = made.to(ops)  # plain numbers alone are a graph too
-        return cast(Distribution, made if batch is None else made.sized(batch))
+        return cast(Distribution, made if batch is None else made.expand(batch))
     raise NoClosedFormError(
         f"no closed form is known for the random variable {op}; kl_plugins.estimate_kl estimates "
         f"divergences with their error; register a function for {type(op).__name__} with "
@@ -110,7 +110,9 @@ def _is_logit_normal(op: Op) -> bool:
     )
 
 
-def sized(value: Variable, batch: tuple[Array, ...] | None, event_ndim: int, name: str) -> Variable:
+def broadcast_parameter(
+    value: Variable, batch: tuple[Array, ...] | None, event_ndim: int, name: str
+) -> Variable:
     """A parameter as floats, broadcast to the batch shape where one was given."""
     value = ops.asarray(value, name)
     if batch is None:
@@ -122,4 +124,4 @@ def sized(value: Variable, batch: tuple[Array, ...] | None, event_ndim: int, nam
 
 @family.register(MvNormalRV)
 def _(op: Op, mean: Variable, matrix: Variable, *, batch: Array) -> Distribution:
-    return MultivariateNormal(sized(mean, batch, 1, "mu"), covariance_of(matrix))
+    return MultivariateNormal(broadcast_parameter(mean, batch, 1, "mu"), covariance_of(matrix))

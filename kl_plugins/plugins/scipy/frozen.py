@@ -140,14 +140,18 @@ def maker_of(generator: Any) -> Callable[..., Any]:
     make = known_maker(generator)
     if make is None:
         name = full_name(generator)
-        raise unsupported(name, f"type({name})" if name.startswith("scipy.") else name)
+        raise unsupported(name, f"type({name})" if _is_scipys(generator) else name)
     return make
 
 
 def full_name(generator: Any) -> str:
     """Of one of SciPy's own; of others, which may have no name, that of the class."""
-    own = type(getattr(stats, str(generator.name), None)) is type(generator)
-    return f"scipy.stats.{generator.name}" if own else type(generator).__name__
+    return f"scipy.stats.{generator.name}" if _is_scipys(generator) else type(generator).__name__
+
+
+def _is_scipys(generator: Any) -> bool:
+    """Whether it is one of the generators that ``scipy.stats`` has by name."""
+    return type(getattr(stats, str(generator.name), None)) is type(generator)
 
 
 @representative.register(rv_continuous_frozen)
@@ -255,7 +259,7 @@ def _(obj: _covariance.CovViaPrecision, allow_singular: bool) -> Covariance:
 
 def _precision(obj: _covariance.CovViaPrecision) -> Precision:
     precision = array_ops.frozen(array_ops.asarray(obj._precision, "precision"))
-    made = Precision.trusted(array_ops, precision=precision, precision_factor=obj._chol_P)
+    made = Precision.unchecked(array_ops, precision=precision, precision_factor=obj._chol_P)
     array_ops.require(made.own_conditions())  # SciPy has read one triangle of it only
     return made
 

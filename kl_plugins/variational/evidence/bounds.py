@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.evidence.importance import Importance
+from kl_plugins.variational.evidence.importance import Importance, error_factor
 from kl_plugins.variational.evidence.moments import Estimate
-from kl_plugins.variational.evidence.tails import error_factor
 
 MOST_K = 0.5
 """Ratios with a heavier tail have no second moment, so that D₂ is infinite."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from pymc.model import Model
 from scipy.linalg import solve_triangular
-from scipy.optimize import minimize
 from scipy.special import logsumexp
 from scipy.stats import chi2
 
@@ -18,16 +17,13 @@ from kl_plugins.variational.evidence.moments import Estimate
 from kl_plugins.variational.evidence.proposals import draws_of
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, standard_deviations
-from kl_plugins.variational.optimum.starts import overdispersed_points, prior_points, symmetric_images
+from kl_plugins.variational.optimum.starts import climb, overdispersed_points, prior_points, symmetric_images
 from kl_plugins.variational.target.density import TargetDensity
 
-ITERATIONS = 200
-EVALUATIONS = 8_000
-"""No further climb begins after so many evaluations of the log density."""
+NUMBERS, FEWEST = 4_000, 12
+"""So many dimensions, over all climbs, are climbed in, but at least by so many of them."""
 DIMENSIONS = 300
 """Above so many the search would cost more than it finds."""
-REST = 1e-3
-"""A gradient per standard deviation at which a climb has come to rest."""
 OUTSIDE = 1e-6
 """The share of a Gaussian's mass beyond a point that is not one of its own."""
 LEAST_SHARE = 0.02
@@ -101,21 +97,19 @@ def other_modes(
         return ()
     mean, sd = np.asarray(q.mean, dtype=float), np.array(standard_deviations(q))
     reached = chi2.isf(OUTSIDE, len(mean))
-    enough = target.evaluations + EVALUATIONS
-    own = _climb(target, mean, sd, np.zeros(len(mean)))
-    home = _peak(target, q, mean if own is None else own, sd, rng, False)
+    own = climb(target, mean, sd)
+    home = _peak(target, q, own.point if own.rests else mean, sd, rng, False)
     mirrored = symmetric_images(home.point, target.variables, rng)
     starts = np.concatenate(
         [mirrored, prior_points(model, q.variables, rng), overdispersed_points(mean, sd, rng)]
     )
     peaks: list[Peak] = []
-    for i, start in enumerate(target.folded(starts, mean)):
-        if target.evaluations > enough:
-            break
-        mode = _climb(target, mean, sd, (start - mean) / sd)
-        if mode is None:
+    starts = target.folded(starts, mean)
+    for i in np.sort(rng.permutation(len(starts))[: max(FEWEST, NUMBERS // len(mean))]):
+        top = climb(target, starts[i], sd)
+        if not top.rests:
             continue
-        mode = target.folded(mode[None], mean)[0]
+        mode = target.folded(top.point[None], mean)[0]
         inside = 2.0 * q.covariance.quadratic_form(mode - mean) <= reached
         if inside or any(peak.holds(mode) for peak in (home, *peaks)):
             continue
@@ -138,27 +132,6 @@ def other_modes(
         if peak.point is not base.point
     ]
     return tuple(sorted((m for m in modes if m.share > LEAST_SHARE), key=lambda mode: -mode.share))
-
-
-def _climb(target: TargetDensity, mean: FloatArray, sd: FloatArray, start: FloatArray) -> FloatArray | None:
-    """The mode uphill of a point (in units of sd from the mean), None where the climb does not rest."""
-    value, _ = target((mean + sd * start)[None])
-    if not np.isfinite(value[0]):
-        return None
-    highest = float(value[0])
-
-    def objective(u: FloatArray) -> tuple[float, FloatArray]:
-        values, gradients = target((mean + sd * u)[None])
-        if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
-            return 1e10 * (1.0 + abs(highest)), np.zeros_like(u)
-        return -float(values[0]), -gradients[0] * sd
-
-    result = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})
-    _, slope = objective(result.x)
-    if not slope.any() and result.fun >= 1e10 * (1.0 + abs(highest)):
-        return None
-    peak: FloatArray = mean + sd * result.x
-    return peak if np.max(abs(slope)) < REST * max(1.0, abs(result.fun)) ** 0.5 else None
 
 
 def _peak(

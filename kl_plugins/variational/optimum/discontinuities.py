@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.draws import normal_draws
 from kl_plugins.variational.optimum.fixed_draws import Target, WhitenedELBO, resolution
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws, scales_of
 
 PAIRS = 512
 """Draws, each with its mirror image, between which jumps are looked for."""

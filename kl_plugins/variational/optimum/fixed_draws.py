@@ -10,8 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.draws import normal_draws
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws, scales_of
 
 Target = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 

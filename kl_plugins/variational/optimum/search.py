@@ -11,7 +11,6 @@ import numpy as np
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.draws import normal_draws
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
 from kl_plugins.variational.optimum.nonconvergence import (
     discontinuity_obstacle,
@@ -20,7 +19,7 @@ from kl_plugins.variational.optimum.nonconvergence import (
 )
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws
 from kl_plugins.variational.target.density import TargetDensity
 
 FIRST_DRAWS = 512

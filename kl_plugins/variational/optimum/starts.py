@@ -61,8 +61,8 @@ def at_mode(target: Target, family: ScaleFamily, point: FloatArray) -> Gaussian:
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def climb(target: Target, point: FloatArray) -> LocalMode:
-    """The mode of the log density uphill of a point.
+def climb(target: Target, point: FloatArray, scales: FloatArray | float = 1.0) -> LocalMode:
+    """The mode of the log density uphill of a point; `scales` are those of the first step.
 
     Newton's method with the Hessian by differences of gradients and its eigenvalues made positive, all
     lengths of a step tried in one call. Where there is no mode (the density of a hierarchical model often
@@ -70,7 +70,7 @@ def climb(target: Target, point: FloatArray) -> LocalMode:
     """
     d = len(point)
     axes = MeanFieldScales(d)
-    here = Gaussian(point, np.full(d, 1.0))
+    here = Gaussian(point, np.broadcast_to(scales, d))
     best = float(target(point[None])[0][0])
     hessian, rests = np.eye(d), False
     for _ in range(STEPS):

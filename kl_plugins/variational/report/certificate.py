@@ -11,7 +11,7 @@ from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
-from kl_plugins.variational.report.limits import beside, rounded_up
+from kl_plugins.variational.report.formatting import against_limit, rounded_up
 from kl_plugins.variational.target.parameters import Parameters
 
 
@@ -99,7 +99,7 @@ class Certificate:
             verdict = f"not certified ({self.reason})"
             needed = self.tolerance / STRICTNESS
             if needed < self.jeffreys < np.inf:
-                found = beside(self.jeffreys, needed)
+                found = against_limit(self.jeffreys, needed)
                 verdict += f": {found.value} nats, {found.limit} needed"
         return f"{verdict}; {self.draws:,d} draws, {self.evaluations:,d} evaluations, {self.seconds:.1f} s"
 

@@ -11,7 +11,7 @@ import numpy as np
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
-from kl_plugins.variational.report.limits import beside
+from kl_plugins.variational.report.formatting import against_limit
 from kl_plugins.variational.report.pictures import drawn_side_by_side
 from kl_plugins.variational.report.verdict import Level
 
@@ -188,7 +188,7 @@ class Diagnosis(Findings):
             return "the approximation has mass where the posterior has none"
         k = self.importance.k.value
         if not k < MOST_K:
-            return f"k̂ = {beside(k, MOST_K).value} is not below {MOST_K}"
+            return f"k̂ = {against_limit(k, MOST_K).value} is not below {MOST_K}"
         return (
             "the squares of the ratios or of a coordinate have a tail beyond the draws, or D₂ is above "
             f"{LARGEST:g} nats"

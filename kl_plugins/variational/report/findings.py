@@ -13,8 +13,7 @@ from kl_plugins.covariance.full import Dense
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import ErrorBounds
-from kl_plugins.variational.evidence.figures import Elements
-from kl_plugins.variational.evidence.full_rank import FullRankOptimum
+from kl_plugins.variational.evidence.figures import Elements, FullRankOptimum
 from kl_plugins.variational.evidence.importance import Importance
 from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments

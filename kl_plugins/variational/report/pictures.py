@@ -13,7 +13,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.report.findings import Findings
-from kl_plugins.variational.report.limits import khat_beside
+from kl_plugins.variational.report.formatting import khat_against_threshold
 
 COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
 LEVELS = (0.5, 0.95)
@@ -89,7 +89,7 @@ def draw_importance(findings: Findings, ax: Any) -> None:
     ax.set(
         xlabel="share of draws with a larger ratio",
         ylabel="log ratio to the mean (nats)",
-        title=f"k̂ = {khat_beside(importance)}",
+        title=f"k̂ = {khat_against_threshold(importance)}",
     )
     ax.legend(frameon=False, fontsize="small", loc="lower right")
 

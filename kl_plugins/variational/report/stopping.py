@@ -8,7 +8,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from kl_plugins.variational.optimum.iterates import MOVING
-from kl_plugins.variational.report.limits import beside, rounded_up
+from kl_plugins.variational.report.formatting import against_limit, rounded_up
 
 REST_SHARE = 0.25
 """How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
@@ -90,7 +90,7 @@ def stationary(look: Look, unchecked: str) -> str:
 
 
 def not_optimal(look: Look, tolerance: float, needed: float, doubt: str) -> str:
-    away = beside(look.to_optimum, tolerance, 3).value
+    away = against_limit(look.to_optimum, tolerance, 3).value
     what = (
         f"it is {away} nats (Jeffreys) from the optimum of its family, tolerance "
         f"{tolerance:g}; {_pace(needed)}. Use kl_plugins.variational.fit, or take the optimum that was "
@@ -103,7 +103,7 @@ def still_moving(look: Look, tolerance: float, at_rest: bool) -> str:
     """Of a fit at its end that nothing stopped."""
     what = (
         f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
-        f"still (R̂ up to {beside(look.rhat, MOVING, 3).value}) moved by {look.drift:.2g}"
+        f"still (R̂ up to {against_limit(look.rhat, MOVING, 3).value}) moved by {look.drift:.2g}"
     )
     most = REST_SHARE * tolerance
     if look.drift > tolerance or look.jeffreys > tolerance:

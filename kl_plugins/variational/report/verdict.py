@@ -9,16 +9,16 @@ from enum import StrEnum
 
 import numpy as np
 
+from kl_plugins.variational.evidence.importance import MOST_SHAPE
 from kl_plugins.variational.evidence.moments import (
     ERRORS,
     Discrepancy,
     MomentComparison,
     Moments,
 )
-from kl_plugins.variational.evidence.tails import MOST_SHAPE
 from kl_plugins.variational.optimum.reasons import Reason
+from kl_plugins.variational.report.formatting import against_limit, khat_against_threshold
 from kl_plugins.variational.report.grounds import Grounds, jeffreys_to_optimum
-from kl_plugins.variational.report.limits import beside, khat_beside
 
 RIVAL = -4.0
 """A local optimum whose ELBO is less than this far below may hold some percent of the posterior."""
@@ -124,7 +124,7 @@ def _rivals(grounds: Grounds) -> tuple[str, ...]:
 
 def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> str:
     importance = grounds.importance
-    k, above, threshold = khat_beside(importance)
+    k, above, threshold = khat_against_threshold(importance)
     share = f"{importance.draws:,d} draws are worth {importance.ess:,.0f} weighted ones"
     if importance.equal and grounds.outside:
         return "the ratios p/q of its draws are all equal: it is right where the posterior has mass at all"
@@ -142,7 +142,7 @@ def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison
         text += f". {1.0 - np.exp(-missed.value):.0%} of the posterior is out of the reach of its draws"
     if heavy := grounds.heavy_tails():
         listed = ", ".join(
-            f"{name} ({beside(k, importance.threshold, kind='f').value})" for name, k in heavy[:5]
+            f"{name} ({against_limit(k, importance.threshold, kind='f').value})" for name, k in heavy[:5]
         )
         text += f". But k̂ of the squares is above it for {listed}: the tail there is beyond the weights too"
     elif weighted.discrepancies and raw.discrepancies and grounds.reliable:

@@ -8,19 +8,15 @@ from typing import Any
 
 import numpy as np
 from pymc.model import Model
-from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
 from pymc.variational.inference import Inference
 from pymc.variational.opvi import Approximation
 
-from kl_plugins.covariance.axis_aligned import Diagonal, DiagonalScales
-from kl_plugins.covariance.base import Covariance
-from kl_plugins.covariance.block_diagonal import BlockDiagonal
-from kl_plugins.covariance.full import Cholesky, Dense
+from kl_plugins.covariance.axis_aligned import Diagonal
+from kl_plugins.covariance.full import Dense
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal
-from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
 from kl_plugins.variational.target.density import model_given_or_in_context, variables_in
+from kl_plugins.variational.target.parameters import Parameters, told
 
 
 def snapshot(approximation: Approximation) -> NamedMultivariateNormal:
@@ -62,56 +58,10 @@ def snapshot(approximation: Approximation) -> NamedMultivariateNormal:
     """
     if not isinstance(approximation, Approximation):
         raise TypeError(f"snapshot takes a PyMC approximation, got {told(approximation)}")
-    frozen = [_numbers(group) for group in approximation.groups]
-    covariances = tuple(covariance for _, covariance in frozen)
-    return NamedMultivariateNormal(
-        np.concatenate([mean for mean, _ in frozen]),
-        covariances[0] if len(covariances) == 1 else BlockDiagonal(covariances),
-        variables_of(approximation),
-    )
-
-
-def told(stranger: object) -> str:
-    """What was given instead of an approximation, and where that is to be had."""
-    if isinstance(stranger, Inference):
-        return f"{type(stranger).__name__}, which fits one: give its attribute approx"
-    if isinstance(stranger, type):
-        return f"the class {stranger.__name__}: give what pm.fit returns"
-    return type(stranger).__name__
-
-
-@singledispatch
-def _numbers(group: object) -> tuple[FloatArray, Covariance]:
-    """Mean and covariance of a group of variables."""
-    raise TypeError(not_gaussian(group))
-
-
-@_numbers.register
-def _(group: MeanFieldGroup) -> tuple[FloatArray, Covariance]:
-    return _value(group.params_dict["mu"]), DiagonalScales(_softplus(_value(group.params_dict["rho"])))
-
-
-@_numbers.register
-def _(group: FullRankGroup) -> tuple[FloatArray, Covariance]:
-    packed, d = _value(group.params_dict["L_tril"]), group.ddim
-    factor = np.zeros((d, d), dtype=packed.dtype)
-    factor[np.tril_indices(d)] = packed
-    diagonal = np.arange(d)
-    factor[diagonal, diagonal] = _softplus(factor[diagonal, diagonal])
-    return _value(group.params_dict["mu"]), Cholesky(factor)
-
-
-def _value(parameter: Any) -> FloatArray:
-    """A parameter's value; only one that the user built from a graph needs a compilation."""
-    read = getattr(parameter, "get_value", parameter.eval)
-    return np.array(read())
-
-
-def _softplus(x: FloatArray) -> FloatArray:
-    """log(1 + exp(x)), PyMC's map from a free parameter to a standard deviation."""
+    parameters = Parameters(approximation)
     with np.errstate(invalid="ignore"):  # NaN of a diverged fit is refused by name, further on
-        positive: FloatArray = np.logaddexp(np.zeros_like(x), x)
-    return positive
+        (row,) = parameters.coordinates(parameters.read()[None])
+    return parameters.distribution(row)
 
 
 MEAN, COVARIANCE = "mean_vector", "covariance_matrix"

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
+from pymc.variational.inference import Inference
 from pymc.variational.opvi import Approximation
 from scipy.linalg import solve_triangular
 
@@ -18,7 +19,6 @@ from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
-from kl_plugins.variational.target.approximations import told
 
 TINY = -30.0
 """Below this log(1 + eˣ) is eˣ to the last digit of a float64."""
@@ -111,6 +111,15 @@ class Parameters:
 
     def _split(self, rows: FloatArray) -> list[FloatArray]:
         return np.split(rows, np.cumsum(self.sizes)[:-1], axis=-1)
+
+
+def told(stranger: object) -> str:
+    """What was given instead of an approximation, and where that is to be had."""
+    if isinstance(stranger, Inference):
+        return f"{type(stranger).__name__}, which fits one: give its attribute approx"
+    if isinstance(stranger, type):
+        return f"the class {stranger.__name__}: give what pm.fit returns"
+    return type(stranger).__name__
 
 
 def parameters_of_watched(approximation: object) -> Parameters:

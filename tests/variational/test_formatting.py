@@ -12,7 +12,7 @@ from scipy import stats
 
 from kl_plugins.variational.evidence.importance import importance
 from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
-from kl_plugins.variational.report.limits import beside, khat_beside, rounded_up
+from kl_plugins.variational.report.formatting import against_limit, khat_against_threshold, rounded_up
 
 NUMBERS = st.floats(1e-12, 1e12)
 
@@ -20,7 +20,7 @@ NUMBERS = st.floats(1e-12, 1e12)
 @given(NUMBERS, st.floats(-1e-3, 1e-3), st.sampled_from([2, 3]))
 def test_what_is_printed_has_the_order_of_the_numbers(limit, off, digits):
     value = limit * (1.0 + off)
-    found = beside(value, limit, digits)
+    found = against_limit(value, limit, digits)
     assert found.above == (value > limit)
     assert (float(found.value) > float(found.limit)) == found.above
     assert str(found).split()[1] == (">" if value > limit else "≤")
@@ -29,7 +29,7 @@ def test_what_is_printed_has_the_order_of_the_numbers(limit, off, digits):
 @given(st.floats(-0.5, 2.0), st.floats(1e-4, 2.0) | st.just(np.inf), st.floats(0.5, 0.7))
 def test_khat_and_its_threshold(k, error, threshold):
     assume(abs(k - threshold) > 1e-12 or k == threshold)
-    found = khat_beside(SimpleNamespace(k=Estimate(k, error), threshold=threshold))
+    found = khat_against_threshold(SimpleNamespace(k=Estimate(k, error), threshold=threshold))
     assert found.above == (k > threshold)
     assert (float(found.value.split()[0]) > float(found.limit)) == found.above
 
@@ -41,7 +41,7 @@ def test_ratios_without_a_tail_do_not_make_khat_small():
     found = importance(stats.t(2.0).logpdf(x) - stats.norm(0.0, 1.3).logpdf(x), rng)
     assert found.reliable
     assert found.k.value > found.threshold
-    assert str(khat_beside(found)) == f"{found.k} > 0.70"
+    assert str(khat_against_threshold(found)) == f"{found.k} > 0.70"
 
 
 @given(NUMBERS)

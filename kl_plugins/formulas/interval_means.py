@@ -176,14 +176,14 @@ ABSOLUTE = Integrand(
 )
 
 
-def flat_mean(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
+def uniform_mean(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
     """E f(start + step·U), U uniform on (0, 1)."""
     return whole(_node(average, f), ops, start, step)
 
 
-def tent_mean(f: Integrand, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
+def triangular_mean(f: Integrand, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     """E f(start + step·T), T triangular on (0, 1) with the given mode."""
-    return whole(_node(_tent_mean, f), ops, mode, start, step)
+    return whole(_node(_triangular_mean, f), ops, mode, start, step)
 
 
 @cache
@@ -192,7 +192,7 @@ def _node(function: Callable[..., Array], f: Integrand) -> Callable[..., Array]:
     return partial(function, f)
 
 
-def _tent_mean(f: Integrand, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
+def _triangular_mean(f: Integrand, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     return on_both_sides(partial(ramp, f, ops=ops), mode, start, step, ops)
 
 
@@ -214,7 +214,7 @@ def on_both_sides(
     return part(start, step, mode) + part(start + step, -step, 1.0 - mode)
 
 
-def power_flat_mean(exponent: Array, start: Array, step: Array, ops: Operations) -> Array:
+def power_uniform_mean(exponent: Array, start: Array, step: Array, ops: Operations) -> Array:
     """E (start + step·U)^exponent, +∞ where it diverges."""
     return ops.elementwise(_power_average, None, exponent, start, step)
 
@@ -230,12 +230,12 @@ def _power_average(exponent: Array, start: Array, step: Array, ops: Operations) 
             ops.log1p(width / low) * (high / width)
         )  # fmt: skip
 
-    def from_zero(low: Array, high: Array, width: Array, m: Array) -> Array:
+    def fixes_zero(low: Array, high: Array, width: Array, m: Array) -> Array:
         converges = m > 0.0
         return ops.where(converges, ops.power(high, exponent) / ops.where(converges, m, 1.0), float("inf"))
 
     some_low = ops.where(low > 0.0, low, high)  # finite in the branch that is not taken, as is its derivative
-    return ops.select(low > 0.0, above, from_zero, some_low, high, width, m)
+    return ops.select(low > 0.0, above, fixes_zero, some_low, high, width, m)
 
 
 def _decay_mean(x: Array, ops: Operations) -> Array:
@@ -248,12 +248,12 @@ def _decay_mean(x: Array, ops: Operations) -> Array:
     )
 
 
-def power_tent_mean(exponent: Array, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
+def power_triangular_mean(exponent: Array, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     """E (start + step·T)^exponent, +∞ where it diverges."""
-    return whole(_power_tent_mean, ops, exponent, mode, start, step)
+    return whole(_power_triangular_mean, ops, exponent, mode, start, step)
 
 
-def _power_tent_mean(exponent: Array, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
+def _power_triangular_mean(exponent: Array, mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     flat = partial(_power_average, ops=ops)
 
     def narrow(start: Array, step: Array) -> Array:
@@ -275,21 +275,21 @@ def _power_tent_mean(exponent: Array, mode: Array, start: Array, step: Array, op
     return on_both_sides(ramp, mode, start, step, ops)
 
 
-def exp_flat_mean(start: Array, step: Array, ops: Operations) -> Array:
+def exp_uniform_mean(start: Array, step: Array, ops: Operations) -> Array:
     """E exp(start + step·U)."""
-    return ops.elementwise(_exp_flat_mean, None, start, step)
+    return ops.elementwise(_exp_uniform_mean, None, start, step)
 
 
-def _exp_flat_mean(start: Array, step: Array, ops: Operations) -> Array:
+def _exp_uniform_mean(start: Array, step: Array, ops: Operations) -> Array:
     return ops.exp(ops.maximum(start, start + step)) * _decay_mean(ops.absolute(step), ops)
 
 
-def exp_tent_mean(mode: Array, start: Array, step: Array, ops: Operations) -> Array:
+def exp_triangular_mean(mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     """E exp(start + step·T)."""
-    return whole(_exp_tent_mean, ops, mode, start, step)
+    return whole(_exp_triangular_mean, ops, mode, start, step)
 
 
-def _exp_tent_mean(mode: Array, start: Array, step: Array, ops: Operations) -> Array:
+def _exp_triangular_mean(mode: Array, start: Array, step: Array, ops: Operations) -> Array:
     def narrow(start: Array, step: Array) -> Array:
         return ramp_quadrature(ops.exp, ops, start, step)
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from kl_plugins.formulas.averages import LOG, average, quadrature, ramp, whole
-from kl_plugins.formulas.remainders import identity_minus_log, multiple_of_excess
+from kl_plugins.formulas.cancellation_free import identity_minus_log, multiple_of_excess
+from kl_plugins.formulas.interval_means import LOG, average, quadrature, ramp, whole
 from kl_plugins.ops.protocol import Array, Operations
 
 
-def log_tent_flat_mean(top: Array, start: Array, step: Array, rest: Array, ops: Operations) -> Array:
-    """E log tent(start + step·U), U uniform, where `rest` is what is left to 1 at U = 1; step > 0."""
-    return whole(_log_tent_flat_mean, ops, top, start, step, rest)
+def log_triangular_uniform_mean(top: Array, start: Array, step: Array, rest: Array, ops: Operations) -> Array:
+    """E log triangle(start + step·U), U uniform, where `rest` is what is left to 1 at U = 1; step > 0."""
+    return whole(_log_triangular_uniform_mean, ops, top, start, step, rest)
 
 
-def _log_tent_flat_mean(top: Array, start: Array, step: Array, rest: Array, ops: Operations) -> Array:
-    """On each side of the top the tent is a multiple of the distance from an end."""
+def _log_triangular_uniform_mean(
+    top: Array, start: Array, step: Array, rest: Array, ops: Operations
+) -> Array:
+    """On each side of the top the triangle is a multiple of the distance from an end."""
     left = _clipped(top - start, step, ops)
     return _side(start, left, top, step, ops) + _side(rest, step - left, 1.0 - top, step, ops)
 
@@ -39,17 +41,17 @@ def _nothing(start: Array, *rest: Array) -> Array:
     return 0.0 * start
 
 
-def log_tent_tent_mean(
+def log_triangular_triangular_mean(
     top: Array, mode: Array, start: Array, step: Array, rest: Array, ops: Operations
 ) -> Array:
-    """E log tent(start + step·T), T triangular with the given mode; `rest` and step as above."""
-    return whole(_log_tent_tent_mean, ops, top, mode, start, step, rest)
+    """E log triangle(start + step·T), T triangular with the given mode; `rest` and step as above."""
+    return whole(_log_triangular_triangular_mean, ops, top, mode, start, step, rest)
 
 
-def _log_tent_tent_mean(
+def _log_triangular_triangular_mean(
     top: Array, mode: Array, start: Array, step: Array, rest: Array, ops: Operations
 ) -> Array:
-    """Up to four pieces, on which T's density is linear and the tent a multiple of z or of 1 − z."""
+    """Up to four pieces, on which T's density is linear and the triangle a multiple of z or of 1 − z."""
     left = _clipped(top - start, step, ops) / step  # so much of T's interval is left of the top
     right = 1.0 - left
     mode_rest = 1.0 - mode
@@ -76,8 +78,8 @@ def _piece(
     def some(
         start: Array, low: Array, high: Array, mode: Array, mode_rest: Array, top: Array, step: Array
     ) -> Array:
-        at_low = _tent(low, mode, mode_rest, ops)
-        at_high = _tent(high, mode, mode_rest, ops)
+        at_low = _half_density(low, mode, mode_rest, ops)
+        at_high = _half_density(high, mode, mode_rest, ops)
         z_low, z_high = (start + step * low) / top, (start + step * high) / top
         width = step * (high - low) / top
         # A linear weight is made of two that rise from 0, one to each end.
@@ -91,24 +93,24 @@ def _piece(
     return ops.select(there, some, _nothing, start, low, high, mode, mode_rest, top, step)
 
 
-def _tent(t: Array, mode: Array, mode_rest: Array, ops: Operations) -> Array:
+def _half_density(t: Array, mode: Array, mode_rest: Array, ops: Operations) -> Array:
     """Half of T's density at t."""
     rising = ops.where(mode > 0.0, t, 1.0) / ops.where(mode > 0.0, mode, 1.0)
     falling = ops.where(mode_rest > 0.0, 1.0 - t, 1.0) / ops.where(mode_rest > 0.0, mode_rest, 1.0)
     return ops.minimum(rising, falling)
 
 
-def tent_divergence(p_mode: Array, q_mode: Array, ops: Operations) -> Array:
+def triangular_divergence(p_mode: Array, q_mode: Array, ops: Operations) -> Array:
     """KL of triangular distributions on one interval.
 
     It is E[x − log(1 + x)], 1 + x = q/p, a sum of three non-negative parts: below both modes q/p is the
     ratio of the modes, above both that of what is left of them to 1, and between them it goes from one to
     the other.
     """
-    return whole(_tent_divergence, ops, p_mode, q_mode)
+    return whole(_triangular_divergence, ops, p_mode, q_mode)
 
 
-def _tent_divergence(p_mode: Array, q_mode: Array, ops: Operations) -> Array:
+def _triangular_divergence(p_mode: Array, q_mode: Array, ops: Operations) -> Array:
     mirror = p_mode > q_mode
     p, q = ops.where(mirror, 1.0 - p_mode, p_mode), ops.where(mirror, 1.0 - q_mode, q_mode)
     p_rest, q_rest = ops.where(mirror, p_mode, 1.0 - p_mode), ops.where(mirror, q_mode, 1.0 - q_mode)
@@ -150,7 +152,7 @@ def _ordered(p: Array, q: Array, p_rest: Array, q_rest: Array, gap: Array, ops: 
     return below + above + between
 
 
-def near_tent_divergence(
+def near_triangular_divergence(
     mode: Array, rest: Array, step: Array, below: Array, above: Array, ops: Operations
 ) -> tuple[Array, Array]:
     """KL of triangular distributions whose modes are close to each other, and where they are close enough.
@@ -167,10 +169,10 @@ def near_tent_divergence(
     close = gap <= ops.where(right > 0.0, 0.1 * ops.minimum(left + gap, right), left / 9.0)
     # Elsewhere numbers that serve, for the sake of the derivatives.
     gap, below, above = (ops.where(close, value, 0.0) for value in (gap, below, above))
-    return close, whole(_near_tent_divergence, ops, left, right, gap, below, above)
+    return close, whole(_near_triangular_divergence, ops, left, right, gap, below, above)
 
 
-def _near_tent_divergence(
+def _near_triangular_divergence(
     left: Array, right: Array, gap: Array, below: Array, above: Array, ops: Operations
 ) -> Array:
     """For p's mode below q's by `gap`: a side to the left of both, one to the right, and what is between."""

@@ -33,7 +33,7 @@ def multiple_of_excess(size: Array, step: Array, ops: Operations) -> Array:
     return ops.select(
         step <= 0.2 * size,
         lambda size, step: size * identity_minus_log1p(ops.minimum(step / size, 0.2)),
-        lambda size, step: step - size * _log_ratio(size + step, size, ops),
+        lambda size, step: step - size * log_ratio_value(size + step, size, ops),
         size, step,
     )  # fmt: skip
 
@@ -70,19 +70,19 @@ def _multiple_far(factor: Array, u: Array, ops: Operations) -> Array:
 
 def log_ratio(p: Array, q: Array, ops: Operations) -> Array:
     """log(p / q) of positive numbers: accurate where they are nearly equal, finite where both are."""
-    return ops.elementwise(_log_ratio, _log_ratio_gradient, p, q)
+    return ops.elementwise(log_ratio_value, _log_ratio_gradient, p, q)
 
 
-def _log_ratio(p: Array, q: Array, ops: Operations) -> Array:
+def log_ratio_value(p: Array, q: Array, ops: Operations) -> Array:
     is_near = ops.absolute(p - q) <= 0.2 * q
-    return ops.choose(is_near, _near, _far, p, q)
+    return ops.choose(is_near, _log_ratio_near, log_ratio_far, p, q)
 
 
-def _near(p: Array, q: Array, ops: Operations) -> Array:
-    return ops.log1p(ops.maximum((p - q) / q, -0.5))  # the bound is for arrays: where it acts, _far serves
+def _log_ratio_near(p: Array, q: Array, ops: Operations) -> Array:
+    return ops.log1p(ops.maximum((p - q) / q, -0.5))  # the bound is for arrays: where it acts, p is far
 
 
-def _far(p: Array, q: Array, ops: Operations) -> Array:
+def log_ratio_far(p: Array, q: Array, ops: Operations) -> Array:
     return ops.rarely(ops.minimum(p, q) < 1e-300, _far_from_tiny, _far_apart, p, q)
 
 

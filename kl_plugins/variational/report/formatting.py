@@ -11,7 +11,7 @@ MOST_DIGITS = 17
 """So many significant digits tell any two floats apart."""
 
 
-class Beside(NamedTuple):
+class AgainstLimit(NamedTuple):
     """A number and its limit as text, and whether it is above, which the text shows as well."""
 
     value: str
@@ -22,7 +22,7 @@ class Beside(NamedTuple):
         return f"{self.value} {'>' if self.above else '≤'} {self.limit}"
 
 
-def beside(value: float, limit: float, digits: int = 2, kind: str = "g") -> Beside:
+def against_limit(value: float, limit: float, digits: int = 2, kind: str = "g") -> AgainstLimit:
     """Both to so many digits, or to as many as it takes to see whether the value is above.
 
     The digits are significant ones, or decimals where `kind` is "f".
@@ -32,10 +32,10 @@ def beside(value: float, limit: float, digits: int = 2, kind: str = "g") -> Besi
         texts = f"{value:.{shown}{kind}}", f"{limit:.{shown}{kind}}"
         if (float(texts[0]) > float(texts[1])) == above:
             break
-    return Beside(texts[0], above, texts[1])
+    return AgainstLimit(texts[0], above, texts[1])
 
 
-def khat_beside(importance: Importance) -> Beside:
+def khat_against_threshold(importance: Importance) -> AgainstLimit:
     """k̂ with its error beside its threshold."""
     k, limit = importance.k, importance.threshold
     above = k.value > limit
@@ -43,7 +43,7 @@ def khat_beside(importance: Importance) -> Beside:
         (value, error), bound = k.shown(decimals), f"{limit:.{decimals}f}"
         if (float(value) > float(bound)) == above:
             break
-    return Beside(f"{value} {error}".rstrip(), above, bound)
+    return AgainstLimit(f"{value} {error}".rstrip(), above, bound)
 
 
 def rounded_up(value: float, digits: int = 2) -> str:
