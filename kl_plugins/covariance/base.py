@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,10 +59,10 @@ class Covariance(Parametrised):
         """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
         return None
 
-    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        super()._become(ops, beside)
+    def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
+        state = super().converted(ops, beside)
         # factors are kept: nobody may change what they came from
-        self._state(**{name: ops.frozen(getattr(self, name)) for name in self.parameters})
+        return state | {name: ops.frozen(state[name]) for name in self.parameters}
 
     @property
     def dimension(self) -> int | None:

@@ -124,7 +124,7 @@ class Dense(Full):
     def _become_plain(self) -> bool:
         if (found := array_ops.plain_covariances(self.covariance)) is None:
             return False
-        self._state(covariance=found[0], factor=found[1], ops=array_ops)
+        self._state(covariance=found[0], factor=found[1], ops=array_ops, labels=None)
         return True
 
     @property
