@@ -7,6 +7,8 @@ for the order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import blas, lapack
 
@@ -14,6 +16,16 @@ from kl_plugins.ops.protocol import Array, FloatArray
 
 _SMALL = 128
 """Below this dimension one call for the whole matrix is faster than blocks."""
+
+
+def one_by_one(function: Callable[..., Array], shape: tuple[int, ...], *matrices: FloatArray) -> FloatArray:
+    """The values, each of that shape, of a function of one matrix each, for the members of a batch."""
+    batch = np.broadcast_shapes(*[matrix.shape[:-2] for matrix in matrices])
+    whole = [np.broadcast_to(matrix, (*batch, *matrix.shape[-2:])) for matrix in matrices]
+    out = np.empty((*batch, *shape), np.result_type(*matrices))
+    for index in np.ndindex(*batch):
+        out[index] = function(*[matrix[index] for matrix in whole])
+    return out
 
 
 def cholesky(matrix: FloatArray) -> FloatArray:
@@ -60,7 +72,7 @@ def triangular_ratio_squares(factor: FloatArray, right: FloatArray, near: FloatA
     blocks = [slice(start, start + width) for start in range(0, dimension, width)]
     on_diagonal = [np.ascontiguousarray(factor[block, block]) for block in blocks]
     workspace, product = (np.empty(rows * width, factor.dtype) for rows in (dimension, width))
-    weight = near.astype(factor.dtype)
+    weight = near.astype(factor.dtype).ravel()
     total = factor.dtype.type(0.0)
     for number, columns in enumerate(blocks):
         start = columns.start
