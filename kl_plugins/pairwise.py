@@ -122,35 +122,33 @@ def _as_batch(side: Distribution | list[Distribution]) -> Distribution | None:
 
 def _kind(made: Parametrised) -> Any:
     """What has to agree for distributions to be stacked; None where they cannot be."""
-    state = made.__dict__
     names = [field.name for field in fields(made)]  # type: ignore[arg-type]
     parts = [_kind(part) for part in made.components()]
-    rest = [state[name] for name in names if name not in (*made.parameters, *made.parts)]
+    rest = [getattr(made, name) for name in names if name not in (*made.parameters, *made.parts)]
     if isinstance(made, Univariate):
         rest += [made.sign, made.batch_shape]
     if None in parts:
         return None
-    cores = [
-        np.shape(state[name])[np.ndim(state[name]) - core :] if core else () for name, core in made.cores()
-    ]
+    arrays = [(getattr(made, name), core) for name, core in made.cores()]
+    cores = [np.shape(array)[np.ndim(array) - core :] if core else () for array, core in arrays]
     return type(made), *cores, *parts, *rest
 
 
 def _stacked(members: Sequence[Any]) -> Any:
     first = members[0]
-    state = dict(first.__dict__)
+    state = first.__getstate__()
     for name, core in first.cores():
         state[name] = _values_of_all(members, name, core)
     groups = zip(*[one.components() for one in members], strict=True)
     state |= first.parts_by(lambda part: _stacked(next(groups)))
-    if "factor" in state and "factor" not in first.parameters:
+    if "factor" in vars(first) and "factor" not in first.parameters:
         state["factor"] = np.stack([one.factor for one in members])
-    return _trusted(first, state)
+    return first.unchecked(array_ops, **state)
 
 
 def _values_of_all(members: Sequence[Any], name: str, core: int) -> Any:
     """One parameter of all members: a number that is theirs in common stays one."""
-    values = [one.__dict__[name] for one in members]
+    values = [getattr(one, name) for one in members]
     if all(certainly_is(value, values[0]) for value in values):
         return values[0]
     shapes = [
@@ -162,23 +160,17 @@ def _values_of_all(members: Sequence[Any], name: str, core: int) -> Any:
 
 def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
     """The distributions `rows` (a slice or indices) of a batch, with the batch shape `batch`."""
-    state = dict(made.__dict__)
+    state = made.__getstate__()
     cores = dict(made.cores())
-    if "factor" in state:
-        cores["factor"] = 2
+    if "factor" in vars(made):
+        state["factor"], cores["factor"] = made.factor, 2
     for name, core in cores.items():
         array = state[name]
         if not is_literal(array) and array.ndim - core == len(made.batch_shape) > 0:  # else all share it
             part = array if array.shape[0] == 1 else array[rows]
             state[name] = part.reshape(batch + part.shape[1:])
     state |= made.parts_by(lambda part: _reshaped(part, rows, batch))
-    return _trusted(made, state)
-
-
-def _trusted(made: Any, state: dict[str, Any]) -> Any:
-    names = {field.name for field in fields(made)} | {"factor"}
-    kept = {name: value for name, value in state.items() if name in names}
-    return made.trusted(array_ops, **kept)
+    return made.unchecked(array_ops, **state)
 
 
 def _all_pairs(rows: object, columns: object) -> FloatArray:
@@ -227,10 +219,10 @@ def _double(made: Any) -> Any:
     """The same in float64, in which nothing is gained by rounding what is between inputs and result."""
     if all(value.dtype == np.float64 for value in made.values()):
         return made
-    state = {name: made.__dict__[name] for name in (field.name for field in fields(made))}
+    state = made.__getstate__()
     state |= {name: state[name].astype(np.float64) for name in made.parameters}
     state |= made.parts_by(_double)
-    return _trusted(made, state)
+    return made.unchecked(array_ops, **state)
 
 
 def _arrays(made: Any) -> Gaussians:

@@ -101,7 +101,7 @@ class Isotropic(AxisAligned):
         return self.dim * self.ops.log(self.variance)
 
     def marginal(self, index: Array) -> Isotropic:
-        return self.trusted(self.ops, variance=self.variance, dim=len(index))
+        return self.unchecked(self.ops, variance=self.variance, dim=len(index))
 
 
 class Diagonal(AxisAligned):
@@ -138,7 +138,7 @@ class Diagonal(AxisAligned):
         return self.ops.sqrt(self.variances)
 
     def marginal(self, index: Array) -> Diagonal:
-        return self.trusted(self.ops, variances=self.ops.take(self.variances, index))
+        return self.unchecked(self.ops, variances=self.ops.take(self.variances, index))
 
 
 class DiagonalScales(AxisAligned):
@@ -160,7 +160,7 @@ class DiagonalScales(AxisAligned):
         yield from positive_and_finite(self.scales, "scales", self.ops)
 
     def marginal(self, index: Array) -> DiagonalScales:
-        return self.trusted(self.ops, scales=self.ops.take(self.scales, index))
+        return self.unchecked(self.ops, scales=self.ops.take(self.scales, index))
 
 
 def needs_axis(values: Array, name: str, ops: ArrayOperations) -> None:

@@ -13,13 +13,13 @@ class Composite(Covariance):
 
     def __post_init__(self) -> None:
         (field,) = self.parts
-        given = self.__dict__[field]
+        given = getattr(self, field)
         if isinstance(given, Covariance):
             raise TypeError(f"{field} must be several covariances in a tuple, got {type(given).__name__}")
         members = tuple(a if isinstance(a, Covariance) else Dense(a) for a in given)
         if not members:
             raise ValueError(f"{field} must hold at least one covariance")
-        self.__dict__[field] = members
+        self._state(**{field: members})
         super().__post_init__()
 
     def labels_of_parts(self) -> list[Labels | None]:

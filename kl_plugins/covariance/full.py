@@ -21,25 +21,8 @@ from kl_plugins.parameters.parametrised import Shape
 class Full(Covariance):
     """A covariance without structure: O(d³) for its factor, O(d²) for whitening with it."""
 
-    @property
-    def dimension(self) -> int | None:
-        return self.ops.shape(self.factor)[-1]
-
-    @property
-    def batch_shape(self) -> Shape:
-        return self.ops.shape(self.factor)[:-2]
-
-    def whiten(self, x: Array) -> Array:
-        return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
-
-    def whiten_columns(self, x: Array) -> Array:
-        return self.ops.solve_lower(self.factor, x)
-
     def quadratic_form(self, x: Array) -> Array:
         return factored_quadratic_form(x, self.factor, self.factored, self.ops)
-
-    def log_det(self) -> Array:
-        return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
 
     def marginal(self, index: Array) -> Covariance:
         return Dense(submatrices(self.matrix(), index, self.ops))
@@ -87,7 +70,7 @@ class Cholesky(Full):
             # A sum over rows, as graphs know that there are as many of these as columns.
             diagonal = (factor - ops.strictly_lower(factor, like=factor)).sum(axis=-2)
             signs = ops.stop_gradient(ops.sign(diagonal))[..., None, :]
-            self.__dict__["factor"] = ops.frozen(factor * signs)
+            self._state(factor=ops.frozen(factor * signs))
 
 
 class Dense(Full):
@@ -124,7 +107,7 @@ class Dense(Full):
     def _become_plain(self) -> bool:
         if (found := array_ops.plain_covariances(self.covariance)) is None:
             return False
-        self.__dict__.update(covariance=found[0], factor=found[1], ops=array_ops)
+        self._state(covariance=found[0], factor=found[1], ops=array_ops, labels=None)
         return True
 
     @property

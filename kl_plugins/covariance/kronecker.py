@@ -183,10 +183,10 @@ def _isotropic_as(side: Isotropic, other: Kronecker) -> Kronecker:
     ops = side.ops
     one = ops.zeros_like(side.variance) + 1.0
     factors = [
-        Isotropic.trusted(ops, variance=one if i else side.variance, dim=size)
+        Isotropic.unchecked(ops, variance=one if i else side.variance, dim=size)
         for i, size in enumerate(other.sizes)
     ]
-    return Kronecker.trusted(ops, factors=tuple(factors))
+    return Kronecker.unchecked(ops, factors=tuple(factors))
 
 
 @log_det_divergences.register(Kronecker, AxisAligned, cost=_BY_FACTORS)

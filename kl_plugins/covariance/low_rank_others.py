@@ -31,7 +31,7 @@ def _by_factors(p: Covariance, q: Covariance) -> str | None:
 
 
 def _cost_from_low_rank(p: LowRank, q: Covariance) -> str:
-    axes = Diagonal.trusted(p.ops, variances=p.diagonal)  # whose square roots are not needed for this
+    axes = Diagonal.unchecked(p.ops, variances=p.diagonal)  # whose square roots are not needed for this
     inner = divergence_rule(axes, q).explain(axes, q)[1]
     return _by_factors(p, q) or (
         f"k columns whitened by q, beside the diagonal part: {inner}; "
@@ -47,7 +47,7 @@ def _cost_to_low_rank(p: Covariance, q: LowRank) -> str:
 
 
 def _axes(side: LowRank) -> DiagonalScales:
-    return DiagonalScales.trusted(side.ops, scales=side.scales)
+    return DiagonalScales.unchecked(side.ops, scales=side.scales)
 
 
 @log_det_divergences.register(LowRank, BlockDiagonal, cost=_cost_from_low_rank)
@@ -65,7 +65,7 @@ def low_rank_any(p: LowRank, q: Covariance) -> Array:
 
 
 def _low_rank_through_factors(p: LowRank, q: Covariance) -> Array:
-    return log_det_divergence(Cholesky.trusted(p.ops, factor=p.factor), q)
+    return log_det_divergence(Cholesky.unchecked(p.ops, factor=p.factor), q)
 
 
 @log_det_divergences.register(Covariance, LowRank, cost=_cost_to_low_rank)

@@ -27,7 +27,7 @@ def from_variances(variances: FloatArray) -> AxisAligned:
     first = variances[..., :1]
     if variances.shape[-1] and (variances == first).all():
         return Isotropic(first[..., 0], dim=variances.shape[-1])
-    return Diagonal(variances) if variances.size else Diagonal.trusted(array_ops, variances=variances)
+    return Diagonal(variances) if variances.size else Diagonal.unchecked(array_ops, variances=variances)
 
 
 def _diagonal(matrix: FloatArray) -> FloatArray:

@@ -68,7 +68,7 @@ class Singular(Covariance):
     def marginal(self, index: Array) -> Covariance:
         if len(set(index)) != self.dimension:
             raise ValueError("a marginal of a singular covariance needs all of its variables")
-        return self.trusted(self.ops, basis=self.basis[..., index, :], inner=self.inner)
+        return self.unchecked(self.ops, basis=self.basis[..., index, :], inner=self.inner)
 
 
 @log_det_divergences.register(Singular, Covariance, cost="O(1): p is singular and q is not", precedence=1)
@@ -97,6 +97,6 @@ def singular_singular(p: Singular, q: Singular) -> Array:
     # where they are not, any factor will do
     safe = np.where(aligned[..., None, None], rotation, ops.eye_like(rotation))
     factor = ops.cholesky_of_root(safe @ p.inner.factor)
-    rotated = log_det_divergence(Cholesky.trusted(ops, factor=factor), q.inner)
+    rotated = log_det_divergence(Cholesky.unchecked(ops, factor=factor), q.inner)
     value = np.where(aligned, rotated, np.inf)
     return np.where(same, log_det_divergence(p.inner, q.inner), value) if same.any() else value

@@ -206,7 +206,7 @@ def _judge_graph(p: Any, q: Any) -> None:
         given = [dict(side) for side in values]
         for (side, name), value in zip(keys, point, strict=True):
             given[side][name] = value
-        rest = [{name: made.__dict__[name] for name in family.parts} for made in (p, q)]
+        rest = [{name: getattr(made, name) for name in family.parts} for made in (p, q)]
         return kl(*(family(**own, **parts) for own, parts in zip(given, rest, strict=True)))
 
     variables = [pt.dscalar(f"{name}_{'pq'[side]}") for side, name in keys]

@@ -82,7 +82,7 @@ class Categorical(Discrete):
 
     def expand(self, batch: tuple[Array, ...]) -> Array:
         shape = (*batch, self.ops.runtime_shape(self.p)[-1])
-        return self.trusted(self.ops, p=self.ops.broadcast_to(self.p, shape))
+        return self.unchecked(self.ops, p=self.ops.broadcast_to(self.p, shape))
 
     def widened(self) -> Discrete:
         return self
@@ -153,7 +153,7 @@ class Multinomial(Distribution):
 
     def expand(self, batch: tuple[Array, ...]) -> Array:
         shape = (*batch, self.ops.runtime_shape(self.p)[-1])
-        return self.trusted(self.ops, n=self.n, p=self.ops.broadcast_to(self.p, shape))
+        return self.unchecked(self.ops, n=self.n, p=self.ops.broadcast_to(self.p, shape))
 
 
 @kl_rules.register(Multinomial, Multinomial, cost="O(K) for K outcomes")

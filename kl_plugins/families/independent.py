@@ -99,7 +99,7 @@ def _product(p: MultivariateNormal, pair: tuple[Distribution, Distribution]) -> 
         raise _no_closed_form(*pair)
     ops = p.ops
     mean, scale = ops.broadcast_arrays(p.mean, p.covariance.full_scales())
-    return Independent.trusted(ops, base=Normal.trusted(ops, mean=mean, scale=scale))
+    return Independent.unchecked(ops, base=Normal.unchecked(ops, mean=mean, scale=scale))
 
 
 def _of_products(p: Any, q: Any) -> tuple[Rule, Any, Any]:

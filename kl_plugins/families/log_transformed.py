@@ -50,10 +50,10 @@ class LogTransformed(Continuous):
     def _become_plain(self) -> bool:
         return self.base.ops.scalar and super()._become_plain()
 
-    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        own = [self.__dict__[name] for name in self.parameters]
-        self.__dict__["base"] = self.base.to(ops, [*beside, *own])
-        super()._become(ops, [*beside, *self.base.values()])
+    def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
+        own = [getattr(self, name) for name in self.parameters]
+        base = self.base.to(ops, [*beside, *own])
+        return super().converted(ops, [*beside, *base.values()]) | {"base": base}
 
     @property
     def batch_shape(self) -> Shape:
@@ -61,7 +61,7 @@ class LogTransformed(Continuous):
 
     def expand(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
-        return self.trusted(self.ops, **(state | {"base": self.base.expand(batch)}))
+        return self.unchecked(self.ops, **(state | {"base": self.base.expand(batch)}))
 
     def broadcast(self, value: Array) -> Array:
         return self.base.broadcast(super().broadcast(value))
@@ -75,7 +75,7 @@ class LogTransformed(Continuous):
         state, name = self.base.__getstate__(), "loc" if "loc" in self.base.parameters else "mean"
         place = self.base.loc
         moved = by if certainly_zero(place, self.ops) else place + by
-        return self.base.trusted(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
+        return self.base.unchecked(self.ops, **(state | {name: moved}))  # type: ignore[no-any-return]
 
     def log_density(self) -> LogDensity:
         """That of the base at log z, and −log z for the change of the variable."""
@@ -176,7 +176,7 @@ def _log_gamma(x: GeneralizedGamma) -> LogGamma | None:
         return None
     sign = 1.0 if positive.all() else -1.0
     state = {"concentration": x.concentration, "loc": 0.0, "scale": sign / power, "sign": sign, "level": 0.0}
-    return LogGamma.trusted(x.ops, **state)
+    return LogGamma.unchecked(x.ops, **state)
 
 
 def _log_at(p: LogTransformed, at: AffineMap) -> AffineMap:

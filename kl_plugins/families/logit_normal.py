@@ -56,7 +56,7 @@ def logit_normal_logit_normal(p: LogitNormal, q: LogitNormal) -> Array:
 
 
 def _logit(p: LogitNormal) -> Normal:
-    return Normal.trusted(p.ops, mean=p.mean, scale=p.std)
+    return Normal.unchecked(p.ops, mean=p.mean, scale=p.std)
 
 
 @expects(Beta, LogitSquare)

@@ -55,12 +55,12 @@ class MultivariateNormal(Distribution):
         super().__post_init__()
 
     def _become_plain(self) -> bool:
-        if type(self) is not MultivariateNormal or self.covariance.ops is not array_ops:
-            return False
         covariance = self.covariance
+        if type(self) is not MultivariateNormal or covariance.ops is not array_ops:
+            return False
         if array_ops.plain_means(self.mean, covariance.dimension, covariance.batch_shape) is None:
             return False
-        self.__dict__["ops"] = array_ops
+        self._state(ops=array_ops, labels=covariance.labels)
         return True
 
     def check_shapes(self) -> None:

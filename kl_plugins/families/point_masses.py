@@ -48,7 +48,7 @@ class PointMasses(Discrete):
     find_backend = staticmethod(array_backend_of)
 
     def check_shapes(self) -> None:
-        lengths = [(*self.ops.shape(self.__dict__[name]), 0)[-2:-1] for name in ("points", "p")]
+        lengths = [(*self.ops.shape(getattr(self, name)), 0)[-2:-1] for name in ("points", "p")]
         if lengths[0] != lengths[1] or lengths[0] in ((), (0,)):
             raise ValueError("points and p must have as many entries along their last axis, at least one")
         _ = self.batch_shape

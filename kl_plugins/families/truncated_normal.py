@@ -84,7 +84,7 @@ def truncated_normal(p: TruncatedNormal, q: Normal) -> Array:
     ops, at = p.ops, affine_map(p, q)
     low, high = at.shift + at.ratio * p.low, at.shift + at.ratio * p.high
     between = truncated_truncated(
-        p, TruncatedNormal.trusted(ops, low=low, high=high, loc=q.mean, scale=q.scale)
+        p, TruncatedNormal.unchecked(ops, low=low, high=high, loc=q.mean, scale=q.scale)
     )
     tails = 0.5 * (ops.erfc(_ROOT_HALF * high) + ops.erfc(-_ROOT_HALF * low))
     mass = ops.where(

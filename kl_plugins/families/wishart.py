@@ -191,7 +191,7 @@ def wishart_wishart(p: Wishart, q: Wishart) -> Array:
     terms; scaling both means alike changes nothing, and equal degrees of freedom leave the scales alone.
     """
     scales = (p.scale * _ratio(p.df, q.df), q.scale)
-    means = [Dense.trusted(p.ops, covariance=scale) for scale in scales]
+    means = [Dense.unchecked(p.ops, covariance=scale) for scale in scales]
     return q.df * log_det_divergence(*means) + _df_divergence(p, q)
 
 
@@ -199,7 +199,7 @@ def wishart_wishart(p: Wishart, q: Wishart) -> Array:
 def inverse_wishart_inverse_wishart(p: InverseWishart, q: InverseWishart) -> Array:
     """That of the Wishart distributions of the inverses, whose means are nΨ⁻¹."""
     scales = (p.scale * _ratio(q.df, p.df), q.scale)
-    means = [Precision.trusted(p.ops, precision=scale) for scale in scales]
+    means = [Precision.unchecked(p.ops, precision=scale) for scale in scales]
     return q.df * log_det_divergence(*means) + _df_divergence(p, q)
 
 

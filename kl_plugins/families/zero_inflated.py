@@ -40,9 +40,8 @@ class ZeroInflated(Discrete):
         return self.ops.minimum(end, 0.0) if choose is min else self.ops.maximum(end, 0.0)
 
     def widened(self) -> Discrete:
-        made = super().widened()
-        made.__dict__["base"] = self.base.widened()
-        return made
+        state = super().widened().__getstate__() | {"base": self.base.widened()}
+        return self.unchecked(self.ops, **state)
 
     def log_pmf(self, k: Array) -> Array:
         raise NotImplementedError  # that of the base is asked for where it has outcomes only

@@ -11,34 +11,20 @@ from kl_plugins.ops.protocol import Array, Operations
 
 _INFINITY = float("inf")
 
-NOTHING = 8.0
+_NOTHING = 8.0
 """So many units of rounding of its terms a sum may be and be zero."""
 
 
 def settled_sum(terms: Sequence[Array], ops: Operations) -> Array:
     """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet."""
-    if ops is array_ops:
-        vectors = [term for term in terms if np.ndim(term)]
-        numbers = [term for term in terms if not np.ndim(term)]
-        if len(vectors) == 3:  # a family of two parameters beside another
-            numbers = [float(number) for number in numbers]
-            return ops.elementwise(_three, None, sum(numbers, 0.0), sum(map(abs, numbers), 0.0), *vectors)
-        terms = [*numbers, *vectors]  # numbers first: they are no passes over arrays
     value, size = terms[0], abs(terms[0])
     for term in terms[1:]:
         value, size = value + term, size + abs(term)
     return _settled(value, size, ops)
 
 
-def _three(
-    number: Array, its_size: Array, first: Array, second: Array, third: Array, ops: Operations
-) -> Array:
-    size = its_size + abs(first) + abs(second) + abs(third)
-    return _settled(number + first + second + third, size, ops)
-
-
 def _settled(value: Array, size: Array, ops: Operations) -> Array:
-    nothing = NOTHING * ops.epsilon(value) * size
+    nothing = _NOTHING * ops.epsilon(value) * size
     if ops is array_ops and np.all(value >= nothing):
         return value
     value = ops.where(value < nothing, 0.0, value)

@@ -151,4 +151,4 @@ def _deferred(side: Any, held: dict[int, Deferred]) -> Any:
             state[name] = held.setdefault(id(value), Deferred(lambda value=value: value))
     for name in side.parts:
         state[name] = _deferred(state[name], held)
-    return side.trusted(_deferring(side.ops), **state)
+    return side.unchecked(_deferring(side.ops), **state)

@@ -45,7 +45,18 @@ class Parametrised:
     """The names of those that are objects with parameters themselves, or tuples of such."""
 
     find_backend = staticmethod(backend_of)
+
     ops: ArrayOperations
+    """The operations on its parameters."""
+
+    may_hold_nan: bool = False
+    """Whether a parameter may be NaN, which is no error: it comes out where it went in."""
+
+    is_checked: bool = False
+    """Whether its parameters were numbers when it was made, whose conditions no graph need check again."""
+
+    inside: frozenset[str] = frozenset()
+    """The arrays all of whose numbers are certainly in their domains, and so no NaN."""
 
     _bounds: ClassVar[tuple[tuple[str, float, float, bool], ...]] = ()
     """What the floats of each domain lie between, and whether they are whole, where all have a domain."""
@@ -66,8 +77,8 @@ class Parametrised:
         if self._become_plain():
             return
         _ = self.labels  # which arrays of a backend do not have any more
-        self._become(self.find_backend(*self.values()))
-        self.__dict__["unsure"] = True  # of numbers that are no NaN
+        ops = self.find_backend(*self.values())
+        self._state(**self.converted(ops), ops=ops, may_hold_nan=True)
         self.check_shapes()
         if self.ops.symbolic:
             floats.require(known for known in self.own_conditions() if isinstance(known[0], bool))
@@ -77,16 +88,19 @@ class Parametrised:
         self._complete()
 
     @classmethod
-    def trusted(cls, ops: ArrayOperations, **state: Any) -> Self:
+    def unchecked(cls, ops: ArrayOperations, **state: Any) -> Self:
         """Make the object from arrays of the backend `ops` that are known to be valid: no checks."""
         made = object.__new__(cls)
         made.__dict__.update(state, ops=ops)
         return made
 
+    def _state(self, **state: Any) -> None:
+        """Set attributes while the object, which is frozen, is still in the making."""
+        self.__dict__.update(state)
+
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: the backend is a module, and the rest can be computed again."""
-        state = self.__dict__
-        return {name: state[name] for name in _field_names(type(self))}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in _field_names(type(self))}  # type: ignore[arg-type]
 
     def __reduce__(self) -> Any:
         """Copies keep the labels too, which cannot be computed again."""
@@ -95,12 +109,12 @@ class Parametrised:
         return __newobj__, (type(self),), state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__dict__["ops"] = self.find_backend(*self.values())
+        self._state(**state)
+        self._state(ops=self.find_backend(*self.values()))
 
     def values(self) -> list[Array]:
         """All array parameters, those of the parts included."""
-        own = [self.__dict__[name] for name in self.parameters]
+        own = [getattr(self, name) for name in self.parameters]
         for component in self.components():
             own += component.values()
         return own
@@ -109,13 +123,13 @@ class Parametrised:
         """The objects with parameters that it is made of."""
         found: list[Any] = []
         for name in self.parts:
-            held = self.__dict__[name]
+            held = getattr(self, name)
             found += held if isinstance(held, tuple) else (held,)
         return found
 
     def parts_by(self, function: Callable[[Any], Any]) -> dict[str, Any]:
         """What a function makes of the parts, by the names of their fields."""
-        held = {name: self.__dict__[name] for name in self.parts}
+        held = {name: getattr(self, name) for name in self.parts}
         return {
             name: tuple(map(function, one)) if isinstance(one, tuple) else function(one)
             for name, one in held.items()
@@ -124,11 +138,12 @@ class Parametrised:
     @cached_property
     def labels(self) -> Labels | None:
         """The labels of the parameters that it was made of; ValueError where they contradict each other."""
-        state = self.__dict__
         found = None
-        if not are_plain([state[name] for name in self.parameters]):
+        if not are_plain([getattr(self, name) for name in self.parameters]):
             given = self.parameters.items()
-            found = labels_of((stated.called, state[name], stated.core_ndim) for name, stated in given)
+            found = labels_of(
+                (stated.called, getattr(self, name), stated.core_ndim) for name, stated in given
+            )
         for labels in self.labels_of_parts():
             found = joined(found, labels)
         return found
@@ -136,7 +151,7 @@ class Parametrised:
     def labelled(self, labels: Labels | None) -> Self:
         """The same object, which is new and nobody else's, with these labels."""
         if labels is not None:
-            self.__dict__["labels"] = labels
+            self._state(labels=labels)
         return self
 
     def labels_of_parts(self) -> list[Labels | None]:
@@ -154,44 +169,39 @@ class Parametrised:
         if self.ops is ops:
             return self
         # Fields only: what was computed from them belongs to the old backend.
-        other = self.trusted(ops, **self.__getstate__())
-        other._become(ops, beside)
-        other.__dict__["checked"] = not self.ops.symbolic  # numbers were checked when they came
-        plain = self.ops.scalar and not self.__dict__.get("unsure")
-        other.__dict__["inside"] = frozenset(self.parameters if plain else self.__dict__.get("inside", ()))
-        return other
+        state = self.converted(ops, beside)
+        plain = self.ops.scalar and not self.may_hold_nan
+        inside = frozenset(self.parameters) if plain else self.inside
+        return self.unchecked(ops, **state, is_checked=not self.ops.symbolic, inside=inside)
 
     def to_arrays(self) -> Self:
         """Return the same object with every parameter as an array of NumPy.
 
         The literal ones too, but for those that decide what is known in closed form.
         """
-        made = self.trusted(array_backend_of(0.0), **self.__getstate__())
-        for name in self.parameters:
-            value = made.__dict__[name]
-            if name in _PLACES or not (self.parameters[name].static and is_literal(value)):
-                made.__dict__[name] = np.asarray(value, np.float64)
-        made.__dict__.update(made.parts_by(lambda part: part.to_arrays()))
-        return made
+        state = self.__getstate__() | self.parts_by(lambda part: part.to_arrays())
+        for name, stated in self.parameters.items():
+            if name in _PLACES or not (stated.static and is_literal(state[name])):
+                state[name] = np.asarray(state[name], np.float64)
+        return self.unchecked(array_backend_of(0.0), **state)
 
-    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        state = self.__dict__  # the dataclass is frozen, and this is still its making
+    def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
+        """Its fields, parameters as arrays of the backend `ops` with the precision of what is `beside`."""
+        state = self.__getstate__()
         beside = [*beside, *[state[name] for name in self.parameters]]
         for name, stated in self.parameters.items():
             known = ops.literal(state[name]) if stated.static else None
             state[name] = ops.asarray(state[name], stated.called, beside) if known is None else known
-        state |= self.parts_by(lambda part: part.to(ops))
-        state["ops"] = ops
+        return state | self.parts_by(lambda part: part.to(ops))
 
     def _look_inside(self) -> None:
         """Note which arrays lie in their domains with all their numbers, by the least and the largest."""
-        self.__dict__["inside"] = frozenset(
-            name for name, low, high, _ in self._bounds if self.is_between(name, low, high)
-        )
+        certain = [name for name, low, high, _ in self._bounds if self.is_between(name, low, high)]
+        self._state(inside=frozenset(certain))
 
     def is_between(self, name: str, low: float, high: float) -> bool:
         """Whether all numbers of an array are certainly between the two, and so none is NaN."""
-        return self.ops.inside(self.__dict__[name], low, high)
+        return self.ops.inside(getattr(self, name), low, high)
 
     def same_where(self, other: Parametrised) -> Array:
         """Where another object of this backend is certainly the same: True or False, or an array."""
@@ -199,7 +209,7 @@ class Parametrised:
             return False
         found: Array = True
         for name in self.__getstate__():
-            first, second = self.__dict__[name], other.__dict__[name]
+            first, second = getattr(self, name), getattr(other, name)
             if name in self.parameters:
                 found = found & equal_where(first, second, self.ops)
             elif isinstance(first, Parametrised):
@@ -212,7 +222,7 @@ class Parametrised:
 
     def has_no_nan(self) -> bool:
         """Whether that is certain of all arrays."""
-        return len(self.__dict__.get("inside", ())) == len(self.parameters)
+        return len(self.inside) == len(self.parameters)
 
     def _complete(self) -> None:
         """Compute at once what shows whether valid-looking parameters are so."""
@@ -247,14 +257,13 @@ class Parametrised:
 
         A condition has the batch dimensions of its parameters and no others, or is a single one.
         """
-        inside = self.__dict__.get("inside", ())
         for name, stated in self.parameters.items():
-            value = self.__dict__[name]
-            yield from stated.conditions(value, floats if is_literal(value) else self.ops, name in inside)
+            value, inside = getattr(self, name), name in self.inside
+            yield from stated.conditions(value, floats if is_literal(value) else self.ops, inside)
 
     def conditions(self) -> Conditions:
         """Yield (condition, message) for the object's parameters and those of its parts."""
-        if self.__dict__.get("checked"):
+        if self.is_checked:
             return
         yield from (stated for stated in self.own_conditions() if not isinstance(stated[0], bool))
         for component in self.components():

@@ -31,7 +31,8 @@ class Steps(Discrete):
     loc: Any = parameter(REAL, default=0.0, static=True)
 
     def log_pmf(self, k):
-        return self.ops.log(self.ops.tanh(0.5 * self.rate)) - self.rate * abs(k)
+        ops, fall = self.ops, self.ops.exp(-self.rate)
+        return ops.log1p(-fall) - ops.log1p(fall) - self.rate * abs(k)
 
 
 class Heavy(Continuous):

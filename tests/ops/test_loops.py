@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kl_plugins import NoClosedFormError, kl
+from kl_plugins import kl
 from kl_plugins.formulas import beta as beta_formulas
-from kl_plugins.formulas import cancellation_free, sums
+from kl_plugins.formulas import cancellation_free
 from kl_plugins.formulas import cauchy as cauchy_formulas
 from kl_plugins.formulas import discrete as discrete_formulas
 from kl_plugins.formulas import exponential as exponential_formulas
@@ -78,7 +78,6 @@ CASES = {
     discrete_formulas._counts_divergence: (pair, 1e-13),
     discrete_formulas._bernoulli_divergence: (probabilities, 1e-12),
     cauchy_formulas._cauchy_divergence: (lambda rng: (*pair(rng, 30), signed(rng, -30, 30)), 1e-14),
-    sums._three: (lambda rng: (*shapes(rng, 1), *[signed(rng, -3, 1) for _ in range(3)]), 1e-12),
     gamma_residues.log_gamma_residue_value: (lambda rng: (positive(rng, 15),), 1e-13),
     gamma_residues.digamma_residue_value: (lambda rng: (positive(rng, 15),), 1e-13),
     gamma_residues.trigamma_residue_value: (lambda rng: (positive(rng, 15),), 1e-12),
@@ -154,41 +153,40 @@ FAMILIES = {
     "norm": lambda a, b: stats.norm(a, b),
     "norm of one scale": lambda a, b: stats.norm(a, 2.0),
     "lognorm": lambda a, b: stats.lognorm(b, scale=a),
-    "expon": lambda a, b: stats.expon(scale=a),
-    "halfnorm": lambda a, b: stats.halfnorm(scale=a),
     "gamma": lambda a, b: stats.gamma(a, scale=b),
-    "invgamma": lambda a, b: stats.invgamma(a, scale=b),
     "weibull": lambda a, b: stats.weibull_min(a, scale=b),
     "gumbel": lambda a, b: stats.gumbel_r(a, b),
-    "loggamma": lambda a, b: stats.loggamma(a, 0.0, b),
     "beta": lambda a, b: stats.beta(a, b),
-    "laplace": lambda a, b: stats.laplace(a, b),
     "cauchy": lambda a, b: stats.cauchy(a, b),
-    "pareto": lambda a, b: stats.pareto(a, scale=b),
     "poisson": lambda a, b: stats.poisson(a),
-    "geom": lambda a, b: stats.geom(a / (a + b)),
-    "bernoulli": lambda a, b: stats.bernoulli(a / (a + b)),
 }
 
+PAIRS = [
+    *[(name, name) for name in FAMILIES],
+    ("gamma", "lognorm"),
+    ("weibull", "gamma"),
+    ("beta", "norm of one scale"),
+    ("norm", "gumbel"),
+]
 
-@pytest.mark.parametrize("q_name", FAMILIES)
-@pytest.mark.parametrize("p_name", FAMILIES)
+
+@pytest.mark.parametrize(("p_name", "q_name"), PAIRS)
 def test_pairs_of_families(p_name, q_name, monkeypatch):
+    """A few compiled ones; ``test_loops_of_pairs.py`` has all."""
     rng = np.random.default_rng(1)
     a, b, c, d = vectors(rng)
-    monkeypatch.setattr(ops, "_LONG_PIECE", 1700)
+    monkeypatch.setattr(ops, "PIECE", 1700)
     p, q = FAMILIES[p_name](a, b), FAMILIES[q_name](c, d)
-    try:
-        plain = by_arrays(lambda: kl(p, q))
-    except NoClosedFormError:
-        return
-    np.testing.assert_allclose(kl(p, q), plain, rtol=1e-10, atol=1e-13)
+    found = kl(p, q)
+    np.testing.assert_allclose(found, by_arrays(lambda: kl(p, q)), rtol=1e-11, atol=1e-13)
+    np.testing.assert_array_equal(kl(p, q), found)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_equal_neighbouring_and_missing_members(name):
+@pytest.mark.parametrize("name", ["norm", "gamma", "beta"])
+def test_equal_neighbouring_and_missing_members(name, monkeypatch):
     rng = np.random.default_rng(2)
     a, b, _, _ = vectors(rng)
+    monkeypatch.setattr(ops, "PIECE", 1700)
     p = FAMILIES[name](a, b)
     np.testing.assert_array_equal(kl(p, FAMILIES[name](a.copy(), b.copy())), np.zeros(len(a)))
     for step in (1e-7, 1e-3, 0.03):

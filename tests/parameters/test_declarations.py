@@ -66,7 +66,7 @@ def test_names_and_order():
         type("Steep", (Ramp,), {"__annotations__": {"power": "Any"}, "power": parameter(REAL)})
 
 
-@pytest.mark.parametrize("name", ["values", "parameters", "trusted"])
+@pytest.mark.parametrize("name", ["values", "parameters", "unchecked"])
 def test_names_that_are_taken(name):
     with pytest.raises(TypeError, match=f"Odd.{name}: the name is taken"):
         type("Odd", (Continuous,), {"__annotations__": {name: "Any"}, name: parameter(REAL)})

@@ -202,6 +202,6 @@ def test_variational_inference_survives():
         pm.Potential("penalty", -kl(pm.Normal.dist(mu, sigma), st.norm(0.0, 1.0)))
         fit(random_seed=1, progressbar=False)
         stopping = KLConvergence(every=100)
-        approx = pm.fit(2000, random_seed=1, progressbar=False, callbacks=[stopping])
-    diagnosis = diagnose(approx, model=model, random_seed=1, progressbar=False)
+        approx = pm.fit(500, random_seed=1, progressbar=False, callbacks=[stopping])
+    diagnosis = diagnose(approx, model=model, draws=2_500, random_seed=1, progressbar=False)
     assert str(diagnosis)

@@ -44,7 +44,7 @@ class Discrete(Univariate):
                 state[name] = ops.expand_last(state[name])
             elif ops.symbolic:  # where functions of a lone number would be computed in float32
                 state[name] = ops.asarray(state[name], name)
-        return self.trusted(self.ops, **state)
+        return self.unchecked(self.ops, **state)
 
     def log_masses(self, k: Array) -> Array:
         """`log_pmf` at any numbers, −∞ where there is no outcome; `k` has one more dimension, the last."""
@@ -103,7 +103,7 @@ class Discrete(Univariate):
         names = list(self.parameters)
         name = next((name for name in names if not is_literal(state[name])), names[0])
         state[name] = self.ops.broadcast_to(self.ops.asarray(state[name], name), batch)
-        return self.trusted(self.ops, **state)
+        return self.unchecked(self.ops, **state)
 
     def _become_plain(self) -> bool:
         if not super()._become_plain():

@@ -20,12 +20,12 @@ class Multivariate(Distribution):
 
     def core_shape(self, name: str) -> Shape:
         """The shape of a parameter less its batch dimensions."""
-        shape: Shape = self.ops.shape(self.__dict__[name])
+        shape: Shape = self.ops.shape(getattr(self, name))
         return shape[len(shape) - dict(self.cores())[name] :]
 
     def check_shapes(self) -> None:
         for name, core_ndim in self.cores():
-            shape = self.ops.shape(self.__dict__[name])
+            shape = self.ops.shape(getattr(self, name))
             if len(shape) < core_ndim or 0 in shape[len(shape) - core_ndim :]:
                 raise ValueError(
                     f"{name} must have {core_ndim} dimensions that are not empty, got shape {shape}"
@@ -33,12 +33,12 @@ class Multivariate(Distribution):
         try:
             _ = self.batch_shape
         except ValueError:
-            shapes = [f"{name} {self.ops.shape(self.__dict__[name])}" for name in self.parameters]
+            shapes = [f"{name} {self.ops.shape(getattr(self, name))}" for name in self.parameters]
             raise ValueError(f"batch shapes of {' and '.join(shapes)} do not broadcast") from None
 
     @property
     def batch_shape(self) -> Shape:
-        shapes = [(self.ops.shape(self.__dict__[name]), core_ndim) for name, core_ndim in self.cores()]
+        shapes = [(self.ops.shape(getattr(self, name)), core_ndim) for name, core_ndim in self.cores()]
         return broadcast_shapes(*[shape[: len(shape) - core_ndim] for shape, core_ndim in shapes])
 
     def expand(self, batch: tuple[Array, ...]) -> Self:
@@ -47,4 +47,4 @@ class Multivariate(Distribution):
         name, core_ndim = next(self.cores())
         shape = self.ops.runtime_shape(state[name])
         state[name] = self.ops.broadcast_to(state[name], (*batch, *shape[len(shape) - core_ndim :]))
-        return self.trusted(self.ops, **state)
+        return self.unchecked(self.ops, **state)

@@ -11,7 +11,7 @@ from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_equal, certainly_infinite
+from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.parameters.declarations import is_broken
 from kl_plugins.parameters.parametrised import broadcast_shapes
 
@@ -109,14 +109,14 @@ def _has_nan(p: Discrete, q: Discrete) -> Array:
 
 def _trace(side: Discrete) -> Array:
     """0, NaN where a parameter is NaN."""
-    own = [0.0 * side.__dict__[name] for name in side.parameters]
+    own = [0.0 * getattr(side, name) for name in side.parameters]
     own = [x.sum(-1) if core else x for x, (_, core) in zip(own, side.cores(), strict=True)]
-    return sum(own) + sum(_trace(side.__dict__[name]) for name in side.parts)
+    return sum(own) + sum(_trace(getattr(side, name)) for name in side.parts)
 
 
 def same_location_where(p: Discrete, q: Discrete) -> Array:
     """Whether the two are not shifted against each other: True or False, or an array of numbers."""
-    if certainly_equal(p.loc, q.loc, p.ops):
+    if p.ops.same(p.loc, q.loc):
         return True
     return False if p.ops.symbolic else np.equal(p.loc, q.loc)
 

@@ -28,8 +28,8 @@ class Univariate(Distribution):
 
     @property
     def batch_shape(self) -> Shape:
-        state, shape = self.__dict__, self.ops.shape
-        return broadcast_shapes(*[shape(state[name]) for name in self.parameters])
+        shape = self.ops.shape
+        return broadcast_shapes(*[shape(getattr(self, name)) for name in self.parameters])
 
     @property
     def event_shape(self) -> Shape:
@@ -39,7 +39,7 @@ class Univariate(Distribution):
         try:
             _ = self.batch_shape
         except ValueError:
-            known = [(name, self.ops.shape(self.__dict__[name])) for name in self.parameters]
+            known = [(name, self.ops.shape(getattr(self, name))) for name in self.parameters]
             shapes = [f"{name} {shape}" for name, shape in known if shape]
             raise ValueError(f"shapes of {' and '.join(shapes)} do not broadcast") from None
 
@@ -54,7 +54,7 @@ class Univariate(Distribution):
             if not is_literal(state[name]):
                 state[name] = self.ops.broadcast_to(state[name], batch)
                 break
-        return self.trusted(self.ops, **state)
+        return self.unchecked(self.ops, **state)
 
     def batch_slice(self, piece: slice) -> Self:
         """Those of a vector of distributions that are in a slice."""
@@ -64,9 +64,7 @@ class Univariate(Distribution):
                 state[name] = value[piece]
         for name in self.parts:
             state[name] = state[name].batch_slice(piece)
-        made = self.trusted(self.ops, **state)
-        made.__dict__["inside"] = self.__dict__.get("inside", frozenset())
-        return made
+        return self.unchecked(self.ops, **state, inside=self.inside)
 
     def moved(self, loc: Array, scale: Array) -> Self | None:
         """The distributions of loc + scale·X; None where the family does not have them."""
@@ -83,9 +81,9 @@ class Univariate(Distribution):
 
     def broadcast(self, value: Array) -> Array:
         """`value`, broadcast against all parameters, and NaN where one of them is."""
-        if self.ops.scalar and not self.__dict__.get("unsure"):
+        if self.ops.scalar and not self.may_hold_nan:
             return value
-        parameters = [self.__dict__[name] for name in self.parameters]
+        parameters = [getattr(self, name) for name in self.parameters]
         if type(value) is np.ndarray and value.dtype == np.float64 and self.has_no_nan():
             shapes = [parameter.shape for parameter in parameters if not is_literal(parameter)]
             if all(shape in (value.shape, ()) for shape in shapes):

@@ -338,9 +338,7 @@ def __getattr__(name: str) -> Any:
     """Logarithms and exponentials; any other operation is one that no loop has."""
     function = import_module("kl_plugins.ops.compiled.simd_math").PRIMITIVES.get(name)
     if function is None:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise UntraceableError(name)
+        raise AttributeError(f"no operation of loops: {name}")
 
     def operation(x: Any) -> Any:
         return function(x) if isinstance(x, Symbol) else getattr(floats, name)(x)

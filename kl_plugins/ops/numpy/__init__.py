@@ -17,9 +17,7 @@ from kl_plugins.ops.compiled import *  # noqa: F403
 from kl_plugins.ops.numpy.matrices import *  # noqa: F403
 from kl_plugins.ops.protocol import Array, Conditions, FloatArray, Operations
 
-symbolic = False
-scalar = False
-graphs = False
+symbolic = scalar = graphs = False
 _HERE = sys.modules[__name__]
 
 _FEW = 1024
@@ -54,6 +52,7 @@ broadcast_arrays = np.broadcast_arrays
 zeros_like = np.zeros_like
 matmul = np.matmul
 equal = np.equal
+runtime_shape = np.shape
 
 
 def asarray(value: Array, name: str, beside: Sequence[Array] = ()) -> FloatArray:
@@ -136,7 +135,11 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
     if not arrays:  # dividing Python's floats by zero is an error
         return float(value(*map(np.float64, args), _HERE))
     if any(array.ndim > 1 for array in arrays):
-        return _of_matrices(value, gradient, *args)
+        shapes = {array.shape for array in arrays}
+        if len(shapes) > 1:
+            return value(*args, _HERE)
+        vectors = [arg if type(arg) is float else arg.ravel() for arg in args]
+        return elementwise(value, gradient, *vectors).reshape(*shapes)
     length = max(array.size for array in arrays)
     found = by_loop(value, length, args)
     if found is not None:
@@ -161,15 +164,6 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
         length,
         PIECE,
     )
-
-
-def _of_matrices(value: Callable[..., Array], gradient: Callable[..., Any] | None, *args: Array) -> Array:
-    """`elementwise` of arrays of more dimensions: where they are alike, of the vector of their numbers."""
-    shapes = {np.shape(arg) for arg in args if type(arg) is not float}
-    if len(shapes) > 1:
-        return value(*args, _HERE)
-    vectors = [arg if type(arg) is float else arg.ravel() for arg in args]
-    return elementwise(value, gradient, *vectors).reshape(*shapes)
 
 
 def by_loop(formula: Callable[..., Array], length: int, args: Sequence[Array]) -> Array:
@@ -239,7 +233,8 @@ def shape(value: Array) -> tuple[int, ...]:
 
 def all_finite(value: FloatArray, core_ndim: int) -> Array:
     """Whether there is neither NaN nor infinity in any member: their sum shows it, unless that overflows."""
-    return np.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all()
+    with np.errstate(over="ignore"):
+        return np.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all()
 
 
 def all_positive(value: FloatArray, core_ndim: int) -> Array:
@@ -259,10 +254,6 @@ def inside(value: Array, low: float, high: float) -> bool:
 def expand_last(value: Array) -> Array:
     """With one more dimension, the last, of length 1; a float is what it is in any number of dimensions."""
     return value if type(value) is float else value[..., None]
-
-
-def runtime_shape(value: FloatArray) -> tuple[int, ...]:
-    return np.shape(value)
 
 
 def require(conditions: Conditions) -> None:

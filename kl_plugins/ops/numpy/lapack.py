@@ -2,23 +2,30 @@
 
 NumPy's arrays lie in memory row by row, LAPACK's column by column. A symmetric matrix is its own
 transpose, and a lower triangular one is an upper triangular one read the other way: nothing is copied
-for the order. The blocks of a matrix are reached by its leading dimension, which SciPy's own wrappers
-of BLAS do not take; the functions behind ``scipy.linalg.cython_blas`` do.
+for the order.
 """
 
 from __future__ import annotations
 
-import ctypes
-from functools import cache
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import blas, cython_blas, lapack
+from scipy.linalg import blas, lapack
 
 from kl_plugins.ops.protocol import Array, FloatArray
 
 _SMALL = 128
 """Below this dimension one call for the whole matrix is faster than blocks."""
+
+
+def one_by_one(function: Callable[..., Array], shape: tuple[int, ...], *matrices: FloatArray) -> FloatArray:
+    """The values, each of that shape, of a function of one matrix each, for the members of a batch."""
+    batch = np.broadcast_shapes(*[matrix.shape[:-2] for matrix in matrices])
+    whole = [np.broadcast_to(matrix, (*batch, *matrix.shape[-2:])) for matrix in matrices]
+    out = np.empty((*batch, *shape), np.result_type(*matrices))
+    for index in np.ndindex(*batch):
+        out[index] = function(*[matrix[index] for matrix in whole])
+    return out
 
 
 def cholesky(matrix: FloatArray) -> FloatArray:
@@ -61,65 +68,31 @@ def triangular_ratio_squares(factor: FloatArray, right: FloatArray, near: FloatA
         whole[:: dimension + 1] = 0.0
         return np.dot(whole, whole)
     factor = np.ascontiguousarray(factor)
-    width = 64 if dimension < 600 else 128 if dimension < 1500 else 256
-    workspace, product = (
-        np.empty(rows * width, factor.dtype) for rows in (dimension, dimension // 2 + _STEP)
-    )
-    weight = near.astype(factor.dtype)
+    width = 64 if dimension < 1000 else 128
+    blocks = [slice(start, start + width) for start in range(0, dimension, width)]
+    on_diagonal = [np.ascontiguousarray(factor[block, block]) for block in blocks]
+    workspace, product = (np.empty(rows * width, factor.dtype) for rows in (dimension, width))
+    weight = near.astype(factor.dtype).ravel()
     total = factor.dtype.type(0.0)
-    for start in range(0, dimension, width):
-        columns = slice(start, start + width)
+    for number, columns in enumerate(blocks):
+        start = columns.start
         block = right[start:, columns]
         solved = workspace[: block.size].reshape(block.shape)
         np.multiply(factor[start:, columns], weight[columns], out=solved)
         np.subtract(block, solved, out=solved)
-        _solve_in_place(factor[start:, start:], solved, product)
-        wide = len(weight[columns])
-        triangle, rest = np.tril(solved[:wide], -1).ravel(), solved[wide:].ravel()
-        total += np.dot(triangle, triangle) + np.dot(rest, rest)
+        for rows, triangle in zip(blocks[number:], on_diagonal[number:], strict=True):
+            above, here = solved[: rows.start - start], solved[rows.start - start : rows.stop - start]
+            known = product[: here.size].reshape(here.shape)
+            np.matmul(factor[rows, start : rows.start], above, out=known)
+            here -= known
+            _solve_in_place(triangle, here)
+        wide = block.shape[1]
+        below, rest = np.tril(solved[:wide], -1).ravel(), solved[wide:].ravel()
+        total += np.dot(below, below) + np.dot(rest, rest)
     return total
 
 
-_STEP = 16
-"""Halves of a triangle begin at multiples of it, where vector registers begin."""
-
-
-def _solve_in_place(factor: FloatArray, right: FloatArray, product: FloatArray) -> None:
-    """Overwrite `right` by ``factor⁻¹ right``; `product` is workspace.
-
-    One half after the other: what connects them is a matrix product, for which BLAS is twice as fast as
-    for a solve with few columns.
-    """
-    rows, columns = right.shape
-    if rows <= _SMALL // 2:
-        _solve_small_in_place(factor, right)
-        return
-    half = (rows // 2 + _STEP - 1) // _STEP * _STEP
-    _solve_in_place(factor[:half, :half], right[:half], product)
-    known = product[: (rows - half) * columns].reshape(rows - half, columns)
-    np.matmul(factor[half:, :half], right[:half], out=known)
-    right[half:] -= known
-    _solve_in_place(factor[half:, half:], right[half:], product)
-
-
-def _solve_small_in_place(factor: FloatArray, right: FloatArray) -> None:
-    """The same by BLAS: read column by column they are Y U = Rᵀ with U upper triangular."""
-    rows, columns = right.shape
-    item = factor.itemsize
-    one = ctypes.byref(ctypes.c_float(1.0) if item == 4 else ctypes.c_double(1.0))
-    m, n, leading = (ctypes.byref(ctypes.c_int(x)) for x in (columns, rows, factor.strides[0] // item))
-    trsm = _function("strsm" if item == 4 else "dtrsm")
-    trsm(b"R", b"U", b"N", b"N", m, n, one, factor.ctypes.data, leading, right.ctypes.data, m)
-
-
-@cache
-def _function(name: str) -> Any:
-    """The BLAS subroutine `name`, as SciPy exports it to Cython; calls release the GIL."""
-    api = ctypes.pythonapi
-    name_prototype: Any = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)
-    pointer_prototype: Any = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
-    capsule = cython_blas.__pyx_capi__[name]
-    signature: bytes = name_prototype(("PyCapsule_GetName", api))(capsule)
-    pointer = pointer_prototype(("PyCapsule_GetPointer", api))(capsule, signature)
-    arguments = [ctypes.c_void_p] * (signature.count(b",") + 1)
-    return ctypes.CFUNCTYPE(None, *arguments)(pointer)
+def _solve_in_place(factor: FloatArray, right: FloatArray) -> None:
+    """Overwrite `right` by ``factor⁻¹ right``, both C-ordered: read column by column it is Y U = Rᵀ."""
+    trsm = blas.strsm if factor.dtype == np.float32 else blas.dtrsm
+    trsm(1.0, factor.T, right.T, side=1, lower=0, overwrite_b=1)

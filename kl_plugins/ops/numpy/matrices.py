@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ _BLOCK = 256
 
 _MODERATE = 32
 """Below this dimension a matrix is small: NumPy factors a batch faster, and checks are made in one go."""
-
 
 _DOUBLE = np.dtype(np.float64)
 
@@ -151,7 +150,8 @@ def plain_means(value: Array, length: int | None, batch: tuple[int | None, ...])
     """`value` where it is finite vectors of float64, of a shape beside covariances; else None."""
     if type(value) is not np.ndarray or value.dtype is not _DOUBLE:
         return None
-    return value if value.shape in ((length,), (*batch, length)) and np.isfinite(value).all() else None
+    fits = value.shape in ((length,), (*batch, length))
+    return value if fits and np.isfinite(value).all() else None
 
 
 def plain_covariances(value: Array) -> tuple[FloatArray, FloatArray] | None:
@@ -175,7 +175,7 @@ def plain_covariances(value: Array) -> tuple[FloatArray, FloatArray] | None:
         factors = _cholesky(matrices)
     except np.linalg.LinAlgError:
         return None
-    return (matrices, factors) if np.isfinite(diagonal(factors)).all() else None
+    return (matrices, factors) if math.isfinite(np.add.reduce(diagonal(factors), axis=None)) else None
 
 
 def cholesky(matrix: FloatArray, name: str) -> FloatArray:
@@ -194,17 +194,7 @@ def _cholesky(matrix: FloatArray) -> FloatArray:
         return kernels.cholesky(matrix)[0]  # type: ignore[no-any-return]
     if matrix.shape[-1] < _MODERATE:
         return np.linalg.cholesky(matrix)
-    return _one_by_one(_lapack().cholesky, matrix.shape[-2:], matrix)
-
-
-def _one_by_one(function: Callable[..., Array], shape: tuple[int, ...], *matrices: FloatArray) -> FloatArray:
-    """The values, each of that shape, of a function by LAPACK, which takes one member at a time."""
-    batch = np.broadcast_shapes(*[matrix.shape[:-2] for matrix in matrices])
-    whole = [np.broadcast_to(matrix, (*batch, *matrix.shape[-2:])) for matrix in matrices]
-    out = np.empty((*batch, *shape), np.result_type(*matrices))
-    for index in np.ndindex(*batch):
-        out[index] = function(*[matrix[index] for matrix in whole])
-    return out
+    return _lapack().one_by_one(_lapack().cholesky, matrix.shape[-2:], matrix)  # type: ignore[no-any-return]
 
 
 def cholesky_of_root(root: FloatArray) -> FloatArray:
@@ -227,8 +217,8 @@ def solve_lower(factor: FloatArray, right: FloatArray) -> FloatArray:
     if right.shape[-1] == 1 and (kernels := kernels_for(factor, right)):
         return kernels.solve_vectors(factor, right[..., 0])[..., None]  # type: ignore[no-any-return]
     batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
-    if prod(batch) <= dimension or dimension >= _MODERATE:
-        return _one_by_one(_lapack().solve, right.shape[-2:], factor, right)
+    if math.prod(batch) <= dimension or dimension >= _MODERATE:
+        return _lapack().one_by_one(_lapack().solve, right.shape[-2:], factor, right)  # type: ignore[no-any-return]
     # Many small systems: forward substitution over all of them at once, row by row.
     out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))
     for i in range(dimension):
@@ -259,11 +249,7 @@ def column_norms_below(matrix: FloatArray) -> FloatArray:
 
 def solve_lower_transposed(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
-    return flip_rows(solve_lower(flip(transpose(factor)), flip_rows(right)))
-
-
-def flip_rows(matrix: FloatArray) -> FloatArray:
-    return matrix[..., ::-1, :]
+    return solve_lower(flip(transpose(factor)), right[..., ::-1, :])[..., ::-1, :]
 
 
 def triangular_ratio_squares(factor: FloatArray, right: FloatArray, near: Array) -> Array:
@@ -277,13 +263,9 @@ def triangular_ratio_squares(factor: FloatArray, right: FloatArray, near: Array)
     if kernels := kernels_for(factor, right):
         return kernels.triangular_ratio_squares(factor, right, near)
     if factor.shape[-1] >= _MODERATE:
-        return _one_by_one(_ratio_squares_of_one, (), factor, right, near[..., None, :])
+        return _lapack().one_by_one(_lapack().triangular_ratio_squares, (), factor, right, near[..., None, :])
     rest = np.where(near[..., None, :], right - factor, right)
     return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
-
-
-def _ratio_squares_of_one(factor: FloatArray, right: FloatArray, near: FloatArray) -> Array:
-    return _lapack().triangular_ratio_squares(factor, right, near[0])
 
 
 _ROWS = 4096

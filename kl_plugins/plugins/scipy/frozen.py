@@ -259,7 +259,7 @@ def _(obj: _covariance.CovViaPrecision, allow_singular: bool) -> Covariance:
 
 def _precision(obj: _covariance.CovViaPrecision) -> Precision:
     precision = array_ops.frozen(array_ops.asarray(obj._precision, "precision"))
-    made = Precision.trusted(array_ops, precision=precision, precision_factor=obj._chol_P)
+    made = Precision.unchecked(array_ops, precision=precision, precision_factor=obj._chol_P)
     array_ops.require(made.own_conditions())  # SciPy has read one triangle of it only
     return made
 
