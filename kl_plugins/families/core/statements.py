@@ -82,8 +82,9 @@ def cross_terms(p: Array, q: LogDensity, at: AffineMap) -> list[Array]:
 
     A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
     """
-    terms = [(c, statistic) for c, statistic in q.terms if not certainly_is(c, 0.0)]
-    return [-q.constant, *(times(-c, expectation(p, statistic, at)) for c, statistic in terms)]
+    return [-q.constant] + [
+        times(-c, expectation(p, statistic, at)) for c, statistic in q.terms if not certainly_is(c, 0.0)
+    ]
 
 
 def have_in_common(first: LogDensity, second: LogDensity) -> bool:
