@@ -76,3 +76,14 @@ def test_type_checkers_are_told_the_same_homes():
     assert sorted(told) == kl_plugins.__all__
     for name, module in told.items():
         assert getattr(kl_plugins, name) is getattr(sys.modules[module], name)
+
+
+@pytest.mark.parametrize("file", sorted(SOURCE.parent.rglob("*.py")), ids=lambda file: file.stem)
+def test_no_module_imports_what_another_keeps_to_itself(file):
+    taken = [
+        alias.name
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.level or str(node.module).startswith("kl_plugins"))
+        for alias in node.names
+    ]
+    assert [name for name in taken if name.startswith("_")] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,7 +41,8 @@ class Covariance(Parametrised):
     """A covariance matrix, or a batch of them, of known structure.
 
     Every structure has the same few operations, each at the best cost that the structure allows:
-    ``dimension``, ``batch_shape``, ``factor``, ``matrix``, ``whiten``, ``log_det`` and ``marginal``.
+    ``dimension``, ``batch_shape``, ``factor``, ``matrix``, ``whiten``, ``log_det`` and ``marginal``. All but
+    the last follow from its factor where it does not state them.
     """
 
     name: ClassVar[str] = ""
@@ -59,15 +60,15 @@ class Covariance(Parametrised):
         """The matrix whose Cholesky factorisation gave `factor`, where it was given; else None."""
         return None
 
-    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        super()._become(ops, beside)
+    def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
+        state = super().converted(ops, beside)
         # factors are kept: nobody may change what they came from
-        self._state(**{name: ops.frozen(getattr(self, name)) for name in self.parameters})
+        return state | {name: ops.frozen(state[name]) for name in self.parameters}
 
     @property
     def dimension(self) -> int | None:
         """Number of variables d; None where a graph does not know it before it runs."""
-        raise NotImplementedError
+        return self.ops.shape(self.factor)[-1]
 
     def runtime_dimension(self) -> Array:
         """Number of variables d, as a graph knows it when it runs."""
@@ -75,7 +76,7 @@ class Covariance(Parametrised):
 
     @property
     def batch_shape(self) -> Shape:
-        raise NotImplementedError
+        return self.ops.shape(self.factor)[:-2]
 
     @property
     def rank(self) -> Array:
@@ -88,11 +89,11 @@ class Covariance(Parametrised):
 
     def whiten(self, x: Array) -> Array:
         """Return A⁻¹x for some square root A of Σ = AAᵀ; `x` has shape (..., d)."""
-        raise NotImplementedError
+        return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
 
     def whiten_columns(self, x: Array) -> Array:
         """`whiten` of each column of `x`, which has shape (..., d, n)."""
-        raise NotImplementedError
+        return self.ops.solve_lower(self.factor, x)
 
     def quadratic_form(self, x: Array) -> Array:
         """Return ½ xᵀΣ⁻¹x; `x` has shape (..., d)."""
@@ -114,7 +115,7 @@ class Covariance(Parametrised):
 
     def log_det(self) -> Array:
         """Logarithm of the determinant (of singular covariances: of its positive part)."""
-        raise NotImplementedError
+        return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
 
     def marginal(self, index: Array) -> Covariance:
         """The covariance of the variables `index` (integers), in that order."""

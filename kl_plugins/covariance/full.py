@@ -21,25 +21,8 @@ from kl_plugins.parameters.parametrised import Shape
 class Full(Covariance):
     """A covariance without structure: O(d³) for its factor, O(d²) for whitening with it."""
 
-    @property
-    def dimension(self) -> int | None:
-        return self.ops.shape(self.factor)[-1]
-
-    @property
-    def batch_shape(self) -> Shape:
-        return self.ops.shape(self.factor)[:-2]
-
-    def whiten(self, x: Array) -> Array:
-        return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
-
-    def whiten_columns(self, x: Array) -> Array:
-        return self.ops.solve_lower(self.factor, x)
-
     def quadratic_form(self, x: Array) -> Array:
         return factored_quadratic_form(x, self.factor, self.factored, self.ops)
-
-    def log_det(self) -> Array:
-        return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
 
     def marginal(self, index: Array) -> Covariance:
         return Dense(submatrices(self.matrix(), index, self.ops))

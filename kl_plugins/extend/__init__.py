@@ -34,6 +34,7 @@ from kl_plugins.families.core.statistics import (
 )
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.matching import register_kl
+from kl_plugins.ops.protocol import Operations
 from kl_plugins.parameters.declarations import (
     COUNT,
     EXTENDED_REAL,
@@ -74,6 +75,7 @@ __all__ = [
     "LogDensity",
     "LogSquare",
     "Multivariate",
+    "Operations",
     "Power",
     "Softplus",
     "Square",

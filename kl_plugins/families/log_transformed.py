@@ -50,10 +50,10 @@ class LogTransformed(Continuous):
     def _become_plain(self) -> bool:
         return self.base.ops.scalar and super()._become_plain()
 
-    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
+    def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
         own = [getattr(self, name) for name in self.parameters]
-        self._state(base=self.base.to(ops, [*beside, *own]))
-        super()._become(ops, [*beside, *self.base.values()])
+        base = self.base.to(ops, [*beside, *own])
+        return super().converted(ops, [*beside, *base.values()]) | {"base": base}
 
     @property
     def batch_shape(self) -> Shape:

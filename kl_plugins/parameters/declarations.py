@@ -157,12 +157,23 @@ def parameter(
 
 
 def part(*, default: Any = MISSING) -> Any:
-    """Declare a field that is an object with parameters, or a tuple of such: the covariance of a Gaussian."""
+    """Declare a field that is an object with parameters, or a tuple of such: the covariance of a Gaussian.
+
+    Parameters
+    ----------
+    default : Parametrised, optional
+    """
     return _declared(default, _Part())
 
 
 def constant(*, default: Any = MISSING) -> Any:
-    """Declare a field that is no array, such as a number of dimensions or names."""
+    """Declare a field that is no array, such as a number of dimensions or names.
+
+    Parameters
+    ----------
+    default : object, optional
+        Nothing that can be changed.
+    """
     return _declared(default, _Constant())
 
 

@@ -77,8 +77,8 @@ class Parametrised:
         if self._become_plain():
             return
         _ = self.labels  # which arrays of a backend do not have any more
-        self._become(self.find_backend(*self.values()))
-        self._state(may_hold_nan=True)
+        ops = self.find_backend(*self.values())
+        self._state(**self.converted(ops), ops=ops, may_hold_nan=True)
         self.check_shapes()
         if self.ops.symbolic:
             floats.require(known for known in self.own_conditions() if isinstance(known[0], bool))
@@ -169,12 +169,10 @@ class Parametrised:
         if self.ops is ops:
             return self
         # Fields only: what was computed from them belongs to the old backend.
-        other = self.unchecked(ops, **self.__getstate__())
-        other._become(ops, beside)
+        state = self.converted(ops, beside)
         plain = self.ops.scalar and not self.may_hold_nan
         inside = frozenset(self.parameters) if plain else self.inside
-        other._state(is_checked=not self.ops.symbolic, inside=inside)
-        return other
+        return self.unchecked(ops, **state, is_checked=not self.ops.symbolic, inside=inside)
 
     def to_arrays(self) -> Self:
         """Return the same object with every parameter as an array of NumPy.
@@ -187,13 +185,14 @@ class Parametrised:
                 state[name] = np.asarray(state[name], np.float64)
         return self.unchecked(array_backend_of(0.0), **state)
 
-    def _become(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> None:
-        given = {name: getattr(self, name) for name in self.parameters}
-        beside = [*beside, *given.values()]
+    def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
+        """Its fields, parameters as arrays of the backend `ops` with the precision of what is `beside`."""
+        state = self.__getstate__()
+        beside = [*beside, *[state[name] for name in self.parameters]]
         for name, stated in self.parameters.items():
-            known = ops.literal(given[name]) if stated.static else None
-            given[name] = ops.asarray(given[name], stated.called, beside) if known is None else known
-        self._state(**given, **self.parts_by(lambda part: part.to(ops)), ops=ops)
+            known = ops.literal(state[name]) if stated.static else None
+            state[name] = ops.asarray(state[name], stated.called, beside) if known is None else known
+        return state | self.parts_by(lambda part: part.to(ops))
 
     def _look_inside(self) -> None:
         """Note which arrays lie in their domains with all their numbers, by the least and the largest."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from kl_plugins.extend import (
     POSITIVE,
+    Covariance,
     Domain,
-    Full,
     constant,
     log_det_divergences,
     parameter,
@@ -15,7 +15,7 @@ from kl_plugins.extend import (
 )
 
 
-class AutoRegressive(Full):
+class AutoRegressive(Covariance):
     """Variance · correlation^|i − j|, whitened at O(d)."""
 
     variance: float = parameter(POSITIVE)

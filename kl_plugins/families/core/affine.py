@@ -16,8 +16,8 @@ from kl_plugins.parameters.certainty import (
     is_literal,
 )
 
-_ROUNDING = 32.0
-"""So many units of rounding two ends may differ by and be the same."""
+_EPSILON = 32.0 * 2.220446049250313e-16
+"""So much, relative to their sizes, two ends may differ by and be the same."""
 
 
 class AffineMap(NamedTuple):
@@ -68,21 +68,25 @@ def _offset(first: Array, second: Array, q: Univariate) -> Array:
     """(first − second) in units of q's scale; the float 0.0 where that is all rounding."""
     if first is second or certainly_is(first, second):
         return 0.0
-    if q.ops.symbolic or (is_literal(first) and is_literal(second)):
-        return _step(first, second, q)
-    return put_off(q.ops, _step, first, second, q)  # which takes passes over arrays
+    literal = is_literal(first) and is_literal(second)
+    if not (literal or q.ops.symbolic):
+        return put_off(q.ops, _step, first, second, q)  # which takes passes over arrays
+    difference = first - second
+    # Where q is everywhere nothing depends on whether two ends are the same.
+    if literal and q.ends != EVERYWHERE and not abs(difference) > _EPSILON * (abs(first) + abs(second)):
+        return 0.0
+    return times(q.sign, difference) / q.scale
 
 
 def _step(first: Array, second: Array, q: Univariate) -> Array:
-    """`_offset` of places that are not certainly the same."""
+    """`_offset` of arrays."""
     difference = first - second
-    if q.ends == EVERYWHERE:  # where nothing depends on whether two ends are the same
-        if not (q.ops.symbolic or np.any(difference)):
+    if q.ends == EVERYWHERE:
+        if not np.any(difference):
             return 0.0
-    elif is_literal(difference) or not (q.ops.symbolic or _are_apart(first, second, difference)):
-        rounding = _ROUNDING * 2.220446049250313e-16 * (abs(first) + abs(second))
-        differs = abs(difference) > rounding
-        if not (differs if isinstance(differs, bool) else differs.any()):
+    elif not _are_apart(first, second, difference):
+        differs = abs(difference) > _EPSILON * (abs(first) + abs(second))
+        if not differs.any():
             return 0.0
         difference = difference if np.all(differs) else difference * differs
     return times(q.sign, difference) / q.scale
@@ -90,7 +94,7 @@ def _step(first: Array, second: Array, q: Univariate) -> Array:
 
 def _are_apart(first: Array, second: Array, difference: Array) -> bool:
     """Whether no difference is rounding even of the largest numbers, which takes fewer passes to see."""
-    rounding = _ROUNDING * 2.220446049250313e-16 * (_largest(first) + _largest(second))
+    rounding = _EPSILON * (_largest(first) + _largest(second))
     return bool(difference.size and abs(difference).min() > rounding)
 
 
@@ -120,7 +124,7 @@ def outside(p: Univariate, q: Univariate, at: AffineMap) -> Array:
         if certainly_not_negative(gap):
             continue  # nowhere, and there is no NaN
         origins = (abs(p.loc) + abs(q.loc)) / q.scale  # whose difference may be rounding
-        slack = _ROUNDING * 2.220446049250313e-16 * (abs(bound) + abs(at.shift) + abs(place) + origins)
+        slack = _EPSILON * (abs(bound) + abs(at.shift) + abs(place) + origins)
         # An end may be infinite, or its distance in q's scale be beyond the floats.
         slack = at.ops.where(at.ops.isinf(slack), 1.0, slack)
         beyond = gap < -slack

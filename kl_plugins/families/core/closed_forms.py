@@ -29,6 +29,32 @@ def closed_form(
     `explain` calls it too, with operations that are put off, to say so, and gives the cost as `stated`. Long
     vectors are worked on by a loop that is made of the function; where it asks for what no loop knows, in
     pieces whose intermediate results stay in the processor's cache.
+
+    Parameters
+    ----------
+    p_type, q_type : type
+        Univariate families; the rule serves the classes under them too, unless these have one of their own.
+    stated : str or callable
+        The cost, or a function of the pair that tells it.
+
+    Returns
+    -------
+    callable
+        A decorator of functions of p and q, both in one backend: its operations are ``p.ops``. They return
+        KL(p‖q), of the broadcast batch shape, and may raise `NoClosedFormError`.
+
+    Examples
+    --------
+    >>> from kl_plugins import kl
+    >>> from kl_plugins.extend import POSITIVE, Continuous, closed_form, parameter
+    >>> class Waiting(Continuous):
+    ...     scale: float = parameter(POSITIVE)
+    >>> @closed_form(Waiting, Waiting)
+    ... def waiting_waiting(p, q):
+    ...     ratio = p.scale / q.scale
+    ...     return ratio - 1.0 - p.ops.log(ratio)
+    >>> kl(Waiting(1.0), Waiting([1.0, 2.0])).round(6)
+    array([0.      , 0.193147])
     """
 
     def decorate(function: Callable[..., Array]) -> Callable[..., Array]:

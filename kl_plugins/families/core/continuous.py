@@ -90,7 +90,7 @@ def by_statistics(p: Continuous, q: Continuous) -> Array:
 
     Zero where that is all rounding, or all parameters are equal; +∞ where p has mass where q has none.
     """
-    ops, at, alike = p.ops, affine_map(p, q), p.same_where(q)
+    ops, at, alike = p.ops, affine_map(p, q), type(p) is type(q) and p.same_where(q)
     if alike is True:
         return q.broadcast(p.broadcast(0.0))
     beyond = outside(p, q, at)

@@ -23,7 +23,14 @@ pymc_names: dict[str, Maker] = {}
 
 
 def from_scipy(*names: str) -> Callable[[Maker], Maker]:
-    """Register the decorated function, which makes a family of SciPy's parameters, under these names."""
+    """Register the decorated function, which makes a family of SciPy's parameters, under these names.
+
+    Parameters
+    ----------
+    *names : str
+        Of distributions in ``scipy.stats``. The function takes their shape parameters, loc and scale (of
+        discrete ones: shape parameters and loc), and returns one of our distributions.
+    """
 
     def decorate(function: Maker) -> Maker:
         scipy_names.update(dict.fromkeys(names, function))
@@ -34,7 +41,14 @@ def from_scipy(*names: str) -> Callable[[Maker], Maker]:
 
 
 def from_pymc(*names: str) -> Callable[[Maker], Maker]:
-    """Register the decorated function, which makes a family of the parameters of PyTensor's operation."""
+    """Register the decorated function, which makes a family of the parameters of PyTensor's operation.
+
+    Parameters
+    ----------
+    *names : str
+        Of classes of operations, such as ``"GammaRV"``. The function takes the parameters of the operation,
+        which may be others than those of PyMC's distribution, and returns one of our distributions.
+    """
 
     def decorate(function: Maker) -> Maker:
         pymc_names.update(dict.fromkeys(names, function))

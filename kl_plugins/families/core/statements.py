@@ -37,6 +37,30 @@ def expects(
 
     It returns None where it knows no closed form for the very map, for example because a logarithm would
     have to be taken of a shifted variable.
+
+    Parameters
+    ----------
+    family : type
+        A class under `Continuous`.
+    statistic : type
+        A class under `Statistic`, of a variable z.
+
+    Returns
+    -------
+    callable
+        A decorator of functions of a distribution, a statistic and how z depends on the standard variable Z
+        of the distribution, z = shift + ratio·Z. They return E[statistic(z)], shape ``batch_shape``, or None.
+
+    Examples
+    --------
+    >>> from kl_plugins.extend import POSITIVE, Continuous, Exp, expects, parameter
+    >>> class Waiting(Continuous):
+    ...     scale: float = parameter(POSITIVE)
+    ...     ends = (0.0, float("inf"))
+    >>> @expects(Waiting, Exp)
+    ... def moment_generating_function(p, statistic, at):
+    ...     t = statistic.rate * at.ratio
+    ...     return p.ops.where(t < 1.0, p.ops.exp(statistic.rate * at.shift) / (1.0 - t), float("inf"))
     """
     return _expectations.register(family, statistic, cost="O(1)")
 
@@ -58,8 +82,9 @@ def cross_terms(p: Array, q: LogDensity, at: AffineMap) -> list[Array]:
 
     A coefficient that is known to be zero takes its statistic away, though its expectation be unknown.
     """
-    terms = [(c, statistic) for c, statistic in q.terms if not certainly_is(c, 0.0)]
-    return [-q.constant, *(times(-c, expectation(p, statistic, at)) for c, statistic in terms)]
+    return [-q.constant] + [
+        times(-c, expectation(p, statistic, at)) for c, statistic in q.terms if not certainly_is(c, 0.0)
+    ]
 
 
 def have_in_common(first: LogDensity, second: LogDensity) -> bool:
