@@ -88,7 +88,7 @@ STEPS = ON_BITS | {
 
 def step_by_step(steps, kinds):
     """What `loops` would compile."""
-    places = [i for i, kind in enumerate(kinds) if type(kind) is not float]
+    places = [i for i, kind in enumerate(kinds) if type(kind) is str]
 
     def run(*args):
         given, found = dict(zip(places, args, strict=False)), {}
