@@ -57,6 +57,10 @@ def _plain(value: Array) -> Array:
     return value if isinstance(value, Symbol) else float(value)
 
 
+def replace(value: Array, condition: Array, by: Array) -> Array:
+    return where(condition, by, value)
+
+
 def within(condition: Symbol, value: Array) -> Array:
     """The value where the condition holds, elsewhere NaN."""
     return condition.trace.made("within", condition, _plain(value))
