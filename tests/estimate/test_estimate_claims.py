@@ -345,4 +345,4 @@ def test_what_log_densities_lose_to_rounding_is_part_of_the_error(p, q):
     found, exact = estimate_kl(p, q), kl(p, q)
     assert found.converged
     assert abs(found.value - exact) <= found.error + 1e-12 * exact
-    assert found.error <= 1e-8 * found.value
+    assert found.error <= 1e-7 * found.value
