@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cached_property
-from typing import ClassVar
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
 from kl_plugins.covariance.axis_aligned import (
     AxisAligned,
-    axis_aligned_full,
-    full_axis_aligned,
     needs_axis,
     positive_and_finite,
 )
@@ -62,8 +59,6 @@ class LowRank(Covariance):
     loadings: Array = parameter(called="factor", core_ndim=2)
     """W, as the attribute `factor` of every covariance is its Cholesky factor."""
 
-    name: ClassVar[str] = "LowRank"
-
     def __init__(self, diagonal: Array, factor: Array) -> None:
         self._state(diagonal=diagonal, loadings=factor)
         self.__post_init__()
@@ -84,8 +79,7 @@ class LowRank(Covariance):
 
     def own_conditions(self) -> Conditions:
         yield from positive_and_finite(self.diagonal, "diagonal", self.ops)
-        finite = self.ops.all_last_two(self.ops.isfinite(self.loadings))
-        yield finite, "factor must be finite, but holds NaN or infinity"
+        yield self.ops.is_finite(self.loadings), "factor must be finite, but holds NaN or infinity"
         if not self.ops.symbolic and self.loadings.size and self.diagonal.size:
             largest = max(float(self.loadings.max()), -float(self.loadings.min()))
             limit = _root_of_largest(self.loadings) * math.sqrt(self.diagonal.min())
@@ -109,12 +103,8 @@ class LowRank(Covariance):
     def capacitance(self) -> Array:
         """C = I + Wᵀ D⁻¹ W, shape (..., k, k)."""
         ops = self.ops
-
-        def gram(scales: Array, loadings: Array) -> tuple[Array]:
-            whitened = loadings / scales[..., :, None]
-            return (ops.matmul(ops.transpose(whitened), whitened),)
-
-        (total,) = ops.sum_over_rows(gram, [self.scales], [self.loadings])
+        given = [self.scales], [self.loadings]
+        (total,) = ops.sum_over_rows(lambda d, w: (_gram(w / d[..., :, None], ops),), *given)
         return total + ops.eye_like(total)
 
     @cached_property
@@ -131,22 +121,14 @@ class LowRank(Covariance):
 
     def whiten(self, x: Array) -> Array:
         """With V = D^(-1/2) W and C = LLᵀ, a root of Σ⁻¹ is (I − V (I + Lᵀ)⁻¹ L⁻¹ Vᵀ) D^(-1/2)."""
-        ops, scales = self.ops, self.scales
-        x = x / scales
-        along = ops.matmul(x[..., None, :] / scales[..., None, :], self.loadings)  # (Vᵀx)ᵀ
-        return x - ops.matmul(self.loadings, self._inner(ops.transpose(along)))[..., 0] / scales
+        return self.whiten_columns(x[..., None])[..., 0]
 
     def whiten_columns(self, x: Array) -> Array:
-        scales = self.scales[..., :, None]
-        x = x / scales
-        inner = self._inner(self.ops.matmul(self.ops.transpose(self.loadings), x / scales))
-        return x - self.ops.matmul(self.loadings, inner) / scales
-
-    def _inner(self, along: Array) -> Array:
-        ops, lower = self.ops, self.capacitance_factor
-        eye = ops.eye_like(lower)
-        inverse = ops.transpose(ops.solve_lower(lower + eye, eye))
-        return ops.matmul(inverse, ops.solve_lower(lower, along))
+        ops, lower, scales = self.ops, self.capacitance_factor, self.scales[..., :, None]
+        x, eye = x / scales, ops.eye_like(lower)
+        along = ops.solve_lower(lower, ops.matmul(ops.transpose(self.loadings), x / scales))
+        inner = ops.matmul(ops.transpose(ops.solve_lower(lower + eye, eye)), along)
+        return x - ops.matmul(self.loadings, inner) / scales
 
     def log_det(self) -> Array:
         ops = self.ops
@@ -181,32 +163,26 @@ def is_thin(p: Covariance, q: Covariance) -> bool:
 
 
 @log_det_divergences.register(LowRank, LowRank, cost=_cost)
-def low_rank_low_rank(p: LowRank, q: LowRank) -> Array:
+@log_det_divergences.register(LowRank, AxisAligned, cost=_cost)
+@log_det_divergences.register(AxisAligned, LowRank, cost=_cost)
+def low_rank_low_rank(p: LowRank | AxisAligned, q: LowRank | AxisAligned) -> Array:
     """Through k × k matrices where the factors are thin; else it is the smaller work to go densely."""
     if not is_thin(p, q):
         return full_full(p, q)
-    p_loadings, q_loadings = p.ops.same_columns(p.loadings, q.loadings)
-    return _thin(_replaced(p, p_loadings), _replaced(q, q_loadings))
+    sides = [_as_low_rank(p, q), _as_low_rank(q, p)]
+    loadings = p.ops.same_columns(*[side.loadings for side in sides])
+    return _thin(
+        *[
+            side if wide is side.loadings else LowRank.unchecked(p.ops, scales=side.scales, loadings=wide)
+            for side, wide in zip(sides, loadings, strict=True)
+        ]
+    )
 
 
-@log_det_divergences.register(LowRank, AxisAligned, cost=_cost)
-def low_rank_axis_aligned(p: LowRank, q: AxisAligned) -> Array:
-    return _thin(p, _beside(q, p)) if is_thin(p, q) else full_axis_aligned(p, q)
-
-
-@log_det_divergences.register(AxisAligned, LowRank, cost=_cost)
-def axis_aligned_low_rank(p: AxisAligned, q: LowRank) -> Array:
-    return _thin(_beside(p, q), q) if is_thin(p, q) else axis_aligned_full(p, q)
-
-
-def _replaced(side: LowRank, loadings: Array) -> LowRank:
-    if loadings is side.loadings:
+def _as_low_rank(side: LowRank | AxisAligned, other: Any) -> LowRank:
+    """A diagonal covariance as one of low rank, whose factor is zero and as wide as the other side's."""
+    if isinstance(side, LowRank):
         return side
-    return LowRank.unchecked(side.ops, scales=side.scales, loadings=loadings)
-
-
-def _beside(side: AxisAligned, other: LowRank) -> LowRank:
-    """A diagonal covariance as one of low rank whose factor is zero."""
     ops = side.ops
     return LowRank.unchecked(ops, scales=side.full_scales(), loadings=ops.zeros_like(other.loadings))
 
@@ -230,21 +206,22 @@ def _thin(p: LowRank, q: LowRank) -> Array:
     """
     ops = p.ops
     given = [p.scales, q.scales], [p.loadings, q.loadings]
-    axes, far, ee, ev, n, vv = ops.sum_over_rows(_sums(ops), *given)
+    axes, far, ee, ev, n, vv = ops.sum_over_rows(partial(_sums, ops=ops), *given)
     lower = q.capacitance_factor
     eye = ops.eye_like(lower)
     inverse_root = ops.solve_lower(lower, eye)
-    inverse = ops.matmul(ops.transpose(inverse_root), inverse_root)
+    inverse = _gram(inverse_root, ops)
     # EᵀQE, VᵀQE and VᵀQV, where Q is the inverse of I + VVᵀ.
     part = ops.matmul(inverse_root, ops.transpose(ev))
-    e_e = ee - ops.matmul(ops.transpose(part), part)
+    e_e = ee - _gram(part, ops)
     v_e = ops.matmul(ops.transpose(inverse_root), part)
     e_v = ops.transpose(v_e)
     e_s, s_e = e_e + 2.0 * e_v, e_e + 2.0 * v_e
     s_s = e_e + 2.0 * (e_v + v_e) + 4.0 * (eye - inverse)
-    whitened = 0.5 * _rows([s_e, s_s], [e_e, e_s], ops)
-    is_near = ops.logical_and(ops.equal(far, 0.0), _inner(whitened, whitened, ops) <= _NEAR**2)
-    along_q = _inner(inverse, vv, ops)
+    rows = [ops.transpose(ops.concatenate(blocks)) for blocks in ([s_e, s_s], [e_e, e_s])]
+    whitened = 0.5 * ops.transpose(ops.concatenate(rows))
+    is_near = ops.logical_and(ops.equal(far, 0.0), _trace(whitened, whitened, ops) <= _NEAR**2)
+    along_q = _trace(inverse, vv, ops)
 
     def direct() -> Array:
         trace = ops.sum_last(ops.diagonal(e_s)) - along_q
@@ -262,7 +239,7 @@ def _thin(p: LowRank, q: LowRank) -> Array:
         middle_factor = ops.cholesky(middle, "covariance")
         moved_factor = ops.cholesky(middle - step, "covariance")
         root = ops.solve_lower(middle_factor, eye)
-        along_middle = _inner(ops.matmul(ops.transpose(root), root), step, ops)
+        along_middle = _trace(_gram(root, ops), step, ops)
         rest = ops.matmul(root, moved_factor - middle_factor)
         inner = triangular_divergence(ops.diagonal(moved_factor), ops.diagonal(middle_factor), rest, ops)
         return axes + 0.5 * (along_middle - along_q) + inner + _series(safe(whitened), ops)
@@ -272,27 +249,23 @@ def _thin(p: LowRank, q: LowRank) -> Array:
     return ops.select(ops.isinf(axes), lambda: axes, lambda: value)
 
 
-def _sums(ops: ArrayOperations) -> Callable[..., tuple[Array, ...]]:
-    """What is summed over the variables, as a function of some of the rows."""
-
-    def sums(p_scales: Array, q_scales: Array, p_loadings: Array, q_loadings: Array) -> tuple[Array, ...]:
-        difference, total = p_scales - q_scales, p_scales + q_scales
-        excess = (difference / q_scales) * (total / q_scales)  # ρ
-        shrinkage = (difference / p_scales) * (total / p_scales)  # ρ / (1 + ρ)
-        far = 1.0 * (ops.absolute(excess) > _NEAR)
-        by = (1.0 / q_scales)[..., :, None]
-        u, v, e = p_loadings * by, q_loadings * by, (p_loadings - q_loadings) * by
-        u_t, v_t, e_t = ops.transpose(u), ops.transpose(v), ops.transpose(e)
-        return (
-            ops.sum_last(scale_divergence(p_scales, q_scales, ops)),
-            ops.sum_last(far),
-            ops.matmul(e_t, e),
-            ops.matmul(e_t, v),
-            ops.matmul(u_t, u * shrinkage[..., :, None]),
-            ops.matmul(v_t, v * excess[..., :, None]),
-        )
-
-    return sums
+def _sums(
+    p_scales: Array, q_scales: Array, p_loadings: Array, q_loadings: Array, ops: ArrayOperations
+) -> tuple[Array, ...]:
+    """What is summed over the variables, of some of the rows."""
+    difference, total = p_scales - q_scales, p_scales + q_scales
+    excess = (difference / q_scales) * (total / q_scales)  # ρ
+    shrinkage = (difference / p_scales) * (total / p_scales)  # ρ / (1 + ρ)
+    by = (1.0 / q_scales)[..., :, None]
+    u, v, e = p_loadings * by, q_loadings * by, (p_loadings - q_loadings) * by
+    return (
+        ops.sum_last(scale_divergence(p_scales, q_scales, ops)),
+        ops.sum_last(1.0 * (ops.absolute(excess) > _NEAR)),  # how many are far
+        _gram(e, ops),
+        ops.matmul(ops.transpose(e), v),
+        ops.matmul(ops.transpose(u), u * shrinkage[..., :, None]),
+        ops.matmul(ops.transpose(v), v * excess[..., :, None]),
+    )
 
 
 def _series(matrix: Array, ops: ArrayOperations) -> Array:
@@ -302,21 +275,20 @@ def _series(matrix: Array, ops: ArrayOperations) -> Array:
         powers.append(ops.matmul(powers[-1], matrix))
     total: Array = 0.0
     for n in reversed(range(2, _TERMS + 1)):
-        trace = _inner(powers[(n + 1) // 2 - 1], powers[n // 2 - 1], ops)
+        trace = _trace(powers[(n + 1) // 2 - 1], powers[n // 2 - 1], ops)
         total = total + (-1.0) ** n * trace / n
     return 0.5 * total
 
 
-def _inner(a: Array, b: Array, ops: ArrayOperations) -> Array:
+def _trace(a: Array, b: Array, ops: ArrayOperations) -> Array:
     """The trace of AB."""
     return ops.sum_last(ops.sum_last(a * ops.transpose(b)))
 
 
+def _gram(matrix: Array, ops: ArrayOperations) -> Array:
+    """AᵀA."""
+    return ops.matmul(ops.transpose(matrix), matrix)
+
+
 def _log_det(factor: Array, ops: ArrayOperations) -> Array:
     return 2.0 * ops.sum_last(ops.log(ops.diagonal(factor)))
-
-
-def _rows(first: list[Array], second: list[Array], ops: ArrayOperations) -> Array:
-    """A matrix of two rows of blocks."""
-    rows = [ops.transpose(ops.concatenate(row)) for row in (first, second)]
-    return ops.transpose(ops.concatenate(rows))

@@ -150,6 +150,8 @@ def _naming(density: Density, side: str) -> Density:
     """The same, with functions whose errors say which side they are of."""
 
     def named(function: Callable[..., Any] | None, what: str) -> Any:
+        """The function with its side named in what it raises."""
+
         def call(*args: Any) -> Any:
             answer_interrupt()
             try:

@@ -38,6 +38,7 @@ def landmarks(density: Density, clock: Clock) -> FloatArray:
 
 
 def _quantiles(density: Density, clock: Clock) -> FloatArray:
+    """The quantiles at the levels, all at once if that is quick, without those that fail."""
     quantile = density.quantile
     assert quantile is not None
     found: list[FloatArray] = []

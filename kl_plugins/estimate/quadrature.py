@@ -49,6 +49,7 @@ class _Integral:
         self.sums, self.refinement_error, self.left = np.zeros(6), math.inf, [np.full(3, math.nan)]
 
     def outcome(self) -> Outcome:
+        """Integrate, and judge what was found."""
         pair, clock = self.pair, self.pair.clock
         seen = Diagnostics((1e-12, 1e-12))
         try:

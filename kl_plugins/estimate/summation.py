@@ -52,6 +52,7 @@ class _Sum:
         self.left, self.blur = [np.full(3, math.nan)], np.zeros(2)
 
     def outcome(self) -> Outcome:
+        """Sum, and judge what was found."""
         pair = self.pair
         seen = Diagnostics((1e-12, 1e-12))
         try:

@@ -74,24 +74,19 @@ def log_ratio(p: Array, q: Array, ops: Operations) -> Array:
 
 
 def log_ratio_value(p: Array, q: Array, ops: Operations) -> Array:
-    is_near = ops.absolute(p - q) <= 0.2 * q
-    return ops.choose(is_near, _log_ratio_near, log_ratio_far, p, q)
+    """The same as part of a larger formula."""
+    above = p >= q
+    excess = ops.where(above, p - q, q - p) / ops.where(above, q, p)
+    return ops.rarely(ops.isinf(excess), _log_difference, _log_of_excess, p, q, excess)
 
 
-def _log_ratio_near(p: Array, q: Array, ops: Operations) -> Array:
-    return ops.log1p(ops.maximum((p - q) / q, -0.5))  # the bound is for arrays: where it acts, p is far
+def _log_of_excess(p: Array, q: Array, excess: Array, ops: Operations) -> Array:
+    value = ops.log1p(excess)
+    return ops.where(p >= q, value, -value)
 
 
-def log_ratio_far(p: Array, q: Array, ops: Operations) -> Array:
-    return ops.rarely(ops.minimum(p, q) < 1e-300, _far_from_tiny, _far_apart, p, q)
-
-
-def _far_apart(p: Array, q: Array, ops: Operations) -> Array:
-    return 2.0 * ops.log(ops.sqrt(p) / ops.sqrt(q))
-
-
-def _far_from_tiny(p: Array, q: Array, ops: Operations) -> Array:
-    """Where even the ratio of the square roots may be beyond the floats."""
+def _log_difference(p: Array, q: Array, excess: Array, ops: Operations) -> Array:
+    """Where the ratio is beyond the floats."""
     return ops.log(p) - ops.log(q)
 
 

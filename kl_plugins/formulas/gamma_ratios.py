@@ -10,7 +10,6 @@ from functools import partial
 
 from kl_plugins.formulas.cancellation_free import (
     identity_minus_log,
-    log_ratio_far,
     log_ratio_value,
     multiple_of_exp_minus_tangent,
 )
@@ -49,7 +48,7 @@ def log_ratio_by_step(p: Array, q: Array, step: Array, ops: Operations) -> Array
 def _log_ratio_by_step(p: Array, q: Array, step: Array, ops: Operations) -> Array:
     is_near = ops.absolute(step) <= 0.2 * q
     near = lambda p, q, step: ops.log1p(-ops.minimum(step / q, 0.5))  # noqa: E731
-    return ops.pick(is_near, near, lambda p, q, step: log_ratio_far(p, q, ops), p, q, step)
+    return ops.pick(is_near, near, lambda p, q, step: log_ratio_value(p, q, ops), p, q, step)
 
 
 def _log_ratio_by_step_gradient(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.ops import floats
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 _ASKED = frozenset({"known", "literal", "same", "shape", "runtime_shape", "inside"})
 """Operations that say what is known of their arguments: these are what decisions are made of."""
@@ -23,14 +23,14 @@ class Deferred:
     """A number, an array or a variable that is computed when somebody decides by it."""
 
     def __init__(self, function: Callable[..., Any], *args: Any, **options: Any) -> None:
-        self._call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = (
+        self._call: tuple[Callable[..., Array], tuple[Array, ...], dict[str, Array]] | None = (
             function,
             args,
             options,
         )
-        self._value: Any = None
+        self._value: Array = None
 
-    def now(self) -> Any:
+    def now(self) -> Array:
         if self._call is not None:
             function, args, options = self._call
             options = {name: now(value) for name, value in options.items()}
@@ -52,16 +52,16 @@ class Deferred:
     def __len__(self) -> int:
         return len(self.now())
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Array]:
         return iter(self.now())
 
-    def __getitem__(self, index: Any) -> Deferred:
+    def __getitem__(self, index: Array) -> Deferred:
         return Deferred(operator.getitem, self, index)
 
     def astype(self, dtype: Any) -> Deferred:
         return Deferred(lambda value: value.astype(dtype), self)
 
-    def sum(self, axis: Any = None) -> Deferred:
+    def sum(self, axis: Array = None) -> Deferred:
         return Deferred(lambda value: value.sum(axis), self)
 
     def __getattr__(self, name: str) -> Any:
@@ -72,14 +72,14 @@ class Deferred:
         return getattr(np.asarray(value) if type(value) in _PLAIN else value, name)
 
 
-def now(value: Any) -> Any:
+def now(value: Array) -> Array:
     """The value itself, computed if that was put off."""
     if isinstance(value, list | tuple) and any(isinstance(item, Deferred) for item in value):
         return type(value)(map(now, value))
     return value.now() if isinstance(value, Deferred) else value
 
 
-def _put_off(function: Callable[..., Any], turned: bool = False) -> Callable[..., Any]:
+def _put_off(function: Callable[..., Array], turned: bool = False) -> Callable[..., Array]:
     def method(self: Any, *others: Any) -> Deferred:
         return Deferred(function, *others, self) if turned else Deferred(function, self, *others)
 
@@ -123,12 +123,12 @@ class _Undecided(Deferred):
     """What may turn out to be a plain number, which decides."""
 
 
-def put_off(ops: Operations, function: Callable[..., Any], *args: Any) -> Any:
+def put_off(ops: Operations, function: Callable[..., Array], *args: Array) -> Array:
     """``function(*args)``, put off where the operations `ops` are, until `decided` asks for it."""
     return _Undecided(function, *args) if isinstance(ops, _Operations) else function(*args)
 
 
-def decided(value: Any) -> Any:
+def decided(value: Array) -> Array:
     """The value itself, computed if `put_off` put it off."""
     return value.now() if isinstance(value, _Undecided) else value
 

@@ -162,6 +162,7 @@ def _diagnose(
     report: Report,
     many: bool,
 ) -> Diagnosis:
+    """What `diagnose` does with settings that were checked, and approximations that are Gaussians."""
     q = trail[-1]
     report("compiling the log density")
     target = TargetDensity(model, q.variables)
@@ -250,6 +251,7 @@ def _diagnose(
 
 
 def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: float) -> None:
+    """Raise, or warn, where a setting would make the diagnosis worthless."""
     check_tolerance(tolerance, unit=" of posterior sds")
     check_tolerance(optimum_tolerance, "optimum_tolerance")
     if draws is None:
@@ -266,6 +268,7 @@ def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: floa
 def _distance(
     q: NamedMultivariateNormal, model: Model, tolerance: float, rng: np.random.Generator
 ) -> OptimumDistance | None:
+    """The distance to the best of the family; None where the family is too large to look for it."""
     if too_large(family_of(q.covariance)):
         return None
     try:

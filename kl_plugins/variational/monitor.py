@@ -215,6 +215,7 @@ class KLConvergence:
             warnings.warn(stopping.WITHOUT_LOSSES, NotConvergedWarning, stacklevel=3)
 
     def _keep(self, losses: Any) -> None:
+        """Keep the iterate, unless the fit has diverged: FloatingPointError then."""
         row = self._iterates.next_row
         self._parameters.read_into(row)
         # The sum is finite if every number is, and quicker to ask.
@@ -232,6 +233,7 @@ class KLConvergence:
         return Window.of(self._parameters.coordinates(rows), self._parameters.whiten)
 
     def _look(self, window: Window) -> None:
+        """Judge the last half of the iterates; StopIteration where that ends the fit."""
         optimum, rhat = self._comparison, float(np.max(window.rhat))
         look = Look(self._iteration, window.jeffreys, rhat, window.drift, optimum.jeffreys_of(window.average))
         slow = look.jeffreys <= self.tolerance and look.drift <= SLOW * self.tolerance
@@ -267,6 +269,7 @@ class KLConvergence:
         return max(PATIENCE * self._iteration, remaining)
 
     def _stop(self, status: Status, what: str, *, warn: bool) -> NoReturn:
+        """End the fit with a status, and with the average in the approximation."""
         self._status = status
         if self._parameters.writable:
             self.write_back()

@@ -207,6 +207,7 @@ def plot_pair(diagnosis: Diagnosis, pair: Sequence[str] | None = None, ax: Any =
 
 
 def _places(diagnosis: Diagnosis, pair: Sequence[str]) -> tuple[int, int]:
+    """Where the two named coordinates are; ValueError where they are none of the diagnosis."""
     if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
         raise ValueError(
             f"pair has to be the names of two coordinates, such as {diagnosis.names[:2]}, got {pair!r}"

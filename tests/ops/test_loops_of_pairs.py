@@ -12,7 +12,7 @@ from kl_plugins import NoClosedFormError, kl
 from kl_plugins.ops import compiled
 from kl_plugins.ops import numpy as ops
 from kl_plugins.ops.compiled import loops
-from kl_plugins.ops.compiled.symbols import Symbol
+from kl_plugins.ops.compiled.trace import Symbol
 
 COUNT = 300
 
@@ -88,7 +88,7 @@ STEPS = ON_BITS | {
 
 def step_by_step(steps, kinds):
     """What `loops` would compile."""
-    places = [i for i, kind in enumerate(kinds) if type(kind) is not float]
+    places = [i for i, kind in enumerate(kinds) if type(kind) is str]
 
     def run(*args):
         given, found = dict(zip(places, args, strict=False)), {}

@@ -13,10 +13,10 @@ from functools import cache
 from importlib import import_module
 from math import prod
 from types import ModuleType
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from kl_plugins.ops.protocol import FloatArray
 
 _WORTH_COMPILING = 200_000
 """From this many numbers in a batch's matrices on compiled kernels make up for being loaded."""
@@ -33,7 +33,7 @@ def _loaded_kernels() -> ModuleType | None:
         return None
 
 
-def kernels_for(*matrices: NDArray[Any]) -> ModuleType | None:
+def kernels_for(*matrices: FloatArray) -> ModuleType | None:
     """The compiled kernels, where there are any and a batch of float64 matrices is worth them."""
     dimension = matrices[0].shape[-1]
     if not 0 < dimension <= _KERNELS_UP_TO or any(matrix.dtype != np.float64 for matrix in matrices):
@@ -74,14 +74,14 @@ def long_vector(length: int) -> Iterator[bool]:
         _in_long_vector.reset(before)
 
 
-def loops_for(length: int, *vectors: NDArray[Any]) -> ModuleType | None:
+def loops_for(length: int, *vectors: FloatArray) -> ModuleType | None:
     """Loops made of formulas, where vectors of float64 are long enough for them, or pieces of such."""
     if length < _LONG_VECTOR and not (length >= _PIECE_WORTH_IT and _in_long_vector.get()):
         return None
     return _loaded_loops() if all(vector.dtype == np.float64 for vector in vectors) else None
 
 
-def loops_for_check(vector: NDArray[Any]) -> ModuleType | None:
+def loops_for_check(vector: FloatArray) -> ModuleType | None:
     """The compiled check of a vector of float64, where that is long enough."""
     if vector.size < _LONG_VECTOR or vector.ndim != 1 or vector.dtype != np.float64:
         return None

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from kl_plugins.ops.compiled import symbols
 from kl_plugins.ops.compiled.jit import cached
-from kl_plugins.ops.compiled.symbols import COMPARISONS, Symbol, Trace, UntraceableError, leaves_out
+from kl_plugins.ops.compiled.trace import COMPARISONS, Symbol, Trace, UntraceableError
 
 Formula = Callable[..., Any]
 
-_DOUBLE, _LONG, _BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
+_DOUBLE, _LONG = ir.DoubleType(), ir.IntType(64)
 _IN, _OUT = types.Array(types.float64, 1, "C", readonly=True), types.float64[::1]
 
 _WORTH_A_LOOP = 1024
@@ -39,6 +39,10 @@ _UNTRACEABLE = (UntraceableError, TypeError, ValueError, ArithmeticError, Attrib
 """What a formula raises that no loop can be made of: it asks for numbers, or takes symbols for arrays."""
 
 
+Kind = str | float | int
+"""What an argument is: a "vector", a "number", one known beforehand, or the same number as an earlier one."""
+
+
 class Loop(NamedTuple):
     """A loop over vectors, and whether it leaves out what is rare."""
 
@@ -47,26 +51,26 @@ class Loop(NamedTuple):
 
 
 @cache
-def _loop(formula: Formula, kinds: tuple[float | str, ...], leave_out: bool) -> Loop | None:
+def _loop(formula: Formula, kinds: tuple[Kind, ...], leave_out: bool) -> Loop | None:
     """The loop of a formula of vectors, numbers and what is known beforehand; None where none can be made."""
-    trace = Trace()
-    inputs = [kind if type(kind) is float else trace.made("input", i) for i, kind in enumerate(kinds)]
-    token = leaves_out.set(leave_out)
+    trace = Trace(symbols, leave_out)
+    inputs: list[Any] = []
+    for i, kind in enumerate(kinds):
+        is_new = type(kind) is str
+        inputs.append(trace.made("input", i) if is_new else inputs[kind] if type(kind) is int else kind)
     try:
         value = formula(*inputs, symbols)
     except _UNTRACEABLE:
         return None
-    finally:
-        leaves_out.reset(token)
     if not isinstance(value, Symbol):
         return None
-    return Loop(_compiled(trace.needed(value), kinds), trace.rare)
+    return Loop(_compiled(trace.needed(value), kinds), trace.has_left_out)
 
 
-def _compiled(steps: list[Symbol], kinds: tuple[float | str, ...]) -> Callable[..., None]:
+def _compiled(steps: list[Symbol], kinds: tuple[Kind, ...]) -> Callable[..., None]:
     """The function that fills the last of its vectors from the others."""
     text = "\n".join(f"{s.index} {s.operation} {[_name(x) for x in s.args]}" for s in steps)
-    places = [i for i, kind in enumerate(kinds) if type(kind) is not float]
+    places = [i for i, kind in enumerate(kinds) if type(kind) is str]
     name = "loop_" + sha256(f"{kinds} {text}".encode()).hexdigest()[:32]
     parameters = [f"x{i}" for i in places]
     arguments = [f"x{i}[i]" if kinds[i] == "vector" else f"x{i}" for i in places]
@@ -161,11 +165,11 @@ def evaluated(formula: Formula, length: int, args: Sequence[Any]) -> tuple[NDArr
     vectors of it. None where no loop can be made.
     """
     given: list[Any] = [arg if np.size(arg) == length else float(np.asarray(arg).item()) for arg in args]
-    kinds = tuple(_kind(x, arg) for x, arg in zip(given, args, strict=True))
+    kinds = tuple(_kind(i, x, args) for i, x in enumerate(given))
     loop = _loop(formula, kinds, True)
     if loop is None:
         return None
-    inputs = [x for x, kind in zip(given, kinds, strict=True) if type(kind) is not float]
+    inputs = [x for x, kind in zip(given, kinds, strict=True) if type(kind) is str]
     out = _run(loop, inputs, length)
     left = _missing(out)
     if loop.leaves_out and len(left) >= _WORTH_A_LOOP:
@@ -176,10 +180,13 @@ def evaluated(formula: Formula, length: int, args: Sequence[Any]) -> tuple[NDArr
     return out, left
 
 
-def _kind(value: Any, arg: Any) -> float | str:
+def _kind(place: int, value: Any, args: Sequence[Any]) -> Kind:
     if np.ndim(value):
         return "vector"
-    return value if type(arg) is float and value in _KNOWN else "number"
+    if type(args[place]) is not float:
+        return "number"
+    first = next(i for i, arg in enumerate(args) if type(arg) is float and (arg == value or i == place))
+    return value if value in _KNOWN else "number" if first == place else first
 
 
 def _run(loop: Loop, inputs: Sequence[Any], length: int) -> NDArray[Any]:

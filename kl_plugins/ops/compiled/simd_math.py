@@ -6,16 +6,17 @@ cannot do with calls of the C library. Where they do not serve they are NaN.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from kl_plugins.ops.compiled import symbols
-from kl_plugins.ops.compiled.symbols import Symbol, logical_and, logical_or, maximum, where, within
+from kl_plugins.ops.compiled.symbols import maximum, where, within
+from kl_plugins.ops.compiled.trace import Symbol, logical_and, logical_or
 from kl_plugins.ops.gamma_residues import (
     digamma_residue_value,
     log_gamma_residue_value,
     trigamma_residue_value,
 )
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import Array, Operations
 
 _ONE = 0x3FF0000000000000
 _ROOT_HALF = 0x3FE6A09E667F3BCD
@@ -32,11 +33,11 @@ _LEAST, _MOST = 1e-290, 1e290
 """Between them the reciprocal of a float is a float with all its digits, and so is the mantissa."""
 
 
-def _bits(operation: str, *args: Any) -> Symbol:
+def _bits(operation: str, *args: Array) -> Symbol:
     return args[0].trace.made(operation, *args)  # type: ignore[no-any-return]
 
 
-def _split(x: Symbol) -> tuple[Any, Any]:
+def _split(x: Symbol) -> tuple[Array, Array]:
     """k and m with x = 2ᵏ m and √½ ≤ m < √2."""
     bits = _bits("bits_of", x)
     shifted = _bits("bits_add", bits, _ONE - _ROOT_HALF)
@@ -48,7 +49,7 @@ def _split(x: Symbol) -> tuple[Any, Any]:
     return k, _bits("float_of", _bits("bits_add", mantissa, _ONE))
 
 
-def _odd_part(r: Any) -> Any:
+def _odd_part(r: Array) -> Array:
     """2 atanh(r)/r − 2 for |r| < 0.1716; coefficients of FreeBSD's e_log.c."""
     z = r * r
     w = z * z
@@ -59,7 +60,7 @@ def _odd_part(r: Any) -> Any:
     return even + z * odd
 
 
-def _log(x: Symbol) -> Any:
+def _log(x: Symbol) -> Array:
     k, m = _split(x)
     f = m - 1.0
     r = f / (2.0 + f)
@@ -68,7 +69,7 @@ def _log(x: Symbol) -> Any:
     return within(logical_and(x > _LEAST, x < _MOST), value)
 
 
-def _log1p(x: Symbol) -> Any:
+def _log1p(x: Symbol) -> Array:
     """With 1 + x = 2ᵏ (1 + f), where f is x itself, without the rounding of the sum, if k is 0."""
     total = 1.0 + x
     k, m = _split(total)
@@ -78,7 +79,7 @@ def _log1p(x: Symbol) -> Any:
     return within(logical_and(total > _LEAST, total < _MOST), value)
 
 
-def _exp_parts(u: Any) -> tuple[Any, Any, Any, Any]:
+def _exp_parts(u: Array) -> tuple[Array, Array, Array, Array]:
     """2ᵏ, r and t with exp(u) = 2ᵏ (1 + r + r² t), |r| ≤ ½ log 2."""
     rounded = u * 1.4426950408889634 + _ROUND
     whole = rounded - _ROUND
@@ -95,14 +96,14 @@ def _exp_parts(u: Any) -> tuple[Any, Any, Any, Any]:
     return power, r, s, first + fourth * (second + fourth * third)
 
 
-def _exp(u: Symbol) -> Any:
+def _exp(u: Symbol) -> Array:
     power, r, s, tail = _exp_parts(u)
     is_zero = u < -746.0
     value = where(is_zero, 0.0, power * (1.0 + (r + s * tail)))
     return within(logical_and(u < 700.0, logical_or(u > -700.0, is_zero)), value)
 
 
-def _expm1(u: Symbol) -> Any:
+def _expm1(u: Symbol) -> Array:
     power, r, s, tail = _exp_parts(maximum(u, -700.0))
     return within(u < 700.0, (power - 1.0) + power * (r + s * tail))
 
@@ -111,15 +112,15 @@ _OPS = cast(Operations, symbols)
 """Symbols have those operations of the contract that loops are made of."""
 
 
-def _gammaln(a: Symbol) -> Any:
+def _gammaln(a: Symbol) -> Array:
     return log_gamma_residue_value(a, _OPS) + (a * symbols.log(a) - a)
 
 
-def _digamma(a: Symbol) -> Any:
+def _digamma(a: Symbol) -> Array:
     return digamma_residue_value(a, _OPS) + symbols.log(a)
 
 
-def _trigamma(a: Symbol) -> Any:
+def _trigamma(a: Symbol) -> Array:
     return trigamma_residue_value(a, _OPS) + 1.0 / a
 
 

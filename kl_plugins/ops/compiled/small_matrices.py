@@ -16,7 +16,7 @@ from numba import guvectorize
 from numpy.typing import NDArray
 
 from kl_plugins.ops.compiled.jit import FUSED, cached
-from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.ops.threads import available, in_threads
 
 
@@ -101,7 +101,7 @@ def triangular_ratio_squares(factors: FloatArray, right: FloatArray, near: NDArr
     return out
 
 
-def _in_parts(kernel: Any, *arrays: tuple[NDArray[Any], int]) -> None:
+def _in_parts(kernel: Any, *arrays: tuple[NDArray[np.generic], int]) -> None:
     """Run the kernel on parts of a batch, cut along its longest axis, which becomes that of the kernel.
 
     Arrays come with the number of their dimensions that are not of the batch; the last one has all of its.
@@ -109,7 +109,7 @@ def _in_parts(kernel: Any, *arrays: tuple[NDArray[Any], int]) -> None:
     last, its_core = arrays[-1]
     batch = last.shape[: last.ndim - its_core]
     axis = int(np.argmax(batch))
-    views: list[tuple[Any, int]] = []
+    views: list[tuple[Array, int]] = []
     for array, core in arrays:
         shape = batch + array.shape[array.ndim - core :]
         whole = array if array.shape == shape else np.broadcast_to(array, shape)

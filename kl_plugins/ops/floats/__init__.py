@@ -49,6 +49,10 @@ def logical_not(value: bool) -> bool:
     return not value
 
 
+def replace(value: float, condition: bool, by: float) -> float:
+    return by if condition else value
+
+
 def select(condition: bool, yes: Callable[..., Array], no: Callable[..., Array], *args: float) -> Array:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
     return yes(*args) if condition else no(*args)

@@ -86,6 +86,10 @@ def frozen(value: FloatArray) -> FloatArray:
     return copy
 
 
+def replace(value: Array, condition: Array, by: Array) -> Array:
+    return np.where(condition, by, value) if np.any(condition) else value
+
+
 def select(condition: Array, yes: Callable[..., Array], no: Callable[..., Array], *args: Array) -> Array:
     """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere.
 

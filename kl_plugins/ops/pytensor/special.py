@@ -46,6 +46,10 @@ def where(condition: Array, yes: Array, no: Array) -> Array:
     return pt.switch(condition, yes, no)
 
 
+def replace(value: Array, condition: Array, by: Array) -> Array:
+    return where(condition, by, value)
+
+
 arctan = beside_literals("arctan", pt.arctan)
 betainc = beside_literals("betainc", pt.betainc)
 gammainc = beside_literals("gammainc", pt.gammainc)

@@ -227,6 +227,7 @@ def _few_values(log_ratios: FloatArray) -> bool:
 
 
 def _arviz(log_ratios: FloatArray) -> tuple[FloatArray, Any]:
+    """Smoothed log weights and k̂ by ArviZ, of either generation."""
     try:
         from arviz_stats.base import array_stats
     except ImportError:  # ArviZ before 1

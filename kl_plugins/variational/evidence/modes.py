@@ -17,11 +17,11 @@ from kl_plugins.variational.evidence.moments import Estimate
 from kl_plugins.variational.evidence.proposals import draws_of
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, standard_deviations
-from kl_plugins.variational.optimum.starts import climb, overdispersed_points, prior_points, symmetric_images
+from kl_plugins.variational.optimum.starts import ascend, overdispersed_points, prior_points, symmetric_images
 from kl_plugins.variational.target.density import TargetDensity
 
-NUMBERS, FEWEST = 4_000, 12
-"""So many dimensions, over all climbs, are climbed in, but at least by so many of them."""
+EVALUATIONS = 8_000
+"""No further climb begins after so many evaluations of the log density."""
 DIMENSIONS = 300
 """Above so many the search would cost more than it finds."""
 OUTSIDE = 1e-6
@@ -97,19 +97,21 @@ def other_modes(
         return ()
     mean, sd = np.asarray(q.mean, dtype=float), np.array(standard_deviations(q))
     reached = chi2.isf(OUTSIDE, len(mean))
-    own = climb(target, mean, sd)
-    home = _peak(target, q, own.point if own.rests else mean, sd, rng, False)
+    enough = target.evaluations + EVALUATIONS
+    own = ascend(target, mean, sd)
+    home = _peak(target, q, mean if own is None else own, sd, rng, False)
     mirrored = symmetric_images(home.point, target.variables, rng)
     starts = np.concatenate(
         [mirrored, prior_points(model, q.variables, rng), overdispersed_points(mean, sd, rng)]
     )
     peaks: list[Peak] = []
-    starts = target.folded(starts, mean)
-    for i in np.sort(rng.permutation(len(starts))[: max(FEWEST, NUMBERS // len(mean))]):
-        top = climb(target, starts[i], sd)
-        if not top.rests:
+    for i, start in enumerate(target.folded(starts, mean)):
+        if target.evaluations > enough:
+            break
+        mode = ascend(target, start, sd)
+        if mode is None:
             continue
-        mode = target.folded(top.point[None], mean)[0]
+        mode = target.folded(mode[None], mean)[0]
         inside = 2.0 * q.covariance.quadratic_form(mode - mean) <= reached
         if inside or any(peak.holds(mode) for peak in (home, *peaks)):
             continue

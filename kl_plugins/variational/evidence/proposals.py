@@ -146,6 +146,7 @@ class Survey:
         )
 
     def _sd_floor(self) -> FloatArray:
+        """What the standard deviations are at least, see the class."""
         floor = np.maximum(self.moments.sd - 2.0 * self.moments.sd_error, 0.0)
         weights = np.exp(self.importance.log_weights)
         for i in np.flatnonzero(np.isinf(self.moments.sd_error)) if self.reliable else ():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import arviz
 import numpy as np
 from pymc.model import Model
 
@@ -89,7 +90,7 @@ def compare(q: NamedMultivariateNormal, model: Model, reference: object) -> Refe
         kl_to=Estimate(float(values[2]), float(with_bias[2])),
         kl_from=Estimate(float(values[3]), float(with_bias[3])),
         marginal_kl=MarginalKL(values[4], with_bias[4], values[5], with_bias[5]),
-        ess=min(_effective_size(chains[:, :, i]) for i in range(d)),
+        ess=min(float(arviz.ess(chains[:, :, i])) for i in range(d)),
         points=points,
     )
 
@@ -166,6 +167,7 @@ def _check_round_trip(
 
 
 def _check_varying(points: FloatArray, variables: Sequence[Variable]) -> None:
+    """Raise ValueError where a coordinate of the draws does not vary."""
     still = np.ptp(points, axis=0) <= STILL * np.max(abs(points), axis=0)
     if still.any():
         names = [name for name, constant in zip(coordinate_names(variables), still, strict=True) if constant]
@@ -177,6 +179,7 @@ def _check_varying(points: FloatArray, variables: Sequence[Variable]) -> None:
 
 
 def _arrays(reference: Any, model: Model) -> dict[str, FloatArray]:
+    """The draws by name, out of whatever holds them."""
     posterior = getattr(reference, "posterior", reference)
     if isinstance(posterior, Mapping) or hasattr(posterior, "data_vars"):
         names = getattr(posterior, "data_vars", posterior)
@@ -225,13 +228,3 @@ def _jackknife(
         errors.append(np.sqrt((count - 1) / count * np.sum((members - mean) ** 2, axis=0)))
         biases.append((count - 1) * (mean - value))
     return whole, errors, biases
-
-
-def _effective_size(chains: FloatArray) -> float:
-    try:
-        from arviz_stats.base import array_stats
-    except ImportError:  # ArviZ before 1
-        from arviz import ess
-
-        return float(ess(chains))
-    return float(array_stats.ess(chains, chain_axis=0, draw_axis=1))

@@ -187,6 +187,7 @@ def displacement_by_discontinuities(
     unchanged = family.change(np.zeros(len(family.metric)))
 
     def difference(z: FloatArray) -> FloatArray:
+        """What averages of gradients leave out, at the draws z: its mean is the ELBO's gradient by jumps."""
         values, slopes = whitened(z)
         bent = z @ hessian
         rest = values - level - z @ mean_slope - 0.5 * np.einsum("nd,nd->n", z, bent)

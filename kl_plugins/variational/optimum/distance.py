@@ -204,6 +204,7 @@ def distance_to_optimum(
 def _distance(
     q: NamedMultivariateNormal, model: Model, tolerance: float, max_draws: int, rng: np.random.Generator
 ) -> OptimumDistance:
+    """What `distance_to_optimum` does with settings that were checked."""
     target = TargetDensity(model, q.variables)
     family = family_of(q.covariance)
     start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))

@@ -265,6 +265,7 @@ def _coarse_optima(
 def _other_optima(
     target: TargetDensity, family: ScaleFamily, candidates: list[Candidate]
 ) -> tuple[float, ...]:
+    """ELBOs, less the best one's, of converged optima that are other Gaussians than the best."""
     best = candidates[0]
     best_named = _named(best.gaussian, target, family)
     return tuple(

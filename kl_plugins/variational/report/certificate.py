@@ -75,6 +75,7 @@ class Certificate:
         return self._change() if self.changed else self._not_found
 
     def _change(self) -> str:
+        """That the parameters are others than those certified, and by how much."""
         (now,) = self._parameters.coordinates(self._parameters.read()[None])
         if not np.isfinite(now).all():
             return "the approximation's parameters were changed since, and are not finite"

@@ -184,6 +184,7 @@ class Diagnosis(Findings):
         return "\n".join(lines)
 
     def _why_no_bounds(self) -> str:
+        """Why there are no error bounds, in words."""
         if self.outside:
             return "the approximation has mass where the posterior has none"
         k = self.importance.k.value

@@ -162,6 +162,7 @@ def _marginals(gaussian: NamedMultivariateNormal, pairs: NDArray[np.intp]) -> Mu
 
 
 def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> FloatArray:
+    """The curve that holds a share `level` of two coordinates' mass, shape (2, n)."""
     angle = np.linspace(0.0, 2.0 * np.pi, 200)
     values, vectors = np.linalg.eigh(np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)])
     radius = np.sqrt(-2.0 * np.log(1.0 - level))

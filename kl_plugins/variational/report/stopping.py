@@ -68,6 +68,7 @@ def rests(look: Look, history: Sequence[Look], tolerance: float) -> bool:
 
 
 def converged(look: Look, at_rest: bool) -> str:
+    """Of a fit whose average is within the tolerance."""
     what = f"it is at most {rounded_up(look.to_optimum)} nats (Jeffreys) from the optimum of its family"
     if not at_rest:
         what += (
@@ -90,6 +91,7 @@ def stationary(look: Look, unchecked: str) -> str:
 
 
 def not_optimal(look: Look, tolerance: float, needed: float, doubt: str) -> str:
+    """Of a fit at rest that is farther from the optimum than the tolerance."""
     away = against_limit(look.to_optimum, tolerance, 3).value
     what = (
         f"it is {away} nats (Jeffreys) from the optimum of its family, tolerance "
@@ -119,6 +121,7 @@ def still_moving(look: Look, tolerance: float, at_rest: bool) -> str:
 
 
 def away(look: Look, last: float, arrived: bool, needed: float) -> str:
+    """How far a fit that was not stopped is from the optimum."""
     what = (
         f", and the optimum of its family is {look.to_optimum:.3g} away from that average and "
         f"{last:.3g} from the last iterate"

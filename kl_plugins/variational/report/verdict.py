@@ -123,6 +123,7 @@ def _rivals(grounds: Grounds) -> tuple[str, ...]:
 
 
 def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> str:
+    """What k̂ says, and what it does not see."""
     importance = grounds.importance
     k, above, threshold = khat_against_threshold(importance)
     share = f"{importance.draws:,d} draws are worth {importance.ess:,.0f} weighted ones"
@@ -154,6 +155,7 @@ def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison
 
 
 def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
+    """What is wrong with means and standard deviations, and how well that is known."""
     by = f"by {grounds.source}"
     if not grounds.reliable:
         return f"{by} nothing is certain of means and sds: their own weights have too heavy a tail"
@@ -173,6 +175,7 @@ def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
 
 
 def _about_optimum(grounds: Grounds) -> str:
+    """How far the fit is from the best of its family."""
     distance = grounds.distance
     if distance is None:
         return "the distance to the best of the family was not computed"
@@ -188,6 +191,7 @@ def _about_optimum(grounds: Grounds) -> str:
 
 
 def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool) -> str:
+    """What to do: the least that would help, by what is known."""
     if level is Level.TRUST:
         return "A longer fit would be closer yet." if grounds.away_from_optimum else ""
     resample = "Weight or resample its draws before use. " if level is Level.RESAMPLE else ""

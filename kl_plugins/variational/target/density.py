@@ -138,6 +138,7 @@ class TargetDensity:
         return time.perf_counter() - self._began
 
     def _compile(self, model: Model) -> Callable[[FloatArray], Any]:
+        """The function of many points that returns log densities and gradients."""
         x = pt.vector("x", dtype="float64", shape=(self.dimension,))
         values = {value.name: value for value in model.value_vars}
         replacements, start = {}, 0
@@ -170,6 +171,7 @@ class TargetDensity:
         return function
 
     def _check_initial(self, start: FloatArray | None) -> None:
+        """Take the first point at which density and gradient are finite; ValueError where none is."""
         for point in (self.initial,) if start is None else (self.initial, start):
             value, gradient = self(point[None])
             if np.isfinite(value).all() and np.isfinite(gradient).all():

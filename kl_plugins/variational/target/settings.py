@@ -114,6 +114,7 @@ def check_supported(point: FloatArray, variables: Sequence[tuple[str, tuple[int,
 
 
 def _value(given: object, shape: tuple[int, ...]) -> Any:
+    """A start's value, broadcast to its variable; ValueError says what is wrong with it."""
     if isinstance(given, Node) or (isinstance(given, str) and given in STRATEGIES):
         return given
     try:
