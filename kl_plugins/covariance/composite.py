@@ -15,10 +15,10 @@ class Composite(Covariance):
         given = getattr(self, field)
         if isinstance(given, Covariance):
             raise TypeError(f"{field} must be several covariances in a tuple, got {type(given).__name__}")
-        members = tuple(a if isinstance(a, Covariance) else Dense(a) for a in given)
-        if not members:
+        components = tuple(a if isinstance(a, Covariance) else Dense(a) for a in given)
+        if not components:
             raise ValueError(f"{field} must hold at least one covariance")
-        self._state(**{field: members})
+        self._state(**{field: components})
         super().__post_init__()
 
     def labels_of_parts(self) -> list[Labels | None]:

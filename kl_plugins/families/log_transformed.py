@@ -90,13 +90,6 @@ class LogTransformed(Continuous):
                 found.append((c, OfLog(statistic, base)))
         return LogDensity(constant - ops.log(base.scale), tuple(found))
 
-    def standard_mean(self) -> Array:
-        return self.moment(1.0)
-
-    def standard_variance(self) -> Array:
-        mean, second = self.moment(1.0), self.moment(2.0)
-        return self.ops.where(second < math.inf, second - mean * mean, math.inf)
-
     def standard_entropy(self) -> Array:
         """The entropy of the base and the mean of the change of the variable."""
         mean = self.base.loc + self.base.sign * self.base.scale * self.base.standard_mean()

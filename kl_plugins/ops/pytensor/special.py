@@ -91,7 +91,6 @@ def evaluate(formula: Callable[..., Array], *sides: Any) -> Array:
 
 
 def known(value: Array) -> Array:
-    """The numbers that the value is, None where only a running graph knows them."""
     if not isinstance(value, Variable):
         return value
     if not all(isinstance(x, Constant) for x in graph_inputs([value])):
@@ -100,7 +99,6 @@ def known(value: Array) -> Array:
 
 
 def take_along_last(values: Array, index: Array) -> Array:
-    """The entries of the last axis of `values` at whole numbers, whose leading dimensions broadcast."""
     index = pt.cast(index, "int64")
     if values.ndim == 1 or index.ndim == 1:
         return values[..., index]
