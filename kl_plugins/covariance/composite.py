@@ -5,7 +5,6 @@ from __future__ import annotations
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
 from kl_plugins.parameters.labels import Labels, only_batch
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
 class Composite(Covariance):
@@ -40,7 +39,3 @@ class Composite(Covariance):
     def sizes(self) -> tuple[int, ...]:
         """The number of variables of each."""
         return tuple(int(member.dimension or 0) for member in self.components())
-
-    @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes((), *[member.batch_shape for member in self.components()])

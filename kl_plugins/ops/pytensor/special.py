@@ -11,6 +11,7 @@ from pytensor.compile.mode import Mode
 from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Constant, Variable, equal_computations
 from pytensor.graph.traversal import graph_inputs
+from pytensor.tensor.basic import Alloc
 
 from kl_plugins.ops import floats
 from kl_plugins.ops.protocol import Array
@@ -63,10 +64,20 @@ def _gammaincc(a: Array, x: Array) -> Array:
 gammaincc = beside_literals("gammaincc", _gammaincc)
 
 
+def _values(value: Array) -> Array:
+    """What was broadcast to make the variable, whose values are the same; a float where it is one number."""
+    if type(value) is float:
+        return value
+    value = undressed(value)
+    while value.owner is not None and isinstance(value.owner.op, Alloc):
+        value = undressed(value.owner.inputs[0])
+    return float(value.data) if isinstance(value, Constant) and value.ndim == 0 else value
+
+
 def same(first: Array, second: Array) -> bool:
+    first, second = _values(first), _values(second)
     if type(first) is float or type(second) is float:
         return type(first) is type(second) and floats.same(first, second)
-    first, second = undressed(first), undressed(second)
     return first is second or bool(equal_computations([first], [second]))
 
 
