@@ -10,7 +10,7 @@ import gaussians
 import oracle
 from gaussians import ANY, AXES, LEVELS, STRUCTURES, make
 from kl_plugins import Cholesky, MultivariateNormal, Precision, kl
-from kl_plugins.covariance.numbers import from_matrix
+from kl_plugins.covariance.detection import from_matrix
 from kl_plugins.ops import compiled
 
 quick = settings(

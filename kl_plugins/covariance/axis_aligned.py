@@ -11,7 +11,6 @@ from kl_plugins.covariance.full import Full
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.declarations import constant, parameter
-from kl_plugins.parameters.parametrised import Shape
 
 
 class AxisAligned(Covariance):
@@ -25,10 +24,6 @@ class AxisAligned(Covariance):
     @property
     def dimension(self) -> int | None:
         return self.ops.shape(self.scales)[-1]
-
-    @property
-    def batch_shape(self) -> Shape:
-        return self.ops.shape(self.scales)[:-1]
 
     @cached_property
     def factor(self) -> Array:

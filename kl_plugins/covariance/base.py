@@ -12,7 +12,7 @@ from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
-from kl_plugins.parameters.parametrised import Parametrised, Shape
+from kl_plugins.parameters.parametrised import Parametrised
 from kl_plugins.rules import Rule, RuleTable
 
 NEARLY_EQUAL = 1e-10
@@ -73,10 +73,6 @@ class Covariance(Parametrised):
     def runtime_dimension(self) -> Array:
         """Number of variables d, as a graph knows it when it runs."""
         return self.ops.runtime_shape(self.values()[0])[-1] if self.dimension is None else self.dimension
-
-    @property
-    def batch_shape(self) -> Shape:
-        return self.ops.shape(self.factor)[:-2]
 
     @property
     def rank(self) -> Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
 from kl_plugins.parameters.labels import Labels, only_batch
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
 class Composite(Covariance):
@@ -16,10 +15,10 @@ class Composite(Covariance):
         given = getattr(self, field)
         if isinstance(given, Covariance):
             raise TypeError(f"{field} must be several covariances in a tuple, got {type(given).__name__}")
-        members = tuple(a if isinstance(a, Covariance) else Dense(a) for a in given)
-        if not members:
+        components = tuple(a if isinstance(a, Covariance) else Dense(a) for a in given)
+        if not components:
             raise ValueError(f"{field} must hold at least one covariance")
-        self._state(**{field: members})
+        self._state(**{field: components})
         super().__post_init__()
 
     def labels_of_parts(self) -> list[Labels | None]:
@@ -40,7 +39,3 @@ class Composite(Covariance):
     def sizes(self) -> tuple[int, ...]:
         """The number of variables of each."""
         return tuple(int(member.dimension or 0) for member in self.components())
-
-    @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes((), *[member.batch_shape for member in self.components()])

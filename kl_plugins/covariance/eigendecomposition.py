@@ -15,7 +15,6 @@ from kl_plugins.covariance.full import Full
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _MODERATE = 1e6
 """Condition number up to which the eigenvectors whiten without a Cholesky factor."""
@@ -51,10 +50,6 @@ class Eigendecomposition(Full):
     @property
     def dimension(self) -> int | None:
         return self.ops.shape(self.eigenvectors)[-1]
-
-    @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes(self.ops.shape(self.eigenvalues)[:-1], self.ops.shape(self.eigenvectors)[:-2])
 
     @cached_property
     def factor(self) -> Array:

@@ -15,7 +15,6 @@ from kl_plugins.covariance.triangular_matrices import factored_divergence, facto
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter
-from kl_plugins.parameters.parametrised import Shape
 
 
 class Full(Covariance):
@@ -113,10 +112,6 @@ class Dense(Full):
     @property
     def dimension(self) -> int | None:
         return self.ops.shape(self.covariance)[-1]
-
-    @property
-    def batch_shape(self) -> Shape:
-        return self.ops.shape(self.covariance)[:-2]
 
     @cached_property
     def factor(self) -> Array:

@@ -18,7 +18,6 @@ from kl_plugins.covariance.full import full_full
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.declarations import parameter
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _NEAR = 0.2
 """How far from the identity the whitened covariance may be for the sums that do not cancel."""
@@ -94,10 +93,6 @@ class LowRank(Covariance):
     def dimension(self) -> int | None:
         lengths = self.ops.shape(self.diagonal)[-1], self.ops.shape(self.loadings)[-2]
         return next((length for length in lengths if length is not None), None)
-
-    @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes(self.ops.shape(self.diagonal)[:-1], self.ops.shape(self.loadings)[:-2])
 
     @cached_property
     def scales(self) -> Array:

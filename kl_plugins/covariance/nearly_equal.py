@@ -9,6 +9,7 @@ from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.covariance.precision import Precision, between_factors
 from kl_plugins.formulas.cancellation_free import identity_minus_log
 from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.parametrised import Parametrised
 
 
 @log_det_divergences.register(Dense, Dense, cost="O(d³): a triangular solve between Cholesky factors")
@@ -23,7 +24,7 @@ def precision_precision(p: Precision, q: Precision) -> Array:
     return refined(between_factors(p, q), q.precision, p.precision, p, "precision_factor")
 
 
-def refined(value: Array, first: Array, second: Array, whitener: Array, factor_name: str) -> Array:
+def refined(value: Array, first: Array, second: Array, whitener: Parametrised, factor_name: str) -> Array:
     """The divergences `value`, recomputed from ``first − second`` where the factors have lost their digits.
 
     The rounding of Cholesky factors, about ε times the condition number, is then no longer small beside

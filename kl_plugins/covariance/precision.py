@@ -19,7 +19,6 @@ from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter
-from kl_plugins.parameters.parametrised import Shape
 
 
 class Precision(Covariance):
@@ -69,10 +68,6 @@ class Precision(Covariance):
     @property
     def dimension(self) -> int | None:
         return self.ops.shape(self.precision)[-1]
-
-    @property
-    def batch_shape(self) -> Shape:
-        return self.ops.shape(self.precision)[:-2]
 
     @cached_property
     def precision_factor(self) -> Array:

@@ -10,7 +10,7 @@ from kl_plugins.covariance.base import Covariance, log_det_divergence, log_det_d
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import parameter, part
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
+from kl_plugins.parameters.parametrised import broadcast_shapes
 
 _TOLERANCE = 1e-8
 """Sine of the largest angle between subspaces that still count as the same one."""
@@ -33,10 +33,6 @@ class Singular(Covariance):
     @property
     def dimension(self) -> int | None:
         return self.ops.shape(self.basis)[-2]
-
-    @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes(self.ops.shape(self.basis)[:-2], self.inner.batch_shape)
 
     @property
     def rank(self) -> int | None:

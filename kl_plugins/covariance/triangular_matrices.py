@@ -94,7 +94,7 @@ def _whitened(x: Array, factor: Array, ops: ArrayOperations) -> Array:
 
 
 def _quadratic_form(x: Array, factor: Array, ops: ArrayOperations) -> Array:
-    return 0.5 * ops.sum_last(ops.square(_whitened(x, factor, ops)[..., 0]))
+    return 0.5 * ops.sum_of_squares_last(_whitened(x, factor, ops)[..., 0])
 
 
 def _solved(x: Array, factor: Array, ops: ArrayOperations) -> Array:

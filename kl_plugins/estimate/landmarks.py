@@ -9,6 +9,7 @@ import numpy as np
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.substitution import piece_between
+from kl_plugins.estimate.terms import LEAST_LACK
 from kl_plugins.ops.protocol import FloatArray
 
 _LEVELS = np.array(
@@ -18,8 +19,8 @@ _LEVELS = np.array(
 _DRAWS, _PATIENCE = (16, 128, 1_024, 4_000), 0.5
 _FAILURES = (ArithmeticError, NotImplementedError, RuntimeError, TypeError, ValueError)
 """What quantiles may raise that are found by numerical inversion."""
-_LEAST, _FACTOR = 4e-13, 16.0
-"""A mass is found to so much of one, and to so many times the rounding of the log density."""
+_FACTOR = 16.0
+"""A mass is found to so many times the rounding of the log density."""
 
 
 def landmarks(density: Density, clock: Clock) -> FloatArray:
@@ -102,13 +103,13 @@ def mass_roundoff(density: Density, marks: FloatArray, clock: Clock) -> float:
     So far it is off a parabola there, for discrete ones a polynomial over consecutive points.
     """
     if len(marks) < 3:
-        return _LEAST
+        return LEAST_LACK
     middle = len(marks) // 2
     width = float(marks[3 * len(marks) // 4] - marks[len(marks) // 4])
     steps = np.arange(-8.0, 9.0)
     if density.measure == "discrete":
         if width < 500.0:
-            return _LEAST
+            return LEAST_LACK
         unit, degree = 1.0, 5
         centres = np.round(marks[middle - 1 : middle + 2])
     else:
@@ -122,4 +123,4 @@ def mass_roundoff(density: Density, marks: FloatArray, clock: Clock) -> float:
             if np.isfinite(row).all() and np.ptp(place) > 0.0:
                 basis = np.vander(place / np.ptp(place), degree + 1)
                 off.append(float(np.std(row - basis @ np.linalg.lstsq(basis, row)[0])))
-    return _LEAST + _FACTOR * float(np.median(off)) if off else _LEAST
+    return LEAST_LACK + _FACTOR * float(np.median(off)) if off else LEAST_LACK

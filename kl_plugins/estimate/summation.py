@@ -11,7 +11,7 @@ from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.tails import remainders
-from kl_plugins.estimate.terms import Diagnostics, Outcome, judged, terms
+from kl_plugins.estimate.terms import LEAST_LACK, Diagnostics, Outcome, judged, terms
 from kl_plugins.ops.protocol import FloatArray
 
 _SMALL = 1 << 20
@@ -20,6 +20,8 @@ _LONG = 1 << 13
 _EXACT = 2.0**52
 """Beyond, floats are no longer consecutive integers."""
 _NEGLIGIBLE = 1e-17
+_NOISE = 0.25
+"""The noise of a log density, as a share of what a mass may lack because of it."""
 
 
 def summation(p: Density, q: Density, tolerance: float, most: int, clock: Clock) -> Outcome:
@@ -58,10 +60,10 @@ class _Sum:
         try:
             self.add_up()
             if not pair.outside:
-                rounded = [
-                    own + off for own, off in zip(pair.roundoffs(), map(float, self.blur), strict=True)
-                ]
-                seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+                p, q = pair.roundoffs()
+                lacks = p + float(self.blur[0]), q + float(self.blur[1])
+                noise = _NOISE * (p - LEAST_LACK), _NOISE * (q - LEAST_LACK)
+                seen = Diagnostics(lacks, float(self.sums[4]), pair.zero(), pair.doubt(), noise)
         except TimeIsUpError:
             pair.clock.cut = True
         if pair.outside:
@@ -142,10 +144,8 @@ class _Sum:
         if count > _LONG:
             few, many = (self.interpolated(first, count, nodes) for nodes in (24, 40))
             off = abs(few - many)
-            if (off <= 0.01 * self.tolerance * np.maximum(total, many))[:3].all():
-                self.blur += off[1:3]
-                return many
-            if self.pair.n > self.most:
+            exact = (off <= 0.01 * self.tolerance * np.maximum(total, many))[:3].all()
+            if exact or self.pair.n > self.most:
                 self.blur += off[1:3]
                 self.refinement_error += float(off[0])
                 return many

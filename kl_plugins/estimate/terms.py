@@ -49,6 +49,8 @@ INFINITE = Outcome(math.inf, 0.0, 0)
 _OFF, _HELD, _SEEN = 1e-7, 1e-9, 0.05
 """So far may a mass be off where it does little harm, and where q is said to end; and so much of p's may be
 unseen where a tail diverges."""
+LEAST_LACK = 4e-13
+"""So much of a mass may be lacking whatever its log density is like."""
 _HIDDEN = 1e4
 """No log ratio where q has just underflowed is larger."""
 
@@ -67,12 +69,15 @@ class Diagnostics:
         Whether it is zero there indeed.
     doubt : str
         Why the masses tell nothing, if they don't.
+    noise : pair of floats
+        How far the log densities of p and q may be off, all along, because of rounding.
     """
 
     rounding: tuple[float, float]
     lost: float = 0.0
     zero: bool = False
     doubt: str = ""
+    noise: tuple[float, float] = (0.0, 0.0)
 
 
 def judged(
@@ -90,7 +95,8 @@ def judged(
     than itself. Where they are too large, a relative error ε of p changes the result by ε times itself, one
     of q by ε².
     """
-    value, rounding = float(sums[0]), float(sums[3])
+    value = float(sums[0])
+    rounding = float(sums[3]) + _by_noise(value, seen)
     tails = np.sum(beyond, axis=0) if len(beyond) else np.zeros(3)
     for side, mass, tail, lack in zip(
         "pq", sums[1:3], tails[1:], (min(seen.rounding[0], _OFF), _OFF), strict=True
@@ -116,6 +122,16 @@ def judged(
     if refinement_error > tolerance * value + rounding:
         return Outcome(value, float(error), n, Doubt.REFINEMENT.format(error=refinement_error))
     return Outcome(value, float(error), n)
+
+
+def _by_noise(value: float, seen: Diagnostics) -> float:
+    """What noise of the log densities may change a divergence by.
+
+    By the derivatives of the integrand it counts ∫ |q − p| times that of log q and ∫ p |log(p/q)| times that
+    of log p: at most √(2 KL) and KL + √(2 KL), by Pinsker's inequality.
+    """
+    apart = math.sqrt(2.0 * max(value, 0.0))
+    return seen.noise[0] * (value + apart) + seen.noise[1] * min(apart, 2.0)
 
 
 def _mass(mass: float) -> str:

@@ -11,7 +11,7 @@ from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
-from kl_plugins.families.core.statistics import Absolute, Log, Log1m, LogSquare, Power, Statistic
+from kl_plugins.families.core.statistics import Absolute, Log, Log1m, Statistic
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.formulas.beta import (
     beta_beyond_gamma,
@@ -79,8 +79,7 @@ class Beta(Continuous):
         if self.is_plain:
             s = self.a + self.b
             return (self.a / s) * (self.b / s) / (s + 1.0)
-        mean = self.moment(1.0)
-        return self.moment(2.0) - mean * mean
+        return super().standard_variance()
 
     def comes_near_normal(self) -> bool:
         return self.is_plain
@@ -96,6 +95,13 @@ class Beta(Continuous):
         k = ops.where(exists, k, 0.0)
         value = log_moment(a, k, ops) - log_moment(a + b, k, ops) - k * ops.log1p(b / a)
         return ops.where(exists, ops.exp(value), float("inf"))
+
+    def mean_log(self) -> Array:
+        return digamma_difference(self.a, self.b, self.ops) / self.power
+
+    def variance_log(self) -> Array:
+        ops = self.ops
+        return (ops.trigamma(self.a) - ops.trigamma(self.a + self.b)) / self.power / self.power
 
 
 @closed_form(Beta, Beta)
@@ -124,21 +130,6 @@ def beta_gamma(p: Beta, q: GeneralizedGamma) -> Array:
     return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
-@expects(Beta, Log)
-def log(p: Beta, statistic: Log, at: AffineMap) -> Array:
-    if not at.fixes_zero:
-        return None
-    return p.ops.log(at.ratio) + digamma_difference(p.a, p.b, p.ops) / p.power
-
-
-@expects(Beta, LogSquare)
-def log_square(p: Beta, statistic: LogSquare, at: AffineMap) -> Array:
-    if not at.fixes_zero:
-        return None
-    mean, ops = log(p, Log(), at), p.ops
-    return mean * mean + (ops.trigamma(p.a) - ops.trigamma(p.a + p.b)) / p.power / p.power
-
-
 @expects(Beta, Log1m)
 def log1m(p: Beta, statistic: Log1m, at: AffineMap) -> Array:
     if not (at.fixes_one and p.is_plain):
@@ -151,13 +142,6 @@ def log1m_power(p: Beta, statistic: Log1mPower, at: AffineMap) -> Array:
     if not (at.fixes_zero and at.fixes_one and certainly_equal(p.power, statistic.exponent, p.ops)):
         return None
     return digamma_difference(p.b, p.a, p.ops)
-
-
-@expects(Beta, Power)
-def power(p: Beta, statistic: Power, at: AffineMap) -> Array:
-    if not at.fixes_zero:
-        return None
-    return at.ratio**statistic.exponent * p.moment(statistic.exponent)
 
 
 @expects(Beta, Absolute)

@@ -11,7 +11,7 @@ from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
-from kl_plugins.families.core.statistics import Log, Log1p, LogSquare, Power
+from kl_plugins.families.core.statistics import Log, Log1p
 from kl_plugins.families.pareto import Pareto, from_lower_end
 from kl_plugins.formulas.beta import (
     beta_divergence,
@@ -75,6 +75,13 @@ class BetaPrime(Continuous):
         value = log_beta(a + k, b - k, ops) - log_beta(a, b, ops)
         return ops.where(exists, ops.exp(value), float("inf"))
 
+    def mean_log(self) -> Array:
+        a, b, ops = self.a, self.b, self.ops
+        return digamma_difference(a, b, ops) - digamma_difference(b, a, ops)
+
+    def variance_log(self) -> Array:
+        return self.ops.trigamma(self.a) + self.ops.trigamma(self.b)
+
 
 @closed_form(BetaPrime, BetaPrime)
 def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Array:
@@ -106,33 +113,11 @@ def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Array:
     return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
 
 
-def _mean_log(p: BetaPrime) -> Array:
-    return digamma_difference(p.a, p.b, p.ops) - digamma_difference(p.b, p.a, p.ops)
-
-
-@expects(BetaPrime, Log)
-def log(p: BetaPrime, statistic: Log, at: AffineMap) -> Array:
-    return p.ops.log(at.ratio) + _mean_log(p) if at.fixes_zero else None
-
-
-@expects(BetaPrime, LogSquare)
-def log_square(p: BetaPrime, statistic: LogSquare, at: AffineMap) -> Array:
-    if not at.fixes_zero:
-        return None
-    mean = p.ops.log(at.ratio) + _mean_log(p)
-    return mean * mean + p.ops.trigamma(p.a) + p.ops.trigamma(p.b)
-
-
 @expects(BetaPrime, Log1p)
 def log1p(p: BetaPrime, statistic: Log1p, at: AffineMap) -> Array:
     """−E log(1 − B), for a ratio of 1."""
     known = at.fixes_zero and certainly_equal(at.ratio, 1.0, p.ops)
     return -digamma_difference(p.b, p.a, p.ops) if known else None
-
-
-@expects(BetaPrime, Power)
-def power(p: BetaPrime, statistic: Power, at: AffineMap) -> Array:
-    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.fixes_zero else None
 
 
 from_scipy("betaprime")(BetaPrime)

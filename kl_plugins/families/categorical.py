@@ -11,7 +11,7 @@ from kl_plugins.ops import array_backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import COUNT, PROBABILITY, parameter
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
+from kl_plugins.parameters.parametrised import Shape
 
 _TOLERANCE = 1e-6
 """So far the sum of probabilities may be from 1; the error of a divergence is of its square."""
@@ -73,16 +73,8 @@ class Categorical(Discrete):
     def further_conditions(self) -> Conditions:
         yield from sums_to_one(self.p, self.ops)
 
-    @property
-    def batch_shape(self) -> Shape:
-        return self.ops.shape(self.p)[:-1]
-
     def broadcast(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.p[..., 0])
-
-    def expand(self, batch: tuple[Array, ...]) -> Array:
-        shape = (*batch, self.ops.runtime_shape(self.p)[-1])
-        return self.unchecked(self.ops, p=self.ops.broadcast_to(self.p, shape))
 
     def widened(self) -> Discrete:
         return self
@@ -141,19 +133,11 @@ class Multinomial(Distribution):
         yield from sums_to_one(self.p, self.ops)
 
     @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes(self.ops.shape(self.n), self.ops.shape(self.p)[:-1])
-
-    @property
     def event_shape(self) -> Shape:
         return self.ops.shape(self.p)[-1:]
 
     def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.p.shape[-1],)
-
-    def expand(self, batch: tuple[Array, ...]) -> Array:
-        shape = (*batch, self.ops.runtime_shape(self.p)[-1])
-        return self.unchecked(self.ops, n=self.n, p=self.ops.broadcast_to(self.p, shape))
 
 
 @kl_rules.register(Multinomial, Multinomial, cost="O(K) for K outcomes")

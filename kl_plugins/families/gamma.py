@@ -11,7 +11,7 @@ from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import check_positive, from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
-from kl_plugins.families.core.statistics import Exp, Log, LogSquare, Power
+from kl_plugins.families.core.statistics import Exp, Log, Power
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
@@ -50,9 +50,6 @@ class GeneralizedGamma(Continuous):
             log_gamma_residue(a, ops) - (a - inverse) * residue + inverse * log_a - ops.log(abs(self.power))
         )
 
-    def standard_mean(self) -> Array:
-        return self.moment(1.0 / self.power)
-
     def standard_variance(self) -> Array:
         if certainly_is(self.power, 1.0):
             return self.concentration
@@ -88,8 +85,8 @@ class GeneralizedGamma(Continuous):
         return ops.where(large, skewness * skewness / a / 12.0, value)
 
     def moment(self, order: Array) -> Array:
-        """E[G^order], infinite where it diverges."""
-        a = self.concentration
+        """E[Z^order] = E[G^k], k = order/power."""
+        a, order = self.concentration, order / self.power
         if certainly_is(order, 1.0):
             return a
         ops = self.ops
@@ -101,6 +98,12 @@ class GeneralizedGamma(Continuous):
             lambda a, order, exponent, rest: ops.exp(exponent + rest),
             a, order, exponent, rest,
         )  # fmt: skip
+
+    def mean_log(self) -> Array:
+        return self.ops.digamma(self.concentration) / self.power
+
+    def variance_log(self) -> Array:
+        return self.ops.trigamma(self.concentration) / self.power / self.power
 
     def describe(self) -> str:
         """A gamma distribution itself is called so."""
@@ -137,28 +140,6 @@ def _scales_only(p: GeneralizedGamma, q: GeneralizedGamma) -> Array:
     first, second = (p.scale, q.scale) if p.power > 0.0 else (q.scale, p.scale)
     divergence = variance_divergence if abs(p.power) == 1.0 else scale_divergence
     return p.concentration * (2.0 * divergence(first, second, p.ops))
-
-
-@expects(GeneralizedGamma, Log)
-def log(p: GeneralizedGamma, statistic: Log, at: AffineMap) -> Array:
-    if not at.fixes_zero:
-        return None
-    return p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
-
-
-@expects(GeneralizedGamma, LogSquare)
-def log_square(p: GeneralizedGamma, statistic: LogSquare, at: AffineMap) -> Array:
-    if not at.fixes_zero:
-        return None
-    mean = p.ops.log(at.ratio) + p.ops.digamma(p.concentration) / p.power
-    return mean * mean + p.ops.trigamma(p.concentration) / p.power / p.power
-
-
-@expects(GeneralizedGamma, Power)
-def power(p: GeneralizedGamma, statistic: Power, at: AffineMap) -> Array:
-    if not at.fixes_zero:
-        return None
-    return at.ratio**statistic.exponent * p.moment(statistic.exponent / p.power)
 
 
 @expects(GeneralizedGamma, Exp)

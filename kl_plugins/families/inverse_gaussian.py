@@ -46,16 +46,13 @@ class InverseGaussian(Continuous):
         return LogDensity(constant, ((-1.0 - 0.5 * c, Log()), *coefficients))
 
     def mean_log(self) -> Array:
-        """E[log Y] = log μ − exp(2φ) E₁(2φ)."""
-        return self.ops.log(self.mean) - scaled_exp1(2.0 * self.ratio, self.ops)
+        """That of Y is log μ − exp(2φ) E₁(2φ)."""
+        return self.power * (self.ops.log(self.mean) - scaled_exp1(2.0 * self.ratio, self.ops))
 
     def standard_entropy(self) -> Array:
         ops = self.ops
         spread = 0.5 + 0.5 * (_LOG_2PI - ops.log(self.shape))
-        return spread + (1.0 + 0.5 * self.power) * self.power * self.mean_log()
-
-    def standard_mean(self) -> Array:
-        return self.moment(1.0)
+        return spread + (1.0 + 0.5 * self.power) * self.mean_log()
 
     def standard_variance(self) -> Array:
         """μ²/φ, and that of the reciprocal (1 + 2/φ)/(μλ)."""
@@ -73,8 +70,10 @@ class InverseGaussian(Continuous):
             return 1.5 * tail
         return 0.5 * (self.ops.log1p(2.0 / self.ratio) - tail)
 
-    def moment(self, order: float) -> Array:
+    def moment(self, order: Array) -> Array:
         """E[Y^(order·power)] for a whole order between −3 and 4; None for others."""
+        if not is_literal(order):
+            return None
         order = order * self.power
         x = 1.0 / self.ratio
         # E[(Y/μ)^(1−k)] = E[(Y/μ)^k]
@@ -103,19 +102,6 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
         level,
     )
     return q.broadcast(p.broadcast(0.5 * (shapes + q.shape * (sine / q.mean) * sine)))
-
-
-@expects(InverseGaussian, Log)
-def log(p: InverseGaussian, statistic: Log, at: AffineMap) -> Array:
-    return p.ops.log(at.ratio) + p.power * p.mean_log() if at.fixes_zero else None
-
-
-@expects(InverseGaussian, Power)
-def power(p: InverseGaussian, statistic: Power, at: AffineMap) -> Array:
-    if not (at.fixes_zero and is_literal(statistic.exponent)):
-        return None
-    moment = p.moment(statistic.exponent)
-    return None if moment is None else at.ratio**statistic.exponent * moment
 
 
 @expects(InverseGaussian, Exp)

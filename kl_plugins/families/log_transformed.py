@@ -31,7 +31,6 @@ from kl_plugins.ops.gamma_residues import digamma_residue
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter, part
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
 class LogTransformed(Continuous):
@@ -54,10 +53,6 @@ class LogTransformed(Continuous):
         own = [getattr(self, name) for name in self.parameters]
         base = self.base.to(ops, [*beside, *own])
         return super().converted(ops, [*beside, *base.values()]) | {"base": base}
-
-    @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes(super().batch_shape, self.base.batch_shape)
 
     def expand(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
@@ -94,13 +89,6 @@ class LogTransformed(Continuous):
             else:
                 found.append((c, OfLog(statistic, base)))
         return LogDensity(constant - ops.log(base.scale), tuple(found))
-
-    def standard_mean(self) -> Array:
-        return self.moment(1.0)
-
-    def standard_variance(self) -> Array:
-        mean, second = self.moment(1.0), self.moment(2.0)
-        return self.ops.where(second < math.inf, second - mean * mean, math.inf)
 
     def standard_entropy(self) -> Array:
         """The entropy of the base and the mean of the change of the variable."""

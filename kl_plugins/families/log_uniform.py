@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import AffineMap, affine_map, outside
+from kl_plugins.families.core.affine import affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.statements import LogDensity, expects
-from kl_plugins.families.core.statistics import Log, LogSquare, Power
+from kl_plugins.families.core.statements import LogDensity
+from kl_plugins.families.core.statistics import Log
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations
@@ -36,8 +36,11 @@ class LogUniform(Continuous):
     def log_density(self) -> LogDensity:
         return LogDensity(-self.ops.log(self.log_range), ((-1.0, Log()),))
 
-    def standard_mean(self) -> Array:
-        return self.moment(1.0)
+    def mean_log(self) -> Array:
+        return 0.5 * self.log_range
+
+    def variance_log(self) -> Array:
+        return self.log_range * self.log_range / 12.0
 
     def standard_variance(self) -> Array:
         return self.ops.elementwise(_variance, None, self.log_range)
@@ -72,24 +75,6 @@ def log_uniform_log_uniform(p: LogUniform, q: LogUniform) -> Array:
         return by_statistics(p, q)
     value = ops.maximum(log_ratio(q.log_range, p.log_range, ops), 0.0)
     return ops.where(outside(p, q, at), float("inf"), q.broadcast(p.broadcast(value)))
-
-
-@expects(LogUniform, Log)
-def log(p: LogUniform, statistic: Log, at: AffineMap) -> Array:
-    return p.ops.log(at.ratio) + 0.5 * p.log_range if at.fixes_zero else None
-
-
-@expects(LogUniform, LogSquare)
-def log_square(p: LogUniform, statistic: LogSquare, at: AffineMap) -> Array:
-    if not at.fixes_zero:
-        return None
-    mean = p.ops.log(at.ratio) + 0.5 * p.log_range
-    return mean * mean + p.log_range * p.log_range / 12.0
-
-
-@expects(LogUniform, Power)
-def power(p: LogUniform, statistic: Power, at: AffineMap) -> Array:
-    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.fixes_zero else None
 
 
 from_scipy("loguniform", "reciprocal")(lambda a, b, loc, scale: LogUniform(_log_range(a, b), a * scale, loc))

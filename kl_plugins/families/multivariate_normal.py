@@ -11,7 +11,7 @@ from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter, part
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
+from kl_plugins.parameters.parametrised import Shape
 from kl_plugins.rules import Rule
 
 
@@ -88,10 +88,6 @@ class MultivariateNormal(Distribution):
 
     def runtime_event_shape(self) -> tuple[Array, ...]:
         return (self.mean.shape[-1],)
-
-    @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes(self.ops.shape(self.mean)[:-1], self.covariance.batch_shape)
 
     @property
     def event_shape(self) -> Shape:

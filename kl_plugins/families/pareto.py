@@ -8,7 +8,13 @@ import numpy as np
 
 from kl_plugins.families.core.affine import AffineMap, affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form
-from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.continuous import (
+    Continuous,
+    by_statistics,
+    log_of_multiple,
+    log_square_of_multiple,
+    power_of_multiple,
+)
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Log1p, LogSquare, Power
@@ -38,8 +44,11 @@ class Pareto(Continuous):
     def standard_entropy(self) -> Array:
         return 1.0 + 1.0 / self.alpha - self.ops.log(self.alpha)
 
-    def standard_mean(self) -> Array:
-        return self.moment(1.0)
+    def mean_log(self) -> Array:
+        return 1.0 / self.alpha
+
+    def variance_log(self) -> Array:
+        return 1.0 / self.alpha / self.alpha
 
     def standard_variance(self) -> Array:
         a, ops = self.alpha, self.ops
@@ -99,10 +108,8 @@ def pareto_exponential(p: Pareto, q: GeneralizedGamma) -> Array:
 @expects(Pareto, Log)
 def log(p: Pareto, statistic: Log, at: AffineMap) -> Array:
     if at.fixes_zero:
-        return p.ops.log(at.ratio) + 1.0 / p.alpha
-    if from_lower_end(p, at):
-        return p.ops.log(at.ratio) + _mean_log(p)
-    return None
+        return log_of_multiple(p, statistic, at)
+    return p.ops.log(at.ratio) + _mean_log(p) if from_lower_end(p, at) else None
 
 
 def _mean_log(p: Pareto) -> Array:
@@ -114,8 +121,7 @@ def _mean_log(p: Pareto) -> Array:
 @expects(Pareto, LogSquare)
 def log_square(p: Pareto, statistic: LogSquare, at: AffineMap) -> Array:
     if at.fixes_zero:
-        mean = p.ops.log(at.ratio) + 1.0 / p.alpha
-        return mean * mean + 1.0 / p.alpha / p.alpha
+        return log_square_of_multiple(p, statistic, at)
     if from_lower_end(p, at):
         mean = p.ops.log(at.ratio) + _mean_log(p)
         return mean * mean + p.ops.trigamma(p.alpha) + 1.6449340668482264  # ψ₁(1) = π²/6
@@ -133,7 +139,7 @@ def power(p: Pareto, statistic: Power, at: AffineMap) -> Array:
     """α/(α − k), and from the lower end α B(1 + k, α − k)."""
     ops, k = p.ops, statistic.exponent
     if at.fixes_zero:
-        return at.ratio**k * p.moment(k)
+        return power_of_multiple(p, statistic, at)
     if from_lower_end(p, at):
         exists = ops.logical_and(k < p.alpha, k > -1.0)
         k = ops.where(exists, k, 0.5 * p.alpha)

@@ -11,9 +11,7 @@ from kl_plugins.families.core.outcomes import ROUNDING, by_supports
 from kl_plugins.formulas.discrete import outcome_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
-from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import PROBABILITY, REAL, parameter
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 _INFINITY = float("inf")
 
@@ -56,12 +54,6 @@ class PointMasses(Discrete):
     def further_conditions(self) -> Conditions:
         yield self.points[..., 1:] > self.points[..., :-1], "points must ascend"
         yield from sums_to_one(self.p, self.ops)
-
-    @property
-    def batch_shape(self) -> Shape:
-        shape = self.ops.shape
-        loc = () if is_literal(self.loc) else shape(self.loc)
-        return broadcast_shapes(shape(self.points)[:-1], shape(self.p)[:-1], loc)
 
     def broadcast(self, value: Array) -> Array:
         return value + self.ops.zeros_like(self.points[..., 0] + self.p[..., 0] + self.loc) + 0.0 * self.loc

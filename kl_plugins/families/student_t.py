@@ -12,7 +12,7 @@ from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
-from kl_plugins.families.core.statistics import Absolute, Exp, Log, Log1pSquare, LogSquare, Power, Softplus
+from kl_plugins.families.core.statistics import Absolute, Exp, Log1pSquare, Softplus
 from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio
@@ -86,7 +86,7 @@ class HeavyTailed(Continuous):
         half, ops = 0.5 * self.df, self.ops
         return digamma_residue(half + 0.5, ops) - digamma_residue(half, ops) + log1p_ratio(0.5, half, ops)
 
-    def moment(self, order: Array) -> Array:
+    def absolute_moment(self, order: Array) -> Array:
         """E[|Z|^order], infinite where it diverges: Z² is a ratio of gamma variables of shapes ½ and df/2."""
         ops, order = self.ops, 0.5 * order
         logs = log_moment(0.5, order, ops) + log_moment(0.5 * self.df, -order, ops)
@@ -103,6 +103,16 @@ class Halved(HeavyTailed):
 
     def _constant(self) -> Array:
         return math.log(2.0) + super()._constant()
+
+    def moment(self, order: Array) -> Array:
+        return self.absolute_moment(order)
+
+    def mean_log(self) -> Array:
+        """(ψ(½) − ψ(df/2)) / 2: Z² is a ratio of gamma variables."""
+        return -0.5 * (_PSI_HALF_LESS + self.ops.digamma(0.5 * self.df))
+
+    def variance_log(self) -> Array:
+        return 0.25 * (0.5 * math.pi**2 + self.ops.trigamma(0.5 * self.df))
 
     def standard_mean(self) -> Array:
         return self.moment(1.0)
@@ -187,7 +197,7 @@ def log1p_square_halved(p: Halved, statistic: Log1pSquare, at: AffineMap) -> Arr
 def absolute(p: HeavyTailed, statistic: Absolute, at: AffineMap) -> Array:
     if _is_cauchy(p):
         return math.inf
-    return abs(at.ratio) * p.moment(1.0) if at.fixes_zero else None
+    return abs(at.ratio) * p.absolute_moment(1.0) if at.fixes_zero else None
 
 
 @expects(HeavyTailed, Exp)
@@ -218,25 +228,6 @@ def exp_halved(p: Halved, statistic: Exp, at: AffineMap) -> Array:
 def softplus_halved(p: Halved, statistic: Softplus, at: AffineMap) -> Array:
     """+∞ on the side of the heavy tail; there is no closed form on the other."""
     return math.inf if _is_cauchy(p) and not p.ops.symbolic and np.all(at.ratio < 0.0) else None
-
-
-@expects(Halved, Log)
-def log(p: Halved, statistic: Log, at: AffineMap) -> Array:
-    """(ψ(½) − ψ(df/2)) / 2: Z² is a ratio of gamma variables."""
-    if not at.fixes_zero:
-        return None
-    return p.ops.log(at.ratio) - 0.5 * (_PSI_HALF_LESS + p.ops.digamma(0.5 * p.df))
-
-
-@expects(Halved, LogSquare)
-def log_square(p: Halved, statistic: LogSquare, at: AffineMap) -> Array:
-    mean = log(p, Log(), at)
-    return None if mean is None else mean * mean + 0.25 * (0.5 * math.pi**2 + p.ops.trigamma(0.5 * p.df))
-
-
-@expects(Halved, Power)
-def power(p: Halved, statistic: Power, at: AffineMap) -> Array:
-    return at.ratio**statistic.exponent * p.moment(statistic.exponent) if at.fixes_zero else None
 
 
 def _is_cauchy(p: HeavyTailed) -> bool:

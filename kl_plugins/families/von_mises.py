@@ -37,7 +37,7 @@ class VonMises(Univariate):
         return self.broadcast(_entropy(self))
 
 
-def _entropy(p: Array) -> Array:
+def _entropy(p: VonMises | VonMisesLine) -> Array:
     kappa = p.concentration
     return _LOG_2PI + log_normaliser(kappa, 0.0, p.ops) + kappa * shortfall(kappa, 0.0, p.ops)
 

@@ -6,7 +6,6 @@ from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.declarations import PROBABILITY, parameter, part
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
 
 
 class ZeroInflated(Discrete):
@@ -17,10 +16,6 @@ class ZeroInflated(Discrete):
 
     def _become_plain(self) -> bool:
         return False
-
-    @property
-    def batch_shape(self) -> Shape:
-        return broadcast_shapes(self.ops.shape(self.weight), self.base.batch_shape)
 
     def describe(self) -> str:
         return f"ZeroInflated({self.base.describe()})"

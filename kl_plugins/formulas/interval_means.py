@@ -226,25 +226,21 @@ def _power_average(exponent: Array, start: Array, step: Array, ops: Operations) 
     width = ops.absolute(step)
 
     def above(low: Array, high: Array, width: Array, m: Array) -> Array:
-        return ops.power(high, exponent) * _decay_mean(m * ops.log1p(width / low), ops) * (
-            ops.log1p(width / low) * (high / width)
-        )  # fmt: skip
+        growth = ops.log1p(width / low)
+        return ops.power(high, exponent) * _decay_mean(m * growth, ops) * (growth * (high / width))
 
-    def fixes_zero(low: Array, high: Array, width: Array, m: Array) -> Array:
+    def from_zero(low: Array, high: Array, width: Array, m: Array) -> Array:
         converges = m > 0.0
         return ops.where(converges, ops.power(high, exponent) / ops.where(converges, m, 1.0), float("inf"))
 
     some_low = ops.where(low > 0.0, low, high)  # finite in the branch that is not taken, as is its derivative
-    return ops.select(low > 0.0, above, fixes_zero, some_low, high, width, m)
+    return ops.select(low > 0.0, above, from_zero, some_low, high, width, m)
 
 
 def _decay_mean(x: Array, ops: Operations) -> Array:
     """[1 − exp(−x)]/x."""
     return ops.select(
-        ops.absolute(x) <= 1e-5,
-        lambda x: 1.0 - 0.5 * x * (1.0 - x / 3.0),
-        lambda x: -ops.expm1(-x) / x,
-        x,
+        ops.absolute(x) <= 1e-5, lambda x: 1.0 - 0.5 * x * (1.0 - x / 3.0), lambda x: -ops.expm1(-x) / x, x
     )
 
 

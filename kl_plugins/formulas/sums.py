@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Operations
 
 _INFINITY = float("inf")
@@ -25,9 +22,7 @@ def settled_sum(terms: Sequence[Array], ops: Operations) -> Array:
 
 def _settled(value: Array, size: Array, ops: Operations) -> Array:
     nothing = _NOTHING * ops.epsilon(value) * size
-    if ops is array_ops and np.all(value >= nothing):
-        return value
-    value = ops.where(value < nothing, 0.0, value)
+    value = ops.replace(value, value < nothing, 0.0)
     # Of two infinite terms the larger one, in the tail, is that which makes q small there.
     return infinite_where_undefined(value, ops)
 
@@ -37,5 +32,4 @@ def infinite_where_undefined(value: Array, ops: Operations) -> Array:
 
     NaN of parameters is for `broadcast` to restore.
     """
-    undefined = ops.isnan(value)
-    return value if ops is array_ops and not np.any(undefined) else ops.where(undefined, _INFINITY, value)
+    return ops.replace(value, ops.isnan(value), _INFINITY)

@@ -1,5 +1,6 @@
 """The array operations that formulas are written in, one module per array library.
 
+What each operation returns is said once, in `kl_plugins.ops.protocol`; a backend says what is its own.
 A formula takes its operations from ``backend_of(*arrays)``. The module that serves a library is the one
 named after it: a file ``ops/jax.py`` would serve arrays whose type lives in the package ``jax``.
 """

@@ -82,6 +82,9 @@ class Operations(Protocol):
     def where(self, condition: Array, yes: Array, no: Array, /) -> Array:
         """`yes` where the condition holds, else `no`; both are computed."""
 
+    def replace(self, value: Array, condition: Array, by: Array, /) -> Array:
+        """The value, and `by` where the condition holds, which is seldom."""
+
     def select(self, condition: Array, yes: Function, no: Function, /, *args: Array) -> Array:
         """``yes(*args)`` where the condition holds, else ``no(*args)``, whose derivatives do not meet."""
 

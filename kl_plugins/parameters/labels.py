@@ -160,7 +160,7 @@ def _axes_of_kind(kind: type) -> Callable[[Array, str], tuple[Axis, ...]] | None
     return None
 
 
-def _axes_of_xarray(value: Array, name: str) -> tuple[Axis, ...]:
+def _axes_of_xarray(value: Any, name: str) -> tuple[Axis, ...]:
     coordinates, dims = getattr(value, "coords", {}), tuple(value.dims)
     return tuple(
         Axis((dim,), length, coordinates[dim].to_index() if dim in coordinates else None, name, dims)
@@ -168,7 +168,7 @@ def _axes_of_xarray(value: Array, name: str) -> tuple[Axis, ...]:
     )
 
 
-def _axes_of_pandas(value: Array, name: str) -> tuple[Axis, ...]:
+def _axes_of_pandas(value: Any, name: str) -> tuple[Axis, ...]:
     dims = tuple(index.name or "index" for index in value.axes)
     return tuple(
         Axis(() if index.name is None else (index.name,), len(index), index, name, dims)

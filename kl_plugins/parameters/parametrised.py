@@ -135,6 +135,13 @@ class Parametrised:
             for name, one in held.items()
         }
 
+    @property
+    def batch_shape(self) -> Shape:
+        """The shape that the batch dimensions of parameters and parts broadcast to."""
+        state, shape = self.__dict__, self.ops.shape
+        own = [shape(state[name])[: -core or None] for name, core in self.cores()]
+        return broadcast_shapes(*own, *[component.batch_shape for component in self.components()])
+
     @cached_property
     def labels(self) -> Labels | None:
         """The labels of the parameters that it was made of; ValueError where they contradict each other."""

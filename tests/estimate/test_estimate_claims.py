@@ -330,3 +330,19 @@ def test_sums_of_long_blocks_claim_no_more_than_they_know(p, q):
         exact = a / (1 - a) / norms[0] * mp.log(a / b) + mp.log(norms[1] / norms[0])
         assert abs(found.value - exact) <= found.error
     assert found.error < 1e-10 * found.value
+
+
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [
+        (stats.nbinom(0.97, 0.0545), stats.nbinom(0.97, 7.95e-6)),
+        (stats.nbinom(3.4, 1.76e-4), stats.nbinom(3.4, 1.77e-6)),
+        (stats.poisson(1_094_481.0), stats.poisson(1_094_842.0)),
+    ],
+    ids=["to_wider", "both_wide", "close"],
+)
+def test_what_log_densities_lose_to_rounding_is_part_of_the_error(p, q):
+    found, exact = estimate_kl(p, q), kl(p, q)
+    assert found.converged
+    assert abs(found.value - exact) <= found.error + 1e-12 * exact
+    assert found.error <= 1e-7 * found.value

@@ -6,7 +6,7 @@ import sys
 import mpmath
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from kl_plugins import kl
 from kl_plugins.formulas import beta as beta_formulas
@@ -199,6 +199,31 @@ def test_equal_neighbouring_and_missing_members(name, monkeypatch):
     assert np.flatnonzero(np.isnan(value)).tolist() == [17]
 
 
+PRIMITIVES = {
+    "log": (np.log, lambda rng: positive(rng, 280)),
+    "log1p": (
+        np.log1p,
+        lambda rng: np.where(rng.random(COUNT) < 0.5, signed(rng, -20, -0.1), positive(rng, 200)),
+    ),
+    "exp": (np.exp, lambda rng: signed(rng, -20, 2.84)),
+    "expm1": (np.expm1, lambda rng: signed(rng, -20, 2.84)),
+    "digamma": (special.psi, lambda rng: 2.0 + positive(rng, 10)),
+    "trigamma": (lambda x: special.zeta(2.0, x), lambda rng: positive(rng, 10)),
+    "gammaln": (special.gammaln, lambda rng: 3.0 + positive(rng, 10)),
+}
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_primitives(name):
+    function, make = PRIMITIVES[name]
+    x = make(np.random.default_rng(9))
+    with np.errstate(all="ignore"):
+        out, left = loops.evaluated(lambda x, ops: getattr(ops, name)(x), COUNT, (x,))
+        kept = np.setdiff1d(np.arange(COUNT), left)
+        np.testing.assert_allclose(out[kept], function(x[kept]), rtol=2e-15 if "gamma" not in name else 1e-13)
+    assert len(left) < 0.01 * COUNT
+
+
 def test_extreme_scales():
     scales = np.full(5000, 1e-150)
     scales[1:3] = 5e-324, 1e308
@@ -262,7 +287,7 @@ WITHOUT_NUMBA = """
 import sys
 sys.modules["numba"] = None
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 from kl_plugins import kl
 p, q = stats.norm(np.zeros(300_000), 1.0), stats.norm(np.ones(300_000), 1.0)
 np.testing.assert_array_equal(kl(p, q), np.full(300_000, 0.5))
@@ -270,7 +295,7 @@ np.testing.assert_array_equal(kl(p, q), np.full(300_000, 0.5))
 SHORT_VECTOR = """
 import sys
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 from kl_plugins import kl
 kl(stats.gamma(np.ones(50_000)), stats.gamma(np.full(50_000, 2.0)))
 assert "numba" not in sys.modules

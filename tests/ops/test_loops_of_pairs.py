@@ -12,7 +12,7 @@ from kl_plugins import NoClosedFormError, kl
 from kl_plugins.ops import compiled
 from kl_plugins.ops import numpy as ops
 from kl_plugins.ops.compiled import loops
-from kl_plugins.ops.compiled.symbols import Symbol
+from kl_plugins.ops.compiled.trace import Symbol
 
 COUNT = 300
 

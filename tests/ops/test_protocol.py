@@ -80,10 +80,12 @@ def test_elementary_functions_agree(name):
 
 
 @pytest.mark.parametrize("x", [0.5, 2.0])
-@pytest.mark.parametrize("choice", ["select", "pick", "choose", "rarely", "where"])
+@pytest.mark.parametrize("choice", ["select", "pick", "choose", "rarely", "where", "replace"])
 def test_choices_agree(choice, x):
     def chosen(x, ops):
         condition = ops.logical_and(x < 1.0, ops.logical_not(ops.logical_or(x < 0.0, ops.equal(x, 1.0))))
+        if choice == "replace":
+            return ops.replace(-x, condition, 2.0 * x)
         if choice == "where":
             return ops.where(condition, 2.0 * x, -x)
         if choice in ("choose", "rarely"):
@@ -186,17 +188,8 @@ def test_operations_on_several_arrays_agree(name):
 
 
 def test_every_operation_is_compared():
-    compared = {
-        *ON_NUMBERS,
-        *ON_ARRAYS,
-        *OTHERS,
-        "select",
-        "pick",
-        "choose",
-        "rarely",
-        "where",
-        "elementwise",
-    }
+    compared = {*ON_NUMBERS, *ON_ARRAYS, *OTHERS, "select", "pick", "choose", "rarely", "where", "replace"}
+    compared |= {"elementwise"}
     compared |= {"logical_and", "logical_or", "logical_not", "asarray", "literal", "known", "same", "inside"}
     compared |= {"known_log", "epsilon", "shape", "evaluate"}
     rest = {"symbolic", "scalar", "graphs", "require"}

@@ -247,3 +247,24 @@ def test_independent():
     first, second = value([kl(p, Q_MVN), kl(*twice)], INPUTS)
     np.testing.assert_allclose(first, kl(mvn(MEANS[0], np.diag(VARIANCES[0])), Q_MVN), rtol=1e-12)
     np.testing.assert_allclose(second, kl(st.norm(MEANS, 1.7), st.norm(0, 1)).sum(), rtol=1e-12)
+
+
+SIZED = {
+    "beta": lambda **size: pm.Beta.dist(2.0, 3.0, **size),
+    "logistic": lambda **size: pm.Logistic.dist(0.0, 1.0, **size),
+    "Pareto": lambda **size: pm.Pareto.dist(2.0, 1.0, **size),
+    "uniform": lambda **size: pm.Uniform.dist(0.0, 1.0, **size),
+    "Student": lambda **size: pm.StudentT.dist(nu=3.0, mu=0.0, sigma=1.0, **size),
+    "half Student": lambda **size: pm.HalfStudentT.dist(nu=3.0, sigma=1.0, **size),
+    "truncated": lambda **size: pm.TruncatedNormal.dist(mu=0.0, sigma=2.0, lower=-1.0, upper=2.0, **size),
+    "circle": lambda **size: pm.VonMises.dist(1.0, 2.0, **size),
+    "counts": lambda **size: pm.DiscreteUniform.dist(0, 4, **size),
+}
+
+
+@pytest.mark.parametrize("make", SIZED.values(), ids=SIZED)
+def test_a_size_is_kept_where_all_parameters_are_plain_numbers(make):
+    for p, q in ((make(size=3), make()), (make(), make(size=3))):
+        graph = kl(p, q)
+        assert graph.type.shape == (3,)
+        np.testing.assert_array_equal(value(graph), np.zeros(3))

@@ -20,7 +20,7 @@ from kl_plugins.families.core.statements import (
     expects,
     have_in_common,
 )
-from kl_plugins.families.core.statistics import Identity, Square
+from kl_plugins.families.core.statistics import Identity, Log, LogSquare, Power, Square, Statistic
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.sums import settled_sum
@@ -35,8 +35,9 @@ class Continuous(Univariate):
     """A family of distributions of one continuous variable.
 
     It states the log density of Z as a combination of statistics and registers with `expects` the
-    expectations that it knows; those of z and z² follow from its mean and variance. Its entropy and its
-    divergence from every family whose statistics it knows follow.
+    expectations that it knows; those of z and z² follow from its mean and variance, those of powers and
+    logarithms of multiples of Z from `moment`, `mean_log` and `variance_log`. Its entropy and its divergence
+    from every family whose statistics it knows follow.
     """
 
     def log_density(self) -> LogDensity:
@@ -50,13 +51,28 @@ class Continuous(Univariate):
         constant, terms = self.log_density()
         return sum((c * statistic(z, ops) for c, statistic in terms), constant - ops.log(self.scale))
 
+    def moment(self, order: Array) -> Array:
+        """E[Z^order] of a positive Z, infinite where it diverges; None where it is not known."""
+        return None
+
+    def mean_log(self) -> Array:
+        """E[log Z] of a positive Z; None where it is not known."""
+        return None
+
+    def variance_log(self) -> Array:
+        """The variance of log Z; None where it is not known."""
+        return None
+
     def standard_mean(self) -> Array:
         """E[Z], infinite where it diverges; None where it is not known."""
-        return None
+        return self.moment(1.0)
 
     def standard_variance(self) -> Array:
         """The variance of Z, infinite where it diverges; None where it is not known."""
-        return None
+        mean, second = self.standard_mean(), self.moment(2.0)
+        if mean is None or second is None:
+            return None
+        return self.ops.where(second < math.inf, second - mean * mean, math.inf)
 
     def standard_entropy(self) -> Array:
         """The entropy of Z."""
@@ -160,3 +176,21 @@ def square(p: Continuous, statistic: Square, at: AffineMap) -> Array:
         return None
     at_mean = at.shift + at.ratio * centre
     return at_mean * at_mean + (at.ratio * variance) * at.ratio
+
+
+@expects(Continuous, Log)
+def log_of_multiple(p: Continuous, statistic: Statistic, at: AffineMap) -> Array:
+    mean = p.mean_log() if at.fixes_zero else None
+    return None if mean is None else p.ops.log(at.ratio) + mean
+
+
+@expects(Continuous, LogSquare)
+def log_square_of_multiple(p: Continuous, statistic: LogSquare, at: AffineMap) -> Array:
+    mean, variance = log_of_multiple(p, statistic, at), p.variance_log()
+    return None if mean is None or variance is None else mean * mean + variance
+
+
+@expects(Continuous, Power)
+def power_of_multiple(p: Continuous, statistic: Power, at: AffineMap) -> Array:
+    moment = p.moment(statistic.exponent) if at.fixes_zero else None
+    return None if moment is None else at.ratio**statistic.exponent * moment

@@ -98,13 +98,6 @@ class Discrete(Univariate):
         steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
         return ops.expand_last(low) + steps
 
-    def expand(self, batch: tuple[Array, ...]) -> Array:
-        state = self.__getstate__()
-        names = list(self.parameters)
-        name = next((name for name in names if not is_literal(state[name])), names[0])
-        state[name] = self.ops.broadcast_to(self.ops.asarray(state[name], name), batch)
-        return self.unchecked(self.ops, **state)
-
     def _become_plain(self) -> bool:
         if not super()._become_plain():
             return False

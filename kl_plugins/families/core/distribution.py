@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.parametrised import Parametrised, Shape, broadcast_shapes
 from kl_plugins.rules import RuleTable
@@ -19,9 +22,19 @@ class Distribution(Parametrised):
     ``event_shape`` are as in PyTorch; a length that a graph does not know yet is None.
     """
 
-    @property
-    def batch_shape(self) -> Shape:
-        raise NotImplementedError
+    def expand(self, batch: tuple[Array, ...]) -> Self:
+        """The same distributions, broadcast to a batch shape."""
+        state, ops = self.__getstate__(), self.ops
+
+        def decides(name: str) -> tuple[bool, bool]:
+            """How much of what is known in closed form depends on that the parameter is one number."""
+            return is_literal(state[name]), name in ("loc", "power", "sign")
+
+        name = min(self.parameters, key=decides)
+        value = ops.asarray(state[name], name)
+        shape = ops.runtime_shape(value)
+        core = shape[len(shape) - self.parameters[name].core_ndim :]
+        return self.unchecked(ops, **(state | {name: ops.broadcast_to(value, (*batch, *core))}))
 
     @property
     def event_shape(self) -> Shape:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops import array_backend_of
-from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
+from kl_plugins.parameters.parametrised import Shape
 
 
 class Multivariate(Distribution):
@@ -35,16 +32,3 @@ class Multivariate(Distribution):
         except ValueError:
             shapes = [f"{name} {self.ops.shape(getattr(self, name))}" for name in self.parameters]
             raise ValueError(f"batch shapes of {' and '.join(shapes)} do not broadcast") from None
-
-    @property
-    def batch_shape(self) -> Shape:
-        shapes = [(self.ops.shape(getattr(self, name)), core_ndim) for name, core_ndim in self.cores()]
-        return broadcast_shapes(*[shape[: len(shape) - core_ndim] for shape, core_ndim in shapes])
-
-    def expand(self, batch: tuple[Array, ...]) -> Self:
-        """The same distributions, broadcast to a batch shape."""
-        state = self.__getstate__()
-        name, core_ndim = next(self.cores())
-        shape = self.ops.runtime_shape(state[name])
-        state[name] = self.ops.broadcast_to(state[name], (*batch, *shape[len(shape) - core_ndim :]))
-        return self.unchecked(self.ops, **state)

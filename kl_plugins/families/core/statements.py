@@ -7,7 +7,7 @@ family's X the variable is z = shift + ratio·Z, Z the standard variable of that
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kl_plugins.families.core.affine import AffineMap, identity_map, times
 from kl_plugins.families.core.statistics import Identity, Power, Square, Statistic
@@ -93,7 +93,7 @@ def have_in_common(first: LogDensity, second: LogDensity) -> bool:
     return not next(kinds).isdisjoint(next(kinds))
 
 
-def difference_terms(p: Array, q: Array) -> list[Array]:
+def difference_terms(p: Any, q: Any) -> list[Array]:
     """The terms of E_p[log p − log q], where both are distributions of one standard variable.
 
     Coefficients are combined before expectations are taken: what cancels needs none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal
@@ -25,7 +26,7 @@ class Statistic:
         raise NotImplementedError
 
 
-def _is_same(first: Array, second: Array, ops: ArrayOperations) -> bool:
+def _is_same(first: Any, second: Any, ops: ArrayOperations) -> bool:
     """Whether two parameters of statistics are certainly the same: numbers, statistics or distributions."""
     if isinstance(first, Statistic):
         return first.is_same(second, ops)

@@ -10,7 +10,7 @@ import numpy as np
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.parametrised import Shape, broadcast_shapes
+from kl_plugins.parameters.parametrised import Shape
 
 EVERYWHERE = (-math.inf, math.inf)
 
@@ -27,11 +27,6 @@ class Univariate(Distribution):
     sign = 1.0
 
     @property
-    def batch_shape(self) -> Shape:
-        shape = self.ops.shape
-        return broadcast_shapes(*[shape(getattr(self, name)) for name in self.parameters])
-
-    @property
     def event_shape(self) -> Shape:
         return ()
 
@@ -46,15 +41,6 @@ class Univariate(Distribution):
     def standard_ends(self) -> tuple[Array, Array]:
         """The ends of the support of Z; floats where they are the same for all parameters."""
         return self.ends
-
-    def expand(self, batch: tuple[Array, ...]) -> Self:
-        """The same distributions, broadcast to a batch shape."""
-        state = self.__getstate__()
-        for name in self.parameters:
-            if not is_literal(state[name]):
-                state[name] = self.ops.broadcast_to(state[name], batch)
-                break
-        return self.unchecked(self.ops, **state)
 
     def batch_slice(self, piece: slice) -> Self:
         """Those of a vector of distributions that are in a slice."""

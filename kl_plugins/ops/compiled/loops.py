@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from kl_plugins.ops.compiled import symbols
 from kl_plugins.ops.compiled.jit import cached
-from kl_plugins.ops.compiled.symbols import COMPARISONS, Symbol, Trace, UntraceableError, leaves_out
+from kl_plugins.ops.compiled.trace import COMPARISONS, Symbol, Trace, UntraceableError
 
 Formula = Callable[..., Any]
 
-_DOUBLE, _LONG, _BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
+_DOUBLE, _LONG = ir.DoubleType(), ir.IntType(64)
 _IN, _OUT = types.Array(types.float64, 1, "C", readonly=True), types.float64[::1]
 
 _WORTH_A_LOOP = 1024
@@ -53,21 +53,18 @@ class Loop(NamedTuple):
 @cache
 def _loop(formula: Formula, kinds: tuple[Kind, ...], leave_out: bool) -> Loop | None:
     """The loop of a formula of vectors, numbers and what is known beforehand; None where none can be made."""
-    trace = Trace()
+    trace = Trace(symbols, leave_out)
     inputs: list[Any] = []
     for i, kind in enumerate(kinds):
         is_new = type(kind) is str
         inputs.append(trace.made("input", i) if is_new else inputs[kind] if type(kind) is int else kind)
-    token = leaves_out.set(leave_out)
     try:
         value = formula(*inputs, symbols)
     except _UNTRACEABLE:
         return None
-    finally:
-        leaves_out.reset(token)
     if not isinstance(value, Symbol):
         return None
-    return Loop(_compiled(trace.needed(value), kinds), trace.rare)
+    return Loop(_compiled(trace.needed(value), kinds), trace.has_left_out)
 
 
 def _compiled(steps: list[Symbol], kinds: tuple[Kind, ...]) -> Callable[..., None]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import cast
 
 from kl_plugins.ops.compiled import symbols
-from kl_plugins.ops.compiled.symbols import Symbol, logical_and, logical_or, maximum, where, within
+from kl_plugins.ops.compiled.symbols import maximum, where, within
+from kl_plugins.ops.compiled.trace import Symbol, logical_and, logical_or
 from kl_plugins.ops.gamma_residues import (
     digamma_residue_value,
     log_gamma_residue_value,

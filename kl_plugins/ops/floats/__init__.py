@@ -33,7 +33,6 @@ def asarray(value: Array, name: str, beside: Sequence[Array] = ()) -> float:
 
 
 def literal(value: Array) -> float | None:
-    """The value as a float, where it is one number for certain."""
     return float(value)
 
 
@@ -49,8 +48,11 @@ def logical_not(value: bool) -> bool:
     return not value
 
 
+def replace(value: float, condition: bool, by: float) -> float:
+    return by if condition else value
+
+
 def select(condition: bool, yes: Callable[..., Array], no: Callable[..., Array], *args: float) -> Array:
-    """Return ``yes(*args)`` where `condition` holds and ``no(*args)`` elsewhere."""
     return yes(*args) if condition else no(*args)
 
 
@@ -58,7 +60,6 @@ pick = select
 
 
 def choose(condition: bool, rare: Callable[..., Array], usual: Callable[..., Array], *args: float) -> Array:
-    """As `pick`, of functions that take the backend as last argument."""
     return rare(*args, _HERE) if condition else usual(*args, _HERE)
 
 
@@ -78,7 +79,6 @@ def zeros_like(value: float) -> float:
 
 
 def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: float) -> Array:
-    """Return ``value(*args, ops)``; symbolic backends take derivatives from `gradient`."""
     return value(*args, _HERE)
 
 
@@ -90,7 +90,6 @@ def shape(value: float) -> tuple[int, ...]:
 
 
 def require(conditions: Iterable[tuple[bool, str]]) -> None:
-    """Raise ValueError with the message of the first condition that does not hold."""
     for holds, message in conditions:
         if not holds:
             raise ValueError(message)

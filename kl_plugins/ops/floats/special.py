@@ -36,7 +36,6 @@ def power(base: float, exponent: float) -> float:
 
 
 def where(condition: bool, yes: Array, no: Array) -> Array:
-    """`yes` where the condition holds, else `no`; both are computed."""
     return yes if condition else no
 
 
@@ -49,12 +48,10 @@ def equal(first: float, second: float) -> bool:
 
 
 def epsilon(value: float) -> float:
-    """Machine epsilon of the value's type."""
     return 2.220446049250313e-16
 
 
 def known(value: float) -> float:
-    """The numbers that the value is, None where only a running graph knows them."""
     return value
 
 
@@ -74,7 +71,6 @@ def gammaincc(a: float, x: float) -> float:
 
 
 def complement(probability: float) -> float:
-    """1 less a probability."""
     return 1.0 - probability
 
 

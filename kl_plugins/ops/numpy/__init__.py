@@ -80,10 +80,13 @@ def literal(value: Array) -> float | None:
 
 
 def frozen(value: FloatArray) -> FloatArray:
-    """A copy that nobody else can write to: what is computed from it stays true."""
     copy = np.array(value)
     copy.setflags(write=False)
     return copy
+
+
+def replace(value: Array, condition: Array, by: Array) -> Array:
+    return np.where(condition, by, value) if np.any(condition) else value
 
 
 def select(condition: Array, yes: Callable[..., Array], no: Callable[..., Array], *args: Array) -> Array:
@@ -118,7 +121,6 @@ def pick(condition: Array, rare: Callable[..., Array], usual: Callable[..., Arra
 
 
 def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Array], *args: Array) -> Array:
-    """As `pick`, of functions that take the backend as last argument."""
     return pick(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
 
 
@@ -223,7 +225,6 @@ def of_factors(
     args: Sequence[Array],
     matrices: Array,
 ) -> Array:
-    """Return ``value(*args)``; symbolic backends take derivatives from the functions `derivatives`."""
     return value(*args)
 
 
@@ -242,7 +243,6 @@ def all_positive(value: FloatArray, core_ndim: int) -> Array:
 
 
 def inside(value: Array, low: float, high: float) -> bool:
-    """Whether all numbers are certainly between `low` and `high`, and so none is NaN."""
     if type(value) is float:
         return low < value < high
     loops = loops_for_check(value)  # noqa: F405
@@ -252,12 +252,10 @@ def inside(value: Array, low: float, high: float) -> bool:
 
 
 def expand_last(value: Array) -> Array:
-    """With one more dimension, the last, of length 1; a float is what it is in any number of dimensions."""
     return value if type(value) is float else value[..., None]
 
 
 def require(conditions: Conditions) -> None:
-    """Raise ValueError with the message of the first condition that does not hold everywhere."""
     for holds, message in conditions:
         if not (holds if isinstance(holds, bool) else holds.all()):
             raise ValueError(message)

@@ -28,12 +28,10 @@ def _lapack() -> Any:
 
 
 def stop_gradient(value: Array) -> Array:
-    """The value, which symbolic backends do not differentiate."""
     return value
 
 
 def epsilon(value: FloatArray | float) -> float:
-    """Machine epsilon of the type of an array, or of a float beside arrays."""
     return float(np.finfo(np.float64 if type(value) is float else value.dtype).eps)  # type: ignore[union-attr]
 
 
@@ -42,12 +40,10 @@ def sum_last(value: FloatArray) -> Array:
 
 
 def sum_of_squares(matrix: FloatArray) -> Array:
-    """Sum of the squared entries over the last two axes."""
     return np.einsum("...ij,...ij->...", matrix, matrix)
 
 
 def sum_of_squares_last(vectors: FloatArray) -> Array:
-    """Sum of the squared entries of each vector."""
     return np.vecdot(vectors, vectors)
 
 
@@ -65,7 +61,6 @@ def diagonal(matrix: FloatArray) -> FloatArray:
 
 
 def from_diagonal(vector: FloatArray) -> FloatArray:
-    """Diagonal matrices with the last axis of `vector` on their diagonals."""
     matrix = np.zeros((*vector.shape, vector.shape[-1]), dtype=vector.dtype)
     index = np.arange(vector.shape[-1])
     matrix[..., index, index] = vector
@@ -77,22 +72,18 @@ def transpose(matrix: FloatArray) -> FloatArray:
 
 
 def flip(matrix: FloatArray) -> FloatArray:
-    """Reverse the order of rows and columns."""
     return matrix[..., ::-1, ::-1]
 
 
 def lower(matrix: FloatArray, like: Array) -> FloatArray:
-    """The lower triangle of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix)
 
 
 def strictly_lower(matrix: FloatArray, like: Array = None) -> FloatArray:
-    """What is below the diagonal of `matrix`; `like` serves symbolic backends."""
     return np.tril(matrix, -1)
 
 
 def add_to_diagonal(matrix: FloatArray, vector: FloatArray, like: Array) -> FloatArray:
-    """`matrix` with `vector` added to its diagonal; `like` serves symbolic backends."""
     total: FloatArray = matrix + from_diagonal(vector)
     return total
 
@@ -106,7 +97,6 @@ def take(value: FloatArray, index: Array) -> FloatArray:
 
 
 def stack_blocks(blocks: list[FloatArray]) -> FloatArray:
-    """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
     size = sum(block.shape[-1] for block in blocks)
     batch = np.broadcast_shapes(*[block.shape[:-2] for block in blocks])
     matrix = np.zeros((*batch, size, size), dtype=np.result_type(*blocks))
@@ -123,12 +113,10 @@ def concatenate(parts: list[FloatArray]) -> FloatArray:
 
 
 def is_finite(matrix: FloatArray) -> Array:
-    """Whether each matrix holds neither NaN nor infinity."""
     return np.isfinite(matrix).all(axis=(-2, -1))
 
 
 def is_symmetric(matrix: FloatArray) -> Array:
-    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
     scales = np.sqrt(np.abs(diagonal(matrix))) * epsilon(matrix) ** 0.25
     gap = np.abs(matrix - transpose(matrix))
     return np.all(gap <= scales[..., :, None] * scales[..., None, :], axis=(-2, -1))
@@ -179,7 +167,6 @@ def plain_covariances(value: Array) -> tuple[FloatArray, FloatArray] | None:
 
 
 def cholesky(matrix: FloatArray, name: str) -> FloatArray:
-    """Lower Cholesky factor; LinAlgError naming the parameter where there is none."""
     try:
         return _cholesky(matrix)
     except np.linalg.LinAlgError:
@@ -205,7 +192,6 @@ def cholesky_of_root(root: FloatArray) -> FloatArray:
 
 
 def solve_lower(factor: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     if factor.ndim == 2 and right.ndim == 2:
         return _lapack().solve(factor, right)  # type: ignore[no-any-return]
     dimension = factor.shape[-1]
@@ -228,7 +214,6 @@ def solve_lower(factor: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def inverse_lower(factor: FloatArray) -> FloatArray:
-    """The inverse of lower triangular matrices."""
     if factor.ndim > 2:
         return solve_lower(factor, eye_like(factor))
     lapack = _lapack().lapack
@@ -248,7 +233,6 @@ def column_norms_below(matrix: FloatArray) -> FloatArray:
 
 
 def solve_lower_transposed(factor: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return solve_lower(flip(transpose(factor)), right[..., ::-1, :])[..., ::-1, :]
 
 
@@ -288,7 +272,6 @@ def sum_over_rows(function: Callable[..., Array], vectors: list[Array], matrices
 
 
 def same_columns(left: FloatArray, right: FloatArray) -> list[FloatArray]:
-    """The two matrices with columns of zeros appended to the one that has fewer."""
     columns = max(left.shape[-1], right.shape[-1])
     return [_widened(matrix, columns) for matrix in (left, right)]
 

@@ -55,7 +55,7 @@ class Gaussians(NamedTuple):
         return Gaussians(*[x if len(x) == 1 else x[start:stop] for x in self])
 
     @property
-    def members(self) -> int:
+    def batch_size(self) -> int:
         return max(len(self.means), len(self.covariances))
 
     @property
@@ -86,14 +86,14 @@ def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, FloatArra
     d = p.means.shape[-1]
     length = 2 * d + 1 if p.is_diagonal else d * (d + 1) // 2 + d + 1
     most = max(_FEWEST, _NUMBERS // length)
-    width = min(q.members, most, _MOST)
-    height = min(p.members, most, max(_FEWEST, _PAIRS // max(1, width)))
+    width = min(q.batch_size, most, _MOST)
+    height = min(p.batch_size, most, max(_FEWEST, _PAIRS // max(1, width)))
     centre = np.nan_to_num(q.means).mean(0)
-    for j in range(0, q.members, width):
-        columns = slice(j, min(j + width, q.members))
+    for j in range(0, q.batch_size, width):
+        columns = slice(j, min(j + width, q.batch_size))
         right = _of_q(q.part(j, j + width), centre)
-        for i in range(0, p.members, height):
-            rows = slice(i, min(i + height, p.members))
+        for i in range(0, p.batch_size, height):
+            rows = slice(i, min(i + height, p.batch_size))
             left = _of_p(p.part(i, i + height), centre)
             yield rows, columns, *_divergences(left, right, p.is_diagonal)
 

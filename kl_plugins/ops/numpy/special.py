@@ -32,12 +32,10 @@ def same(first: Array, second: Array) -> bool:
 
 
 def known(value: Array) -> Array:
-    """The numbers that the value is, None where only a running graph knows them."""
     return value
 
 
 def take_along_last(values: Array, index: Array) -> Array:
-    """The entries of the last axis of `values` at whole numbers, whose leading dimensions broadcast."""
     ndim = max(values.ndim, index.ndim)
     values = values.reshape((1,) * (ndim - values.ndim) + values.shape)
     index = index.reshape((1,) * (ndim - index.ndim) + index.shape)
@@ -51,7 +49,6 @@ gammaincc = special.gammaincc
 
 
 def complement(probability: Array) -> Array:
-    """1 less a probability."""
     return 1.0 - probability
 
 

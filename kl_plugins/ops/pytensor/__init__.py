@@ -149,7 +149,6 @@ pick = select
 
 
 def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Array], *args: Array) -> Array:
-    """As `select`, of functions that take the backend as last argument."""
     return select(condition, partial(rare, ops=_HERE), partial(usual, ops=_HERE), *args)
 
 
@@ -230,12 +229,10 @@ def _sum_to(value: Array, like: Array) -> Array:
 
 
 def shape(value: Array) -> tuple[int | None, ...]:
-    """The static shape, None where it is not known before run time."""
     return () if type(value) is float else tuple(value.type.shape)
 
 
 def all_finite(value: Array, core_ndim: int) -> Array:
-    """Whether there is neither NaN nor infinity in each member, of `core_ndim` dimensions."""
     return pt.all(isfinite(value), axis=tuple(range(-core_ndim, 0)))
 
 

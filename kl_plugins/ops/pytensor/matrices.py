@@ -19,7 +19,6 @@ stop_gradient = disconnected_grad
 
 
 def epsilon(value: Array) -> float:
-    """Machine epsilon of the variable's type."""
     return float(np.finfo(float if type(value) is float else value.type.dtype).eps)
 
 
@@ -32,12 +31,10 @@ def sum_last(value: Array) -> Array:
 
 
 def sum_of_squares(matrix: Array) -> Array:
-    """Sum of the squared entries over the last two axes."""
     return pt.sum(pt.square(matrix), axis=(-2, -1))
 
 
 def sum_of_squares_last(vectors: Array) -> Array:
-    """Sum of the squared entries of each vector."""
     return pt.sum(pt.square(vectors), axis=-1)
 
 
@@ -54,7 +51,6 @@ def diagonal(matrix: Array) -> Array:
 
 
 def from_diagonal(vector: Array) -> Array:
-    """Diagonal matrices with the last axis of `vector` on their diagonals."""
     return vector[..., None] * pt.eye(vector.shape[-1], dtype=vector.dtype)
 
 
@@ -82,13 +78,11 @@ def lower(matrix: Array, like: Array) -> Array:
 
 
 def strictly_lower(matrix: Array, like: Array = None) -> Array:
-    """What is below the diagonal of `matrix`; `like` as for `lower`."""
     rows, columns = _indices(matrix if like is None else like)
     return pt.switch(rows > columns, matrix, 0.0)
 
 
 def add_to_diagonal(matrix: Array, vector: Array, like: Array) -> Array:
-    """`matrix` with `vector` added to its diagonal; `like` as for `lower`."""
     rows, columns = _indices(like)
     return matrix + pt.switch(pt.eq(rows, columns), vector[..., None, :], 0.0)
 
@@ -109,7 +103,6 @@ def take(value: Array, index: Array) -> Array:
 
 
 def stack_blocks(blocks: list[Array]) -> Array:
-    """Block-diagonal matrices of `blocks`, whose leading axes broadcast."""
     return pt.linalg.block_diag(*blocks)
 
 
@@ -118,39 +111,32 @@ def concatenate(parts: list[Array]) -> Array:
 
 
 def is_finite(matrix: Array) -> Array:
-    """Whether each matrix holds neither NaN nor infinity."""
     return all_last_two(isfinite(matrix))
 
 
 def is_symmetric(matrix: Array) -> Array:
-    """Whether each matrix is symmetric, up to √ε of the geometric mean of the two variances."""
     scale = epsilon(matrix) ** 0.25 * pt.sqrt(pt.abs(diagonal(matrix)))
     gap = pt.abs(matrix - transpose(matrix))
     return all_last_two(pt.le(gap, scale[..., :, None] * scale[..., None, :]))
 
 
 def cholesky(matrix: Array, name: str) -> Array:
-    """Lower Cholesky factor, NaN where there is none (the conditions then say which parameter)."""
     return pt.linalg.cholesky(matrix, lower=True)
 
 
 def cholesky_of_root(root: Array) -> Array:
-    """Lower Cholesky factor of ``root @ root.T``."""
     return pt.linalg.cholesky(pt.matmul(root, transpose(root)), lower=True)
 
 
 def solve_lower(factor: Array, right: Array) -> Array:
-    """Solve ``factor @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, lower=True, b_ndim=2)
 
 
 def inverse_lower(factor: Array) -> Array:
-    """The inverse of lower triangular matrices."""
     return solve_lower(factor, eye_like(factor))
 
 
 def solve_lower_transposed(factor: Array, right: Array) -> Array:
-    """Solve ``factor.T @ x = right`` for x, `factor` lower triangular; leading axes broadcast."""
     return pt.linalg.solve_triangular(factor, right, trans=1, lower=True, b_ndim=2)
 
 
@@ -164,12 +150,10 @@ def triangular_ratio_squares(factor: Array, right: Array, near: Array) -> Array:
 
 
 def sum_over_rows(function: Callable[..., Array], vectors: list[Array], matrices: list[Array]) -> list[Array]:
-    """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows."""
     return list(function(*vectors, *matrices))
 
 
 def same_columns(left: Array, right: Array) -> list[Array]:
-    """The two matrices with columns of zeros appended to the one that has fewer."""
     known = left.type.shape[-1], right.type.shape[-1]
     if known[0] == known[1] and None not in known:
         return [left, right]

@@ -11,6 +11,7 @@ from pytensor.compile.mode import Mode
 from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Constant, Variable, equal_computations
 from pytensor.graph.traversal import graph_inputs
+from pytensor.tensor.basic import Alloc
 
 from kl_plugins.ops import floats
 from kl_plugins.ops.protocol import Array
@@ -45,6 +46,10 @@ def where(condition: Array, yes: Array, no: Array) -> Array:
     return pt.switch(condition, yes, no)
 
 
+def replace(value: Array, condition: Array, by: Array) -> Array:
+    return where(condition, by, value)
+
+
 arctan = beside_literals("arctan", pt.arctan)
 betainc = beside_literals("betainc", pt.betainc)
 gammainc = beside_literals("gammainc", pt.gammainc)
@@ -59,10 +64,20 @@ def _gammaincc(a: Array, x: Array) -> Array:
 gammaincc = beside_literals("gammaincc", _gammaincc)
 
 
+def _values(value: Array) -> Array:
+    """What was broadcast to make the variable, whose values are the same; a float where it is one number."""
+    if type(value) is float:
+        return value
+    value = undressed(value)
+    while value.owner is not None and isinstance(value.owner.op, Alloc):
+        value = undressed(value.owner.inputs[0])
+    return float(value.data) if isinstance(value, Constant) and value.ndim == 0 else value
+
+
 def same(first: Array, second: Array) -> bool:
+    first, second = _values(first), _values(second)
     if type(first) is float or type(second) is float:
         return type(first) is type(second) and floats.same(first, second)
-    first, second = undressed(first), undressed(second)
     return first is second or bool(equal_computations([first], [second]))
 
 
@@ -76,7 +91,6 @@ def evaluate(formula: Callable[..., Array], *sides: Any) -> Array:
 
 
 def known(value: Array) -> Array:
-    """The numbers that the value is, None where only a running graph knows them."""
     if not isinstance(value, Variable):
         return value
     if not all(isinstance(x, Constant) for x in graph_inputs([value])):
@@ -85,7 +99,6 @@ def known(value: Array) -> Array:
 
 
 def take_along_last(values: Array, index: Array) -> Array:
-    """The entries of the last axis of `values` at whole numbers, whose leading dimensions broadcast."""
     index = pt.cast(index, "int64")
     if values.ndim == 1 or index.ndim == 1:
         return values[..., index]

@@ -10,8 +10,8 @@ from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
 from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.detection import from_matrix
 from kl_plugins.covariance.full import Cholesky, Dense
-from kl_plugins.covariance.numbers import from_matrix
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array

@@ -19,10 +19,10 @@ from scipy.stats._multivariate import (
 )
 
 from kl_plugins.covariance.base import Covariance
+from kl_plugins.covariance.detection import from_matrix, from_variances
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
 from kl_plugins.covariance.full import Cholesky, Full
 from kl_plugins.covariance.kronecker import Kronecker
-from kl_plugins.covariance.numbers import from_matrix, from_variances
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
 from kl_plugins.families.core.distribution import Distribution

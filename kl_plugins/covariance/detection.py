@@ -1,4 +1,4 @@
-"""Structure found from the numbers of a covariance matrix, by exact comparison."""
+"""Which structure a covariance matrix has, found in its entries by exact comparison."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kl_plugins.ops.protocol import FloatArray
 
 
 def from_matrix(matrix: FloatArray) -> Covariance:
-    """Isotropic, Diagonal or Dense: the most special structure that the numbers have exactly."""
+    """Isotropic, Diagonal or Dense: the most special structure that the entries have exactly."""
     square = matrix.ndim >= 2 and matrix.shape[-1] == matrix.shape[-2]
     if square and np.count_nonzero(matrix) == np.count_nonzero(diagonal := _diagonal(matrix)):
         return from_variances(diagonal)
