@@ -14,6 +14,7 @@ from kl_plugins.variational import diagnose, distance_to_optimum
 from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.optimum import distance
 from kl_plugins.variational.optimum.propriety import collapse
+from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian
 from kl_plugins.variational.optimum.search import NO_FURTHER_STARTS
 
@@ -64,6 +65,7 @@ def test_data_that_are_all_equal():
 def test_a_scale_alone():
     found = distance_to_optimum(([0.0], [1.0]), equal_data(lambda: 1.5), random_seed=1)
     assert not found.known
+    assert found.obstacle.reason is Reason.UNBOUNDED_ELBO
     assert "as s_log__ goes to −∞" in str(found)
 
 

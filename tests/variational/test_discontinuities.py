@@ -11,6 +11,7 @@ import pytest
 from kl_plugins.variational import KLConvergence, NotConvergedWarning, diagnose, distance_to_optimum, fit
 from kl_plugins.variational.optimum.discontinuities import displacement_by_discontinuities, find_discontinuity
 from kl_plugins.variational.optimum.nonconvergence import why_not_converged
+from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, TriangularScales
 from kl_plugins.variational.target.density import TargetDensity
 
@@ -142,6 +143,7 @@ def test_fits_of_a_jumping_density_are_not_certified(switched):
     distance = distance_to_optimum(approximation, random_seed=2)
     assert not distance.reached
     assert not distance.known
+    assert distance.obstacle.reason is Reason.DISCONTINUOUS
     assert np.isnan([distance.jeffreys, distance.kl_to_optimum, distance.elbo_gap]).all()
     assert distance.interval == (0.0, math.inf)
     assert "= 0" not in str(distance).split(":")[0]

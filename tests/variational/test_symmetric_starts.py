@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from kl_plugins.variational import diagnose, distance_to_optimum, fit
+from kl_plugins.variational.optimum.reasons import Reason
 
 
 def labels():
@@ -90,6 +91,7 @@ def test_an_angle_that_is_hardly_known(further):
     if further:
         found = distance_to_optimum(([0.0], [further**2]), model, random_seed=1)
         assert not found.reached
+        assert found.obstacle.reason is Reason.PERIODIC
         sd = found.optimum.std
     else:
         with pytest.warns(UserWarning, match="kept to one turn"):
