@@ -21,8 +21,8 @@ from kl_plugins.ops.protocol import FloatArray
 _WORTH_COMPILING = 200_000
 """From this many numbers in a batch's matrices on compiled kernels make up for being loaded."""
 
-_KERNELS_UP_TO = 32
-"""Up to this dimension the kernels are faster than LAPACK's way through one matrix after the other."""
+_KERNELS_UP_TO = 100
+"""Up to this dimension the kernels are no slower than LAPACK, which takes one matrix after the other."""
 
 
 @cache
