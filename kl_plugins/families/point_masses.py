@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from kl_plugins.families.categorical import sums_to_one
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
-from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.families.core.discrete import Discrete, UnknownCountError
 from kl_plugins.families.core.outcomes import ROUNDING, by_supports
 from kl_plugins.formulas.discrete import outcome_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
@@ -88,13 +90,13 @@ def _looked_up(points: Array, values: Array, at: Array, ops: ArrayOperations) ->
 def _masses(side: Discrete) -> Array:
     """The points of a distribution, less its loc, and the logarithms of their probabilities.
 
-    None where they are infinitely many, text where it is not known how many.
+    None where they are infinitely many.
     """
     if isinstance(side, PointMasses):
         return side.points, side.log_p()
     count = side.count_outcomes()
-    if count is None or isinstance(count, str):
-        return count
+    if count is None:
+        return None
     k = side.outcomes(0, count)
     return k, side.log_masses(k)
 
@@ -111,17 +113,21 @@ def by_points(p: Discrete, q: Discrete) -> Array:
 
     Where q has infinitely many, those that p has not hold 1 less the sum of the others.
     """
-    ops, of_p, of_q = p.ops, _masses(p), _masses(q)
+    ops, of_q = p.ops, None
+    try:
+        of_p = _masses(p)
+    except UnknownCountError as error:
+        raise no_closed_form(p, q, str(error)) from None
     if of_p is None:
         return by_supports(p, q)
-    if isinstance(of_p, str):
-        raise no_closed_form(p, q, of_p)
+    with suppress(UnknownCountError):
+        of_q = _masses(q)
     shift = p.loc - q.loc
     at, log_p = of_p[0] + ops.expand_last(shift), of_p[1]
     log_q = q.log_masses(at)
     there = ops.logical_not(ops.equal(log_p, -_INFINITY))
     value = ops.sum_last(ops.where(there, outcome_divergence(log_p, log_q, ops), 0.0))
-    if of_q is None or isinstance(of_q, str):
+    if of_q is None:
         rest = 1.0 - ops.sum_last(ops.where(there, ops.exp(log_q), 0.0))
         rest = ops.where(rest > ROUNDING, rest, 0.0)
     else:

@@ -64,9 +64,13 @@ class Parametrised:
     _may_be_plain: ClassVar[bool] = False
     """Whether single numbers stay floats, and that is all that there is to check."""
 
+    _batch_stops: ClassVar[tuple[tuple[str, int | None], ...]] = ()
+    """Up to where the shape of each parameter is that of its batch dimensions."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.parameters, cls.parts = declare(cls)
+        cls._batch_stops = tuple((name, -stated.core_ndim or None) for name, stated in cls.parameters.items())
         domains = [(name, stated.domain) for name, stated in cls.parameters.items()]
         cls._bounds = tuple((name, *domain.bounds(), domain.whole) for name, domain in domains if domain)
         if len(cls._bounds) < len(domains):
@@ -121,11 +125,8 @@ class Parametrised:
 
     def components(self) -> list[Any]:
         """The objects with parameters that it is made of."""
-        found: list[Any] = []
-        for name in self.parts:
-            held = getattr(self, name)
-            found += held if isinstance(held, tuple) else (held,)
-        return found
+        held = [self.__dict__[name] for name in self.parts]
+        return [part for parts in held for part in (parts if isinstance(parts, tuple) else (parts,))]
 
     def parts_by(self, function: Callable[[Any], Any]) -> dict[str, Any]:
         """What a function makes of the parts, by the names of their fields."""
@@ -139,8 +140,10 @@ class Parametrised:
     def batch_shape(self) -> Shape:
         """The shape that the batch dimensions of parameters and parts broadcast to."""
         state, shape = self.__dict__, self.ops.shape
-        own = [shape(state[name])[: -core or None] for name, core in self.cores()]
-        return broadcast_shapes(*own, *[component.batch_shape for component in self.components()])
+        shapes = [shape(state[name])[:stop] for name, stop in self._batch_stops]
+        if self.parts:
+            shapes += [component.batch_shape for component in self.components()]
+        return shapes[0] if len(shapes) == 1 else broadcast_shapes(*shapes)
 
     @cached_property
     def labels(self) -> Labels | None:

@@ -16,6 +16,7 @@ import xarray as xr
 from scipy import stats
 
 import posteriors
+from graphs import log_add_exp
 from kl_plugins import (
     BlockDiagonal,
     Dense,
@@ -411,7 +412,7 @@ def test_another_mode(apart, seen):
     rng = np.random.default_rng(8)
     with pm.Model() as model:
         x = pm.Flat("x")
-        pm.Potential("modes", pm.math.logaddexp(-0.5 * x**2, -0.5 * (x + apart) ** 2))
+        pm.Potential("modes", log_add_exp(-0.5 * x**2, -0.5 * (x + apart) ** 2))
     draws = {"x": rng.choice([-apart, 0.0], 4_000) + rng.standard_normal(4_000)}
     found = diagnose(([0.0], [1.0]), draws, model, draws=4_000, random_seed=1)
     assert found.importance.k.value < 0.1

@@ -20,6 +20,10 @@ MOST_TERMS = 10_000_000
 _INFINITY = math.inf
 
 
+class UnknownCountError(NotImplementedError):
+    """How many outcomes there are is not known, or they are too many to be summed."""
+
+
 class Discrete(Univariate):
     """A family of distributions of whole numbers, shifted by ``loc``.
 
@@ -63,24 +67,25 @@ class Discrete(Univariate):
         """−Σ P log P, shape ``batch_shape``."""
         if self.ops.scalar:
             return arrays.evaluate(type(self).entropy, self.to_arrays())
-        count = self.count_outcomes()
+        try:
+            count = self.count_outcomes()
+        except UnknownCountError as error:
+            raise NoClosedFormError(f"the entropy of {self.describe()} is not known: {error}") from None
         if count is None:
             raise NoClosedFormError(f"the entropy of {self.describe()} has no closed form")
-        if isinstance(count, str):
-            raise NoClosedFormError(f"the entropy of {self.describe()} is not known: {count}")
         ops = self.ops
         log_p = self.log_masses(self.outcomes(0, count))
         missing = ops.equal(log_p, -_INFINITY)
         return 0.0 - ops.sum_last(ops.exp(log_p) * ops.where(missing, 0.0, log_p))
 
-    def count_outcomes(self) -> Array:
-        """The largest number in a batch; None where there is no end, text where it is not known."""
+    def count_outcomes(self) -> int | None:
+        """The largest number in a batch; None where there is no end."""
         low, high = self.standard_ends()
         if certainly_infinite(low) or certainly_infinite(high):
             return None
         width = self.ops.known(high - low)
         if width is None:
-            return (
+            raise UnknownCountError(
                 f"the number of outcomes of {self.describe()} must be known before the graph runs: make the "
                 "parameters that decide it constants"
             )
@@ -89,7 +94,7 @@ class Discrete(Univariate):
         size = math.prod(length or 1 for length in self.batch_shape)
         if (widest + 1.0) * size > MOST_TERMS:
             number = f"{widest + 1.0:.0f} outcomes times {size} distributions"
-            return f"{number} are more than {MOST_TERMS} terms to sum"
+            raise UnknownCountError(f"{number} are more than {MOST_TERMS} terms to sum")
         return int(widest) + 1
 
     def outcomes(self, extra: int, count: int) -> Array:

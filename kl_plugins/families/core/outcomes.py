@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
-from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, either
+from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, UnknownCountError, either
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array
@@ -35,15 +35,17 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
         return q.broadcast(p.broadcast(0.0))
     if p.ops.scalar:
         return arrays.evaluate(by_outcomes, p.to_arrays(), q.to_arrays())
-    ops, count = p.ops, p.count_outcomes()
+    try:
+        ops, count = p.ops, p.count_outcomes()
+    except UnknownCountError as error:
+        raise no_closed_form(p, q, str(error)) from None
     if count is None:
         return by_supports(p, q, 0.0, alike)
     batch = broadcast_shapes(p.batch_shape, q.batch_shape)
     size = math.prod(length or 1 for length in batch)
-    if not isinstance(count, str) and count * size > MOST_TERMS:
-        count = f"{count} outcomes times {size} pairs are more than {MOST_TERMS} terms to sum"
-    if isinstance(count, str):
-        raise no_closed_form(p, q, count)
+    if count * size > MOST_TERMS:
+        number = f"{count} outcomes times {size} pairs"
+        raise no_closed_form(p, q, f"{number} are more than {MOST_TERMS} terms to sum")
     shift = p.loc - q.loc
     extra = _BEYOND if (count + 2 * _BEYOND) * size <= MOST_TERMS else 0
     k = p.outcomes(extra, count)
