@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -28,11 +27,15 @@ def folder_in(caches):
     return caches / f"kl_plugins-{os.geteuid()}"
 
 
+def without_waiting(seconds):
+    pytest.fail(f"waits {seconds} s")
+
+
 def is_alone(caches):
-    started = time.monotonic()
-    with one_process_at_a_time(str(caches), patience=0.0) as alone:
-        assert time.monotonic() - started < 5.0
-        return alone
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jit.time, "sleep", without_waiting)
+        with one_process_at_a_time(str(caches), patience=0.0) as alone:
+            return alone
 
 
 @contextmanager
@@ -113,15 +116,17 @@ def test_somebody_elses_folder_is_not_used(caches, monkeypatch):
     assert not is_alone(caches)
 
 
-def test_a_kept_lock_is_waited_for_once_and_not_for_ever(caches):
-    with held(caches):
-        started = time.monotonic()
+def test_a_kept_lock_is_waited_for_once_and_not_for_ever(caches, monkeypatch):
+    waits = []
+    with held(caches), monkeypatch.context() as patch:
+        patch.setattr(jit.time, "monotonic", lambda: sum(waits))
+        patch.setattr(jit.time, "sleep", waits.append)
         with one_process_at_a_time(str(caches), patience=0.2) as alone:
             assert not alone
-        assert 0.2 <= time.monotonic() - started < 5.0
+        assert 0.2 <= sum(waits) < 0.3
+        patch.setattr(jit.time, "sleep", without_waiting)
         with one_process_at_a_time(str(caches), patience=60.0) as alone:
             assert not alone
-    assert time.monotonic() - started < 5.0
 
 
 def test_a_lock_that_is_taken_anew_is_waited_for(caches, monkeypatch):
