@@ -287,7 +287,7 @@ class Parametrised:
         """Yield (condition, message) for what the domains of its own parameters do not say.
 
         A hook for classes to state: it adds to the domains. A condition has the batch dimensions of the
-        parameters and no others, or is a single one: ``yield self.low < self.high, "low must be below high"``.
+        parameters and no others, or is a single one: ``yield self.low < self.high, "low must be < high"``.
         """
         yield from ()
 
