@@ -6,20 +6,12 @@ import re
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 from scipy import stats
 
-from graphs import OWN, log_add_exp
+from graphs import log_add_exp
 from kl_plugins.variational import diagnose, distance_to_optimum, fit
 from kl_plugins.variational.optimum.reasons import Reason
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quickly_compiled():
-    """Python's loop of PyTensor 2 takes products of more than two arrays element by element: C is quicker."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE" if OWN == "NUMBA" else OWN):
-        yield
 
 
 def labels():
