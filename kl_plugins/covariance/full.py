@@ -106,7 +106,9 @@ class Dense(Full):
     def _become_plain(self) -> bool:
         if (found := array_ops.plain_covariances(self.covariance)) is None:
             return False
-        self._state(covariance=found[0], factor=found[1], ops=array_ops, labels=None)
+        matrices, factors = found
+        self._state(covariance=matrices, factor=factors, ops=array_ops)
+        self._state(labels=None, batch_shape=matrices.shape[:-2])
         return True
 
     @property

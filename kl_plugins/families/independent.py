@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
+from functools import cached_property, singledispatch
 from typing import Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
@@ -31,7 +31,7 @@ class Independent(Distribution):
     def labels_of_parts(self) -> list[Labels | None]:
         return [moved_to_event(self.base.labels, 1)]
 
-    @property
+    @cached_property
     def batch_shape(self) -> Shape:
         return self.base.batch_shape[:-1]
 

@@ -58,9 +58,10 @@ class MultivariateNormal(Distribution):
         covariance = self.covariance
         if type(self) is not MultivariateNormal or covariance.ops is not array_ops:
             return False
-        if array_ops.plain_means(self.mean, covariance.dimension, covariance.batch_shape) is None:
+        batch = covariance.batch_shape
+        if array_ops.plain_means(self.mean, covariance.dimension, batch) is None:
             return False
-        self._state(ops=array_ops, labels=covariance.labels)
+        self._state(ops=array_ops, labels=covariance.labels, batch_shape=batch)
         return True
 
     def check_shapes(self) -> None:

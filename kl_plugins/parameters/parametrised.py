@@ -136,7 +136,7 @@ class Parametrised:
             for name, one in held.items()
         }
 
-    @property
+    @cached_property
     def batch_shape(self) -> Shape:
         """The shape that the batch dimensions of parameters and parts broadcast to."""
         state, shape = self.__dict__, self.ops.shape
