@@ -20,7 +20,8 @@ AS_WRITTEN = Mode(
 OWN = "NUMBA" if type(get_default_mode().linker).__name__ == "NumbaLinker" else "CVM"
 """The compiler that the installed generation of PyTensor uses by itself."""
 
-QUICK = get_mode("FAST_COMPILE") if OWN == "NUMBA" else get_mode("FAST_COMPILE").excluding("canonicalize")
+_FAST = get_mode("FAST_COMPILE")
+WITHOUT_LONG_PRODUCTS = _FAST if OWN == "NUMBA" else _FAST.excluding("canonicalize")
 """Python's own loop; in PyTensor 2 canonical forms have products of many arrays, taken element by element."""
 
 BACKENDS = [

@@ -6,12 +6,19 @@ import re
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytest
 from scipy import stats
 
-from graphs import log_add_exp
+from graphs import WITHOUT_LONG_PRODUCTS, log_add_exp
 from kl_plugins.variational import diagnose, distance_to_optimum, fit
 from kl_plugins.variational.optimum.reasons import Reason
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly_compiled():
+    with pytensor.config.change_flags(mode=WITHOUT_LONG_PRODUCTS):
+        yield
 
 
 def labels():
