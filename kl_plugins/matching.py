@@ -10,6 +10,7 @@ import numpy as np
 from kl_plugins.errors import NoClosedFormError, NotRecognisedError, no_closed_form_of_pair
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.mistakes import check_class
 from kl_plugins.open_functions import remembered
 from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
@@ -62,9 +63,8 @@ def register_kl(
     >>> kl(Coin(1.0), Coin(1.0))
     0.0
     """
-    for kind in (p_type, q_type):
-        if not isinstance(kind, type):
-            raise TypeError(f"register_kl takes two classes, got {kind!r}")
+    for kind, argument in ((p_type, "p_type"), (q_type, "q_type")):
+        check_class(kind, f"register_kl: {argument}")
         load_plugins_of(kind)
         if kind in shared_classes:
             raise TypeError(f"{kind.__name__} is the class of many distributions: {shared_classes[kind]}")

@@ -185,5 +185,5 @@ def test_classes_with_rules_of_their_own():
     beside = [Coin(0.5), stats.norm(3.0), stats.norm(4.0)]
     np.testing.assert_array_equal(pairwise_kl(coins, beside), one_by_one(coins, beside))
     np.testing.assert_array_equal(pairwise_kl(coins, stats.norm([3.0, 4.0])), one_by_one(coins, beside[1:]))
-    with pytest.raises(NoClosedFormError, match="closed forms are registered for .*, but none"):
+    with pytest.raises(NoClosedFormError, match=r"closed forms are registered for .*, but none"):
         pairwise_kl(beside, coins)
