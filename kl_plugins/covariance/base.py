@@ -42,7 +42,8 @@ class Covariance(Parametrised):
 
     Every structure has the same few operations, each at the best cost that the structure allows:
     ``dimension``, ``batch_shape``, ``factor``, ``matrix``, ``whiten``, ``log_det`` and ``marginal``. All but
-    the last follow from its factor where it does not state them.
+    the last follow from its factor where it does not state them. What its parameters must satisfy, beside
+    their domains, is in ``further_conditions``.
     """
 
     name: ClassVar[str] = ""

@@ -54,7 +54,7 @@ class Cholesky(Full):
     def check_shapes(self) -> None:
         square_dimension(self.factor, "factor", self.ops)
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         ops, factor = self.ops, self.factor
         yield ops.is_finite(factor), "factor must be finite, but holds NaN or infinity"
         upper = ops.strictly_lower(ops.transpose(factor), like=factor)
@@ -106,7 +106,9 @@ class Dense(Full):
     def _become_plain(self) -> bool:
         if (found := array_ops.plain_covariances(self.covariance)) is None:
             return False
-        self._state(covariance=found[0], factor=found[1], ops=array_ops, labels=None)
+        matrices, factors = found
+        self._state(covariance=matrices, factor=factors, ops=array_ops)
+        self._state(labels=None, batch_shape=matrices.shape[:-2])
         return True
 
     @property
@@ -124,7 +126,7 @@ class Dense(Full):
     def matrix(self) -> Array:
         return self.covariance
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from matrix_conditions(self.covariance, "covariance", self.ops)
         if self.ops.symbolic:
             positive = self.ops.all_last(self.ops.diagonal(self.factor) > 0.0)

@@ -8,11 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.covariance.axis_aligned import (
-    AxisAligned,
-    needs_axis,
-    positive_and_finite,
-)
+from kl_plugins.covariance.axis_aligned import AxisAligned, needs_axis, positive_and_finite
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import full_full
 from kl_plugins.formulas.shared import scale_divergence
@@ -77,7 +73,7 @@ class LowRank(Covariance):
                 f"batch shapes of diagonal {diagonal[:-1]} and factor {factor[:-2]} do not broadcast"
             ) from None
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from positive_and_finite(self.diagonal, "diagonal", self.ops)
         yield self.ops.is_finite(self.loadings), "factor must be finite, but holds NaN or infinity"
         if not self.ops.symbolic and self.loadings.size and self.diagonal.size:
@@ -121,14 +117,23 @@ class LowRank(Covariance):
 
     def whiten(self, x: Array) -> Array:
         """With V = D^(-1/2) W and C = LLᵀ, a root of Σ⁻¹ is (I − V (I + Lᵀ)⁻¹ L⁻¹ Vᵀ) D^(-1/2)."""
-        return self.whiten_columns(x[..., None])[..., 0]
+        ops, scales = self.ops, self.scales
+        x = x / scales
+        # as a row: JAX cannot broadcast the gradient of a column whose length a graph does not know
+        along = ops.matmul(x[..., None, :] / scales[..., None, :], self.loadings)
+        return x - ops.matmul(self.loadings, self._inner(ops.transpose(along)))[..., 0] / scales
 
     def whiten_columns(self, x: Array) -> Array:
-        ops, lower, scales = self.ops, self.capacitance_factor, self.scales[..., :, None]
-        x, eye = x / scales, ops.eye_like(lower)
-        along = ops.solve_lower(lower, ops.matmul(ops.transpose(self.loadings), x / scales))
-        inner = ops.matmul(ops.transpose(ops.solve_lower(lower + eye, eye)), along)
+        ops, scales = self.ops, self.scales[..., :, None]
+        x = x / scales
+        inner = self._inner(ops.matmul(ops.transpose(self.loadings), x / scales))
         return x - ops.matmul(self.loadings, inner) / scales
+
+    def _inner(self, along: Array) -> Array:
+        """(I + Lᵀ)⁻¹ L⁻¹ Vᵀx, of `along` = Vᵀx."""
+        ops, lower = self.ops, self.capacitance_factor
+        eye = ops.eye_like(lower)
+        return ops.matmul(ops.transpose(ops.solve_lower(lower + eye, eye)), ops.solve_lower(lower, along))
 
     def log_det(self) -> Array:
         ops = self.ops

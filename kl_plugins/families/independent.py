@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
+from functools import cached_property, singledispatch
 from typing import Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
@@ -13,7 +13,7 @@ from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import part
 from kl_plugins.parameters.labels import Labels, moved_to_event
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 from kl_plugins.rules import Rule
 
 
@@ -31,7 +31,7 @@ class Independent(Distribution):
     def labels_of_parts(self) -> list[Labels | None]:
         return [moved_to_event(self.base.labels, 1)]
 
-    @property
+    @cached_property
     def batch_shape(self) -> Shape:
         return self.base.batch_shape[:-1]
 

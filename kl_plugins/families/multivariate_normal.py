@@ -11,7 +11,7 @@ from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter, part
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 from kl_plugins.rules import Rule
 
 
@@ -58,9 +58,10 @@ class MultivariateNormal(Distribution):
         covariance = self.covariance
         if type(self) is not MultivariateNormal or covariance.ops is not array_ops:
             return False
-        if array_ops.plain_means(self.mean, covariance.dimension, covariance.batch_shape) is None:
+        batch = covariance.batch_shape
+        if array_ops.plain_means(self.mean, covariance.dimension, batch) is None:
             return False
-        self._state(ops=array_ops, labels=covariance.labels)
+        self._state(ops=array_ops, labels=covariance.labels, batch_shape=batch)
         return True
 
     def check_shapes(self) -> None:
@@ -79,7 +80,7 @@ class MultivariateNormal(Distribution):
                 f"{self.covariance.batch_shape} do not broadcast"
             ) from None
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         finite = self.ops.all_last(self.ops.logical_not(self.ops.isinf(self.mean)))
         yield finite, "mean must be finite"
         if None in (self.ops.shape(self.mean)[-1], self.covariance.dimension):
