@@ -47,7 +47,8 @@ from kl_plugins.parameters.declarations import (
     parameter,
     part,
 )
-from kl_plugins.parameters.parametrised import Parametrised, broadcast_shapes
+from kl_plugins.parameters.parametrised import Parametrised
+from kl_plugins.parameters.shapes import broadcast_shapes
 from kl_plugins.recognition import recognise
 from kl_plugins.rules import load_all
 

@@ -123,7 +123,7 @@ def parameter(
     ----------
     domain : Domain, optional
         Where its numbers lie: ``REAL``, ``POSITIVE``, ``Domain(1.0, closed=True)`` and so on. Without it the
-        class checks the parameter itself, in ``own_conditions``.
+        class checks the parameter itself, in ``further_conditions``.
     typical : sequence, optional
         Values that nothing is special about, one for each member that `check_family` makes; from the
         domain where not given.

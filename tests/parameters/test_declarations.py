@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from kl_plugins.extend import Covariance
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.parameters.declarations import COUNT, POSITIVE, PROBABILITY, REAL, Domain, constant, parameter
@@ -113,3 +114,29 @@ def test_members():
         with pytest.raises(ValueError, match="n must be a whole number"):
             Tally(n)
     assert np.isnan(Tally(float("nan")).n)
+
+
+class Span(Continuous):
+    """A family whose parameters are bound to each other."""
+
+    low: Any = parameter(REAL, typical=(0.0, 1.0))
+    high: Any = parameter(REAL, typical=(2.0, 3.0))
+
+    def further_conditions(self):
+        yield self.low < self.high, "low must be below high"
+
+
+@pytest.mark.parametrize("low", [3.0, 3, [3.0], np.array([0.0, 3.0])])
+def test_a_class_adds_conditions_to_its_domains(low):
+    assert Span(0.0, 1.0).ops.scalar
+    with pytest.raises(ValueError, match="low must be below high"):
+        Span(low, 1.0)
+    with pytest.raises(ValueError, match="high must be finite"):
+        Span(0.0, float("inf"))
+
+
+@pytest.mark.parametrize("base", [Continuous, Discrete, Covariance])
+def test_what_calls_the_hook_is_not_stated_anew(base):
+    body = {"own_conditions": lambda self: (), "__module__": __name__}
+    with pytest.raises(TypeError, match=r"Odd\.own_conditions: state further_conditions"):
+        type("Odd", (base,), body)
