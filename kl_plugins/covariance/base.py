@@ -33,7 +33,7 @@ def nearly_equal_below(least_pivot: Array) -> Array:
     return np.where(least_pivot > 0.0, limit, MOST_REFINED)
 
 
-log_det_divergences = RuleTable("log_det_divergence", "kl_plugins.covariance")
+log_det_divergences = RuleTable("log_det_divergences", "kl_plugins.covariance")
 """Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""
 
 

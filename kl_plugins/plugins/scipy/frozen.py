@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import singledispatch
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -140,7 +141,12 @@ def maker_of(generator: Any) -> Callable[..., Any]:
     make = known_maker(generator)
     if make is None:
         name = full_name(generator)
-        raise unsupported(name, f"type({name})" if _is_scipys(generator) else name)
+        unheard = [known for known in scipy_names if not hasattr(stats, known)]
+        meant = [
+            f" (from_scipy was given {known!r}, a name that scipy.stats does not have)"
+            for known in get_close_matches(str(generator.name), unheard, 1)
+        ]
+        raise unsupported("".join([name, *meant]), f"type({name})" if _is_scipys(generator) else name)
     return make
 
 
