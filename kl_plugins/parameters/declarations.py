@@ -36,11 +36,16 @@ class Domain(NamedTuple):
     @property
     def typical(self) -> tuple[float, ...]:
         """Two values of it that are nothing special."""
+        near, far = (3.0, 5.0) if self.whole else (0.8, 1.5)
         if self.high - self.low < math.inf:
-            return self.low + 0.3 * (self.high - self.low), self.low + 0.6 * (self.high - self.low)
-        if self.low > -math.inf:
-            return (self.low + 3.0, self.low + 5.0) if self.whole else (self.low + 0.8, self.low + 1.5)
-        return 0.5, -1.0
+            found = self.low + 0.3 * (self.high - self.low), self.low + 0.6 * (self.high - self.low)
+        elif self.low > -math.inf:
+            found = self.low + near, self.low + far
+        elif self.high < math.inf:
+            found = self.high - near, self.high - far
+        else:
+            found = (2.0 if self.whole else 0.5), -1.0
+        return tuple(float(round(x)) for x in found) if self.whole else found
 
     def conditions(self, value: Array, called: str, ops: Operations) -> Conditions:
         """Yield (condition, message). Stated so that NaN passes: it comes out where it went in."""
@@ -125,8 +130,8 @@ def parameter(
         Where its numbers lie: ``REAL``, ``POSITIVE``, ``Domain(1.0, closed=True)`` and so on. Without it the
         class checks the parameter itself, in ``further_conditions``.
     typical : sequence, optional
-        Values that nothing is special about, one for each member that `check_family` makes; from the
-        domain where not given.
+        Values that nothing is special about, one for each member that `check_family` makes, from the first
+        again where another parameter has more; from the domain where not given.
     default : float, optional
         A number.
     meaning : str, optional

@@ -10,6 +10,8 @@ Shape = tuple[int | None, ...]
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """Broadcast shapes whose lengths may be unknown; ValueError where known lengths clash."""
+    if not shapes:
+        return ()
     if shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
     ndim = max((len(shape) for shape in shapes), default=0)

@@ -86,6 +86,10 @@ def test_what_a_class_declares():
         COUNT,
         Domain(1.0, closed=True, whole=True),
         Domain(-2.0, 3.0),
+        Domain(high=-4.0),
+        Domain(whole=True),
+        Domain(0.0, 7.0, whole=True),
+        Domain(high=-4.0, whole=True),
     ):
         stated = type("Even", (Continuous,), {"__annotations__": {"x": "Any"}, "x": parameter(domain)})
         assert len(set(stated.parameters["x"].typical)) == 2  # and they were held against the domain
