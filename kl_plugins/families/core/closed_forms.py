@@ -42,7 +42,8 @@ def closed_form(
     -------
     callable
         A decorator of functions of p and q, both in one backend: its operations are ``p.ops``. They return
-        KL(p‖q), of the broadcast batch shape, and may raise `NoClosedFormError`.
+        KL(p‖q), of the broadcast batch shape, and may raise `NoClosedFormError`, with what is in the
+        way as its message: the pair is named by `kl`.
 
     Examples
     --------

@@ -80,7 +80,10 @@ def expectation(p: Array, statistic: Statistic, at: AffineMap) -> Array:
     rule = _expectations.find(p, statistic)
     value = None if rule is None else rule.function(p, statistic, at)
     if value is None:
-        raise UnknownExpectationError(statistic.text)
+        text = statistic.text
+        if rule is not None and not rule.function.__module__.startswith("kl_plugins."):
+            text += " at z = shift + ratio·Z, for which the registered function gives none"
+        raise UnknownExpectationError(text)
     return value
 
 
