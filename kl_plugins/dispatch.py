@@ -259,7 +259,8 @@ def independent(p: object, ndims: int = 1) -> Distribution:
 
 def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClosedFormError:
     """The same error, with the sides called as the caller wrote them."""
-    return error if error.why is None else no_closed_form_of_pair(as_written(p), as_written(q), error.why)
+    why = str(error) if error.why is None else error.why  # a stranger's says only that
+    return no_closed_form_of_pair(as_written(p), as_written(q), why)
 
 
 def _compute(rule: Rule, p: object, q: object) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from kl_plugins.errors import NoClosedFormError, NotRecognisedError, no_closed_form_of_pair
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.mistakes import check_class
 from kl_plugins.open_functions import remembered
 from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
@@ -62,9 +63,8 @@ def register_kl(
     >>> kl(Coin(1.0), Coin(1.0))
     0.0
     """
-    for kind in (p_type, q_type):
-        if not isinstance(kind, type):
-            raise TypeError(f"register_kl takes two classes, got {kind!r}")
+    for kind, argument in ((p_type, "p_type"), (q_type, "q_type")):
+        check_class(kind, f"register_kl: {argument}")
         load_plugins_of(kind)
         if kind in shared_classes:
             raise TypeError(f"{kind.__name__} is the class of many distributions: {shared_classes[kind]}")
@@ -76,12 +76,8 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
     """The rule for the pair, and the pair as the rule wants it."""
     ours_p, ours_q = remembered(p), remembered(q)
     if ours_p is None or ours_q is None or _foreign:
-        load_plugins_of(type(p))  # what it registers may be this very pair
-        load_plugins_of(type(q))
-        if _foreign:
-            found = _match_foreign(p, q)
-            if found is not None:
-                return found
+        if (found := own_rule(p, q)) is not None:
+            return found
         ours_p, ours_q = (_recognised_in_pair(side, p, q) for side in "pq")
     if not (ours_p.ops.scalar and ours_q.ops.scalar):  # numbers have no shapes
         ours_p.check_against(ours_q)
@@ -150,8 +146,12 @@ def _recognised_in_pair(side: str, p: object, q: object) -> Distribution:
         ) from error
 
 
-def _match_foreign(p: object, q: object) -> tuple[Rule, Any, Any] | None:
+def own_rule(p: object, q: object) -> tuple[Rule, Any, Any] | None:
     """A rule registered for the objects' own classes, or for that of one and the family of the other."""
+    load_plugins_of(type(p))  # what it registers may be this very pair
+    load_plugins_of(type(q))
+    if not _foreign:
+        return None
     raw = representative(p), representative(q)
     if not all(isinstance(side, Distribution) for side in raw):
         rule = kl_rules.find(*raw)

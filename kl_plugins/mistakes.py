@@ -1,4 +1,4 @@
-"""What is handed in for a distribution by mistake: what it is, and what to do instead."""
+"""What is handed in for a distribution, or a class, by mistake: what it is, and what to do instead."""
 
 from __future__ import annotations
 
@@ -70,6 +70,18 @@ def _what(obj: object) -> tuple[str, str] | None:
 
 def _is_function(obj: object) -> bool:
     return isinstance(obj, Callable) and hasattr(obj, "__name__") and not isinstance(obj, type)  # type: ignore[arg-type]
+
+
+def check_class(kind: object, argument: str, base: type = object, instead: str = "") -> None:
+    """Raise TypeError, which names the argument and the remedy, where it is no class under `base`."""
+    if isinstance(kind, type) and issubclass(kind, base):
+        return
+    what = "a class" if base is object else f"a class under {base.__name__}"
+    made = type(kind)
+    if issubclass(made, base) and made.__module__ != "builtins":
+        instead = f"pass its class, {made.__qualname__}"
+    given = kind.__qualname__ if isinstance(kind, type) else repr(kind)
+    raise TypeError(f"{argument} must be {what}, got {given}{instead and '; '}{instead}")
 
 
 def installed(packages: dict[str, Any]) -> list[str]:

@@ -7,6 +7,8 @@ from functools import singledispatch, update_wrapper
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 from weakref import ReferenceType, ref
 
+from kl_plugins.mistakes import check_class
+
 Result = TypeVar("Result")
 Taught = TypeVar("Taught", bound=Callable[..., Any])
 
@@ -28,6 +30,8 @@ class OpenFunction(Generic[Result]):
     def register(self, kind: type) -> Callable[[Taught], Taught]: ...
     def register(self, kind: type, function: Any = None) -> Any:
         """Register a function for a class and those that inherit it; without one, decorate it."""
+        name = getattr(self, "__name__", "")
+        check_class(kind, f"{name}.register: kind", instead=f"write @{name}.register(Class) above a function")
         if function is None:
             return lambda function: self.register(kind, function)
         self._functions.register(kind, function)

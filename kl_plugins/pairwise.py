@@ -16,12 +16,13 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.matching import recognised
+from kl_plugins.matching import own_rule, recognised
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy.pair_products import Gaussians, blocks
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.parametrised import Parametrised
+from kl_plugins.recognition import load_plugins_of, representative
 
 _AT_ONCE = 1_000_000
 """Numbers of a triangular solution that the pairs computed together may have: 8 MB."""
@@ -57,7 +58,8 @@ def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
     Notes
     -----
     Each distribution is recognised, checked and factored once. Those of one family and structure are
-    stacked, and the pairs computed as batches; what differs in kind is computed pair by pair.
+    stacked, and the pairs computed as batches; what differs in kind is computed pair by pair, and so is what
+    has a closed form of its own by `register_kl`.
 
     Gaussians of d variables, both sides with full covariances or both with diagonal ones, take O(d²) or
     O(d) for a pair, in one matrix product for many pairs. Its rounding error is estimated for each pair;
@@ -73,22 +75,48 @@ def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
            [0.5, 0. , 2. ],
            [4.5, 2. , 0. ]])
     """
+    ps = _listed(ps)
+    qs = ps if qs is None else _listed(qs)
+    if _have_own_rules(ps, qs):
+        return _one_by_one(_objects(ps, "p"), _objects(qs, "q"))
     left = _collected(ps, "p")
-    right = left if qs is None or qs is ps else _collected(qs, "q")
+    right = left if qs is ps else _collected(qs, "q")
     rows, columns = _as_batch(left), _as_batch(right)
     if rows is not None and columns is not None:
         with suppress(NoClosedFormError):  # of a batch, which may not be that of each pair
             return _all_pairs(rows, columns)
-    values = [[kl(p, q) for q in _members(right)] for p in _members(left)]
-    return np.asarray(values, dtype=None if values and values[0] else float).reshape(
-        _count(left), _count(right)
-    )
+    return _one_by_one(_members(left), _members(right))
+
+
+def _one_by_one(ps: Sequence[object], qs: Sequence[object]) -> FloatArray:
+    values = [[kl(p, q) for q in qs] for p in ps]
+    return np.asarray(values, dtype=None if values and values[0] else float).reshape(len(ps), len(qs))
+
+
+def _have_own_rules(ps: object, qs: object) -> bool:
+    """Whether a closed form is registered for the objects' own classes, which need not be recognised."""
+    left, right = _of_each_class(ps), _of_each_class(qs)
+    return any(own_rule(p, q) is not None for p in left for q in right)
+
+
+def _of_each_class(side: object) -> list[object]:
+    """One object of each class, a class being what rules are registered for."""
+    members = side if isinstance(side, Sequence) else [side]
+    for one in members:
+        load_plugins_of(type(one))
+    return list({type(representative(one)): one for one in members}.values())
+
+
+def _objects(side: Any, name: str) -> Sequence[object]:
+    return side if isinstance(side, Sequence) else _members(_collected(side, name))
+
+
+def _listed(side: Any) -> Any:
+    return list(side) if isinstance(side, Iterator | np.ndarray) else side
 
 
 def _collected(side: Any, name: str) -> Distribution | list[Distribution]:
     """One batch, or a list of single distributions; all of them recognised."""
-    if isinstance(side, Iterator | np.ndarray):
-        side = list(side)
     single = not isinstance(side, Sequence)
     made = [recognised(one, name) for one in ([side] if single else side)]
     for one in made:
@@ -102,14 +130,10 @@ def _collected(side: Any, name: str) -> Distribution | list[Distribution]:
     return made[0] if single else made
 
 
-def _count(side: Distribution | list[Distribution]) -> int:
-    return len(side) if isinstance(side, list) else int(side.batch_shape[0] or 0)
-
-
 def _members(side: Distribution | list[Distribution]) -> list[Distribution]:
     if isinstance(side, list):
         return side
-    return [_reshaped(side, slice(i, i + 1), ()) for i in range(_count(side))]
+    return [_reshaped(side, slice(i, i + 1), ()) for i in range(int(side.batch_shape[0] or 0))]
 
 
 def _as_batch(side: Distribution | list[Distribution]) -> Distribution | None:

@@ -127,11 +127,13 @@ def load(plugin: EntryPoint) -> None:
     try:
         plugin.load()
     except ImportError as error:
-        distribution = plugin.dist.name if plugin.dist else plugin.value
-        raise ImportError(
-            f"the kl_plugins plugin for objects of {plugin.name!r} could not be imported ({error}); "
-            f'install it with: pip install "{distribution}[{plugin.name}]"'
-        ) from error
+        about = f"the kl_plugins plugin for objects of {plugin.name!r} could not be imported ({error}); "
+        if plugin.value.startswith("kl_plugins."):
+            remedy = f'install it with: pip install "kl-plugins[{plugin.name}]"'
+        else:
+            package = f"the package {plugin.dist.name!r}" if plugin.dist else "a package"
+            remedy = f"its entry point is '{plugin.name} = {plugin.value}' of {package}"
+        raise ImportError(about + remedy, name=error.name, path=error.path) from error
 
 
 def unknown(obj: object) -> str:

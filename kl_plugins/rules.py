@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import plum
 
+from kl_plugins.mistakes import check_class
+
 
 class Rule(NamedTuple):
     """A function of a pair ``(p, q)`` and its cost as text.
@@ -51,7 +53,7 @@ class RuleTable:
     """
 
     def __init__(self, name: str, folder: str) -> None:
-        self._folder = folder
+        self._name, self._folder = name, folder
 
         def no_rule(p: object, q: object) -> Any:
             return None
@@ -73,6 +75,8 @@ class RuleTable:
 
         `precedence` decides between rules of which neither is more specific than the other.
         """
+        for kind, argument in ((p_type, "p_type"), (q_type, "q_type")):
+            check_class(kind, f"{self._name}: {argument}")
 
         def decorate(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             rule = Rule(function, cost)

@@ -8,7 +8,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from pytensor.compile.mode import Mode, get_default_mode
+from pytensor.compile.mode import Mode, get_default_mode, get_mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.vm import VMLinker
 
@@ -19,6 +19,10 @@ AS_WRITTEN = Mode(
 
 OWN = "NUMBA" if type(get_default_mode().linker).__name__ == "NumbaLinker" else "CVM"
 """The compiler that the installed generation of PyTensor uses by itself."""
+
+_FAST = get_mode("FAST_COMPILE")
+WITHOUT_LONG_PRODUCTS = _FAST if OWN == "NUMBA" else _FAST.excluding("canonicalize")
+"""Python's own loop; in PyTensor 2 canonical forms have products of many arrays, taken element by element."""
 
 BACKENDS = [
     pytest.param(mode, marks=[] if mode in (OWN, "JAX") else [pytest.mark.slow])

@@ -19,8 +19,10 @@ from kl_plugins import (
     independent,
     kl,
     pairwise_kl,
+    register_kl,
 )
 from kl_plugins.covariance.eigendecomposition import Eigendecomposition
+from kl_plugins.extend import Normal
 
 MAKE = {
     "Isotropic": lambda c: Isotropic(c[0, 0], dim=len(c)),
@@ -161,3 +163,27 @@ def test_a_batch_of_products():
 def test_a_pair_without_closed_form_is_named():
     with pytest.raises(NoClosedFormError, match="p: Logistic and q: Logistic"):
         pairwise_kl([stats.logistic(), stats.logistic(scale=2)])
+
+
+def test_classes_with_rules_of_their_own():
+    """What `kl` computes by `register_kl`, of objects that nobody recognises."""
+
+    class Coin:
+        def __init__(self, heads):
+            self.heads = heads
+
+    @register_kl(Coin, Coin)
+    def coin_coin(p, q):
+        return abs(p.heads - q.heads)
+
+    @register_kl(Coin, Normal)
+    def coin_normal(p, q):
+        return p.heads + q.loc
+
+    coins = [Coin(0.25), Coin(0.5), Coin(1.0)]
+    np.testing.assert_array_equal(pairwise_kl(coins), one_by_one(coins, coins))
+    beside = [Coin(0.5), stats.norm(3.0), stats.norm(4.0)]
+    np.testing.assert_array_equal(pairwise_kl(coins, beside), one_by_one(coins, beside))
+    np.testing.assert_array_equal(pairwise_kl(coins, stats.norm([3.0, 4.0])), one_by_one(coins, beside[1:]))
+    with pytest.raises(NoClosedFormError, match=r"closed forms are registered for .*, but none"):
+        pairwise_kl(beside, coins)

@@ -74,7 +74,7 @@ class Isotropic(AxisAligned):
         if known and not (isinstance(self.dim, Integral) and int(self.dim) >= 1):
             raise ValueError(f"dim must be a positive integer, got {self.dim!r}")
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from positive_and_finite(self.variance, "variance", self.ops, core_ndim=0)
 
     @property
@@ -125,7 +125,7 @@ class Diagonal(AxisAligned):
     def check_shapes(self) -> None:
         needs_axis(self.variances, "variances", self.ops)
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from positive_and_finite(self.variances, "variances", self.ops)
 
     @cached_property
@@ -151,7 +151,7 @@ class DiagonalScales(AxisAligned):
     def check_shapes(self) -> None:
         needs_axis(self.scales, "scales", self.ops)
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from positive_and_finite(self.scales, "scales", self.ops)
 
     def marginal(self, index: Array) -> DiagonalScales:

@@ -33,7 +33,7 @@ def nearly_equal_below(least_pivot: Array) -> Array:
     return np.where(least_pivot > 0.0, limit, MOST_REFINED)
 
 
-log_det_divergences = RuleTable("log_det_divergence", "kl_plugins.covariance")
+log_det_divergences = RuleTable("log_det_divergences", "kl_plugins.covariance")
 """Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""
 
 
@@ -42,7 +42,8 @@ class Covariance(Parametrised):
 
     Every structure has the same few operations, each at the best cost that the structure allows:
     ``dimension``, ``batch_shape``, ``factor``, ``matrix``, ``whiten``, ``log_det`` and ``marginal``. All but
-    the last follow from its factor where it does not state them.
+    the last follow from its factor where it does not state them. What its parameters must satisfy, beside
+    their domains, is in ``further_conditions``.
     """
 
     name: ClassVar[str] = ""
@@ -53,7 +54,7 @@ class Covariance(Parametrised):
     @cached_property
     def factor(self) -> Array:
         """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} states no factor: the lower Cholesky factor of Σ")
 
     @property
     def factored(self) -> Array:
@@ -115,7 +116,7 @@ class Covariance(Parametrised):
 
     def marginal(self, index: Array) -> Covariance:
         """The covariance of the variables `index` (integers), in that order."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} states no marginal: that of some variables")
 
 
 def divergence_rule(p: Covariance, q: Covariance) -> Rule:

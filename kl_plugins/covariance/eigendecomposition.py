@@ -42,7 +42,7 @@ class Eigendecomposition(Full):
     def check_shapes(self) -> None:
         square_dimension(self.eigenvectors, "eigenvectors", self.ops)
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from positive_and_finite(self.eigenvalues, "eigenvalues", self.ops)
         finite = self.ops.all_last_two(self.ops.isfinite(self.eigenvectors))
         yield finite, "eigenvectors must be finite, but hold NaN or infinity"

@@ -54,7 +54,7 @@ class Cholesky(Full):
     def check_shapes(self) -> None:
         square_dimension(self.factor, "factor", self.ops)
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         ops, factor = self.ops, self.factor
         yield ops.is_finite(factor), "factor must be finite, but holds NaN or infinity"
         upper = ops.strictly_lower(ops.transpose(factor), like=factor)
@@ -126,7 +126,7 @@ class Dense(Full):
     def matrix(self) -> Array:
         return self.covariance
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from matrix_conditions(self.covariance, "covariance", self.ops)
         if self.ops.symbolic:
             positive = self.ops.all_last(self.ops.diagonal(self.factor) > 0.0)

@@ -73,7 +73,7 @@ class LowRank(Covariance):
                 f"batch shapes of diagonal {diagonal[:-1]} and factor {factor[:-2]} do not broadcast"
             ) from None
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from positive_and_finite(self.diagonal, "diagonal", self.ops)
         yield self.ops.is_finite(self.loadings), "factor must be finite, but holds NaN or infinity"
         if not self.ops.symbolic and self.loadings.size and self.diagonal.size:

@@ -59,7 +59,7 @@ class Precision(Covariance):
         super().__post_init__()
         _ = self.precision_factor
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         yield from matrix_conditions(self.precision, "precision", self.ops)
         if self.ops.symbolic:
             positive = self.ops.all_last(self.ops.diagonal(self.precision_factor) > 0.0)

@@ -10,7 +10,7 @@ from kl_plugins.covariance.base import Covariance, log_det_divergence, log_det_d
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import parameter, part
-from kl_plugins.parameters.parametrised import broadcast_shapes
+from kl_plugins.parameters.shapes import broadcast_shapes
 
 _TOLERANCE = 1e-8
 """Sine of the largest angle between subspaces that still count as the same one."""

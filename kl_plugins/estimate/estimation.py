@@ -137,17 +137,24 @@ def _density(obj: object, side: str) -> Density:
     try:
         if not density_of.knows(type(obj)):
             try:
-                return _naming(density_of(recognise(obj)), side)
+                return _naming(recognise(obj), side)
             except (TypeError, NoClosedFormError):
                 pass
-        return _naming(density_of(obj), side)
+        return _naming(obj, side)
     except (TypeError, ValueError, NotImplementedError) as error:
         kind = TypeError if isinstance(error, TypeError) else type(error)
         raise kind(f"{side}: {error}") from error
 
 
-def _naming(density: Density, side: str) -> Density:
-    """The same, with functions whose errors say which side they are of."""
+def _naming(obj: object, side: str) -> Density:
+    """The density of an object, with functions whose errors say which side they are of."""
+    density = density_of(obj)
+    if not isinstance(density, Density):
+        made = type(density).__qualname__
+        raise TypeError(
+            f"density_of({type(obj).__qualname__}) returned {made}, which is no Density "
+            "(return Density(name=..., measure=..., log_density=...))"
+        )
 
     def named(function: Callable[..., Any] | None, what: str) -> Any:
         """The function with its side named in what it raises."""

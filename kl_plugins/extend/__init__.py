@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from kl_plugins.covariance.base import Covariance, log_det_divergences
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.extend.check import check_family
 from kl_plugins.families.core.affine import AffineMap
@@ -34,7 +35,7 @@ from kl_plugins.families.core.statistics import (
 )
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.matching import register_kl
-from kl_plugins.ops.protocol import Operations
+from kl_plugins.ops.protocol import ArrayOperations, Operations
 from kl_plugins.parameters.declarations import (
     COUNT,
     EXTENDED_REAL,
@@ -47,7 +48,8 @@ from kl_plugins.parameters.declarations import (
     parameter,
     part,
 )
-from kl_plugins.parameters.parametrised import Parametrised, broadcast_shapes
+from kl_plugins.parameters.parametrised import Parametrised
+from kl_plugins.parameters.shapes import broadcast_shapes
 from kl_plugins.recognition import recognise
 from kl_plugins.rules import load_all
 
@@ -60,6 +62,7 @@ __all__ = [
     "REAL",
     "Absolute",
     "AffineMap",
+    "ArrayOperations",
     "Continuous",
     "Covariance",
     "Density",
@@ -75,6 +78,7 @@ __all__ = [
     "LogDensity",
     "LogSquare",
     "Multivariate",
+    "NoClosedFormError",
     "Operations",
     "Power",
     "Softplus",

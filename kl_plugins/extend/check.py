@@ -13,26 +13,17 @@ import numpy as np
 
 from kl_plugins.dispatch import entropy, kl
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.extend.quadrature import ROUNDING, check_is_number, compare, described, ends_of, expected
 from kl_plugins.families.core import statistics
 from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.statements import UnknownExpectationError, expectation
-from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
-from kl_plugins.parameters.declarations import Parameter
-
-_MOST = 20_000
-"""The largest outcome, in absolute value, that the sums of discrete families go to."""
-
-_DEVIATIONS = (-30.0, -8.0, -3.0, -1.0, 0.0, 1.0, 3.0, 8.0, 30.0)
-"""Where integrals are cut, in standard deviations from the mean."""
+from kl_plugins.parameters.declarations import EXTENDED_REAL, REAL, Parameter
 
 _AFFINE = ((0.0, 1.0), (0.0, 0.7), (0.3, 1.6))
 """The shifts and ratios that expectations are judged at."""
-
-_ROUNDING = 1e-7
-"""The relative difference from quadrature that is none."""
 
 
 def check_family(family: type, members: Sequence[Any] | None = None) -> None:
@@ -41,7 +32,8 @@ def check_family(family: type, members: Sequence[Any] | None = None) -> None:
     That its density integrates to 1; its mean, its variance and the expectations of statistics that it
     states; its entropy; that its divergence from itself is exactly 0; the divergences of its members from
     each other, one by one and as a batch; and, where PyTensor is installed, its divergence in a graph and
-    the gradient of that. What a family does not state is not asked for.
+    the gradient of that. What a family does not state is not asked for. A discrete family is judged by its
+    probabilities, its entropy and its divergences: it states no mean and no variance.
 
     Parameters
     ----------
@@ -74,6 +66,7 @@ def check_family(family: type, members: Sequence[Any] | None = None) -> None:
     """
     if not (isinstance(family, type) and issubclass(family, Continuous | Discrete)):
         raise TypeError(f"check_family judges classes under Continuous or Discrete, not {family!r}")
+    _check_hooks(family)
     members = _typical(family) if members is None else members
     for member in members:
         _judge_alone(member)
@@ -85,22 +78,45 @@ def check_family(family: type, members: Sequence[Any] | None = None) -> None:
             _judge_graph(members[0], members[1])
 
 
+def _check_hooks(family: type) -> None:
+    """TypeError where there is no density, or a discrete family states what only continuous ones may."""
+    if not issubclass(family, Discrete):
+        if family.log_density is Continuous.log_density and family.log_prob is Continuous.log_prob:  # type: ignore[attr-defined]
+            raise TypeError(f"{family.__name__} states no log_density: the log density of Z, a LogDensity")
+    else:
+        unknown = sorted(
+            name for name in vars(Continuous) if name in dir(family) and not hasattr(Discrete, name)
+        )
+        if unknown:
+            raise TypeError(f"{family.__name__}.{unknown[0]}: a discrete family is not asked for it")
+
+
 def _typical(family: Any) -> list[Any]:
     """Members of the typical values of the parameters."""
     if family.parts:
         raise TypeError(
             f"{family.__name__} has parts ({', '.join(family.parts)}): give members that hold them"
         )
-    values = {name: stated.typical for name, stated in family.parameters.items()}
+    values, shift = {}, 0.0
+    for name, stated in family.parameters.items():
+        if not stated.typical:
+            raise TypeError(f"{family.__name__}.{name} has no typical values: state them, or give members")
+        values[name] = stated.typical
+        if stated.domain in (REAL, EXTENDED_REAL) and stated.typical == stated.domain.typical:
+            values[name], shift = tuple(x + shift for x in stated.typical), shift + 1.0  # none is another
     count = max(map(len, values.values()), default=1)
-    return [
-        family(**{name: typical[i % len(typical)] for name, typical in values.items()}) for i in range(count)
-    ]
+    members = [{name: typical[i % len(typical)] for name, typical in values.items()} for i in range(count)]
+    try:
+        return [family(**member) for member in members]
+    except ValueError as error:
+        hint = "state typical values that fit together, or give members"
+        raise ValueError(f"{family.__name__}, of typical values: {error}; {hint}") from None
 
 
 def _judge_alone(p: Any) -> None:
-    where, log_prob = _described(p), p.to_arrays().log_prob
-    if not math.isclose(total := _expected(p, np.ones_like), 1.0, rel_tol=_ROUNDING):
+    where, log_prob = described(p), p.to_arrays().log_prob
+    check_is_number(p)
+    if not math.isclose(total := expected(p, np.ones_like), 1.0, rel_tol=ROUNDING):
         raise AssertionError(f"{where}: the density integrates to {total:.9g}, not to 1")
     if isinstance(p, Continuous):
         for what, statistic, at in _statements(p):
@@ -109,14 +125,14 @@ def _judge_alone(p: Any) -> None:
             except UnknownExpectationError:
                 continue
             kinks = [p.loc + p.sign * p.scale * (z - at.shift) / at.ratio for z in (0.0, 1.0)]
-            exact = _expected(p, _of_standard(p, statistic, at), kinks)
+            exact = expected(p, _of_standard(p, statistic, at), kinks)
             if exact < math.inf or not isinstance(statistic, statistics.Identity):
-                _compare(where, what, stated, exact)  # for a mean that does not exist a centre may stand
+                compare(where, what, stated, exact)  # for a mean that does not exist a centre may stand
     try:
         stated = entropy(p)
     except NoClosedFormError:
         return
-    _compare(where, "the entropy", stated, _expected(p, lambda x: -log_prob(x)))
+    compare(where, "the entropy", stated, expected(p, lambda x: -log_prob(x)))
 
 
 def _statements(p: Continuous) -> list[tuple[str, statistics.Statistic, AffineMap]]:
@@ -150,7 +166,7 @@ def _of_standard(p: Continuous, statistic: Any, at: AffineMap) -> Callable[[Any]
 
 def _judge_pair(p: Any, q: Any) -> Any:
     """The divergence of two members, None where no closed form is stated."""
-    where = f"KL({_described(p)} ‖ {_described(q)})"
+    where = f"KL({described(p)} ‖ {described(q)})"
     try:
         stated = kl(p, q)
     except NoClosedFormError:
@@ -160,10 +176,10 @@ def _judge_pair(p: Any, q: Any) -> Any:
             raise AssertionError(f"{where}: the divergence from itself is {stated}, not 0.0")
         return stated
     log_p, log_q = p.to_arrays().log_prob, q.to_arrays().log_prob
-    (p_low, p_high), (q_low, q_high) = _ends(p), _ends(q)
+    (p_low, p_high), (q_low, q_high) = ends_of(p), ends_of(q)
     within = q_low <= p_low and p_high <= q_high
-    exact = _expected(p, lambda x: log_p(x) - log_q(x), [q.loc]) if within else math.inf
-    _compare(where, "the divergence", stated, exact)
+    exact = expected(p, lambda x: log_p(x) - log_q(x), [q.loc]) if within else math.inf
+    compare(where, "the divergence", stated, exact)
     return stated
 
 
@@ -179,8 +195,8 @@ def _judge_batch(members: Sequence[Any], table: Any) -> None:
     except NoClosedFormError:
         return
     for (i, j), stated in np.ndenumerate(found):
-        if not np.isclose(stated, table[i, j], rtol=_ROUNDING, atol=1e-12):
-            pair = f"KL({_described(members[i])} ‖ {_described(members[j])})"
+        if not np.isclose(stated, table[i, j], rtol=ROUNDING, atol=1e-12):
+            pair = f"KL({described(members[i])} ‖ {described(members[j])})"
             raise AssertionError(
                 f"{pair}: the divergence is {stated:.9g} in a batch, but {table[i, j]:.9g} alone"
             )
@@ -221,8 +237,8 @@ def _judge_graph(p: Any, q: Any) -> None:
     as_written = Mode("py", RewriteDatabaseQuery(include=["inline_ofg_expansion"]))
     function = pytensor.function(variables, [graph, *slopes], mode=as_written, on_unused_input="ignore")
     found = function(*point)
-    where = f"KL({_described(p)} ‖ {_described(q)})"
-    _compare(where, "the divergence", found[0], exact, "in a graph", "as a number")
+    where = f"KL({described(p)} ‖ {described(q)})"
+    compare(where, "the divergence", found[0], exact, "in a graph", "as a number")
     for i, (side, name) in enumerate(keys):
         step = 1e-5 * max(1.0, abs(point[i]))
         ends = [divergence([*point[:i], point[i] + h, *point[i + 1 :]]) for h in (-step, step)]
@@ -238,63 +254,3 @@ def _may_vary(stated: Parameter, first: float, second: float) -> bool:
     """Whether the gradient by a parameter is asked for: not by whole numbers, nor by what is one constant."""
     whole = stated.domain is not None and stated.domain.whole
     return not whole and not (stated.static and first == second)
-
-
-def _compare(
-    where: str, what: str, stated: Any, exact: float, said: str = "as stated", by: str = "by quadrature"
-) -> None:
-    stated = float(stated)
-    if math.isnan(exact) or (stated == math.inf and not abs(exact) < 1e6):
-        return
-    if not math.isclose(stated, exact, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
-        raise AssertionError(f"{where}: {what} is {stated:.9g} {said}, but {exact:.9g} {by}")
-
-
-def _described(p: Any) -> str:
-    values = ", ".join(f"{name}={getattr(p, name)}" for name in p.parameters)
-    return f"{p.describe()}({values})"
-
-
-def _ends(p: Univariate) -> tuple[float, float]:
-    """The ends of the support."""
-    ends = [float(p.loc + p.sign * p.scale * end) for end in p.standard_ends()]
-    return min(ends), max(ends)
-
-
-def _expected(p: Any, function: Callable[[Any], Any], kinks: Sequence[float] = ()) -> float:
-    """E_p of a function of x by quadrature, cut at its kinks, or by a sum; NaN where it is not found."""
-    made, (low, high) = p.to_arrays(), _ends(p)
-
-    def weighted(x: Any) -> Any:
-        weight = np.exp(made.log_prob(x)) + 0.0 * x
-        return np.where(weight > 0.0, weight * function(x), 0.0)
-
-    with np.errstate(all="ignore"):
-        if isinstance(p, Discrete):
-            middle = float(p.loc)
-            return float(
-                np.sum(weighted(np.arange(max(low, middle - _MOST), min(high, middle + _MOST) + 0.5)))
-            )
-        cuts = np.array([*_places(p), *kinks, p.loc], np.float64)
-        cuts = np.unique(cuts[(cuts > low) & (cuts < high)])
-        if not np.isfinite(weighted(cuts + 1e-9)).all():
-            return math.nan
-        return _integral(weighted, np.array([low, *cuts, high]))
-
-
-def _places(p: Continuous) -> Any:
-    """Places where the density may be expected to be, some deviations on either side of the mean."""
-    mean, variance = (np.nan if x is None else float(x) for x in (p.standard_mean(), p.standard_variance()))
-    mean = mean if math.isfinite(mean) else 0.0
-    spread = math.sqrt(variance) if 0.0 < variance < math.inf else 1.0
-    return p.loc + p.sign * p.scale * (mean + spread * np.array(_DEVIATIONS))
-
-
-def _integral(function: Callable[[Any], Any], edges: Any) -> float:
-    """The integral over the pieces between edges; infinite where it diverges, NaN where it is not found."""
-    from scipy.integrate import tanhsinh
-
-    found = tanhsinh(function, edges[:-1], edges[1:], rtol=1e-10)
-    total = float(np.sum(found.integral))
-    error = np.sum(found.error) / max(1.0, abs(total))
-    return total if error <= 1e-8 else math.nan if error <= 1e-2 else math.inf

@@ -11,7 +11,7 @@ from kl_plugins.ops import array_backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import COUNT, PROBABILITY, parameter
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 
 _TOLERANCE = 1e-6
 """So far the sum of probabilities may be from 1; the error of a divergence is of its square."""
@@ -128,8 +128,7 @@ class Multinomial(Distribution):
             shapes = self.ops.shape(self.n), self.ops.shape(self.p)
             raise ValueError(f"shapes of n {shapes[0]} and p {shapes[1]} do not broadcast") from None
 
-    def own_conditions(self) -> Conditions:
-        yield from super().own_conditions()
+    def further_conditions(self) -> Conditions:
         yield from sums_to_one(self.p, self.ops)
 
     @property

@@ -9,7 +9,7 @@ from kl_plugins.formulas.gamma_ratios import log_ratio_by_step, proportion_diver
 from kl_plugins.ops.gamma_residues import digamma_residue, log_gamma_residue
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, parameter
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 
 
 class Dirichlet(Multivariate):

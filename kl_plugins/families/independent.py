@@ -13,7 +13,7 @@ from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import part
 from kl_plugins.parameters.labels import Labels, moved_to_event
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 from kl_plugins.rules import Rule
 
 

@@ -12,7 +12,7 @@ from kl_plugins.formulas.gamma_ratios import residue_divergence, shifted_diverge
 from kl_plugins.ops.gamma_residues import digamma_residue, log_gamma_residue
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, constant, parameter
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 
 
 class LKJ(Multivariate):

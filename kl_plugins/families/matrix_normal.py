@@ -6,7 +6,7 @@ from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import part
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 
 
 class MatrixNormal(MultivariateNormal):

@@ -11,7 +11,7 @@ from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter, part
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 from kl_plugins.rules import Rule
 
 
@@ -80,7 +80,7 @@ class MultivariateNormal(Distribution):
                 f"{self.covariance.batch_shape} do not broadcast"
             ) from None
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         finite = self.ops.all_last(self.ops.logical_not(self.ops.isinf(self.mean)))
         yield finite, "mean must be finite"
         if None in (self.ops.shape(self.mean)[-1], self.covariance.dimension):

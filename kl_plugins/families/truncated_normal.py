@@ -7,6 +7,7 @@ import math
 from kl_plugins.families.core.affine import AffineMap, affine_map, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite
 from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.discrete import opposite
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Square
@@ -21,7 +22,6 @@ from kl_plugins.formulas.truncated import (
 )
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array, Conditions
-from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import EXTENDED_REAL, POSITIVE, REAL, parameter
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -39,15 +39,8 @@ class TruncatedNormal(Continuous):
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
 
-    def _become_plain(self) -> bool:
-        floats = is_literal(self.low) and is_literal(self.high)
-        return not (floats and self.low >= self.high) and super()._become_plain()
-
-    def own_conditions(self) -> Conditions:
-        yield from super().own_conditions()
-        empty = self.low >= self.high
-        holds = not empty if isinstance(empty, bool) else self.ops.logical_not(empty)
-        yield holds, "the lower end must be less than the upper end"
+    def further_conditions(self) -> Conditions:
+        yield opposite(self.low >= self.high, self.ops), "the lower end must be less than the upper end"
 
     def standard_ends(self) -> tuple[Array, Array]:
         return self.low, self.high

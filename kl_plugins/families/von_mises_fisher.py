@@ -12,7 +12,7 @@ from kl_plugins.families.core.names import from_scipy
 from kl_plugins.formulas.bessel import bessel_divergence, log_normaliser, shortfall, slope
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import NON_NEGATIVE, parameter
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 
 _UNIT = 1e-5
 """A direction's length may differ so much from one, as in SciPy."""
@@ -51,11 +51,10 @@ class VonMisesFisher(Multivariate):
         if one and (self.ops.symbolic or np.any(self.concentration)):
             raise ValueError("mean_direction must have at least two coordinates, got one")
 
-    def own_conditions(self) -> Conditions:
+    def further_conditions(self) -> Conditions:
         ops = self.ops
         off = ops.absolute(ops.sum_of_squares_last(self.mean_direction) - 1.0)
         yield ops.logical_not(off > 2.0 * _UNIT), "mean_direction (mu) must be a unit vector"
-        yield from super().own_conditions()
 
     @property
     def event_shape(self) -> Shape:

@@ -15,7 +15,7 @@ from kl_plugins.formulas.gamma_ratios import shifted_divergence
 from kl_plugins.ops.gamma_residues import digamma_residue, log_gamma_residue
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import REAL, parameter
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 
 
 class WishartLike(Multivariate):
@@ -31,8 +31,7 @@ class WishartLike(Multivariate):
     def _complete(self) -> None:
         _ = self.factor
 
-    def own_conditions(self) -> Conditions:
-        yield from super().own_conditions()
+    def further_conditions(self) -> Conditions:
         ops, too_few = self.ops, self.df <= self.dimension - 1
         message = "df (degrees of freedom) must be greater than the matrices' dimension less one"
         yield ops.logical_not(too_few), message

@@ -15,6 +15,7 @@ from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import equal_where, is_literal
 from kl_plugins.parameters.declarations import Parameter, constant, declare, parameter, part
 from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
+from kl_plugins.parameters.shapes import Shape, broadcast_shapes
 
 _PLAIN = frozenset({float, int, np.float64})
 """Types of a single number that `scalar` computes with."""
@@ -64,6 +65,9 @@ class Parametrised:
     _may_be_plain: ClassVar[bool] = False
     """Whether single numbers stay floats, and that is all that there is to check."""
 
+    _adds_conditions: ClassVar[bool] = False
+    """Whether there is more to check of single numbers than their domains."""
+
     _batch_stops: ClassVar[tuple[tuple[str, int | None], ...]] = ()
     """Up to where the shape of each parameter is that of its batch dimensions."""
 
@@ -76,6 +80,9 @@ class Parametrised:
         if len(cls._bounds) < len(domains):
             cls._bounds = ()
         cls._may_be_plain = bool(cls._bounds) and cls.find_backend is backend_of
+        cls._adds_conditions = cls.further_conditions is not Parametrised.further_conditions
+        if "own_conditions" in vars(cls):
+            raise TypeError(f"{cls.__name__}.own_conditions: state further_conditions, which adds to domains")
 
     def __post_init__(self) -> None:
         if self._become_plain():
@@ -257,19 +264,32 @@ class Parametrised:
             if not low < value < high or (whole and value % 1.0):
                 return False
         state["ops"] = floats
-        return True
+        return not self._adds_conditions or self._meets_further()
+
+    def _meets_further(self) -> bool:
+        """Whether plain parameters certainly meet `further_conditions`."""
+        try:
+            return all(holds for holds, _ in self.further_conditions())
+        except ArithmeticError:  # of NaN
+            return False
 
     def check_shapes(self) -> None:
         """Raise ValueError where the parameters' shapes do not fit together."""
 
     def own_conditions(self) -> Conditions:
-        """Yield (condition, message) for what the object's own parameters must satisfy.
-
-        A condition has the batch dimensions of its parameters and no others, or is a single one.
-        """
+        """Yield (condition, message) for what the object's own parameters must satisfy."""
         for name, stated in self.parameters.items():
             value, inside = getattr(self, name), name in self.inside
             yield from stated.conditions(value, floats if is_literal(value) else self.ops, inside)
+        yield from self.further_conditions()
+
+    def further_conditions(self) -> Conditions:
+        """Yield (condition, message) for what the domains of its own parameters do not say.
+
+        A hook for classes to state: it adds to the domains. A condition has the batch dimensions of the
+        parameters and no others, or is a single one: ``yield self.low < self.high, "low must be < high"``.
+        """
+        yield from ()
 
     def conditions(self) -> Conditions:
         """Yield (condition, message) for the object's parameters and those of its parts."""
@@ -278,22 +298,3 @@ class Parametrised:
         yield from (stated for stated in self.own_conditions() if not isinstance(stated[0], bool))
         for component in self.components():
             yield from component.conditions()
-
-
-Shape = tuple[int | None, ...]
-"""A shape as far as it is known: None stands for a length that only a running graph knows."""
-
-
-def broadcast_shapes(*shapes: Shape) -> Shape:
-    """Broadcast shapes whose lengths may be unknown; ValueError where known lengths clash."""
-    if shapes.count(shapes[0]) == len(shapes):
-        return shapes[0]
-    ndim = max((len(shape) for shape in shapes), default=0)
-    columns = zip(*[(1,) * (ndim - len(shape)) + tuple(shape) for shape in shapes], strict=True)
-    return tuple(_broadcast_length(column) for column in columns)
-
-
-def _broadcast_length(lengths: tuple[int | None, ...]) -> int | None:
-    known = [length for length in lengths if length is not None]
-    (common,) = np.broadcast_shapes((1,), *[(length,) for length in known])
-    return common if len(known) == len(lengths) or common != 1 else None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kl_plugins import extend
+from kl_plugins import NoClosedFormError, entropy, extend, kl
 from kl_plugins.extend import (
     COUNT,
     POSITIVE,
@@ -181,3 +181,77 @@ def test_wrong_discrete_families():
     ):
         with pytest.raises(AssertionError, match=message):
             check_family(wrong(Heads, **body))
+
+
+def test_ends_where_the_density_is_not():
+    class Root(Continuous):
+        """Z with density exp(−√z)/2 above 0, which does not say so."""
+
+        log_density = density(-math.log(2.0), (-1.0, Power(0.5)))
+
+    class Slash(Continuous):
+        """Z with density z·exp(−z)."""
+
+        scale: Any = parameter(POSITIVE)
+        log_density = density(0.0, (1.0, Log()), (-1.0, Identity()))
+
+    for kind in (Root, Slash):
+        message = r"log_prob is NaN at -0.*, inside its ends \(-inf, inf\): set ends .* ends = \(0.0, inf\)"
+        with pytest.raises(AssertionError, match=message):
+            check_family(kind)
+        check_family(wrong(kind, ends=(0.0, math.inf)))
+
+
+class Spread(Continuous):
+    """Uniform from low to high."""
+
+    low: Any = parameter(REAL)
+    high: Any = parameter(REAL)
+
+    def further_conditions(self):
+        yield self.low < self.high, "low must be below high"
+
+    def standard_ends(self):
+        return self.low, self.high
+
+    def log_density(self):
+        return LogDensity(-self.ops.log(self.high - self.low), ())
+
+
+def test_typical_members():
+    check_family(Spread)
+    stated = {"__annotations__": {"high": Any}, "high": parameter(REAL, typical=(0.2,))}
+    with pytest.raises(ValueError, match=r"Wrong, of typical values: low must be below high; state typical"):
+        check_family(wrong(Spread, **stated))
+    with pytest.raises(TypeError, match=r"Wrong\.scale has no typical values: state them, or give members"):
+        check_family(wrong(__annotations__={"scale": Any}, scale=parameter()))
+
+
+@pytest.mark.parametrize("name", ["standard_mean", "standard_variance", "standard_entropy", "moment"])
+def test_what_no_discrete_family_is_asked_for(name):
+    with pytest.raises(TypeError, match=f"Wrong.{name}: a discrete family is not asked for it"):
+        check_family(wrong(Heads, **{name: lambda self: 1.0}))
+
+
+def test_what_is_not_stated_is_named():
+    class Borel(Discrete):
+        rate: Any = parameter(PROBABILITY)
+        ends = (1.0, 4.0)
+
+    class Blank(Continuous):
+        rate: Any = parameter(POSITIVE)
+
+    class Shapeless(extend.Covariance):
+        rate: Any = parameter(POSITIVE)
+
+    for ask in (check_family, lambda kind: entropy(kind(0.5)), lambda kind: kl(kind(0.5), kind(0.6))):
+        with pytest.raises(NotImplementedError, match="Borel states no log_pmf: the logarithm of P"):
+            ask(Borel)
+    with pytest.raises(TypeError, match="Blank states no log_density: the log density of Z"):
+        check_family(Blank)
+    with pytest.raises(NoClosedFormError, match="Blank states no log_density"):
+        kl(Blank(1.0), Blank(2.0))
+    with pytest.raises(NotImplementedError, match="Shapeless states no factor: the lower Cholesky"):
+        _ = Shapeless(1.0).factor
+    with pytest.raises(NotImplementedError, match="Shapeless states no marginal"):
+        Shapeless(1.0).marginal(0)

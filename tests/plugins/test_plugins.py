@@ -165,3 +165,24 @@ def test_closed_form_of_a_plugin_is_found_by_the_first_call(tmp_path):
         print(round(kl_plugins.kl(coins.Coin(0.25), coins.Coin(0.5)), 6))
     """
     assert run(code, tmp_path) == "0.130812"
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [("coins_kl/__init__.py", "helpers"), ("coins_kl-1.0.dist-info/entry_points.txt", "elsewhere")],
+)
+def test_plugin_of_a_stranger_that_cannot_be_imported(tmp_path, file, module):
+    wrong = "import helpers\n" if module == "helpers" else "[kl_plugins]\ncoins = elsewhere\n"
+    install(tmp_path, COINS | {file: wrong})
+    code = """
+        import coins, kl_plugins
+        try:
+            kl_plugins.kl(coins.Coin(0.25), coins.Coin(0.5))
+        except ImportError as error:
+            print(error.name, error)
+    """
+    entry = "coins_kl" if module == "helpers" else "elsewhere"
+    assert run(code, tmp_path) == (
+        f"{module} the kl_plugins plugin for objects of 'coins' could not be imported (No module named "
+        f"'{module}'); its entry point is 'coins = {entry}' of the package 'coins-kl'"
+    )

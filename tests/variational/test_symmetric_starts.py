@@ -10,15 +10,14 @@ import pytensor
 import pytest
 from scipy import stats
 
-from graphs import OWN, log_add_exp
+from graphs import WITHOUT_LONG_PRODUCTS, log_add_exp
 from kl_plugins.variational import diagnose, distance_to_optimum, fit
 from kl_plugins.variational.optimum.reasons import Reason
 
 
 @pytest.fixture(scope="module", autouse=True)
 def quickly_compiled():
-    """Python's loop of PyTensor 2 takes products of more than two arrays element by element: C is quicker."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE" if OWN == "NUMBA" else OWN):
+    with pytensor.config.change_flags(mode=WITHOUT_LONG_PRODUCTS):
         yield
 
 

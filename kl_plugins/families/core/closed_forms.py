@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.univariate import Univariate
+from kl_plugins.mistakes import check_class
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.deferred import deferred
 from kl_plugins.ops.protocol import Array, ArrayOperations
@@ -41,7 +42,8 @@ def closed_form(
     -------
     callable
         A decorator of functions of p and q, both in one backend: its operations are ``p.ops``. They return
-        KL(p‖q), of the broadcast batch shape, and may raise `NoClosedFormError`.
+        KL(p‖q), of the broadcast batch shape, and may raise `NoClosedFormError`, with what is in the
+        way as its message: the pair is named by `kl`.
 
     Examples
     --------
@@ -56,6 +58,8 @@ def closed_form(
     >>> kl(Waiting(1.0), Waiting([1.0, 2.0])).round(6)
     array([0.      , 0.193147])
     """
+    for kind, argument in ((p_type, "p_type"), (q_type, "q_type")):
+        check_class(kind, f"closed_form: {argument}", Univariate, "register_kl takes any two classes")
 
     def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
         @wraps(function)

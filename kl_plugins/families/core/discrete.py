@@ -10,7 +10,7 @@ import numpy as np
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as arrays
-from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.declarations import is_broken
 
@@ -34,7 +34,7 @@ class Discrete(Univariate):
 
     def log_pmf(self, k: Array) -> Array:
         """The logarithm of the probability that Z is `k`, a whole number inside the support."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} states no log_pmf: the logarithm of P(Z = k)")
 
     def point(self) -> Array:
         """Where an endless support has shrunk to its lower end: False, or an array."""
@@ -102,22 +102,6 @@ class Discrete(Univariate):
         low, ops = self.standard_ends()[0], self.ops
         steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
         return ops.expand_last(low) + steps
-
-    def _become_plain(self) -> bool:
-        if not super()._become_plain():
-            return False
-        try:
-            return all(holds for holds, _ in self.further_conditions())
-        except ArithmeticError:  # of NaN
-            return False
-
-    def own_conditions(self) -> Conditions:
-        yield from super().own_conditions()
-        yield from self.further_conditions()
-
-    def further_conditions(self) -> Conditions:
-        """Yield (condition, message) for what the domains of the parameters do not say."""
-        yield from ()
 
 
 def either(ops: ArrayOperations, *conditions: Array) -> Array:

@@ -8,7 +8,8 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.labels import joined
-from kl_plugins.parameters.parametrised import Parametrised, Shape, broadcast_shapes
+from kl_plugins.parameters.parametrised import Parametrised
+from kl_plugins.parameters.shapes import Shape, broadcast_shapes
 from kl_plugins.rules import RuleTable
 
 kl_rules = RuleTable("kl", "kl_plugins.families")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops import array_backend_of
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 
 
 class Multivariate(Distribution):

@@ -5,11 +5,13 @@ The plugins of SciPy and of PyTensor read them. A family of ours is thus one fil
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
+from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.open_functions import forget
 from kl_plugins.ops.protocol import Array
 
@@ -55,6 +57,30 @@ def from_pymc(*names: str) -> Callable[[Maker], Maker]:
         return function
 
     return decorate
+
+
+def made_by(make: Maker, values: Sequence[Array], called: str) -> Distribution:
+    """What a maker makes of these parameters; errors of the maker's own name it and the distribution."""
+    try:
+        made = make(*values)
+    except TypeError:
+        try:
+            signature(make).bind(*values)
+        except TypeError as error:
+            raise TypeError(
+                f"{_name(make)} cannot take the {len(values)} parameters of {called}: {error}"
+            ) from None
+        raise
+    if isinstance(made, Distribution):
+        return made
+    raise TypeError(
+        f"{_name(make)} returned {type(made).__qualname__} for {called}, which is not one of the families of "
+        "kl_plugins (return kl_plugins.extend.Normal(...), for example)"
+    )
+
+
+def _name(make: Maker) -> str:
+    return f"{make.__module__}.{getattr(make, '__qualname__', make)}"
 
 
 def check_positive(value: Array, name: str) -> None:

@@ -13,7 +13,7 @@ from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.parameters.declarations import is_broken
-from kl_plugins.parameters.parametrised import broadcast_shapes
+from kl_plugins.parameters.shapes import broadcast_shapes
 
 _BEYOND = 8
 """So many outcomes on either side of p's support are looked at for what q has there, in small batches:

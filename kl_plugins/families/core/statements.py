@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from kl_plugins.families.core.affine import AffineMap, identity_map, times
 from kl_plugins.families.core.statistics import Identity, Power, Square, Statistic
+from kl_plugins.families.core.univariate import Univariate
+from kl_plugins.mistakes import check_class
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is, is_literal
 from kl_plugins.rules import RuleTable
@@ -62,6 +64,11 @@ def expects(
     ...     t = statistic.rate * at.ratio
     ...     return p.ops.where(t < 1.0, p.ops.exp(statistic.rate * at.shift) / (1.0 - t), float("inf"))
     """
+    check_class(family, "expects: family", Univariate)
+    check_class(statistic, "expects: statistic", Statistic)
+    if not hasattr(family, "log_density"):
+        given = family.__qualname__
+        raise TypeError(f"expects: family must be under Continuous, got {given}; closed_form takes others")
     return _expectations.register(family, statistic, cost="O(1)")
 
 
@@ -73,7 +80,10 @@ def expectation(p: Array, statistic: Statistic, at: AffineMap) -> Array:
     rule = _expectations.find(p, statistic)
     value = None if rule is None else rule.function(p, statistic, at)
     if value is None:
-        raise UnknownExpectationError(statistic.text)
+        text = statistic.text
+        if rule is not None and not rule.function.__module__.startswith("kl_plugins."):
+            text += " at z = shift + ratio·Z, for which the registered function gives none"
+        raise UnknownExpectationError(text)
     return value
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.parameters.parametrised import Shape
+from kl_plugins.parameters.shapes import Shape
 
 EVERYWHERE = (-math.inf, math.inf)
 
@@ -18,7 +18,8 @@ EVERYWHERE = (-math.inf, math.inf)
 class Univariate(Distribution):
     """A family of distributions of one variable, X = loc + sign·scale·Z.
 
-    A subclass declares its parameters and says where Z lives (``ends``).
+    A subclass declares its parameters and says where Z lives (``ends``); what its
+    parameters must satisfy beside their domains is in ``further_conditions``.
     """
 
     ends: ClassVar[tuple[float, float]] = EVERYWHERE

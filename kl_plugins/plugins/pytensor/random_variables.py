@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatch
-from typing import cast
 
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Variable
@@ -17,7 +16,7 @@ import kl_plugins.plugins.pytensor.products  # noqa: F401  (adds its rules)
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.core.names import pymc_names
+from kl_plugins.families.core.names import made_by, pymc_names
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
@@ -91,9 +90,10 @@ def family(op: Op, *parameters: Variable, batch: tuple[Array, ...] | None) -> Di
     if make is not None and (
         type(op).__module__.partition(".")[0] in ("pytensor", "pymc") or _is_logit_normal(op)
     ):
-        made = make(*[ops.asarray(value, name) for value, name in zip(parameters, "abcdefgh", strict=False)])
+        values = [ops.asarray(value, name) for value, name in zip(parameters, "abcdefgh", strict=False)]
+        made = made_by(make, values, type(op).__name__)
         made = made.to(ops)  # plain numbers alone are a graph too
-        return cast(Distribution, made if batch is None else made.expand(batch))
+        return made if batch is None else made.expand(batch)
     raise NoClosedFormError(
         f"no closed form is known for the random variable {op}; kl_plugins.estimate_kl estimates "
         f"divergences with their error; register a function for {type(op).__name__} with "

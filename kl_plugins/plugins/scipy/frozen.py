@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import singledispatch
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,7 +27,7 @@ from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.core.names import scipy_names
+from kl_plugins.families.core.names import made_by, scipy_names
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.open_functions import remember
@@ -84,7 +85,7 @@ def made_of(
     values = (*shapes, *places.values())
     try:
         labels = None if are_plain(values) else labels_of_parameters(given_to(generator, shapes, places))
-        return cast(Distribution, make(*map(number, values))).labelled(labels)
+        return made_by(make, [*map(number, values)], full_name(generator)).labelled(labels)
     except ValueError as error:
         given = given_to(generator, shapes, places)
         listed = ", ".join(f"{name}={_brief(value)}" for name, value in given.items())
@@ -140,7 +141,12 @@ def maker_of(generator: Any) -> Callable[..., Any]:
     make = known_maker(generator)
     if make is None:
         name = full_name(generator)
-        raise unsupported(name, f"type({name})" if _is_scipys(generator) else name)
+        unheard = [known for known in scipy_names if not hasattr(stats, known)]
+        meant = [
+            f" (from_scipy was given {known!r}, a name that scipy.stats does not have)"
+            for known in get_close_matches(str(generator.name), unheard, 1)
+        ]
+        raise unsupported("".join([name, *meant]), f"type({name})" if _is_scipys(generator) else name)
     return make
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -15,8 +15,9 @@ from scipy.stats._distribution_infrastructure import (
 )
 
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.names import made_by
 from kl_plugins.families.core.univariate import Univariate
-from kl_plugins.plugins.scipy.frozen import maker_of, number
+from kl_plugins.plugins.scipy.frozen import full_name, maker_of, number
 from kl_plugins.plugins.scipy.parameters import labels_of_new, unsupported
 from kl_plugins.recognition import recognise
 
@@ -69,7 +70,8 @@ def generator_of(kind: type) -> Any:
 
 
 def _made(obj: object, generator: Any, *parameters: Any) -> Distribution:
-    return cast(Distribution, maker_of(generator)(*parameters)).labelled(labels_of_new(obj))
+    made = made_by(maker_of(generator), parameters, full_name(generator))
+    return made.labelled(labels_of_new(obj))
 
 
 def _valid(obj: Any) -> None:
