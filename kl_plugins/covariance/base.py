@@ -65,7 +65,7 @@ class Covariance(Parametrised):
     @cached_property
     def factor(self) -> Array:
         """Lower Cholesky factor L of Σ = LLᵀ, shape (..., d, d)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} states no factor: the lower Cholesky factor of Σ")
 
     @property
     def factored(self) -> Array:
@@ -127,7 +127,7 @@ class Covariance(Parametrised):
 
     def marginal(self, index: Array) -> Covariance:
         """The covariance of the variables `index` (integers), in that order."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} states no marginal: that of some variables")
 
 
 def divergence_rule(p: Covariance, q: Covariance) -> Rule:

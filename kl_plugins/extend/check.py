@@ -79,8 +79,11 @@ def check_family(family: type, members: Sequence[Any] | None = None) -> None:
 
 
 def _check_hooks(family: type) -> None:
-    """TypeError where a discrete family states what only continuous ones are asked for."""
-    if issubclass(family, Discrete):
+    """TypeError where there is no density, or a discrete family states what only continuous ones may."""
+    if not issubclass(family, Discrete):
+        if family.log_density is Continuous.log_density and family.log_prob is Continuous.log_prob:  # type: ignore[attr-defined]
+            raise TypeError(f"{family.__name__} states no log_density: the log density of Z, a LogDensity")
+    else:
         unknown = sorted(
             name for name in vars(Continuous) if name in dir(family) and not hasattr(Discrete, name)
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from functools import cached_property
+from types import FunctionType
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -192,6 +194,8 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
     TypeError or ValueError, with the names of the class and the parameter, where a declaration is wrong.
     """
     own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+    if not cls.__module__.startswith("kl_plugins."):  # ours are tested, and have to be imported fast
+        check_names(cls)
     annotated = vars(cls).get("__annotations__", {})
     for name, value in own.items():
         where = f"{cls.__name__}.{name}"
@@ -221,6 +225,23 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
         )
     parameters = {name: what for name, what in stated.items() if isinstance(what, Parameter)}
     return parameters, tuple(name for name, what in stated.items() if isinstance(what, _Part))
+
+
+def check_names(cls: Any) -> None:
+    """TypeError where the class states a public name that is nearly that of a hook of its bases."""
+    from difflib import get_close_matches
+
+    kinds = (FunctionType, property, cached_property, tuple)
+    bases = [base for base in cls.__mro__[1:] if not getattr(base, "parameters", True)]
+    hooks = {name for base in bases[:-1] for name, x in vars(base).items() if isinstance(x, kinds)}
+    hooks |= {"own_conditions", "further_conditions"}  # of the last, the others are not for classes to state
+    for name, value in vars(cls).items():
+        own = not any(name in vars(base) for base in cls.__mro__[1:])
+        if own and not name.startswith("_") and not isinstance(value, Field):
+            for hook in get_close_matches(name, hooks, 1, 0.85):
+                raise TypeError(
+                    f"{cls.__name__}.{name}: did you mean {hook}? If not, begin it with an underscore"
+                )
 
 
 def _checked(stated: Parameter, default: Any, where: str) -> Parameter:

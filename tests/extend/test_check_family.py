@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kl_plugins import extend
+from kl_plugins import NoClosedFormError, entropy, extend, kl
 from kl_plugins.extend import (
     COUNT,
     POSITIVE,
@@ -231,3 +231,27 @@ def test_typical_members():
 def test_what_no_discrete_family_is_asked_for(name):
     with pytest.raises(TypeError, match=f"Wrong.{name}: a discrete family is not asked for it"):
         check_family(wrong(Heads, **{name: lambda self: 1.0}))
+
+
+def test_what_is_not_stated_is_named():
+    class Borel(Discrete):
+        rate: Any = parameter(PROBABILITY)
+        ends = (1.0, 4.0)
+
+    class Blank(Continuous):
+        rate: Any = parameter(POSITIVE)
+
+    class Shapeless(extend.Covariance):
+        rate: Any = parameter(POSITIVE)
+
+    for ask in (check_family, lambda kind: entropy(kind(0.5)), lambda kind: kl(kind(0.5), kind(0.6))):
+        with pytest.raises(NotImplementedError, match="Borel states no log_pmf: the logarithm of P"):
+            ask(Borel)
+    with pytest.raises(TypeError, match="Blank states no log_density: the log density of Z"):
+        check_family(Blank)
+    with pytest.raises(NoClosedFormError, match="Blank states no log_density"):
+        kl(Blank(1.0), Blank(2.0))
+    with pytest.raises(NotImplementedError, match="Shapeless states no factor: the lower Cholesky"):
+        _ = Shapeless(1.0).factor
+    with pytest.raises(NotImplementedError, match="Shapeless states no marginal"):
+        Shapeless(1.0).marginal(0)

@@ -10,10 +10,20 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from kl_plugins import extend
 from kl_plugins.extend import Covariance
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
-from kl_plugins.parameters.declarations import COUNT, POSITIVE, PROBABILITY, REAL, Domain, constant, parameter
+from kl_plugins.parameters.declarations import (
+    COUNT,
+    POSITIVE,
+    PROBABILITY,
+    REAL,
+    Domain,
+    check_names,
+    constant,
+    parameter,
+)
 
 
 class Ramp(Continuous):
@@ -144,3 +154,39 @@ def test_what_calls_the_hook_is_not_stated_anew(base):
     body = {"own_conditions": lambda self: (), "__module__": __name__}
     with pytest.raises(TypeError, match=r"Odd\.own_conditions: state further_conditions"):
         type("Odd", (base,), body)
+
+
+NEAR = {
+    "standart_mean": (Continuous, "standard_mean"),
+    "log_denisty": (Continuous, "log_density"),
+    "end": (Continuous, "ends"),
+    "logpmf": (Discrete, "log_pmf"),
+    "own_condition": (Discrete, "own_conditions"),
+    "further_condition": (Continuous, "further_conditions"),
+    "marginals": (Covariance, "marginal"),
+    "factr": (Covariance, "factor"),
+}
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_a_name_that_is_nearly_a_hook_is_an_error(name):
+    base, hook = NEAR[name]
+    with pytest.raises(TypeError, match=rf"Odd\.{name}: did you mean {hook}\?"):
+        type("Odd", (base,), {name: lambda self: 1.0, "__module__": __name__})
+    type("Even", (base,), {"_" + name: lambda self: 1.0, "values_of": 1.0, "__module__": __name__})
+
+
+def test_names_of_bases_of_ones_own_are_no_hooks():
+    class Steep(Ramp):
+        def solve(self):
+            return 1.0
+
+    class Steeper(Steep):
+        solver = solved = lambda self: 2.0
+
+    assert Steeper(1.0).solve() == 1.0
+
+
+def test_no_class_of_ours_has_a_name_that_is_nearly_a_hook():
+    for kind in set(extend._by_name().values()) - {extend.Parametrised}:
+        check_names(kind)

@@ -42,7 +42,8 @@ class Continuous(Univariate):
 
     def log_density(self) -> LogDensity:
         """The log density of Z; UnknownExpectationError where it is not a combination of statistics."""
-        raise UnknownExpectationError("a log density that is not a combination of statistics")
+        missing = f"{type(self).__name__} states no log_density"
+        raise UnknownExpectationError(f"a log density that is not a combination of statistics ({missing})")
 
     def log_prob(self, x: Array) -> Array:
         """The log density at `x`, inside the support."""

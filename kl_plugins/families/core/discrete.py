@@ -34,7 +34,7 @@ class Discrete(Univariate):
 
     def log_pmf(self, k: Array) -> Array:
         """The logarithm of the probability that Z is `k`, a whole number inside the support."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} states no log_pmf: the logarithm of P(Z = k)")
 
     def point(self) -> Array:
         """Where an endless support has shrunk to its lower end: False, or an array."""
