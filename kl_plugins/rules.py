@@ -52,7 +52,8 @@ class RuleTable:
     `folder`, which are loaded when a rule is first looked for.
     """
 
-    def __init__(self, name: str, folder: str) -> None:
+    def __init__(self, name: str, folder: str, doc: str | None = None) -> None:
+        self.__doc__ = doc or type(self).__doc__
         self._name, self._folder = name, folder
 
         def no_rule(p: object, q: object) -> Any:

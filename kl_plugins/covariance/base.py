@@ -33,8 +33,19 @@ def nearly_equal_below(least_pivot: Array) -> Array:
     return np.where(least_pivot > 0.0, limit, MOST_REFINED)
 
 
-log_det_divergences = RuleTable("log_det_divergences", "kl_plugins.covariance")
-"""Rules for ½ [tr(Σq⁻¹Σp) − d − ln|Σq⁻¹Σp|], the KL divergence of two centred Gaussians."""
+log_det_divergences = RuleTable(
+    "log_det_divergences",
+    "kl_plugins.covariance",
+    """Rules for ½ [tr(Σq⁻¹Σp) − d − ln det(Σq⁻¹Σp)], the KL divergence of two centred Gaussians.
+
+    ``@log_det_divergences.register(P, Q, cost="O(d)")`` registers the decorated function of (p, q) for two
+    classes of covariances, p's first, q's second. It receives both in one backend, ``p.ops``, of one
+    dimension d, and returns that number for each pair, of the broadcast batch shape. `cost` is what `explain`
+    says; it may be a function of the pair. The rule for the nearest classes serves. One that declines a pair
+    returns what triangular factors say: ``log_det_divergences.find(a, b)(a, b)``, where a and b are
+    ``Cholesky(p.factor)`` and ``Cholesky(q.factor)``.
+    """,
+)
 
 
 class Covariance(Parametrised):

@@ -13,6 +13,9 @@ from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import Labels
 
+_MEASURES = ("continuous", "discrete", "mixed")
+"""Those that methods of estimation are for; a slip in one would be a measure of its own."""
+
 
 @dataclass(frozen=True)
 class Density:
@@ -25,6 +28,7 @@ class Density:
     measure : str
         What the density is a density of: ``"continuous"`` (of volume), ``"discrete"`` (of counting), or any
         other name. A ``"mixed"`` one has atoms and volume. Two different measures have nothing in common.
+        What is nearly one of the three words is a ValueError.
     log_density : callable
         Of points of shape (n, *batch_shape, *event_shape); returns shape (n, *batch_shape).
     sample : callable or None
@@ -59,6 +63,15 @@ class Density:
     batch_shape: tuple[int, ...] = ()
     event_shape: tuple[int, ...] = ()
     labels: Labels | None = None
+
+    def __post_init__(self) -> None:
+        if self.measure in _MEASURES:
+            return
+        from difflib import get_close_matches  # seldom needed
+
+        near = get_close_matches(self.measure, _MEASURES, 1)
+        for meant in near or [word for word in _MEASURES if word.startswith(self.measure)]:
+            raise ValueError(f"measure {self.measure!r} of {self.name}: did you mean {meant!r}?")
 
     def member(self, index: tuple[int, ...]) -> Density:
         """One distribution of the batch."""

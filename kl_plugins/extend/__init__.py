@@ -1,7 +1,17 @@
 """All that a family, a covariance structure, a rule or a plugin of one's own needs to import.
 
 The library's own families and structures are here too, by the names of their classes: they are imported when
-the first of them is asked for.
+the first of them is asked for; ``dir(kl_plugins.extend)`` lists them.
+
+The domains of parameters are intervals:
+
+* ``REAL``: (−∞, ∞)
+* ``EXTENDED_REAL``: [−∞, ∞]
+* ``POSITIVE``: (0, ∞)
+* ``NON_NEGATIVE``: [0, ∞)
+* ``PROBABILITY``: [0, 1]
+* ``COUNT``: the whole numbers of [0, ∞)
+* any other: ``Domain(low, high)``, closed and of whole numbers where it says so
 """
 
 from functools import cache
@@ -119,3 +129,7 @@ def __getattr__(name: str) -> Any:
     if not name[:1].isupper() or name not in _by_name():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _by_name()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_by_name()})

@@ -19,14 +19,16 @@ from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.statements import UnknownExpectationError, expectation
+from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.parameters.declarations import EXTENDED_REAL, REAL, Parameter
+from kl_plugins.recognition import recognise
 
 _AFFINE = ((0.0, 1.0), (0.0, 0.7), (0.3, 1.6))
 """The shifts and ratios that expectations are judged at."""
 
 
-def check_family(family: type, members: Sequence[Any] | None = None) -> None:
+def check_family(family: type, members: Sequence[Any] | None = None, against: Sequence[Any] = ()) -> None:
     """Judge a continuous or discrete family of one variable by quadrature (sums) and finite differences.
 
     That its density integrates to 1; its mean, its variance and the expectations of statistics that it
@@ -42,13 +44,17 @@ def check_family(family: type, members: Sequence[Any] | None = None) -> None:
     members : sequence, optional
         Distributions of the family, single ones, none of them special. Made of the typical values of its
         parameters, in their order, where not given.
+    against : sequence, optional
+        Distributions of any library that have one variable, such as ``stats.norm()``: the divergences of the
+        members from them, and theirs from the members, are judged too, where they have a closed form.
 
     Raises
     ------
     AssertionError
         Where something is wrong: with the member, what it is, the value stated and the value found.
     TypeError
-        If the family is of another kind, or has parts, for which members have to be given.
+        If the family is of another kind, or has parts, for which members have to be given; or if it is
+        held against a distribution of more than one variable.
 
     Examples
     --------
@@ -70,6 +76,12 @@ def check_family(family: type, members: Sequence[Any] | None = None) -> None:
     members = _typical(family) if members is None else members
     for member in members:
         _judge_alone(member)
+    for p, q in product(members, map(recognise, against)):
+        if not isinstance(q, Univariate):
+            raise TypeError(f"check_family holds families against distributions of one variable, not {q!r}")
+        if isinstance(p, Discrete) == isinstance(q, Discrete):
+            _judge_pair(p, q)
+            _judge_pair(q, p)
     table = np.array([[_judge_pair(p, q) for q in members] for p in members])
     if len(members) > 1 and not any(stated.core_ndim for stated in family.parameters.values()):
         if not family.parts and table.dtype != object:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from kl_plugins import NoClosedFormError, entropy, extend, kl
 from kl_plugins.extend import (
@@ -255,3 +256,35 @@ def test_what_is_not_stated_is_named():
         _ = Shapeless(1.0).factor
     with pytest.raises(NotImplementedError, match="Shapeless states no marginal"):
         Shapeless(1.0).marginal(0)
+
+
+@pytest.mark.parametrize("name", ["Right", "GeneralizedGamma", "LogNormal", "Weibull"])
+def test_other_distributions(name):
+    kind = Right if name == "Right" else getattr(extend, name)
+    members = [extend.LogNormal(extend.Normal(0.2, 0.5))] if name == "LogNormal" else None
+    others = [
+        stats.norm(0.3, 2.0),
+        stats.expon(0.0, 2.0),
+        stats.gamma(2.0),
+        stats.lognorm(0.7),
+        stats.laplace(),
+    ]
+    check_family(kind, members, [*others, stats.uniform(-1.0, 9.0), stats.poisson(2.0)])
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_wrong_closed_forms_with_other_distributions(forward):
+    kind, normal = wrong(), extend.Normal
+    check_family(kind, against=[stats.norm()])
+    pair = (kind, normal) if forward else (normal, kind)
+    closed_form(*pair)(lambda p, q: 0.25 + 0.0 * p.scale * q.scale)
+    check_family(kind)
+    message = r"KL\(Wrong\(.*Normal\(" if forward else r"KL\(Normal\(.*Wrong\("
+    with pytest.raises(AssertionError, match=rf"{message}.*: the divergence is 0.25 as stated, but "):
+        check_family(kind, against=[stats.norm()])
+
+
+def test_other_distributions_of_other_kinds():
+    check_family(Heads, against=[stats.binom(4, 0.2), stats.poisson(2.0), stats.randint(0, 9)])
+    with pytest.raises(TypeError, match="against distributions of one variable, not MultivariateNormal"):
+        check_family(Right, against=[stats.multivariate_normal([0.0, 1.0])])

@@ -11,6 +11,7 @@ from kl_plugins.extend import (
     Absolute,
     Continuous,
     Covariance,
+    Density,
     Diagonal,
     Discrete,
     Exp,
@@ -154,3 +155,14 @@ def test_closed_form_that_declines_names_the_pair():
             "kl_plugins.estimate_kl estimates it with its error, "
             "kl_plugins.register_kl registers a closed form"
         )
+
+
+@pytest.mark.parametrize("measure", ["cont", "continous", "Continuous", "discret", "mix"])
+def test_misspelt_measures(measure):
+    with pytest.raises(ValueError, match=f"measure '{measure}' of Mine: did you mean"):
+        Density("Mine", measure, lambda x: x)
+
+
+@pytest.mark.parametrize("measure", ["continuous", "discrete", "mixed", "simplex", "sphere", "words"])
+def test_measures(measure):
+    assert Density("Mine", measure, lambda x: x).measure == measure

@@ -1,5 +1,6 @@
 """What `kl_plugins.extend` offers."""
 
+import pydoc
 import subprocess
 import sys
 
@@ -26,6 +27,24 @@ def test_families_and_structures_by_name():
     for name in ("Nothing", "nothing", "Parameter"):
         with pytest.raises(AttributeError, match=f"'kl_plugins.extend' has no attribute '{name}'"):
             getattr(extend, name)
+
+
+def test_the_directory_lists_families_and_structures():
+    assert {"GeneralizedGamma", "Full", "parameter", "POSITIVE"} <= set(dir(extend))
+
+
+def test_help_says_what_to_register():
+    shown = pydoc.render_doc(extend.log_det_divergences)
+    assert "½ [tr(Σq⁻¹Σp) − d − ln det(Σq⁻¹Σp)]" in shown
+    assert "Whether z is certainly a multiple of Z." in pydoc.render_doc(extend.AffineMap)
+
+
+def test_a_rule_that_declines():
+    """What the documentation of the table says to return instead."""
+    p, q = extend.Diagonal([1.0, 2.0]), extend.Diagonal([2.0, 3.0])
+    a, b = extend.Cholesky(p.factor), extend.Cholesky(q.factor)
+    rules = extend.log_det_divergences
+    assert rules.find(a, b)(a, b) == pytest.approx(rules.find(p, q)(p, q), rel=1e-14)
 
 
 def test_a_name_of_scipy():

@@ -14,6 +14,7 @@ from kl_plugins import extend
 from kl_plugins.extend import Covariance
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.ops import floats
 from kl_plugins.parameters.declarations import (
     COUNT,
     POSITIVE,
@@ -102,7 +103,10 @@ def test_what_a_class_declares():
         Domain(high=-4.0, whole=True),
     ):
         stated = type("Even", (Continuous,), {"__annotations__": {"x": "Any"}, "x": parameter(domain)})
-        assert len(set(stated.parameters["x"].typical)) == 2  # and they were held against the domain
+        declared = stated.parameters["x"]
+        assert len(set(declared.typical)) == 2
+        for number in declared.typical:
+            assert all(holds for holds, _ in declared.conditions(number, floats)), domain
 
 
 def test_a_subclass_states_a_parameter_anew():

@@ -21,17 +21,30 @@ _EPSILON = 32.0 * 2.220446049250313e-16
 
 
 class AffineMap(NamedTuple):
-    """The standard variable of q in terms of that of p: z = shift + ratio·Z."""
+    """The standard variable of q in terms of that of p: z = shift + ratio·Z.
+
+    Attributes
+    ----------
+    ops : ArrayOperations
+        The operations that the parameters are in.
+    shift : array or float
+        The location of p less that of q, in units of q's scale: the float 0.0 where it is certainly zero.
+    ratio : array or float
+        The scale of p in units of q's: the float 1.0 where p and q are the same distribution; negative where
+        they point opposite ways.
+    upper : array, float or None
+        1 − z less ratio·(1 − Z), for families on (0, 1): the float 0.0 where the upper ends are certainly the
+        same. None where q does not end at 1.
+    fixes_zero : bool
+        Whether z is certainly a multiple of Z.
+    fixes_one : bool
+        Whether 1 − z is certainly a multiple of 1 − Z.
+    """
 
     ops: ArrayOperations
     shift: Array
-    """The float 0.0 where it is certainly zero."""
-
     ratio: Array
-    """The float 1.0 where p and q are the same distribution; negative where they point opposite ways."""
-
     upper: Array = None
-    """1 − z less ratio·(1 − Z), for families on (0, 1): 0.0 where the upper ends are certainly the same."""
 
     @property
     def fixes_zero(self) -> bool:

@@ -41,7 +41,9 @@ def closed_form(
     Returns
     -------
     callable
-        A decorator of functions of p and q, both in one backend: its operations are ``p.ops``. They return
+        A decorator of functions of p and q, both in one backend: its operations are ``p.ops``. They receive
+        the whole objects, so that ``loc``, ``scale``, ``sign`` and the supports are theirs to reckon with
+        (+∞ where p has mass outside of q's), unlike in what `expects` registers. They return
         KL(p‖q), of the broadcast batch shape, and may raise `NoClosedFormError`, with what is in the
         way as its message: the pair is named by `kl`.
 
