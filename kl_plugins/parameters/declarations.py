@@ -16,7 +16,14 @@ from kl_plugins.parameters.certainty import is_literal
 
 
 class Domain(NamedTuple):
-    """The interval from `low` to `high` that the values of a parameter lie in; open, unless `closed`."""
+    """The interval from `low` to `high` that the values of a parameter lie in; open, unless `closed`.
+
+    >>> from kl_plugins.extend import COUNT, EXTENDED_REAL, NON_NEGATIVE, POSITIVE, PROBABILITY, REAL, Domain
+    >>> REAL, EXTENDED_REAL, POSITIVE, NON_NEGATIVE
+    ((-inf, inf), [-inf, inf], (0, inf), [0, inf))
+    >>> PROBABILITY, COUNT, Domain(-1.0, 1.0)
+    ([0, 1], whole numbers of [0, inf), (-1, 1))
+    """
 
     low: float = -math.inf
     high: float = math.inf
@@ -28,6 +35,11 @@ class Domain(NamedTuple):
 
     finite: bool = True
     """Whether infinite ends do not belong to it."""
+
+    def __repr__(self) -> str:
+        ends = [self.closed if math.isfinite(end) else not self.finite for end in (self.low, self.high)]
+        left, right = "(["[ends[0]], ")]"[ends[1]]
+        return f"{'whole numbers of ' if self.whole else ''}{left}{self.low:g}, {self.high:g}{right}"
 
     def bounds(self) -> tuple[float, float]:
         """The floats between which, both excluded, the floats of the interval lie."""
@@ -148,8 +160,7 @@ def parameter(
 
     Examples
     --------
-    >>> from kl_plugins.families.core.continuous import Continuous
-    >>> from kl_plugins.parameters.declarations import POSITIVE, parameter
+    >>> from kl_plugins.extend import POSITIVE, Continuous, parameter
     >>> class Ramp(Continuous):
     ...     slope: float = parameter(POSITIVE, typical=(0.5, 2.0))
     >>> Ramp(-1.0)
