@@ -28,8 +28,6 @@ SHORTEST_STEP, HESSIAN_STEP = 1e-5, 1e-4
 """Of differences of gradients, in sds, one-sided and central; longer near the resolution of floats."""
 SOLVER_STEPS = 80
 SOLVER_ACCURACY = 1e-3
-
-
 NOISE = 1e-9
 """Nats that are rounding."""
 
@@ -156,14 +154,9 @@ class WhitenedELBO:
         upper[self.dimension :][self.family.logarithms] = LARGEST_LOG_SCALE * np.sqrt(2.0)
         options = {"maxiter": ITERATIONS, "gtol": 0.0, "ftol": 0.0, "maxcor": 20}
         bounds = np.column_stack([-upper, upper])
+        start = np.zeros_like(upper)
         result = minimize(
-            objective,
-            np.zeros_like(upper),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            callback=stop,
-            options=options,
+            objective, start, jac=True, method="L-BFGS-B", bounds=bounds, callback=stop, options=options
         )
         found: FloatArray = result.x
         return found

@@ -8,6 +8,7 @@ from math import inf, nan, sqrt
 
 import arviz
 import numpy as np
+from numpy.typing import ArrayLike
 from pymc.model import Model
 
 from kl_plugins.dispatch import kl
@@ -52,8 +53,7 @@ class Iterates:
     >>> kept = Iterates(size=1, spacing=10)
     >>> for iteration in range(1, 20_001):
     ...     if iteration >= kept.due:
-    ...         kept.next_row[:] = iteration
-    ...         kept.keep(iteration)
+    ...         kept.keep(iteration, iteration)
     >>> kept.spacing, kept.window().shape, kept.window()[0, 0] // 1000
     (80, (112, 1), np.float64(11.0))
     """
@@ -64,14 +64,8 @@ class Iterates:
         self._rows = np.empty((capacity, size))
         self._count = 0
 
-    @property
-    def next_row(self) -> FloatArray:
-        """Where the next iterate is to be written, before it is kept."""
-        row: FloatArray = self._rows[self._count]
-        return row
-
-    def keep(self, iteration: int) -> None:
-        """Keep what `next_row` holds."""
+    def keep(self, iterate: ArrayLike, iteration: int) -> None:
+        self._rows[self._count] = iterate
         self._count += 1
         if self._count == len(self._rows):
             self._count //= 2

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from pymc.logprob.transforms import CircularTransform, IntervalTransform, LogOddsTransform, LogTransform
 from pymc.model import Model
 from pymc.pytensorf import compile
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.target.transforms import in_terms_of
 
 CHUNK = 2**17
 """Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
@@ -101,24 +102,23 @@ class TargetDensity:
     def __call__(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log densities, shape (n,), and their gradients, shape (n, d), at `points`, shape (n, d)."""
         began = time.perf_counter()
-        self.evaluations += len(points)
-        starts = range(0, len(points), self.chunk)
-        with np.errstate(all="ignore"):  # far out numbers overflow; who asks looks whether results are finite
-            parts = [self._part(self._function, points[start : start + self.chunk]) for start in starts]
+        values, gradients = self._evaluated(self._function, points)
         self._pace = min(self._pace, (time.perf_counter() - began) / max(len(points), 1))
-        return np.concatenate([values for values, _ in parts]), np.concatenate([slope for _, slope in parts])
+        return values, gradients
 
     def values(self, points: FloatArray) -> FloatArray:
         """The log densities alone, by a function of their own where so many would take long otherwise."""
         if self._alone is None and self._compile_alone and len(points) * self._pace > PATIENCE:
             self._alone = self._compile_alone()
-        if self._alone is None:
-            return self(points)[0]
+        return self(points)[0] if self._alone is None else self._evaluated(self._alone, points)[0]
+
+    def _evaluated(self, function: Callable[[FloatArray], Any], points: FloatArray) -> list[FloatArray]:
+        """What a function gives at the points, a chunk after another."""
         self.evaluations += len(points)
         starts = range(0, len(points), self.chunk)
-        with np.errstate(all="ignore"):
-            parts = [self._part(self._alone, points[start : start + self.chunk]) for start in starts]
-        return np.concatenate([values for values, *_ in parts])
+        with np.errstate(all="ignore"):  # far out numbers overflow; who asks looks whether results are finite
+            parts = [self._part(function, points[start : start + self.chunk]) for start in starts]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     @staticmethod
     def _part(function: Callable[[FloatArray], Any], points: FloatArray) -> Any:
@@ -140,13 +140,7 @@ class TargetDensity:
     def _compile(self, model: Model) -> Callable[[FloatArray], Any]:
         """The function of many points that returns log densities and gradients."""
         x = pt.vector("x", dtype="float64", shape=(self.dimension,))
-        values = {value.name: value for value in model.value_vars}
-        replacements, start = {}, 0
-        for name, shape in self.variables:
-            stop = start + int(np.prod(shape))
-            replacements[values[name]] = x[start:stop].reshape(shape).astype(values[name].dtype)
-            start = stop
-        log_density = graph_replace(model.logp(), replacements, strict=False).astype("float64")
+        log_density = in_terms_of(x, model, self.variables, [model.logp()])[0].astype("float64")
         answer_interrupt()
         leaves = list(ancestors([log_density]))
         _refuse_minibatches(leaves)

@@ -19,15 +19,21 @@ from kl_plugins.ops.protocol import FloatArray
 def constrained(model: Model, variables: Sequence[Variable], points: FloatArray) -> dict[str, FloatArray]:
     """Values of the free variables by name, each of shape (n, *shape), at unconstrained points (n, d)."""
     x = pt.vector("x", dtype="float64", shape=(points.shape[1],))
+    outputs = in_terms_of(x, model, variables, model.replace_rvs_by_values(model.free_RVs))
+    function = _over_draws(model, [x], outputs)
+    return dict(zip([rv.name for rv in model.free_RVs], function([points]), strict=True))
+
+
+def in_terms_of(x: Any, model: Model, variables: Sequence[Variable], graphs: Sequence[Any]) -> list[Any]:
+    """Graphs over the model's value variables as graphs over one vector of them all."""
     values = {value.name: value for value in model.value_vars}
     replacements, start = {}, 0
     for variable in variables:
         part = x[start : start + variable.size].reshape(variable.shape)
         replacements[values[variable.name]] = part.astype(values[variable.name].dtype)
         start += variable.size
-    outputs = model.replace_rvs_by_values(model.free_RVs)
-    function = _over_draws(model, [x], graph_replace(outputs, replacements, strict=False))
-    return dict(zip([rv.name for rv in model.free_RVs], function([points]), strict=True))
+    found: list[Any] = graph_replace(graphs, replacements, strict=False)
+    return found
 
 
 def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, FloatArray]) -> FloatArray:
