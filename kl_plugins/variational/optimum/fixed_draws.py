@@ -248,17 +248,12 @@ def resolution(gaussian: Gaussian) -> float:
 
 
 def expected_hessian(
-    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray
+    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray, symmetric: bool = True
 ) -> FloatArray | None:
-    """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too."""
-    hessian = hessian_by_differences(target, family, reference, centres)
-    return None if hessian is None else 0.5 * (hessian + hessian.T)
+    """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too.
 
-
-def hessian_by_differences(
-    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray
-) -> FloatArray | None:
-    """The same before it is made symmetric: its asymmetry is its error."""
+    Before it is made symmetric its asymmetry is its error.
+    """
     d = len(reference.mean)
     # The error of the difference is of the order of step², that of rounding of resolution / step.
     step = max(HESSIAN_STEP, float(np.cbrt(resolution(reference))))
@@ -272,7 +267,7 @@ def hessian_by_differences(
     if not finite.any():
         return None
     hessian: FloatArray = hessians[finite].mean(axis=0)
-    return hessian
+    return 0.5 * (hessian + hessian.T) if symmetric else hessian
 
 
 def positive_eigen(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:

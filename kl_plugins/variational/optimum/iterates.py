@@ -124,10 +124,6 @@ class Window:
         errors = np.sum(batches**2, axis=0) / (BATCHES * (BATCHES - 1))
         return cls(coordinates, average, rhat, drift, float(errors.sum()), whiten, errors)
 
-    def halves(self) -> FloatArray:
-        """Averages over the first and the second half, shape (2, k)."""
-        return _averages(self.coordinates, 2)
-
     def careful_jeffreys(self) -> float:
         """`jeffreys` by ArviZ's Monte Carlo standard errors, which see longer correlations than batches.
 
@@ -247,7 +243,8 @@ class OptimumComparison:
         The root of the Jeffreys divergence is a distance near the optimum; infinite where it grows, 0 where
         the second half has arrived.
         """
-        before, now = (sqrt(self.jeffreys_at_most(sum(self._divergences(half)))) for half in window.halves())
+        halves = _averages(window.coordinates, 2)
+        before, now = (sqrt(self.jeffreys_at_most(self.jeffreys_to(half))) for half in halves)
         if now <= sqrt(self.tolerance):
             return 0.0
         if not now < before:

@@ -12,7 +12,6 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.logprob.transforms import CircularTransform, IntervalTransform, LogOddsTransform, LogTransform
 from pymc.model import Model
-from pymc.pytensorf import compile
 from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.tensor.random.type import RandomType
@@ -20,7 +19,7 @@ from pytensor.tensor.random.type import RandomType
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.target.transforms import in_terms_of
+from kl_plugins.variational.target.transforms import compiled, in_terms_of
 
 CHUNK = 2**17
 """Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
@@ -76,18 +75,14 @@ class TargetDensity:
     ) -> None:
         self._began = time.perf_counter()
         point = _initial_point(model)
-        found = {variable.name: variable for variable in _variables(point)}
-        wanted = list(found) if variables is None else [name for name, _ in variables]
-        shapes = found if variables is None else {name: (name, tuple(shape)) for name, shape in variables}
-        if set(wanted) != set(found) or any(found[name] != shapes[name] for name in wanted):
-            raise ValueError(
-                f"the approximation is over {_listed(shapes.values())}, "
-                f"the model over {_listed(found.values())}"
-            )
-        self.variables = tuple(found[name] for name in wanted)
+        own = _variables(point)
+        given = own if variables is None else [Variable(name, tuple(shape)) for name, shape in variables]
+        if set(given) != set(own):
+            raise ValueError(f"the approximation is over {_listed(given)}, the model over {_listed(own)}")
+        self.variables = tuple(given)
         self.dimension = sum(variable.size for variable in self.variables)
         self.initial: FloatArray = np.concatenate(
-            [np.ravel(np.asarray(point[name], dtype=float)) for name in wanted]
+            [np.ravel(np.asarray(point[name], dtype=float)) for name, _ in given]
         )
         self.angles = _transformed(model, self.variables, (CircularTransform,))
         self.logarithms = _transformed(model, self.variables, LOGARITHMS)
@@ -150,15 +145,15 @@ class TargetDensity:
         try:
             many = vectorize_graph(log_density, {x: points})
             gradient = pytensor.grad(many.sum(), points, disconnected_inputs="ignore")
-            function: Callable[[FloatArray], Any] = _compiled(model, [points], [many, gradient])
+            function: Callable[[FloatArray], Any] = compiled(model, [points], [many, gradient])
             function(np.stack([self.initial] * 2))
-            self._compile_alone = lambda: _compiled(model, [points], [many])
+            self._compile_alone = lambda: compiled(model, [points], [many])
         # An operation that knows no batches (a scan, somebody's own): point by point. It and its compiler may
         # raise anything; what is wrong with the density itself is raised again below.
         except Exception:
             answer_interrupt()  # a compiler is interrupted, too
             gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
-            single = _compiled(model, [x], [log_density, gradient])
+            single = compiled(model, [x], [log_density, gradient])
             return lambda points: tuple(
                 np.array(part) for part in zip(*(self._part(single, point) for point in points), strict=True)
             )
@@ -246,13 +241,6 @@ def _initial_point(model: Model) -> dict[str, Any]:
     return {value.name: point[value.name] for value in model.value_vars}
 
 
-def _compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[[FloatArray], Any]:
-    """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
-    with model:
-        function: Callable[[FloatArray], Any] = compile(inputs, outputs)
-    return function
-
-
 def _refuse_minibatches(graph: Sequence[Any]) -> None:
     if any(isinstance(node.type, RandomType) for node in graph):
         raise ValueError(
@@ -288,5 +276,5 @@ def _numbers(node: object) -> FloatArray:
     return np.asarray(getattr(node, "data", ()))
 
 
-def _listed(variables: Any) -> str:
+def _listed(variables: Sequence[Variable]) -> str:
     return ", ".join(f"{name} of shape {shape}" for name, shape in variables)

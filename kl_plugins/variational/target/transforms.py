@@ -53,6 +53,13 @@ def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, 
     )
 
 
+def compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
+    """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
+    with model:
+        function: Callable[..., Any] = compile(inputs, outputs, on_unused_input="ignore")
+    return function
+
+
 def _over_draws(
     model: Model, inputs: list[Any], outputs: Sequence[Any]
 ) -> Callable[[list[FloatArray]], list[FloatArray]]:
@@ -60,15 +67,13 @@ def _over_draws(
     many = [pt.tensor(x.name, dtype=x.dtype, shape=(None, *x.type.shape)) for x in inputs]
     try:
         batched = vectorize_graph(list(outputs), dict(zip(inputs, many, strict=True)))
-        with model:
-            function = compile(many, batched, on_unused_input="ignore")
+        function = compiled(model, many, batched)
         return lambda values: function(*values)
     # An operation that knows no batches: draw by draw. It and its compiler may raise anything; what is wrong
     # with the graph itself is raised again below.
     except Exception:
         answer_interrupt()
-        with model:
-            single = compile(inputs, list(outputs), on_unused_input="ignore")
+        single = compiled(model, inputs, list(outputs))
         return lambda values: [
             np.stack(part) for part in zip(*(single(*row) for row in zip(*values, strict=True)), strict=True)
         ]
