@@ -31,7 +31,7 @@ from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_R
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.grounds import Grounds
-from kl_plugins.variational.report.progress import passing_progress
+from kl_plugins.variational.report.progress import progress_line
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
@@ -144,7 +144,7 @@ def diagnose(
         raise ValueError("an empty list of approximations has nothing to diagnose")
     found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
     trail, model = [factored(member) for _, member in found], found[-1][0]
-    with answered_in_time(), passing_progress(progressbar) as report:
+    with answered_in_time(), progress_line(progressbar, lasting=False) as report:
         return _diagnose(
             trail, model, reference, draws, tolerance, optimum_tolerance, full_rank, rng, report, many
         )
@@ -192,7 +192,7 @@ def _diagnose(
     report("putting it together")
 
     names = coordinate_names(q.variables)
-    raw = Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))
+    raw = _exact(q)
     correlated = family_of(q.covariance).every_correlation or target.dimension == 1
     grounds = Grounds(
         names=names,

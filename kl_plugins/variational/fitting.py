@@ -23,7 +23,7 @@ from kl_plugins.variational.optimum.search import (
 )
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.report.certificate import Certificate
-from kl_plugins.variational.report.progress import lasting_progress
+from kl_plugins.variational.report.progress import progress_line
 from kl_plugins.variational.target.density import TargetDensity, model_given_or_in_context
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import (
@@ -140,7 +140,7 @@ def fit(
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")
-    with answered_in_time(), lasting_progress(progressbar) as report:
+    with answered_in_time(), progress_line(progressbar, lasting=True) as report:
         report("compiling the log density")
         values = start_values(model, start)
         target = None if values else TargetDensity(model)
