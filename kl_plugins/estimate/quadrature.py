@@ -51,8 +51,8 @@ class _Integral:
         try:
             self.integrate()
             if not pair.outside:
-                rounded = [own + float(self.sums[5]) for own in pair.roundoffs()]
-                seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+                p, q = (own + float(self.sums[5]) for own in pair.roundoffs())
+                seen = Diagnostics((p, q), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             clock.cut = True
         if pair.outside:
