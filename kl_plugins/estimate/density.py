@@ -74,10 +74,11 @@ class Density:
             raise ValueError(f"measure {self.measure!r} of {self.name}: did you mean {meant!r}?")
 
     def member(self, index: tuple[int, ...]) -> Density:
-        """One distribution of the batch."""
-        if not self.batch_shape:
-            return self
+        """One distribution of the batch, by an index into a batch that this one broadcasts to."""
         batch = self.batch_shape
+        if not batch:
+            return self
+        index = tuple(min(i, length - 1) for i, length in zip(index[-len(batch) :], batch, strict=True))
         place: Any = (slice(None), *index)
         log_density, sample, quantile = self.log_density, self.sample, self.quantile
 

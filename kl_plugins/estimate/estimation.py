@@ -22,9 +22,9 @@ from kl_plugins.recognition import load_plugins_of, recognise
 if TYPE_CHECKING:
     from kl_plugins.estimate.terms import Outcome
 
-_METHODS = (Method.SUM, Method.QUADRATURE, Method.MONTE_CARLO)
 _MOST = {Method.SUM: 1 << 21, Method.QUADRATURE: 400_000}
 _MEASURES = {Method.SUM: "discrete", Method.QUADRATURE: "continuous"}
+_METHODS = (*_MEASURES, Method.MONTE_CARLO)
 
 
 def estimate_kl(
@@ -115,10 +115,11 @@ def estimate_kl(
     measures = [side.measure for side in sides]
     if measures[0] != measures[1] and measures != ["continuous", "mixed"]:
         return _result(np.full(batch, np.inf), np.zeros(batch), Method.SUPPORT, 0, np.full(batch, True))
-    chosen = _default(*sides) if method is None else Method(method)
-    wanted = _MEASURES.get(chosen)
-    if wanted and (set(measures) != {wanted} or sides[0].event_shape):
-        raise ValueError(f"the method {method!r} is for univariate {wanted} pairs")
+    univariate = sides[0].event_shape == ()
+    fit = [kind for kind in _METHODS if univariate and set(measures) == {_MEASURES.get(kind)}]
+    chosen = (fit or [Method.MONTE_CARLO])[0] if method is None else Method(method)
+    if chosen not in (*fit, Method.MONTE_CARLO):
+        raise ValueError(f"the method {method!r} is for univariate {_MEASURES[chosen]} pairs")
     clock = Clock(time_limit)
     if chosen is Method.MONTE_CARLO:
         from kl_plugins.estimate.monte_carlo import monte_carlo  # the methods are loaded when they serve
@@ -192,24 +193,14 @@ def _check(p: Density, q: Density) -> tuple[int, ...]:
         ) from None
 
 
-def _default(p: Density, q: Density) -> Method:
-    if p.event_shape == () and p.measure == q.measure == "discrete":
-        return Method.SUM
-    if p.event_shape == () and p.measure == q.measure == "continuous":
-        return Method.QUADRATURE
-    return Method.MONTE_CARLO
-
-
 def _one_by_one(
-    p: Density,
-    q: Density,
-    method: Method,
-    tolerance: float,
-    batch: tuple[int, ...],
-    clock: Clock,
+    p: Density, q: Density, method: Method, tolerance: float, batch: tuple[int, ...], clock: Clock
 ) -> KLEstimate:
     """Each pair of a batch by itself."""
-    function: Callable[[Density, Density, float, int, Clock], Outcome]
+    from kl_plugins.estimate.pair import Pair
+    from kl_plugins.estimate.terms import UNDEFINED
+
+    function: Callable[[Pair, float, int], Outcome]
     if method is Method.SUM:
         from kl_plugins.estimate.summation import summation as function
     else:
@@ -218,27 +209,16 @@ def _one_by_one(
 
         function = piecewise if serves(p, q) else quadrature
     value, error, good = np.empty(batch), np.empty(batch), np.empty(batch, bool)
-    places = [_places(side.batch_shape, batch) for side in (p, q)]
     n = 0
     reasons: dict[str, None] = {}
     for index in np.ndindex(batch):
-        members = [side.member(place(index)) for side, place in zip((p, q), places, strict=True)]
-        found = function(members[0], members[1], tolerance, _MOST[method], clock)
+        pair = Pair(p.member(index), q.member(index), clock)
+        found = UNDEFINED if pair.undefined else function(pair, tolerance, _MOST[method])
         value[index], error[index], good[index] = found.value, found.error, not found.why
         n += found.n
         reasons[found.why] = None
     _warn("; ".join(filter(None, reasons)), method)
     return _result(value, error, method, n, good)
-
-
-def _places(own: tuple[int, ...], batch: tuple[int, ...]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
-    """Index into a side's own batch, from one into the batch of the pair."""
-
-    def place(index: tuple[int, ...]) -> tuple[int, ...]:
-        trailing = index[len(batch) - len(own) :]
-        return tuple(0 if length == 1 else i for i, length in zip(trailing, own, strict=True))
-
-    return place
 
 
 def _result(value: Any, error: Any, method: Method, n: int, good: Any) -> KLEstimate:

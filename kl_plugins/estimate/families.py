@@ -38,15 +38,7 @@ def _(made: Any) -> Density:
             x = made.loc + made.scale * (made.sign * mean + np.sqrt(variance) * z)
             return np.where((x > ends[0]) & (x < ends[1]), x, np.nan)
 
-    return Density(
-        name=made.describe(),
-        measure="continuous",
-        log_density=log_density,
-        quantile=rough_quantile,
-        support=ends,
-        batch_shape=made.batch_shape,
-        labels=labels,
-    )
+    return _density(made, labels, "continuous", log_density, quantile=rough_quantile, support=ends)
 
 
 @density_of.register(Discrete)
@@ -62,15 +54,8 @@ def _(made: Any) -> Density:
     def location(u: FloatArray) -> FloatArray:
         return np.broadcast_to(made.loc, (len(u), *made.batch_shape))
 
-    return Density(
-        name=made.describe(),
-        measure="discrete",
-        log_density=log_density,
-        quantile=location if np.any(np.isinf(low) & np.isinf(high)) else None,
-        support=(low, high),
-        batch_shape=made.batch_shape,
-        labels=labels,
-    )
+    quantile = location if np.any(np.isinf(low) & np.isinf(high)) else None
+    return _density(made, labels, "discrete", log_density, quantile=quantile, support=(low, high))
 
 
 def _finite(value: object) -> Any:
@@ -88,15 +73,12 @@ def _(made: Any) -> Density:
         normal = rng.standard_normal((count, *made.batch_shape, *made.event_shape, 1))
         return np.asarray(made.mean + (factor @ normal)[..., 0])
 
-    return Density(
-        name=made.describe(),
-        measure="continuous",
-        log_density=made.log_prob,
-        sample=sample,
-        batch_shape=made.batch_shape,
-        event_shape=made.event_shape,
-        labels=labels,
-    )
+    return _density(made, labels, "continuous", made.log_prob, sample=sample, event_shape=made.event_shape)
+
+
+def _density(made: Any, labels: Any, measure: str, log_density: Any, **known: Any) -> Density:
+    known |= {"batch_shape": made.batch_shape, "labels": labels}
+    return Density(made.describe(), measure, log_density, **known)
 
 
 def _numbers(made: Any) -> Any:

@@ -27,6 +27,8 @@ class Pair:
     ----------
     outside : bool
         Whether p was seen where q's support, as it is declared, does not reach.
+    undefined : bool
+        Whether an end of a support is not a number.
     unknown : bool
         Whether a log density was not a number inside its support.
     n : int
@@ -42,6 +44,7 @@ class Pair:
             b if a == b or bool(abs(a - b) <= _ROUNDED * max(abs(a), abs(b)) < math.inf) else a
             for a, b in zip(p_ends, self.q_ends, strict=True)
         )
+        self.undefined = any(map(math.isnan, (*self.p_ends, *self.q_ends)))
         self.outside = self.unknown = clock.cut = False
         self.dark = (-math.inf, math.nan)
         self.marks: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
@@ -80,12 +83,18 @@ class Pair:
             out[unknown] = -np.inf
         return out.reshape(x.shape)
 
-    def note_zeros(self, x: FloatArray, log_mass: FloatArray) -> None:
-        """Take note of places where q is given as zero and p is not, best of that which stands for most."""
-        low, high = self.q_ends
-        self.outside = self.outside or bool((_before(x, low) | _before(-x, -high)).any())
-        best = int(np.argmax(log_mass))
-        self.dark = max(self.dark, (float(log_mass[best]), float(x[best])))
+    def zeros(
+        self, x: FloatArray, log_p: FloatArray, log_q: FloatArray, log_width: FloatArray | float = 0.0
+    ) -> NDArray[np.bool_]:
+        """Where q is given as zero and p is not; noted, best of all that which stands for most mass of p."""
+        dark: NDArray[np.bool_] = (log_q == -np.inf) & (log_p > -np.inf)
+        if dark.any():
+            low, high = self.q_ends
+            places, log_mass = x[dark], (log_p + log_width)[dark]
+            self.outside = self.outside or bool((_before(places, low) | _before(-places, -high)).any())
+            best = int(np.argmax(log_mass))
+            self.dark = max(self.dark, (float(log_mass[best]), float(places[best])))
+        return dark
 
     def roundoffs(self) -> tuple[float, float]:
         """What the masses may lack because of rounding."""

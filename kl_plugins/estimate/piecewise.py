@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from kl_plugins.estimate.clock import Clock, TimeIsUpError
+from kl_plugins.estimate.clock import TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.result import Doubt
@@ -25,18 +25,15 @@ def serves(p: Density, q: Density) -> bool:
     return (p.breaks is not None or q.breaks is not None) and bool(np.isfinite(p.support or np.inf).all())
 
 
-def piecewise(p: Density, q: Density, tolerance: float, most: int, clock: Clock) -> Outcome:
+def piecewise(pair: Pair, tolerance: float, most: int) -> Outcome:
     """The integral of p log(p/q) over the bins of both sides, each halved until the halves say the same.
 
     What q holds outside of p's support, where bins end, does not matter to it.
     """
-    pair = Pair(p, q, clock)
-    if any(map(math.isnan, (*pair.p_ends, *pair.q_ends))):
-        return Outcome(math.nan, math.nan, 0)
     try:
         return pair.reported(_refined(pair, tolerance, most))
     except TimeIsUpError:
-        return Outcome(math.nan, math.inf, pair.n, clock.why)
+        return Outcome(math.nan, math.inf, pair.n, pair.clock.why)
 
 
 def _refined(pair: Pair, tolerance: float, most: int) -> Outcome:
@@ -92,9 +89,7 @@ def _panels(pair: Pair, low: FloatArray, high: FloatArray) -> FloatArray:
     x = (0.5 * (low + high) + half * _NODES[:, None]).ravel()
     with np.errstate(all="ignore"):
         log_p, log_q = pair.log_densities(x)
-        dark = (log_q == -np.inf) & (log_p > -np.inf)
-        if dark.any():
-            pair.note_zeros(x[dark], log_p[dark])
+        pair.zeros(x, log_p, log_q)
         mass = np.exp(log_p)
         term = np.where(mass == 0.0, 0.0, mass * (log_p - log_q))
         size = np.where(mass == 0.0, 0.0, mass * (1.0 + abs(log_p) + abs(log_q)))

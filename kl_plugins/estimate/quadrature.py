@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from kl_plugins.estimate.clock import Clock, TimeIsUpError
-from kl_plugins.estimate.density import Density
+from kl_plugins.estimate.clock import TimeIsUpError
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.substitution import Piece, core, piece_between
 from kl_plugins.estimate.tails import remainders
@@ -27,17 +26,14 @@ _ROUGH, _FINE, _CLOSE = 1e-10, 1e-14, 4e-13
 _GRADES = np.array([0.0, 2.0**-12, 2.0**-8, 2.0**-4, 0.5, 1.0 - 2.0**-4, 1.0 - 2.0**-8, 1.0 - 2.0**-12, 1.0])
 
 
-def quadrature(p: Density, q: Density, tolerance: float, most: int, clock: Clock) -> Outcome:
-    """KL(p‖q) to a relative `tolerance`, with at most about `most` evaluations of both log densities.
+def quadrature(pair: Pair, tolerance: float, most: int) -> Outcome:
+    """The divergence to a relative `tolerance`, with at most about `most` evaluations of both log densities.
 
     Between the ends of the supports x is a function of t by which power laws, at a finite end or towards
     infinity, decay exponentially: x = c + s sinh t on the line, a + s eᵗ on a half-line, a logistic function
     between two ends. From where the quantiles of both sides are, panels are added outwards until they hold
     nothing, as far as floats go; then those are halved whose 15-point Gauss rule is not that of the halves.
     """
-    pair = Pair(p, q, clock)
-    if any(map(math.isnan, (*pair.p_ends, *pair.q_ends))):
-        return Outcome(math.nan, math.nan, 0)
     return _Integral(pair, tolerance, most).outcome()
 
 
@@ -55,8 +51,8 @@ class _Integral:
         try:
             self.integrate()
             if not pair.outside:
-                rounded = [own + float(self.sums[5]) for own in pair.roundoffs()]
-                seen = Diagnostics((rounded[0], rounded[1]), float(self.sums[4]), pair.zero(), pair.doubt())
+                p, q = (own + float(self.sums[5]) for own in pair.roundoffs())
+                seen = Diagnostics((p, q), float(self.sums[4]), pair.zero(), pair.doubt())
         except TimeIsUpError:
             clock.cut = True
         if pair.outside:
@@ -101,11 +97,7 @@ class _Integral:
 
     def where_finite(self, marks: FloatArray) -> FloatArray:
         """Those where q's density has not underflowed: the others are looked at from the inside."""
-        log_p, log_q = self.pair.log_densities(marks)
-        dark = (log_q == -np.inf) & (log_p > -np.inf)
-        if dark.any():
-            self.pair.note_zeros(marks[dark], log_p[dark])
-        kept: FloatArray = marks[~dark]
+        kept: FloatArray = marks[~self.pair.zeros(marks, *self.pair.log_densities(marks))]
         return kept
 
     def panels(
@@ -129,14 +121,9 @@ class _Integral:
             found[3] += noise[0]
             inside = (x > pair.p_ends[0]) & (x < pair.p_ends[1]) & (pair.p.support is not None)
             gone = (found[1] == 0.0) & ((log_p > -np.inf) | inside)
-            dark = (log_q == -np.inf) & (log_p > -np.inf)
-            if dark.any():
-                pair.note_zeros(x[dark], (log_p + np.log(slope * half[:, None]))[dark])
-            held, lost = (
-                (found * _WEIGHTS).sum(axis=-1) * half,
-                np.array([gone.any(axis=-1), dark.any(axis=-1)]),
-            )
-            return held, abs(x).max(axis=-1), lost
+            dark = pair.zeros(x, log_p, log_q, np.log(slope * half[:, None]))
+            held = (found * _WEIGHTS).sum(axis=-1) * half
+            return held, abs(x).max(axis=-1), np.array([gone.any(axis=-1), dark.any(axis=-1)])
 
     def outwards(
         self, piece: Piece, sign: float, edge: float, total: FloatArray

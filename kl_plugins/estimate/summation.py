@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from kl_plugins.estimate.clock import Clock, TimeIsUpError
+from kl_plugins.estimate.clock import TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.pair import Pair
 from kl_plugins.estimate.tails import remainders
@@ -24,15 +24,12 @@ _NOISE = 0.25
 """The noise of a log density, as a share of what a mass may lack because of it."""
 
 
-def summation(p: Density, q: Density, tolerance: float, most: int, clock: Clock) -> Outcome:
-    """KL(p‖q), summed over all that either side holds, or outwards from there until nothing is left.
+def summation(pair: Pair, tolerance: float, most: int) -> Outcome:
+    """The divergence, summed over all that either side holds, or outwards from there until nothing is left.
 
     Blocks outside of the bulk double in length; what is beyond the last one is bounded as if the blocks went
     on to shrink as they did, and is part of the error.
     """
-    pair = Pair(p, q, clock)
-    if any(map(math.isnan, (*pair.p_ends, *pair.q_ends))):
-        return Outcome(math.nan, math.nan, 0)
     return _Sum(pair, tolerance, most).outcome()
 
 
@@ -166,9 +163,7 @@ class _Sum:
     def terms(self, x: FloatArray, certain: bool = False) -> FloatArray:
         """Those of points; `certain`: where q is given as zero it is."""
         log_p, log_q = self.pair.log_densities(x)
-        dark = (log_q == -np.inf) & (log_p > -np.inf)
-        if dark.any():
-            self.pair.note_zeros(x[dark], log_p[dark])
+        if self.pair.zeros(x, log_p, log_q).any():
             self.pair.outside = self.pair.outside or certain
         return terms(log_p, log_q)
 

@@ -58,14 +58,20 @@ def _diverges(blocks: Sequence[float], width: float) -> bool:
     return bool(slopes[2] > -_LEVEL and (level or rises))
 
 
+def tail_of(values: FloatArray) -> FloatArray:
+    """The largest numbers, ascending, of which a Pareto tail is fitted to all but the first."""
+    size = int(np.ceil(min(0.2 * len(values), 3.0 * np.sqrt(len(values)))))
+    found: FloatArray = np.sort(np.partition(values, -size - 1)[-size - 1 :])
+    return found
+
+
 def pareto_khat(values: FloatArray) -> float:
     """k̂ of the Pareto tail of numbers, shape (n,): about 1/k̂ of their moments exist.
 
     The generalised Pareto fit of J. Zhang and M. Stephens (Technometrics 51, 2009) to the largest ones, with
     the prior of A. Vehtari et al. (2024, arXiv:1507.02646, appendix C): ArviZ's, without the smoothing.
     """
-    size = int(np.ceil(min(0.2 * len(values), 3.0 * np.sqrt(len(values)))))
-    largest = np.sort(np.partition(values, -size - 1)[-size - 1 :])
+    largest = tail_of(values)
     excess = largest[1:] - largest[0]
     excess = excess[excess > 1e-12 * abs(largest[-1])]
     count = len(excess)

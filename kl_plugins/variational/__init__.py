@@ -11,9 +11,10 @@ from kl_plugins.variational.diagnosing import diagnose
 from kl_plugins.variational.fitting import fit
 from kl_plugins.variational.monitor import KLConvergence
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
-from kl_plugins.variational.plots import plot_convergence, plot_importance, plot_kl, plot_pair
+from kl_plugins.variational.plots import plot_convergence
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.diagnosis import Diagnosis
+from kl_plugins.variational.report.pictures import plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.report.stopping import NotConvergedWarning
 from kl_plugins.variational.target.approximations import snapshot
 

@@ -28,10 +28,10 @@ from kl_plugins.variational.optimum.propriety import mass_outside_support, refus
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import family_of, standard_deviations
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
-from kl_plugins.variational.optimum.search import NoFiniteELBOError, Report, too_large
+from kl_plugins.variational.optimum.search import NoFiniteELBOError, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.grounds import Grounds
-from kl_plugins.variational.report.progress import passing_progress
+from kl_plugins.variational.report.progress import progress_line
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
@@ -144,110 +144,92 @@ def diagnose(
         raise ValueError("an empty list of approximations has nothing to diagnose")
     found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
     trail, model = [factored(member) for _, member in found], found[-1][0]
-    with answered_in_time(), passing_progress(progressbar) as report:
-        return _diagnose(
-            trail, model, reference, draws, tolerance, optimum_tolerance, full_rank, rng, report, many
+    with answered_in_time(), progress_line(progressbar, lasting=False) as report:
+        q = trail[-1]
+        report("compiling the log density")
+        target = TargetDensity(model, q.variables)
+        # Angles may be turns away from where searches from the model's initial point end.
+        here = target.folded(np.asarray(q.mean, dtype=float)[None], target.initial)[0]
+        q = NamedMultivariateNormal(here, q.covariance, q.variables)
+        if draws is None:
+            draws = int(np.clip(MOST_NUMBERS // target.dimension, ENOUGH_DRAWS, DRAWS))
+        refuse_improper(target, q)
+        compared = None if reference is None else compare(q, model, reference)
+
+        report("looking for the best of the family")
+        distance = _distance(q, model, optimum_tolerance, rng)
+        refuse_collapsed(target, None if distance is None else distance.optimum)
+        report("looking for the best full-rank Gaussian")
+        full, full_error = best_full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
+        refuse_collapsed(target, full)
+        known = full if np.isfinite(full_error) else None
+        report(f"{draws:,d} draws of the approximation")
+        points, ratios = draws_of(target, q, draws, rng)
+        own = importance(ratios, rng)
+        centre = full or (q if distance is None else distance.optimum)
+        report(f"{draws:,d} draws with wider tails")
+        survey = Survey(target, centre, draws, rng)
+        report("looking for other modes")
+        modes = other_modes(target, model, centre, survey.importance.log_evidence, here, rng)
+        report("putting it together")
+
+        names = coordinate_names(q.variables)
+        raw = _exact(q)
+        correlated = family_of(q.covariance).every_correlation or target.dimension == 1
+        grounds = Grounds(
+            names=names,
+            raw=raw,
+            weighted=own.moments(points),
+            moment_k=own.moment_k(points),
+            truth=survey.moments,
+            source="draws with wider tails",
+            by_reference=False,
+            reliable=survey.reliable,
+            importance=own,
+            missed=survey.evidence_missed(own),
+            modes=modes,
+            distance=distance,
+            best=None if distance is None or not distance.known else _exact(distance.optimum),
+            full_rank=None if known is None else _exact(known),
+            mean_field=full is not None and not correlated,
+            tolerance=tolerance,
+            optimum_tolerance=optimum_tolerance,
+            sd_floor=survey.sd_floor,
+            outside=mass_outside_support(target, q, ratios),
+            sought=target.dimension <= DIMENSIONS,
+            untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
         )
-
-
-def _diagnose(
-    trail: list[NamedMultivariateNormal],
-    model: Model,
-    reference: object,
-    draws: int | None,
-    tolerance: float,
-    optimum_tolerance: float,
-    wanted: bool | None,
-    rng: np.random.Generator,
-    report: Report,
-    many: bool,
-) -> Diagnosis:
-    """What `diagnose` does with settings that were checked, and approximations that are Gaussians."""
-    q = trail[-1]
-    report("compiling the log density")
-    target = TargetDensity(model, q.variables)
-    # Angles may be turns away from where searches from the model's initial point end.
-    here = target.folded(np.asarray(q.mean, dtype=float)[None], target.initial)[0]
-    q = NamedMultivariateNormal(here, q.covariance, q.variables)
-    if draws is None:
-        draws = int(np.clip(MOST_NUMBERS // target.dimension, ENOUGH_DRAWS, DRAWS))
-    refuse_improper(target, q)
-    compared = None if reference is None else compare(q, model, reference)
-
-    report("looking for the best of the family")
-    distance = _distance(q, model, optimum_tolerance, rng)
-    refuse_collapsed(target, None if distance is None else distance.optimum)
-    report("looking for the best full-rank Gaussian")
-    full, full_error = best_full_rank(q, target, distance, wanted, optimum_tolerance, rng)
-    refuse_collapsed(target, full)
-    known = full if np.isfinite(full_error) else None
-    report(f"{draws:,d} draws of the approximation")
-    points, ratios = draws_of(target, q, draws, rng)
-    own = importance(ratios, rng)
-    centre = full or (q if distance is None else distance.optimum)
-    report(f"{draws:,d} draws with wider tails")
-    survey = Survey(target, centre, draws, rng)
-    report("looking for other modes")
-    modes = other_modes(target, model, centre, survey.importance.log_evidence, here, rng)
-    report("putting it together")
-
-    names = coordinate_names(q.variables)
-    raw = Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))
-    correlated = family_of(q.covariance).every_correlation or target.dimension == 1
-    grounds = Grounds(
-        names=names,
-        raw=raw,
-        weighted=own.moments(points),
-        moment_k=own.moment_k(points),
-        truth=survey.moments,
-        source="draws with wider tails",
-        by_reference=False,
-        reliable=survey.reliable,
-        importance=own,
-        missed=survey.evidence_missed(own),
-        modes=modes,
-        distance=distance,
-        best=None if distance is None or not distance.known else _exact(distance.optimum),
-        full_rank=None if known is None else _exact(known),
-        mean_field=full is not None and not correlated,
-        tolerance=tolerance,
-        optimum_tolerance=optimum_tolerance,
-        sd_floor=survey.sd_floor,
-        outside=mass_outside_support(target, q, ratios),
-        sought=target.dimension <= DIMENSIONS,
-        untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
-    )
-    blind = verdict_on(grounds)
-    if compared is not None:
-        grounds = grounds._replace(
-            truth=compared.moments, source="reference draws", reliable=True, by_reference=True
+        blind = verdict_on(grounds)
+        if compared is not None:
+            grounds = grounds._replace(
+                truth=compared.moments, source="reference draws", reliable=True, by_reference=True
+            )
+        lost = full_rank_loss(q, known, full_error, target, rng) if grounds.mean_field and known else None
+        goal = distance.optimum if distance is not None and distance.known else q
+        return Diagnosis(
+            verdict=verdict_on(grounds),
+            verdict_without_reference=blind,
+            approximation=q,
+            names=names,
+            importance=own,
+            raw=raw,
+            weighted=grounds.weighted.next_to(grounds.truth),
+            moment_k=grounds.moment_k,
+            posterior=grounds.truth,
+            source=grounds.source,
+            survey=survey,
+            modes=modes,
+            elements=elements_of(model, q, own, points, survey),
+            distance=distance,
+            full_rank=lost,
+            bounds=None if grounds.heavy_tails() or grounds.outside else error_bounds(own, raw.sd),
+            information_gained=information_gained(q, model),
+            reference=compared,
+            marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
+            points=points,
+            outside=grounds.outside,
+            trajectory=trajectory(trail, target, goal, rng) if many else None,
         )
-    return Diagnosis(
-        verdict=verdict_on(grounds) if compared is not None else blind,
-        verdict_without_reference=blind,
-        approximation=q,
-        names=names,
-        importance=own,
-        raw=raw,
-        weighted=grounds.weighted.next_to(grounds.truth),
-        moment_k=grounds.moment_k,
-        posterior=grounds.truth,
-        source=grounds.source,
-        survey=survey,
-        modes=modes,
-        elements=elements_of(model, q, own, points, survey),
-        distance=distance,
-        full_rank=full_rank_loss(q, known, full_error, target, rng) if grounds.mean_field and known else None,
-        bounds=None if grounds.heavy_tails() or grounds.outside else error_bounds(own, raw.sd),
-        information_gained=information_gained(q, model),
-        reference=compared,
-        marginal_kl=marginal_kl(raw, survey.moments) if compared is None else compared.marginal_kl,
-        points=points,
-        outside=grounds.outside,
-        trajectory=trajectory(trail, target, distance.optimum if distance and distance.known else q, rng)
-        if many
-        else None,
-    )
 
 
 def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: float) -> None:

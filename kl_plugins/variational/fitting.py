@@ -13,7 +13,7 @@ from pymc.model import Model
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import variables_of
-from kl_plugins.variational.optimum.scale_families import MeanFieldScales, ScaleFamily, TriangularScales
+from kl_plugins.variational.optimum.scale_families import MeanFieldScales, TriangularScales
 from kl_plugins.variational.optimum.search import (
     FIRST_DRAWS,
     MOST_DRAWS,
@@ -23,7 +23,7 @@ from kl_plugins.variational.optimum.search import (
 )
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.report.certificate import Certificate
-from kl_plugins.variational.report.progress import lasting_progress
+from kl_plugins.variational.report.progress import progress_line
 from kl_plugins.variational.target.density import TargetDensity, model_given_or_in_context
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import (
@@ -140,7 +140,7 @@ def fit(
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")
-    with answered_in_time(), lasting_progress(progressbar) as report:
+    with answered_in_time(), progress_line(progressbar, lasting=True) as report:
         report("compiling the log density")
         values = start_values(model, start)
         target = None if values else TargetDensity(model)
@@ -150,7 +150,8 @@ def fit(
         if target is None or variables_of(approximation) != target.variables:
             check_supported(point, variables_of(approximation))
             target = TargetDensity(model, variables_of(approximation), point if values else None)
-        family = _family(method, target.dimension)
+        d = target.dimension
+        family = MeanFieldScales(d) if method == "advi" else TriangularScales(((d, True),))
         seeds = rng.spawn(1)[0].integers(2**63)
 
         def search(place: FloatArray) -> Optimum:
@@ -164,7 +165,7 @@ def fit(
     parameters.write(found.distribution)
     certificate = Certificate(
         jeffreys=found.jeffreys,
-        tolerance=float(tolerance),
+        tolerance=tolerance,
         draws=found.draws,
         starts=found.starts,
         evaluations=target.evaluations,
@@ -193,7 +194,7 @@ def _from_start_or_default(
             return found
         why = found.reason or "the optimiser did not come to rest"
     except NoFiniteELBOError as error:
-        found, why = None, str(error)
+        why = str(error)
     again = search(default)
     warnings.warn(
         f"the start given led to no optimum ({why}); this fit began where the model starts by itself. "
@@ -209,7 +210,3 @@ def _refuse(settings: dict[str, Any]) -> None:
         if known is None:
             raise TypeError(f"fit() got an unexpected keyword argument {name!r}")
         raise TypeError(f"fit takes no {name}, which is pm.fit's: {known}")
-
-
-def _family(method: str, dimension: int) -> ScaleFamily:
-    return MeanFieldScales(dimension) if method == "advi" else TriangularScales(((dimension, True),))

@@ -216,15 +216,14 @@ class KLConvergence:
 
     def _keep(self, losses: Any) -> None:
         """Keep the iterate, unless the fit has diverged: FloatingPointError then."""
-        row = self._iterates.next_row
-        self._parameters.read_into(row)
+        row = self._parameters.read()
         # The sum is finite if every number is, and quicker to ask.
         finite = isfinite(row.sum()) or bool(np.isfinite(row).all())
         if not finite or (losses is not None and isnan(losses[-1])):
             what = "the loss is NaN" if finite else "its parameters are not finite"
             self._status, self._message = Status.DIVERGED, stopping.diverged(self._iteration, what)
             raise FloatingPointError(self._message)
-        self._iterates.keep(self._iteration)
+        self._iterates.keep(row, self._iteration)
 
     def _window(self) -> Window | None:
         rows = self._iterates.window()

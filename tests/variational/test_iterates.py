@@ -29,8 +29,7 @@ def test_memory_is_bounded_and_the_window_is_the_last_half():
         kept = Iterates(size=2, spacing=10)
         for i in range(1, length + 1):
             if i >= kept.due:
-                kept.next_row[:] = i, -i
-                kept.keep(i)
+                kept.keep((i, -i), i)
         window = kept.window()
         assert len(window) % BATCHES == 0
         assert 16 <= len(window) <= 256

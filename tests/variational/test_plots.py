@@ -10,14 +10,8 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from kl_plugins.variational import diagnose
+from kl_plugins.variational import diagnose, plot_convergence, plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL
-from kl_plugins.variational.plots import (
-    plot_convergence,
-    plot_importance,
-    plot_kl,
-    plot_pair,
-)
 from kl_plugins.variational.report.pictures import worst_pair
 from kl_plugins.variational.report.stopping import Look
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from kl_plugins.estimate.tails import pareto_khat
+from kl_plugins.estimate.tails import pareto_khat, tail_of
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.moments import EQUAL, Estimate, Moments
 
@@ -152,11 +152,8 @@ def importance(log_ratios: FloatArray, rng: np.random.Generator) -> Importance:
     largest = np.max(log_ratios)
     relative = np.exp(log_ratios - largest)
     evidence = float(largest + np.log(relative.mean()))
-    evidence_error = float(relative.std() / relative.mean() / np.sqrt(count))
-    if np.ptp(log_ratios) < EQUAL:
-        evidence_error = 0.0
-    else:
-        evidence_error *= error_factor(relative[:, None])[0]
+    factor = 0.0 if np.ptp(log_ratios) < EQUAL else float(error_factor(relative[:, None])[0])
+    evidence_error = float(relative.std() / relative.mean() / np.sqrt(count)) * factor
     return Importance(
         k=Estimate(k, float(np.std(resampled)) if np.isfinite([k, *resampled]).all() else np.inf),
         threshold=khat_threshold(count),
@@ -206,22 +203,20 @@ def pareto_smoothed(log_ratios: FloatArray) -> tuple[FloatArray, float]:
         )
     if np.ptp(log_ratios) < EQUAL:
         return np.full(len(log_ratios), -np.log(len(log_ratios))), 0.0
+    plain = log_ratios - logsumexp(log_ratios)
     if _few_values(log_ratios):
-        return log_ratios - logsumexp(log_ratios), 0.0
+        return plain, 0.0
     try:
         with np.errstate(all="ignore"):  # NaN is looked for below
             weights, k = _arviz(log_ratios)
     except ValueError:  # the tail is of equal ratios
-        weights, k = log_ratios - logsumexp(log_ratios), 0.0
-    if np.isnan(weights).any() or np.isnan(k):
-        return log_ratios - logsumexp(log_ratios), np.inf
-    return weights, float(k)
+        return plain, 0.0
+    return (plain, np.inf) if np.isnan(weights).any() or np.isnan(k) else (weights, float(k))
 
 
 def _few_values(log_ratios: FloatArray) -> bool:
     """Whether the largest ratios, of which a tail would be, have but a few values: there is no tail then."""
-    size = int(np.ceil(min(0.2 * len(log_ratios), 3.0 * np.sqrt(len(log_ratios)))))
-    largest = np.sort(np.partition(log_ratios, -size - 1)[-size - 1 :])
+    largest = tail_of(log_ratios)
     largest = largest[np.isfinite(largest)]
     return bool(np.sum(np.diff(largest) > EQUAL) < FEWEST_VALUES - 1)
 

@@ -80,10 +80,10 @@ def find_discontinuity(
     steps = rng.standard_normal((2 * PAIRS, len(gaussian.mean)))
     points = np.concatenate([half, -half])
     beyond = points + SHORT * steps / np.linalg.norm(steps, axis=1, keepdims=True)
-    values, slopes = whitened(np.concatenate([points, beyond]))
+    every = np.concatenate([points, beyond])
+    values, slopes = whitened(every)
     chain, mirrored = np.arange(2 * PAIRS), np.arange(PAIRS)
     first, second = np.concatenate([chain[:-1], mirrored]), np.concatenate([chain[1:], mirrored + PAIRS])
-    every = np.concatenate([points, beyond])
     largest, along, place = 0.0, steps[0], points[0]
     for i, j in ((first, second), (chain, chain + 2 * PAIRS)):
         segments = Segments(every[i], every[j], values[i], values[j], slopes[i], slopes[j])

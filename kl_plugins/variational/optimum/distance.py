@@ -61,19 +61,19 @@ class OptimumDistance:
         The cost: evaluations of the log density and its gradient, and time with compilation.
     """
 
-    jeffreys: float
-    kl_to_optimum: float
-    kl_from_optimum: float
-    elbo_gap: float
-    elbo_gap_error: float
-    sampling_error: float
-    reached: bool
-    reason: str
-    evaluations: int
-    seconds: float
-    optimum: NamedMultivariateNormal = field(repr=False)
-    history: tuple[Agreement, ...] = field(repr=False)
-    other_optima: tuple[float, ...] = field(repr=False)
+    jeffreys: float = nan
+    kl_to_optimum: float = nan
+    kl_from_optimum: float = nan
+    elbo_gap: float = nan
+    elbo_gap_error: float = nan
+    sampling_error: float = inf
+    reached: bool = False
+    reason: str = ""
+    evaluations: int = 0
+    seconds: float = 0.0
+    optimum: NamedMultivariateNormal = field(repr=False, kw_only=True)
+    history: tuple[Agreement, ...] = field(default=(), repr=False)
+    other_optima: tuple[float, ...] = field(default=(), repr=False)
     obstacle: Obstacle | None = field(default=None, repr=False)
 
     @property
@@ -114,21 +114,7 @@ class OptimumDistance:
 
 def unknown_distance(q: NamedMultivariateNormal, obstacle: Obstacle) -> OptimumDistance:
     """Of an approximation whose family has no best that is known, for a reason."""
-    numbers = dict.fromkeys(
-        ("jeffreys", "kl_to_optimum", "kl_from_optimum", "elbo_gap", "elbo_gap_error"), nan
-    )
-    return OptimumDistance(
-        **numbers,
-        sampling_error=inf,
-        reached=False,
-        reason=str(obstacle),
-        evaluations=0,
-        seconds=0.0,
-        optimum=q,
-        history=(),
-        other_optima=(),
-        obstacle=obstacle,
-    )
+    return OptimumDistance(optimum=q, reason=str(obstacle), obstacle=obstacle)
 
 
 def distance_to_optimum(

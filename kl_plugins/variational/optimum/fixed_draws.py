@@ -28,8 +28,6 @@ SHORTEST_STEP, HESSIAN_STEP = 1e-5, 1e-4
 """Of differences of gradients, in sds, one-sided and central; longer near the resolution of floats."""
 SOLVER_STEPS = 80
 SOLVER_ACCURACY = 1e-3
-
-
 NOISE = 1e-9
 """Nats that are rounding."""
 
@@ -156,14 +154,9 @@ class WhitenedELBO:
         upper[self.dimension :][self.family.logarithms] = LARGEST_LOG_SCALE * np.sqrt(2.0)
         options = {"maxiter": ITERATIONS, "gtol": 0.0, "ftol": 0.0, "maxcor": 20}
         bounds = np.column_stack([-upper, upper])
+        start = np.zeros_like(upper)
         result = minimize(
-            objective,
-            np.zeros_like(upper),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            callback=stop,
-            options=options,
+            objective, start, jac=True, method="L-BFGS-B", bounds=bounds, callback=stop, options=options
         )
         found: FloatArray = result.x
         return found
@@ -255,17 +248,12 @@ def resolution(gaussian: Gaussian) -> float:
 
 
 def expected_hessian(
-    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray
+    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray, symmetric: bool = True
 ) -> FloatArray | None:
-    """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too."""
-    hessian = hessian_by_differences(target, family, reference, centres)
-    return None if hessian is None else 0.5 * (hessian + hessian.T)
+    """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too.
 
-
-def hessian_by_differences(
-    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray
-) -> FloatArray | None:
-    """The same before it is made symmetric: its asymmetry is its error."""
+    Before it is made symmetric its asymmetry is its error.
+    """
     d = len(reference.mean)
     # The error of the difference is of the order of step², that of rounding of resolution / step.
     step = max(HESSIAN_STEP, float(np.cbrt(resolution(reference))))
@@ -279,7 +267,7 @@ def hessian_by_differences(
     if not finite.any():
         return None
     hessian: FloatArray = hessians[finite].mean(axis=0)
-    return hessian
+    return 0.5 * (hessian + hessian.T) if symmetric else hessian
 
 
 def positive_eigen(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -8,6 +8,7 @@ from math import inf, nan, sqrt
 
 import arviz
 import numpy as np
+from numpy.typing import ArrayLike
 from pymc.model import Model
 
 from kl_plugins.dispatch import kl
@@ -52,8 +53,7 @@ class Iterates:
     >>> kept = Iterates(size=1, spacing=10)
     >>> for iteration in range(1, 20_001):
     ...     if iteration >= kept.due:
-    ...         kept.next_row[:] = iteration
-    ...         kept.keep(iteration)
+    ...         kept.keep(iteration, iteration)
     >>> kept.spacing, kept.window().shape, kept.window()[0, 0] // 1000
     (80, (112, 1), np.float64(11.0))
     """
@@ -64,14 +64,8 @@ class Iterates:
         self._rows = np.empty((capacity, size))
         self._count = 0
 
-    @property
-    def next_row(self) -> FloatArray:
-        """Where the next iterate is to be written, before it is kept."""
-        row: FloatArray = self._rows[self._count]
-        return row
-
-    def keep(self, iteration: int) -> None:
-        """Keep what `next_row` holds."""
+    def keep(self, iterate: ArrayLike, iteration: int) -> None:
+        self._rows[self._count] = iterate
         self._count += 1
         if self._count == len(self._rows):
             self._count //= 2
@@ -129,10 +123,6 @@ class Window:
         batches = whiten(_averages(coordinates, BATCHES) - average, average)
         errors = np.sum(batches**2, axis=0) / (BATCHES * (BATCHES - 1))
         return cls(coordinates, average, rhat, drift, float(errors.sum()), whiten, errors)
-
-    def halves(self) -> FloatArray:
-        """Averages over the first and the second half, shape (2, k)."""
-        return _averages(self.coordinates, 2)
 
     def careful_jeffreys(self) -> float:
         """`jeffreys` by ArviZ's Monte Carlo standard errors, which see longer correlations than batches.
@@ -253,7 +243,8 @@ class OptimumComparison:
         The root of the Jeffreys divergence is a distance near the optimum; infinite where it grows, 0 where
         the second half has arrived.
         """
-        before, now = (sqrt(self.jeffreys_at_most(sum(self._divergences(half)))) for half in window.halves())
+        halves = _averages(window.coordinates, 2)
+        before, now = (sqrt(self.jeffreys_at_most(self.jeffreys_to(half))) for half in halves)
         if now <= sqrt(self.tolerance):
             return 0.0
         if not now < before:

@@ -8,12 +8,7 @@ from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.discontinuities import displacement_by_discontinuities, find_discontinuity
-from kl_plugins.variational.optimum.fixed_draws import (
-    DENSE_DIMENSIONS,
-    Target,
-    hessian_by_differences,
-    resolution,
-)
+from kl_plugins.variational.optimum.fixed_draws import DENSE_DIMENSIONS, Target, expected_hessian, resolution
 from kl_plugins.variational.optimum.propriety import endless_direction
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
@@ -114,7 +109,7 @@ def hides_optimum(target: Target, family: ScaleFamily, gaussian: Gaussian, goal:
     d = len(gaussian.mean)
     if not 1 < d <= DENSE_DIMENSIONS:
         return False
-    hessian = hessian_by_differences(target, family, gaussian, np.zeros((1, d)))
+    hessian = expected_hessian(target, family, gaussian, np.zeros((1, d)), symmetric=False)
     if hessian is None or not (np.diagonal(hessian) > 0.0).all():
         return False
     scales = np.sqrt(np.diagonal(hessian))

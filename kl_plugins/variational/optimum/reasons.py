@@ -65,18 +65,10 @@ REMEDIES = {
 }
 """What to do, of reasons whose text does not say it itself."""
 
-WITHOUT_REST = {
-    Reason.PERIODIC,
-    Reason.UNBOUNDED_ELBO,
-    Reason.IMPROPER,
-    Reason.NOT_FINITE,
-    Reason.ROUNDOFF,
-    Reason.COLLINEAR_WITHOUT_REST,
-    Reason.NO_REST,
-}
-"""Where the optimiser did not come to rest, so that more draws would not help."""
 WITHOUT_OPTIMUM = {Reason.PERIODIC, Reason.UNBOUNDED_ELBO, Reason.IMPROPER, Reason.NOT_FINITE}
 """Where there is no optimum, whatever the log density is like around where the search ended."""
+WITHOUT_REST = WITHOUT_OPTIMUM | {Reason.ROUNDOFF, Reason.COLLINEAR_WITHOUT_REST, Reason.NO_REST}
+"""Where the optimiser did not come to rest, so that more draws would not help."""
 
 
 class Obstacle(NamedTuple):

@@ -7,7 +7,7 @@ information at the reference is 2 for the diagonal and 1 for the others, whateve
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,51 +30,6 @@ class Gaussian(NamedTuple):
     root: FloatArray
 
 
-class ScaleFamily(Protocol):
-    """The operations on roots that an optimum is found with."""
-
-    dimension: int
-    metric: FloatArray
-    """Fisher information of the coordinates of T, shape (k,)."""
-    logarithms: NDArray[np.bool_]
-    """Which coordinates are logarithms of diagonal entries, shape (k,)."""
-    every_correlation: bool
-
-    def spread(self, root: FloatArray, z: FloatArray) -> FloatArray:
-        """C z for every row z."""
-        ...
-
-    def pull(self, root: FloatArray, gradients: FloatArray) -> FloatArray:
-        """Cᵀ g for every row g."""
-        ...
-
-    def log_det(self, root: FloatArray) -> float: ...
-
-    def change(self, coordinates: FloatArray) -> FloatArray:
-        """T from its coordinates."""
-        ...
-
-    def slope(self, gradients: FloatArray, z: FloatArray, change: FloatArray) -> FloatArray:
-        """Derivatives of the mean of f(u + T z) by the coordinates of T; rows of `gradients` are ∇f."""
-        ...
-
-    def compose(self, root: FloatArray, change: FloatArray) -> FloatArray:
-        """The root C T."""
-        ...
-
-    def middle(self, p: FloatArray, q: FloatArray) -> FloatArray:
-        """A root half way between two that are close."""
-        ...
-
-    def from_hessian(self, hessian: FloatArray) -> FloatArray:
-        """The root of the member closest to N(0, H⁻¹), H positive definite, in KL(member ‖ ·)."""
-        ...
-
-    def from_covariance(self, covariance: Covariance) -> FloatArray: ...
-
-    def covariance(self, root: FloatArray) -> Covariance: ...
-
-
 class MeanFieldScales:
     """Independent coordinates: the root is the vector of standard deviations."""
 
@@ -83,32 +38,41 @@ class MeanFieldScales:
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
         self.metric: FloatArray = np.full(dimension, 2.0)
+        """Fisher information of the coordinates of T, shape (k,)."""
         self.logarithms: NDArray[np.bool_] = np.ones(dimension, dtype=bool)
+        """Which coordinates are logarithms of diagonal entries, shape (k,)."""
 
     def spread(self, root: FloatArray, z: FloatArray) -> FloatArray:
+        """C z for every row z."""
         return z * root
 
     def pull(self, root: FloatArray, gradients: FloatArray) -> FloatArray:
+        """Cᵀ g for every row g."""
         return gradients * root
 
     def log_det(self, root: FloatArray) -> float:
         return float(np.log(root).sum())
 
     def change(self, coordinates: FloatArray) -> FloatArray:
+        """T from its coordinates."""
         return np.exp(coordinates)
 
     def slope(self, gradients: FloatArray, z: FloatArray, change: FloatArray) -> FloatArray:
+        """Derivatives of the mean of f(u + T z) by the coordinates of T; rows of `gradients` are ∇f."""
         slopes: FloatArray = np.einsum("nd,nd->d", gradients, z) / len(z) * change
         return slopes
 
     def compose(self, root: FloatArray, change: FloatArray) -> FloatArray:
+        """The root C T."""
         return root * change
 
     def middle(self, p: FloatArray, q: FloatArray) -> FloatArray:
+        """A root half way between two that are close."""
         middle: FloatArray = np.sqrt(p * q)
         return middle
 
     def from_hessian(self, hessian: FloatArray) -> FloatArray:
+        """The root of the member closest to N(0, H⁻¹), H positive definite, in KL(member ‖ ·)."""
         root: FloatArray = 1.0 / np.sqrt(np.diagonal(hessian))
         return root
 
@@ -131,13 +95,13 @@ class TriangularScales:
     """
 
     def __init__(self, blocks: tuple[tuple[int, bool], ...]) -> None:
-        self.blocks = blocks
-        self.dimension = d = sum(size for size, _ in blocks)
+        ends = np.cumsum([size for size, _ in blocks])
+        self.blocks = [(slice(end - size, end), full) for end, (size, full) in zip(ends, blocks, strict=True)]
+        self.dimension = d = int(ends[-1])
         self.every_correlation = len(blocks) == 1 and blocks[0][1]
-        inside, start = np.eye(d, dtype=bool), 0
-        for size, correlated in blocks:
-            inside[start : start + size, start : start + size] |= correlated
-            start += size
+        inside = np.eye(d, dtype=bool)
+        for part, correlated in self.blocks:
+            inside[part, part] |= correlated
         self.inside = np.tril(inside)
         self.logarithms: NDArray[np.bool_] = np.eye(d, dtype=bool)[self.inside]
         self.metric: FloatArray = np.where(self.logarithms, 2.0, 1.0)
@@ -170,24 +134,25 @@ class TriangularScales:
         return root
 
     def from_hessian(self, hessian: FloatArray) -> FloatArray:
-        root, start = np.zeros_like(hessian), 0
-        for size, correlated in self.blocks:
-            part = slice(start, start + size)
+        root = np.zeros_like(hessian)
+        for part, correlated in self.blocks:
             block = hessian[part, part] if correlated else np.diag(np.diagonal(hessian)[part])
             root[part, part] = _root_of_inverse(block)
-            start += size
         return root
 
     def from_covariance(self, covariance: Covariance) -> FloatArray:
         return np.where(self.inside, np.array(covariance.factor, dtype=float), 0.0)
 
     def covariance(self, root: FloatArray) -> Covariance:
-        found, start = [], 0
-        for size, correlated in self.blocks:
-            block = root[start : start + size, start : start + size]
-            found.append(Cholesky(block) if correlated else DiagonalScales(np.diagonal(block)))
-            start += size
-        return found[0] if len(found) == 1 else BlockDiagonal(tuple(found))
+        found = tuple(
+            Cholesky(root[part, part]) if correlated else DiagonalScales(np.diagonal(root)[part])
+            for part, correlated in self.blocks
+        )
+        return found[0] if len(found) == 1 else BlockDiagonal(found)
+
+
+ScaleFamily = MeanFieldScales | TriangularScales
+"""The operations on roots that an optimum is found with."""
 
 
 def family_of(covariance: Any) -> ScaleFamily:

@@ -184,7 +184,8 @@ def find_optimum(
         apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
         history.append(Agreement(draws, max(apart, left)))
         report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
-        current = _between(first.gaussian, second.gaussian, family)
+        p, q = first.gaussian, second.gaussian
+        current = Gaussian(0.5 * (p.mean + q.mean), family.middle(p.root, q.root))
         if obstacle := wraps_around(target, current):
             history[-1], current = Agreement(draws, np.inf), within_turn(target, starts[0])
             break
@@ -277,10 +278,6 @@ def _other_optima(
 
 def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> NamedMultivariateNormal:
     return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
-
-
-def _between(p: Gaussian, q: Gaussian, family: ScaleFamily) -> Gaussian:
-    return Gaussian(0.5 * (p.mean + q.mean), family.middle(p.root, q.root))
 
 
 def _latest(history: list[Agreement]) -> float:

@@ -188,7 +188,7 @@ IMAGES = 12
 
 def overdispersed_points(mean: FloatArray, sd: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Points at random up to 30 sd away."""
-    spread = np.repeat(SPREADS, -(-FAR_STARTS // len(SPREADS)))[:FAR_STARTS, None]
+    spread = np.repeat(SPREADS, FAR_STARTS // len(SPREADS))[:, None]
     points: FloatArray = mean + sd * spread * rng.standard_normal((FAR_STARTS, len(mean)))
     return points
 

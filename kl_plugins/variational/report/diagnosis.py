@@ -124,13 +124,10 @@ class Diagnosis(Findings):
             data[name], data[f"{name}_error"] = estimate
         data["ess"] = self.importance.ess
         data["khat_threshold"] = self.importance.threshold
-        for name, column in self.summary().items():
-            data["kl_to_marginal" if name == "kl_to_posterior" else str(name)] = (
-                "coordinate",
-                column.to_numpy(),
-            )
+        renamed = {f"kl_{way}_posterior": f"kl_{way}_marginal" for way in ("to", "from")}
+        for name, column in self.summary().rename(columns=renamed).items():
+            data[str(name)] = ("coordinate", column.to_numpy())
         data["kl_to_marginal_error"] = ("coordinate", self.marginal_kl.kl_to_error)
-        data["kl_from_marginal"] = data.pop("kl_from_posterior")
         data["kl_from_marginal_error"] = ("coordinate", self.marginal_kl.kl_from_error)
         for kind in ("weighted", "posterior"):
             moments = getattr(self, kind)

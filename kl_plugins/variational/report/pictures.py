@@ -1,7 +1,8 @@
-"""Pictures of what was found of an approximation, each drawn on Axes that are given."""
+"""Pictures of a diagnosis; every function returns the Axes that it drew on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,42 @@ PAIR_CANDIDATES = 40
 """So many of the worst coordinates are paired with each other."""
 
 
-def draw_marginals(findings: Findings, ax: Any, most: int = MOST_COORDINATES) -> None:
-    """The divergence of each coordinate from the posterior, both ways, the worst on top."""
-    marginal = findings.marginal_kl
+def plot_kl(diagnosis: Findings, ax: Any = None, most: int = MOST_COORDINATES) -> Any:
+    """Divergence of each coordinate from the posterior, sorted, both ways, with standard errors.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    ax : matplotlib.axes.Axes, optional
+    most : int
+        How many coordinates to show, the worst ones.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError
+        If it is not a diagnosis.
+    ValueError
+        If `most` is less than 1.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_kl
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> [label.get_text() for label in plot_kl(diagnosis).get_yticklabels()]
+    ['x[0]', 'x[1]']
+    """
+    _check_diagnosis(diagnosis, "plot_kl")
+    if most < 1:
+        raise ValueError(f"most is how many coordinates to show, at least 1, got {most!r}")
+    ax = axes_or_new(ax)
+    marginal = diagnosis.marginal_kl
     order = np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:most][::-1]
     height = np.arange(len(order))
     for name, value, error, colour, marker in (
@@ -40,26 +74,57 @@ def draw_marginals(findings: Findings, ax: Any, most: int = MOST_COORDINATES) ->
         if not sure.all():
             unsure = f"{name}, error not known"
             ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4)
-    faulty = {discrepancy.name for discrepancy in findings.verdict.discrepancies}
-    ax.set_yticks(height, [findings.names[i] for i in order])
+    faulty = {discrepancy.name for discrepancy in diagnosis.verdict.discrepancies}
+    ax.set_yticks(height, [diagnosis.names[i] for i in order])
     for label, i in zip(ax.get_yticklabels(), order, strict=True):
-        label.set_fontweight("bold" if findings.names[i] in faulty else "normal")
+        label.set_fontweight("bold" if diagnosis.names[i] in faulty else "normal")
     ax.set_xscale("log")
     ax.grid(axis="y", color="0.9", lw=0.8)
     ax.set_axisbelow(True)
-    hidden = len(findings.names) - len(order)
+    hidden = len(diagnosis.names) - len(order)
     known = np.isfinite([marginal.kl_to[order], marginal.kl_from[order]]).any()
     if not known:  # a logarithmic axis needs something to scale to
         ax.set_xlim(1e-8, 1.0)
-    title = f"{'' if known else 'not known '}by {findings.source}"
+    title = f"{'' if known else 'not known '}by {diagnosis.source}"
     title += f"; {hidden} more below" if hidden else ""
     ax.set(xlabel="nats, each coordinate as a Gaussian", title=title)
     ax.legend(frameon=False, fontsize="small", loc="lower right")
+    return ax
 
 
-def draw_importance(findings: Findings, ax: Any) -> None:
-    """The largest importance ratios, and the Pareto distribution that was fitted to their tail."""
-    importance = findings.importance
+def plot_importance(diagnosis: Findings, ax: Any = None) -> Any:
+    """The largest importance ratios with the Pareto distribution fitted to their tail.
+
+    The logarithm of the ratio to their mean against the share of draws with a larger one. A
+    straight rising tail is a Pareto tail, k̂ its slope; the smoothed ratios are its quantiles.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError
+        If it is not a diagnosis.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_importance
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> plot_importance(diagnosis).get_ylabel()
+    'log ratio to the mean (nats)'
+    """
+    _check_diagnosis(diagnosis, "plot_importance")
+    ax = axes_or_new(ax)
+    importance = diagnosis.importance
     order = np.argsort(importance.log_ratios)[::-1]
     share = (np.arange(len(order)) + 0.5) / len(order)
     ratios = importance.log_ratios[order] - importance.log_evidence.value
@@ -71,14 +136,8 @@ def draw_importance(findings: Findings, ax: Any) -> None:
     changed = np.flatnonzero(abs(change - offset) > 1e-9)
     if len(changed):
         tail = slice(0, int(changed[-1]) + 1)
-        ax.plot(
-            share[tail],
-            smoothed[tail] - offset,
-            color=COLOURS["posterior"],
-            lw=2,
-            label="Pareto fit",
-            zorder=3,
-        )
+        style: dict[str, Any] = {"color": COLOURS["posterior"], "lw": 2, "label": "Pareto fit", "zorder": 3}
+        ax.plot(share[tail], smoothed[tail] - offset, **style)
         ax.axvline(share[changed[-1]], color=COLOURS["limit"], ls=":", lw=1, label="start of the tail")
     ax.set_xscale("log")
     ax.invert_xaxis()
@@ -92,24 +151,54 @@ def draw_importance(findings: Findings, ax: Any) -> None:
         title=f"k̂ = {khat_against_threshold(importance)}",
     )
     ax.legend(frameon=False, fontsize="small", loc="lower right")
+    return ax
 
 
-def draw_pair(findings: Findings, ax: Any, pair: tuple[int, int]) -> None:
-    """Ellipses of the fit, the best full-rank Gaussian and the posterior for two coordinates."""
+def plot_pair(diagnosis: Findings, pair: Sequence[str] | None = None, ax: Any = None) -> Any:
+    """Ellipses (50 and 95 %) of the fit, the best full-rank Gaussian and the posterior for two coordinates.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    pair : (str, str), optional
+        Names of coordinates; by default those whose joint distribution the fit gets most wrong.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is only one coordinate, or `pair` is not the names of two.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import diagnose, plot_pair
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", shape=2)
+    >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
+    >>> plot_pair(diagnosis).get_xlabel()
+    'x[0]'
+    """
     from matplotlib.lines import Line2D
 
-    i, j = pair
-    posterior = findings.posterior_gaussian()
+    _check_diagnosis(diagnosis, "plot_pair")
+    i, j = worst_pair(diagnosis) if pair is None else _places(diagnosis, pair)
+    ax = axes_or_new(ax)
+    posterior = diagnosis.posterior_gaussian()
     index = np.array([i, j])
-    if findings.reference is not None:
-        cloud = findings.reference.points
+    if diagnosis.reference is not None:
+        cloud = diagnosis.reference.points
         cloud = cloud[:: max(1, len(cloud) // 1_500)][:, index]
         ax.plot(*cloud.T, ".", color=COLOURS["posterior"], ms=2, alpha=0.35, zorder=1)
-    unsure = ", sd not known" if np.isinf(findings.posterior.sd_error[index]).any() else ""
-    shown = [("posterior", f"{findings.source}{unsure}", posterior)]
-    if findings.full_rank is not None:
-        shown.append(("full rank", "best full-rank", findings.full_rank.optimum))
-    shown.append(("fit", "the approximation", findings.approximation))
+    unsure = ", sd not known" if np.isinf(diagnosis.posterior.sd_error[index]).any() else ""
+    shown = [("posterior", f"{diagnosis.source}{unsure}", posterior)]
+    if diagnosis.full_rank is not None:
+        shown.append(("full rank", "best full-rank", diagnosis.full_rank.optimum))
+    shown.append(("fit", "the approximation", diagnosis.approximation))
     handles = []
     for kind, label, gaussian in shown:
         # Dashed and on top: where another ellipse coincides both are seen.
@@ -121,8 +210,9 @@ def draw_pair(findings: Findings, ax: Any, pair: tuple[int, int]) -> None:
         for level in LEVELS:
             ax.plot(*_ellipse(gaussian, index, level), zorder=4 if kind == "posterior" else 3, **style)
         handles.append(Line2D([], [], label=label, **style))
-    ax.set(xlabel=findings.names[i], ylabel=findings.names[j])
+    ax.set(xlabel=diagnosis.names[i], ylabel=diagnosis.names[j])
     ax.legend(handles=handles, frameon=False, fontsize="small")
+    return ax
 
 
 def drawn_side_by_side(findings: Findings, figsize: tuple[float, float] = (15.0, 4.5)) -> Any:
@@ -131,12 +221,38 @@ def drawn_side_by_side(findings: Findings, figsize: tuple[float, float] = (15.0,
 
     pairs = len(findings.names) > 1
     figure, axes = plt.subplots(1, 3 if pairs else 2, figsize=figsize, layout="constrained")
-    draw_importance(findings, axes[0])
-    draw_marginals(findings, axes[1])
+    plot_importance(findings, axes[0])
+    plot_kl(findings, axes[1])
     if pairs:
-        draw_pair(findings, axes[2], worst_pair(findings))
+        plot_pair(findings, ax=axes[2])
     figure.suptitle(findings.verdict.headline)
     return axes
+
+
+def _places(diagnosis: Findings, pair: Sequence[str]) -> tuple[int, int]:
+    """Where the two named coordinates are; ValueError where they are none of the diagnosis."""
+    if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
+        raise ValueError(
+            f"pair has to be the names of two coordinates, such as {diagnosis.names[:2]}, got {pair!r}"
+        )
+    for name in pair:
+        if name not in diagnosis.names:
+            raise ValueError(f"{name!r} is not a coordinate; there are {', '.join(diagnosis.names)}")
+    return diagnosis.names.index(pair[0]), diagnosis.names.index(pair[1])
+
+
+def _check_diagnosis(given: object, plot: str) -> None:
+    if not isinstance(given, Findings):
+        raise TypeError(f"{plot} takes what diagnose(...) returns, got {type(given).__name__}")
+
+
+def axes_or_new(ax: Any) -> Any:
+    """The Axes given, or those of a new figure."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
 
 
 def worst_pair(findings: Findings) -> tuple[int, int]:

@@ -10,12 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from kl_plugins.variational.evidence.importance import MOST_SHAPE
-from kl_plugins.variational.evidence.moments import (
-    ERRORS,
-    Discrepancy,
-    MomentComparison,
-    Moments,
-)
+from kl_plugins.variational.evidence.moments import ERRORS, Discrepancy, MomentComparison, Moments
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.report.formatting import against_limit, khat_against_threshold
 from kl_plugins.variational.report.grounds import Grounds, jeffreys_to_optimum
@@ -106,9 +101,8 @@ def _rivals(grounds: Grounds) -> tuple[str, ...]:
     """What speaks for parts of the posterior that the fit does not cover."""
     found = []
     if grounds.modes:
-        shares = ", ".join(f"{mode.share:.0%}" for mode in grounds.modes[:5])
-        more = f" and {len(grounds.modes) - 5} more" if len(grounds.modes) > 5 else ""
-        found.append(f"there are other modes, with about {shares}{more} of the posterior")
+        shares = _listed([f"{mode.share:.0%}" for mode in grounds.modes])
+        found.append(f"there are other modes, with about {shares} of the posterior")
         if any(mode.copy for mode in grounds.modes):
             found.append(
                 "some are as high as its own and look like it with signs or labels exchanged: if that is "
@@ -164,9 +158,7 @@ def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
         rest = " (a tail beyond them hides the rest)" if unknown else ""
         return f"{by}: {_listed(raw.discrepancies)}{rest}"
     if unknown:
-        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        listed = f"{', '.join(unknown[:5])}{more}"
-        return f"{by} the sds of {listed} are not known: they are in a tail beyond these too"
+        return f"{by} the sds of {_listed(unknown)} are not known: they are in a tail beyond these too"
     if not raw.known:
         return f"{by} the errors are not known to {grounds.tolerance:g} sd: more draws are needed"
     if not (grounds.importance.reliable or grounds.by_reference):
@@ -242,6 +234,6 @@ def _advice_of_nothing_seen(grounds: Grounds, raw: MomentComparison) -> str:
     return f"{other}eparametrise (a funnel by offsets times its scale: non-centred), or run NUTS."
 
 
-def _listed(discrepancies: Sequence[Discrepancy], most: int = 5) -> str:
-    more = f" and {len(discrepancies) - most} more" if len(discrepancies) > most else ""
-    return ", ".join(str(discrepancy) for discrepancy in discrepancies[:most]) + more
+def _listed(found: Sequence[object], most: int = 5) -> str:
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(map(str, found[:most])) + more

@@ -12,14 +12,14 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.logprob.transforms import CircularTransform, IntervalTransform, LogOddsTransform, LogTransform
 from pymc.model import Model
-from pymc.pytensorf import compile
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.target.transforms import compiled, in_terms_of
 
 CHUNK = 2**17
 """Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
@@ -75,18 +75,14 @@ class TargetDensity:
     ) -> None:
         self._began = time.perf_counter()
         point = _initial_point(model)
-        found = {variable.name: variable for variable in _variables(point)}
-        wanted = list(found) if variables is None else [name for name, _ in variables]
-        shapes = found if variables is None else {name: (name, tuple(shape)) for name, shape in variables}
-        if set(wanted) != set(found) or any(found[name] != shapes[name] for name in wanted):
-            raise ValueError(
-                f"the approximation is over {_listed(shapes.values())}, "
-                f"the model over {_listed(found.values())}"
-            )
-        self.variables = tuple(found[name] for name in wanted)
+        own = _variables(point)
+        given = own if variables is None else [Variable(name, tuple(shape)) for name, shape in variables]
+        if set(given) != set(own):
+            raise ValueError(f"the approximation is over {_listed(given)}, the model over {_listed(own)}")
+        self.variables = tuple(given)
         self.dimension = sum(variable.size for variable in self.variables)
         self.initial: FloatArray = np.concatenate(
-            [np.ravel(np.asarray(point[name], dtype=float)) for name in wanted]
+            [np.ravel(np.asarray(point[name], dtype=float)) for name, _ in given]
         )
         self.angles = _transformed(model, self.variables, (CircularTransform,))
         self.logarithms = _transformed(model, self.variables, LOGARITHMS)
@@ -101,24 +97,23 @@ class TargetDensity:
     def __call__(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log densities, shape (n,), and their gradients, shape (n, d), at `points`, shape (n, d)."""
         began = time.perf_counter()
-        self.evaluations += len(points)
-        starts = range(0, len(points), self.chunk)
-        with np.errstate(all="ignore"):  # far out numbers overflow; who asks looks whether results are finite
-            parts = [self._part(self._function, points[start : start + self.chunk]) for start in starts]
+        values, gradients = self._evaluated(self._function, points)
         self._pace = min(self._pace, (time.perf_counter() - began) / max(len(points), 1))
-        return np.concatenate([values for values, _ in parts]), np.concatenate([slope for _, slope in parts])
+        return values, gradients
 
     def values(self, points: FloatArray) -> FloatArray:
         """The log densities alone, by a function of their own where so many would take long otherwise."""
         if self._alone is None and self._compile_alone and len(points) * self._pace > PATIENCE:
             self._alone = self._compile_alone()
-        if self._alone is None:
-            return self(points)[0]
+        return self(points)[0] if self._alone is None else self._evaluated(self._alone, points)[0]
+
+    def _evaluated(self, function: Callable[[FloatArray], Any], points: FloatArray) -> list[FloatArray]:
+        """What a function gives at the points, a chunk after another."""
         self.evaluations += len(points)
         starts = range(0, len(points), self.chunk)
-        with np.errstate(all="ignore"):
-            parts = [self._part(self._alone, points[start : start + self.chunk]) for start in starts]
-        return np.concatenate([values for values, *_ in parts])
+        with np.errstate(all="ignore"):  # far out numbers overflow; who asks looks whether results are finite
+            parts = [self._part(function, points[start : start + self.chunk]) for start in starts]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     @staticmethod
     def _part(function: Callable[[FloatArray], Any], points: FloatArray) -> Any:
@@ -140,13 +135,7 @@ class TargetDensity:
     def _compile(self, model: Model) -> Callable[[FloatArray], Any]:
         """The function of many points that returns log densities and gradients."""
         x = pt.vector("x", dtype="float64", shape=(self.dimension,))
-        values = {value.name: value for value in model.value_vars}
-        replacements, start = {}, 0
-        for name, shape in self.variables:
-            stop = start + int(np.prod(shape))
-            replacements[values[name]] = x[start:stop].reshape(shape).astype(values[name].dtype)
-            start = stop
-        log_density = graph_replace(model.logp(), replacements, strict=False).astype("float64")
+        log_density = in_terms_of(x, model, self.variables, [model.logp()])[0].astype("float64")
         answer_interrupt()
         leaves = list(ancestors([log_density]))
         _refuse_minibatches(leaves)
@@ -156,15 +145,15 @@ class TargetDensity:
         try:
             many = vectorize_graph(log_density, {x: points})
             gradient = pytensor.grad(many.sum(), points, disconnected_inputs="ignore")
-            function: Callable[[FloatArray], Any] = _compiled(model, [points], [many, gradient])
+            function: Callable[[FloatArray], Any] = compiled(model, [points], [many, gradient])
             function(np.stack([self.initial] * 2))
-            self._compile_alone = lambda: _compiled(model, [points], [many])
+            self._compile_alone = lambda: compiled(model, [points], [many])
         # An operation that knows no batches (a scan, somebody's own): point by point. It and its compiler may
         # raise anything; what is wrong with the density itself is raised again below.
         except Exception:
             answer_interrupt()  # a compiler is interrupted, too
             gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
-            single = _compiled(model, [x], [log_density, gradient])
+            single = compiled(model, [x], [log_density, gradient])
             return lambda points: tuple(
                 np.array(part) for part in zip(*(self._part(single, point) for point in points), strict=True)
             )
@@ -252,13 +241,6 @@ def _initial_point(model: Model) -> dict[str, Any]:
     return {value.name: point[value.name] for value in model.value_vars}
 
 
-def _compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[[FloatArray], Any]:
-    """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
-    with model:
-        function: Callable[[FloatArray], Any] = compile(inputs, outputs)
-    return function
-
-
 def _refuse_minibatches(graph: Sequence[Any]) -> None:
     if any(isinstance(node.type, RandomType) for node in graph):
         raise ValueError(
@@ -294,5 +276,5 @@ def _numbers(node: object) -> FloatArray:
     return np.asarray(getattr(node, "data", ()))
 
 
-def _listed(variables: Any) -> str:
+def _listed(variables: Sequence[Variable]) -> str:
     return ", ".join(f"{name} of shape {shape}" for name, shape in variables)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
@@ -22,25 +22,6 @@ from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
 
 TINY = -30.0
 """Below this log(1 + eˣ) is eˣ to the last digit of a float64."""
-
-
-class GroupParameters(Protocol):
-    """The parameters of one group of variables; rows are iterates."""
-
-    shared: tuple[Any, ...]
-    size: int
-
-    def coordinates(self, raw: FloatArray) -> FloatArray:
-        """Means and (logarithms or factors of) scales, shape (n, size), from PyMC's parameters."""
-        ...
-
-    def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
-        """Small deviations from `centre`; the sum of a row's squares is the Jeffreys divergence from it."""
-        ...
-
-    def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]: ...
-
-    def write(self, mean: FloatArray, covariance: Covariance) -> None: ...
 
 
 class Parameters:
@@ -64,18 +45,7 @@ class Parameters:
 
     def read(self) -> FloatArray:
         """PyMC's parameters as they stand, shape (size,)."""
-        row = np.empty(self.size)
-        self.read_into(row)
-        return row
-
-    def read_into(self, row: FloatArray) -> None:
-        """Put PyMC's parameters as they stand into an array of shape (size,)."""
-        start = 0
-        for shared in self._shared:
-            value = _value(shared)
-            stop = start + value.size
-            row[start:stop] = value
-            start = stop
+        return np.concatenate([_value(shared) for shared in self._shared], dtype=float)
 
     def coordinates(self, raw: FloatArray) -> FloatArray:
         parts = zip(self.groups, self._split(raw), strict=True)
@@ -134,12 +104,6 @@ def parameters_of_watched(approximation: object) -> Parameters:
         ) from None
 
 
-@singledispatch
-def parameters_of(group: object) -> GroupParameters:
-    """The parameters of a group of variables."""
-    raise TypeError(not_gaussian(group))
-
-
 class MeanFieldParameters:
     """Means and standard deviations; PyMC keeps log(eˢ − 1) of a standard deviation s."""
 
@@ -149,10 +113,12 @@ class MeanFieldParameters:
         self.size = 2 * self.dimension
 
     def coordinates(self, raw: FloatArray) -> FloatArray:
+        """Means and (logarithms or factors of) scales, shape (n, size), from PyMC's parameters."""
         mean, free = np.split(raw, 2, axis=1)
         return np.concatenate([mean, _log_softplus(free)], axis=1)
 
     def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
+        """Small deviations from `centre`; the sum of a row's squares is the Jeffreys divergence from it."""
         mean, log_scale = np.split(deviations, 2, axis=1)
         scale = np.exp(centre[self.dimension :])
         return np.concatenate([mean / scale, np.sqrt(2.0) * log_scale], axis=1)
@@ -213,14 +179,17 @@ class FullRankParameters:
             _set(shared, value)
 
 
-@parameters_of.register
-def _(group: MeanFieldGroup) -> GroupParameters:
-    return MeanFieldParameters(group)
+GroupParameters = MeanFieldParameters | FullRankParameters
 
 
-@parameters_of.register
-def _(group: FullRankGroup) -> GroupParameters:
-    return FullRankParameters(group)
+@singledispatch
+def parameters_of(group: object) -> GroupParameters:
+    """The parameters of a group of variables."""
+    raise TypeError(not_gaussian(group))
+
+
+parameters_of.register(MeanFieldGroup, MeanFieldParameters)
+parameters_of.register(FullRankGroup, FullRankParameters)
 
 
 def inverse_softplus(scale: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 from pymc.model import Model
 from pytensor.graph.basic import Variable as Node
 
+from kl_plugins.families.named import Variable
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.target.density import free_shapes, variables_in
 
@@ -101,11 +102,14 @@ def start_values(model: Model, start: object) -> dict[str, Any] | None:
     return values
 
 
-def check_supported(point: FloatArray, variables: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+def check_supported(point: FloatArray, variables: Sequence[Variable]) -> None:
     """Raise ValueError naming the variables whose transformed values are not finite."""
-    sizes = [int(np.prod(shape)) for _, shape in variables]
-    parts = np.split(point, np.cumsum(sizes)[:-1])
-    bad = [name for (name, _), part in zip(variables, parts, strict=True) if not np.isfinite(part).all()]
+    ends = np.cumsum([variable.size for variable in variables])
+    bad = [
+        v.name
+        for v, end in zip(variables, ends, strict=True)
+        if not np.isfinite(point[end - v.size : end]).all()
+    ]
     if bad:
         raise ValueError(
             f"the start is on or beyond the bounds of {', '.join(bad)}: give values inside the support "

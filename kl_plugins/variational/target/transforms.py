@@ -19,15 +19,21 @@ from kl_plugins.ops.protocol import FloatArray
 def constrained(model: Model, variables: Sequence[Variable], points: FloatArray) -> dict[str, FloatArray]:
     """Values of the free variables by name, each of shape (n, *shape), at unconstrained points (n, d)."""
     x = pt.vector("x", dtype="float64", shape=(points.shape[1],))
+    outputs = in_terms_of(x, model, variables, model.replace_rvs_by_values(model.free_RVs))
+    function = _over_draws(model, [x], outputs)
+    return dict(zip([rv.name for rv in model.free_RVs], function([points]), strict=True))
+
+
+def in_terms_of(x: Any, model: Model, variables: Sequence[Variable], graphs: Sequence[Any]) -> list[Any]:
+    """Graphs over the model's value variables as graphs over one vector of them all."""
     values = {value.name: value for value in model.value_vars}
     replacements, start = {}, 0
     for variable in variables:
         part = x[start : start + variable.size].reshape(variable.shape)
         replacements[values[variable.name]] = part.astype(values[variable.name].dtype)
         start += variable.size
-    outputs = model.replace_rvs_by_values(model.free_RVs)
-    function = _over_draws(model, [x], graph_replace(outputs, replacements, strict=False))
-    return dict(zip([rv.name for rv in model.free_RVs], function([points]), strict=True))
+    found: list[Any] = graph_replace(graphs, replacements, strict=False)
+    return found
 
 
 def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, FloatArray]) -> FloatArray:
@@ -47,6 +53,13 @@ def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, 
     )
 
 
+def compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
+    """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
+    with model:
+        function: Callable[..., Any] = compile(inputs, outputs, on_unused_input="ignore")
+    return function
+
+
 def _over_draws(
     model: Model, inputs: list[Any], outputs: Sequence[Any]
 ) -> Callable[[list[FloatArray]], list[FloatArray]]:
@@ -54,15 +67,13 @@ def _over_draws(
     many = [pt.tensor(x.name, dtype=x.dtype, shape=(None, *x.type.shape)) for x in inputs]
     try:
         batched = vectorize_graph(list(outputs), dict(zip(inputs, many, strict=True)))
-        with model:
-            function = compile(many, batched, on_unused_input="ignore")
+        function = compiled(model, many, batched)
         return lambda values: function(*values)
     # An operation that knows no batches: draw by draw. It and its compiler may raise anything; what is wrong
     # with the graph itself is raised again below.
     except Exception:
         answer_interrupt()
-        with model:
-            single = compile(inputs, list(outputs), on_unused_input="ignore")
+        single = compiled(model, inputs, list(outputs))
         return lambda values: [
             np.stack(part) for part in zip(*(single(*row) for row in zip(*values, strict=True)), strict=True)
         ]
