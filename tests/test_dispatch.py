@@ -57,12 +57,12 @@ BLOCKS = (
 )
 ROUTES = [
     ("Isotropic", "Isotropic", "isotropic_isotropic", "O(1) in the covariances, O(d) in the means"),
-    ("Isotropic", "Diagonal", "isotropic_diagonal", "O(d)"),
+    ("Isotropic", "Diagonal", "diagonal_diagonal", "O(d)"),
     ("Isotropic", "Dense", *FROM_AXES_TO_FULL),
-    ("Diagonal", "Isotropic", "diagonal_isotropic", "O(d)"),
+    ("Diagonal", "Isotropic", "diagonal_diagonal", "O(d)"),
     ("Diagonal", "Diagonal", "diagonal_diagonal", "O(d)"),
     ("Diagonal", "Dense", *FROM_AXES_TO_FULL),
-    ("Dense", "Isotropic", "full_isotropic", FROM_FULL_TO_AXES[1]),
+    ("Dense", "Isotropic", *FROM_FULL_TO_AXES),
     ("Dense", "Diagonal", *FROM_FULL_TO_AXES),
     ("Dense", "Dense", "dense_dense", FULL[1]),
     ("Cholesky", "Dense", *FULL),
@@ -87,7 +87,7 @@ ROUTES = [
     ("Dense", "BlockDiagonal", *FROM_ANY_TO_BLOCKS),
     ("Precision", "BlockDiagonal", *FROM_ANY_TO_BLOCKS),
     ("BlockDiagonal", "Dense", "block_diagonal_full", FROM_BLOCKS),
-    ("BlockDiagonal", "Precision", "block_diagonal_precision", FROM_BLOCKS),
+    ("BlockDiagonal", "Precision", "block_diagonal_full", FROM_BLOCKS),
     ("Kronecker", "Dense", "full_full", "O(d³): no path of its own, both through Cholesky factors"),
 ]
 

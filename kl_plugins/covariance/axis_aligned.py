@@ -43,6 +43,22 @@ class AxisAligned(Covariance):
         return 2.0 * self.ops.sum_last(self.ops.log(self.full_scales()))
 
 
+class _ByVariable(AxisAligned):
+    """One given by a number for each variable, its only parameter."""
+
+    def check_shapes(self) -> None:
+        (name,) = self.parameters
+        needs_axis(getattr(self, name), name, self.ops)
+
+    def further_conditions(self) -> Conditions:
+        (name,) = self.parameters
+        yield from positive_and_finite(getattr(self, name), name, self.ops)
+
+    def marginal(self, index: Array) -> _ByVariable:
+        (name,) = self.parameters
+        return self.unchecked(self.ops, **{name: self.ops.take(getattr(self, name), index)})
+
+
 class Isotropic(AxisAligned):
     """A multiple of the identity.
 
@@ -84,6 +100,10 @@ class Isotropic(AxisAligned):
     def runtime_dimension(self) -> Array:
         return self.dim
 
+    @property
+    def variances(self) -> Array:
+        return self.ops.expand_last(self.variance)
+
     @cached_property
     def scales(self) -> Array:
         return self.ops.expand_last(self.ops.sqrt(self.variance))
@@ -99,7 +119,7 @@ class Isotropic(AxisAligned):
         return self.unchecked(self.ops, variance=self.variance, dim=len(index))
 
 
-class Diagonal(AxisAligned):
+class Diagonal(_ByVariable):
     """A diagonal covariance given by its variances.
 
     Parameters
@@ -122,21 +142,12 @@ class Diagonal(AxisAligned):
 
     variances: Array = parameter(core_ndim=1)
 
-    def check_shapes(self) -> None:
-        needs_axis(self.variances, "variances", self.ops)
-
-    def further_conditions(self) -> Conditions:
-        yield from positive_and_finite(self.variances, "variances", self.ops)
-
     @cached_property
     def scales(self) -> Array:
         return self.ops.sqrt(self.variances)
 
-    def marginal(self, index: Array) -> Diagonal:
-        return self.unchecked(self.ops, variances=self.ops.take(self.variances, index))
 
-
-class DiagonalScales(AxisAligned):
+class DiagonalScales(_ByVariable):
     """A diagonal covariance given by its standard deviations, which are not squared on the way.
 
     Parameters
@@ -147,15 +158,6 @@ class DiagonalScales(AxisAligned):
 
     scales: Array = parameter(core_ndim=1)
     name: ClassVar[str] = "Diagonal"
-
-    def check_shapes(self) -> None:
-        needs_axis(self.scales, "scales", self.ops)
-
-    def further_conditions(self) -> Conditions:
-        yield from positive_and_finite(self.scales, "scales", self.ops)
-
-    def marginal(self, index: Array) -> DiagonalScales:
-        return self.unchecked(self.ops, scales=self.ops.take(self.scales, index))
 
 
 def needs_axis(values: Array, name: str, ops: ArrayOperations) -> None:
@@ -177,33 +179,15 @@ def isotropic_isotropic(p: Isotropic, q: Isotropic) -> Array:
 
 
 @log_det_divergences.register(Isotropic, Diagonal, cost="O(d)")
-def isotropic_diagonal(p: Isotropic, q: Diagonal) -> Array:
-    ops = p.ops
-    return ops.sum_last(variance_divergence(ops.expand_last(p.variance), q.variances, ops))
-
-
 @log_det_divergences.register(Diagonal, Isotropic, cost="O(d)")
-def diagonal_isotropic(p: Diagonal, q: Isotropic) -> Array:
-    ops = p.ops
-    return ops.sum_last(variance_divergence(p.variances, ops.expand_last(q.variance), ops))
-
-
 @log_det_divergences.register(Diagonal, Diagonal, cost="O(d)")
-def diagonal_diagonal(p: Diagonal, q: Diagonal) -> Array:
+def diagonal_diagonal(p: Isotropic | Diagonal, q: Isotropic | Diagonal) -> Array:
     return p.ops.sum_last(variance_divergence(p.variances, q.variances, p.ops))
 
 
 @log_det_divergences.register(AxisAligned, AxisAligned, cost="O(d)")
 def axis_aligned_axis_aligned(p: AxisAligned, q: AxisAligned) -> Array:
     return p.ops.sum_last(scale_divergence(p.scales, q.scales, p.ops))
-
-
-@log_det_divergences.register(Full, Isotropic, cost="O(d²) after the Cholesky factor of p")
-def full_isotropic(p: Full, q: Isotropic) -> Array:
-    """M = Lp divided by q's one scale."""
-    ops = p.ops
-    rest = p.factor / q.scales[..., None]
-    return triangular_divergence(ops.diagonal(p.factor), q.scales, rest, ops)
 
 
 @log_det_divergences.register(Full, AxisAligned, cost="O(d²) after the Cholesky factor of p")

@@ -97,7 +97,7 @@ class Covariance(Parametrised):
 
     def whiten(self, x: Array) -> Array:
         """Return A⁻¹x for some square root A of Σ = AAᵀ; `x` has shape (..., d)."""
-        return self.ops.solve_lower(self.factor, x[..., None])[..., 0]
+        return self.whiten_columns(x[..., None])[..., 0]
 
     def whiten_columns(self, x: Array) -> Array:
         """`whiten` of each column of `x`, which has shape (..., d, n)."""

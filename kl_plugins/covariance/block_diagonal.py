@@ -66,9 +66,6 @@ class BlockDiagonal(Composite):
         stops = np.cumsum(self.sizes)
         return [slice(int(stop) - size, int(stop)) for size, stop in zip(self.sizes, stops, strict=True)]
 
-    def whiten(self, x: Array) -> Array:
-        return self.whiten_columns(x[..., None])[..., 0]
-
     def whiten_columns(self, x: Array) -> Array:
         ops, parts = self.ops, zip(self.blocks, self.split(), strict=True)
         rows = [ops.transpose(block.whiten_columns(x[..., span, :])) for block, span in parts]
@@ -141,30 +138,22 @@ def _inverse_cost(p: Covariance, q: Covariance) -> str:
 
 
 @log_det_divergences.register(BlockDiagonal, Full, cost=_inverse_cost)
-def block_diagonal_full(p: BlockDiagonal, q: Full) -> Array:
-    """M = Lq⁻¹Lp, its columns of each block from that block's factor alone."""
-    if p.ops.symbolic:
-        return full_full(p, q)
-    ops = p.ops
-    total = _below_blocks(p, q.inverse_factor)
-    for block, span in zip(p.blocks, p.split(), strict=True):
-        own, factor = q.factor[..., span, span], block.factor
-        rest = ops.solve_lower(own, less_where_near(factor, own, ops))
-        total = total + triangular_divergence(ops.diagonal(factor), ops.diagonal(own), rest, ops)
-    return total
-
-
 @log_det_divergences.register(BlockDiagonal, Precision, cost=_inverse_cost)
-def block_diagonal_precision(p: BlockDiagonal, q: Precision) -> Array:
-    """The same with Lq⁻¹ = Uqᵀ, which needs no inverse."""
+def block_diagonal_full(p: BlockDiagonal, q: Full | Precision) -> Array:
+    """M = Lq⁻¹Lp, its columns of each block from that block's factor alone; a precision has Lq⁻¹ = Uqᵀ."""
     if p.ops.symbolic:
         return full_full(p, q)
     ops = p.ops
     total = _below_blocks(p, q.inverse_factor)
     for block, span in zip(p.blocks, p.split(), strict=True):
-        own, factor = q.inverse_factor[..., span, span], block.factor
-        rest = ops.matmul(own, factor)
-        total = total + triangular_divergence(ops.diagonal(factor), 1.0 / ops.diagonal(own), rest, ops)
+        factor = block.factor
+        if isinstance(q, Precision):
+            own = q.inverse_factor[..., span, span]
+            q_diagonal, rest = 1.0 / ops.diagonal(own), ops.matmul(own, factor)
+        else:
+            own = q.factor[..., span, span]
+            q_diagonal, rest = ops.diagonal(own), ops.solve_lower(own, less_where_near(factor, own, ops))
+        total = total + triangular_divergence(ops.diagonal(factor), q_diagonal, rest, ops)
     return total
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial, reduce
 from math import prod
 from operator import add, mul
+from typing import Any
 
 import numpy as np
 
@@ -75,9 +76,6 @@ class Kronecker(Composite):
     def matrix(self) -> Array:
         return reduce(partial(_product, ops=self.ops), [a.matrix() for a in self.factors])
 
-    def whiten(self, x: Array) -> Array:
-        return self.whiten_columns(x[..., None])[..., 0]
-
     def whiten_columns(self, x: Array) -> Array:
         """Each axis of the array is whitened by its own covariance."""
         ops, sizes, columns = self.ops, self.sizes, self.ops.runtime_shape(x)[-1]
@@ -123,8 +121,11 @@ def _pair_cost(p: Kronecker, q: Kronecker) -> str:
 
 
 @log_det_divergences.register(Kronecker, Kronecker, cost=_pair_cost)
-def kronecker_kronecker(p: Kronecker, q: Kronecker) -> Array:
+@log_det_divergences.register(Kronecker, Isotropic, cost=_BY_FACTORS)
+@log_det_divergences.register(Isotropic, Kronecker, cost=_BY_FACTORS)
+def kronecker_kronecker(p: Kronecker | Isotropic, q: Kronecker | Isotropic) -> Array:
     """Factor by factor up to a multiple, then the product of the multiples."""
+    p, q = _as_product(p, q), _as_product(q, p)
     if p.sizes != q.sizes:
         return full_full(p, q)
     ops = p.ops
@@ -168,18 +169,10 @@ def _mean_square(
     )
 
 
-@log_det_divergences.register(Kronecker, Isotropic, cost=_BY_FACTORS)
-def kronecker_isotropic(p: Kronecker, q: Isotropic) -> Array:
-    return kronecker_kronecker(p, _isotropic_as(q, p))
-
-
-@log_det_divergences.register(Isotropic, Kronecker, cost=_BY_FACTORS)
-def isotropic_kronecker(p: Isotropic, q: Kronecker) -> Array:
-    return kronecker_kronecker(_isotropic_as(p, q), q)
-
-
-def _isotropic_as(side: Isotropic, other: Kronecker) -> Kronecker:
-    """A multiple of the identity as a product: the multiple is that of the first factor."""
+def _as_product(side: Kronecker | Isotropic, other: Any) -> Kronecker:
+    """A multiple of the identity as a product of the other's sizes: the multiple is the first factor's."""
+    if isinstance(side, Kronecker):
+        return side
     ops = side.ops
     one = ops.zeros_like(side.variance) + 1.0
     factors = [

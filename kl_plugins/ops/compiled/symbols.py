@@ -66,24 +66,20 @@ def within(condition: Symbol, value: Array) -> Array:
     return condition.trace.made("within", condition, _plain(value))
 
 
-def maximum(first: Array, second: Array) -> Array:
-    """The larger one; NaN where either is."""
-    return _extreme("maximum", first, second)
+def _extreme(operation: str) -> Callable[[Array, Array], Array]:
+    """The larger or the smaller one of two; NaN where either is."""
+
+    def function(first: Array, second: Array) -> Array:
+        if not isinstance(second, Symbol):
+            first, second = second, first
+        if isinstance(second, Symbol):
+            return made(operation, first, second)
+        return getattr(floats, operation)(first, second)
+
+    return function
 
 
-def minimum(first: Array, second: Array) -> Array:
-    """The smaller one; NaN where either is."""
-    return _extreme("minimum", first, second)
-
-
-def _extreme(operation: str, first: Array, second: Array) -> Array:
-    if not isinstance(second, Symbol):
-        first, second = second, first
-    return (
-        made(operation, first, second)
-        if isinstance(second, Symbol)
-        else getattr(floats, operation)(first, second)
-    )
+maximum, minimum = _extreme("maximum"), _extreme("minimum")
 
 
 def equal(first: Array, second: Array) -> Array:

@@ -185,7 +185,7 @@ def _cholesky(matrix: FloatArray) -> FloatArray:
 
 
 def cholesky_of_root(root: FloatArray) -> FloatArray:
-    """Lower Cholesky factor of ``root @ root.T`` without forming the product (one QR factorisation)."""
+    """Without forming the product: one QR factorisation."""
     upper: Array = np.linalg.qr(transpose(root), mode="r")
     signs = np.copysign(1.0, diagonal(upper))
     return transpose(upper * signs[..., :, None])
@@ -237,11 +237,6 @@ def solve_lower_transposed(factor: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def triangular_ratio_squares(factor: FloatArray, right: FloatArray, near: Array) -> Array:
-    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
-
-    In the columns where `near` holds, ``right - factor`` takes the place of `right`: the same below the
-    diagonal, exactly zero where the two are equal, and with all its digits where they almost are.
-    """
     if factor.ndim == 2 and right.ndim == 2:
         return _lapack().triangular_ratio_squares(factor, right, near)
     if kernels := kernels_for(factor, right):
@@ -257,10 +252,6 @@ _ROWS = 4096
 
 
 def sum_over_rows(function: Callable[..., Array], vectors: list[Array], matrices: list[Array]) -> list[Array]:
-    """The values of ``function(*vectors, *matrices)``, each of which is a sum over the rows.
-
-    Vectors have shape (..., d) and matrices (..., d, k); the rows are the axis of length d.
-    """
     rows = matrices[0].shape[-2]
     totals: list[Array] = []
     with long_vector(matrices[0].size):

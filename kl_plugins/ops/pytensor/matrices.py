@@ -141,10 +141,6 @@ def solve_lower_transposed(factor: Array, right: Array) -> Array:
 
 
 def triangular_ratio_squares(factor: Array, right: Array, near: Array) -> Array:
-    """Sum of squares below the diagonal of ``factor⁻¹ right``, both lower triangular.
-
-    In the columns where `near` holds, ``right - factor`` takes the place of `right`.
-    """
     rest = pt.switch(near[..., None, :], right - factor, right)
     return sum_of_squares(strictly_lower(solve_lower(factor, rest), like=factor))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -41,14 +42,10 @@ def _(op: Op, variable: Variable) -> Density:
     known = _known.get(variable)
     if known is None:
         known = _density(variable, None)
-    elif any(isinstance(source, SharedVariable) and not _is_generator(source) for source in _above(variable)):
+    elif any(isinstance(x, SharedVariable) and not isinstance(x.type, RandomType) for x in _above(variable)):
         known = _density(variable, known.log_density)  # its support and its shape may have changed
     _known[variable] = known
     return known
-
-
-def _is_generator(source: Variable) -> bool:
-    return isinstance(source.type, RandomType)
 
 
 def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray] | None) -> Density:
@@ -150,15 +147,13 @@ def _support(variable: Variable) -> tuple[Array, Array] | None:
         except NotImplementedError:
             return None
     name = type(transform).__name__
-    if name == "LogTransform":
-        return 0.0, np.inf
-    if name == "LogOddsTransform":
-        return 0.0, 1.0
-    if name == "Interval":
-        ends = transform.args_fn(*node.inputs)
-        low, high = (None if end is None else pt.as_tensor(end).eval(mode=_MODE) for end in ends)
-        return -np.inf if low is None else low.astype(float), np.inf if high is None else high.astype(float)
-    return None
+    if name != "Interval":
+        return {"LogTransform": (0.0, np.inf), "LogOddsTransform": (0.0, 1.0)}.get(name)
+    low, high = (
+        None if end is None else pt.as_tensor(end).eval(mode=_MODE).astype(float)
+        for end in transform.args_fn(*node.inputs)
+    )
+    return -np.inf if low is None else low, np.inf if high is None else high
 
 
 def _sampler(variable: Variable) -> Callable[[int, np.random.Generator], FloatArray]:
@@ -177,14 +172,8 @@ def _log_density(
     variable: Variable, log_prob: Variable, value: Variable
 ) -> Callable[[FloatArray], FloatArray]:
     """The log density at points along the first axis, compiled when it is first asked for."""
-    made: list[Callable[[FloatArray], FloatArray]] = []
-
-    def log_density(x: FloatArray) -> FloatArray:
-        if not made:
-            made.append(_compiled(variable, log_prob, value))
-        return made[0](x)
-
-    return log_density
+    compiled = cache(lambda: _compiled(variable, log_prob, value))
+    return lambda x: compiled()(x)
 
 
 def _in_doubles(log_prob: Variable, variable: Variable) -> Variable:

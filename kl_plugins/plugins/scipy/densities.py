@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy.special import ndtri
@@ -195,8 +195,10 @@ def _of_rows(
     return lambda x: np.asarray(log_density(x))
 
 
+@recognise.register(rv_generic)
+@recognise.register(multi_rv_generic)
 @density_of.register(rv_generic)
 @density_of.register(multi_rv_generic)
-def _(obj: object) -> Density:
+def _(obj: object) -> NoReturn:
     name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
     raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")

@@ -15,7 +15,6 @@ from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_
 from scipy.stats._multivariate import (
     matrix_normal_frozen,
     multi_rv_frozen,
-    multi_rv_generic,
     multivariate_normal_frozen,
 )
 
@@ -194,19 +193,12 @@ def _(obj: object) -> Distribution:
     raise unsupported(f"{name} objects", name)
 
 
-@recognise.register(rv_generic)
-@recognise.register(multi_rv_generic)
-def _(obj: object) -> Distribution:
-    name = getattr(obj, "name", None) or type(obj).__name__.removesuffix("_gen")
-    raise TypeError(f"scipy.stats.{name} is not frozen: call it with its parameters, scipy.stats.{name}(...)")
-
-
 @recognise.register(multivariate_normal_frozen)
 def _(obj: Any) -> Distribution:
     if type(obj) is not multivariate_normal_frozen:
         name = f"the subclass {type(obj).__name__} of a frozen multivariate_normal"
         raise unsupported(name, type(obj).__name__)
-    return MultivariateNormal(obj.mean, covariance(obj.cov_object, obj.allow_singular))
+    return MultivariateNormal(obj.mean, covariance(obj.cov_object))
 
 
 @recognise.register(matrix_normal_frozen)
@@ -231,13 +223,13 @@ def factored_once(obj: object, arrays: tuple[Any, ...], make: Callable[[], Covar
 
 
 @singledispatch
-def covariance(obj: Any, allow_singular: bool) -> Covariance:
+def covariance(obj: Any) -> Covariance:
     """Structure of a ``scipy.stats.Covariance``, with the factors that SciPy already holds."""
     return from_matrix(obj.covariance)
 
 
 @covariance.register
-def _(obj: _covariance.CovViaDiagonal, allow_singular: bool) -> Covariance:
+def _(obj: _covariance.CovViaDiagonal) -> Covariance:
     variances = np.diagonal(obj.covariance)
     positive = is_positive(variances, "variances")
     if positive.all():
@@ -254,12 +246,12 @@ def is_positive(values: Any, name: str) -> Any:
 
 
 @covariance.register
-def _(obj: _covariance.CovViaCholesky, allow_singular: bool) -> Covariance:
+def _(obj: _covariance.CovViaCholesky) -> Covariance:
     return Cholesky(obj._factor)
 
 
 @covariance.register
-def _(obj: _covariance.CovViaPrecision, allow_singular: bool) -> Covariance:
+def _(obj: _covariance.CovViaPrecision) -> Covariance:
     return factored_once(obj, (obj._precision,), lambda: _precision(obj))
 
 
@@ -271,7 +263,7 @@ def _precision(obj: _covariance.CovViaPrecision) -> Precision:
 
 
 @covariance.register
-def _(obj: _covariance.CovViaEigendecomposition, allow_singular: bool) -> Covariance:
+def _(obj: _covariance.CovViaEigendecomposition) -> Covariance:
     eigenvalues, eigenvectors = obj._w, obj._v
     positive = is_positive(eigenvalues, "eigenvalues")
     if positive.all():
@@ -281,7 +273,7 @@ def _(obj: _covariance.CovViaEigendecomposition, allow_singular: bool) -> Covari
 
 
 @covariance.register
-def _(obj: _covariance.CovViaPSD, allow_singular: bool) -> Covariance:
+def _(obj: _covariance.CovViaPSD) -> Covariance:
     # SciPy holds an eigendecomposition here. Where the matrix is regular its Cholesky factor is both
     # cheaper than a QR of the eigenvectors and more accurate; where it is not, they span the subspace.
     if obj._rank == obj._shape[-1]:
