@@ -67,17 +67,14 @@ def log_normal_negentropy(variance: Array, ops: Operations) -> Array:
 
 
 def _log_normal_negentropy(v: Array, ops: Operations) -> Array:
-    return 0.75 * v + 0.5 * ops.select(v <= 0.1, _log_sinhc_near, partial(_log_sinhc_far, ops=ops), v)
+    far = lambda v: 0.5 * v + ops.log(-ops.expm1(-v) / v)  # noqa: E731
+    return 0.75 * v + 0.5 * ops.select(v <= 0.1, _log_sinhc_near, far, v)
 
 
 def _log_sinhc_near(v: Array) -> Array:
     """log[sinh(v/2)/(v/2)], https://dlmf.nist.gov/4.36.1."""
     y = 0.25 * v * v
     return y * (1 / 6 - y * (1 / 180 - y * (1 / 2835 - y / 37800)))
-
-
-def _log_sinhc_far(v: Array, ops: Operations) -> Array:
-    return 0.5 * v + ops.log(-ops.expm1(-v) / v)
 
 
 def logit_step_divergence(yes: Array, no: Array, step: Array, ops: Operations) -> Array:
@@ -133,7 +130,8 @@ def scaled_exp1(x: Array, ops: Operations) -> Array:
 
 
 def _scaled_exp1(x: Array, ops: Operations) -> Array:
-    return ops.select(x <= _SWITCH, partial(_exp1_small, ops=ops), partial(_exp1_large, ops=ops), x)
+    large = lambda x: 1.0 / (x + _fraction(ops.maximum(x, _SWITCH)))  # noqa: E731
+    return ops.select(x <= _SWITCH, partial(_exp1_small, ops=ops), large, x)
 
 
 def _exp1_small(x: Array, ops: Operations) -> Array:
@@ -143,10 +141,6 @@ def _exp1_small(x: Array, ops: Operations) -> Array:
     for k in range(27, 0, -1):
         series = 1.0 / (k * k) - x * series / k
     return ops.exp(x) * (x * series - _EULER - ops.log(x))
-
-
-def _exp1_large(x: Array, ops: Operations) -> Array:
-    return 1.0 / (x + _fraction(ops.maximum(x, _SWITCH)))
 
 
 def _fraction(x: Array) -> Array:
@@ -159,11 +153,8 @@ def _fraction(x: Array) -> Array:
 
 def _scaled_exp1_gradient(x: Array, ops: Operations) -> tuple[Array]:
     """The value less 1/x."""
-    return (ops.select(x <= _SWITCH, partial(_slope_small, ops=ops), partial(_slope_large, ops=ops), x),)
-
-
-def _slope_small(x: Array, ops: Operations) -> Array:
-    return _exp1_small(x, ops) - 1.0 / x
+    small = lambda x: _exp1_small(x, ops) - 1.0 / x  # noqa: E731
+    return (ops.select(x <= _SWITCH, small, partial(_slope_large, ops=ops), x),)
 
 
 def _slope_large(x: Array, ops: Operations) -> Array:

@@ -79,11 +79,10 @@ def joined(first: Labels | None, second: Labels | None, sides: tuple[str, str] =
         tuple(_same(*pair, sides) for pair in zip_longest(mine, others))
         for mine, others in zip(first, second, strict=True)
     ]
-    for here in _named(first):
-        for there in _named(second):
-            place, axis = here
-            if place != there[0] and set(axis.names) & set(there[1].names):
-                raise _different(axis, there[1], sides)
+    for place, axis in _named(first):
+        for elsewhere, other in _named(second):
+            if place != elsewhere and set(axis.names) & set(other.names):
+                raise _different(axis, other, sides)
     return Labels(*parts)
 
 
