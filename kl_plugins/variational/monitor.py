@@ -187,8 +187,7 @@ class KLConvergence:
         distribution : NamedMultivariateNormal, optional
             Such as ``monitor.distance.optimum``.
         """
-        found = self.average if distribution is None else distribution
-        self._parameters.write(found)
+        self._parameters.write(self.average if distribution is None else distribution)
 
     def __repr__(self) -> str:
         settings = f"tolerance={self.tolerance:g}, every={self.every}, check={self.check}"
