@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -30,18 +31,16 @@ def landmarks(density: Density, clock: Clock) -> FloatArray:
     found: FloatArray = np.empty(0)
     with np.errstate(all="ignore"):
         if density.quantile is not None:
-            found = _finite(_quantiles(density, clock))
+            found = _finite(_quantiles(density.quantile, clock))
         if len(found) == 0 and density.sample is not None:
-            found = _finite(np.quantile(_draws(density, clock), np.concatenate([_LEVELS, [0.0, 1.0]])))
+            found = _finite(np.quantile(_draws(density.sample, clock), np.concatenate([_LEVELS, [0.0, 1.0]])))
         if len(found) == 0 and density.event_shape == ():
             found = _where_large(density, clock)
     return found
 
 
-def _quantiles(density: Density, clock: Clock) -> FloatArray:
+def _quantiles(quantile: Callable[[FloatArray], FloatArray], clock: Clock) -> FloatArray:
     """The quantiles at the levels, all at once if that is quick, without those that fail."""
-    quantile = density.quantile
-    assert quantile is not None
     found: list[FloatArray] = []
     try:
         clock.timed(lambda: quantile(_LEVELS[:1]), counts=False)
@@ -61,10 +60,8 @@ def _quantiles(density: Density, clock: Clock) -> FloatArray:
     return np.concatenate([np.empty(0), *found])
 
 
-def _draws(density: Density, clock: Clock) -> FloatArray:
+def _draws(sample: Callable[[int, np.random.Generator], FloatArray], clock: Clock) -> FloatArray:
     """Draws of a fixed seed, fewer if they take long."""
-    sample = density.sample
-    assert sample is not None
     found: FloatArray = np.empty(0)
     clock.timed(lambda: sample(1, np.random.default_rng(0)), counts=False)
     for count in _DRAWS:

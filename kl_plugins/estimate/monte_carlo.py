@@ -38,29 +38,25 @@ def monte_carlo(
     batch = np.broadcast_shapes(p.batch_shape, q.batch_shape)
     if p.sample is None:
         raise TypeError(f"p: {p.name} has no sampler: Monte Carlo needs a method rvs or sample")
-    halves = [_log_ratios(p, q, 0, draws, batch, rng, clock)]
-    if q.sample is not None:
-        halves.append(_log_ratios(p, q, 1, draws, batch, rng, clock))
-        log_terms = [_balanced(d) for d in halves]
-    else:
-        log_terms = [-halves[0]]
+    from_both = q.sample is not None
+    halves = [_log_ratios(p, q, which, draws, batch, rng, clock) for which in range(1 + from_both)]
+    terms = [_balanced(d) for d in halves] if from_both else [-halves[0]]
     n = sum(map(len, halves))
     if min(map(len, halves)) < 2:
         return np.full(batch, np.nan), np.full(batch, np.inf), n, np.zeros(batch, bool), clock.why
-    value = np.mean([term.mean(axis=0) for term in log_terms], axis=0)
+    value = np.mean([term.mean(axis=0) for term in terms], axis=0)
     with np.errstate(invalid="ignore"):
-        variance = np.sum([term.var(axis=0, ddof=1) / len(term) for term in log_terms], axis=0)
-        error = np.sqrt(variance) / len(log_terms)
+        variance = np.sum([term.var(axis=0, ddof=1) / len(term) for term in terms], axis=0)
+        error = np.sqrt(variance) / len(terms)
     infinite = np.isposinf(value)
     error = np.where(infinite, 0.0, error)
     good = np.array(infinite | np.isnan(value))
     for index in np.ndindex(batch):
-        good[index] |= mean_is_known(log_terms[0][(slice(None), *index)])
-    value = value if q.sample is not None else np.maximum(value, 0.0)
+        good[index] |= mean_is_known(terms[0][(slice(None), *index)])
+    value = value if from_both else np.maximum(value, 0.0)
     if n < draws * len(halves):
         return value, error, n, np.zeros(batch, bool), clock.why
-    why = "" if good.all() else Doubt.DOMINATED
-    return value, error, n, good, why
+    return value, error, n, good, "" if good.all() else Doubt.DOMINATED
 
 
 def _balanced(d: FloatArray) -> FloatArray:

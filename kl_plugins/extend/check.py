@@ -92,15 +92,11 @@ def check_family(family: type, members: Sequence[Any] | None = None, against: Se
 
 def _check_hooks(family: type) -> None:
     """TypeError where there is no density, or a discrete family states what only continuous ones may."""
-    if not issubclass(family, Discrete):
-        if family.log_density is Continuous.log_density and family.log_prob is Continuous.log_prob:  # type: ignore[attr-defined]
-            raise TypeError(f"{family.__name__} states no log_density: the log density of Z, a LogDensity")
-    else:
-        unknown = sorted(
-            name for name in vars(Continuous) if name in dir(family) and not hasattr(Discrete, name)
-        )
-        if unknown:
-            raise TypeError(f"{family.__name__}.{unknown[0]}: a discrete family is not asked for it")
+    if issubclass(family, Discrete):
+        for name in sorted(set(vars(Continuous)) & set(dir(family)) - set(dir(Discrete))):
+            raise TypeError(f"{family.__name__}.{name}: a discrete family is not asked for it")
+    elif family.log_density is Continuous.log_density and family.log_prob is Continuous.log_prob:  # type: ignore[attr-defined]
+        raise TypeError(f"{family.__name__} states no log_density: the log density of Z, a LogDensity")
 
 
 def _typical(family: Any) -> list[Any]:

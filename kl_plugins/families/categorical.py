@@ -122,11 +122,7 @@ class Multinomial(Distribution):
 
     def check_shapes(self) -> None:
         _check_vector(self.ops.shape(self.p))
-        try:
-            _ = self.batch_shape
-        except ValueError:
-            shapes = self.ops.shape(self.n), self.ops.shape(self.p)
-            raise ValueError(f"shapes of n {shapes[0]} and p {shapes[1]} do not broadcast") from None
+        super().check_shapes()
 
     def further_conditions(self) -> Conditions:
         yield from sums_to_one(self.p, self.ops)

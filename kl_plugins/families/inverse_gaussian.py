@@ -107,17 +107,12 @@ def inverse_gaussian_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) ->
 @expects(InverseGaussian, Exp)
 def exp(p: InverseGaussian, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function exp(φ (1 − √(1 − w))), w = 2μ²t/λ; that of the reciprocal differs."""
-    ops, t = p.ops, statistic.rate * at.ratio
-    if p.power == 1.0:
-        w = 2.0 * p.mean * t / p.ratio
-        root = ops.sqrt(1.0 - ops.where(w <= 1.0, w, 0.0))
-        mgf = ops.exp(statistic.rate * at.shift + p.ratio * w / (1.0 + root))
-    else:
-        w = 2.0 * t / p.shape
-        root = ops.sqrt(1.0 - ops.where(w < 1.0, w, 0.0))
-        mgf = ops.exp(statistic.rate * at.shift + p.ratio * w / (1.0 + root)) / root
-        return ops.where(w < 1.0, mgf, math.inf)
-    return ops.where(w <= 1.0, mgf, math.inf)
+    ops, t, plain = p.ops, statistic.rate * at.ratio, p.power == 1.0
+    w = 2.0 * p.mean * t / p.ratio if plain else 2.0 * t / p.shape
+    exists = w <= 1.0 if plain else w < 1.0
+    root = ops.sqrt(1.0 - ops.where(exists, w, 0.0))
+    mgf = ops.exp(statistic.rate * at.shift + p.ratio * w / (1.0 + root))
+    return ops.where(exists, mgf if plain else mgf / root, math.inf)
 
 
 from_scipy("invgauss")(lambda mu, loc, scale: InverseGaussian(mu, 1.0, scale, loc))

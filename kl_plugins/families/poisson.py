@@ -31,8 +31,7 @@ class Poisson(Discrete):
 def poisson_poisson(p: Poisson, q: Poisson) -> Array:
     """mean_q − mean_p − mean_p log(mean_q / mean_p), https://statproofbook.github.io/P/poiss-kl."""
     value = counts_divergence(p.mean, q.mean, p.ops)
-    together = same_location_where(p, q)
-    return q.broadcast(p.broadcast(value)) if together is True else by_supports(p, q, value, together)
+    return by_supports(p, q, value, same_location_where(p, q))
 
 
 from_scipy("poisson")(Poisson)

@@ -28,7 +28,6 @@ _LOG_PI = math.log(math.pi)
 _PSI_HALF_LESS = 1.9635100260214235
 """−ψ(½), https://dlmf.nist.gov/5.4.13."""
 
-
 _HALVED = Domain(5e-324)
 """Half of the smallest float is zero."""
 
@@ -133,7 +132,7 @@ class Cauchy(HeavyTailed):
 class StudentT(HeavyTailed):
     """Student's t distributions: loc + sigma·T, T with `df` degrees of freedom."""
 
-    df: Array = parameter(Domain(5e-324), static=True)
+    df: Array = parameter(_HALVED, static=True)
     loc: Array = parameter(REAL, default=0.0, static=True)
     sigma: Array = parameter(POSITIVE, default=1.0, static=True)
 
@@ -153,7 +152,7 @@ class HalfCauchy(Halved):
 class HalfStudentT(Halved):
     """The absolute values of Student's t variables around zero, moved by loc."""
 
-    df: Array = parameter(Domain(5e-324), static=True)
+    df: Array = parameter(_HALVED, static=True)
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     sigma: Array = parameter(POSITIVE, default=1.0, static=True)
     sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)

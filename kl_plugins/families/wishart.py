@@ -17,6 +17,8 @@ from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import REAL, parameter
 from kl_plugins.parameters.shapes import Shape
 
+_COST = "O(d³): a triangular solve between Cholesky factors"
+
 
 class WishartLike(Multivariate):
     """What the Wishart distribution and that of the inverses have in common."""
@@ -69,6 +71,11 @@ class WishartLike(Multivariate):
         """(n − i)/2 for i = 0, …, d − 1: the shapes of the gamma variables of Bartlett's decomposition."""
         return 0.5 * (self.df[..., None] - self.indices())
 
+    def log_gamma(self) -> Array:
+        """ln Γ_d(n/2), the multivariate gamma function: https://dlmf.nist.gov/35.3."""
+        d = self.dimension
+        return self.ops.sum_last(self.ops.gammaln(self.half_dfs())) + d * (d - 1) / 4.0 * math.log(math.pi)
+
 
 class Wishart(WishartLike):
     """Wishart distributions, with mean df · scale.
@@ -98,13 +105,7 @@ class Wishart(WishartLike):
 
     def log_prob(self, x: Array) -> Array:
         """The log density at positive definite matrices `x`, shape (..., d, d)."""
-        ops, d, n = self.ops, self.dimension, self.df
-        root = ops.cholesky(x, "x")
-        trace = ops.sum_of_squares(ops.solve_lower(self.factor, root))
-        log_det_x = 2.0 * ops.sum_last(ops.log(ops.diagonal(root)))
-        power = 0.5 * (n - d - 1.0) * log_det_x - 0.5 * n * (self.log_det() + d * math.log(2.0))
-        constant = ops.sum_last(ops.gammaln(self.half_dfs())) + d * (d - 1) / 4.0 * math.log(math.pi)
-        return power - 0.5 * trace - constant
+        return _log_prob(self, x, 1.0)
 
     def entropy(self) -> Array:
         """½ (d + 1) ln|2V| + ln Γ_d(n/2) − ½ (n − d − 1) ψ_d(n/2) + ½ nd, without the large parts.
@@ -134,13 +135,7 @@ class InverseWishart(WishartLike):
 
     def log_prob(self, x: Array) -> Array:
         """The log density at positive definite matrices `x`, shape (..., d, d)."""
-        ops, d, n = self.ops, self.dimension, self.df
-        root = ops.cholesky(x, "x")
-        trace = ops.sum_of_squares(ops.solve_lower(root, self.factor))
-        log_det_x = 2.0 * ops.sum_last(ops.log(ops.diagonal(root)))
-        power = 0.5 * n * (self.log_det() - d * math.log(2.0)) - 0.5 * (n + d + 1.0) * log_det_x
-        constant = ops.sum_last(ops.gammaln(self.half_dfs())) + d * (d - 1) / 4.0 * math.log(math.pi)
-        return power - 0.5 * trace - constant
+        return _log_prob(self, x, -1.0)
 
     def entropy(self) -> Array:
         """That of the Wishart distribution of the inverses, less (d + 1) times its mean log-determinant.
@@ -149,6 +144,15 @@ class InverseWishart(WishartLike):
         https://en.wikipedia.org/wiki/Inverse-Wishart_distribution#Theorems.
         """
         return _entropy(self, -1.0)
+
+
+def _log_prob(p: WishartLike, x: Array, sign: float) -> Array:
+    """The log density: `sign` 1 for the Wishart distribution, −1 for that of inverses."""
+    ops, d, n, root = p.ops, p.dimension, p.df, p.ops.cholesky(x, "x")
+    trace = ops.sum_of_squares(ops.solve_lower(*((p.factor, root) if sign > 0.0 else (root, p.factor))))
+    log_det_x = 2.0 * ops.sum_last(ops.log(ops.diagonal(root)))
+    power = 0.5 * (sign * n - d - 1.0) * log_det_x - 0.5 * n * (sign * p.log_det() + d * math.log(2.0))
+    return power - 0.5 * trace - p.log_gamma()
 
 
 def _entropy(p: WishartLike, sign: float) -> Array:
@@ -182,7 +186,7 @@ def _ratio(first: Array, second: Array) -> Array:
     return (first / second)[..., None, None]
 
 
-@kl_rules.register(Wishart, Wishart, cost="O(d³): a triangular solve between Cholesky factors")
+@kl_rules.register(Wishart, Wishart, cost=_COST)
 def wishart_wishart(p: Wishart, q: Wishart) -> Array:
     """n_q times that of Gaussians with the means nV for covariances, plus that of the degrees of freedom.
 
@@ -194,7 +198,7 @@ def wishart_wishart(p: Wishart, q: Wishart) -> Array:
     return q.df * log_det_divergence(*means) + _df_divergence(p, q)
 
 
-@kl_rules.register(InverseWishart, InverseWishart, cost="O(d³): a triangular solve between Cholesky factors")
+@kl_rules.register(InverseWishart, InverseWishart, cost=_COST)
 def inverse_wishart_inverse_wishart(p: InverseWishart, q: InverseWishart) -> Array:
     """That of the Wishart distributions of the inverses, whose means are nΨ⁻¹."""
     scales = (p.scale * _ratio(q.df, p.df), q.scale)
@@ -202,13 +206,13 @@ def inverse_wishart_inverse_wishart(p: InverseWishart, q: InverseWishart) -> Arr
     return q.df * log_det_divergence(*means) + _df_divergence(p, q)
 
 
-@kl_rules.register(Wishart, InverseWishart, cost="O(d³): a triangular solve between Cholesky factors")
+@kl_rules.register(Wishart, InverseWishart, cost=_COST)
 def wishart_inverse_wishart(p: Wishart, q: InverseWishart) -> Array:
     """Cross-entropy less entropy: E X⁻¹ = V⁻¹/(n − d − 1), infinite unless n > d + 1."""
     return _of_inverses(p, q, p.factor, q.factor)
 
 
-@kl_rules.register(InverseWishart, Wishart, cost="O(d³): a triangular solve between Cholesky factors")
+@kl_rules.register(InverseWishart, Wishart, cost=_COST)
 def inverse_wishart_wishart(p: InverseWishart, q: Wishart) -> Array:
     """That of the inverses, with the same ΨV⁻¹."""
     return _of_inverses(p, q, q.factor, p.factor)
@@ -226,8 +230,7 @@ def _of_inverses(p: WishartLike, q: WishartLike, below: Array, above: Array) -> 
     trace = ops.sum_of_squares(ops.solve_lower(below, above)) / ops.where(diverges, 1.0, n - d - 1.0)
     a = p.half_dfs()
     mean_log_det = ops.sum_last(ops.digamma(a)) + d * math.log(2.0)
-    normaliser = ops.sum_last(ops.gammaln(q.half_dfs())) + d * (d - 1) / 4.0 * math.log(math.pi)
-    value = normaliser + 0.5 * m * (d * math.log(2.0)) + 0.5 * (m + d + 1.0) * mean_log_det
+    value = q.log_gamma() + 0.5 * m * (d * math.log(2.0)) + 0.5 * (m + d + 1.0) * mean_log_det
     value = value - m * ops.sum_last(ratio) + 0.5 * trace - _standard_entropy(p, 1.0)
     return ops.where(diverges, math.inf, value)
 

@@ -92,8 +92,7 @@ def average(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
     def wide(start: Array, step: Array) -> Array:
         return (f.first(start + step, ops) - f.first(start, ops)) / step
 
-    is_narrow = ops.absolute(step) <= _WIDTH * f.distance(start + 0.5 * step, ops)
-    return ops.select(is_narrow, narrow, wide, start, step)
+    return ops.select(_is_narrow(f, start, step, ops), narrow, wide, start, step)
 
 
 def ramp(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
@@ -107,29 +106,16 @@ def ramp(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
         rise = (f.second(end, ops) - f.second(start, ops)) / step
         return 2.0 * ((f.first(end, ops) - rise) / step)
 
-    is_narrow = ops.absolute(step) <= _WIDTH * f.distance(start + 0.5 * step, ops)
-    return ops.select(is_narrow, narrow, wide, start, step)
+    return ops.select(_is_narrow(f, start, step, ops), narrow, wide, start, step)
+
+
+def _is_narrow(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
+    return ops.absolute(step) <= _WIDTH * f.distance(start + 0.5 * step, ops)
 
 
 def _log_or_zero(z: Array, ops: Operations) -> Array:
     """log z, and 0 at z = 0 (or where rounding put it below), where it is multiplied by a power of z."""
     return ops.log(ops.where(z > 0.0, z, 1.0))
-
-
-def _plain_log(z: Array, ops: Operations) -> Array:
-    return ops.log(z)
-
-
-def _log_first(z: Array, ops: Operations) -> Array:
-    return z * (_log_or_zero(z, ops) - 1.0)
-
-
-def _log_second(z: Array, ops: Operations) -> Array:
-    return 0.5 * z * z * (_log_or_zero(z, ops) - 1.5)
-
-
-def _log_square(z: Array, ops: Operations) -> Array:
-    return ops.log(z) * ops.log(z)
 
 
 def _log_square_first(z: Array, ops: Operations) -> Array:
@@ -153,21 +139,21 @@ def log1p_square(z: Array, ops: Operations) -> Array:
     )
 
 
-def _log1p_square_first(z: Array, ops: Operations) -> Array:
-    return z * (log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z)
-
-
-def _log1p_square_second(z: Array, ops: Operations) -> Array:
-    return 0.5 * (z * z - 1.0) * log1p_square(z, ops) - 1.5 * z * z + 2.0 * z * ops.arctan(z)
-
-
-def _distance_from_i(z: Array, ops: Operations) -> Array:
-    return 0.7 * (1.0 + ops.absolute(z))
-
-
-LOG = Integrand(_plain_log, _log_first, _log_second, _distance_from_zero)
-LOG_SQUARE = Integrand(_log_square, _log_square_first, _log_square_second, _distance_from_zero)
-LOG1P_SQUARE = Integrand(log1p_square, _log1p_square_first, _log1p_square_second, _distance_from_i)
+LOG = Integrand(
+    lambda z, ops: ops.log(z),
+    lambda z, ops: z * (_log_or_zero(z, ops) - 1.0),
+    lambda z, ops: 0.5 * z * z * (_log_or_zero(z, ops) - 1.5),
+    _distance_from_zero,
+)
+LOG_SQUARE = Integrand(
+    lambda z, ops: ops.log(z) * ops.log(z), _log_square_first, _log_square_second, _distance_from_zero
+)
+LOG1P_SQUARE = Integrand(
+    log1p_square,
+    lambda z, ops: z * (log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z),
+    lambda z, ops: 0.5 * (z * z - 1.0) * log1p_square(z, ops) - 1.5 * z * z + 2.0 * z * ops.arctan(z),
+    lambda z, ops: 0.7 * (1.0 + ops.absolute(z)),  # from i
+)
 ABSOLUTE = Integrand(
     lambda z, ops: ops.absolute(z),
     lambda z, ops: 0.5 * z * ops.absolute(z),

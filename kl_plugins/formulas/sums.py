@@ -17,10 +17,6 @@ def settled_sum(terms: Sequence[Array], ops: Operations) -> Array:
     value, size = terms[0], abs(terms[0])
     for term in terms[1:]:
         value, size = value + term, size + abs(term)
-    return _settled(value, size, ops)
-
-
-def _settled(value: Array, size: Array, ops: Operations) -> Array:
     nothing = _NOTHING * ops.epsilon(value) * size
     value = ops.replace(value, value < nothing, 0.0)
     # Of two infinite terms the larger one, in the tail, is that which makes q small there.

@@ -118,14 +118,6 @@ class Parameter(NamedTuple):
         yield from self.domain.conditions_of_whole(value, self.called, ops)
 
 
-class _Part(NamedTuple):
-    """The declaration of a field that has parameters itself, or of a tuple of such."""
-
-
-class _Constant(NamedTuple):
-    """The declaration of a field that is no array."""
-
-
 def parameter(
     domain: Domain | None = None,
     *,
@@ -181,7 +173,7 @@ def part(*, default: Any = MISSING) -> Any:
     ----------
     default : Parametrised, optional
     """
-    return _declared(default, _Part())
+    return _declared(default, "part")
 
 
 def constant(*, default: Any = MISSING) -> Any:
@@ -192,7 +184,7 @@ def constant(*, default: Any = MISSING) -> Any:
     default : object, optional
         Nothing that can be changed.
     """
-    return _declared(default, _Constant())
+    return _declared(default, "constant")
 
 
 def _declared(default: Any, stated: Any) -> Any:
@@ -235,7 +227,7 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
             f"{cls.__name__}.{name} must be declared by parameter(), part() or constant(), or be a ClassVar"
         )
     parameters = {name: what for name, what in stated.items() if isinstance(what, Parameter)}
-    return parameters, tuple(name for name, what in stated.items() if isinstance(what, _Part))
+    return parameters, tuple(name for name, what in stated.items() if what == "part")
 
 
 def check_names(cls: Any) -> None:

@@ -41,6 +41,14 @@ class Distribution(Parametrised):
     def event_shape(self) -> Shape:
         raise NotImplementedError
 
+    def check_shapes(self) -> None:
+        try:
+            _ = self.batch_shape
+        except ValueError:
+            known = [(name, self.ops.shape(getattr(self, name))) for name in self.parameters]
+            shapes = [f"{name} {shape}" for name, shape in known if shape]
+            raise ValueError(f"shapes of {' and '.join(shapes)} do not broadcast") from None
+
     def check_against(self, other: Distribution) -> None:
         """Raise ValueError where `other`, the q of a pair, has another event shape or a batch shape
         that does not broadcast, as far as shapes are known, or where labels contradict each other."""

@@ -6,6 +6,7 @@ The plugins of SciPy and of PyTensor read them. A family of ours is thus one fil
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from inspect import signature
 from typing import Any
 
@@ -24,7 +25,7 @@ pymc_names: dict[str, Maker] = {}
 """By the name of the class of a random variable's operation: a function of its parameters."""
 
 
-def from_scipy(*names: str) -> Callable[[Maker], Maker]:
+def from_scipy(*names: str, positive: str = "") -> Callable[[Maker], Maker]:
     """Register the decorated function, which makes a family of SciPy's parameters, under these names.
 
     Parameters
@@ -32,10 +33,17 @@ def from_scipy(*names: str) -> Callable[[Maker], Maker]:
     *names : str
         Of distributions in ``scipy.stats``. The function takes their shape parameters, loc and scale (of
         discrete ones: shape parameters and loc), and returns one of our distributions.
+    positive : str, optional
+        The name of the first parameter, if numbers for it are checked to be positive, in its own name.
     """
 
     def decorate(function: Maker) -> Maker:
-        scipy_names.update(dict.fromkeys(names, function))
+        @wraps(function)
+        def checked(first: Array, *others: Array) -> Any:
+            _check_positive(first, positive)
+            return function(first, *others)
+
+        scipy_names.update(dict.fromkeys(names, checked if positive else function))
         forget()
         return function
 
@@ -83,7 +91,7 @@ def _name(make: Maker) -> str:
     return f"{make.__module__}.{getattr(make, '__qualname__', make)}"
 
 
-def check_positive(value: Array, name: str) -> None:
+def _check_positive(value: Array, name: str) -> None:
     """Raise ValueError, naming the library's own parameter, where a number is not positive; NaN passes."""
     if np.any(np.less_equal(value, 0.0)):
         raise ValueError(f"{name} must be positive")

@@ -67,11 +67,11 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
 
     NoClosedFormError where neither is the case.
     """
+    if holds is True:
+        return q.broadcast(p.broadcast(value))
     if p.ops.scalar:
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.evaluate(by_supports, p, q, arrays.asarray(value, "value"), holds)
-    if holds is True:
-        return q.broadcast(p.broadcast(value))
     ops, point, beyond = p.ops, p.point(), _beyond(p, q)
     nan = _has_nan(p, q)
     known = beyond if ops.symbolic else either(ops, holds, point, beyond, nan)

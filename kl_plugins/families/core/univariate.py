@@ -31,14 +31,6 @@ class Univariate(Distribution):
     def event_shape(self) -> Shape:
         return ()
 
-    def check_shapes(self) -> None:
-        try:
-            _ = self.batch_shape
-        except ValueError:
-            known = [(name, self.ops.shape(getattr(self, name))) for name in self.parameters]
-            shapes = [f"{name} {shape}" for name, shape in known if shape]
-            raise ValueError(f"shapes of {' and '.join(shapes)} do not broadcast") from None
-
     def standard_ends(self) -> tuple[Array, Array]:
         """The ends of the support of Z; floats where they are the same for all parameters."""
         return self.ends
