@@ -9,7 +9,7 @@ import numpy as np
 from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
-from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Power
 from kl_plugins.formulas.cancellation_free import log_ratio
@@ -173,10 +173,12 @@ def _generalised(a: Array, c: Array, loc: Array, scale: Array) -> GeneralizedGam
     return GeneralizedGamma(a, scale, c, loc)
 
 
-from_scipy("weibull_min", positive="c")(lambda c, loc, scale: Weibull(1.0, scale, c, loc))
-from_scipy("weibull_max", positive="c")(lambda c, loc, scale: Weibull(1.0, scale, c, loc, -1.0))
-from_scipy("invweibull", positive="c")(lambda c, loc, scale: GeneralizedGamma(1.0, scale, -c, loc))
-from_scipy("nakagami", positive="nu")(lambda nu, loc, scale: GeneralizedGamma(nu, scale / nu**0.5, 2.0, loc))
+from_scipy("weibull_min")(if_positive("c", lambda c, loc, scale: Weibull(1.0, scale, c, loc)))
+from_scipy("weibull_max")(if_positive("c", lambda c, loc, scale: Weibull(1.0, scale, c, loc, -1.0)))
+from_scipy("invweibull")(if_positive("c", lambda c, loc, scale: GeneralizedGamma(1.0, scale, -c, loc)))
+from_scipy("nakagami")(
+    if_positive("nu", lambda nu, loc, scale: GeneralizedGamma(nu, scale / nu**0.5, 2.0, loc))
+)
 from_scipy("chi")(_square_root)
 from_scipy("halfnorm")(lambda loc, scale: _square_root(1.0, loc, scale))
 from_scipy("rayleigh")(lambda loc, scale: _square_root(2.0, loc, scale))

@@ -14,7 +14,7 @@ from kl_plugins.families.core.affine import AffineMap, identity_map, same_locati
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
-from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expectation, expects
 from kl_plugins.families.core.statistics import Exp, Identity, Log, LogSquare, Power, Square, Statistic
 from kl_plugins.families.gamma import GeneralizedGamma
@@ -249,8 +249,10 @@ def gamma_log_normal(p: GeneralizedGamma, q: LogNormal) -> Array:
     return q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
 
 
-from_scipy("lognorm", positive="s")(lambda s, loc, scale: LogNormal(Normal(0.0, s), scale, loc))
-from_scipy("fisk", positive="c")(lambda c, loc, scale: LogLogistic(Logistic(0.0, 1.0 / c), scale, loc))
-from_scipy("loglaplace", positive="c")(lambda c, loc, scale: LogLaplace(Laplace(0.0, 1.0 / c), scale, loc))
+from_scipy("lognorm")(if_positive("s", lambda s, loc, scale: LogNormal(Normal(0.0, s), scale, loc)))
+from_scipy("fisk")(if_positive("c", lambda c, loc, scale: LogLogistic(Logistic(0.0, 1.0 / c), scale, loc)))
+from_scipy("loglaplace")(
+    if_positive("c", lambda c, loc, scale: LogLaplace(Laplace(0.0, 1.0 / c), scale, loc))
+)
 from_scipy("gibrat")(lambda loc, scale: LogNormal(Normal(0.0, 1.0), scale, loc))
 from_pymc("LogNormalRV")(lambda mean, scale: LogNormal(Normal(mean, scale)))

@@ -110,17 +110,12 @@ def softplus_of_gumbel(p: LogGamma, statistic: Softplus, at: AffineMap) -> Array
 @expects(Logistic, Exp)
 def exp(p: Logistic, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function πt / sin(πt), https://en.wikipedia.org/wiki/Logistic_distribution."""
-    t = statistic.rate * at.ratio
-    mgf = p.ops.exp(statistic.rate * at.shift) * _sine_mgf(t, p.ops)
-    return p.ops.where(abs(t) < 1.0, mgf, math.inf)  # which zero times infinity is not
-
-
-def _sine_mgf(t: Array, ops: ArrayOperations) -> Array:
-    exists = abs(t) < 1.0
-    x = ops.where(exists, abs(t), 0.5)
+    ops, size = p.ops, abs(statistic.rate * at.ratio)
+    exists = size < 1.0
+    x = ops.where(exists, size, 0.5)
     # sin(πt) = sin(π(1 − t)), of which the smaller angle keeps its digits
     angle = math.pi * ops.where(x > 0.5, 1.0 - x, x)
-    return ops.where(exists, math.pi * x / ops.sin(angle), math.inf)
+    return ops.where(exists, ops.exp(statistic.rate * at.shift) * (math.pi * x / ops.sin(angle)), math.inf)
 
 
 @expects(Logistic, Absolute)

@@ -113,13 +113,12 @@ def _between(mean: Array, scale: Array, lower: Array, upper: Array) -> Truncated
 def _standard(end: Array, mean: Array, scale: Array) -> Array:
     """The end in standard deviations from the mean: a plain number where all of them are."""
     ops = backend_of(end, mean, scale)
-    known = ops.literal(end)
-    if known is not None and math.isinf(known):
-        return known
-    numbers = [value for value in (known, ops.literal(mean), ops.literal(scale)) if value is not None]
-    if len(numbers) < 3 or numbers[2] == 0.0:
-        return (end - mean) / scale
-    return (numbers[0] - numbers[1]) / numbers[2]
+    known = [ops.literal(value) for value in (end, mean, scale)]
+    if known[0] is not None and math.isinf(known[0]):
+        return known[0]
+    if None not in known and known[2] != 0.0:
+        end, mean, scale = known
+    return (end - mean) / scale
 
 
 from_scipy("truncnorm")(TruncatedNormal)

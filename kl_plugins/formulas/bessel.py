@@ -8,7 +8,6 @@ Nothing here under- or overflows, and all of it is made of arithmetic, square ro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, partial
 from typing import NamedTuple
@@ -181,11 +180,7 @@ def _bessel_divergence(p: Array, q: Array, order: Array, ops: Operations) -> Arr
 
 def _near(p: Array, q: Array, order: Array, ops: Operations) -> Array:
     step = q - p
-    return step * step * taylor_remainder(_curvature_along(p, step, order, ops))
-
-
-def _curvature_along(p: Array, step: Array, order: Array, ops: Operations) -> Callable[[float], Array]:
-    return lambda t: bessel(p + t * step, order, ops).curvature
+    return step * step * taylor_remainder(lambda t: bessel(p + t * step, order, ops).curvature)
 
 
 def _far(p: Array, q: Array, order: Array, ops: Operations) -> Array:

@@ -187,15 +187,14 @@ def on_both_sides(
 ) -> Array:
     """The mean over the triangle, of which the part below the mode has the mass `mode`."""
 
-    def side(start: Array, step: Array, mass: Array) -> Array:
-        return mass * ramp(start, mass * step)
-
-    def none(start: Array, step: Array, mass: Array) -> Array:
-        return 0.0 * mass
-
     def part(start: Array, step: Array, mass: Array) -> Array:
         # Where there is none the other branch must be finite all the same, for the sake of its derivative.
-        return ops.select(mass > 0.0, side, none, start, step, ops.where(mass > 0.0, mass, 1.0))
+        return ops.select(
+            mass > 0.0,
+            lambda start, step, mass: mass * ramp(start, mass * step),
+            lambda start, step, mass: 0.0 * mass,
+            start, step, ops.where(mass > 0.0, mass, 1.0),
+        )  # fmt: skip
 
     return part(start, step, mode) + part(start + step, -step, 1.0 - mode)
 

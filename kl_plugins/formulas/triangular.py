@@ -121,9 +121,7 @@ def _triangular_divergence(p_mode: Array, q_mode: Array, ops: Operations) -> Arr
 
 def _ordered(p: Array, q: Array, p_rest: Array, q_rest: Array, gap: Array, ops: Operations) -> Array:
     """For p's mode below q's, by `gap`."""
-    below = ops.select(
-        p > 0.0, lambda p, q, gap: p * identity_minus_log(-gap / q, ops), lambda p, q, gap: 0.0 * p, p, q, gap
-    )
+    below = ops.select(p > 0.0, lambda p, q, gap: p * identity_minus_log(-gap / q, ops), _nothing, p, q, gap)
     share = q_rest / p_rest
     above = ops.select(
         q_rest > 0.0,

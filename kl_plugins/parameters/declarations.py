@@ -62,7 +62,7 @@ class Domain(NamedTuple):
         return tuple(float(round(x)) for x in found) if self.whole else found
 
     def conditions(self, value: Array, called: str, ops: Operations) -> Conditions:
-        """Yield (condition, message). Stated so that NaN passes: it comes out where it went in."""
+        """Yield (condition, message) for the interval; NaN passes: it comes out where it went in."""
         if self.low > -math.inf:
             if self.closed:
                 bound = "not be negative" if self.low == 0.0 else f"be at least {self.low:g}"
@@ -76,11 +76,6 @@ class Domain(NamedTuple):
             yield ops.logical_not(beyond), f"{called} must be {bound} {self.high:g}"
         elif self.finite:
             yield ops.logical_not(ops.isinf(value)), f"{called} must be finite"
-
-    def conditions_of_whole(self, value: Array, called: str, ops: Operations) -> Conditions:
-        """As `conditions`, for what the interval does not say."""
-        if self.whole:
-            yield ops.logical_not(is_broken(value, ops)), f"{called} must be a whole number"
 
 
 def is_broken(value: Array, ops: Operations) -> Array:
@@ -115,7 +110,8 @@ class Parameter(NamedTuple):
         if not inside:
             for holds, message in self.domain.conditions(value, called, ops):
                 yield (cast(ArrayOperations, ops).all_last(holds) if self.core_ndim else holds), message
-        yield from self.domain.conditions_of_whole(value, self.called, ops)
+        if self.domain.whole:
+            yield ops.logical_not(is_broken(value, ops)), f"{self.called} must be a whole number"
 
 
 def parameter(

@@ -25,7 +25,7 @@ pymc_names: dict[str, Maker] = {}
 """By the name of the class of a random variable's operation: a function of its parameters."""
 
 
-def from_scipy(*names: str, positive: str = "") -> Callable[[Maker], Maker]:
+def from_scipy(*names: str) -> Callable[[Maker], Maker]:
     """Register the decorated function, which makes a family of SciPy's parameters, under these names.
 
     Parameters
@@ -33,17 +33,10 @@ def from_scipy(*names: str, positive: str = "") -> Callable[[Maker], Maker]:
     *names : str
         Of distributions in ``scipy.stats``. The function takes their shape parameters, loc and scale (of
         discrete ones: shape parameters and loc), and returns one of our distributions.
-    positive : str, optional
-        The name of the first parameter, if numbers for it are checked to be positive, in its own name.
     """
 
     def decorate(function: Maker) -> Maker:
-        @wraps(function)
-        def checked(first: Array, *others: Array) -> Any:
-            _check_positive(first, positive)
-            return function(first, *others)
-
-        scipy_names.update(dict.fromkeys(names, checked if positive else function))
+        scipy_names.update(dict.fromkeys(names, function))
         forget()
         return function
 
@@ -91,9 +84,15 @@ def _name(make: Maker) -> str:
     return f"{make.__module__}.{getattr(make, '__qualname__', make)}"
 
 
-def _check_positive(value: Array, name: str) -> None:
-    """Raise ValueError, naming the library's own parameter, where a number is not positive; NaN passes."""
-    if np.any(np.less_equal(value, 0.0)):
-        raise ValueError(f"{name} must be positive")
-    if np.any(np.isinf(value)):
-        raise ValueError(f"{name} must be finite")
+def if_positive(name: str, function: Maker) -> Maker:
+    """The maker; ValueError, by the library's name, where its first parameter is not positive. NaN passes."""
+
+    @wraps(function)
+    def checked(value: Array, *others: Array) -> Any:
+        if np.any(np.less_equal(value, 0.0)):
+            raise ValueError(f"{name} must be positive")
+        if np.any(np.isinf(value)):
+            raise ValueError(f"{name} must be finite")
+        return function(value, *others)
+
+    return checked
