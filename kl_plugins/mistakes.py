@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -65,11 +64,8 @@ def _what(obj: object) -> tuple[str, str] | None:
             return found
     if isinstance(obj, ModuleType):
         return "a module", "make one of its distributions"
-    return _FUNCTION if _is_function(obj) else None
-
-
-def _is_function(obj: object) -> bool:
-    return isinstance(obj, Callable) and hasattr(obj, "__name__") and not isinstance(obj, type)  # type: ignore[arg-type]
+    is_function = callable(obj) and hasattr(obj, "__name__") and not isinstance(obj, type)
+    return _FUNCTION if is_function else None
 
 
 def check_class(kind: object, argument: str, base: type = object, instead: str = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import singledispatch, update_wrapper
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 from weakref import ReferenceType, ref
 
 from kl_plugins.mistakes import check_class
@@ -47,16 +47,8 @@ class OpenFunction(Generic[Result]):
         return self.dispatch(kind) is not self._default
 
 
-class Known(NamedTuple):
-    """What an object was recognised as, which holds while it is as it was."""
-
-    reference: ReferenceType[Any]
-    is_as_it_was: Callable[[Any], bool]
-    made: Any
-
-
-_known: dict[int, Known] = {}
-"""By the identity of an object, as long as it lives."""
+_known: dict[int, tuple[ReferenceType[Any], Callable[[Any], bool], Any]] = {}
+"""By the identity of an object, while it lives: whether it is as it was, and what it was recognised as."""
 
 
 def remember(obj: object, made: Any, is_as_it_was: Callable[[Any], bool]) -> None:
@@ -65,7 +57,7 @@ def remember(obj: object, made: Any, is_as_it_was: Callable[[Any], bool]) -> Non
     `is_as_it_was` is asked of the object every time: whether all that it was recognised by is the same.
     """
     key = id(obj)
-    _known[key] = Known(ref(obj, lambda _: _known.pop(key, None)), is_as_it_was, made)
+    _known[key] = ref(obj, lambda _: _known.pop(key, None)), is_as_it_was, made
 
 
 def remembered(obj: object) -> Any:

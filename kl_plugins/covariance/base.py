@@ -196,10 +196,16 @@ def square_dimension(matrix: Array, name: str, ops: ArrayOperations) -> None:
         raise ValueError(f"{name} must be that of at least one variable, got shape {shape}")
 
 
-def matrix_conditions(matrix: Array, name: str, ops: ArrayOperations) -> Conditions:
-    """Conditions of a symmetric matrix of finite numbers; rounding may leave it slightly asymmetric."""
+def matrix_conditions(side: Parametrised, name: str, factor: str = "factor") -> Conditions:
+    """Conditions of a positive definite matrix; rounding may leave it slightly asymmetric.
+
+    Of numbers there is no factor, the attribute of that name, where one is not positive definite.
+    """
+    ops, matrix = side.ops, getattr(side, name)
     yield ops.is_finite(matrix), f"{name} must be finite, but holds NaN or infinity"
     yield (
         ops.is_symmetric(matrix),
         f"{name} must be symmetric; symmetrise it with (A + A.T) / 2 if that is what is meant",
     )
+    if ops.symbolic:
+        yield ops.all_last(ops.diagonal(getattr(side, factor)) > 0.0), f"{name} must be positive definite"

@@ -64,12 +64,6 @@ class Eigendecomposition(Full):
         gap = ops.absolute(ops.matmul(ops.transpose(vectors), vectors) - ops.eye_like(vectors))
         return bool((gap <= 20.0 * vectors.shape[-1] ** 0.5 * ops.epsilon(vectors)).all())
 
-    def whiten(self, x: Array) -> Array:
-        if not self.whitens_by_axes:
-            return super().whiten(x)
-        along = self.ops.matmul(x[..., None, :], self.eigenvectors)[..., 0, :]
-        return along / self.ops.sqrt(self.eigenvalues)
-
     def whiten_columns(self, x: Array) -> Array:
         if not self.whitens_by_axes:
             return super().whiten_columns(x)

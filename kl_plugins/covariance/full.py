@@ -127,10 +127,7 @@ class Dense(Full):
         return self.covariance
 
     def further_conditions(self) -> Conditions:
-        yield from matrix_conditions(self.covariance, "covariance", self.ops)
-        if self.ops.symbolic:
-            positive = self.ops.all_last(self.ops.diagonal(self.factor) > 0.0)
-            yield positive, "covariance must be positive definite"
+        return matrix_conditions(self, "covariance")
 
 
 @log_det_divergences.register(Full, Full, cost="O(d³): a triangular solve between Cholesky factors")

@@ -46,10 +46,6 @@ def _cost_to_low_rank(p: Covariance, q: LowRank) -> str:
     )
 
 
-def _axes(side: LowRank) -> DiagonalScales:
-    return DiagonalScales.unchecked(side.ops, scales=side.scales)
-
-
 @log_det_divergences.register(LowRank, BlockDiagonal, cost=_cost_from_low_rank)
 @log_det_divergences.register(LowRank, Covariance, cost=_cost_from_low_rank)
 def low_rank_any(p: LowRank, q: Covariance) -> Array:
@@ -57,7 +53,7 @@ def low_rank_any(p: LowRank, q: Covariance) -> Array:
     if _by_factors(p, q) or not np.isfinite(p.capacitance).all():
         return _low_rank_through_factors(p, q)
     ops = p.ops
-    own = log_det_divergence(_axes(p), q)
+    own = log_det_divergence(DiagonalScales.unchecked(ops, scales=p.scales), q)
     columns = 0.5 * ops.sum_of_squares(q.whiten_columns(p.loadings))
     log_det, doubt = _half_log_det(p)
     terms = own + columns + log_det + 0.5 * doubt**2

@@ -60,10 +60,7 @@ class Precision(Covariance):
         _ = self.precision_factor
 
     def further_conditions(self) -> Conditions:
-        yield from matrix_conditions(self.precision, "precision", self.ops)
-        if self.ops.symbolic:
-            positive = self.ops.all_last(self.ops.diagonal(self.precision_factor) > 0.0)
-            yield positive, "precision must be positive definite"
+        return matrix_conditions(self, "precision", "precision_factor")
 
     @property
     def dimension(self) -> int | None:

@@ -37,9 +37,7 @@ class WishartLike(Multivariate):
         ops, too_few = self.ops, self.df <= self.dimension - 1
         message = "df (degrees of freedom) must be greater than the matrices' dimension less one"
         yield ops.logical_not(too_few), message
-        yield from matrix_conditions(self.scale, "scale", ops)
-        if ops.symbolic:
-            yield ops.all_last(ops.diagonal(self.factor) > 0.0), "scale must be positive definite"
+        yield from matrix_conditions(self, "scale")
 
     @property
     def event_shape(self) -> Shape:

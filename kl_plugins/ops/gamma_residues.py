@@ -10,7 +10,7 @@ one product or sum, whose terms i and 9 − i have one denominator, u plus a num
 
 from __future__ import annotations
 
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, Function, Operations
 
 LARGE = 10.0
 """From here on the asymptotic series serve."""
@@ -40,13 +40,8 @@ def _product(a: Array, b: Array) -> Array:
     return product * _EXP_10 / (fourth * fourth * b)
 
 
-def log_gamma_residue(a: Array, ops: Operations) -> Array:
-    """ln Γ(a) − (a ln a − a), whose derivatives are ψ(a) − ln a and ψ₁(a) − 1/a."""
-    return ops.elementwise(log_gamma_residue_value, _log_gamma_residue_gradient, a)
-
-
 def log_gamma_residue_value(a: Array, ops: Operations) -> Array:
-    """The same as part of a larger formula."""
+    """ln Γ(a) − (a ln a − a), whose derivatives are ψ(a) − ln a and ψ₁(a) − 1/a."""
     return ops.rarely(a < _TINY, _residue_of_tiny, _residue_of_others, a)
 
 
@@ -73,13 +68,8 @@ def _stirling(a: Array) -> Array:
     return x * series
 
 
-def stirling_rest(a: Array, ops: Operations) -> Array:
-    """ln Γ(a) − (a ln a − a) − ½ ln(2π/a), which is about 1/(12 a)."""
-    return ops.elementwise(stirling_rest_value, _stirling_rest_gradient, a)
-
-
 def stirling_rest_value(a: Array, ops: Operations) -> Array:
-    """The same as part of a larger formula."""
+    """ln Γ(a) − (a ln a − a) − ½ ln(2π/a), which is about 1/(12 a)."""
     return ops.rarely(a < _TINY, _rest_of_tiny, _rest_of_others, a)
 
 
@@ -97,13 +87,8 @@ def _stirling_rest_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return (-digamma_rest_value(a, ops) / a,)
 
 
-def digamma_rest(a: Array, ops: Operations) -> Array:
-    """a (ln a − ψ(a)) − ½, which is about 1/(12 a)."""
-    return ops.elementwise(digamma_rest_value, _digamma_rest_gradient, a)
-
-
 def digamma_rest_value(a: Array, ops: Operations) -> Array:
-    """The same as part of a larger formula: ψ(a) = ψ(a + 10) − Σ 1/(a + i), i < 10."""
+    """a (ln a − ψ(a)) − ½, which is about 1/(12 a): ψ(a) = ψ(a + 10) − Σ 1/(a + i), i < 10."""
     is_small, b, growth = _raised(a, ops)
     rest, u = _digamma_series(b), a * (a + 9.0)
     total = 1.0 / (u + 8.0) + 1.0 / (u + 14.0) + 1.0 / (u + 18.0) + 1.0 / (u + 20.0)
@@ -123,13 +108,8 @@ def _digamma_rest_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return (-_scaled_digamma_gradient(a, ops)[0],)
 
 
-def digamma_residue(a: Array, ops: Operations) -> Array:
-    """ψ(a) − ln a, which is negative."""
-    return ops.elementwise(digamma_residue_value, _digamma_residue_gradient, a)
-
-
 def digamma_residue_value(a: Array, ops: Operations) -> Array:
-    """The same as part of a larger formula."""
+    """ψ(a) − ln a, which is negative."""
     return scaled_digamma_value(a, ops) / a
 
 
@@ -137,13 +117,8 @@ def _digamma_residue_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return (trigamma_residue_value(a, ops),)
 
 
-def scaled_digamma(a: Array, ops: Operations) -> Array:
-    """a (ψ(a) − ln a)."""
-    return ops.elementwise(scaled_digamma_value, _scaled_digamma_gradient, a)
-
-
 def scaled_digamma_value(a: Array, ops: Operations) -> Array:
-    """a (ψ(a) − ln a), which is between −1 and −½, as part of a larger formula."""
+    """a (ψ(a) − ln a), which is between −1 and −½."""
     return -0.5 - digamma_rest_value(a, ops)
 
 
@@ -151,23 +126,13 @@ def _scaled_digamma_gradient(a: Array, ops: Operations) -> tuple[Array]:
     return ((scaled_digamma_value(a, ops) + scaled_trigamma_value(a, ops)) / a,)
 
 
-def trigamma_residue(a: Array, ops: Operations) -> Array:
-    """ψ₁(a) − 1/a, which is positive."""
-    return ops.elementwise(trigamma_residue_value, None, a)
-
-
 def trigamma_residue_value(a: Array, ops: Operations) -> Array:
-    """The same as part of a larger formula."""
+    """ψ₁(a) − 1/a, which is positive."""
     return scaled_trigamma_value(a, ops) / a / a
 
 
-def scaled_trigamma(a: Array, ops: Operations) -> Array:
-    """a² (ψ₁(a) − 1/a)."""
-    return ops.elementwise(scaled_trigamma_value, None, a)
-
-
 def scaled_trigamma_value(a: Array, ops: Operations) -> Array:
-    """a² (ψ₁(a) − 1/a), which is between ½ and 1, as part of a larger formula.
+    """a² (ψ₁(a) − 1/a), which is between ½ and 1.
 
     By ψ₁(a) = ψ₁(a + 10) + Σ 1/(a + i)², i < 10.
     """
@@ -191,3 +156,16 @@ def _scaled_trigamma_series(a: Array) -> Array:
     y = x * x
     series = 1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * (691 / 2730)))))
     return 0.5 + x * series
+
+
+def _node(value: Function, gradient: Function | None) -> Function:
+    """A function by itself; as part of a larger formula it is `value`."""
+    return lambda a, ops: ops.elementwise(value, gradient, a)
+
+
+log_gamma_residue = _node(log_gamma_residue_value, _log_gamma_residue_gradient)
+stirling_rest = _node(stirling_rest_value, _stirling_rest_gradient)
+digamma_rest = _node(digamma_rest_value, _digamma_rest_gradient)
+digamma_residue = _node(digamma_residue_value, _digamma_residue_gradient)
+scaled_digamma = _node(scaled_digamma_value, _scaled_digamma_gradient)
+scaled_trigamma = _node(scaled_trigamma_value, None)

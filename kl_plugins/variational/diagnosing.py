@@ -23,7 +23,7 @@ from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
-from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum, unknown_distance
+from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.optimum.propriety import mass_outside_support, refuse_collapsed, refuse_improper
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import family_of, standard_deviations
@@ -256,7 +256,8 @@ def _distance(
     try:
         return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
     except NoFiniteELBOError:
-        return unknown_distance(q, Reason.NO_FINITE_ELBO.told())
+        obstacle = Reason.NO_FINITE_ELBO.told()
+        return OptimumDistance(optimum=q, reason=str(obstacle), obstacle=obstacle)
 
 
 def _exact(q: NamedMultivariateNormal) -> Moments:

@@ -206,7 +206,6 @@ def _from_start_or_default(
 
 def _refuse(settings: dict[str, Any]) -> None:
     for name in settings:
-        known = NOT_TAKEN.get(name)
-        if known is None:
+        if name not in NOT_TAKEN:
             raise TypeError(f"fit() got an unexpected keyword argument {name!r}")
-        raise TypeError(f"fit takes no {name}, which is pm.fit's: {known}")
+        raise TypeError(f"fit takes no {name}, which is pm.fit's: {NOT_TAKEN[name]}")

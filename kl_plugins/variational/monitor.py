@@ -187,8 +187,7 @@ class KLConvergence:
         distribution : NamedMultivariateNormal, optional
             Such as ``monitor.distance.optimum``.
         """
-        found = self.average if distribution is None else distribution
-        self._parameters.write(found)
+        self._parameters.write(self.average if distribution is None else distribution)
 
     def __repr__(self) -> str:
         settings = f"tolerance={self.tolerance:g}, every={self.every}, check={self.check}"
@@ -247,7 +246,9 @@ class KLConvergence:
             return
         if look.to_optimum > self.tolerance:
             needed = optimum.iterations_to(window, self._iterates.spacing)
-            if needed > self._left() and at_rest and self._is_accurate(window):
+            remaining = 0 if self._end is None else self._end - self._iteration
+            late = needed > max(PATIENCE * self._iteration, remaining)
+            if late and at_rest and self._is_accurate(window):
                 what = stopping.not_optimal(self.history[-1], self.tolerance, needed, optimum.reason)
                 self._stop(Status.NOT_OPTIMAL, what, warn=True)
         elif at_rest and self._is_accurate(window):
@@ -262,10 +263,6 @@ class KLConvergence:
         careful = window.careful_jeffreys()
         self.history[-1] = self.history[-1]._replace(jeffreys=careful)
         return careful <= most
-
-    def _left(self) -> float:
-        remaining = 0 if self._end is None else self._end - self._iteration
-        return max(PATIENCE * self._iteration, remaining)
 
     def _stop(self, status: Status, what: str, *, warn: bool) -> NoReturn:
         """End the fit with a status, and with the average in the approximation."""

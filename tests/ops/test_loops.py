@@ -31,7 +31,7 @@ def _loops_for_every_vector(monkeypatch):
 
 def by_arrays(function):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "_loaded_loops", lambda: None)
+        patch.setattr(compiled, "_loaded", lambda room: None)
         return function()
 
 

@@ -125,7 +125,7 @@ def made(monkeypatch):
 
 def by_arrays(p, q):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "_loaded_loops", lambda: None)
+        patch.setattr(compiled, "_loaded", lambda room: None)
         return kl(p, q)
 
 

@@ -26,9 +26,9 @@ _KERNELS_UP_TO = 100
 
 
 @cache
-def _loaded_kernels() -> ModuleType | None:
+def _loaded(room: str) -> ModuleType | None:
     try:
-        return import_module("kl_plugins.ops.compiled.small_matrices")
+        return import_module(f"kl_plugins.ops.compiled.{room}")
     except ImportError:  # no Numba: the same numbers, more slowly
         return None
 
@@ -39,7 +39,7 @@ def kernels_for(*matrices: FloatArray) -> ModuleType | None:
     if not 0 < dimension <= _KERNELS_UP_TO or any(matrix.dtype != np.float64 for matrix in matrices):
         return None
     batch = np.broadcast_shapes(*[matrix.shape[:-2] for matrix in matrices])
-    return _loaded_kernels() if batch and prod(batch) * dimension**2 >= _WORTH_COMPILING else None
+    return _loaded("small_matrices") if batch and prod(batch) * dimension**2 >= _WORTH_COMPILING else None
 
 
 _LONG_VECTOR = 200_000
@@ -52,21 +52,13 @@ _in_long_vector = ContextVar("_in_long_vector", default=False)
 """Whether what is worked on is a piece of such a vector."""
 
 
-@cache
-def _loaded_loops() -> ModuleType | None:
-    try:
-        return import_module("kl_plugins.ops.compiled.loops")
-    except ImportError:  # no Numba: the same numbers, more slowly
-        return None
-
-
 @contextmanager
 def long_vector(length: int) -> Iterator[bool]:
     """Work on the pieces of a vector of this length: the value is whether compiled formulas serve.
 
     The vector may be a piece itself.
     """
-    serve = _in_long_vector.get() or (length >= _LONG_VECTOR and _loaded_loops() is not None)
+    serve = _in_long_vector.get() or (length >= _LONG_VECTOR and _loaded("loops") is not None)
     before = _in_long_vector.set(serve)
     try:
         yield serve
@@ -78,11 +70,11 @@ def loops_for(length: int, *vectors: FloatArray) -> ModuleType | None:
     """Loops made of formulas, where vectors of float64 are long enough for them, or pieces of such."""
     if length < _LONG_VECTOR and not (length >= _PIECE_WORTH_IT and _in_long_vector.get()):
         return None
-    return _loaded_loops() if all(vector.dtype == np.float64 for vector in vectors) else None
+    return _loaded("loops") if all(vector.dtype == np.float64 for vector in vectors) else None
 
 
 def loops_for_check(vector: FloatArray) -> ModuleType | None:
     """The compiled check of a vector of float64, where that is long enough."""
     if vector.size < _LONG_VECTOR or vector.ndim != 1 or vector.dtype != np.float64:
         return None
-    return _loaded_loops() if vector.flags.c_contiguous and vector.flags.aligned else None
+    return _loaded("loops") if vector.flags.c_contiguous and vector.flags.aligned else None

@@ -142,9 +142,7 @@ def shape(value: Array) -> tuple[int, ...]:
 
 def same(first: Array, second: Array) -> bool:
     """Whether the two are certainly equal, which two symbols do not say."""
-    if first is second:
-        return True
-    return bool(first == second)
+    return first is second or bool(first == second)
 
 
 def epsilon(value: Array) -> float:

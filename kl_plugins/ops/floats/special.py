@@ -16,11 +16,9 @@ cos = math.cos
 floor = math.floor
 erf = math.erf
 erfc = math.erfc
+gammaln = math.lgamma
+power = math.pow
 maximum = max
-
-
-def gammaln(x: float) -> float:
-    return math.lgamma(x)
 
 
 def digamma(x: float) -> float:
@@ -29,10 +27,6 @@ def digamma(x: float) -> float:
 
 def trigamma(x: float) -> float:
     return float(special.zeta(2.0, x))
-
-
-def power(base: float, exponent: float) -> float:
-    return math.pow(base, exponent)
 
 
 def where(condition: bool, yes: Array, no: Array) -> Array:

@@ -37,20 +37,15 @@ def cholesky(matrix: FloatArray) -> FloatArray:
     return upper.T  # type: ignore[no-any-return]
 
 
-def solve_vector(factor: FloatArray, vector: FloatArray) -> FloatArray:
-    """Solve ``factor @ x = vector``, `factor` one lower triangular matrix."""
-    trsv = blas.strsv if factor.dtype == np.float32 == vector.dtype else blas.dtrsv
-    solution: FloatArray = trsv(factor.T, vector, lower=0, trans=1)
-    return solution
-
-
 def solve(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve ``factor @ x = right``, `factor` one lower triangular matrix."""
     if right.size == 0:  # BLAS refuses what has no columns
         return right
+    single = factor.dtype == np.float32 == right.dtype
     if right.shape[1] == 1:
-        return solve_vector(factor, right[:, 0])[:, None]
-    trsm = blas.strsm if factor.dtype == np.float32 == right.dtype else blas.dtrsm
+        trsv = blas.strsv if single else blas.dtrsv
+        return trsv(factor.T, right[:, 0], lower=0, trans=1)[:, None]  # type: ignore[no-any-return]
+    trsm = blas.strsm if single else blas.dtrsm
     transposed: FloatArray = trsm(1.0, factor.T, right.T, side=1, lower=0)
     return transposed.T
 

@@ -43,6 +43,7 @@ maximum = beside_literals("maximum", pt.maximum)
 square = pt.square
 matmul = pt.matmul
 broadcast_arrays = pt.broadcast_arrays
+broadcast_to = pt.broadcast_to
 zeros_like = pt.zeros_like
 equal = beside_literals("equal", pt.eq)
 
@@ -242,10 +243,6 @@ def all_positive(value: Array, core_ndim: int) -> Array:
 
 def expand_last(value: Array) -> Array:
     return value if type(value) is float else value[..., None]
-
-
-def broadcast_to(value: Array, new_shape: Array) -> Array:
-    return pt.broadcast_to(value, new_shape)
 
 
 def require(conditions: Conditions) -> None:

@@ -26,13 +26,9 @@ _PARAMETERS = {
 """By the name in ``scipy.stats``: where a frozen distribution holds its parameters."""
 
 
-_FROZEN: tuple[type, ...] = (
-    multivariate.multi_rv_frozen,
-    getattr(multivariate, "matrix_t_frozen", multivariate.multi_rv_frozen),  # from SciPy 1.17 on
-)
-
-
-def _recognised(obj: object) -> Distribution:
+@recognise.register(multivariate.multi_rv_frozen)
+@recognise.register(getattr(multivariate, "matrix_t_frozen", multivariate.multi_rv_frozen))  # SciPy ≥ 1.17
+def _(obj: object) -> Distribution:
     kind = type(obj)
     name = kind.__name__.removesuffix("_frozen")
     make, attributes = scipy_names.get(name), _PARAMETERS.get(name)
@@ -42,10 +38,6 @@ def _recognised(obj: object) -> Distribution:
     if make is None or attributes is None:
         raise unsupported(f"scipy.stats.{name}", f"type(scipy.stats.{name}(...))", estimated)
     return cast(Distribution, make(*[np.asarray(getattr(obj, attribute)) for attribute in attributes]))
-
-
-for _kind in _FROZEN:
-    recognise.register(_kind, _recognised)
 
 
 @recognise.register(multivariate.multinomial_frozen)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.fixed_draws import Target, WhitenedELBO, resolution
+from kl_plugins.variational.optimum.fixed_draws import Target, WhitenedELBO, resolution, whitened_target
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws, scales_of
 
 PAIRS = 512
@@ -75,7 +75,7 @@ def find_discontinuity(
     """
     if resolution(gaussian) > COARSEST:
         return None
-    whitened = _whitened(target, family, gaussian)
+    whitened = whitened_target(target, family, gaussian)
     half = rng.standard_normal((PAIRS, len(gaussian.mean)))
     steps = rng.standard_normal((2 * PAIRS, len(gaussian.mean)))
     points = np.concatenate([half, -half])
@@ -109,14 +109,6 @@ def _narrowed(whitened: Target, segments: Segments, shortest: float) -> Segments
             return segments
         segments = _halved(whitened, segments)
     return segments.take(np.argsort(-segments.unexplained)[:1])
-
-
-def _whitened(target: Target, family: ScaleFamily, gaussian: Gaussian) -> Target:
-    def density(z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        values, gradients = target(gaussian.mean + family.spread(gaussian.root, z))
-        return values, family.pull(gaussian.root, gradients)
-
-    return density
 
 
 def _halved(whitened: Target, segments: Segments) -> Segments:
@@ -175,7 +167,7 @@ def displacement_by_discontinuities(
     out of f first: it changes nothing but the noise.
     """
     d = len(gaussian.mean)
-    whitened = _whitened(target, family, gaussian)
+    whitened = whitened_target(target, family, gaussian)
     control = normal_draws(max(FEWEST_DRAWS, 1 << (4 * d - 1).bit_length()), d, rng)
     rotation = WhitenedELBO(target, family, gaussian, control).rotation
     values, slopes = whitened(control)

@@ -112,11 +112,6 @@ class OptimumDistance:
         return "\n".join(lines)
 
 
-def unknown_distance(q: NamedMultivariateNormal, obstacle: Obstacle) -> OptimumDistance:
-    """Of an approximation whose family has no best that is known, for a reason."""
-    return OptimumDistance(optimum=q, reason=str(obstacle), obstacle=obstacle)
-
-
 def distance_to_optimum(
     approx: object,
     model: Model | None = None,

@@ -13,6 +13,7 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws, scales_of
 
 Target = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+"""Points of shape (n, d) → log densities and gradients."""
 
 RESTARTS = 30
 ITERATIONS = 60
@@ -72,23 +73,14 @@ def elbo_gap(
 def minimise(
     target: Target, family: ScaleFamily, start: Gaussian, draws: FloatArray, accuracy: float
 ) -> Minimum:
-    """The Gaussian of the family with the largest ELBO over fixed draws.
+    """The Gaussian of the family with the largest ELBO over fixed draws, shape (n, d).
 
     In coordinates around a reference in which the Fisher information is constant, with the means rotated so
     that their Hessian is the identity: L-BFGS while far, Newton's method (conjugate gradients, with products
     of the Hessian by differences of gradients) when near; then again around where that ended. The squared
     length of Newton's step is, to second order, the Jeffreys divergence that is left. The gradient's
-    would not do: where means and scales trade off, as in a funnel, it is thousands of times smaller.
-
-    Parameters
-    ----------
-    target : callable
-        Points of shape (n, d) → log densities and gradients.
-    family : ScaleFamily
-    start : Gaussian
-    draws : ndarray, shape (n, d)
-    accuracy : float
-        Jeffreys divergence, in nats, at which to stop.
+    would not do: where means and scales trade off, as in a funnel, it is thousands of times smaller. At
+    `accuracy` it stops.
     """
     gaussian, remaining = start, np.inf
     for _ in range(RESTARTS):
@@ -242,6 +234,16 @@ class WhitenedELBO:
         return vectors / roots
 
 
+def whitened_target(target: Target, family: ScaleFamily, gaussian: Gaussian) -> Target:
+    """The log density of x = m + C z as a function of z."""
+
+    def density(z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        values, gradients = target(gaussian.mean + family.spread(gaussian.root, z))
+        return values, family.pull(gaussian.root, gradients)
+
+    return density
+
+
 def resolution(gaussian: Gaussian) -> float:
     """The spacing of float64 numbers at the means, in standard deviations: the largest of the coordinates."""
     return float(np.max(np.spacing(abs(gaussian.mean)) / scales_of(gaussian)))
@@ -258,9 +260,9 @@ def expected_hessian(
     # The error of the difference is of the order of step², that of rounding of resolution / step.
     step = max(HESSIAN_STEP, float(np.cbrt(resolution(reference))))
     offsets = step * np.concatenate([np.eye(d), -np.eye(d)])
-    whitened = (centres[:, None, :] + offsets).reshape(-1, d)
-    _, gradients = target(reference.mean + family.spread(reference.root, whitened))
-    pulled = family.pull(reference.root, gradients).reshape(len(centres), 2, d, d)
+    points = (centres[:, None, :] + offsets).reshape(-1, d)
+    _, gradients = whitened_target(target, family, reference)(points)
+    pulled = gradients.reshape(len(centres), 2, d, d)
     with np.errstate(invalid="ignore"):  # gradients far out may be infinite, and are left out
         hessians = (pulled[:, 1] - pulled[:, 0]) / (2.0 * step)
     finite = np.isfinite(hessians).all(axis=(1, 2))

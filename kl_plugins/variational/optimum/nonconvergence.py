@@ -8,7 +8,13 @@ from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.discontinuities import displacement_by_discontinuities, find_discontinuity
-from kl_plugins.variational.optimum.fixed_draws import DENSE_DIMENSIONS, Target, expected_hessian, resolution
+from kl_plugins.variational.optimum.fixed_draws import (
+    DENSE_DIMENSIONS,
+    Target,
+    expected_hessian,
+    resolution,
+    whitened_target,
+)
 from kl_plugins.variational.optimum.propriety import endless_direction
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
@@ -120,11 +126,11 @@ def hides_optimum(target: Target, family: ScaleFamily, gaussian: Gaussian, goal:
     if abs(values[softest]) > SEEN * error:
         return False
     direction, stiff = vectors[:, softest], abs(values) > SEEN * error
+    whitened = whitened_target(target, family, gaussian)
 
     def along(places: FloatArray) -> tuple[FloatArray, FloatArray]:
-        points = gaussian.mean + family.spread(gaussian.root, places[:, None] * direction / scales)
-        densities, gradients = target(points)
-        return densities, family.pull(gaussian.root, gradients) / scales
+        densities, slopes = whitened(places[:, None] * direction / scales)
+        return densities, slopes / scales
 
     for _ in range(SOFTENINGS):
         for length in np.geomspace(1.0, LONGEST, 21):

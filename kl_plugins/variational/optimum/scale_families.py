@@ -195,18 +195,8 @@ def normal_draws(count: int, dimension: int, rng: np.random.Generator) -> FloatA
     Scrambled Sobol points through the normal quantile function, each with its mirror image, so that every
     odd moment is zero; then scaled so that the second moments are those of the standard normal: all of
     them where there are at least four draws per dimension, else the variances alone. An average over
-    them is exact for quadratic functions, so the optimum for a Gaussian target is exact.
-
-    Parameters
-    ----------
-    count : int
-        An even number of draws, best a power of two.
-    dimension : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape (count, dimension)
+    them is exact for quadratic functions, so the optimum for a Gaussian target is exact. Their count is even,
+    best a power of two.
 
     Examples
     --------

@@ -162,7 +162,8 @@ def starts_at_other_modes(
         mode = mode._replace(point=target.folded(mode.point[None], home.point)[0])
         if mode.rests and not any(_same(mode, other) for other in (home, *modes)):
             modes.append(mode)
-    modes.sort(key=_laplace_evidence, reverse=True)
+    # by Laplace's evidence, but for a constant
+    modes.sort(key=lambda mode: mode.height - 0.5 * float(np.linalg.slogdet(mode.hessian)[1]), reverse=True)
     found = [Gaussian(mode.point, family.from_hessian(mode.hessian)) for mode in modes[:MOST_MODES]]
     return FurtherStarts(found, len(order))
 
@@ -172,11 +173,6 @@ def _same(one: LocalMode, other: LocalMode) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         below = 0.5 * step @ other.hessian @ step
     return bool(below < SAME and abs(one.height - other.height) < SAME)
-
-
-def _laplace_evidence(mode: LocalMode) -> float:
-    """Laplace's, but for a constant."""
-    return mode.height - 0.5 * float(np.linalg.slogdet(mode.hessian)[1])
 
 
 SPREADS = (3.0, 10.0, 30.0)

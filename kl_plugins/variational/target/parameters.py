@@ -76,7 +76,9 @@ class Parameters:
         with answered_in_time():  # never the mean of one Gaussian and the scales of another
             for group, block in zip(self.groups, blocks, strict=True):
                 stop = start + int(block.dimension)
-                group.write(distribution.mean[start:stop], block)
+                values = group.raw(distribution.mean[start:stop], block)
+                for shared, value in zip(group.shared, values, strict=True):
+                    _set(shared, value)
                 start = stop
 
     def _split(self, rows: FloatArray) -> list[FloatArray]:
@@ -126,12 +128,11 @@ class MeanFieldParameters:
     def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]:
         return centre[: self.dimension], DiagonalScales(np.exp(centre[self.dimension :]))
 
-    def write(self, mean: FloatArray, covariance: Covariance) -> None:
+    def raw(self, mean: FloatArray, covariance: Covariance) -> tuple[FloatArray, FloatArray]:
+        """PyMC's parameters of a Gaussian."""
         if not isinstance(covariance, AxisAligned):
             raise ValueError(f"a mean-field group has no correlations, {type(covariance).__name__} has")
-        scales = np.array(covariance.full_scales())
-        for shared, value in zip(self.shared, (mean, inverse_softplus(scales)), strict=True):
-            _set(shared, value)
+        return mean, inverse_softplus(np.array(covariance.full_scales()))
 
 
 class FullRankParameters:
@@ -172,11 +173,10 @@ class FullRankParameters:
     def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]:
         return centre[: self.dimension], Cholesky(self.factor(centre))
 
-    def write(self, mean: FloatArray, covariance: Covariance) -> None:
+    def raw(self, mean: FloatArray, covariance: Covariance) -> tuple[FloatArray, FloatArray]:
         factor = np.array(covariance.factor)
         np.fill_diagonal(factor, inverse_softplus(np.diagonal(factor)))
-        for shared, value in zip(self.shared, (mean, factor[self.triangle]), strict=True):
-            _set(shared, value)
+        return mean, factor[self.triangle]
 
 
 GroupParameters = MeanFieldParameters | FullRankParameters
