@@ -76,11 +76,8 @@ def _log_series_variance(p: Array, failure: Array, ops: ArrayOperations) -> Arra
 
 def _rest(p: Array, failure: Array, ops: ArrayOperations) -> Array:
     """−log(1 − p)/p − 1."""
-    return ops.select(p <= 1e-8, _rest_small, partial(_rest_large, ops=ops), p, failure)
-
-
-def _rest_small(p: Array, failure: Array) -> Array:
-    return p * (0.5 + p / 3.0)
+    small = lambda p, failure: p * (0.5 + p / 3.0)  # noqa: E731
+    return ops.select(p <= 1e-8, small, partial(_rest_large, ops=ops), p, failure)
 
 
 def _rest_large(p: Array, failure: Array, ops: ArrayOperations) -> Array:

@@ -6,8 +6,6 @@ left of R: the Bregman divergence of either keeps its digits where those of ln �
 
 from __future__ import annotations
 
-from functools import partial
-
 from kl_plugins.formulas.cancellation_free import (
     identity_minus_log,
     log_ratio_value,
@@ -91,33 +89,25 @@ def shifted_divergence(p: Array, q: Array, step: Array, shift: Array, ops: Opera
 
 
 def _shifted_divergence(p: Array, q: Array, step: Array, shift: Array, ops: Operations) -> Array:
-    change = _change_of_proportion(p, q, step, shift)
+    change = -(shift / (p + shift)) * (step / q)  # the x₁ above
     first = ops.select(
         ops.absolute(change) <= 0.2,
         lambda p, q, change, shift: identity_minus_log1p(change),
-        partial(_changed_far, ops=ops),
-        p,
-        q,
-        change,
-        shift,
-    )
+        lambda p, q, change, shift: change - _log_change(p, q, shift, ops),
+        p, q, change, shift,
+    )  # fmt: skip
     second = identity_minus_log(step / (p + shift), ops)
     return q * first + shift * second + residue_divergence_value(p, q, step, ops)
 
 
-def _change_of_proportion(p: Array, q: Array, step: Array, shift: Array) -> Array:
-    """The x₁ above."""
-    return -(shift / (p + shift)) * (step / q)
-
-
-def _changed_far(p: Array, q: Array, change: Array, shift: Array, ops: Operations) -> Array:
-    return change - (log_ratio_value(p, q, ops) - log_ratio_value(p + shift, q + shift, ops))
+def _log_change(p: Array, q: Array, shift: Array, ops: Operations) -> Array:
+    """log(1 + x₁)."""
+    return log_ratio_value(p, q, ops) - log_ratio_value(p + shift, q + shift, ops)
 
 
 def _shifted_divergence_gradient(
     p: Array, q: Array, step: Array, shift: Array, ops: Operations
 ) -> tuple[Array, Array, Array, Array]:
-    log_change = log_ratio_value(p, q, ops) - log_ratio_value(p + shift, q + shift, ops)
     by_p = -(trigamma_residue_value(p, ops) + (shift / (p + shift)) / p) * step
-    by_q = digamma_residue_value(q, ops) - digamma_residue_value(p, ops) - log_change
+    by_q = digamma_residue_value(q, ops) - digamma_residue_value(p, ops) - _log_change(p, q, shift, ops)
     return by_p, by_q, 0.0 * step, 0.0 * step
