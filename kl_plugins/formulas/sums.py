@@ -12,7 +12,7 @@ _NOTHING = 8.0
 """So many units of rounding of its terms a sum may be and be zero."""
 
 
-def settled_sum(terms: Sequence[Array], ops: Operations) -> Array:
+def sum_beyond_roundoff(terms: Sequence[Array], ops: Operations) -> Array:
     """The sum of the terms; 0 where that is rounding or negative, +∞ where infinite terms meet."""
     value, size = terms[0], abs(terms[0])
     for term in terms[1:]:

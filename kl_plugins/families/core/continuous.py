@@ -23,7 +23,7 @@ from kl_plugins.families.core.statements import (
 from kl_plugins.families.core.statistics import Identity, Log, LogSquare, Power, Square, Statistic
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.formulas.cancellation_free import log_ratio
-from kl_plugins.formulas.sums import settled_sum
+from kl_plugins.formulas.sums import sum_beyond_roundoff
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 
@@ -89,7 +89,7 @@ class Continuous(Univariate):
         Families that come near to it state it without what the entropies have in common.
         """
         spread = 0.5 * self.ops.log(self.standard_variance())
-        return settled_sum([_NORMAL_ENTROPY, spread, -self.standard_entropy()], self.ops)
+        return sum_beyond_roundoff([_NORMAL_ENTROPY, spread, -self.standard_entropy()], self.ops)
 
     def entropy(self) -> Array:
         """The entropy of Z plus log scale, shape ``batch_shape``."""
@@ -119,7 +119,7 @@ def by_statistics(p: Continuous, q: Continuous) -> Array:
         if not ops.symbolic and np.all(beyond):
             return infinite(p, q)
         terms = _terms_where_known(p, q, at, beyond, str(error))
-    value = settled_sum(terms, ops)
+    value = sum_beyond_roundoff(terms, ops)
     value = value if alike is False else ops.where(alike, 0.0, value)
     return q.broadcast(p.broadcast(value if beyond is False else ops.where(beyond, math.inf, value)))
 

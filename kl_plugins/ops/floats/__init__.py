@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.special_functions import loaded_when_asked_for
 
 symbolic = False
 scalar = True
@@ -114,11 +115,4 @@ def evaluate(formula: Callable[..., Any], *sides: Any) -> np.float64:
 if TYPE_CHECKING:
     from kl_plugins.ops.floats.special import *  # noqa: F403
 else:
-
-    def __getattr__(name: str) -> Any:
-        """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        found = getattr(import_module("kl_plugins.ops.floats.special"), name)
-        globals()[name] = found
-        return found
+    __getattr__ = loaded_when_asked_for(__name__)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from kl_plugins.ops import checked, floats
 from kl_plugins.ops.compiled import *  # noqa: F403
 from kl_plugins.ops.numpy.matrices import *  # noqa: F403
 from kl_plugins.ops.protocol import Array, Conditions, FloatArray, Operations
+from kl_plugins.ops.special_functions import loaded_when_asked_for
 
 symbolic = scalar = graphs = False
 _HERE = sys.modules[__name__]
@@ -288,11 +288,4 @@ def _are_single(sides: Sequence[Any]) -> bool:
 if TYPE_CHECKING:
     from kl_plugins.ops.numpy.special import *  # noqa: F403
 else:
-
-    def __getattr__(name: str) -> Any:
-        """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        found = getattr(import_module("kl_plugins.ops.numpy.special"), name)
-        globals()[name] = found
-        return found
+    __getattr__ = loaded_when_asked_for(__name__)

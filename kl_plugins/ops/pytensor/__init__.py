@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from kl_plugins.ops.pytensor.literals import beside_literals, of_floats, undress
 # The backend is one namespace over several rooms.
 from kl_plugins.ops.pytensor.matrices import *  # noqa: F403
 from kl_plugins.ops.pytensor.matrices import cholesky, isfinite
+from kl_plugins.ops.special_functions import loaded_when_asked_for
 
 symbolic = True
 scalar = False
@@ -265,11 +265,4 @@ def guard(value: Array, conditions: Conditions, outside: str = "inf") -> Array:
 if TYPE_CHECKING:
     from kl_plugins.ops.pytensor.special import *  # noqa: F403
 else:
-
-    def __getattr__(name: str) -> Any:
-        """Special functions come from a room of their own, and with it SciPy's, when one is first needed."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        found = getattr(import_module("kl_plugins.ops.pytensor.special"), name)
-        globals()[name] = found
-        return found
+    __getattr__ = loaded_when_asked_for(__name__)
