@@ -1,0 +1,63 @@
+"""How the site is built: ``make -C docs html``, with the extra ``docs``."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+_PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+# Where the project is published is stated there, once; empty means nowhere yet, and then nothing links to it.
+_ADDRESSES = _PROJECT.get("tool", {}).get("kl_plugins", {})
+
+project = "kl_plugins"
+author = "kl_plugins contributors"
+copyright = author
+version = release = _PROJECT["project"]["version"]
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "README.md"]
+
+# Pages.
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+# Examples are doctests: what is copied is what is typed.
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
+# The reference.
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say them in words
+numpydoc_show_class_members = False
+
+# How it looks.
+html_theme = "pydata_sphinx_theme"
+html_title = "kl_plugins"
+html_baseurl = _ADDRESSES.get("site", "")
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+}
+if _ADDRESSES.get("repository"):
+    html_theme_options["icon_links"] = [
+        {"name": "Source", "url": _ADDRESSES["repository"], "icon": "fa-brands fa-git-alt"}
+    ]
