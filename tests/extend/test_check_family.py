@@ -126,7 +126,7 @@ NO_STATEMENTS = {
     "number": (-1.0, "Wrong.log_density returned -1.0: return LogDensity(constant, ((coefficient, "),
     "nothing": (None, "Wrong.log_density returned None: return LogDensity("),
     "lone term": (LogDensity(0.0, (-1.0, Identity())), "log_density: -1.0 is no pair of a coefficient and a"),
-    "class": (LogDensity(0.0, ((-1.0, Identity),)), "Identity'>) is no pair of a coefficient and a statistic"),
+    "class": (LogDensity(0.0, ((-1.0, Identity),)), "Identity'>) is no pair of a coefficient and a stat"),
     "order": (LogDensity(0.0, ((Identity(), -1.0),)), ", -1.0) is no pair of a coefficient and a statistic"),
 }
 
