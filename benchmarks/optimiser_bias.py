@@ -2,8 +2,8 @@
 
     python benchmarks/optimiser_bias.py [--short]
 
-The derivation is in docs/optimiser_bias.md. Prints what it predicts for a normal target, what fits of it
-measure, and how far the averages over the last half of fits end from the optimum.
+The derivation is in docs/explanation/optimiser_bias.md. Prints what it predicts for a normal target, what
+fits of it measure, and how far the averages over the last half of fits end from the optimum.
 """
 
 from __future__ import annotations
