@@ -150,7 +150,7 @@ def _ending(ax: Any, label: str, monitor: Any, colour: str, line: int) -> None:
     place = (last.iteration, last.to_optimum if known else max(last.drift, last.jeffreys))
     if stopped and place[1] > 0.0:
         ax.plot(*place, "o", ms=12, mfc="none", mec=colour, mew=2.0)
-    verb = "stopped" if stopped else "now" if monitor.status is Status.RUNNING else "ended"
+    verb = "stopped" if stopped else "now" if monitor.status == Status.RUNNING else "ended"
     text = f"{label}: {verb}" if label else str(verb)
     text += f" at {last.iteration:,d}"
     text += f", {last.to_optimum:.2g} nats away" if known else ", distance not computed"
