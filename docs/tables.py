@@ -1,7 +1,7 @@
 """Writes the tables of the reference, those of ``docs/reference/*.md``: ``python docs/tables.py``.
 
-They are kept in the repository, where they can be read and a change of them reviewed; a test says where they are
-not what this script writes. Only what stands between the marks is written, the words around it are anybody's.
+They are kept in the repository, where they can be read and a change of them reviewed; a test says where they
+are not what this script writes. Only what stands between the marks is written, the words around it are anybody's.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from specimens import ALIASES, CONTINUOUS, COVARIANCES, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
 from kl_plugins import MultivariateNormal, NoClosedFormError, explain, kl
 from kl_plugins.extend import Distribution, recognise
+from specimens import ALIASES, CONTINUOUS, COVARIANCES, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
 PAGES = Path(__file__).parent / "reference"
 KINDS = "closed form", "exact sum", "no closed form", "infinite"

@@ -3,11 +3,11 @@
 from itertools import product
 
 import pytest
-import tables
-from specimens import CONTINUOUS, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
+import tables
 from kl_plugins import NoClosedFormError, explain, extend, kl
 from kl_plugins.families.core.names import pymc_names, scipy_names
+from specimens import CONTINUOUS, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
 ROWS = [row for group in (*UNIVARIATE.values(), *SEVERAL.values()) for row in group]
 UNIVARIATE_ROWS = [row for group in UNIVARIATE.values() for row in group]
