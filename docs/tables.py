@@ -1,7 +1,7 @@
 """Writes the tables of the reference, those of ``docs/reference/*.md``: ``python docs/tables.py``.
 
 They are kept in the repository, where they can be read and a change of them reviewed; a test says where they
-are not what this script writes. Only what stands between the marks is written, the words around it are anybody's.
+are not what this script writes. Only what stands between the marks is written, not the words around it.
 """
 
 from __future__ import annotations
