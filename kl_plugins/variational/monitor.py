@@ -10,14 +10,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.iterates import Iterates, OptimumComparison, Window
 from kl_plugins.variational.report import stopping
 from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status, rests
 from kl_plugins.variational.target.parameters import parameters_of_watched
-from kl_plugins.variational.target.settings import check_count, check_switch, check_tolerance, generator
+from kl_plugins.variational.target.settings import Seed, check_count, check_switch, check_tolerance, generator
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
@@ -113,7 +113,7 @@ class KLConvergence:
     """
 
     def __init__(
-        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: object = None
+        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Seed = None
     ) -> None:
         generator(random_seed)
         self.tolerance = check_tolerance(tolerance)
@@ -166,7 +166,7 @@ class KLConvergence:
         return None if self._approximation is None else self._comparison.distance
 
     @property
-    def average(self) -> NamedMultivariateNormal:
+    def average(self) -> Snapshot:
         """The average of the last half of the iterates: of means, log scales and Cholesky factors.
 
         Raises
@@ -179,7 +179,7 @@ class KLConvergence:
             raise ValueError("too few iterates to average: no fit was watched for long enough")
         return self._parameters.distribution(window.average)
 
-    def write_back(self, distribution: NamedMultivariateNormal | None = None) -> None:
+    def write_back(self, distribution: Snapshot | None = None) -> None:
         """Set the approximation's parameters to the average, or to another Gaussian of its family.
 
         Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +11,15 @@ from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.pictures import COLOURS, axes_or_new
 from kl_plugins.variational.report.stopping import STOPPED
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from kl_plugins.variational.monitor import KLConvergence
+
 OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 
 
-def plot_convergence(monitor: Any, ax: Any = None) -> Any:
+def plot_convergence(monitor: KLConvergence, ax: Axes | None = None) -> Axes:
     """What a `KLConvergence` saw of a fit, in nats (Jeffreys), against its iterations.
 
     The distance of the averaged iterates from the optimum of the family, once that is known; by how much
