@@ -250,7 +250,7 @@ def fits(model: pm.Model) -> None:
     is_a(assert_type(frozen.names, tuple[str, ...]), tuple)
     is_a(assert_type(frozen.slices, dict[str, slice]), dict)
 
-    distance = variational.distance_to_optimum(frozen, model, random_seed=1)
+    distance = variational.distance_to_optimum(frozen, model, random_seed=1, progressbar=False)
     is_a(assert_type(distance, variational.OptimumDistance), variational.OptimumDistance)
     is_a(assert_type(distance.jeffreys, float), float)
     is_a(assert_type(kl(frozen, distance.optimum), np.float64), np.float64)
@@ -297,6 +297,8 @@ def watched_fits(model: pm.Model) -> None:
     is_a(assert_type(entropy(monitor.average), np.float64), np.float64)
     axes: Axes = variational.plot_convergence(monitor)
     axes.set_title("mine")
+    variational.plot_convergence({"one": monitor}, axes)
+    is_a(assert_type(kl(monitor.averages[-1], monitor.average), np.float64), np.float64)
     assert issubclass(variational.NotConvergedWarning, UserWarning)
 
 
