@@ -1,40 +1,28 @@
 """Relative errors of the Gaussian divergence: ours beside PyTorch's, NumPyro's and the textbook formula's.
 
-The judge is mpmath with 60 digits on the exact float64 inputs (the oracle of the tests). Needs the extra
-``bench``. Run it from the project's root:
-
-    python benchmarks/accuracy.py
+The judge is mpmath with 60 digits on the exact float64 inputs (the oracle of the tests).
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch.distributions import MultivariateNormal as TorchNormal
+from torch.distributions import kl_divergence
 
+from benchmarks.common import TESTS, Row, alone, json_number, numpyro, textbook
 from kl_plugins import Dense, MultivariateNormal, kl
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(TESTS))
 import oracle
 
 Pair = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
-NUMPYRO = """
-import json, sys
-import jax
-jax.config.update("jax_enable_x64", True)
-import jax.numpy as jnp
-from numpyro.distributions import MultivariateNormal, kl_divergence
-def divergence(mp, sp, mq, sq):
-    p, q = (MultivariateNormal(jnp.asarray(m), jnp.asarray(s)) for m, s in ((mp, sp), (mq, sq)))
-    return float(kl_divergence(p, q))
-print(json.dumps([divergence(*pair) for pair in json.load(sys.stdin)]))
-"""
+QUICK = {"seeds": 2}
 
 
 def covariance(rng: np.random.Generator, d: int, condition: float) -> np.ndarray:
@@ -78,49 +66,40 @@ def ours(mp: Any, sp: Any, mq: Any, sq: Any) -> float:
     return float(kl(MultivariateNormal(mp, Dense(sp)), MultivariateNormal(mq, Dense(sq))))
 
 
-def textbook(mp: Any, sp: Any, mq: Any, sq: Any) -> float:
-    inverse, gap = np.linalg.inv(sq), mq - mp
-    log_dets = np.linalg.slogdet(sq)[1] - np.linalg.slogdet(sp)[1]
-    return float(0.5 * (np.trace(inverse @ sp) + gap @ inverse @ gap - len(mp) + log_dets))
-
-
 def torch_divergence(mp: Any, sp: Any, mq: Any, sq: Any) -> float:
-    import torch
-    from torch.distributions import MultivariateNormal as TorchNormal
-    from torch.distributions import kl_divergence
-
     p, q = (TorchNormal(torch.tensor(m), torch.tensor(s)) for m, s in ((mp, sp), (mq, sq)))
     return float(kl_divergence(p, q))
 
 
-def numpyro_divergences(pairs: list[Pair]) -> list[float]:
-    """NumPyro in a process of its own with a time limit: its batched solves can hang on two cores."""
-    text = json.dumps([[array.tolist() for array in pair] for pair in pairs])
-    done = subprocess.run(
-        [sys.executable, "-c", NUMPYRO], input=text, capture_output=True, text=True, timeout=300, check=True
-    )
-    return [float(value) for value in json.loads(done.stdout)]
+def relative_errors(pairs: list[Pair]) -> tuple[list[float], list[dict[str, float]]]:
+    """The exact divergences of some pairs, and how far everybody is off, as a part of them."""
+    exact = [
+        oracle.kl(oracle.from_covariance(mp, sp), oracle.from_covariance(mq, sq)) for mp, sp, mq, sq in pairs
+    ]
+    found = {
+        "kl_plugins": [ours(*pair) for pair in pairs],
+        "PyTorch": [torch_divergence(*pair) for pair in pairs],
+        "NumPyro": numpyro([["divergence", [x.tolist() for x in pair]] for pair in pairs], 300.0),
+        "textbook": [float(textbook(*pair)) for pair in pairs],
+    }
+    errors = [
+        {name: float(abs(values[i] / truth - 1)) for name, values in found.items()}
+        for i, truth in enumerate(exact)
+    ]
+    return [float(truth) for truth in exact], errors
 
 
-def main() -> None:
-    """Print the worst relative error of each implementation in each case over ten seeds."""
-    print("| case | KL | kl_plugins | PyTorch | NumPyro | textbook |")
-    print("|---|---|---|---|---|---|")
-    for label, make in CASES.items():
-        pairs = [make(seed) for seed in range(10)]
-        exact = [
-            oracle.kl(oracle.from_covariance(mp, sp), oracle.from_covariance(mq, sq))
-            for mp, sp, mq, sq in pairs
-        ]
-        columns = [[function(*pair) for pair in pairs] for function in (ours, torch_divergence)]
-        columns += [numpyro_divergences(pairs), [textbook(*pair) for pair in pairs]]
-        worst = [
-            max(float(abs(value / truth - 1)) for value, truth in zip(column, exact, strict=True))
-            for column in columns
-        ]
-        cells = [f"{error:.0e}" for error in worst]
-        print(f"| {label} | {float(exact[0]):.1e} | " + " | ".join(cells) + " |", flush=True)
+def rows(seeds: int = 10) -> list[Row]:
+    """For each case the divergence of the first pair and the worst relative error over all seeds."""
+    pairs = [make(seed) for make in CASES.values() for seed in range(seeds)]
+    exact, errors = relative_errors(pairs)
+    found = []
+    for i, case in enumerate(CASES):
+        here = errors[i * seeds : (i + 1) * seeds]
+        worst = {name: json_number(max(error[name] for error in here)) for name in here[0]}
+        found.append({"case": case, "kl": exact[i * seeds], "relative_error": worst})
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    alone("accuracy", rows, QUICK, __doc__)

@@ -5,16 +5,11 @@ what PyTensor loads then. "Cold" is with empty caches, in a new directory; "warm
 caches that the first one left. Seconds of processor time until the first result, those of the C compiler
 included, with PyTensor's default mode and its BLAS as they are found (C before PyTensor 3, Numba since).
 Importing the libraries and compiling an unrelated small function come first and do not count.
-
-Run it from the project's root:
-
-    python benchmarks/compile_times.py
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,6 +21,7 @@ import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.dist_math import check_parameters
 
+from benchmarks.common import ROOT, Row, alone, processor_time
 from kl_plugins import Cholesky, Dense, Diagonal, MultivariateNormal, kl
 from kl_plugins.families.normal import Normal
 
@@ -78,11 +74,6 @@ def checked(kind: str, mp: Any, p: Any, mq: Any, q: Any) -> Any:
 GRAPHS: dict[str, Callable[..., Any]] = {f.__name__: f for f in (ours, textbook, checked)}
 
 
-def processor_time() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
 def report(graph: str, kind: str, gradient: bool) -> None:
     """Print the nodes after rewriting, and the seconds until the first result, for one graph."""
     numbers = [np.asarray(x) for x in DATA[kind]]
@@ -106,7 +97,11 @@ def measured(*arguments: str) -> tuple[int, float, float]:
         environment = os.environ | {"PYTENSOR_FLAGS": flags}
         for _ in range(2):
             done = subprocess.run(
-                [sys.executable, __file__, *arguments], env=environment, capture_output=True, text=True
+                [sys.executable, "-m", "benchmarks.compile_times", "graph", *arguments],
+                env=environment,
+                capture_output=True,
+                text=True,
+                cwd=ROOT,
             )
             lines = [line.split() for line in done.stdout.splitlines() if line.startswith("RESULT")]
             if not lines:
@@ -115,20 +110,18 @@ def measured(*arguments: str) -> tuple[int, float, float]:
     return found[0][0], found[0][1], found[1][1]
 
 
-def main() -> None:
-    """Print the table."""
-    print(f"PyTensor {pytensor.__version__}")
-    print("| pair | wanted | graph | nodes | cold (s) | warm (s) |")
-    print("|---|---|---|---|---|---|")
-    for kind in DATA:
-        for wanted in ("value", "gradient"):
-            for graph in GRAPHS:
-                nodes, cold, warm = measured(graph, kind, wanted)
-                print(f"| {kind} | {wanted} | {graph} | {nodes} | {cold:.2f} | {warm:.2f} |", flush=True)
+def rows(only: str = "") -> list[Row]:
+    """Nodes and processor seconds of value with gradient, for each pair and graph."""
+    found = []
+    for kind in (kind for kind in DATA if only in kind):
+        for graph in GRAPHS:
+            nodes, cold, warm = measured(graph, kind, "gradient")
+            found.append({"pair": kind, "graph": graph, "nodes": nodes, "cold": cold, "warm": warm})
+    return found
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        report(sys.argv[1], sys.argv[2], sys.argv[3] == "gradient")
+    if sys.argv[1:2] == ["graph"]:
+        report(sys.argv[2], sys.argv[3], sys.argv[4] == "gradient")
     else:
-        main()
+        alone("compile_times", rows, {"only": "normal"}, __doc__)

@@ -1,7 +1,5 @@
 """Monte Carlo rules for KL(p‖q), measured: bias and root mean squared error over repetitions.
 
-    python benchmarks/estimators.py
-
 Every rule gets the same number of evaluations of the pair of log densities. r = q/p.
 """
 
@@ -10,10 +8,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from benchmarks.common import Row, alone, json_number
 from kl_plugins import kl
 from kl_plugins.estimate.estimation import estimate_kl
 
-EVALUATIONS, REPETITIONS = 4_000, 400
+EVALUATIONS = 4_000
+QUICK = {"repetitions": 5}
 
 
 def plain(p, q, rng):
@@ -85,18 +85,22 @@ def truth(p, q):
         return float(estimate_kl(p, q))
 
 
-def main():
-    print(f"| pair | KL | {' | '.join(f'{r.__name__}: bias, RMSE' for r in RULES)} |")
-    print("|---|---|" + "---|" * len(RULES))
+def rows(repetitions: int = 200) -> list[Row]:
+    """The divergence of each pair, and the bias and root mean squared error of each rule."""
+    found = []
     for name, (p, q) in PAIRS.items():
         exact, rng = truth(p, q), np.random.default_rng(1)
-        cells = []
+        row: Row = {"pair": name, "kl": exact}
         with np.errstate(over="ignore", invalid="ignore"):
             for rule in RULES:
-                off = np.array([rule(p, q, rng) for _ in range(REPETITIONS)]) - exact
-                cells.append(f"{off.mean():+.1e}, {np.sqrt(np.mean(off**2)):.1e}")
-        print(f"| {name} | {exact:.4g} | {' | '.join(cells)} |", flush=True)
+                off = np.array([rule(p, q, rng) for _ in range(repetitions)]) - exact
+                row[rule.__name__] = {
+                    "bias": json_number(off.mean()),
+                    "rmse": json_number(np.sqrt(np.mean(off**2))),
+                }
+        found.append(row)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    alone("estimators", rows, QUICK, __doc__)

@@ -1,27 +1,24 @@
 """Time of the univariate families: ours beside PyTorch's kl_divergence of the same pair.
 
 Single pairs of distributions that exist (frozen ones of SciPy, those of PyTorch) and vectors of a million
-parameters.
-Both are interleaved in one process and compared by medians, on one core. Needs the extra ``bench``. Run it
-from the root of the project:
-
-    python benchmarks/family_speed.py --cores 1 [--quick]
+parameters. Both are interleaved in one process and compared by medians, on one core, in seconds of the
+processor. PyTorch checks the parameters when a distribution is made, not here.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
-from speed import interleaved, shown  # first: it sets the number of cores
+import numpy as np
+import torch
+import torch.distributions as td
+from scipy import stats
 
-import numpy as np  # isort: skip
-import torch  # isort: skip
-import torch.distributions as td  # isort: skip
-from scipy import stats  # isort: skip
+from benchmarks.common import Row, alone, interleaved
+from kl_plugins import kl
 
-from kl_plugins import kl  # isort: skip
+QUICK = {"seconds": 0.1, "length": 10_000}
 
 # p and q of SciPy and of PyTorch, from positive numbers a, b, c, d.
 PAIRS: dict[str, Callable[..., Any]] = {
@@ -83,6 +80,9 @@ PAIRS: dict[str, Callable[..., Any]] = {
 }
 
 
+MIXED = ("Gamma, Normal", "Exponential, Gamma", "Normal, Gumbel")
+
+
 def mixed_pair(name: str, a: Any, b: Any, c: Any, d: Any) -> Any:
     """Pairs of two families, of SciPy."""
     if name == "Gamma, Normal":
@@ -111,35 +111,24 @@ def made(name: str, numbers: list[Any]) -> tuple[Any, Any, Any, Any]:
     return (*mixed_pair(name, *numbers), *mixed_peers(name, *tensors))
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small vectors, to see that it runs")
-    parser.add_argument("--seconds", type=float, default=1.0, help="per measurement")
-    parser.add_argument("--only", help="the pairs whose names contain this")
-    parser.add_argument("--cores", type=int, help="use only so many")
-    args = parser.parse_args()
-    torch.set_num_threads(args.cores or torch.get_num_threads())
-    n = 10_000 if args.quick else 1_000_000
-    rng = np.random.default_rng(0)
-    single = [2.1, 3.2, 1.4, 2.5]
-    vectors = list(rng.uniform(0.5, 20.0, (4, n)))
-    print(f"| pair | one pair | PyTorch | ratio (to reach 0.5) | {n:.0e} | PyTorch | ratio (to reach 1) |")
-    print("|---|---|---|---|---|---|---|")
-    names = [*PAIRS, "Gamma, Normal", "Exponential, Gamma", "Normal, Gumbel"]
-    for name in [name for name in names if (args.only or "") in name]:
-        cells = []
-        for numbers in (single, vectors):
+def rows(seconds: float = 1.0, length: int = 1_000_000, only: str = "") -> list[Row]:
+    """Processor seconds of one pair and of a vector of pairs, and how far the two libraries are apart."""
+    vectors = list(np.random.default_rng(0).uniform(0.5, 20.0, (4, length)))
+    found = []
+    for name in [name for name in [*PAIRS, *MIXED] if only in name]:
+        row: Row = {"pair": name, "length": length, "difference": 0.0}
+        for key, numbers in (("one", [2.1, 3.2, 1.4, 2.5]), ("vector", vectors)):
             p, q, torch_p, torch_q = made(name, numbers)
             ours, theirs = kl(p, q), td.kl_divergence(torch_p, torch_q).numpy()
-            if not np.allclose(ours, theirs, rtol=1e-6, atol=1e-9):
-                print(f"{name}: PyTorch has {theirs} where we have {ours}")
-            times = interleaved(
-                [lambda p=p, q=q: kl(p, q), lambda p=torch_p, q=torch_q: td.kl_divergence(p, q)], args.seconds
-            )
-            cells += [shown(times[0]), shown(times[1]), f"{times[0] / times[1]:.2f}"]
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+            apart = float(np.max(np.abs(ours - theirs) / np.maximum(np.abs(ours), 1e-3)))
+            if not apart < 1e-6:
+                raise AssertionError(f"{name}: PyTorch has {theirs} where we have {ours}")
+            row["difference"] = max(row["difference"], apart)
+            calls = (lambda p=p, q=q: kl(p, q)), (lambda p=torch_p, q=torch_q: td.kl_divergence(p, q))
+            row[key] = dict(zip(("kl_plugins", "PyTorch"), interleaved(list(calls), seconds), strict=True))
+        found.append(row)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    alone("family_speed", rows, QUICK, __doc__)

@@ -1,33 +1,29 @@
 """Value and gradient of the divergence of two full Gaussians: PyTensor's Numba backend beside PyTorch.
 
 The gradient is with respect to (μp, Lp, Σq): p has a Cholesky factor, q a covariance matrix. PyTorch
-computes ``kl_divergence`` and ``backward`` in the same process, on the same data, alternating with ours;
-each figure is a median. "of which the call" is what a compiled function of the same inputs and outputs costs
-that computes nothing; the textbook graph has its automatic gradient. The time to compile the two is in
-``compile_times.py``.
-Where other work shares the cores, the threads of the libraries wait for one another, and the figures mean
-something with one thread only: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1.
-
-Needs the extra ``bench``. Run it from the project's root:
-
-    python benchmarks/gradients.py
+computes ``kl_divergence`` and ``backward`` in the same process, on the same data, alternating with ours, as
+its users run it and without its checks; each figure is a median. "The call" is what a compiled function of
+the same inputs and outputs costs that computes nothing; the textbook graph has its automatic gradient. The
+time to compile the two is in compile_times.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import torch
+from torch.distributions import MultivariateNormal as TorchNormal
+from torch.distributions import kl_divergence
 
-from kl_plugins import Cholesky, Dense, MultivariateNormal, kl
+from benchmarks.common import Row, alone, interleaved
+from benchmarks.compile_times import ours, textbook
 
-REPETITIONS = {5: 300, 100: 60, 500: 12}
+DIMENSIONS = (5, 100, 500)
+QUICK = {"seconds": 0.2}
 
 
 def data(d: int) -> list[np.ndarray]:
@@ -38,21 +34,10 @@ def data(d: int) -> list[np.ndarray]:
     return [rng.normal(size=d), factor, rng.normal(size=d), root @ root.T]
 
 
-def ours(mp: Any, lp: Any, mq: Any, sq: Any) -> Any:
-    return kl(MultivariateNormal(mp, Cholesky(lp)), MultivariateNormal(mq, Dense(sq)))
-
-
-def textbook(mp: Any, lp: Any, mq: Any, sq: Any) -> Any:
-    sp, gap = lp @ lp.T, mq - mp
-    inverse = pt.linalg.inv(sq)
-    log_dets = pt.linalg.slogdet(sq)[1] - pt.linalg.slogdet(sp)[1]
-    return 0.5 * (pt.trace(inverse @ sp) + gap @ inverse @ gap - mp.shape[0] + log_dets)
-
-
 def compiled(divergence: Callable[..., Any]) -> Any:
     """A function of the value and the gradient."""
     inputs = [pt.dvector("mp"), pt.dmatrix("lp"), pt.dvector("mq"), pt.dmatrix("sq")]
-    value = divergence(*inputs)
+    value = divergence("dense", *inputs)
     gradient = pytensor.grad(value, [inputs[0], inputs[1], inputs[3]])
     return pytensor.function(inputs, [value, *gradient], mode="NUMBA", trust_input=True)
 
@@ -65,9 +50,7 @@ def empty() -> Any:
     return pytensor.function(inputs, outputs, mode="NUMBA", trust_input=True, on_unused_input="ignore")
 
 
-def torch_autograd(arrays: list[np.ndarray]) -> Callable[[], Any]:
-    from torch.distributions import MultivariateNormal, kl_divergence
-
+def torch_autograd(arrays: list[np.ndarray], checks: bool) -> Callable[[], Any]:
     mp, lp, mq, sq = (torch.tensor(array) for array in arrays)
     wanted = [mp, lp, sq]
     for tensor in wanted:
@@ -76,7 +59,8 @@ def torch_autograd(arrays: list[np.ndarray]) -> Callable[[], Any]:
     def run() -> Any:
         for tensor in wanted:
             tensor.grad = None
-        value = kl_divergence(MultivariateNormal(mp, scale_tril=lp), MultivariateNormal(mq, sq))
+        p = TorchNormal(mp, scale_tril=lp, validate_args=checks)
+        value = kl_divergence(p, TorchNormal(mq, sq, validate_args=checks))
         value.backward()
         return [value.item(), *(tensor.grad.numpy() for tensor in wanted)]
 
@@ -91,38 +75,20 @@ def check(found: Any, expected: Any) -> None:
         np.testing.assert_allclose(ours_, theirs, rtol=1e-8, atol=1e-8)
 
 
-def interleaved(runs: list[Callable[[], Any]], repetitions: int) -> list[float]:
-    """Median seconds of each, taking turns."""
-    times: list[list[float]] = [[] for _ in runs]
-    for _ in range(repetitions):
-        for record, run in zip(times, runs, strict=True):
-            start = perf_counter()
-            run()
-            record.append(perf_counter() - start)
-    return [median(record) for record in times]
-
-
-def main() -> None:
-    """Print the time of value and gradient for each dimension."""
-    function, naive = compiled(ours), compiled(textbook)
-    nothing = empty()
-    print("| d | kl_plugins (µs) | of which the call | PyTorch (µs) | textbook graph (µs) | ours ÷ PyTorch |")
-    print("|---|---|---|---|---|---|")
-    for d, repetitions in REPETITIONS.items():
+def rows(seconds: float = 4.0) -> list[Row]:
+    """Processor seconds of value and gradient for each dimension."""
+    function, naive, nothing = compiled(ours), compiled(textbook), empty()
+    found = []
+    for d in DIMENSIONS:
         arrays = data(d)
-        theirs = torch_autograd(arrays)
-        check(function(*arrays), theirs())
-        runs = [
-            lambda a=arrays: function(*a),
-            lambda a=arrays: nothing(*a),
-            theirs,
-            lambda a=arrays: naive(*a),
-        ]
-        interleaved(runs, 3)
-        ours_, call, torch_, textbook_ = (1e6 * time for time in interleaved(runs, repetitions))
-        cells = f"{ours_:.0f} | {call:.1f} | {torch_:.0f} | {textbook_:.0f} | {ours_ / torch_:.3f}"
-        print(f"| {d} | {cells} |", flush=True)
+        peers = {f"PyTorch{', no checks' * (not on)}": torch_autograd(arrays, on) for on in (True, False)}
+        check(function(*arrays), peers["PyTorch"]())
+        runs = {"kl_plugins": function, "the call": nothing, "textbook": naive}
+        calls = {name: lambda run=run, a=arrays: run(*a) for name, run in runs.items()} | peers
+        times = dict(zip(calls, interleaved(list(calls.values()), seconds), strict=True))
+        found.append({"d": d, "seconds": times})
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    alone("gradients", rows, QUICK, __doc__)

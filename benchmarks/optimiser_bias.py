@@ -1,20 +1,16 @@
 """Where PyMC's default optimiser comes to rest: wider than the best approximation.
 
-    python benchmarks/optimiser_bias.py [--short]
-
-The derivation is in docs/optimiser_bias.md. Prints what it predicts for a normal target, what fits of it
+What the derivation in docs/explanation/optimiser_bias.md predicts for a normal target, what fits of it
 measure, and how far the averages over the last half of fits end from the optimum.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 import warnings
 from collections import OrderedDict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,12 +20,16 @@ import pytensor.tensor as pt
 from pymc.variational.updates import get_or_compute_grads
 from scipy.optimize import brentq
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-import posteriors
+from benchmarks.common import TESTS, Row, alone
 from kl_plugins.variational import KLConvergence, distance_to_optimum
+
+sys.path.insert(0, str(TESTS))
+import posteriors
 
 NORMAL_SCALES = (0.01, 1.0, 3.0)
 DIMENSION = 20
+RATES = (0.001, 0.01)
+QUICK = {"iterations": 2_000}
 
 
 def predicted_log_bias(scale: float, window: int = 10, epsilon: float = 0.1) -> float:
@@ -70,9 +70,9 @@ def window_before(loss: Any = None, params: Any = None, learning_rate: float = 0
 
 
 OPTIMISERS = {
-    "adagrad_window (default)": pm.adagrad_window,
+    "`adagrad_window` (default)": pm.adagrad_window,
     "the same without the current gradient": window_before,
-    "adam": pm.adam,
+    "`adam`": pm.adam,
 }
 
 
@@ -97,36 +97,46 @@ def at_rest(model: pm.Model, optimiser: Any, rate: float, iterations: int) -> An
     return monitor.average
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="a quick, unfinished run")
-    iterations = 2_000 if parser.parse_args().short else 60_000
-    logging.getLogger("pymc").setLevel(logging.WARNING)
-
-    print(f"Normal target: log(s/σ) at rest, mean over {DIMENSION} variables, {iterations:,d} iterations")
+def at_the_fixed_point(iterations: int) -> list[Row]:
+    """log(s/σ) for normal targets: predicted, and a fit's mean over the variables with its standard error."""
+    found = []
     for scale in NORMAL_SCALES:
-        average = at_rest(normal(scale), pm.adagrad_window, 0.001, iterations)
+        average = at_rest(normal(scale), pm.adagrad_window, RATES[0], iterations)
         errors = np.log(average.std / scale)
-        error = errors.std(ddof=1) / np.sqrt(DIMENSION)
-        predicted = predicted_log_bias(scale)
-        print(f"  σ = {scale:<5g} predicted {predicted:.4f}   measured {errors.mean():.4f} ± {error:.4f}")
+        found.append(
+            {
+                "sigma": scale,
+                "predicted": predicted_log_bias(scale),
+                "measured": float(errors.mean()),
+                "standard_error": float(errors.std(ddof=1) / np.sqrt(DIMENSION)),
+                "iterations": iterations,
+            }
+        )
+    return found
 
+
+def from_the_optimum(iterations: int) -> list[Row]:
+    """How far averages of fits are from the optimum of their family, by target, optimiser and rate."""
     models = {f"{DIMENSION} standard normals": normal(1.0)}
-    for name in ("eight_schools-eight_schools_noncentered",):
-        if posteriors.ROOT.exists():
-            models[name.partition("-")[0]] = posteriors.model(name)
+    if posteriors.ROOT.exists():
+        models["eight schools, non-centred"] = posteriors.model("eight_schools-eight_schools_noncentered")
+    found = []
     for label, model in models.items():
-        print(f"\n{label}: the average over the last half of {iterations:,d} iterations from the optimum")
         for name, optimiser in OPTIMISERS.items():
-            for rate in (0.001, 0.01):
+            for rate in RATES:
                 average = at_rest(model, optimiser, rate, iterations)
                 distance = distance_to_optimum(average, model, tolerance=0.001, random_seed=1)
                 wider = np.log(average.std / distance.optimum.std)
-                print(
-                    f"  {name:38s} rate {rate:<6g} Jeffreys {distance.jeffreys:8.4f} nats, "
-                    f"log sd {wider.mean():+.4f} on average"
-                )
+                row = {"target": label, "optimiser": name, "rate": rate, "jeffreys": distance.jeffreys}
+                found.append(row | {"log_sd": float(wider.mean()), "iterations": iterations})
+    return found
+
+
+def rows(iterations: int = 60_000) -> list[Row]:
+    """First the fixed points, then the distances of fits from the optimum."""
+    logging.getLogger("pymc").setLevel(logging.WARNING)
+    return at_the_fixed_point(iterations) + from_the_optimum(iterations)
 
 
 if __name__ == "__main__":
-    main()
+    alone("optimiser_bias", rows, QUICK, __doc__)

@@ -1,43 +1,36 @@
 """Who claims that a variational fit converged, how often truly, and at what cost?
 
-Targets: the six posteriors of ``tests/posteriors.py``, Gaussians whose optimum is known, a logistic
-regression; mean field and full rank; several seeds. `kl_plugins.variational.fit`, ``pm.fit`` watched by
-`KLConvergence`, and ``pm.fit`` watched by both modes of PyMC's ``CheckParametersConvergence`` (in one run of
-all its steps, which neither of them stops); with ``--ladder`` also a ladder of learning rates after RABVI
-(rabvi.py). A claim is true if the Jeffreys divergence from the optimum is
-within the tolerance; the judge is the known optimum, or a fit of another seed and a hundredth of the
-tolerance.
-
-    python benchmarks/variational.py --seeds 5 [--only NAME] [--skip NAME] [--methods advi] [--ladder]
-        [--fits-only]
+Targets: Gaussians whose optimum is known, a logistic regression and, where posteriordb is at hand, the six
+posteriors of ``tests/posteriors.py``; mean field and full rank. `kl_plugins.variational.fit`, ``pm.fit``
+watched by `KLConvergence`, ``pm.fit`` watched by both modes of PyMC's ``CheckParametersConvergence`` (in one
+run of all its steps, which neither of them stops), and a ladder of learning rates after RABVI (rabvi.py). A claim is
+true if the Jeffreys divergence from the optimum is within the tolerance; the judge is the known optimum, or a
+fit of another seed and a hundredth of the tolerance. Seconds of the processor, compilation included.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
-import time
 import warnings
-from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pymc as pm
 from pymc.variational.callbacks import CheckParametersConvergence
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from rabvi import rabvi
-
-import posteriors
+from benchmarks.common import TESTS, Row, alone, json_number, processor_time
+from benchmarks.rabvi import rabvi
 from kl_plugins import Cholesky, Diagonal, jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import KLConvergence, fit, snapshot
 
+sys.path.insert(0, str(TESTS))
+import posteriors
+
 METHODS = ("advi", "fullrank_advi")
-TOLERANCES = (0.1, 1.0)
+QUICK = {"seeds": 1, "steps": 1_000, "only": "d=2,"}
 
 
 def gaussian(d: int, condition: float) -> tuple[pm.Model, dict[str, Any]]:
@@ -69,20 +62,17 @@ def logistic() -> pm.Model:
     return model
 
 
-def judge(model: pm.Model, method: str) -> Any:
+def judge(model: pm.Model, method: str, tolerance: float) -> Any:
     """An independent optimum, known a hundred times better than the tolerance."""
-    approximation = fit(
-        model, method, TOLERANCES[0] / 100, random_seed=987, max_draws=2**17, progressbar=False
-    )
-    return snapshot(approximation), approximation.certificate
+    return snapshot(fit(model, method, tolerance / 100, random_seed=987, max_draws=2**17, progressbar=False))
 
 
 def targets() -> Any:
-    for d in (2, 20, 200):
+    for d in (2, 20):
         for condition in (1.0, 1e3):
             yield f"Gaussian d={d}, condition {condition:g}", *gaussian(d, condition)
     yield "logistic regression", logistic(), None
-    for name in posteriors.MODELS:
+    for name in posteriors.MODELS if posteriors.ROOT.exists() else ():
         yield name.partition("-")[0], posteriors.model(name), None
 
 
@@ -90,55 +80,36 @@ class Passive:
     """Notes where a callback would have stopped a fit, and lets the fit go on."""
 
     def __init__(self, callback: Any) -> None:
-        self.callback, self.stopped, self.began = callback, None, time.perf_counter()
+        self.callback, self.stopped, self.began = callback, None, processor_time()
 
     def __call__(self, approximation: Any, losses: Any, iteration: int) -> None:
         if self.stopped is None:
             try:
                 self.callback(approximation, losses, iteration)
             except StopIteration:
-                self.stopped = snapshot(approximation), time.perf_counter() - self.began
-
-
-class Claim(NamedTuple):
-    """A fit by somebody: whether it was claimed to be good, how far off it is, what it took."""
-
-    by: str
-    made: bool
-    jeffreys: float
-    seconds: float
+                self.stopped = snapshot(approximation), processor_time() - self.began
 
 
 def claims(
-    model: pm.Model, method: str, best: Any, tolerance: float, seed: int, args: Any
-) -> Iterator[Claim]:
-    def off(distribution: Any) -> float:
-        return float(jeffreys(distribution, best))
-
+    model: pm.Model, method: str, best: Any, tolerance: float, seed: int, steps: int
+) -> Iterator[tuple[str, bool, Any, float]]:
+    """Who claims what, of which distribution (None: it diverged), after how many seconds of the processor."""
+    began = processor_time()
     found = fit(model, method, tolerance, random_seed=seed, progressbar=False)
-    yield Claim(
-        "variational.fit", found.certificate.certified, off(snapshot(found)), found.certificate.seconds
-    )
-    if args.ladder:
-        ladder = rabvi(model, method, tolerance, seed, args.steps)
-        yield Claim("RABVI-like ladder", ladder.claimed, off(ladder.distribution), ladder.seconds)
-    if args.fits_only:
+    yield "variational.fit", found.certificate.certified, snapshot(found), processor_time() - began
+    if seed >= 1:  # the others take ten times as long
         return
-    monitor, began = KLConvergence(tolerance, random_seed=seed), time.perf_counter()
-    watched = advi(model, method, args.steps, seed, [monitor])
-    seconds, distance = time.perf_counter() - began, off(watched) if watched else np.inf
-    yield Claim("KLConvergence", monitor.converged, distance, seconds)
-    status = monitor.status if watched else "diverged"
-    yield Claim(f"KLConvergence: {status}", False, distance, seconds)
-    if tolerance > TOLERANCES[0]:  # PyMC's own rules have no such tolerance: one run serves
-        return
+    ladder = rabvi(model, method, tolerance, seed, steps)
+    yield "ladder after RABVI", ladder.claimed, ladder.distribution, ladder.seconds
+    monitor, began = KLConvergence(tolerance, random_seed=seed), processor_time()
+    watched = advi(model, method, steps, seed, [monitor])
+    yield "KLConvergence", monitor.converged, watched, processor_time() - began
     passive = {diff: Passive(CheckParametersConvergence(diff=diff)) for diff in ("relative", "absolute")}
-    began = time.perf_counter()
-    ended = advi(model, method, args.steps, seed, list(passive.values()))
+    began = processor_time()
+    ended = advi(model, method, steps, seed, list(passive.values()))
     for diff, callback in passive.items():
-        stopped, seconds = callback.stopped or (ended, time.perf_counter() - began)
-        distance = off(stopped) if stopped else np.inf
-        yield Claim(f"CheckParametersConvergence({diff})", bool(callback.stopped), distance, seconds)
+        stopped, seconds = callback.stopped or (ended, processor_time() - began)
+        yield f"CheckParametersConvergence, {diff}", bool(callback.stopped), stopped, seconds
 
 
 def advi(model: pm.Model, method: str, steps: int, seed: int, callbacks: list[Any]) -> Any:
@@ -151,51 +122,26 @@ def advi(model: pm.Model, method: str, steps: int, seed: int, callbacks: list[An
         return None
 
 
-def main() -> None:
-    """Print a table for every target and method, and the sum."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=50_000, help="of ADVI, at most")
-    parser.add_argument("--only", default="", help="targets whose names contain this")
-    parser.add_argument("--skip", default="nothing", help="not targets whose names contain this")
-    parser.add_argument("--methods", nargs="+", default=METHODS)
-    parser.add_argument("--tolerances", nargs="+", type=float, default=TOLERANCES)
-    parser.add_argument("--fits-only", action="store_true", help="without what watches pm.fit")
-    parser.add_argument("--ladder", action="store_true", help="also a ladder of learning rates, see rabvi.py")
-    args = parser.parse_args()
+def rows(
+    seeds: int = 3, steps: int = 50_000, tolerance: float = 0.1, only: str = "", skip: str = "none"
+) -> list[Row]:
+    """A row for each target, method, seed and fitter; all but `fit` have the first seed only."""
     warnings.simplefilter("ignore", UserWarning)
     logging.getLogger("pymc").setLevel(logging.ERROR)
-    total: dict[tuple[str, float], list[Claim]] = defaultdict(list)
-    print("| target | method | tolerance | by | claims | true | median Jeffreys | worst | median s |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    found = []
     for name, model, optima in targets():
-        if args.only not in name or args.skip in name:
+        if only not in name or skip in name:
             continue
-        for method in args.methods:
-            best = optima[method] if optima else judge(model, method)[0]
-            for tolerance in args.tolerances:
-                made: dict[str, list[Claim]] = defaultdict(list)
-                for seed in range(args.seeds):
-                    for claim in claims(model, method, best, tolerance, seed, args):
-                        made[claim.by].append(claim)
-                for by, found in made.items():
-                    total[by, tolerance] += found
-                    print(
-                        f"| {name} | {method} | {tolerance:g} | {by} | {shown(found, tolerance)} |",
-                        flush=True,
-                    )
-    print("\nAll targets:\n")
-    for (by, tolerance), found in total.items():
-        print(f"| all | | {tolerance:g} | {by} | {shown(found, tolerance)} |")
-
-
-def shown(found: list[Claim], tolerance: float) -> str:
-    claimed = [claim for claim in found if claim.made]
-    true = sum(claim.jeffreys <= tolerance for claim in claimed)
-    off, seconds = [claim.jeffreys for claim in found], [claim.seconds for claim in found]
-    claims = f"{len(claimed)} of {len(found)} | {true}"
-    return f"{claims} | {np.median(off):.2g} | {max(off):.2g} | {np.median(seconds):.1f}"
+        for method in METHODS:
+            best = optima[method] if optima else judge(model, method, tolerance)
+            for seed in range(seeds):
+                for by, claimed, reached, seconds in claims(model, method, best, tolerance, seed, steps):
+                    off = float(jeffreys(reached, best)) if reached else np.inf
+                    row = {"target": name, "method": method, "seed": seed, "by": by, "claimed": claimed}
+                    row |= {"true": off <= tolerance, "jeffreys": json_number(off), "seconds": seconds}
+                    found.append(row | {"tolerance": tolerance, "steps": steps})
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    alone("variational", rows, QUICK, __doc__)

@@ -1,48 +1,35 @@
 """Do the verdicts of `diagnose` agree with reference draws? Six posteriors, good fits and poor ones.
 
-    python benchmarks/verdicts.py [--seeds 2] [posterior ...]
-
 For every fit: the verdict without the reference draws, the verdict by them, what k̂ alone would have
 said (use it, perhaps after importance resampling, if it is below its threshold), and what is wrong by the
-reference draws: the worst coordinate of the fit itself and of its weighted draws.
+reference draws: the worst coordinate of the fit itself and of its weighted draws. Needs the reference draws
+of posteriordb.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pymc as pm
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from benchmarks.common import TESTS, CannotRunError, Row, alone, json_number, processor_time
 from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.evidence.moments import compare_moments
-from posteriors import MODELS, model, pymc_draws
+
+sys.path.insert(0, str(TESTS))
+import posteriors
 
 FITS = {
-    "best mean-field": lambda seed: fit(random_seed=seed, progressbar=False),
-    "best full-rank": lambda seed: fit(method="fullrank_advi", random_seed=seed, progressbar=False),
-    "ADVI, 3 000 steps": lambda seed: advi("advi", 3_000, seed),
-    "ADVI, 30 000 steps": lambda seed: advi("advi", 30_000, seed),
-    "full-rank ADVI, 30 000 steps": lambda seed: advi("fullrank_advi", 30_000, seed),
+    "best mean-field": lambda seed, steps: fit(random_seed=seed, progressbar=False),
+    "best full-rank": lambda seed, steps: fit(method="fullrank_advi", random_seed=seed, progressbar=False),
+    "ADVI, a tenth of the steps": lambda seed, steps: advi("advi", steps // 10, seed),
+    "ADVI": lambda seed, steps: advi("advi", steps, seed),
+    "full-rank ADVI": lambda seed, steps: advi("fullrank_advi", steps, seed),
 }
-COLUMNS = [
-    "posterior",
-    "fit",
-    "seed",
-    "k̂",
-    "k̂ alone",
-    "without reference",
-    "by reference",
-    "Jeffreys to optimum",
-    "worst raw",
-    "worst weighted",
-]
+QUICK = {"seeds": 1, "only": "kidiq", "steps": 500}
 
 
 def advi(method: str, steps: int, seed: int) -> Any:
@@ -51,41 +38,43 @@ def advi(method: str, steps: int, seed: int) -> Any:
     return pm.fit(steps, method=method, obj_optimizer=optimizer, progressbar=False, random_seed=seed)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("posteriors", nargs="*", default=list(MODELS))
-    args = parser.parse_args()
+def worst(found: Any, moments: Any) -> str:
+    """The coordinate that is furthest off by the reference draws, and by how much."""
+    assert found.reference is not None
+    compared = compare_moments(found.names, moments, found.reference.moments, 0.1)
+    return str(next(iter(compared.discrepancies), ""))
+
+
+def row(name: str, label: str, seed: int, steps: int) -> Row:
+    with posteriors.model(name) as built, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = FITS[label](seed, steps)
+        start = processor_time()
+        found = diagnose(fitted, posteriors.pymc_draws(name), built, random_seed=seed)
+    return {
+        "posterior": name,
+        "fit": label,
+        "seed": seed,
+        "steps": steps,
+        "k": json_number(found.importance.k.value),
+        "k_alone": "use" if found.importance.reliable else "reject",
+        "without_reference": str(found.verdict_without_reference.level),
+        "by_reference": str(found.verdict.level),
+        "jeffreys": json_number(found.distance.jeffreys) if found.distance else None,
+        "worst_raw": worst(found, found.raw),
+        "worst_weighted": worst(found, found.weighted),
+        "seconds": processor_time() - start,
+    }
+
+
+def rows(seeds: int = 1, steps: int = 30_000, only: str = "") -> list[Row]:
+    """A row for each posterior, seed and kind of fit."""
+    if not posteriors.ROOT.exists():
+        raise CannotRunError(f"no reference draws of posteriordb ({posteriors.ROOT.name})")
     logging.getLogger("pymc").setLevel(logging.ERROR)
-    print("| " + " | ".join(COLUMNS) + " |")
-    print("|" + "---|" * len(COLUMNS))
-    total = agreed = k_agreed = 0
-    for name in args.posteriors:
-        draws = pymc_draws(name)
-        for seed in range(args.seeds):
-            for label, make in FITS.items():
-                with model(name) as built, warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    found = diagnose(make(seed), draws, built, random_seed=seed)
-                k, truth = found.importance.k, found.verdict.level
-                alone = "use" if found.importance.reliable else "reject"
-                blind = found.verdict_without_reference.level
-                total, agreed = total + 1, agreed + (blind == truth)
-                k_agreed += (alone == "reject") == (truth == "reject")
-                distance = found.distance.jeffreys if found.distance else np.nan
-                mark = "" if blind == truth else " ✗"
-                assert found.reference is not None
-                worst = [
-                    next(
-                        iter(compare_moments(found.names, one, found.reference.moments, 0.1).discrepancies),
-                        "–",
-                    )
-                    for one in (found.raw, found.weighted)
-                ]
-                row = [name, label, seed, k, alone, f"{blind}{mark}", truth, f"{distance:.2g} nats", *worst]
-                print("| " + " | ".join(map(str, row)) + " |", flush=True)
-    print(f"\n{agreed} of {total} verdicts agree with the reference draws; k̂ alone: {k_agreed}")
+    names = [name for name in posteriors.MODELS if only in name]
+    return [row(name, label, seed, steps) for name in names for seed in range(seeds) for label in FITS]
 
 
 if __name__ == "__main__":
-    main()
+    alone("verdicts", rows, QUICK, __doc__)

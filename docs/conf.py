@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import kl_plugins
+
 _PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
 # Where the project is published is stated there, once; empty means nowhere yet, and then nothing links to it.
 _ADDRESSES = _PROJECT.get("tool", {}).get("kl_plugins", {})
@@ -12,7 +14,7 @@ _ADDRESSES = _PROJECT.get("tool", {}).get("kl_plugins", {})
 project = "kl_plugins"
 author = "kl_plugins contributors"
 copyright = author
-version = release = _PROJECT["project"]["version"]
+version = release = kl_plugins.__version__
 
 extensions = [
     "myst_nb",

@@ -4,7 +4,7 @@ The children's test scores of the mothers' IQ: a straight line through points fa
 slope all but determine each other, so that PyMC's ADVI creeps along a ridge: its loss is flat, its
 parameters hardly change, and the slope and intercept it ends at are nowhere near the best ones. The
 second model is as easy as can be, twenty independent standard normals; there the default optimiser does come
-to rest, with standard deviations 8 per cent too wide (docs/optimiser_bias.md says why).
+to rest, with standard deviations 8 per cent too wide (docs/explanation/optimiser_bias.md says why).
 
     python examples/looks_converged.py
 """

@@ -18,7 +18,7 @@ from kl_plugins.families.core import statistics
 from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
-from kl_plugins.families.core.statements import UnknownExpectationError, expectation
+from kl_plugins.families.core.statements import LogDensity, UnknownExpectationError, expectation
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.parameters.declarations import EXTENDED_REAL, REAL, Parameter
@@ -26,6 +26,9 @@ from kl_plugins.recognition import recognise
 
 _AFFINE = ((0.0, 1.0), (0.0, 0.7), (0.3, 1.6))
 """The shifts and ratios that expectations are judged at."""
+
+_STATEMENT = "return LogDensity(constant, ((coefficient, Identity()), ...))"
+_MATHEMATICS = "write its mathematics in self.ops (self.ops.log, self.ops.where), not in math, float() or if"
 
 
 def check_family(family: type, members: Sequence[Any] | None = None, against: Sequence[Any] = ()) -> None:
@@ -53,8 +56,9 @@ def check_family(family: type, members: Sequence[Any] | None = None, against: Se
     AssertionError
         Where something is wrong: with the member, what it is, the value stated and the value found.
     TypeError
-        If the family is of another kind, or has parts, for which members have to be given; or if it is
-        held against a distribution of more than one variable.
+        If the family is of another kind, or has parts, for which members have to be given; if its log
+        density is no `LogDensity` of statistics; if it fails on arrays or in graphs; or if it is held against
+        a distribution of more than one variable.
 
     Examples
     --------
@@ -99,6 +103,21 @@ def _check_hooks(family: type) -> None:
         raise TypeError(f"{family.__name__} states no log_density: the log density of Z, a LogDensity")
 
 
+def _check_statement(p: Continuous) -> None:
+    """TypeError where what a member states as its log density is none, or has terms that are none."""
+    try:
+        stated: object = p.log_density()
+    except NotImplementedError:
+        return  # it has a log_prob of its own
+    where = f"{type(p).__name__}.log_density"
+    if not isinstance(stated, LogDensity):
+        raise TypeError(f"{where} returned {stated!r}: {_STATEMENT}")
+    for term in stated.terms:
+        pair = isinstance(term, tuple) and len(term) == 2
+        if not (pair and isinstance(term[1], statistics.Statistic)):
+            raise TypeError(f"{where}: {term!r} is no pair of a coefficient and a statistic: {_STATEMENT}")
+
+
 def _typical(family: Any) -> list[Any]:
     """Members of the typical values of the parameters."""
     if family.parts:
@@ -123,6 +142,8 @@ def _typical(family: Any) -> list[Any]:
 
 def _judge_alone(p: Any) -> None:
     where, log_prob = described(p), p.to_arrays().log_prob
+    if isinstance(p, Continuous):
+        _check_statement(p)
     check_is_number(p)
     if not math.isclose(total := expected(p, np.ones_like), 1.0, rel_tol=ROUNDING):
         raise AssertionError(f"{where}: the density integrates to {total:.9g}, not to 1")
@@ -202,6 +223,10 @@ def _judge_batch(members: Sequence[Any], table: Any) -> None:
         found = np.broadcast_to(kl(p, family(**varied)), table.shape)
     except NoClosedFormError:
         return
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"{family.__name__} fails on arrays of parameters ({error}): {_MATHEMATICS}"
+        ) from error
     for (i, j), stated in np.ndenumerate(found):
         if not np.isclose(stated, table[i, j], rtol=ROUNDING, atol=1e-12):
             pair = f"KL({described(members[i])} ‖ {described(members[j])})"
@@ -239,6 +264,8 @@ def _judge_graph(p: Any, q: Any) -> None:
         graph, exact = divergence(variables), divergence(point)
     except NoClosedFormError:
         return
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TypeError(f"{family.__name__} fails in graphs ({error}): {_MATHEMATICS}") from error
     if not keys or not math.isfinite(exact):
         return
     slopes = pytensor.grad(graph, variables, disconnected_inputs="ignore")

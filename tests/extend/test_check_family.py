@@ -122,6 +122,44 @@ def test_what_is_wrong_is_said(body, message):
         check_family(wrong(**body))
 
 
+NO_STATEMENTS = {
+    "number": (-1.0, "Wrong.log_density returned -1.0: return LogDensity(constant, ((coefficient, "),
+    "nothing": (None, "Wrong.log_density returned None: return LogDensity("),
+    "lone term": (LogDensity(0.0, (-1.0, Identity())), "log_density: -1.0 is no pair of a coefficient and a"),
+    "class": (LogDensity(0.0, ((-1.0, Identity),)), "Identity'>) is no pair of a coefficient and a stat"),
+    "order": (LogDensity(0.0, ((Identity(), -1.0),)), ", -1.0) is no pair of a coefficient and a statistic"),
+}
+
+
+@pytest.mark.parametrize(("returned", "message"), NO_STATEMENTS.values(), ids=NO_STATEMENTS)
+def test_what_is_no_log_density(returned, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        check_family(wrong(log_density=lambda self: returned))
+
+
+def test_mathematics_of_plain_numbers_alone():
+    class Rate(Continuous):
+        rate: Any = parameter(POSITIVE)
+        ends = (0.0, math.inf)
+
+        def log_density(self):
+            return LogDensity(math.log(self.rate), ((-self.rate, Identity()),))
+
+        def standard_mean(self):
+            return 1.0 / self.rate
+
+    with pytest.raises(TypeError, match=r"Rate fails on arrays of parameters \(.*self\.ops"):
+        check_family(Rate)
+
+    class OfArrays(Rate):
+        def log_density(self):
+            rate = self.rate if type(self.rate) is float else self.rate.astype(np.float64)
+            return LogDensity(self.ops.log(np.asarray(rate, np.float64)), ((-self.rate, Identity()),))
+
+    with pytest.raises(TypeError, match=r"OfArrays fails in graphs \(.*self\.ops"):
+        check_family(OfArrays)
+
+
 def test_wrong_expectations():
     kind = wrong()
     expects(kind, Exp)(lambda p, statistic, at: 1.0 / (1.0 - statistic.rate * at.ratio))  # without the shift
