@@ -31,9 +31,9 @@ from kl_plugins.ops import floats
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.deferred import Deferred, deferred
 from kl_plugins.recognition import recognise
-from test_pairs import load
+from specimens import scipy_families
 
-FAMILIES = load().FAMILIES
+FAMILIES = scipy_families()
 
 SPECIAL = {
     "exp",
@@ -48,7 +48,7 @@ SPECIAL = {
 SPECIAL |= {"power", "betainc", "gammainc", "gammaincc", "sin", "cos", "arctan"}
 FORMULAS = {"log", "choose", "pick", "select", "elementwise", "sum_last", "in_pieces"} | SPECIAL
 
-PLACES_ARE_COMPUTED = {"lognorm", "fisk", "loguniform"}
+PLACES_ARE_COMPUTED = {"lognorm", "fisk", "loglaplace", "loguniform", "reciprocal"}
 """Whether two logarithms start together, or where a support ends, takes a logarithm or an exponential."""
 
 
@@ -258,3 +258,9 @@ def test_deferred_sides_share_what_the_sides_share():
     assert p.concentration is not q.concentration
     assert p.ops is q.ops
     assert type(p.loc) is float
+
+
+def test_a_sum_that_asks_whether_a_logarithm_is_known():
+    """The points of q that p has not are looked for, which takes p's probabilities."""
+    points = stats.rv_discrete(values=([0, 1, 2], [0.2, 0.3, 0.5]))
+    assert explain(stats.binom(2, 0.3), points).rule == "by_points"

@@ -13,7 +13,7 @@ import numpy as np
 from kl_plugins.ops import floats
 from kl_plugins.ops.protocol import Array, Operations
 
-_ASKED = frozenset({"known", "literal", "same", "shape", "runtime_shape", "inside"})
+_ASKED = frozenset({"known", "known_log", "literal", "same", "shape", "runtime_shape", "inside"})
 """Operations that say what is known of their arguments: these are what decisions are made of."""
 
 _PLAIN = (bool, int, float)

@@ -23,15 +23,15 @@ from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
-from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.optimum.distance import OptimumDistance, distance_by_search
+from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.optimum.propriety import mass_outside_support, refuse_collapsed, refuse_improper
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import family_of, standard_deviations
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
-from kl_plugins.variational.optimum.search import NoFiniteELBOError, too_large
+from kl_plugins.variational.optimum.search import MOST_DRAWS, NoFiniteELBOError, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.grounds import Grounds
-from kl_plugins.variational.report.progress import progress_line
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
@@ -156,8 +156,7 @@ def diagnose(
         refuse_improper(target, q)
         compared = None if reference is None else compare(q, model, reference)
 
-        report("looking for the best of the family")
-        distance = _distance(q, model, optimum_tolerance, rng)
+        distance = _distance(q, model, optimum_tolerance, rng, report)
         refuse_collapsed(target, None if distance is None else distance.optimum)
         report("looking for the best full-rank Gaussian")
         full, full_error = best_full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
@@ -248,13 +247,20 @@ def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: floa
 
 
 def _distance(
-    q: NamedMultivariateNormal, model: Model, tolerance: float, rng: np.random.Generator
+    q: NamedMultivariateNormal, model: Model, tolerance: float, rng: np.random.Generator, report: Report
 ) -> OptimumDistance | None:
     """The distance to the best of the family; None where the family is too large to look for it."""
     if too_large(family_of(q.covariance)):
         return None
     try:
-        return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
+        return distance_by_search(
+            q,
+            model,
+            tolerance,
+            MOST_DRAWS,
+            rng.spawn(1)[0],
+            lambda stage: report(f"best of the family: {stage}"),
+        )
     except NoFiniteELBOError:
         obstacle = Reason.NO_FINITE_ELBO.told()
         return OptimumDistance(optimum=q, reason=str(obstacle), obstacle=obstacle)

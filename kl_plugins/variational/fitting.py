@@ -13,6 +13,7 @@ from pymc.model import Model
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import variables_of
+from kl_plugins.variational.optimum.progress import progress_line
 from kl_plugins.variational.optimum.scale_families import MeanFieldScales, TriangularScales
 from kl_plugins.variational.optimum.search import (
     FIRST_DRAWS,
@@ -23,7 +24,6 @@ from kl_plugins.variational.optimum.search import (
 )
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.report.certificate import Certificate
-from kl_plugins.variational.report.progress import progress_line
 from kl_plugins.variational.target.density import TargetDensity, model_given_or_in_context
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import (
@@ -85,6 +85,7 @@ def fit(
         The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
     random_seed : int or sequence of int, optional
     progressbar : bool
+        Whether to show the stage and the time that it takes.
     **settings_of_pm_fit
         None: what else ``pm.fit`` takes (``n``, ``callbacks``, ...) is refused with what to do instead.
 

@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from kl_plugins import entropy, independent, kl
-from test_pairs import load
+from specimens import scipy_families
 
-FAMILIES = load().FAMILIES
+FAMILIES = scipy_families()
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -19,9 +19,9 @@ from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Identity, Log1p, Statistic
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
-from test_pairs import load
+from specimens import scipy_families
 
-FAMILIES = load().FAMILIES
+FAMILIES = scipy_families()
 
 
 class Lindley(Continuous):

@@ -25,7 +25,7 @@ from kl_plugins import (
 )
 from kl_plugins.parameters.parametrised import Parametrised
 from kl_plugins.recognition import recognise
-from test_pairs import load
+from specimens import scipy_families
 
 STATED = {"ops", "labels", "may_hold_nan", "is_checked", "inside"}
 """What every object may hold beside its fields; the rest are cached properties."""
@@ -71,7 +71,7 @@ def held_by(frozen, made):
 
 
 def test_families_state_what_they_hold(made):
-    for name, frozen in load().FAMILIES.items():
+    for name, frozen in scipy_families().items():
         for one in held_by(frozen, made):
             assert unstated(one) == set(), name
 

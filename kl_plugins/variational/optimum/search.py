@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from kl_plugins.variational.optimum.nonconvergence import (
     hides_optimum,
     why_not_converged,
 )
+from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws
@@ -118,9 +118,6 @@ class NoFiniteELBOError(ValueError):
         super().__init__(Reason.NO_FINITE_ELBO.value)
 
 
-Report = Callable[[str], None]
-
-
 def find_optimum(
     target: TargetDensity,
     family: ScaleFamily,
@@ -150,7 +147,7 @@ def find_optimum(
     most = max(fewest, min(most_draws, MOST_NUMBERS // d))
     goal, accuracy = tolerance / STRICTNESS, 1e-2 * tolerance
 
-    report("coarse optimum")
+    report("coarse optimum from every start")
     coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
     every = [*starts, *further.starts]
     candidates = _coarse_optima(target, family, every, coarse, 0.1 * tolerance)
