@@ -33,7 +33,21 @@ STOPPED = (Status.CONVERGED, Status.NOT_OPTIMAL, Status.STATIONARY)
 
 
 class NotConvergedWarning(UserWarning):
-    """A fit that was watched ended, and what it ended at is not known to be the optimum."""
+    """A fit that was watched ended, and what it ended at is not known to be the optimum.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import KLConvergence, NotConvergedWarning
+    >>> monitor = KLConvergence(check=False)
+    >>> with pm.Model(), warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     approximation = pm.fit(20, callbacks=[monitor], progressbar=False)
+    >>> [warning.category is NotConvergedWarning for warning in caught], monitor.status
+    ([True], 'not stationary')
+    """
 
 
 WITHOUT_LOSSES = (
@@ -43,17 +57,26 @@ WITHOUT_LOSSES = (
 
 
 class Look(NamedTuple):
-    """What was seen of the last half of the iterates, at an iteration; divergences are in nats."""
+    """What was seen of the last half of the iterates, at an iteration; divergences are in nats.
+
+    Attributes
+    ----------
+    iteration : int
+    jeffreys : float
+        Expected Jeffreys divergence of the average from the place that the iterates move around.
+    rhat : float
+        Largest split-R̂ of a parameter.
+    drift : float
+        Jeffreys divergence that the parameters with R̂ above 1.1 still moved.
+    to_optimum : float
+        Jeffreys divergence of the average from the optimum, at most; NaN while that is not known.
+    """
 
     iteration: int
     jeffreys: float
-    """Expected Jeffreys divergence of the average from the place that the iterates move around."""
     rhat: float
-    """Largest split-R̂ of a parameter."""
     drift: float
-    """Jeffreys divergence that the parameters with R̂ above 1.1 still moved."""
     to_optimum: float
-    """Jeffreys divergence of the average from the optimum, at most; NaN while that is not known."""
 
 
 def rests(look: Look, history: Sequence[Look], tolerance: float) -> bool:
