@@ -121,12 +121,8 @@ def statistics() -> Iterator[str]:
     yield from ["| name | statistic |", "|---|---|"]
     for name in extend.__all__:
         kind = getattr(extend, name)
-        if (
-            isinstance(kind, type)
-            and issubclass(kind, extend.Statistic)
-            and not is_dataclass(kind)
-            and kind.text
-        ):
+        is_statistic = isinstance(kind, type) and issubclass(kind, extend.Statistic)
+        if is_statistic and kind.text and not is_dataclass(kind):
             yield f"| `{name}` | {kind.text.replace('|', BAR)} |"
 
 

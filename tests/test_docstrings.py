@@ -1,4 +1,4 @@
-"""The public names are documented as NumPy asks: what they take, return and raise, and an example that runs."""
+"""The public names have NumPy docstrings: what they take, return and raise, and an example that runs."""
 
 import inspect
 import re
@@ -16,9 +16,9 @@ PUBLIC = {f"{module.__name__}.{name}": getattr(module, name) for module in MODUL
 NAMED = {name: thing for name, thing in PUBLIC.items() if not isinstance(thing, Domain)}
 """All but the domains, which the docstring of `kl_plugins.extend` lists."""
 
-OF_A_TABLE = {
-    name for name, thing in NAMED.items() if isinstance(thing, type) and issubclass(thing, Statistic)
-}
+CLASSES = {name: thing for name, thing in NAMED.items() if isinstance(thing, type)}
+CLASSES = {name: thing for name, thing in NAMED.items() if isinstance(thing, type)}
+OF_A_TABLE = {name for name, kind in CLASSES.items() if issubclass(kind, Statistic)}
 OF_A_TABLE -= {f"kl_plugins.extend.{name}" for name in ("Statistic", "Exp", "Power")}
 """Statistics without parameters: their summary says all, and the reference lists them."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 from pymc.model import Model
 
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.evidence.bounds import error_bounds
 from kl_plugins.variational.evidence.figures import (
@@ -23,19 +22,19 @@ from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
-from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.optimum.distance import OptimumDistance, distance_by_search
+from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.optimum.propriety import mass_outside_support, refuse_collapsed, refuse_improper
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import family_of, standard_deviations
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
-from kl_plugins.variational.optimum.search import NoFiniteELBOError, too_large
+from kl_plugins.variational.optimum.search import MOST_DRAWS, NoFiniteELBOError, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.grounds import Grounds
-from kl_plugins.variational.report.progress import progress_line
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
-from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
+from kl_plugins.variational.target.settings import Seed, check_count, check_flag, check_tolerance, generator
 
 DRAWS = 20_000
 MOST_NUMBERS = 2**26
@@ -43,15 +42,15 @@ MOST_NUMBERS = 2**26
 
 
 def diagnose(
-    approx: Any,
-    reference: Any = None,
+    approx: object,
+    reference: object = None,
     model: Model | None = None,
     *,
     draws: int | None = None,
     tolerance: float = 0.1,
     optimum_tolerance: float = 0.1,
     full_rank: bool | None = None,
-    random_seed: Any = None,
+    random_seed: Seed = None,
     progressbar: bool = True,
 ) -> Diagnosis:
     """Say whether a Gaussian approximation of a posterior can be trusted, and where it is wrong.
@@ -140,9 +139,10 @@ def diagnose(
     rng = generator(random_seed).spawn(1)[0]
     refuse_model_as_reference(reference)
     many = isinstance(approx, list)
-    if many and not approx:
+    members = approx if isinstance(approx, list) else [approx]
+    if not members:
         raise ValueError("an empty list of approximations has nothing to diagnose")
-    found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
+    found = [model_and_distribution(one, model, "diagnose") for one in members]
     trail, model = [factored(member) for _, member in found], found[-1][0]
     with answered_in_time(), progress_line(progressbar, lasting=False) as report:
         q = trail[-1]
@@ -156,8 +156,7 @@ def diagnose(
         refuse_improper(target, q)
         compared = None if reference is None else compare(q, model, reference)
 
-        report("looking for the best of the family")
-        distance = _distance(q, model, optimum_tolerance, rng)
+        distance = _distance(q, model, optimum_tolerance, rng, report)
         refuse_collapsed(target, None if distance is None else distance.optimum)
         report("looking for the best full-rank Gaussian")
         full, full_error = best_full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
@@ -248,17 +247,24 @@ def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: floa
 
 
 def _distance(
-    q: NamedMultivariateNormal, model: Model, tolerance: float, rng: np.random.Generator
+    q: Snapshot, model: Model, tolerance: float, rng: np.random.Generator, report: Report
 ) -> OptimumDistance | None:
     """The distance to the best of the family; None where the family is too large to look for it."""
     if too_large(family_of(q.covariance)):
         return None
     try:
-        return distance_to_optimum(q, model, tolerance=tolerance, random_seed=rng)
+        return distance_by_search(
+            q,
+            model,
+            tolerance,
+            MOST_DRAWS,
+            rng.spawn(1)[0],
+            lambda stage: report(f"best of the family: {stage}"),
+        )
     except NoFiniteELBOError:
         obstacle = Reason.NO_FINITE_ELBO.told()
         return OptimumDistance(optimum=q, reason=str(obstacle), obstacle=obstacle)
 
 
-def _exact(q: NamedMultivariateNormal) -> Moments:
+def _exact(q: Snapshot) -> Moments:
     return Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))

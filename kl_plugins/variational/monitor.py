@@ -1,4 +1,4 @@
-"""A stopping rule for ``pm.fit``: at rest in the geometry of KL, averaged, and compared with the optimum."""
+"""A stopping rule for ``pm.fit``: iterates are averaged, and the average is compared with the optimum."""
 
 from __future__ import annotations
 
@@ -10,39 +10,40 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.iterates import Iterates, OptimumComparison, Window
 from kl_plugins.variational.report import stopping
 from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status, rests
 from kl_plugins.variational.target.parameters import parameters_of_watched
-from kl_plugins.variational.target.settings import check_count, check_switch, check_tolerance, generator
+from kl_plugins.variational.target.settings import Seed, check_count, check_switch, check_tolerance, generator
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
 GROWTH = 1.4
 """Looks are at iterations that grow by this factor, so that there are few of them."""
 SLOW = 4.0
-"""The optimum is computed once the window moves by no more than so many times the tolerance."""
+"""The optimum is computed once the drift over the window is no more than so many times the tolerance."""
 PATIENCE = 10.0
 """A fit is given so many times as long as it took so far, or to its end, to come to the optimum."""
 
 
 class KLConvergence:
-    """Callback for ``pm.fit`` that stops at rest, averages the iterates and compares them with the optimum.
+    """Callback for ``pm.fit``: averages the iterates, and stops when the average is close to the optimum.
 
-    It looks at the last half of the iterates, each look 1.4 times as late as the last: how well their
-    average is known, and how far what moves still (split-R̂ above 1.1) moved. Both are Jeffreys
-    divergences, so that the units of the variables do not matter. Once in a fit, when little moves or at
-    its end, the optimum of the family is computed (`distance_to_optimum`); from there on the averages are
-    compared with it. The fit stops as
+    It looks at the last half of the iterates, each look 1.4 times as late as the last: at the Monte Carlo
+    error of their average, and at the drift of the parameters that are not stationary (split-R̂ above 1.1).
+    Both are Jeffreys divergences, KL(p‖q) + KL(q‖p), so that the units of the variables do not matter. Once
+    in a fit, when the drift is small or at its end, the optimum is computed, the Gaussian of the family with
+    the largest ELBO (`distance_to_optimum`), and every average is compared with it. The fit stops as
 
     * **converged**: the average is within the tolerance of the optimum, the error of the optimum included.
-      That is a claim about the average, which the approximation then holds: the iterates may be on their way
-      through the optimum to where the optimiser rests, and `message` says so;
-    * **stationary but not optimal**: it is not, and at the speed of the last half it would need more than ten
-      times as long as so far, and than is left. `distance` says how far it is, and holds the optimum;
+      That is a claim about the average, which the approximation then holds: single iterates may be on their
+      way through the optimum to where the optimiser settles, and `message` says so;
+    * **stationary but not optimal**: it is not, and at the present pace it would need more than ten times as
+      many iterations as so far, and than are left. `distance` says how far it is, and holds the optimum;
     * **stationary**: there is nothing to compare with (``check=False``, minibatches, an optimum that cannot
       be found). This says nothing of how good the approximation is.
 
@@ -72,7 +73,9 @@ class KLConvergence:
     message : str
         The status in a sentence.
     history : list of Look
-        ``(iteration, jeffreys, rhat, drift, to_optimum)`` of every look.
+        ``(iteration, jeffreys, rhat, drift, to_optimum)`` of every look: Monte Carlo error of the average,
+        largest R̂, drift, distance of the average from the optimum (NaN as long as that is not computed; then
+        that of the earlier looks is filled in).
 
     Warns
     -----
@@ -93,9 +96,9 @@ class KLConvergence:
     Notes
     -----
     After R̂ and the Monte Carlo error of iterates in Dhaka et al. (2020), arXiv:2009.00666, and Welandawe et
-    al. (2022), arXiv:2203.15945. At rest is not at the optimum: PyMC's default optimiser rests where
-    standard deviations are several per cent too wide, and on badly scaled models small steps move little
-    from the first iteration on.
+    al. (2022), arXiv:2203.15945. Stationary is not optimal: PyMC's default optimiser settles where standard
+    deviations are several per cent too wide, and on badly scaled models small steps change little from the
+    first iteration on.
 
     Examples
     --------
@@ -113,7 +116,7 @@ class KLConvergence:
     """
 
     def __init__(
-        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: object = None
+        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Seed = None
     ) -> None:
         generator(random_seed)
         self.tolerance = check_tolerance(tolerance)
@@ -123,6 +126,7 @@ class KLConvergence:
         self._status, self._message = Status.RUNNING, ""
         self._scores: weakref.ref[Any] | None = None
         self.history: list[Look] = []
+        self._averages: list[FloatArray] = []
         self._approximation: Any = None
         self._iteration = 0
         self._next_look = FIRST_LOOK * self.every
@@ -166,7 +170,7 @@ class KLConvergence:
         return None if self._approximation is None else self._comparison.distance
 
     @property
-    def average(self) -> NamedMultivariateNormal:
+    def average(self) -> Snapshot:
         """The average of the last half of the iterates: of means, log scales and Cholesky factors.
 
         Raises
@@ -179,7 +183,17 @@ class KLConvergence:
             raise ValueError("too few iterates to average: no fit was watched for long enough")
         return self._parameters.distribution(window.average)
 
-    def write_back(self, distribution: NamedMultivariateNormal | None = None) -> None:
+    @property
+    def averages(self) -> tuple[Snapshot, ...]:
+        """The average of every look, in the order of `history`, as distributions.
+
+        One vector of parameters is kept per look, of which there are few: some 20 in 500,000 iterations.
+        ``jeffreys(average, other)`` measures how far each was from any other Gaussian, such as the optimum
+        that `distance_to_optimum` finds after a fit that was not checked.
+        """
+        return tuple(self._parameters.distribution(average) for average in self._averages)
+
+    def write_back(self, distribution: Snapshot | None = None) -> None:
         """Set the approximation's parameters to the average, or to another Gaussian of its family.
 
         Parameters
@@ -203,7 +217,7 @@ class KLConvergence:
             self._approximation = approximation
             self._iterates = Iterates(self._parameters.size, self.every)
             self._next_look = FIRST_LOOK * self.every
-            self.history = []
+            self.history, self._averages = [], []
         self._status, self._message = Status.RUNNING, ""
         self._comparison = OptimumComparison(approximation.model, self._parameters, self.tolerance)
         # PyMC hands out the losses so far as the beginning of an array of all that there will be.
@@ -234,11 +248,15 @@ class KLConvergence:
         """Judge the last half of the iterates; StopIteration where that ends the fit."""
         optimum, rhat = self._comparison, float(np.max(window.rhat))
         look = Look(self._iteration, window.jeffreys, rhat, window.drift, optimum.jeffreys_of(window.average))
+        self.history.append(look)
+        self._averages.append(window.average)
         slow = look.jeffreys <= self.tolerance and look.drift <= SLOW * self.tolerance
         if self.check and not optimum.tried and (slow or self._iteration == self._end):
             optimum.find(window.average, self.random_seed)
-            look = look._replace(to_optimum=optimum.jeffreys_of(window.average))
-        self.history.append(look)
+            far = optimum.jeffreys_of_each(self._averages)
+            pairs = zip(self.history, far, strict=True)
+            self.history[:] = [past._replace(to_optimum=distance) for past, distance in pairs]
+            look = self.history[-1]
         at_rest = rests(look, self.history, self.tolerance)
         if look.to_optimum <= self.tolerance and optimum.is_known:
             self._stop(Status.CONVERGED, stopping.converged(look, at_rest), warn=False)

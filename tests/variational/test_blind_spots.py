@@ -20,9 +20,9 @@ from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.evidence.importance import error_factor, importance, pareto_smoothed
 from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import Survey
+from kl_plugins.variational.optimum import progress
 from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
 from kl_plugins.variational.optimum.starts import prior_points, symmetric_images
-from kl_plugins.variational.report import progress
 from kl_plugins.variational.target.density import TargetDensity, variables_in
 
 

@@ -55,25 +55,50 @@ def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_convergence_shows_distances_tolerance_window_and_stop():
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_convergence_shows_the_distance_the_tolerance_and_the_stop():
     ax = plot_convergence(monitor())
-    moved, away = ax.lines[:2]
-    np.testing.assert_array_equal(moved.get_ydata(), [3.0, 0.2, 0.005])
+    away, _, ring = ax.lines
     np.testing.assert_array_equal(away.get_xdata(), [100, 200, 400])
     np.testing.assert_array_equal(away.get_ydata(), [np.nan, 0.3, 0.004])
-    assert ax.get_yscale() == "log"
-    window = "last half, averaged"
-    assert labels(ax)[1:] == ["to the optimum", "tolerance 0.01", window, "stop at 400"]
-    assert ax.get_title() == "converged"
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_ylabel() == "Jeffreys divergence from the optimum (nats)"
+    assert texts(ax) == ["tolerance 0.01", "stopped at 400, 0.004 nats away"]
+    assert ax.get_title() == "converged after 400 iterations"
+    assert ring.get_xydata().tolist() == [[400, 0.004]]
+    assert ring.get_markerfacecolor() == "none"  # the point inside is seen
+    assert ax.get_ylim()[0] < 0.004
+    assert ax.get_legend() is None
 
 
-def test_convergence_draws_what_there_is():
+def test_convergence_of_several_fits_is_on_common_axes():
+    late = monitor(history=[Look(800, 0.1, 1.0, 0.0, 5.0)], status="not stationary")
+    ax = plot_convergence({"mean-field": monitor(), "full-rank": late})
+    assert texts(ax)[1:] == [
+        "mean-field: stopped at 400, 0.004 nats away",
+        "full-rank: ended at 800, 5 nats away",
+    ]
+    first, second = ax.texts[1:]
+    assert first.get_color() != second.get_color()
+    assert first.get_position() != second.get_position()
+    assert ax.get_title() == ""
+
+
+def test_convergence_without_an_optimum_is_drift_and_error():
     given = matplotlib.pyplot.subplots()[1]
-    bare = monitor(history=[Look(100, 0.0, 1.0, 0.0, np.nan)], status="not stationary")
-    assert plot_convergence(bare, ax=given) is given
-    assert labels(given) == ["moved, or error of the average", "tolerance 0.01", "last half, looked at"]
-    assert given.get_title() == "not stationary"
-    assert np.isnan(given.lines[0].get_ydata()[0])  # zero has no logarithm
+    looks = [Look(100, 0.2, 2.0, 3.0, np.nan), Look(200, 0.1, 1.0, 0.0, np.nan)]
+    assert plot_convergence(monitor(history=looks, status="stationary"), ax=given) is given
+    drift, error = given.lines[:2]
+    np.testing.assert_array_equal(drift.get_ydata(), [3.0, np.nan])  # zero has no logarithm
+    np.testing.assert_array_equal(error.get_ydata(), [0.2, 0.1])
+    assert given.get_ylabel() == "Jeffreys divergence (nats)"
+    assert texts(given)[-1] == "stopped at 200, distance not computed"
+    assert "Monte Carlo error of the average" in texts(given)
+    nothing = plot_convergence(monitor(history=[Look(100, 0.0, 1.0, 0.0, np.nan)], status="running"))
+    assert texts(nothing)[-1] == "now at 100, distance not computed"
     with pytest.raises(ValueError, match="history is empty"):
         plot_convergence(monitor(history=[]))
 

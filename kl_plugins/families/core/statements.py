@@ -110,7 +110,7 @@ def expectation(p: Array, statistic: Statistic, at: AffineMap) -> Array:
     Raises
     ------
     UnknownExpectationError
-        A NotImplementedError: if no closed form is known, for example because none is registered by `expects`.
+        A NotImplementedError: if no closed form is known, for example as none is registered by `expects`.
 
     Examples
     --------

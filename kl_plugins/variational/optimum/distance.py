@@ -9,16 +9,17 @@ import numpy as np
 from pymc.model import Model
 
 from kl_plugins.dispatch import jeffreys, kl
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
+from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.optimum.reasons import Obstacle
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
 from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, find_optimum
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity
-from kl_plugins.variational.target.settings import check_count, check_tolerance, generator
+from kl_plugins.variational.target.settings import Seed, check_count, check_tolerance, generator
 
 ERRORS = 3.0
 """Standard errors within which an approximation's own ELBO is as large as that of the optimum found."""
@@ -43,12 +44,13 @@ class OptimumDistance:
     elbo_gap_error : float
         Standard error of the gap.
     sampling_error : float
-        Jeffreys divergence of q* from its own true place. Infinite where q* is not known at
-        all: the divergences and the gap are then NaN, and `optimum` is no more than where the search ended.
+        Monte Carlo error of q*: the estimated Jeffreys divergence, in nats, of the q* that was found from the
+        true one. Infinite where q* could not be found: the divergences and the gap are then
+        NaN, and `optimum` is no more than where the search ended.
     optimum : NamedMultivariateNormal
         q* itself.
     reached : bool
-        Whether q* is known within the tolerance.
+        Whether the Monte Carlo error of q* is within the tolerance.
     reason : str
         Why it is not, in words; empty where it is.
     obstacle : Obstacle or None
@@ -81,14 +83,14 @@ class OptimumDistance:
     reason: str = ""
     evaluations: int = 0
     seconds: float = 0.0
-    optimum: NamedMultivariateNormal = field(repr=False, kw_only=True)
+    optimum: Snapshot = field(repr=False, kw_only=True)
     history: tuple[Agreement, ...] = field(default=(), repr=False)
     other_optima: tuple[float, ...] = field(default=(), repr=False)
     obstacle: Obstacle | None = field(default=None, repr=False)
 
     @property
     def known(self) -> bool:
-        """Whether anything is known of q*, within the tolerance or not."""
+        """Whether q* was found at all, within the tolerance or not."""
         return isfinite(self.sampling_error)
 
     @property
@@ -105,20 +107,21 @@ class OptimumDistance:
     def __str__(self) -> str:
         cost = f"{self.evaluations:,d} evaluations of the log density, {self.seconds:.1f} s"
         if not self.known:
-            return f"the distance to the best of the family, q*, is not known: {self.reason}\n{cost}"
+            return f"the distance to the best of the family, q*, could not be computed: {self.reason}\n{cost}"
         low, high = self.interval
         lines = [
-            f"Jeffreys(q, q*) = {self.jeffreys:.4g} nats (between {low:.3g} and {high:.3g})",
-            f"KL(q‖q*) = {self.kl_to_optimum:.4g}, KL(q*‖q) = {self.kl_from_optimum:.4g}",
-            f"ELBO(q*) − ELBO(q) = {self.elbo_gap:.4g} ± {self.elbo_gap_error:.2g}",
-            f"error of q* {self.sampling_error:.2g} nats",
-            cost,
+            f"Jeffreys divergence of q from q*, the best Gaussian of its family: {self.jeffreys:.4g} nats "
+            f"({low:.3g} to {high:.3g} with the Monte Carlo error of q*)",
+            f"KL(q‖q*) = {self.kl_to_optimum:.4g} nats, KL(q*‖q) = {self.kl_from_optimum:.4g} nats",
         ]
+        if isfinite(self.elbo_gap):
+            lines.append(f"ELBO(q*) − ELBO(q) = {self.elbo_gap:.4g} ± {self.elbo_gap_error:.2g} nats")
+        lines += [f"Monte Carlo error of q*: {self.sampling_error:.2g} nats", cost]
         if not self.reached:
-            lines.append(f"q* is not known within the tolerance: {self.reason}")
+            lines.append(f"q* was not found to within the tolerance: {self.reason}")
         if self.other_optima:
             gaps = ", ".join(f"{gap:.3g}" for gap in self.other_optima)
-            lines.append(f"there are other local optima, their ELBO different by {gaps}")
+            lines.append(f"there are other local optima, their ELBO less that of q*: {gaps} nats")
         return "\n".join(lines)
 
 
@@ -128,7 +131,8 @@ def distance_to_optimum(
     *,
     tolerance: float = 0.01,
     max_draws: int = MOST_DRAWS,
-    random_seed: object = None,
+    random_seed: Seed = None,
+    progressbar: bool = True,
 ) -> OptimumDistance:
     """How far an approximation is from the best Gaussian of its family.
 
@@ -151,6 +155,8 @@ def distance_to_optimum(
     max_draws : int
         The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
     random_seed : int, sequence of int or numpy.random.Generator, optional
+    progressbar : bool
+        Whether to show what is being done, in a terminal or notebook.
 
     Returns
     -------
@@ -188,20 +194,28 @@ def distance_to_optimum(
     # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
     rng = generator(random_seed).spawn(1)[0]
     model, q = model_and_distribution(approx, model, "distance_to_optimum")
-    with answered_in_time():
-        return _distance(q, model, tolerance, max_draws, rng)
+    with answered_in_time(), progress_line(progressbar, lasting=False) as report:
+        return distance_by_search(q, model, tolerance, max_draws, rng, report)
 
 
-def _distance(
-    q: NamedMultivariateNormal, model: Model, tolerance: float, max_draws: int, rng: np.random.Generator
+def distance_by_search(
+    q: Snapshot,
+    model: Model,
+    tolerance: float,
+    max_draws: int,
+    rng: np.random.Generator,
+    report: Report,
 ) -> OptimumDistance:
-    """What `distance_to_optimum` does with settings that were checked."""
+    """What `distance_to_optimum` does with settings that were checked, told stage by stage to `report`."""
+    report("compiling the log density")
     target = TargetDensity(model, q.variables)
     family = family_of(q.covariance)
     start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
+    report("looking for other modes to start from")
     more = starts_at_other_modes(target, model, family, target.initial, rng.spawn(1)[0])
     starts = [start, *starts_from(target, family, target.initial)]
-    found = find_optimum(target, family, starts, tolerance, rng, max_draws, further=more)
+    found = find_optimum(target, family, starts, tolerance, rng, max_draws, report, more)
+    report("difference of the ELBOs")
     gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
     others = found.others
     if (
@@ -212,7 +226,7 @@ def _distance(
         and jeffreys(q, found.distribution) > FAR
     ):
         # Elsewhere, and no better: there are two optima, and the one next to the approximation is meant.
-        found = find_optimum(target, family, [start], tolerance, rng, max_draws)
+        found = find_optimum(target, family, [start], tolerance, rng, max_draws, report)
         gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
         others = (*others, 0.0)
     best = found.distribution

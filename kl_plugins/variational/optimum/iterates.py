@@ -15,6 +15,7 @@ from kl_plugins.dispatch import kl
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.target.parameters import Parameters
+from kl_plugins.variational.target.settings import Seed
 
 MOST_NUMBERS = 2**24
 """Numbers that are kept of all iterates (128 MB)."""
@@ -175,7 +176,7 @@ class OptimumComparison:
     tried : bool
         Whether the optimum was looked for.
     reason : str
-        Why it is not known within the tolerance, after it was looked for; else empty.
+        Why it was not found to within the tolerance, after it was looked for; else empty.
     distance : OptimumDistance or None
         Of the average that was compared last; its ELBO gap is NaN unless that was the first.
     """
@@ -191,7 +192,7 @@ class OptimumComparison:
         """Whether the optimum is known within the tolerance."""
         return self.distance is not None and self.distance.reached
 
-    def find(self, average: FloatArray, random_seed: object) -> None:
+    def find(self, average: FloatArray, random_seed: Seed) -> None:
         """Look for the optimum from an average, given by its coordinates."""
         self.tried = True
         try:
@@ -200,12 +201,13 @@ class OptimumComparison:
                 self.model,
                 tolerance=OPTIMUM_SHARE * self.tolerance,
                 random_seed=random_seed,
+                progressbar=False,  # pm.fit has its own
             )
         except (ValueError, ArithmeticError, NotImplementedError) as error:  # the fit itself must not be lost
             self.reason = str(error)
             return
         if not self.distance.reached:
-            self.reason = f"the optimum is not known within the tolerance: {self.distance.reason}"
+            self.reason = f"the optimum was not found to within the tolerance: {self.distance.reason}"
 
     def jeffreys_of(self, average: FloatArray) -> float:
         """Jeffreys divergence of an average from the optimum, in nats; NaN where there is no optimum.
@@ -226,6 +228,12 @@ class OptimumComparison:
                 elbo_gap_error=nan,
             )
         return self.jeffreys_at_most(there + back)
+
+    def jeffreys_of_each(self, averages: list[FloatArray]) -> list[float]:
+        """The same of several averages, after which `distance` is what it was."""
+        if self.distance is None or not self.distance.known:
+            return [nan] * len(averages)
+        return [self.jeffreys_at_most(self.jeffreys_to(average)) for average in averages]
 
     def jeffreys_to(self, coordinates: FloatArray) -> float:
         """Jeffreys divergence of any Gaussian, given by its coordinates, from the optimum that was found."""

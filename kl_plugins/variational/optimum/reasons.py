@@ -27,8 +27,8 @@ class Reason(Enum):
     )
     NOT_FINITE = "the log density was not finite at some of the draws"
     ROUNDOFF = (
-        f"{_NO_REST}: the log density is known to {{noise:.1g}} nats only, by rounding. Variables or data "
-        "are too far from zero beside their spread: centre them (subtract a constant), or rescale them"
+        f"{_NO_REST}: rounding errors of the log density, {{noise:.1g}} nats, are too large. Variables or "
+        "data are too far from zero beside their spread: centre them (subtract a constant), or rescale them"
     )
     COLLINEAR_WITHOUT_REST = f"{_NO_REST}: {_COLLINEAR}"
     NO_REST = f"{_NO_REST}: the ELBO may have no maximum (an improper posterior?)"

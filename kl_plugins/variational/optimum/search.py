@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from kl_plugins.dispatch import jeffreys
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
 from kl_plugins.variational.optimum.nonconvergence import (
@@ -17,6 +16,7 @@ from kl_plugins.variational.optimum.nonconvergence import (
     hides_optimum,
     why_not_converged,
 )
+from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws
@@ -66,7 +66,7 @@ class Optimum:
         Whether the starts that were given led to an optimum, this or a worse one.
     """
 
-    distribution: NamedMultivariateNormal
+    distribution: Snapshot
     gaussian: Gaussian
     obstacle: Obstacle | None
     jeffreys: float
@@ -118,9 +118,6 @@ class NoFiniteELBOError(ValueError):
         super().__init__(Reason.NO_FINITE_ELBO.value)
 
 
-Report = Callable[[str], None]
-
-
 def find_optimum(
     target: TargetDensity,
     family: ScaleFamily,
@@ -150,7 +147,7 @@ def find_optimum(
     most = max(fewest, min(most_draws, MOST_NUMBERS // d))
     goal, accuracy = tolerance / STRICTNESS, 1e-2 * tolerance
 
-    report("coarse optimum")
+    report("coarse optimum from every start")
     coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
     every = [*starts, *further.starts]
     candidates = _coarse_optima(target, family, every, coarse, 0.1 * tolerance)
@@ -276,7 +273,7 @@ def _other_optima(
     )
 
 
-def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> NamedMultivariateNormal:
+def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> Snapshot:
     return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
 
 

@@ -11,7 +11,7 @@ from kl_plugins.variational.optimum.iterates import MOVING
 from kl_plugins.variational.report.formatting import against_limit, rounded_up
 
 REST_SHARE = 0.25
-"""How much of the tolerance the error of the average (and, without a check, what moves still) may take up."""
+"""What share of the tolerance the Monte Carlo error of the average, and unchecked the drift, may have."""
 
 
 class Status(StrEnum):
@@ -33,7 +33,7 @@ STOPPED = (Status.CONVERGED, Status.NOT_OPTIMAL, Status.STATIONARY)
 
 
 class NotConvergedWarning(UserWarning):
-    """A fit that was watched ended, and what it ended at is not known to be the optimum.
+    """A fit that was watched ended, and it was not shown to be at the optimum of its family.
 
     Examples
     --------
@@ -57,19 +57,20 @@ WITHOUT_LOSSES = (
 
 
 class Look(NamedTuple):
-    """What was seen of the last half of the iterates, at an iteration; divergences are in nats.
+    """What was measured of the last half of the iterates, at an iteration; divergences are in nats.
 
     Attributes
     ----------
     iteration : int
     jeffreys : float
-        Expected Jeffreys divergence of the average from the place that the iterates move around.
+        Monte Carlo error of the average: its expected Jeffreys divergence from that of endless iterates.
     rhat : float
-        Largest split-R̂ of a parameter.
+        Largest split-R̂ of a parameter, over the quarters of the window.
     drift : float
-        Jeffreys divergence that the parameters with R̂ above 1.1 still moved.
+        Jeffreys divergence between the averages of two quarters, of the parameters with R̂ above 1.1
+        alone.
     to_optimum : float
-        Jeffreys divergence of the average from the optimum, at most; NaN while that is not known.
+        Jeffreys divergence of the average from the optimum, at most; NaN until that is computed.
     """
 
     iteration: int
@@ -80,9 +81,9 @@ class Look(NamedTuple):
 
 
 def rests(look: Look, history: Sequence[Look], tolerance: float) -> bool:
-    """Whether nothing moves, or so little that it does not matter, and that not steadily.
+    """Whether nothing drifts, or so little that it does not matter, and that not steadily.
 
-    What drifts steadily moves ever further as the window grows.
+    What drifts steadily drifts ever further as the window grows.
     """
     if look.rhat <= MOVING:
         return True
@@ -92,11 +93,14 @@ def rests(look: Look, history: Sequence[Look], tolerance: float) -> bool:
 
 def converged(look: Look, at_rest: bool) -> str:
     """Of a fit whose average is within the tolerance."""
-    what = f"it is at most {rounded_up(look.to_optimum)} nats (Jeffreys) from the optimum of its family"
+    what = (
+        f"it is at most {rounded_up(look.to_optimum)} nats (Jeffreys divergence) from the best approximation "
+        "of its family"
+    )
     if not at_rest:
         what += (
-            f". The iterates themselves were still moving (by {look.drift:.2g} nats): refined further, "
-            "they may come to rest farther off"
+            f". Single iterates still drift, by {look.drift:.2g} nats over the last half: a longer fit may "
+            "settle farther off"
         )
     return what
 
@@ -104,21 +108,25 @@ def converged(look: Look, at_rest: bool) -> str:
 def what_was_taken(writable: bool) -> str:
     """What the approximation holds: parameters that graphs of the user's compute cannot be set."""
     if writable:
-        return "the average of their last half was taken"
-    return "their last half's average is monitor.average, the approximation has the last of them"
+        return "the approximation holds the average of the last half of the iterates"
+    return (
+        "monitor.average is that of the last half of the iterates, the approximation holds the last iterate"
+    )
 
 
 def stationary(look: Look, unchecked: str) -> str:
-    known = f"its place is known to {look.jeffreys:.2g} nats (Jeffreys)"
-    return f"{known}. This claims stationarity only ({unchecked})"
+    return (
+        f"its Monte Carlo error is {look.jeffreys:.2g} nats (Jeffreys divergence). It was not compared with "
+        f"the best approximation of its family ({unchecked}): stationary is not yet optimal"
+    )
 
 
 def not_optimal(look: Look, tolerance: float, needed: float, doubt: str) -> str:
-    """Of a fit at rest that is farther from the optimum than the tolerance."""
+    """Of a stationary fit that is farther from the optimum than the tolerance."""
     away = against_limit(look.to_optimum, tolerance, 3).value
     what = (
-        f"it is {away} nats (Jeffreys) from the optimum of its family, tolerance "
-        f"{tolerance:g}; {_pace(needed)}. Use kl_plugins.variational.fit, or take the optimum that was "
+        f"it is {away} nats (Jeffreys divergence) from the best approximation of its family, the tolerance "
+        f"is {tolerance:g}; {_pace(needed)}. Use kl_plugins.variational.fit, or take the optimum that was "
         "found, monitor.write_back(monitor.distance.optimum), or another optimiser or learning rate"
     )
     return f"{what} ({doubt})" if doubt else what
@@ -127,18 +135,17 @@ def not_optimal(look: Look, tolerance: float, needed: float, doubt: str) -> str:
 def still_moving(look: Look, tolerance: float, at_rest: bool) -> str:
     """Of a fit at its end that nothing stopped."""
     what = (
-        f"the average of their last half is known to {look.jeffreys:.2g} nats (Jeffreys), what moves "
-        f"still (R̂ up to {against_limit(look.rhat, MOVING, 3).value}) moved by {look.drift:.2g}"
+        "over the last half of the iterates the parameters that are not stationary (R̂ up to "
+        f"{against_limit(look.rhat, MOVING, 3).value}) drift by {look.drift:.2g} nats (Jeffreys divergence), "
+        f"and the Monte Carlo error of the average is {look.jeffreys:.2g}"
     )
     most = REST_SHARE * tolerance
     if look.drift > tolerance or look.jeffreys > tolerance:
         return what
     if at_rest:
-        return (
-            f"{what}. At rest the average would be known to {most:.2g} nats" if look.jeffreys > most else what
-        )
+        return f"{what}. Stationary means an error of at most {most:.2g}" if look.jeffreys > most else what
     return (
-        f"{what}. At rest would be R̂ of at most {MOVING:g}, or a drift of at most {most:.2g} that has not "
+        f"{what}. Stationary means an R̂ of at most {MOVING:g}, or a drift of at most {most:.2g} that has not "
         "grown since half as many iterations"
     )
 
@@ -146,8 +153,8 @@ def still_moving(look: Look, tolerance: float, at_rest: bool) -> str:
 def away(look: Look, last: float, arrived: bool, needed: float) -> str:
     """How far a fit that was not stopped is from the optimum."""
     what = (
-        f", and the optimum of its family is {look.to_optimum:.3g} away from that average and "
-        f"{last:.3g} from the last iterate"
+        f". The average is {look.to_optimum:.3g} nats from the best approximation of its family, the last "
+        f"iterate {last:.3g}"
     )
     if arrived:
         return f"{what}, which is within the tolerance; the average of a longer fit may be so too"
@@ -156,14 +163,14 @@ def away(look: Look, last: float, arrived: bool, needed: float) -> str:
 
 def running(iteration: int) -> str:
     return (
-        f"running, last seen at iteration {iteration:,d}" if iteration else "running, no iteration seen yet"
+        f"running, last called at iteration {iteration:,d}" if iteration else "running, no iteration seen yet"
     )
 
 
 def stopped_from_outside(iteration: int) -> str:
     return (
         f"stopped from outside after {iteration:,d} iterations, by another callback, an interrupt or an "
-        "error: nothing is claimed of where it is"
+        "error: whether it had converged is not known"
     )
 
 
@@ -176,14 +183,19 @@ def diverged(iteration: int, what: str) -> str:
 
 def advice(why_not_compared: str | None) -> str:
     if why_not_compared is not None:
-        return f"Refine the fit, with smaller steps. It was not compared: {why_not_compared}"
+        return (
+            "Refine the fit, with smaller steps. It was not compared with the best approximation of its "
+            f"family: {why_not_compared}"
+        )
     return "Refine the fit, or use kl_plugins.variational.fit; distance_to_optimum says how far it is"
 
 
 def _pace(needed: float) -> str:
     if not isfinite(needed):
-        return "it comes no closer"
+        return "that distance does not shrink"
     if needed == 0.0:
-        return "the second half of that is within the tolerance, and the average of a longer fit may be too"
+        return (
+            "the last quarter of the iterates is within the tolerance; the average of a longer fit may be too"
+        )
     about = f"{float(f'{needed:.1e}'):,.0f}"
-    return f"at the speed of the last half it would take about {about} more iterations to get there"
+    return f"at the present pace it would take about {about} more iterations"

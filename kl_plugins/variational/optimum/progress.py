@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich import get_console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from kl_plugins.variational.optimum.search import Report
+Report = Callable[[str], None]
+"""Told the stage that begins."""
 
 
 @contextmanager
 def progress_line(wanted: bool, *, lasting: bool) -> Iterator[Report]:
-    """A line with the present step: the last one stays, in files too; or all go, seen by those who watch."""
+    """A line with the present stage: the last one stays, in files too; or all go, seen by those who watch."""
     console = get_console()
     shown = wanted and (lasting or console.is_terminal or console.is_jupyter)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not shown, transient=not lasting) as progress:
         task = progress.add_task("", total=None)
-        # Refreshed at once: a step shorter than the time between two refreshes is seen as well.
+        # Refreshed at once: a stage shorter than the time between two refreshes is seen as well.
         yield lambda message: progress.update(task, description=message, refresh=True)
