@@ -13,6 +13,7 @@ from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.recognition import as_written
 from kl_plugins.rules import Rule
+from kl_plugins.signatures import of_one, of_pair
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Explanation:
         return f"KL({self.p} ‖ {self.q}) by {self.rule}, {self.cost}"
 
 
+@of_pair
 def kl(p: object, q: object) -> Array:
     """Kullback-Leibler divergence KL(p‖q) = E_p[log p − log q], in nats.
 
@@ -79,6 +81,7 @@ def kl(p: object, q: object) -> Array:
         raise _in_words_of_caller(error, p, q) from None
 
 
+@of_pair
 def jeffreys(p: object, q: object) -> Array:
     """Jeffreys divergence KL(p‖q) + KL(q‖p), in nats: symmetric in its arguments.
 
@@ -111,6 +114,7 @@ def jeffreys(p: object, q: object) -> Array:
     return kl(p, q) + kl(q, p)
 
 
+@of_one
 def entropy(p: object) -> Array:
     """Differential entropy −E_p[log p] in nats (Shannon entropy of a discrete distribution).
 
@@ -142,6 +146,7 @@ def entropy(p: object) -> Array:
     return p.ops.evaluate(type(p).entropy, p)
 
 
+@of_pair
 def cross_entropy(p: object, q: object) -> Array:
     """Cross-entropy −E_p[log q] = H(p) + KL(p‖q), in nats.
 

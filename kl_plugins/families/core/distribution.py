@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Generic, Self
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import Array, Conditions
@@ -12,15 +12,30 @@ from kl_plugins.parameters.parametrised import Parametrised
 from kl_plugins.parameters.shapes import Shape, broadcast_shapes
 from kl_plugins.rules import RuleTable
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pytensor.tensor.variable import TensorVariable
+    from typing_extensions import TypeVar
+
+    Value = TypeVar("Value", default=np.float64 | NDArray[np.float64] | TensorVariable, covariant=True)
+else:
+    from typing import TypeVar
+
+    Value = TypeVar("Value", covariant=True)
+
 kl_rules = RuleTable("kl", "kl_plugins.families")
 """Closed forms of KL(p‖q) for pairs of types: our families, and whatever users register."""
 
 
-class Distribution(Parametrised):
+class Distribution(Parametrised, Generic[Value]):
     """An immutable distribution (or a batch of them) that formulas understand.
 
     Foreign objects are turned into one of these when they are recognised. ``batch_shape`` and
     ``event_shape`` are as in PyTorch; a length that a graph does not know yet is None.
+
+    Type checkers know it by what its entropy is: a ``numpy.float64``, an array or a variable of a graph, or
+    any of these where nothing is said.
     """
 
     def expand(self, batch: tuple[Array, ...]) -> Self:
@@ -90,6 +105,6 @@ class Distribution(Parametrised):
         """Name of the family, with its structure where it has one."""
         return type(self).__name__
 
-    def entropy(self) -> Array:
+    def entropy(self) -> Value:
         """Differential entropy in nats (Shannon entropy of a discrete family)."""
         raise NoClosedFormError(f"no closed form of the entropy of {self.describe()} is known")

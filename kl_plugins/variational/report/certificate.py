@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from kl_plugins.dispatch import jeffreys
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
 from kl_plugins.variational.report.formatting import against_limit, rounded_up
@@ -56,7 +56,7 @@ class Certificate:
     seconds: float
     history: tuple[Agreement, ...]
     other_optima: tuple[float, ...]
-    distribution: NamedMultivariateNormal
+    distribution: Snapshot
     _not_found: str
     _parameters: Parameters
     _written: FloatArray

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
@@ -14,6 +15,12 @@ from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.formatting import against_limit
 from kl_plugins.variational.report.pictures import drawn_side_by_side
 from kl_plugins.variational.report.verdict import Level
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Draws = TypeVar("Draws")
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +69,7 @@ class Diagnosis(Findings):
         Of a sequence of approximations: their distance to the last optimum, their steps and ELBOs.
     """
 
-    def summary(self, space: str = "unconstrained") -> Any:
+    def summary(self, space: Literal["unconstrained", "constrained"] = "unconstrained") -> pd.DataFrame:
         """A table of the coordinates.
 
         Parameters
@@ -111,7 +118,7 @@ class Diagnosis(Findings):
         }
         return pd.DataFrame(table, index=pd.Index(self.names, name="coordinate"))
 
-    def to_dataset(self) -> Any:
+    def to_dataset(self) -> xr.Dataset:
         """Everything as an `xarray.Dataset` that netCDF can hold.
 
         Numbers come with a ``..._error`` beside them; dimensions are ``coordinate`` (unconstrained),
@@ -151,19 +158,20 @@ class Diagnosis(Findings):
         }
         return xr.Dataset(data, coords=coords, attrs=attributes)
 
-    def add_to(self, idata: Any, group: str = "vi_diagnosis") -> Any:
+    def add_to(self, idata: Draws, group: str = "vi_diagnosis") -> Draws:
         """Store `to_dataset` as a group of an InferenceData or DataTree, which is changed and returned."""
-        if hasattr(idata, "add_groups"):
-            idata.add_groups({group: self.to_dataset()})
+        changed: Any = idata
+        if hasattr(changed, "add_groups"):
+            changed.add_groups({group: self.to_dataset()})
         else:
             import xarray as xr
 
-            idata[group] = xr.DataTree(self.to_dataset())
+            changed[group] = xr.DataTree(self.to_dataset())
         return idata
 
-    def plot(self, **options: Any) -> Any:
+    def plot(self, figsize: tuple[float, float] = (15.0, 4.5)) -> NDArray[np.object_]:
         """Importance ratios, divergences per coordinate, the worst pair; returns the axes."""
-        return drawn_side_by_side(self, **options)
+        return drawn_side_by_side(self, figsize)
 
     def __repr__(self) -> str:
         lines = [str(self.verdict), ""]
