@@ -51,7 +51,7 @@ class Kronecker(Composite):
     Against another product of the same sizes the whitened factors are Mᵢ, of mean square tᵢ = ‖Mᵢ‖²/dᵢ,
     and the divergence is d Σᵢ KLᵢ/dᵢ + d (T − 1 − ln T)/2, T = ∏ tᵢ, where KLᵢ is that of the factors
     once p's is divided by tᵢ: a sum of terms none of which is negative. It follows from
-    tr(A ⊗ B) = tr A tr B and |A ⊗ B| = |A|^n |B|^m (https://en.wikipedia.org/wiki/Kronecker_product).
+    tr(A ⊗ B) = tr A tr B and det(A ⊗ B) = det(A)^n det(B)^m (https://en.wikipedia.org/wiki/Kronecker_product).
 
     Examples
     --------

@@ -40,7 +40,7 @@ class LowRank(Covariance):
     -----
     By Woodbury's identity and the determinant lemma, everything follows from the *capacitance*
     C = I + Wᵀ D⁻¹ W, a k × k matrix (https://en.wikipedia.org/wiki/Woodbury_matrix_identity):
-    Σ⁻¹ = D⁻¹ − D⁻¹ W C⁻¹ Wᵀ D⁻¹ and |Σ| = |C| ∏ D.
+    Σ⁻¹ = D⁻¹ − D⁻¹ W C⁻¹ Wᵀ D⁻¹ and det Σ = det C ∏ D.
 
     Examples
     --------

@@ -31,11 +31,25 @@ kl_rules = RuleTable("kl", "kl_plugins.families")
 class Distribution(Parametrised, Generic[Value]):
     """An immutable distribution (or a batch of them) that formulas understand.
 
-    Foreign objects are turned into one of these when they are recognised. ``batch_shape`` and
-    ``event_shape`` are as in PyTorch; a length that a graph does not know yet is None.
+    Foreign objects are turned into one of these when they are recognised.
 
     Type checkers know it by what its entropy is: a ``numpy.float64``, an array or a variable of a graph, or
     any of these where nothing is said.
+
+    Attributes
+    ----------
+    batch_shape, event_shape : tuple of (int or None)
+        As in PyTorch; a length that a graph does not know yet is None.
+    ops : ArrayOperations
+        The operations of the backend that the parameters are in.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins.extend import Distribution, recognise
+    >>> found = recognise(stats.norm([0.0, 1.0], 2.0))
+    >>> isinstance(found, Distribution), found.describe(), found.batch_shape, found.event_shape
+    (True, 'Normal', (2,), ())
     """
 
     def expand(self, batch: tuple[Array, ...]) -> Self:
