@@ -18,7 +18,24 @@ from kl_plugins.signatures import of_one, of_pair
 
 @dataclass(frozen=True)
 class Explanation:
-    """How a divergence is computed: what the two sides are, which rule applies and what it costs."""
+    """How a divergence is computed: what the two sides are, which rule applies and what it costs.
+
+    Attributes
+    ----------
+    p, q : str
+        The families that the two sides are, with the structures of their covariances.
+    rule : str
+        The names of the functions that do the work, outermost first.
+    cost : str
+        In the number of variables d, or whatever else it depends on.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins import explain
+    >>> print(explain(stats.expon(), stats.gamma(2.0)))
+    KL(Gamma ‖ Gamma) by gamma_gamma, O(1)
+    """
 
     p: str
     q: str

@@ -30,6 +30,7 @@ class Certificate:
         independent optima and of what fresh draws would still have moved. To be certified takes a quarter of
         the tolerance. Infinite where nothing is known of the optimum.
     tolerance : float
+        What was asked of `fit`, in nats.
     reason : str
         Why the approximation is not certified; empty where it is.
     changed : bool
@@ -47,6 +48,17 @@ class Certificate:
         ELBOs, less this fit's, of other local optima that were met.
     evaluations, seconds : int, float
         The cost: evaluations of the log density and its gradient, and time with compilation.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins import variational
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     approximation = variational.fit(random_seed=1, progressbar=False)
+    >>> certificate = approximation.certificate
+    >>> certificate.certified, certificate.jeffreys < certificate.tolerance / 4
+    (True, True)
     """
 
     jeffreys: float

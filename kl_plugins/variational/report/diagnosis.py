@@ -34,6 +34,7 @@ class Diagnosis(Findings):
     verdict_without_reference : Verdict
         What can be said without; the same where there is none.
     approximation : NamedMultivariateNormal
+        q itself.
     names : tuple of str
         Of the d coordinates of the unconstrained space.
     importance : Importance
@@ -53,13 +54,16 @@ class Diagnosis(Findings):
     elements : Elements
         Means and sds on the constrained scale.
     distance : OptimumDistance or None
+        How far q is from the best approximation of its family; None where that was not asked for.
     full_rank : FullRankOptimum or None
+        Of a q that is not full-rank: the best full-rank Gaussian, where it was found.
     bounds : ErrorBounds or None
         None where k̂ ≥ ½: the divergence that they rest on is infinite; or where k̂ of the squares says that
         a variance is in a tail beyond the draws.
     information_gained : dict
         KL(q‖prior) by variable, in nats; NaN where there is no closed form.
     reference : Reference or None
+        The reference draws, where they were given.
     marginal_kl : MarginalKL
         Of each coordinate from the Gaussian with the posterior's moments (see `posterior`).
     outside : str
@@ -67,6 +71,19 @@ class Diagnosis(Findings):
         place was met.
     trajectory : xarray.Dataset or None
         Of a sequence of approximations: their distance to the last optimum, their steps and ELBOs.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins import variational
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     approximation = variational.fit(random_seed=1, progressbar=False)
+    >>> diagnosis = variational.diagnose(approximation, random_seed=1)
+    >>> diagnosis.verdict.level, diagnosis.names
+    ('trust', ('x',))
+    >>> diagnosis.summary().loc["x", ["mean", "sd"]].round(1).to_dict()
+    {'mean': 3.0, 'sd': 2.0}
     """
 
     def summary(self, space: Literal["unconstrained", "constrained"] = "unconstrained") -> pd.DataFrame:

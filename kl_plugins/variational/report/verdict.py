@@ -59,7 +59,7 @@ class Verdict:
     reasons : tuple of str
         What each check found: support, means and sds, importance ratios, convergence, other modes.
     advice : str
-        What to do; empty where nothing need be done.
+        What to do: the least that would help, by what is known. Empty where nothing is called for.
     conclusion : str
         Why it is at that level, in one clause.
     """
