@@ -7,13 +7,13 @@ are not what this script writes. Only what stands between the marks is written, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kl_plugins import MultivariateNormal, NoClosedFormError, explain, kl
+from kl_plugins import MultivariateNormal, NoClosedFormError, explain, extend, kl
 from kl_plugins.extend import Distribution, recognise
 from specimens import ALIASES, CONTINUOUS, COVARIANCES, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
@@ -108,11 +108,33 @@ def costs() -> Iterator[str]:
             yield f"| `{name}` | {cost} | {_listed(found)} |"
 
 
+def domains() -> Iterator[str]:
+    """A table: the named domains of parameters."""
+    yield from ["| name | numbers |", "|---|---|"]
+    for name in extend.__all__:
+        if isinstance(domain := getattr(extend, name), extend.Domain):
+            yield f"| `{name}` | {str(domain).replace('-inf', '−∞').replace('inf', '∞')} |"
+
+
+def statistics() -> Iterator[str]:
+    """A table: the statistics that have no parameters."""
+    yield from ["| name | statistic |", "|---|---|"]
+    for name in extend.__all__:
+        kind = getattr(extend, name)
+        is_statistic = isinstance(kind, type) and issubclass(kind, extend.Statistic)
+        if is_statistic and kind.text and not is_dataclass(kind):
+            yield f"| `{name}` | {kind.text.replace('|', BAR)} |"
+
+
+BAR = "\\|"
+"""As it is written in a table."""
+
 TABLES: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
     "pairs.md": {
         "continuous": lambda: pairs(CONTINUOUS),
         "discrete": lambda: pairs(DISCRETE),
     },
+    "api.md": {"domains": domains, "statistics": statistics},
     "covariances.md": {"costs": costs},
     "names.md": {
         "scipy": lambda: names("stats."),

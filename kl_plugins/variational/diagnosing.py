@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 from pymc.model import Model
 
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.evidence.bounds import error_bounds
 from kl_plugins.variational.evidence.figures import (
@@ -35,7 +34,7 @@ from kl_plugins.variational.report.grounds import Grounds
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
-from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
+from kl_plugins.variational.target.settings import Seed, check_count, check_flag, check_tolerance, generator
 
 DRAWS = 20_000
 MOST_NUMBERS = 2**26
@@ -43,15 +42,15 @@ MOST_NUMBERS = 2**26
 
 
 def diagnose(
-    approx: Any,
-    reference: Any = None,
+    approx: object,
+    reference: object = None,
     model: Model | None = None,
     *,
     draws: int | None = None,
     tolerance: float = 0.1,
     optimum_tolerance: float = 0.1,
     full_rank: bool | None = None,
-    random_seed: Any = None,
+    random_seed: Seed = None,
     progressbar: bool = True,
 ) -> Diagnosis:
     """Say whether a Gaussian approximation of a posterior can be trusted, and where it is wrong.
@@ -140,9 +139,10 @@ def diagnose(
     rng = generator(random_seed).spawn(1)[0]
     refuse_model_as_reference(reference)
     many = isinstance(approx, list)
-    if many and not approx:
+    members = approx if isinstance(approx, list) else [approx]
+    if not members:
         raise ValueError("an empty list of approximations has nothing to diagnose")
-    found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
+    found = [model_and_distribution(one, model, "diagnose") for one in members]
     trail, model = [factored(member) for _, member in found], found[-1][0]
     with answered_in_time(), progress_line(progressbar, lasting=False) as report:
         q = trail[-1]
@@ -247,7 +247,7 @@ def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: floa
 
 
 def _distance(
-    q: NamedMultivariateNormal, model: Model, tolerance: float, rng: np.random.Generator, report: Report
+    q: Snapshot, model: Model, tolerance: float, rng: np.random.Generator, report: Report
 ) -> OptimumDistance | None:
     """The distance to the best of the family; None where the family is too large to look for it."""
     if too_large(family_of(q.covariance)):
@@ -266,5 +266,5 @@ def _distance(
         return OptimumDistance(optimum=q, reason=str(obstacle), obstacle=obstacle)
 
 
-def _exact(q: NamedMultivariateNormal) -> Moments:
+def _exact(q: Snapshot) -> Moments:
     return Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import sys
 
 import numpy as np
 import pymc as pm
@@ -293,6 +294,17 @@ def test_progress_is_shown_in_a_terminal(monkeypatch):
         monkeypatch.setattr(progress, "get_console", lambda console=console: console)
         look(([0.0], [1.0]), model, progressbar=wanted)
         assert ("looking for" in screen.getvalue()) == (terminal and wanted)
+
+
+def test_progress_in_a_notebook_without_widgets_is_silent(monkeypatch, recwarn):
+    console = Console(file=io.StringIO(), force_jupyter=True)
+    monkeypatch.setattr(progress, "get_console", lambda: console)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)  # as if it were not installed
+    monkeypatch.setattr(progress, "find_spec", {"ipywidgets": None}.get)
+    for lasting in (True, False):
+        with progress.progress_line(True, lasting=lasting) as report:
+            report("looking for something")
+    assert not [w for w in recwarn if "ipywidgets" in str(w.message)]
 
 
 def test_log_densities_without_gradients(monkeypatch):

@@ -18,7 +18,14 @@ EQUAL = 1e-9
 
 
 class Estimate(NamedTuple):
-    """A number and its standard error: 0 of an exact number, infinite where it is not known."""
+    """A number and its standard error.
+
+    Attributes
+    ----------
+    value : float
+    error : float
+        0 of an exact number, infinite where it is not known.
+    """
 
     value: float
     error: float
@@ -46,7 +53,11 @@ class Estimate(NamedTuple):
 class Moments(NamedTuple):
     """Means and standard deviations of the coordinates, each of shape (d,), with their standard errors.
 
-    An error is infinite where draws do not tell it.
+    Attributes
+    ----------
+    mean, sd : ndarray, shape (d,)
+    mean_error, sd_error : ndarray, shape (d,)
+        Infinite where draws do not tell it.
     """
 
     mean: FloatArray
@@ -68,7 +79,14 @@ class Moments(NamedTuple):
 
 
 class MarginalKL(NamedTuple):
-    """Divergences of each coordinate of q from the posterior as a Gaussian, in nats, with standard errors."""
+    """Divergences of each coordinate of q from the posterior as a Gaussian, in nats, with standard errors.
+
+    Attributes
+    ----------
+    kl_to, kl_from : ndarray, shape (d,)
+        KL(q‖posterior) and KL(posterior‖q).
+    kl_to_error, kl_from_error : ndarray, shape (d,)
+    """
 
     kl_to: FloatArray
     kl_to_error: FloatArray
@@ -79,9 +97,16 @@ class MarginalKL(NamedTuple):
 class Discrepancy(NamedTuple):
     """A coordinate that the approximation gets wrong: the mean's error in posterior sds, the ratio of sds.
 
-    Where the error of the ratio is infinite, the posterior's sd is only known to be so large at least: the
-    ratio is at most this. `mean_off` and `sd_off` say which of them is wrong beyond tolerance and error; in
-    words it is these that are told.
+    Attributes
+    ----------
+    name : str
+    shift : Estimate
+        The error of the mean, in sds of the posterior.
+    sd_ratio : Estimate
+        The approximation's sd over the posterior's. Where its error is infinite, the posterior's sd is only
+        known to be so large at least: the ratio is at most this.
+    mean_off, sd_off : bool
+        Which of them is wrong beyond tolerance and error; in words it is these that are told.
     """
 
     name: str

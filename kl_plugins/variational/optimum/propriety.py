@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
@@ -38,7 +38,7 @@ REMEDY = (
 )
 
 
-def outside_support(target: TargetDensity, q: NamedMultivariateNormal) -> str:
+def outside_support(target: TargetDensity, q: Snapshot) -> str:
     """Where along q's coordinates the log density is not finite; empty if it is everywhere.
 
     A coordinate takes the others along as q correlates them.
@@ -59,7 +59,7 @@ def outside_support(target: TargetDensity, q: NamedMultivariateNormal) -> str:
     return ""
 
 
-def endless_direction(target: TargetDensity, q: NamedMultivariateNormal) -> str:
+def endless_direction(target: TargetDensity, q: Snapshot) -> str:
     """Along what the density seems not to be normalisable, in words; empty where nothing speaks for it.
 
     The log density is followed along the coordinates, and along combinations of them without curvature, to
@@ -146,13 +146,13 @@ FLAT_ALONG = (
 )
 
 
-def refuse_improper(target: TargetDensity, q: NamedMultivariateNormal) -> None:
+def refuse_improper(target: TargetDensity, q: Snapshot) -> None:
     """Raise ValueError where the density does not fall along some direction."""
     if along := endless_direction(target, q):
         raise ValueError(IMPROPER.format(FLAT_ALONG.format(along)))
 
 
-def refuse_collapsed(target: TargetDensity, best: NamedMultivariateNormal | None) -> None:
+def refuse_collapsed(target: TargetDensity, best: Snapshot | None) -> None:
     """Raise ValueError where the search for the best Gaussian ran off."""
     if best is None:
         return
@@ -160,7 +160,7 @@ def refuse_collapsed(target: TargetDensity, best: NamedMultivariateNormal | None
         raise ValueError(IMPROPER.format(gone))
 
 
-def mass_outside_support(target: TargetDensity, q: NamedMultivariateNormal, ratios: FloatArray) -> str:
+def mass_outside_support(target: TargetDensity, q: Snapshot, ratios: FloatArray) -> str:
     """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
     if missing := int(np.sum(ratios == -np.inf)):
         return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"

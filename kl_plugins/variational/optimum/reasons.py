@@ -72,13 +72,22 @@ WITHOUT_REST = WITHOUT_OPTIMUM | {Reason.ROUNDOFF, Reason.COLLINEAR_WITHOUT_REST
 
 
 class Obstacle(NamedTuple):
-    """What is in the way of an optimum: the reason, and what it is in this case, in words."""
+    """What is in the way of an optimum.
+
+    Attributes
+    ----------
+    reason : Reason
+        An enumeration.
+    what : str
+        What it is in this case, in words.
+    """
 
     reason: Reason
     what: str
 
     @property
     def remedy(self) -> str:
+        """What may be done about it; empty where nothing is known to help."""
         return REMEDIES.get(self.reason, "")
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kl_plugins.dispatch import jeffreys
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
 from kl_plugins.variational.optimum.nonconvergence import (
@@ -66,7 +66,7 @@ class Optimum:
         Whether the starts that were given led to an optimum, this or a worse one.
     """
 
-    distribution: NamedMultivariateNormal
+    distribution: Snapshot
     gaussian: Gaussian
     obstacle: Obstacle | None
     jeffreys: float
@@ -273,7 +273,7 @@ def _other_optima(
     )
 
 
-def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> NamedMultivariateNormal:
+def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> Snapshot:
     return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
 
 

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from kl_plugins.dispatch import jeffreys
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
 from kl_plugins.variational.report.formatting import against_limit, rounded_up
@@ -29,6 +29,7 @@ class Certificate:
         independent optima and of what fresh draws would still have moved. To be certified takes a quarter of
         the tolerance. Infinite where nothing is known of the optimum.
     tolerance : float
+        What was asked of `fit`, in nats.
     reason : str
         Why the approximation is not certified; empty where it is.
     changed : bool
@@ -46,6 +47,17 @@ class Certificate:
         ELBOs, less this fit's, of other local optima that were met.
     evaluations, seconds : int, float
         The cost: evaluations of the log density and its gradient, and time with compilation.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins import variational
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     approximation = variational.fit(random_seed=1, progressbar=False)
+    >>> certificate = approximation.certificate
+    >>> certificate.certified, certificate.jeffreys < certificate.tolerance / 4
+    (True, True)
     """
 
     jeffreys: float
@@ -56,7 +68,7 @@ class Certificate:
     seconds: float
     history: tuple[Agreement, ...]
     other_optima: tuple[float, ...]
-    distribution: NamedMultivariateNormal
+    distribution: Snapshot
     _not_found: str
     _parameters: Parameters
     _written: FloatArray

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
@@ -14,6 +15,12 @@ from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.formatting import against_limit
 from kl_plugins.variational.report.pictures import drawn_side_by_side
 from kl_plugins.variational.report.verdict import Level
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Draws = TypeVar("Draws")
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +34,7 @@ class Diagnosis(Findings):
     verdict_without_reference : Verdict
         What can be said without; the same where there is none.
     approximation : NamedMultivariateNormal
+        q itself.
     names : tuple of str
         Of the d coordinates of the unconstrained space.
     importance : Importance
@@ -46,13 +54,16 @@ class Diagnosis(Findings):
     elements : Elements
         Means and sds on the constrained scale.
     distance : OptimumDistance or None
+        How far q is from the best approximation of its family; None where that was not asked for.
     full_rank : FullRankOptimum or None
+        Of a q that is not full-rank: the best full-rank Gaussian, where it was found.
     bounds : ErrorBounds or None
         None where k̂ ≥ ½: the divergence that they rest on is infinite; or where k̂ of the squares says that
         a variance is in a tail beyond the draws.
     information_gained : dict
         KL(q‖prior) by variable, in nats; NaN where there is no closed form.
     reference : Reference or None
+        The reference draws, where they were given.
     marginal_kl : MarginalKL
         Of each coordinate from the Gaussian with the posterior's moments (see `posterior`).
     outside : str
@@ -60,9 +71,22 @@ class Diagnosis(Findings):
         place was met.
     trajectory : xarray.Dataset or None
         Of a sequence of approximations: their distance to the last optimum, their steps and ELBOs.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins import variational
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     approximation = variational.fit(random_seed=1, progressbar=False)
+    >>> diagnosis = variational.diagnose(approximation, random_seed=1)
+    >>> diagnosis.verdict.level, diagnosis.names
+    ('trust', ('x',))
+    >>> diagnosis.summary().loc["x", ["mean", "sd"]].round(1).to_dict()
+    {'mean': 3.0, 'sd': 2.0}
     """
 
-    def summary(self, space: str = "unconstrained") -> Any:
+    def summary(self, space: Literal["unconstrained", "constrained"] = "unconstrained") -> pd.DataFrame:
         """A table of the coordinates.
 
         Parameters
@@ -111,7 +135,7 @@ class Diagnosis(Findings):
         }
         return pd.DataFrame(table, index=pd.Index(self.names, name="coordinate"))
 
-    def to_dataset(self) -> Any:
+    def to_dataset(self) -> xr.Dataset:
         """Everything as an `xarray.Dataset` that netCDF can hold.
 
         Numbers come with a ``..._error`` beside them; dimensions are ``coordinate`` (unconstrained),
@@ -151,19 +175,20 @@ class Diagnosis(Findings):
         }
         return xr.Dataset(data, coords=coords, attrs=attributes)
 
-    def add_to(self, idata: Any, group: str = "vi_diagnosis") -> Any:
+    def add_to(self, idata: Draws, group: str = "vi_diagnosis") -> Draws:
         """Store `to_dataset` as a group of an InferenceData or DataTree, which is changed and returned."""
-        if hasattr(idata, "add_groups"):
-            idata.add_groups({group: self.to_dataset()})
+        changed: Any = idata
+        if hasattr(changed, "add_groups"):
+            changed.add_groups({group: self.to_dataset()})
         else:
             import xarray as xr
 
-            idata[group] = xr.DataTree(self.to_dataset())
+            changed[group] = xr.DataTree(self.to_dataset())
         return idata
 
-    def plot(self, **options: Any) -> Any:
+    def plot(self, figsize: tuple[float, float] = (15.0, 4.5)) -> NDArray[np.object_]:
         """Importance ratios, divergences per coordinate, the worst pair; returns the axes."""
-        return drawn_side_by_side(self, **options)
+        return drawn_side_by_side(self, figsize)
 
     def __repr__(self) -> str:
         lines = [str(self.verdict), ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import kl
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.formatting import khat_against_threshold
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
 LEVELS = (0.5, 0.95)
@@ -23,7 +26,7 @@ PAIR_CANDIDATES = 40
 """So many of the worst coordinates are paired with each other."""
 
 
-def plot_kl(diagnosis: Findings, ax: Any = None, most: int = MOST_COORDINATES) -> Any:
+def plot_kl(diagnosis: Findings, ax: Axes | None = None, most: int = MOST_COORDINATES) -> Axes:
     """Divergence of each coordinate from the posterior, sorted, both ways, with standard errors.
 
     Parameters
@@ -92,7 +95,7 @@ def plot_kl(diagnosis: Findings, ax: Any = None, most: int = MOST_COORDINATES) -
     return ax
 
 
-def plot_importance(diagnosis: Findings, ax: Any = None) -> Any:
+def plot_importance(diagnosis: Findings, ax: Axes | None = None) -> Axes:
     """The largest importance ratios with the Pareto distribution fitted to their tail.
 
     The logarithm of the ratio to their mean against the share of draws with a larger one. A
@@ -154,7 +157,7 @@ def plot_importance(diagnosis: Findings, ax: Any = None) -> Any:
     return ax
 
 
-def plot_pair(diagnosis: Findings, pair: Sequence[str] | None = None, ax: Any = None) -> Any:
+def plot_pair(diagnosis: Findings, pair: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
     """Ellipses (50 and 95 %) of the fit, the best full-rank Gaussian and the posterior for two coordinates.
 
     Parameters
@@ -215,7 +218,7 @@ def plot_pair(diagnosis: Findings, pair: Sequence[str] | None = None, ax: Any = 
     return ax
 
 
-def drawn_side_by_side(findings: Findings, figsize: tuple[float, float] = (15.0, 4.5)) -> Any:
+def drawn_side_by_side(findings: Findings, figsize: tuple[float, float]) -> NDArray[np.object_]:
     """Importance ratios, divergences per coordinate and the worst pair side by side; the array of Axes."""
     from matplotlib import pyplot as plt
 
@@ -226,7 +229,8 @@ def drawn_side_by_side(findings: Findings, figsize: tuple[float, float] = (15.0,
     if pairs:
         plot_pair(findings, ax=axes[2])
     figure.suptitle(findings.verdict.headline)
-    return axes
+    drawn: NDArray[np.object_] = axes
+    return drawn
 
 
 def _places(diagnosis: Findings, pair: Sequence[str]) -> tuple[int, int]:
@@ -246,7 +250,7 @@ def _check_diagnosis(given: object, plot: str) -> None:
         raise TypeError(f"{plot} takes what diagnose(...) returns, got {type(given).__name__}")
 
 
-def axes_or_new(ax: Any) -> Any:
+def axes_or_new(ax: Axes | None) -> Axes:
     """The Axes given, or those of a new figure."""
     if ax is not None:
         return ax
@@ -269,7 +273,7 @@ def worst_pair(findings: Findings) -> tuple[int, int]:
     return int(i), int(j)
 
 
-def _marginals(gaussian: NamedMultivariateNormal, pairs: NDArray[np.intp]) -> MultivariateNormal:
+def _marginals(gaussian: Snapshot, pairs: NDArray[np.intp]) -> MultivariateNormal:
     """The marginals of pairs of coordinates, a batch."""
     matrix = np.asarray(gaussian.covariance.matrix())
     return MultivariateNormal(
@@ -277,7 +281,7 @@ def _marginals(gaussian: NamedMultivariateNormal, pairs: NDArray[np.intp]) -> Mu
     )
 
 
-def _ellipse(gaussian: NamedMultivariateNormal, index: NDArray[np.intp], level: float) -> FloatArray:
+def _ellipse(gaussian: Snapshot, index: NDArray[np.intp], level: float) -> FloatArray:
     """The curve that holds a share `level` of two coordinates' mass, shape (2, n)."""
     angle = np.linspace(0.0, 2.0 * np.pi, 200)
     values, vectors = np.linalg.eigh(np.asarray(gaussian.covariance.matrix())[np.ix_(index, index)])

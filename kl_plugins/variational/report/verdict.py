@@ -55,7 +55,9 @@ class Verdict:
     discrepancies : tuple of Discrepancy
         The coordinates that the approximation itself gets wrong, worst first.
     reasons : tuple of str
+        What it rests on, a sentence each.
     advice : str
+        What to do: the least that would help, by what is known. Empty where nothing is called for.
     """
 
     level: Level
