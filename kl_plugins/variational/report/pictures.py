@@ -85,8 +85,8 @@ def plot_kl(diagnosis: Findings, ax: Axes | None = None, most: int = MOST_COORDI
             ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=6, label=unsure, zorder=4)
     faulty = {discrepancy.name for discrepancy in diagnosis.verdict.discrepancies}
     ax.set_yticks(height, [diagnosis.names[i] for i in order])
-    for label, i in zip(ax.get_yticklabels(), order, strict=True):
-        label.set_fontweight("bold" if diagnosis.names[i] in faulty else "normal")
+    for tick, i in zip(ax.get_yticklabels(), order, strict=True):
+        tick.set_fontweight("bold" if diagnosis.names[i] in faulty else "normal")
     ax.set_xscale("log")
     ax.set_ylim(-0.6, len(order) - 0.4 + LEGEND_SHARE * len(order))
     ax.grid(axis="y", color="0.9", lw=0.8)
@@ -159,7 +159,7 @@ def plot_importance(diagnosis: Findings, ax: Axes | None = None) -> Axes:
     margin = 0.1 * max(top - bottom, 1e-8)
     ax.set_ylim(bottom - margin, top + margin)
     # Every curve has its name beside it: above the rising tail there is nothing, nor below it.
-    named = {"textcoords": "offset points", "annotation_clip": True}
+    named: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": True}
     body = share[len(share) // 3], ratios[len(share) // 3]
     ax.annotate(PlotText.RATIO_DRAWS.told(), body, (8, -16), color=COLOURS["fit"], **named)
     if len(changed):
