@@ -13,11 +13,29 @@ from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.recognition import as_written
 from kl_plugins.rules import Rule
+from kl_plugins.signatures import of_one, of_pair
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """How a divergence is computed: what the two sides are, which rule applies and what it costs."""
+    """How a divergence is computed: what the two sides are, which rule applies and what it costs.
+
+    Attributes
+    ----------
+    p, q : str
+        The families that the two sides are, with the structures of their covariances.
+    rule : str
+        The names of the functions that do the work, outermost first.
+    cost : str
+        In the number of variables d, or whatever else it depends on.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins import explain
+    >>> print(explain(stats.expon(), stats.gamma(2.0)))
+    KL(Gamma ‖ Gamma) by gamma_gamma, O(1)
+    """
 
     p: str
     q: str
@@ -28,6 +46,7 @@ class Explanation:
         return f"KL({self.p} ‖ {self.q}) by {self.rule}, {self.cost}"
 
 
+@of_pair
 def kl(p: object, q: object) -> Array:
     """Kullback-Leibler divergence KL(p‖q) = E_p[log p − log q], in nats.
 
@@ -79,6 +98,7 @@ def kl(p: object, q: object) -> Array:
         raise _in_words_of_caller(error, p, q) from None
 
 
+@of_pair
 def jeffreys(p: object, q: object) -> Array:
     """Jeffreys divergence KL(p‖q) + KL(q‖p), in nats: symmetric in its arguments.
 
@@ -111,6 +131,7 @@ def jeffreys(p: object, q: object) -> Array:
     return kl(p, q) + kl(q, p)
 
 
+@of_one
 def entropy(p: object) -> Array:
     """Differential entropy −E_p[log p] in nats (Shannon entropy of a discrete distribution).
 
@@ -142,6 +163,7 @@ def entropy(p: object) -> Array:
     return p.ops.evaluate(type(p).entropy, p)
 
 
+@of_pair
 def cross_entropy(p: object, q: object) -> Array:
     """Cross-entropy −E_p[log q] = H(p) + KL(p‖q), in nats.
 

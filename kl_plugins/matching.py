@@ -20,15 +20,13 @@ from kl_plugins.recognition import (
     representative,
     shared_classes,
 )
-from kl_plugins.rules import Rule
+from kl_plugins.rules import Formula, Rule
 
 _foreign: set[type] = set()
 """Classes, not families of ours, that a rule was registered for."""
 
 
-def register_kl(
-    p_type: type, q_type: type, *, cost: str = "not stated"
-) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
+def register_kl(p_type: type, q_type: type, *, cost: str = "not stated") -> Callable[[Formula], Formula]:
     """Register the decorated function as the closed form of KL(p‖q) for a pair of classes.
 
     Parameters
@@ -105,7 +103,7 @@ def recognised(obj: object, side: str) -> Distribution:
         if not isinstance(made, Distribution):
             raise TypeError(
                 f"{type(obj).__qualname__} was recognised as {type(made).__qualname__}, which is not one of "
-                "the families of kl_plugins (return kl_plugins.families.normal.Normal(...), for example)"
+                "the families of kl_plugins (return kl_plugins.extend.Normal(...), for example)"
             )
         return made
     except NotRecognisedError as error:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import plum
 
 from kl_plugins.mistakes import check_class
+
+Formula = TypeVar("Formula", bound=Callable[[Any, Any], Any])
 
 
 class Rule(NamedTuple):
@@ -71,7 +73,7 @@ class RuleTable:
         *,
         cost: str | Callable[[Any, Any], Any],
         precedence: int = 0,
-    ) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
+    ) -> Callable[[Formula], Formula]:
         """Register the decorated function for the pair of types; a later one replaces an earlier one.
 
         `precedence` decides between rules of which neither is more specific than the other.
@@ -79,7 +81,7 @@ class RuleTable:
         for kind, argument in ((p_type, "p_type"), (q_type, "q_type")):
             check_class(kind, f"{self._name}: {argument}")
 
-        def decorate(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def decorate(function: Formula) -> Formula:
             rule = Rule(function, cost)
 
             def found(p: object, q: object) -> Any:  # plum converts to any narrower annotation

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -20,21 +20,53 @@ from kl_plugins.parameters.labels import joined
 from kl_plugins.recognition import load_plugins_of, recognise
 
 if TYPE_CHECKING:
+    from typing import Literal, TypeAlias, TypedDict, Unpack
+
+    from numpy.typing import NDArray
+
     from kl_plugins.estimate.terms import Outcome
+    from kl_plugins.signatures import Batch, Scalar, Untold
+
+    Seed: TypeAlias = int | np.integer[Any] | np.random.Generator | np.random.RandomState | None
+    MethodName: TypeAlias = Literal["exact sum", "quadrature", "monte carlo"]
+
+    class Options(TypedDict, total=False):
+        """What `estimate_kl` takes beside a pair."""
+
+        method: MethodName | None
+        draws: int
+        tolerance: float
+        random_state: Seed
+        time_limit: float
+
 
 _MOST = {Method.SUM: 1 << 21, Method.QUADRATURE: 400_000}
 _MEASURES = {Method.SUM: "discrete", Method.QUADRATURE: "continuous"}
 _METHODS = (*_MEASURES, Method.MONTE_CARLO)
 
 
+@overload
+def estimate_kl(p: Untold, q: Untold | Scalar | Batch, **options: Unpack[Options]) -> KLEstimate: ...
+@overload
+def estimate_kl(p: Scalar | Batch, q: Untold, **options: Unpack[Options]) -> KLEstimate: ...
+@overload
+def estimate_kl(  # type: ignore[overload-overlap]  # a number is a batch of SciPy's, too
+    p: Scalar, q: Scalar, **options: Unpack[Options]
+) -> KLEstimate[float, bool]: ...
+@overload
+def estimate_kl(
+    p: Scalar | Batch, q: Scalar | Batch, **options: Unpack[Options]
+) -> KLEstimate[NDArray[np.float64], NDArray[np.bool_]]: ...
+@overload
+def estimate_kl(p: object, q: object, **options: Unpack[Options]) -> KLEstimate: ...
 def estimate_kl(
     p: object,
     q: object,
     *,
-    method: str | None = None,
+    method: MethodName | None = None,
     draws: int = 20_000,
     tolerance: float = 1e-9,
-    random_state: object = None,
+    random_state: Seed = None,
     time_limit: float = 10.0,
 ) -> KLEstimate:
     """Estimate KL(p‖q), in nats, with its error, where no closed form is known.

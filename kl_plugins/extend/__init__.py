@@ -15,7 +15,7 @@ The domains of parameters are intervals:
 """
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kl_plugins.covariance.base import Covariance, log_det_divergences
 from kl_plugins.errors import NoClosedFormError
@@ -62,6 +62,78 @@ from kl_plugins.parameters.parametrised import Parametrised
 from kl_plugins.parameters.shapes import broadcast_shapes
 from kl_plugins.recognition import recognise
 from kl_plugins.rules import load_all
+
+if TYPE_CHECKING:
+    from kl_plugins.covariance.axis_aligned import AxisAligned as AxisAligned
+    from kl_plugins.covariance.axis_aligned import Diagonal as Diagonal
+    from kl_plugins.covariance.axis_aligned import DiagonalScales as DiagonalScales
+    from kl_plugins.covariance.axis_aligned import Isotropic as Isotropic
+    from kl_plugins.covariance.block_diagonal import BlockDiagonal as BlockDiagonal
+    from kl_plugins.covariance.composite import Composite as Composite
+    from kl_plugins.covariance.eigendecomposition import Eigendecomposition as Eigendecomposition
+    from kl_plugins.covariance.full import Cholesky as Cholesky
+    from kl_plugins.covariance.full import Dense as Dense
+    from kl_plugins.covariance.full import Full as Full
+    from kl_plugins.covariance.kronecker import Kronecker as Kronecker
+    from kl_plugins.covariance.low_rank import LowRank as LowRank
+    from kl_plugins.covariance.precision import Precision as Precision
+    from kl_plugins.covariance.singular import Singular as Singular
+    from kl_plugins.families.beta import Beta as Beta
+    from kl_plugins.families.beta_prime import BetaPrime as BetaPrime
+    from kl_plugins.families.binomial import Binomial as Binomial
+    from kl_plugins.families.categorical import Categorical as Categorical
+    from kl_plugins.families.categorical import Multinomial as Multinomial
+    from kl_plugins.families.core.univariate import Univariate as Univariate
+    from kl_plugins.families.dirichlet import Dirichlet as Dirichlet
+    from kl_plugins.families.discrete_exponential import Boltzmann as Boltzmann
+    from kl_plugins.families.discrete_exponential import DiscreteLaplace as DiscreteLaplace
+    from kl_plugins.families.discrete_exponential import LogSeries as LogSeries
+    from kl_plugins.families.gamma import GeneralizedGamma as GeneralizedGamma
+    from kl_plugins.families.gamma import Weibull as Weibull
+    from kl_plugins.families.gompertz import Gompertz as Gompertz
+    from kl_plugins.families.hypergeometric import BetaBinomial as BetaBinomial
+    from kl_plugins.families.hypergeometric import Hypergeometric as Hypergeometric
+    from kl_plugins.families.independent import Independent as Independent
+    from kl_plugins.families.inverse_gaussian import InverseGaussian as InverseGaussian
+    from kl_plugins.families.laplace import AsymmetricLaplace as AsymmetricLaplace
+    from kl_plugins.families.laplace import DoubleExponential as DoubleExponential
+    from kl_plugins.families.laplace import Laplace as Laplace
+    from kl_plugins.families.lkj import LKJ as LKJ
+    from kl_plugins.families.log_gamma import LogGamma as LogGamma
+    from kl_plugins.families.log_transformed import LogLaplace as LogLaplace
+    from kl_plugins.families.log_transformed import LogLogistic as LogLogistic
+    from kl_plugins.families.log_transformed import LogNormal as LogNormal
+    from kl_plugins.families.log_transformed import LogTransformed as LogTransformed
+    from kl_plugins.families.log_uniform import LogUniform as LogUniform
+    from kl_plugins.families.logistic import HyperbolicSecant as HyperbolicSecant
+    from kl_plugins.families.logistic import Logistic as Logistic
+    from kl_plugins.families.logit_normal import LogitNormal as LogitNormal
+    from kl_plugins.families.matrix_normal import MatrixNormal as MatrixNormal
+    from kl_plugins.families.multivariate_normal import MultivariateNormal as MultivariateNormal
+    from kl_plugins.families.named import NamedMultivariateNormal as NamedMultivariateNormal
+    from kl_plugins.families.negative_binomial import NegativeBinomial as NegativeBinomial
+    from kl_plugins.families.normal import Normal as Normal
+    from kl_plugins.families.pareto import Pareto as Pareto
+    from kl_plugins.families.point_masses import PointMasses as PointMasses
+    from kl_plugins.families.poisson import Poisson as Poisson
+    from kl_plugins.families.student_t import Cauchy as Cauchy
+    from kl_plugins.families.student_t import HalfCauchy as HalfCauchy
+    from kl_plugins.families.student_t import HalfStudentT as HalfStudentT
+    from kl_plugins.families.student_t import Halved as Halved
+    from kl_plugins.families.student_t import HeavyTailed as HeavyTailed
+    from kl_plugins.families.student_t import StudentT as StudentT
+    from kl_plugins.families.triangular import Triangular as Triangular
+    from kl_plugins.families.truncated_normal import TruncatedNormal as TruncatedNormal
+    from kl_plugins.families.uniform import Uniform as Uniform
+    from kl_plugins.families.uniform_integers import Dirac as Dirac
+    from kl_plugins.families.uniform_integers import DiscreteUniform as DiscreteUniform
+    from kl_plugins.families.von_mises import VonMises as VonMises
+    from kl_plugins.families.von_mises import VonMisesLine as VonMisesLine
+    from kl_plugins.families.von_mises_fisher import VonMisesFisher as VonMisesFisher
+    from kl_plugins.families.wishart import InverseWishart as InverseWishart
+    from kl_plugins.families.wishart import Wishart as Wishart
+    from kl_plugins.families.wishart import WishartLike as WishartLike
+    from kl_plugins.families.zero_inflated import ZeroInflated as ZeroInflated
 
 __all__ = [
     "COUNT",
@@ -122,13 +194,16 @@ def _by_name() -> dict[str, type]:
     while new:
         found |= new
         new = {kind for base in new for kind in base.__subclasses__()}
-    return {kind.__name__: kind for kind in found if kind.__module__.startswith("kl_plugins.")}
+    ours = [kind for kind in found if kind.__module__.startswith("kl_plugins.")]
+    return {kind.__name__: kind for kind in ours if not kind.__name__.startswith("_")}
 
 
-def __getattr__(name: str) -> Any:
-    if not name[:1].isupper() or name not in _by_name():
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _by_name()[name]
+if not TYPE_CHECKING:  # to a checker every name would be here
+
+    def __getattr__(name: str) -> Any:
+        if not name[:1].isupper() or name not in _by_name():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _by_name()[name]
 
 
 def __dir__() -> list[str]:

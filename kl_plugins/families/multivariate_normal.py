@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
 from kl_plugins.families.core.distribution import Distribution, kl_rules
@@ -12,10 +12,19 @@ from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter, part
 from kl_plugins.parameters.shapes import Shape
+from kl_plugins.parameters.values import Value, Vectors
 from kl_plugins.rules import Rule
 
+if TYPE_CHECKING:
+    from typing import overload
 
-class MultivariateNormal(Distribution):
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from kl_plugins.parameters.values import Doubles, Symbol, Variable, Vector
+
+
+class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
     """Multivariate normal distributions of d variables.
 
     Parameters
@@ -40,9 +49,27 @@ class MultivariateNormal(Distribution):
     0.443147
     """
 
-    mean: Array = parameter(core_ndim=1)
+    mean: Vectors = parameter(core_ndim=1)
     covariance: Covariance = part()
     find_backend = staticmethod(array_backend_of)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: MultivariateNormal[np.float64, Doubles], mean: Vector, covariance: Covariance[np.float64]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: MultivariateNormal[Symbol, Symbol], mean: Variable, covariance: Covariance
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: MultivariateNormal[Symbol, Symbol], mean: ArrayLike, covariance: Covariance[Symbol]
+        ) -> None: ...
+        @overload
+        def __init__(self, mean: ArrayLike, covariance: Covariance) -> None: ...
+        def __init__(self, mean: Any, covariance: Covariance) -> None: ...
 
     def __post_init__(self) -> None:
         if not isinstance(self.covariance, Covariance):
@@ -104,7 +131,7 @@ class MultivariateNormal(Distribution):
         normaliser = 0.5 * (self.mean.shape[-1] * math.log(2.0 * math.pi) + self.covariance.log_det())
         return -self.covariance.quadratic_form(x - self.mean) - normaliser
 
-    def entropy(self) -> Array:
+    def entropy(self) -> Value:
         """½ [r ln(2πe) + ln|Σ|], shape ``batch_shape``; r is the rank of Σ.
 
         Source: https://statproofbook.github.io/P/mvn-dent. Where Σ is singular it is, as in SciPy, the
@@ -114,8 +141,9 @@ class MultivariateNormal(Distribution):
         if rank is None:
             rank = self.mean.shape[-1]
         constant = math.log(2.0 * math.pi * math.e)
-        value = 0.5 * (rank * constant + self.covariance.log_det())
-        return value + self.ops.zeros_like(self.mean[..., 0])
+        one = 0.5 * (rank * constant + self.covariance.log_det())
+        value: Value = one + self.ops.zeros_like(self.mean[..., 0])
+        return value
 
 
 def _by_covariance(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Rule, Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from kl_plugins.families.multivariate_normal import (
     MultivariateNormal,
     multivariate_normal_multivariate_normal,
 )
-from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.parameters.declarations import constant
+from kl_plugins.parameters.values import Value, Vectors
 from kl_plugins.rules import Rule
 
 
@@ -31,7 +32,7 @@ class Variable(NamedTuple):
         return prod(self.shape)
 
 
-class NamedMultivariateNormal(MultivariateNormal):
+class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
     """A multivariate normal whose coordinates belong to named variables, one after another.
 
     Parameters
@@ -81,7 +82,7 @@ class NamedMultivariateNormal(MultivariateNormal):
             return scales
         return self.ops.sqrt(self.ops.sum_of_squares_last(self.covariance.factor))
 
-    def reorder(self, variables: tuple[Variable, ...]) -> NamedMultivariateNormal:
+    def reorder(self, variables: tuple[Variable, ...]) -> NamedMultivariateNormal[Value, Vectors]:
         """The same distribution with its variables in another order."""
         if variables == self.variables:
             return self
@@ -91,6 +92,10 @@ class NamedMultivariateNormal(MultivariateNormal):
         )
         mean, covariance = self.ops.take(self.mean, index), self.covariance.marginal(index)
         return NamedMultivariateNormal(mean, covariance, variables)
+
+
+Snapshot: TypeAlias = NamedMultivariateNormal[np.float64, FloatArray]
+"""One of numbers, as a snapshot of an approximation is."""
 
 
 def check_same_variables(p: NamedMultivariateNormal, q: NamedMultivariateNormal) -> None:

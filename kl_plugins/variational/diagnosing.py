@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 from pymc.model import Model
 
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.evidence.bounds import error_bounds
 from kl_plugins.variational.evidence.figures import (
@@ -31,11 +30,11 @@ from kl_plugins.variational.optimum.scale_families import family_of, standard_de
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.search import MOST_DRAWS, NoFiniteELBOError, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
-from kl_plugins.variational.report.grounds import Grounds
+from kl_plugins.variational.report.grounds import Grounds, Source
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
-from kl_plugins.variational.target.settings import check_count, check_flag, check_tolerance, generator
+from kl_plugins.variational.target.settings import Seed, check_count, check_flag, check_tolerance, generator
 
 DRAWS = 20_000
 MOST_NUMBERS = 2**26
@@ -43,20 +42,20 @@ MOST_NUMBERS = 2**26
 
 
 def diagnose(
-    approx: Any,
-    reference: Any = None,
+    approx: object,
+    reference: object = None,
     model: Model | None = None,
     *,
     draws: int | None = None,
     tolerance: float = 0.1,
     optimum_tolerance: float = 0.1,
     full_rank: bool | None = None,
-    random_seed: Any = None,
+    random_seed: Seed = None,
     progressbar: bool = True,
 ) -> Diagnosis:
     """Say whether a Gaussian approximation of a posterior can be trusted, and where it is wrong.
 
-    Three questions are answered. Is the fit the best of its family? By `distance_to_optimum`. Is the family
+    Three questions are answered. Is the fit the best of its family? By `distance_to_optimum`. Is that
     near the posterior? By the importance ratios p/q of its draws, k̂ and the estimates that they give.
     And what do draws of q not see? k̂ knows only where q goes: a tail beyond it is invisible. So
     draws from a proposal with wider tails, coordinate by coordinate, around the best Gaussian that was
@@ -132,7 +131,7 @@ def diagnose(
     >>> diagnosis.verdict.level, sorted(discrepancy.name for discrepancy in diagnosis.verdict.discrepancies)
     ('reject', ['x[0]', 'x[1]'])
     >>> print(diagnosis.verdict.advice)
-    The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi').
+    Use method='fullrank_advi': mean-field's independence is the cause, the best full-rank fit is right.
     """
     _check_settings(draws, tolerance, optimum_tolerance)
     full_rank = check_flag(full_rank, "full_rank")
@@ -140,9 +139,10 @@ def diagnose(
     rng = generator(random_seed).spawn(1)[0]
     refuse_model_as_reference(reference)
     many = isinstance(approx, list)
-    if many and not approx:
+    members = approx if isinstance(approx, list) else [approx]
+    if not members:
         raise ValueError("an empty list of approximations has nothing to diagnose")
-    found = [model_and_distribution(one, model, "diagnose") for one in (approx if many else [approx])]
+    found = [model_and_distribution(one, model, "diagnose") for one in members]
     trail, model = [factored(member) for _, member in found], found[-1][0]
     with answered_in_time(), progress_line(progressbar, lasting=False) as report:
         q = trail[-1]
@@ -166,7 +166,7 @@ def diagnose(
         points, ratios = draws_of(target, q, draws, rng)
         own = importance(ratios, rng)
         centre = full or (q if distance is None else distance.optimum)
-        report(f"{draws:,d} draws with wider tails")
+        report(f"{draws:,d} draws with heavier tails")
         survey = Survey(target, centre, draws, rng)
         report("looking for other modes")
         modes = other_modes(target, model, centre, survey.importance.log_evidence, here, rng)
@@ -181,7 +181,7 @@ def diagnose(
             weighted=own.moments(points),
             moment_k=own.moment_k(points),
             truth=survey.moments,
-            source="draws with wider tails",
+            source=Source.HEAVY_TAILED,
             by_reference=False,
             reliable=survey.reliable,
             importance=own,
@@ -201,7 +201,7 @@ def diagnose(
         blind = verdict_on(grounds)
         if compared is not None:
             grounds = grounds._replace(
-                truth=compared.moments, source="reference draws", reliable=True, by_reference=True
+                truth=compared.moments, source=Source.REFERENCE, reliable=True, by_reference=True
             )
         lost = full_rank_loss(q, known, full_error, target, rng) if grounds.mean_field and known else None
         goal = distance.optimum if distance is not None and distance.known else q
@@ -247,7 +247,7 @@ def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: floa
 
 
 def _distance(
-    q: NamedMultivariateNormal, model: Model, tolerance: float, rng: np.random.Generator, report: Report
+    q: Snapshot, model: Model, tolerance: float, rng: np.random.Generator, report: Report
 ) -> OptimumDistance | None:
     """The distance to the best of the family; None where the family is too large to look for it."""
     if too_large(family_of(q.covariance)):
@@ -266,5 +266,5 @@ def _distance(
         return OptimumDistance(optimum=q, reason=str(obstacle), obstacle=obstacle)
 
 
-def _exact(q: NamedMultivariateNormal) -> Moments:
+def _exact(q: Snapshot) -> Moments:
     return Moments.exact(np.asarray(q.mean, dtype=float), standard_deviations(q))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pymc as pm
@@ -27,12 +27,37 @@ from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.target.density import TargetDensity, model_given_or_in_context
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import (
+    Seed,
     check_count,
     check_supported,
     check_tolerance,
     generator,
     start_values,
 )
+
+if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
+    from numpy.typing import ArrayLike
+
+    class CertifiedMeanField(pm.MeanField):  # type: ignore[misc]  # PyMC has no types
+        """What `fit` makes of PyMC's own object by adding an attribute."""
+
+        certificate: Certificate
+
+    class CertifiedFullRank(pm.FullRank):  # type: ignore[misc]
+        """What `fit` makes of PyMC's own object by adding an attribute."""
+
+        certificate: Certificate
+
+    class Options(TypedDict, total=False):
+        """What `fit` takes beside the model and the method."""
+
+        start: Mapping[str, ArrayLike] | None
+        max_draws: int
+        random_seed: Seed
+        progressbar: bool
+
 
 METHODS = {"advi": pm.MeanField, "fullrank_advi": pm.FullRank}
 ENDS_BY_ITSELF = "leave it out: fit stops by itself, at its `tolerance` (in nats) or at `max_draws`"
@@ -50,17 +75,39 @@ NOT_TAKEN = {
 """Arguments of ``pm.fit`` that have no meaning here, and what to do instead."""
 
 
+@overload
+def fit(
+    model: Model | None = None,
+    method: Literal["advi"] = "advi",
+    tolerance: float = 0.1,
+    **options: Unpack[Options],
+) -> CertifiedMeanField: ...
+@overload
+def fit(
+    model: Model | None = None,
+    *,
+    method: Literal["fullrank_advi"],
+    tolerance: float = 0.1,
+    **options: Unpack[Options],
+) -> CertifiedFullRank: ...
+@overload
+def fit(
+    model: Model | None,
+    method: Literal["fullrank_advi"],
+    tolerance: float = 0.1,
+    **options: Unpack[Options],
+) -> CertifiedFullRank: ...
 def fit(
     model: Model | None = None,
     method: str = "advi",
     tolerance: float = 0.1,
     *,
-    start: dict[str, Any] | None = None,
+    start: Mapping[str, ArrayLike] | None = None,
     max_draws: int = MOST_DRAWS,
-    random_seed: object = None,
+    random_seed: Seed = None,
     progressbar: bool = True,
     **settings_of_pm_fit: Any,
-) -> pm.MeanField | pm.FullRank:
+) -> CertifiedMeanField | CertifiedFullRank:
     """Fit a Gaussian approximation to its optimum, and certify how close to it it is.
 
     A replacement for ``pm.fit`` without learning rates or numbers of iterations: the ELBO over fixed
@@ -145,7 +192,7 @@ def fit(
         report("compiling the log density")
         values = start_values(model, start)
         target = None if values else TargetDensity(model)
-        approximation = METHODS[method](model=model, start=values)
+        approximation: CertifiedMeanField | CertifiedFullRank = METHODS[method](model=model, start=values)
         (group,) = approximation.groups
         point = np.array(group.params_dict["mu"].get_value(), dtype=float)
         if target is None or variables_of(approximation) != target.variables:

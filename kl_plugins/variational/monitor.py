@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance
@@ -18,7 +18,7 @@ from kl_plugins.variational.optimum.iterates import Iterates, OptimumComparison,
 from kl_plugins.variational.report import stopping
 from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status, rests
 from kl_plugins.variational.target.parameters import parameters_of_watched
-from kl_plugins.variational.target.settings import check_count, check_switch, check_tolerance, generator
+from kl_plugins.variational.target.settings import Seed, check_count, check_switch, check_tolerance, generator
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
@@ -116,7 +116,7 @@ class KLConvergence:
     """
 
     def __init__(
-        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: object = None
+        self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Seed = None
     ) -> None:
         generator(random_seed)
         self.tolerance = check_tolerance(tolerance)
@@ -170,7 +170,7 @@ class KLConvergence:
         return None if self._approximation is None else self._comparison.distance
 
     @property
-    def average(self) -> NamedMultivariateNormal:
+    def average(self) -> Snapshot:
         """The average of the last half of the iterates: of means, log scales and Cholesky factors.
 
         Raises
@@ -184,7 +184,7 @@ class KLConvergence:
         return self._parameters.distribution(window.average)
 
     @property
-    def averages(self) -> tuple[NamedMultivariateNormal, ...]:
+    def averages(self) -> tuple[Snapshot, ...]:
         """The average of every look, in the order of `history`, as distributions.
 
         One vector of parameters is kept per look, of which there are few: some 20 in 500,000 iterations.
@@ -193,7 +193,7 @@ class KLConvergence:
         """
         return tuple(self._parameters.distribution(average) for average in self._averages)
 
-    def write_back(self, distribution: NamedMultivariateNormal | None = None) -> None:
+    def write_back(self, distribution: Snapshot | None = None) -> None:
         """Set the approximation's parameters to the average, or to another Gaussian of its family.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,12 +12,17 @@ from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.pictures import COLOURS, axes_or_new
 from kl_plugins.variational.report.stopping import STOPPED, Look, Status
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from kl_plugins.variational.monitor import KLConvergence
+
 OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 LINE = 1.4
 """Height of a line of text, in font sizes."""
 
 
-def plot_convergence(monitor: Any, ax: Any = None) -> Any:
+def plot_convergence(monitor: KLConvergence | Mapping[str, KLConvergence], ax: Axes | None = None) -> Axes:
     """How far a fit was from the optimum of its family, against its iterations.
 
     The distance is the Jeffreys divergence, in nats, between the average of the last half of the iterates and

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Generic, Self
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import Array, Conditions
@@ -10,17 +10,35 @@ from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.parametrised import Parametrised
 from kl_plugins.parameters.shapes import Shape, broadcast_shapes
+from kl_plugins.parameters.values import Value
 from kl_plugins.rules import RuleTable
 
 kl_rules = RuleTable("kl", "kl_plugins.families")
 """Closed forms of KL(p‖q) for pairs of types: our families, and whatever users register."""
 
 
-class Distribution(Parametrised):
+class Distribution(Parametrised, Generic[Value]):
     """An immutable distribution (or a batch of them) that formulas understand.
 
-    Foreign objects are turned into one of these when they are recognised. ``batch_shape`` and
-    ``event_shape`` are as in PyTorch; a length that a graph does not know yet is None.
+    Foreign objects are turned into one of these when they are recognised.
+
+    Type checkers know it by what its entropy is: a ``numpy.float64``, an array or a variable of a graph, or
+    any of these where nothing is said.
+
+    Attributes
+    ----------
+    batch_shape, event_shape : tuple of (int or None)
+        As in PyTorch; a length that a graph does not know yet is None.
+    ops : ArrayOperations
+        The operations of the backend that the parameters are in.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins.extend import Distribution, recognise
+    >>> found = recognise(stats.norm([0.0, 1.0], 2.0))
+    >>> isinstance(found, Distribution), found.describe(), found.batch_shape, found.event_shape
+    (True, 'Normal', (2,), ())
     """
 
     def expand(self, batch: tuple[Array, ...]) -> Self:
@@ -90,6 +108,6 @@ class Distribution(Parametrised):
         """Name of the family, with its structure where it has one."""
         return type(self).__name__
 
-    def entropy(self) -> Array:
+    def entropy(self) -> Value:
         """Differential entropy in nats (Shannon entropy of a discrete family)."""
         raise NoClosedFormError(f"no closed form of the entropy of {self.describe()} is known")

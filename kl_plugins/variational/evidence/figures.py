@@ -15,7 +15,7 @@ from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.named import NamedMultivariateNormal, Variable
+from kl_plugins.families.named import Snapshot, Variable
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Importance, elbo
@@ -36,7 +36,17 @@ from kl_plugins.variational.target.transforms import constrained
 
 
 class Elements(NamedTuple):
-    """Means and sds of the scalars of the model's own variables, on their constrained scale."""
+    """Means and sds of the scalars of the model's own variables, on their constrained scale.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Such as ``"theta[3]"``.
+    raw, weighted : Moments
+        Of q's draws, and of these weighted by importance.
+    wide : Moments
+        By draws from a proposal with wider tails.
+    """
 
     names: tuple[str, ...]
     raw: Moments
@@ -44,9 +54,7 @@ class Elements(NamedTuple):
     wide: Moments
 
 
-def elements_of(
-    model: Model, q: NamedMultivariateNormal, own: Importance, points: FloatArray, survey: Survey
-) -> Elements:
+def elements_of(model: Model, q: Snapshot, own: Importance, points: FloatArray, survey: Survey) -> Elements:
     """Means and sds on the constrained scale."""
     count = len(points)
     values = constrained(model, q.variables, np.concatenate([points, survey.points]))
@@ -64,7 +72,7 @@ def elements_of(
     )
 
 
-def information_gained(q: NamedMultivariateNormal, model: Model) -> dict[str, float]:
+def information_gained(q: Snapshot, model: Model) -> dict[str, float]:
     """KL(q‖prior) of each variable by name, in nats; NaN where it has no closed form.
 
     It has one where the variable is not transformed, its prior's parameters do not depend on other
@@ -101,15 +109,15 @@ def information_gained(q: NamedMultivariateNormal, model: Model) -> dict[str, fl
     return found
 
 
-def _block(q: NamedMultivariateNormal, part: slice) -> MultivariateNormal:
+def _block(q: Snapshot, part: slice) -> MultivariateNormal:
     index = np.arange(part.start, part.stop)
     return MultivariateNormal(np.asarray(q.mean)[part], q.covariance.marginal(index))
 
 
 def trajectory(
-    members: list[NamedMultivariateNormal],
+    members: list[Snapshot],
     target: TargetDensity,
-    goal: NamedMultivariateNormal,
+    goal: Snapshot,
     rng: np.random.Generator,
     draws: int = 1_000,
 ) -> Any:
@@ -147,6 +155,7 @@ class FullRankOptimum:
     Attributes
     ----------
     optimum : NamedMultivariateNormal
+        The best full-rank Gaussian itself.
     kl_to, kl_from : Estimate
         KL(q‖optimum) and KL(optimum‖q), in nats, in closed form; the errors are what the optimum's own
         amounts to.
@@ -154,20 +163,20 @@ class FullRankOptimum:
         ELBO(optimum) − ELBO(q).
     """
 
-    optimum: NamedMultivariateNormal = field(repr=False)
+    optimum: Snapshot = field(repr=False)
     kl_to: Estimate
     kl_from: Estimate
     elbo_gain: Estimate
 
 
 def best_full_rank(
-    q: NamedMultivariateNormal,
+    q: Snapshot,
     target: TargetDensity,
     distance: OptimumDistance | None,
     wanted: bool | None,
     tolerance: float,
     rng: np.random.Generator,
-) -> tuple[NamedMultivariateNormal | None, float]:
+) -> tuple[Snapshot | None, float]:
     """The best Gaussian with all correlations, and the Jeffreys divergence within which it is known."""
     d = target.dimension
     family = TriangularScales(((d, True),))
@@ -186,8 +195,8 @@ def best_full_rank(
 
 
 def full_rank_loss(
-    q: NamedMultivariateNormal,
-    full: NamedMultivariateNormal,
+    q: Snapshot,
+    full: Snapshot,
     full_error: float,
     target: TargetDensity,
     rng: np.random.Generator,

@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from scipy.stats import chi2
 
 from kl_plugins.covariance.full import Cholesky
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.moments import Estimate
 from kl_plugins.variational.evidence.proposals import draws_of
@@ -81,7 +81,7 @@ class Peak(NamedTuple):
 def other_modes(
     target: TargetDensity,
     model: Model,
-    q: NamedMultivariateNormal,
+    q: Snapshot,
     evidence: Estimate,
     approximation: FloatArray,
     rng: np.random.Generator,
@@ -138,7 +138,7 @@ def other_modes(
 
 def _peak(
     target: TargetDensity,
-    q: NamedMultivariateNormal,
+    q: Snapshot,
     mode: FloatArray,
     sd: FloatArray,
     rng: np.random.Generator,
@@ -153,7 +153,7 @@ def _peak(
         return Peak(mode, height, None, -np.inf, image)
     whitened = vectors * _widths(target, mode, height, sd, values, vectors)
     factor = sd[:, None] * np.linalg.cholesky(whitened @ whitened.T)
-    gaussian = NamedMultivariateNormal(mode, Cholesky(factor), q.variables)
+    gaussian: Snapshot = NamedMultivariateNormal(mode, Cholesky(factor), q.variables)
     _, ratios = draws_of(target, gaussian, MASS_DRAWS, rng)
     return Peak(mode, height, factor, float(logsumexp(ratios)) - np.log(MASS_DRAWS), image)
 

@@ -11,7 +11,7 @@ from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Dense, Full
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Importance, importance
 from kl_plugins.variational.evidence.moments import Estimate, Moments
@@ -25,7 +25,7 @@ CUTS = (0.005, 0.02, 0.1)
 """Shares of the posterior beyond each of the quantiles that bounds of standard deviations rest on."""
 
 
-def factored(q: NamedMultivariateNormal) -> NamedMultivariateNormal:
+def factored(q: Snapshot) -> Snapshot:
     """The same Gaussian; its covariance is axis-aligned, has a Cholesky factor, or has blocks of these."""
     return NamedMultivariateNormal(q.mean, _factored(q.covariance), q.variables)
 
@@ -38,9 +38,7 @@ def _factored(covariance: Covariance) -> Covariance:
     return Dense(covariance.matrix())
 
 
-def gaussian_draws(
-    q: NamedMultivariateNormal, count: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+def gaussian_draws(q: Snapshot, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """Independent draws of q, shape (count, d), and their log densities."""
     z = rng.standard_normal((count, len(q.mean)))
     if isinstance(q.covariance, AxisAligned):
@@ -51,7 +49,7 @@ def gaussian_draws(
 
 
 def draws_of(
-    target: TargetDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
+    target: TargetDensity, q: Snapshot, count: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Independent draws of q, shape (count, d), and log p − log q; angles within half a turn of the mean.
 
@@ -64,9 +62,7 @@ def draws_of(
     return points, log_ratios(target, points, densities)
 
 
-def wide_draws(
-    q: NamedMultivariateNormal, count: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+def wide_draws(q: Snapshot, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """Half of the draws from q, half with the tails of one coordinate widened; with the log densities.
 
     A wide draw replaces one coordinate's marginal, chosen at random, by Student's t and keeps q's
@@ -87,7 +83,7 @@ def wide_draws(
     return points, wide_log_density(q, points)
 
 
-def wide_log_density(q: NamedMultivariateNormal, points: FloatArray) -> FloatArray:
+def wide_log_density(q: Snapshot, points: FloatArray) -> FloatArray:
     """Log density of `wide_draws` at the rows of `points`."""
     s = (points - q.mean) / standard_deviations(q)
     ratios = _log_student(s) + 0.5 * s**2 + 0.5 * np.log(2.0 * np.pi)
@@ -119,9 +115,7 @@ class Survey:
         standard errors. A cut makes a variance smaller, and its average has no tail.
     """
 
-    def __init__(
-        self, target: TargetDensity, q: NamedMultivariateNormal, count: int, rng: np.random.Generator
-    ):
+    def __init__(self, target: TargetDensity, q: Snapshot, count: int, rng: np.random.Generator):
         points, densities = wide_draws(q, count, rng)
         self.points = target.folded(points, np.asarray(q.mean))
         if target.angles.any():

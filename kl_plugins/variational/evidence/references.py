@@ -13,7 +13,7 @@ from pymc.model import Model
 
 from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import kl
-from kl_plugins.families.named import NamedMultivariateNormal, Variable
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
@@ -52,7 +52,7 @@ class Reference:
     autocorrelation; those of divergences include the bias that estimated moments cause.
     """
 
-    gaussian: NamedMultivariateNormal
+    gaussian: Snapshot
     moments: Moments
     kl_to: Estimate
     kl_from: Estimate
@@ -61,7 +61,7 @@ class Reference:
     points: FloatArray = field(repr=False)
 
 
-def compare(q: NamedMultivariateNormal, model: Model, reference: object) -> Reference:
+def compare(q: Snapshot, model: Model, reference: object) -> Reference:
     """An approximation against reference draws of the model's posterior."""
     chains = reference_draws(reference, model, q.variables)
     draws, d = chains.shape[1], chains.shape[2]
@@ -209,7 +209,7 @@ def _split(points: FloatArray, variables: Sequence[Variable]) -> list[FloatArray
     return np.split(points, np.cumsum([variable.size for variable in variables])[:-1], axis=1)
 
 
-def _gaussian(points: FloatArray, variables: Sequence[Variable]) -> NamedMultivariateNormal:
+def _gaussian(points: FloatArray, variables: Sequence[Variable]) -> Snapshot:
     covariance = np.atleast_2d(np.cov(points, rowvar=False))
     return NamedMultivariateNormal(points.mean(axis=0), Dense(covariance), tuple(variables))
 

@@ -15,6 +15,7 @@ from kl_plugins.dispatch import kl
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.target.parameters import Parameters
+from kl_plugins.variational.target.settings import Seed
 
 MOST_NUMBERS = 2**24
 """Numbers that are kept of all iterates (128 MB)."""
@@ -191,7 +192,7 @@ class OptimumComparison:
         """Whether the optimum is known within the tolerance."""
         return self.distance is not None and self.distance.reached
 
-    def find(self, average: FloatArray, random_seed: object) -> None:
+    def find(self, average: FloatArray, random_seed: Seed) -> None:
         """Look for the optimum from an average, given by its coordinates."""
         self.tried = True
         try:

@@ -19,7 +19,7 @@ from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 
 
@@ -173,7 +173,7 @@ def scales_of(gaussian: Gaussian) -> FloatArray:
     return scales
 
 
-def standard_deviations(q: NamedMultivariateNormal) -> FloatArray:
+def standard_deviations(q: Snapshot) -> FloatArray:
     """The same of a distribution, in float64."""
     return np.broadcast_to(np.asarray(q.std, dtype=float), np.shape(q.mean))
 

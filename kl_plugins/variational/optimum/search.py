@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kl_plugins.dispatch import jeffreys
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
 from kl_plugins.variational.optimum.nonconvergence import (
@@ -66,7 +66,7 @@ class Optimum:
         Whether the starts that were given led to an optimum, this or a worse one.
     """
 
-    distribution: NamedMultivariateNormal
+    distribution: Snapshot
     gaussian: Gaussian
     obstacle: Obstacle | None
     jeffreys: float
@@ -115,7 +115,7 @@ class NoFiniteELBOError(ValueError):
     """No Gaussian that was tried has an ELBO."""
 
     def __init__(self) -> None:
-        super().__init__(Reason.NO_FINITE_ELBO.value)
+        super().__init__(str(Reason.NO_FINITE_ELBO.told()))
 
 
 def find_optimum(
@@ -226,8 +226,7 @@ def _disagreement(history: list[Agreement], goal: float) -> Obstacle:
     draws, apart = history[-1]
     if apart > goal:
         return Reason.DISAGREEMENT.told(draws=draws, goal=goal, share=STRICTNESS)
-    pair = "the only pair" if len(history) == 1 else "the last pair"
-    return Reason.ONE_AGREEMENT.told(pair=pair, draws=draws, apart=apart, goal=goal, share=STRICTNESS)
+    return Reason.ONE_AGREEMENT.told(draws=draws, apart=apart, goal=goal, share=STRICTNESS)
 
 
 def too_large(family: ScaleFamily) -> str:
@@ -273,7 +272,7 @@ def _other_optima(
     )
 
 
-def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> NamedMultivariateNormal:
+def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> Snapshot:
     return NamedMultivariateNormal(gaussian.mean, family.covariance(gaussian.root), target.variables)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import ErrorBounds
 from kl_plugins.variational.evidence.figures import Elements, FullRankOptimum
@@ -30,7 +30,7 @@ class Findings:
 
     verdict: Verdict
     verdict_without_reference: Verdict
-    approximation: NamedMultivariateNormal
+    approximation: Snapshot
     names: tuple[str, ...]
     importance: Importance
     raw: Moments
@@ -92,7 +92,7 @@ class Findings:
             found["kl_from_reference"] = self.reference.kl_from
         return found
 
-    def posterior_gaussian(self) -> NamedMultivariateNormal:
+    def posterior_gaussian(self) -> Snapshot:
         """The Gaussian with the posterior's moments as well as they are known."""
         if self.reference is not None:
             return self.reference.gaussian

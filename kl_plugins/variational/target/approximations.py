@@ -14,12 +14,12 @@ from pymc.variational.opvi import Approximation
 from kl_plugins.covariance.axis_aligned import Diagonal
 from kl_plugins.covariance.full import Dense
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.variational.target.density import model_given_or_in_context, variables_in
 from kl_plugins.variational.target.parameters import Parameters, told
 
 
-def snapshot(approximation: Approximation) -> NamedMultivariateNormal:
+def snapshot(approximation: Approximation) -> Snapshot:
     """Freeze a fitted approximation to numbers, with the names and slices of its variables.
 
     Parameters
@@ -68,9 +68,7 @@ MEAN, COVARIANCE = "mean_vector", "covariance_matrix"
 """Of the group "fit" that pymc-extras' Laplace approximation adds to its draws."""
 
 
-def model_and_distribution(
-    approx: object, model: Model | None, caller: str
-) -> tuple[Model, NamedMultivariateNormal]:
+def model_and_distribution(approx: object, model: Model | None, caller: str) -> tuple[Model, Snapshot]:
     """The model of an approximation and the approximation in numbers; `caller` is who asks, for messages.
 
     Raises
@@ -112,7 +110,7 @@ DIVERGED = "the approximation diverged; fit it with a smaller learning rate or b
 
 
 @singledispatch
-def _named(approx: object, model: Model) -> NamedMultivariateNormal:
+def _named(approx: object, model: Model) -> Snapshot:
     """An approximation from elsewhere over the variables of the model."""
     stored = getattr(approx, "fit", None)  # of InferenceData and DataTree
     if MEAN in getattr(stored, "data_vars", ()):
@@ -126,7 +124,7 @@ def _named(approx: object, model: Model) -> NamedMultivariateNormal:
     raise TypeError(EXPECTED.format(told(approx)))
 
 
-def _stored(group: Any, model: Model) -> NamedMultivariateNormal:
+def _stored(group: Any, model: Model) -> Snapshot:
     """The Gaussian of a group of InferenceData; its rows are labelled ``name`` or ``name[place]``."""
     if COVARIANCE not in group.data_vars:
         raise TypeError(
@@ -149,18 +147,18 @@ def _stored(group: Any, model: Model) -> NamedMultivariateNormal:
     )
 
 
-@_named.register
-def _(approx: NamedMultivariateNormal, model: Model) -> NamedMultivariateNormal:
+@_named.register(NamedMultivariateNormal)
+def _(approx: Snapshot, model: Model) -> Snapshot:
     return approx
 
 
 @_named.register
-def _(approx: MultivariateNormal, model: Model) -> NamedMultivariateNormal:
+def _(approx: MultivariateNormal, model: Model) -> Snapshot:
     return NamedMultivariateNormal(approx.mean, approx.covariance, variables_in(model))
 
 
 @_named.register
-def _(approx: tuple, model: Model) -> NamedMultivariateNormal:  # type: ignore[type-arg]
+def _(approx: tuple, model: Model) -> Snapshot:  # type: ignore[type-arg]
     if len(approx) != 2:
         raise TypeError(f"expected (mean, covariance), got a tuple of {len(approx)}")
     mean, covariance = (np.asarray(part, dtype=float) for part in approx)

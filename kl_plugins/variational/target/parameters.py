@@ -15,7 +15,7 @@ from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
@@ -55,7 +55,7 @@ class Parameters:
         parts = zip(self.groups, self._split(deviations), self._split(centre), strict=True)
         return np.concatenate([group.whiten(part, middle) for group, part, middle in parts], axis=1)
 
-    def distribution(self, centre: FloatArray) -> NamedMultivariateNormal:
+    def distribution(self, centre: FloatArray) -> Snapshot:
         """The Gaussian at a point given by its coordinates, shape (size,)."""
         parts = zip(self.groups, self._split(centre), strict=True)
         found = [group.mean_and_covariance(part) for group, part in parts]
@@ -66,7 +66,7 @@ class Parameters:
             self.variables,
         )
 
-    def write(self, distribution: NamedMultivariateNormal) -> None:
+    def write(self, distribution: Snapshot) -> None:
         """Set PyMC's parameters to a Gaussian of the same family."""
         distribution = distribution.reorder(self.variables)
         blocks = getattr(distribution.covariance, "blocks", (distribution.covariance,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from pymc.model import Model
@@ -13,6 +13,9 @@ from pytensor.graph.basic import Variable as Node
 from kl_plugins.families.named import Variable
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.target.density import free_shapes, variables_in
+
+Seed: TypeAlias = int | np.integer[Any] | Sequence[int] | np.random.Generator | None
+"""What a generator of NumPy's is made of."""
 
 LEAST = 1e-12
 """Nats below which rounding is all there is."""
