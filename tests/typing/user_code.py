@@ -266,6 +266,7 @@ def fits(model: pm.Model) -> None:
     is_a(assert_type(jeffreys(frozen, variational.snapshot(full)), np.float64), np.float64)
     is_a(assert_type(entropy(frozen), np.float64), np.float64)
     is_a(assert_type(frozen.mean, NDArray[np.floating[Any]]), np.ndarray)
+    is_a(assert_type(frozen.std, NDArray[np.floating[Any]]), np.ndarray)
     is_a(assert_type(frozen.names, tuple[str, ...]), tuple)
     is_a(assert_type(frozen.slices, dict[str, slice]), dict)
 
