@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.parametrised import Parametrised
+from kl_plugins.parameters.values import Value
 from kl_plugins.rules import Rule, RuleTable
 
 NEARLY_EQUAL = 1e-10
@@ -62,7 +63,7 @@ log_det_divergences = RuleTable(
 )
 
 
-class Covariance(Parametrised):
+class Covariance(Parametrised, Generic[Value]):
     """A covariance matrix, or a batch of them, of known structure.
 
     Every structure has the same few operations, each at the best cost that the structure allows:
@@ -98,7 +99,7 @@ class Covariance(Parametrised):
     name: ClassVar[str] = ""
     """What `explain` calls the structure; the class's name where empty."""
 
-    find_backend = staticmethod(array_backend_of)
+    find_backend: ClassVar[Callable[..., ArrayOperations]] = staticmethod(array_backend_of)
 
     @cached_property
     def factor(self) -> Array:

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import divergence_rule
-from kl_plugins.families.core.distribution import Distribution, Value, kl_rules
+from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import (
     MultivariateNormal,
-    Vectors,
     multivariate_normal_multivariate_normal,
 )
 from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.parameters.declarations import constant
+from kl_plugins.parameters.values import Value, Vectors
 from kl_plugins.rules import Rule
 
 

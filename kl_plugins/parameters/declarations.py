@@ -231,8 +231,10 @@ def _declared(default: Any, stated: Any) -> Any:
     return field(default=default, metadata={"declared": stated})
 
 
-def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
+def declare(cls: Any, root: type) -> tuple[dict[str, Parameter], tuple[str, ...]]:
     """Make the class a frozen dataclass of what it declares; return its parameters and its parts' names.
+
+    `root` has what all such classes have, whose names are taken.
 
     TypeError or ValueError, with the names of the class and the parameter, where a declaration is wrong.
     """
@@ -244,7 +246,7 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
         where = f"{cls.__name__}.{name}"
         if name not in annotated:
             raise TypeError(f"{where} needs an annotation, such as {name}: float = parameter(...)")
-        if hasattr(cls.__mro__[-2], name):
+        if hasattr(root, name):
             raise TypeError(f"{where}: the name is taken, by what all objects with parameters have")
         if "declared" not in value.metadata:
             raise TypeError(f"{where} must be made by parameter(), part() or constant()")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Self
+from typing import Generic, Self
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import Array, Conditions
@@ -10,19 +10,8 @@ from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.parametrised import Parametrised
 from kl_plugins.parameters.shapes import Shape, broadcast_shapes
+from kl_plugins.parameters.values import Value
 from kl_plugins.rules import RuleTable
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from pytensor.tensor.variable import TensorVariable
-    from typing_extensions import TypeVar
-
-    Value = TypeVar("Value", default=np.float64 | NDArray[np.float64] | TensorVariable, covariant=True)
-else:
-    from typing import TypeVar
-
-    Value = TypeVar("Value", covariant=True)
 
 kl_rules = RuleTable("kl", "kl_plugins.families")
 """Closed forms of KL(p‖q) for pairs of types: our families, and whatever users register."""

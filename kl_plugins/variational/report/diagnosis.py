@@ -14,7 +14,7 @@ from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.formatting import against_limit
 from kl_plugins.variational.report.pictures import drawn_side_by_side
-from kl_plugins.variational.report.verdict import Level
+from kl_plugins.variational.report.verdict import TO_DO, Level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +171,7 @@ class Diagnosis(Findings):
             "verdict": self.verdict.level.value,
             "verdict_without_reference": self.verdict_without_reference.level.value,
             "report": str(self),
-            "posterior_source": self.source,
+            "posterior_source": str(self.source),
         }
         return xr.Dataset(data, coords=coords, attrs=attributes)
 
@@ -191,31 +191,27 @@ class Diagnosis(Findings):
         return drawn_side_by_side(self, figsize)
 
     def __repr__(self) -> str:
-        lines = [str(self.verdict), ""]
+        lines = [str(self.verdict), "", UNITS]
         lines += [f"{LABELS[name]:<44}{estimate}" for name, estimate in self.scalars().items()]
-        lines.append(f"{'effective sample size':<44}{self.importance.ess:,.0f} of {self.importance.draws:,d}")
+        lines.append(f"{EFFECTIVE:<44}{self.importance.ess:,.0f} of {self.importance.draws:,d}")
         if self.bounds is None:
-            lines.append(f"error bounds: none, as {self._why_no_bounds()}")
+            lines.append(f"{NO_BOUNDS:<44}none: {self._why_no_bounds()}")
         gained = {name: value for name, value in self.information_gained.items() if not np.isnan(value)}
         if gained:
             shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())
-            lines.append(f"{'KL(q‖prior) where closed':<44}{shown}")
+            lines.append(f"{GAINED:<44}{shown}")
         if self.verdict.level != self.verdict_without_reference.level:
-            other = self.verdict_without_reference.level.headline.lower()
-            lines.append(f"without the reference the verdict would be: {other}")
+            lines.append(f"{WITHOUT_REFERENCE:<44}{self.verdict_without_reference.headline}")
         return "\n".join(lines)
 
     def _why_no_bounds(self) -> str:
         """Why there are no error bounds, in words."""
         if self.outside:
-            return "the approximation has mass where the posterior has none"
+            return "q has mass where the posterior has none"
         k = self.importance.k.value
         if not k < MOST_K:
-            return f"k̂ = {against_limit(k, MOST_K).value} is not below {MOST_K}"
-        return (
-            "the squares of the ratios or of a coordinate have a tail beyond the draws, or D₂ is above "
-            f"{LARGEST:g} nats"
-        )
+            return f"k̂ = {against_limit(k, MOST_K).value}, not below {MOST_K}"
+        return f"too heavy a tail of the squared ratios or of a coordinate's squares, or D₂ above {LARGEST:g}"
 
     def _repr_html_(self) -> str:
         colour = COLOURS[self.verdict.level]
@@ -225,24 +221,30 @@ class Diagnosis(Findings):
             for name, estimate in self.scalars().items()
         )
         table = self.summary().round(3).to_html(max_rows=30)
-        headline = escape(self.verdict.level.headline)
+        level, conclusion = escape(self.verdict.level.headline), escape(self.verdict.conclusion)
+        todo = f"<p>{TO_DO} {escape(self.verdict.advice)}</p>" if self.verdict.advice else ""
         return (
-            f"<div><p><b style='color:{colour}'>{headline}.</b> {escape(self.verdict.advice)}</p>"
-            f"<ul>{reasons}</ul><table>{rows}</table><details><summary>coordinates</summary>{table}"
-            "</details></div>"
+            f"<div><p><b style='color:{colour}'>{level}:</b> {conclusion}.</p>{todo}"
+            f"<ul>{reasons}</ul><p>{UNITS}</p><table>{rows}</table>"
+            f"<details><summary>coordinates</summary>{table}</details></div>"
         )
 
 
+UNITS = "Estimates ± standard errors, in nats. q: the approximation; q*: the best of its family."
+EFFECTIVE = "effective sample size"
+NO_BOUNDS = "error bounds"
+GAINED = "KL(q‖prior) by variable"
+WITHOUT_REFERENCE = "verdict without the reference"
 COLOURS = {Level.TRUST: "#2a7f3e", Level.RESAMPLE: "#b07a00", Level.REJECT: "#b02a2a"}
 LABELS = {
     "elbo": "ELBO",
     "khat": "k̂",
     "log_evidence": "log evidence",
     "kl_to_posterior": "KL(q‖posterior)",
-    "evidence_missed": "log evidence beyond q's reach",
+    "evidence_missed": "log evidence missed by q's draws",
     "divergence_bound": "bound on D₂(posterior‖q)",
-    "jeffreys_to_optimum": "Jeffreys(q, best of its family)",
-    "elbo_gap_to_optimum": "ELBO(best of its family) − ELBO(q)",
+    "jeffreys_to_optimum": "Jeffreys(q, q*)",
+    "elbo_gap_to_optimum": "ELBO(q*) − ELBO(q)",
     "kl_to_full_rank": "KL(q‖best full-rank)",
     "kl_from_full_rank": "KL(best full-rank‖q)",
     "elbo_gain_of_full_rank": "ELBO(best full-rank) − ELBO(q)",
