@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
-from kl_plugins.variational.report.formatting import against_limit
+from kl_plugins.variational.report.formatting import AMBER, GREEN, RED, against_limit
 from kl_plugins.variational.report.pictures import drawn_side_by_side
 from kl_plugins.variational.report.verdict import TO_DO, Level
 
@@ -239,7 +239,7 @@ EFFECTIVE = "effective sample size"
 NO_BOUNDS = "error bounds"
 GAINED = "KL(q‖prior) by variable"
 WITHOUT_REFERENCE = "verdict without the reference"
-COLOURS = {Level.TRUST: "#2a7f3e", Level.RESAMPLE: "#b07a00", Level.REJECT: "#b02a2a"}
+COLOURS = {Level.TRUST: GREEN, Level.RESAMPLE: AMBER, Level.REJECT: RED}
 LABELS = {
     "elbo": "ELBO",
     "khat": "k̂",
