@@ -32,8 +32,9 @@ Function: TypeAlias = Callable[..., Array]
 class Operations(Protocol):
     """What formulas of numbers are written in.
 
-    Outside of a function's domain arrays and variables hold infinity or NaN; a float is an error there, upon
-    which the formula is run on arrays.
+    Functions of numbers that have no words of their own here are those of NumPy and SciPy of that name. Outside
+    of a function's domain arrays and variables hold infinity or NaN; a float is an error there, upon which the
+    formula is run on arrays.
 
     Attributes
     ----------
