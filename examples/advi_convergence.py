@@ -98,7 +98,7 @@ def sample(model: Any, args: argparse.Namespace, stages: Stages) -> Any:
     """Draws of the posterior by NUTS."""
     import pymc as pm
 
-    tune, draws, chains = (100, 100, 2) if args.short else (500, 1_000, 4)
+    tune, draws, chains = (100, 100, 2) if args.short else (1_000, 2_000, 4)
     total, done = chains * (tune + draws), 0
 
     def count(trace: Any, draw: Any) -> None:

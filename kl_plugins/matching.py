@@ -103,7 +103,7 @@ def recognised(obj: object, side: str) -> Distribution:
         if not isinstance(made, Distribution):
             raise TypeError(
                 f"{type(obj).__qualname__} was recognised as {type(made).__qualname__}, which is not one of "
-                "the families of kl_plugins (return kl_plugins.families.normal.Normal(...), for example)"
+                "the families of kl_plugins (return kl_plugins.extend.Normal(...), for example)"
             )
         return made
     except NotRecognisedError as error:

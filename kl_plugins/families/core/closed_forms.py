@@ -47,6 +47,11 @@ def closed_form(
         KL(p‖q), of the broadcast batch shape, and may raise `NoClosedFormError`, with what is in the
         way as its message: the pair is named by `kl`.
 
+    Raises
+    ------
+    TypeError
+        If one of the two is no univariate family; `register_kl` takes any two classes.
+
     Examples
     --------
     >>> from kl_plugins import kl

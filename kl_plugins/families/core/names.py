@@ -33,6 +33,22 @@ def from_scipy(*names: str) -> Callable[[Maker], Maker]:
     *names : str
         Of distributions in ``scipy.stats``. The function takes their shape parameters, loc and scale (of
         discrete ones: shape parameters and loc), and returns one of our distributions.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function unchanged.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins import kl
+    >>> from kl_plugins.extend import Beta, from_scipy
+    >>> @from_scipy("rdist")
+    ... def rdist(c, loc, scale):  # on (loc − scale, loc + scale)
+    ...     return Beta(0.5 * c, 0.5 * c, loc - scale, 2.0 * scale)
+    >>> kl(stats.rdist(3.0), stats.uniform(-1.0, 2.0)).round(6)
+    np.float64(0.048417)
     """
 
     def decorate(function: Maker) -> Maker:
@@ -51,6 +67,20 @@ def from_pymc(*names: str) -> Callable[[Maker], Maker]:
     *names : str
         Of classes of operations, such as ``"GammaRV"``. The function takes the parameters of the operation,
         which may be others than those of PyMC's distribution, and returns one of our distributions.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function unchanged.
+
+    Examples
+    --------
+    PyMC's operation has a rate where our family has a scale:
+
+    >>> from kl_plugins.extend import GeneralizedGamma, from_pymc
+    >>> @from_pymc("WaitingRV")
+    ... def waiting(rate):
+    ...     return GeneralizedGamma(1.0, 1.0 / rate)
     """
 
     def decorate(function: Maker) -> Maker:

@@ -154,7 +154,7 @@ def _sampler(obj: Any, name: str) -> Callable[[int, np.random.Generator], Any] |
     if hasattr(obj, "rvs"):
         return lambda count, rng: obj.rvs(size=count, random_state=rng)
     if name == "dirichlet_multinomial":
-        return lambda count, rng: rng.multinomial(obj.n, rng.dirichlet(obj.alpha, count))
+        return lambda count, rng: rng.multinomial(np.int64(obj.n), rng.dirichlet(obj.alpha, count))
     return None
 
 

@@ -31,7 +31,8 @@ def _(obj: Any) -> Distribution:
         low, high = (number(obj._original_parameters[name]) for name in ("a", "b"))
         return _made(obj, stats.uniform, low, high - low)
     generator = stats.binom if kind is stats.Binomial else generator_of(kind)  # type: ignore[arg-type]
-    generator = stats.logistic if kind is stats.Logistic else generator
+    if kind is getattr(stats, "Logistic", None):  # from SciPy 1.17 on
+        generator = stats.logistic
     if generator is None:
         raise unsupported(f"scipy.stats.{kind.__name__}", kind.__name__)
     _valid(obj)
