@@ -135,8 +135,7 @@ def verdicts(seen: Seen) -> list[str]:
         f"average of the last half {number(last.to_optimum)} nats from the best of its family."
     ]
     for label, one in seen.diagnoses.items():
-        level, advice = one.verdict.level.headline.lower(), one.verdict.advice
-        said.append(f"{label}, judged by diagnose: {level}. {advice}".strip())
+        said.append(f"{label}, judged by diagnose: {one.verdict.headline} {one.verdict.advice}".strip())
     return said
 
 
