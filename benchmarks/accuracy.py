@@ -51,14 +51,14 @@ def far(seed: int, d: int, condition: float, offset: float) -> Pair:
 
 
 CASES: dict[str, Callable[[int], Pair]] = {
-    "d = 1, KL ≈ 1e-18": lambda seed: near(seed, 1, 1.0, 1e-9),
-    "d = 8, KL ≈ 1e-18, condition 1e2": lambda seed: near(seed, 8, 1e2, 2e-10),
-    "d = 30, KL ≈ 1e-16, condition 1e2": lambda seed: near(seed, 30, 1e2, 5e-10),
-    "d = 30, KL ≈ 1e-8, condition 1e2": lambda seed: near(seed, 30, 1e2, 5e-6),
-    "d = 8, KL ≈ 1, condition 1e2": lambda seed: near(seed, 8, 1e2, 0.1),
-    "d = 8, unrelated, condition 1e6": lambda seed: far(seed, 8, 1e6, 0.0),
-    "d = 8, unrelated, condition 1e12": lambda seed: far(seed, 8, 1e12, 0.0),
-    "d = 8, unrelated, means near 1e8": lambda seed: far(seed, 8, 1e2, 1e8),
+    "d = 1, KL ≈ 10⁻²⁰": lambda seed: near(seed, 1, 1.0, 1e-9),
+    "d = 8, KL ≈ 10⁻¹⁸": lambda seed: near(seed, 8, 1e2, 2e-10),
+    "d = 30, KL ≈ 10⁻¹⁶": lambda seed: near(seed, 30, 1e2, 5e-10),
+    "d = 30, KL ≈ 10⁻⁸": lambda seed: near(seed, 30, 1e2, 5e-6),
+    "d = 8, KL ≈ 0.1": lambda seed: near(seed, 8, 1e2, 0.1),
+    "d = 8, unrelated, condition 10⁶": lambda seed: far(seed, 8, 1e6, 0.0),
+    "d = 8, unrelated, condition 10¹²": lambda seed: far(seed, 8, 1e12, 0.0),
+    "d = 8, unrelated, means near 10⁸": lambda seed: far(seed, 8, 1e2, 1e8),
 }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import tables
+from benchmarks import fit_tables, tables
 from benchmarks.common import ROOT
 
 Results = dict[str, Any]
@@ -27,12 +27,12 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "gradients": ("gradients", tables.gradients),
     "compile_times": ("compile_times", tables.compile_times),
     "estimators": ("estimators", tables.estimators),
-    "optimiser_bias.predicted": ("optimiser_bias", tables.fixed_points),
-    "optimiser_bias.distances": ("optimiser_bias", tables.from_optimum),
-    "variational": ("variational", tables.variational),
-    "variational.untrue": ("variational", tables.untrue),
-    "verdicts": ("verdicts", tables.verdicts),
-    "verdicts.apart": ("verdicts", tables.apart),
+    "optimiser_bias.predicted": ("optimiser_bias", fit_tables.fixed_points),
+    "optimiser_bias.distances": ("optimiser_bias", fit_tables.from_optimum),
+    "variational": ("variational", fit_tables.variational),
+    "variational.untrue": ("variational", fit_tables.untrue),
+    "verdicts": ("verdicts", fit_tables.verdicts),
+    "verdicts.apart": ("verdicts", fit_tables.apart),
 }
 """A table's name, the benchmark whose rows it takes, and what writes it."""
 

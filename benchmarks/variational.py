@@ -3,9 +3,9 @@
 Targets: Gaussians whose optimum is known, a logistic regression and, where posteriordb is at hand, the six
 posteriors of ``tests/posteriors.py``; mean field and full rank. `kl_plugins.variational.fit`, ``pm.fit``
 watched by `KLConvergence`, ``pm.fit`` watched by both modes of PyMC's ``CheckParametersConvergence`` (in one
-run of all its steps, which neither of them stops), and a ladder of learning rates after RABVI (rabvi.py). A claim
-is true if the Jeffreys divergence from the optimum is within the tolerance; the judge is the known optimum, or a
-fit of another seed and a hundredth of the tolerance. Seconds of the processor, compilation included.
+run of all its steps, which neither of them stops), and a ladder of learning rates after RABVI (rabvi.py). A
+claim is true if the Jeffreys divergence from the optimum is within the tolerance; the judge is the known
+optimum, or a fit of another seed and a hundredth of the tolerance. Processor seconds, with compilation.
 """
 
 from __future__ import annotations

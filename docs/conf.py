@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
 from pathlib import Path
 
@@ -25,7 +26,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "README.md"]
+exclude_patterns = ["_build", "_templates", "README.md"]
+templates_path = ["_templates"]
 
 # Pages.
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
@@ -41,14 +43,28 @@ copybutton_prompt_is_regexp = True
 # The reference.
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say them in words
-numpydoc_show_class_members = False
+numpydoc_show_class_members = False  # the templates say which
+default_role = "py:obj"  # what is in single backticks in a docstring
+
+
+def signature_of(app, what, name, obj, options, signature, returned):  # type: ignore[no-untyped-def]
+    """None of what only the library makes, which takes no parameters of users; no sentinels as defaults."""
+    if what == "class" and "Parameters\n---" not in inspect.cleandoc(obj.__doc__ or ""):
+        return "", returned
+    missing = "<dataclasses._MISSING_TYPE object>"
+    return (signature.replace(missing, "…"), returned) if missing in (signature or "") else None
+
+
+def setup(app):  # type: ignore[no-untyped-def]
+    app.connect("autodoc-process-signature", signature_of, priority=400)  # before numpydoc, which follows it
+
 
 # How it looks.
 html_theme = "pydata_sphinx_theme"
 html_title = "kl_plugins"
 html_baseurl = _ADDRESSES.get("site", "")
 html_static_path = ["_static"]
-html_css_files = ["site.css", "filter.css"]
+html_css_files = ["site.css", "reference.css"]
 html_js_files = ["filter.js"]  # of the tables of the reference
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
 html_show_sourcelink = False

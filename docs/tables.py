@@ -6,14 +6,16 @@ are not what this script writes. Only what stands between the marks is written, 
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kl_plugins import MultivariateNormal, NoClosedFormError, explain, kl
+from kl_plugins import MultivariateNormal, NoClosedFormError, explain, extend, kl
 from kl_plugins.extend import Distribution, recognise
 from specimens import ALIASES, CONTINUOUS, COVARIANCES, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
@@ -65,13 +67,38 @@ def _listed(names: Any) -> str:
     return " ".join(f"`{name}`" for name in names)
 
 
+def everything() -> list[str]:
+    """The expressions for a distribution of every name."""
+    return [one for rows in (*UNIVARIATE.values(), *SEVERAL.values()) for row in rows for one in row] + [
+        *ALIASES
+    ]
+
+
 def names(library: str) -> Iterator[str]:
     """A table: what a distribution of each name is recognised as."""
-    found = [one for rows in (*UNIVARIATE.values(), *SEVERAL.values()) for row in rows for one in row]
-    chosen = sorted((one for one in [*found, *ALIASES] if one.startswith(library)), key=str.casefold)
+    chosen = sorted((one for one in everything() if one.startswith(library)), key=str.casefold)
     yield from ["| Yours | becomes |", "|---|---|"]
     for one in chosen:
         yield f"| `{one}` | `{shown(in_numbers(made(one)))}` |"
+
+
+def families() -> Iterator[str]:
+    """A table: what a distribution of each family is, in the words of its class."""
+    found = {type(in_numbers(made(one))) for one in everything()}
+    yield from ["| Family | What it is |", "|---|---|"]
+    for kind in sorted(found, key=lambda kind: kind.__name__):
+        words = " ".join(inspect.cleandoc(kind.__doc__ or "").partition("\n\nParameters\n")[0].split())
+        words = re.sub(
+            r"(https://en.wikipedia[^\s;,]+[^\s;,.])",
+            r"[Wikipedia](<\1>)",
+            words.replace("|", BAR).replace("*", r"\*"),
+        )
+        stated = ", ".join(_declared(field) for field in fields(kind))
+        yield f"| `{kind.__name__}({stated})` | {words} |"
+
+
+def _declared(field: Any) -> str:
+    return field.name if field.default is MISSING else f"{field.name}={field.default:g}"
 
 
 def shown(made: Distribution) -> str:
@@ -108,15 +135,38 @@ def costs() -> Iterator[str]:
             yield f"| `{name}` | {cost} | {_listed(found)} |"
 
 
+def domains() -> Iterator[str]:
+    """A table: the named domains of parameters."""
+    yield from ["| name | numbers |", "|---|---|"]
+    for name in extend.__all__:
+        if isinstance(domain := getattr(extend, name), extend.Domain):
+            yield f"| `{name}` | {str(domain).replace('-inf', '−∞').replace('inf', '∞')} |"
+
+
+def statistics() -> Iterator[str]:
+    """A table: the statistics that have no parameters."""
+    yield from ["| name | statistic |", "|---|---|"]
+    for name in extend.__all__:
+        kind = getattr(extend, name)
+        is_statistic = isinstance(kind, type) and issubclass(kind, extend.Statistic)
+        if is_statistic and kind.text and not is_dataclass(kind):
+            yield f"| `{name}` | {kind.text.replace('|', BAR)} |"
+
+
+BAR = "\\|"
+"""As it is written in a table."""
+
 TABLES: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
     "pairs.md": {
         "continuous": lambda: pairs(CONTINUOUS),
         "discrete": lambda: pairs(DISCRETE),
     },
+    "api.md": {"domains": domains, "statistics": statistics},
     "covariances.md": {"costs": costs},
     "names.md": {
         "scipy": lambda: names("stats."),
         "pymc": lambda: names("pm."),
+        "families": families,
     },
 }
 """By page and by the name in its marks: what writes the table."""

@@ -18,7 +18,24 @@ from kl_plugins.signatures import of_one, of_pair
 
 @dataclass(frozen=True)
 class Explanation:
-    """How a divergence is computed: what the two sides are, which rule applies and what it costs."""
+    """How a divergence is computed: what the two sides are, which rule applies and what it costs.
+
+    Attributes
+    ----------
+    p, q : str
+        The families that the two sides are, with the structures of their covariances.
+    rule : str
+        The names of the functions that do the work, outermost first.
+    cost : str
+        In the number of variables d, or whatever else it depends on.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins import explain
+    >>> print(explain(stats.expon(), stats.gamma(2.0)))
+    KL(Gamma ‖ Gamma) by gamma_gamma, O(1)
+    """
 
     p: str
     q: str
@@ -55,6 +72,12 @@ def kl(p: object, q: object) -> Array:
         PyMC's ``ParameterValueError`` when it runs.
     NoClosedFormError
         If no closed form is known for the pair.
+
+    See Also
+    --------
+    estimate_kl : An estimate with its error, for pairs without a closed form.
+    pairwise_kl : All pairs of two collections at once.
+    explain : Which formula is used and what it costs.
 
     Notes
     -----
@@ -132,6 +155,8 @@ def entropy(p: object) -> Array:
     ------
     TypeError, ValueError
         As `kl` does.
+    NoClosedFormError
+        If no closed form of it is known, as of a Poisson distribution.
 
     Examples
     --------
@@ -233,6 +258,8 @@ def independent(p: object, ndims: int = 1) -> Distribution:
 
     Raises
     ------
+    TypeError
+        If `p` is not a distribution that is understood, or `ndims` not a whole number.
     ValueError
         If `p` has fewer than `ndims` batch dimensions, or `ndims` is negative.
 
@@ -269,6 +296,10 @@ def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClo
 
 
 def _compute(rule: Rule, p: object, q: object) -> Array:
+    """The value of the rule, of graphs with the conditions that are checked when they run.
+
+    What a rule for somebody's own classes returns is handed on as it is.
+    """
     if not (isinstance(p, Distribution) and isinstance(q, Distribution)):
         return rule(p, q)
     ops = p.ops

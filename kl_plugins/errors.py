@@ -6,10 +6,26 @@ class NoClosedFormError(NotImplementedError):
 
     The message names both families and how to register a closed form for them; `kl_plugins.estimate_kl`
     estimates the divergence without one.
+
+    Attributes
+    ----------
+    why : str or None
+        What is in the way of a pair whose sides are understood, each by itself.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins import NoClosedFormError, estimate_kl, kl
+    >>> p, q = stats.norm(), stats.cauchy()
+    >>> try:
+    ...     value = kl(p, q)
+    ... except NoClosedFormError:
+    ...     value = estimate_kl(p, q).value
+    >>> round(value, 6)
+    0.259245
     """
 
     why: str | None = None
-    """What is in the way of a pair whose sides are understood, each by itself."""
 
 
 def no_closed_form_of_pair(p: str, q: str, why: str = "") -> NoClosedFormError:
@@ -27,4 +43,19 @@ class NotRecognisedError(TypeError):
 
 
 class EstimateWarning(UserWarning):
-    """An estimate of a divergence is not to be relied on; the message says why."""
+    """An estimate of a divergence is not to be relied on; the message says why.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from scipy import stats
+    >>> from kl_plugins import EstimateWarning, estimate_kl
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", EstimateWarning)
+    ...     try:
+    ...         found = estimate_kl(stats.norm(), stats.cauchy(), method="monte carlo", draws=10)
+    ...     except EstimateWarning:
+    ...         found = estimate_kl(stats.norm(), stats.cauchy())
+    >>> found.converged
+    True
+    """

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
-    from pytensor.tensor.variable import TensorVariable
 
     from kl_plugins.families.core.distribution import Distribution
+    from kl_plugins.parameters.values import Doubles, Symbol, Variable
 
     Number: TypeAlias = float | np.float64
-    Doubles: TypeAlias = NDArray[np.float64]
     Parameter: TypeAlias = float | np.floating[Any] | np.integer[Any]
     Point: TypeAlias = np.ndarray[tuple[()], np.dtype[Any]]
     AtLeastVector: TypeAlias = np.ndarray[tuple[int, *tuple[int, ...]], np.dtype[Any]]
@@ -71,14 +69,6 @@ if TYPE_CHECKING:
         _original_parameters: Any
         _parameters: Any
 
-    class Variable(Protocol):
-        """A variable of a graph of PyTensor's, PyMC's random variables among them."""
-
-        owner: Any
-        type: Any
-
-        def eval(self, /) -> Any: ...
-
     class Approximation(Protocol):
         """A fitted approximation of PyMC's."""
 
@@ -104,7 +94,7 @@ if TYPE_CHECKING:
     Untold: TypeAlias = FrozenInSource | WithParametersInSource
     """One or a batch."""
 
-    Graph: TypeAlias = Variable | Approximation | Distribution[TensorVariable]
+    Graph: TypeAlias = Variable | Approximation | Distribution[Symbol]
 
     class OfOne(Protocol):
         """A function of one distribution."""
@@ -116,7 +106,7 @@ if TYPE_CHECKING:
         @overload
         def __call__(self, p: Batch) -> Doubles: ...
         @overload
-        def __call__(self, p: Graph) -> TensorVariable: ...
+        def __call__(self, p: Graph) -> Symbol: ...
         @overload
         def __call__(self, p: object) -> Any: ...
 
@@ -134,9 +124,9 @@ if TYPE_CHECKING:
         @overload
         def __call__(self, p: Scalar, q: Batch) -> Doubles: ...
         @overload
-        def __call__(self, p: Graph, q: object) -> TensorVariable: ...
+        def __call__(self, p: Graph, q: object) -> Symbol: ...
         @overload
-        def __call__(self, p: object, q: Graph) -> TensorVariable: ...
+        def __call__(self, p: object, q: Graph) -> Symbol: ...
         @overload
         def __call__(self, p: object, q: object) -> Any: ...
 

@@ -1,6 +1,7 @@
-// Filters for the tables of the reference. A page asks for one with <div class="table-filter" data-filter="pairs">
-// (or "names"), which stays empty where there is no JavaScript. What is chosen is kept in the page's address, so that
-// it can be linked to: pairs.html?p=gamma&against=norm&kind=closed+form (q is what Sphinx's search is asked by).
+// Filters for the tables of the reference. A section asks for one, of its tables, with an element that stays empty where
+// there is no JavaScript: <div class="table-filter" data-filter="names">, or "pairs" with data-none="what is said if no pair
+// is found", and data-kind="a label" where the pairs can be chosen by the second column. What is chosen is kept in the
+// page's address, so that it can be linked to: pairs.html?p=gamma&against=norm&kind=closed+form (Sphinx's search has q).
 (function () {
   "use strict";
 
@@ -32,7 +33,7 @@
   }
 
   // Of a table of pairs: its rows are [names of p, kind, names of q].
-  function pairs(tables) {
+  function pairs(tables, place) {
     const rows = tables.flatMap((table) => [...table.tBodies[0].rows]).map((row) => ({
       row,
       p: texts(row.cells[0]),
@@ -44,7 +45,8 @@
     const kinds = [...new Set(rows.map(({ kind }) => kind))];
     rows.forEach(({ row, kind }) => (row.dataset.kind = kind));
     return {
-      fields: [field("p", "p"), field("against", "q"), field("kind", "KL(p‖q)", kinds)],
+      fields: [field("p", "p"), field("against", "q"),
+        ...(place.dataset.kind ? [field("kind", place.dataset.kind, kinds)] : [])],
       names,
       show(values) {
         const isP = matcher(values.p, names);
@@ -65,11 +67,10 @@
           }
         }
         const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-        if (!total) {
-          return "No such pair in the tables. One continuous and one discrete distribution: infinite.";
-        }
+        if (!total) return place.dataset.none;
         if (total <= MOST_SHOWN) return last;
-        return `${total} pairs: ${[...counts].map(([kind, count]) => `${count} ${kind}`).join(", ")}`;
+        if (!place.dataset.kind) return `${total} pairs`;
+        return `${total} pairs: ${[...counts].map(([kind, count]) => `${kind} ${count}`).join(", ")}`;
       },
     };
   }
@@ -86,15 +87,16 @@
           row.hidden = !row.textContent.toLowerCase().includes(text);
           return !row.hidden;
         });
-        return `${found.length} of ${rows.length} names`;
+        return `${found.length} of ${rows.length} rows`;
       },
     };
   }
 
   function start(place) {
-    const tables = [...document.querySelectorAll("article table")];
+    const section = place.closest("section");
+    const tables = [...section.querySelectorAll("table")];
     tables.forEach((table) => table.classList.add(`filtered-${place.dataset.filter}`));
-    const kind = { pairs, names }[place.dataset.filter](tables);
+    const kind = { pairs, names }[place.dataset.filter](tables, place);
     const said = element("p", { className: "found" });
     said.setAttribute("role", "status");
     const list = element("datalist", { id: "table-filter-names" },
@@ -108,7 +110,9 @@
       const values = Object.fromEntries(controls.map((one) => [one.name, one.value]));
       said.textContent = kind.show(values);
       for (const table of tables) {
-        table.closest("section").hidden = [...table.tBodies[0].rows].every((row) => row.hidden);
+        const own = table.closest("section");
+        const box = own === section ? table : own;
+        box.hidden = [...table.tBodies[0].rows].every((row) => row.hidden);
       }
       return values;
     }

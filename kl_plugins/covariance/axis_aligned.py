@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from functools import cached_property
 from numbers import Integral
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
 from kl_plugins.covariance.full import Full
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.declarations import constant, parameter
+from kl_plugins.parameters.values import Value
+
+if TYPE_CHECKING:
+    from typing import overload
+
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from kl_plugins.parameters.values import Symbol, Variable, Vector
 
 
-class AxisAligned(Covariance):
+class AxisAligned(Covariance[Value]):
     """A diagonal covariance."""
 
     @cached_property
@@ -43,7 +52,7 @@ class AxisAligned(Covariance):
         return 2.0 * self.ops.sum_last(self.ops.log(self.full_scales()))
 
 
-class _ByVariable(AxisAligned):
+class _ByVariable(AxisAligned[Value]):
     """One given by a number for each variable, its only parameter."""
 
     def check_shapes(self) -> None:
@@ -59,7 +68,7 @@ class _ByVariable(AxisAligned):
         return self.unchecked(self.ops, **{name: self.ops.take(getattr(self, name), index)})
 
 
-class Isotropic(AxisAligned):
+class Isotropic(AxisAligned[Value]):
     """A multiple of the identity.
 
     Parameters
@@ -84,6 +93,16 @@ class Isotropic(AxisAligned):
 
     variance: Array = parameter()
     dim: Array = constant()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self: Isotropic[np.float64], variance: float, dim: Any) -> None: ...
+        @overload
+        def __init__(self: Isotropic[Symbol], variance: Variable, dim: Any) -> None: ...
+        @overload
+        def __init__(self, variance: ArrayLike, dim: Any) -> None: ...
+        def __init__(self, variance: Any, dim: Any) -> None: ...
 
     def check_shapes(self) -> None:
         known = not hasattr(self.dim, "owner")  # else it is a variable of a graph
@@ -119,7 +138,7 @@ class Isotropic(AxisAligned):
         return self.unchecked(self.ops, variance=self.variance, dim=len(index))
 
 
-class Diagonal(_ByVariable):
+class Diagonal(_ByVariable[Value]):
     """A diagonal covariance given by its variances.
 
     Parameters
@@ -141,6 +160,16 @@ class Diagonal(_ByVariable):
     """
 
     variances: Array = parameter(core_ndim=1)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self: Diagonal[np.float64], variances: Vector) -> None: ...
+        @overload
+        def __init__(self: Diagonal[Symbol], variances: Variable) -> None: ...
+        @overload
+        def __init__(self, variances: ArrayLike) -> None: ...
+        def __init__(self, variances: Any) -> None: ...
 
     @cached_property
     def scales(self) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property, reduce
 from operator import add
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,16 @@ from kl_plugins.covariance.full import Dense, Full, full_full
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import part
+from kl_plugins.parameters.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import overload
+
+    from numpy.typing import ArrayLike
 
 
-class BlockDiagonal(Composite):
+class BlockDiagonal(Composite[Value]):
     """A covariance of independent groups.
 
     Parameters
@@ -48,7 +56,15 @@ class BlockDiagonal(Composite):
            [0., 1., 2.]])
     """
 
-    blocks: tuple[Covariance, ...] = part()
+    blocks: tuple[Covariance[Value], ...] = part()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, blocks: Iterable[Covariance[Value]]) -> None: ...
+        @overload
+        def __init__(self, blocks: Iterable[Covariance | ArrayLike]) -> None: ...
+        def __init__(self, blocks: Any) -> None: ...
 
     @property
     def dimension(self) -> int:

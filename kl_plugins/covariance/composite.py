@@ -5,9 +5,10 @@ from __future__ import annotations
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.full import Dense
 from kl_plugins.parameters.labels import Labels, only_batch
+from kl_plugins.parameters.values import Value
 
 
-class Composite(Covariance):
+class Composite(Covariance[Value]):
     """A covariance made of several, in the tuple that is its only field; their batch shapes broadcast."""
 
     def __post_init__(self) -> None:

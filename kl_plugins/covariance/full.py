@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from kl_plugins.covariance.base import (
     Covariance,
@@ -15,9 +16,18 @@ from kl_plugins.covariance.triangular_matrices import factored_divergence, facto
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter
+from kl_plugins.parameters.values import Value
+
+if TYPE_CHECKING:
+    from typing import overload
+
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from kl_plugins.parameters.values import Matrix, Symbol, Variable
 
 
-class Full(Covariance):
+class Full(Covariance[Value]):
     """A covariance without structure: O(d³) for its factor, O(d²) for whitening with it."""
 
     def quadratic_form(self, x: Array) -> Array:
@@ -27,7 +37,7 @@ class Full(Covariance):
         return Dense(submatrices(self.matrix(), index, self.ops))
 
 
-class Cholesky(Full):
+class Cholesky(Full[Value]):
     """A covariance given by its lower Cholesky factor.
 
     Parameters
@@ -51,6 +61,16 @@ class Cholesky(Full):
 
     factor: Array = parameter(core_ndim=2)
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self: Cholesky[np.float64], factor: Matrix) -> None: ...
+        @overload
+        def __init__(self: Cholesky[Symbol], factor: Variable) -> None: ...
+        @overload
+        def __init__(self, factor: ArrayLike) -> None: ...
+        def __init__(self, factor: Any) -> None: ...
+
     def check_shapes(self) -> None:
         square_dimension(self.factor, "factor", self.ops)
 
@@ -72,7 +92,7 @@ class Cholesky(Full):
             self._state(factor=ops.frozen(factor * signs))
 
 
-class Dense(Full):
+class Dense(Full[Value]):
     """A covariance given by its matrix; factored once, when the object is made.
 
     Parameters
@@ -96,6 +116,16 @@ class Dense(Full):
     """
 
     covariance: Array = parameter(core_ndim=2)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self: Dense[np.float64], covariance: Matrix) -> None: ...
+        @overload
+        def __init__(self: Dense[Symbol], covariance: Variable) -> None: ...
+        @overload
+        def __init__(self, covariance: ArrayLike) -> None: ...
+        def __init__(self, covariance: Any) -> None: ...
 
     def check_shapes(self) -> None:
         square_dimension(self.covariance, "covariance", self.ops)

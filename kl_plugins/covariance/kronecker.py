@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial, reduce
 from math import prod
 from operator import add, mul
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,11 +22,19 @@ from kl_plugins.covariance.full import Dense, full_full
 from kl_plugins.formulas.shared import identity_minus_log1p, scale_divergence
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import part
+from kl_plugins.parameters.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import overload
+
+    from numpy.typing import ArrayLike
+
 
 _BY_FACTORS = "O(Σ dᵢ³) for factors of dᵢ variables, O(d Σ dᵢ) in the means"
 
 
-class Kronecker(Composite):
+class Kronecker(Composite[Value]):
     """A Kronecker product Σ = A₁ ⊗ A₂ ⊗ … of covariances.
 
     It is the covariance of an array of shape (d₁, d₂, …) in row-major order, whose axis i has the
@@ -51,7 +59,7 @@ class Kronecker(Composite):
     Against another product of the same sizes the whitened factors are Mᵢ, of mean square tᵢ = ‖Mᵢ‖²/dᵢ,
     and the divergence is d Σᵢ KLᵢ/dᵢ + d (T − 1 − ln T)/2, T = ∏ tᵢ, where KLᵢ is that of the factors
     once p's is divided by tᵢ: a sum of terms none of which is negative. It follows from
-    tr(A ⊗ B) = tr A tr B and |A ⊗ B| = |A|^n |B|^m (https://en.wikipedia.org/wiki/Kronecker_product).
+    tr(A ⊗ B) = tr A tr B and det(A ⊗ B) = det(A)^n det(B)^m (https://en.wikipedia.org/wiki/Kronecker_product).
 
     Examples
     --------
@@ -63,7 +71,15 @@ class Kronecker(Composite):
            [0., 0., 4., 8.]])
     """
 
-    factors: tuple[Covariance, ...] = part()
+    factors: tuple[Covariance[Value], ...] = part()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, factors: Iterable[Covariance[Value]]) -> None: ...
+        @overload
+        def __init__(self, factors: Iterable[Covariance | ArrayLike]) -> None: ...
+        def __init__(self, factors: Any) -> None: ...
 
     @property
     def dimension(self) -> int:

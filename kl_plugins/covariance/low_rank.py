@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -14,6 +14,13 @@ from kl_plugins.covariance.full import full_full
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.declarations import parameter
+from kl_plugins.parameters.values import Value
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from kl_plugins.parameters.values import Matrix, Symbol, Variable, Vector
+
 
 _NEAR = 0.2
 """How far from the identity the whitened covariance may be for the sums that do not cancel."""
@@ -21,7 +28,7 @@ _TERMS = 22
 """Of the series in powers of at most `_NEAR`: what follows is less than float64's precision."""
 
 
-class LowRank(Covariance):
+class LowRank(Covariance[Value]):
     """A covariance Σ = diag(D) + W Wᵀ of d variables, with W of few columns.
 
     Parameters
@@ -40,7 +47,7 @@ class LowRank(Covariance):
     -----
     By Woodbury's identity and the determinant lemma, everything follows from the *capacitance*
     C = I + Wᵀ D⁻¹ W, a k × k matrix (https://en.wikipedia.org/wiki/Woodbury_matrix_identity):
-    Σ⁻¹ = D⁻¹ − D⁻¹ W C⁻¹ Wᵀ D⁻¹ and |Σ| = |C| ∏ D.
+    Σ⁻¹ = D⁻¹ − D⁻¹ W C⁻¹ Wᵀ D⁻¹ and det Σ = det C ∏ D.
 
     Examples
     --------
@@ -55,6 +62,14 @@ class LowRank(Covariance):
     loadings: Array = parameter(called="factor", core_ndim=2)
     """W, as the attribute `factor` of every covariance is its Cholesky factor."""
 
+    @overload
+    def __init__(self: LowRank[np.float64], diagonal: Vector, factor: Matrix) -> None: ...
+    @overload
+    def __init__(self: LowRank[Symbol], diagonal: Variable, factor: ArrayLike | Variable) -> None: ...
+    @overload
+    def __init__(self: LowRank[Symbol], diagonal: ArrayLike, factor: Variable) -> None: ...
+    @overload
+    def __init__(self, diagonal: ArrayLike, factor: ArrayLike) -> None: ...
     def __init__(self, diagonal: Array, factor: Array) -> None:
         self._state(diagonal=diagonal, loadings=factor)
         self.__post_init__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import (
@@ -19,9 +20,18 @@ from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter
+from kl_plugins.parameters.values import Value
+
+if TYPE_CHECKING:
+    from typing import overload
+
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from kl_plugins.parameters.values import Matrix, Symbol, Variable
 
 
-class Precision(Covariance):
+class Precision(Covariance[Value]):
     """A covariance given by the precision matrix, its inverse.
 
     Parameters
@@ -51,6 +61,16 @@ class Precision(Covariance):
     """
 
     precision: Array = parameter(core_ndim=2)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self: Precision[np.float64], precision: Matrix) -> None: ...
+        @overload
+        def __init__(self: Precision[Symbol], precision: Variable) -> None: ...
+        @overload
+        def __init__(self, precision: ArrayLike) -> None: ...
+        def __init__(self, precision: Any) -> None: ...
 
     def check_shapes(self) -> None:
         square_dimension(self.precision, "precision", self.ops)

@@ -64,6 +64,14 @@ class KLEstimate(Generic[Numbers, Truths]):
         How often the pair of log densities was evaluated.
     converged : bool or ndarray
         Whether the value can be relied on to within `error`. Where it cannot, a warning has said why.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins import estimate_kl
+    >>> found = estimate_kl(stats.binom(5, 0.4), stats.binom(5, 0.5))
+    >>> found.method, found.converged, round(float(found), 4)
+    ('exact sum', True, 0.1007)
     """
 
     value: Numbers

@@ -6,22 +6,22 @@ import math
 from typing import TYPE_CHECKING, Any, Generic
 
 from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
-from kl_plugins.families.core.distribution import Distribution, Value, kl_rules
+from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import parameter, part
 from kl_plugins.parameters.shapes import Shape
+from kl_plugins.parameters.values import Value, Vectors
 from kl_plugins.rules import Rule
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
+    from typing import overload
 
-    Vectors = TypeVar("Vectors", bound=Any, default=Any, covariant=True)
-else:
-    from typing import TypeVar
+    import numpy as np
+    from numpy.typing import ArrayLike
 
-    Vectors = TypeVar("Vectors", covariant=True)
+    from kl_plugins.parameters.values import Doubles, Symbol, Variable, Vector
 
 
 class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
@@ -52,6 +52,24 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
     mean: Vectors = parameter(core_ndim=1)
     covariance: Covariance = part()
     find_backend = staticmethod(array_backend_of)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: MultivariateNormal[np.float64, Doubles], mean: Vector, covariance: Covariance[np.float64]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: MultivariateNormal[Symbol, Symbol], mean: Variable, covariance: Covariance
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: MultivariateNormal[Symbol, Symbol], mean: ArrayLike, covariance: Covariance[Symbol]
+        ) -> None: ...
+        @overload
+        def __init__(self, mean: ArrayLike, covariance: Covariance) -> None: ...
+        def __init__(self, mean: Any, covariance: Covariance) -> None: ...
 
     def __post_init__(self) -> None:
         if not isinstance(self.covariance, Covariance):

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import divergence_rule
-from kl_plugins.families.core.distribution import Distribution, Value, kl_rules
+from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import (
     MultivariateNormal,
-    Vectors,
     multivariate_normal_multivariate_normal,
 )
 from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.parameters.declarations import constant
+from kl_plugins.parameters.values import Value, Vectors
 from kl_plugins.rules import Rule
 
 
@@ -75,12 +75,13 @@ class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
         }
 
     @property
-    def std(self) -> Array:
+    def std(self) -> Vectors:
         """Standard deviation of each coordinate, shape (d,)."""
-        scales = getattr(self.covariance, "scales", None)
-        if scales is not None:
-            return scales
-        return self.ops.sqrt(self.ops.sum_of_squares_last(self.covariance.factor))
+        scales: Any = getattr(self.covariance, "scales", None)
+        if scales is None:
+            scales = self.ops.sqrt(self.ops.sum_of_squares_last(self.covariance.factor))
+        known: Vectors = scales
+        return known
 
     def reorder(self, variables: tuple[Variable, ...]) -> NamedMultivariateNormal[Value, Vectors]:
         """The same distribution with its variables in another order."""

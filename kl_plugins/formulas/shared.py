@@ -26,6 +26,25 @@ def scale_divergence(p_scale: Array, q_scale: Array, ops: Operations) -> Array:
     Near m = 1 it is ½ e² + (e − log(1 + e)) with e = m − 1 taken from the difference of the scales:
     two non-negative terms. The logarithm of the ratio goes through square roots so that no pair of
     finite scales overflows or underflows on the way to a finite answer.
+
+    Parameters
+    ----------
+    p_scale, q_scale : float, numpy.ndarray or TensorVariable
+        Positive; their shapes broadcast.
+    ops : Operations
+        The operations of their backend, ``p.ops`` in a rule.
+
+    Returns
+    -------
+    float, numpy.ndarray or TensorVariable
+        In nats, of the broadcast shape.
+
+    Examples
+    --------
+    >>> from kl_plugins.extend import Normal, scale_divergence
+    >>> p, q = Normal(0.0, 1.0), Normal(0.0, 2.0)
+    >>> round(scale_divergence(p.scale, q.scale, p.ops), 6)
+    0.318147
     """
 
     return ops.elementwise(_scale_divergence, _scale_divergence_gradient, p_scale, q_scale)

@@ -32,8 +32,20 @@ Function: TypeAlias = Callable[..., Array]
 class Operations(Protocol):
     """What formulas of numbers are written in.
 
+    Functions of numbers that have no words of their own here are those of NumPy and SciPy of that name.
     Outside of a function's domain arrays and variables hold infinity or NaN; a float is an error there, upon
     which the formula is run on arrays.
+
+    Examples
+    --------
+    The same formula in numbers and as a graph:
+
+    >>> import pytensor.tensor as pt
+    >>> from kl_plugins.extend import Normal
+    >>> def half_log(p):
+    ...     return 0.5 * p.ops.log(p.scale)
+    >>> round(half_log(Normal(0.0, 4.0)), 6), half_log(Normal(0.0, pt.scalar("scale"))).type
+    (0.693147, TensorType(float64, shape=()))
     """
 
     symbolic: bool
@@ -139,7 +151,15 @@ class Operations(Protocol):
 
 
 class ArrayOperations(Operations, Protocol):
-    """What formulas of vectors and matrices are written in; leading axes are of a batch, and broadcast."""
+    """What formulas of vectors and matrices are written in; leading axes are of a batch, and broadcast.
+
+    Examples
+    --------
+    >>> from kl_plugins import Dense
+    >>> covariance = Dense([[4.0, 0.0], [0.0, 9.0]])
+    >>> covariance.ops.sum_last(covariance.ops.log(covariance.ops.diagonal(covariance.factor))).round(6)
+    np.float64(1.791759)
+    """
 
     # Axes.
     def all_last(self, x: Array, /) -> Array: ...

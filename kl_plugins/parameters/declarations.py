@@ -16,8 +16,20 @@ from kl_plugins.parameters.certainty import is_literal
 
 
 class Domain(NamedTuple):
-    """The interval from `low` to `high` that the values of a parameter lie in; open, unless `closed`.
+    """The interval from `low` to `high` that the values of a parameter lie in.
 
+    Parameters
+    ----------
+    low, high : float
+    closed : bool
+        Whether finite ends belong to it.
+    whole : bool
+        Whether only whole numbers belong to it.
+    finite : bool
+        Whether infinite ends do not belong to it.
+
+    Examples
+    --------
     >>> from kl_plugins.extend import COUNT, EXTENDED_REAL, NON_NEGATIVE, POSITIVE, PROBABILITY, REAL, Domain
     >>> REAL, EXTENDED_REAL, POSITIVE, NON_NEGATIVE
     ((-inf, inf), [-inf, inf], (0, inf), [0, inf))
@@ -28,13 +40,8 @@ class Domain(NamedTuple):
     low: float = -math.inf
     high: float = math.inf
     closed: bool = False
-    """Whether finite ends belong to it."""
-
     whole: bool = False
-    """Whether only whole numbers belong to it."""
-
     finite: bool = True
-    """Whether infinite ends do not belong to it."""
 
     def __repr__(self) -> str:
         ends = [self.closed if math.isfinite(end) else not self.finite for end in (self.low, self.high)]
@@ -146,6 +153,16 @@ def parameter(
     core_ndim : int, optional
         The number of its dimensions that are not batch dimensions.
 
+    Returns
+    -------
+    dataclasses.Field
+        What the class attribute holds until the class is made; then each object has its array there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the class is made: if a value is outside of the domain, or the declaration is otherwise wrong.
+
     Examples
     --------
     >>> from kl_plugins.extend import POSITIVE, Continuous, parameter
@@ -168,6 +185,20 @@ def part(*, default: Any = MISSING) -> Any:
     Parameters
     ----------
     default : Parametrised, optional
+
+    Returns
+    -------
+    dataclasses.Field
+
+    Examples
+    --------
+    >>> from kl_plugins import Diagonal, MultivariateNormal
+    >>> from kl_plugins.extend import REAL, Covariance, Distribution, parameter, part
+    >>> class Wave(Distribution):
+    ...     mean: float = parameter(REAL, core_ndim=1)
+    ...     covariance: Covariance = part()
+    >>> Wave([0.0, 1.0], Diagonal([1.0, 2.0]))
+    Wave(mean=array([0., 1.]), covariance=Diagonal(variances=array([1., 2.])))
     """
     return _declared(default, "part")
 
@@ -179,6 +210,19 @@ def constant(*, default: Any = MISSING) -> Any:
     ----------
     default : object, optional
         Nothing that can be changed.
+
+    Returns
+    -------
+    dataclasses.Field
+
+    Examples
+    --------
+    >>> from kl_plugins.extend import POSITIVE, Distribution, constant, parameter
+    >>> class Ball(Distribution):
+    ...     radius: float = parameter(POSITIVE)
+    ...     dimension: int = constant(default=3)
+    >>> Ball(2.0)
+    Ball(radius=2.0, dimension=3)
     """
     return _declared(default, "constant")
 
@@ -187,8 +231,10 @@ def _declared(default: Any, stated: Any) -> Any:
     return field(default=default, metadata={"declared": stated})
 
 
-def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
+def declare(cls: Any, root: type) -> tuple[dict[str, Parameter], tuple[str, ...]]:
     """Make the class a frozen dataclass of what it declares; return its parameters and its parts' names.
+
+    `root` has what all such classes have, whose names are taken.
 
     TypeError or ValueError, with the names of the class and the parameter, where a declaration is wrong.
     """
@@ -200,7 +246,7 @@ def declare(cls: Any) -> tuple[dict[str, Parameter], tuple[str, ...]]:
         where = f"{cls.__name__}.{name}"
         if name not in annotated:
             raise TypeError(f"{where} needs an annotation, such as {name}: float = parameter(...)")
-        if hasattr(cls.__mro__[-2], name):
+        if hasattr(root, name):
             raise TypeError(f"{where}: the name is taken, by what all objects with parameters have")
         if "declared" not in value.metadata:
             raise TypeError(f"{where} must be made by parameter(), part() or constant()")

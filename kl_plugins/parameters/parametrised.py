@@ -45,7 +45,7 @@ class Parametrised:
     parts: ClassVar[tuple[str, ...]] = ()
     """The names of those that are objects with parameters themselves, or tuples of such."""
 
-    find_backend = staticmethod(backend_of)
+    find_backend: ClassVar[Callable[..., ArrayOperations]] = staticmethod(backend_of)
 
     ops: ArrayOperations
     """The operations on its parameters."""
@@ -73,7 +73,7 @@ class Parametrised:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.parameters, cls.parts = declare(cls)
+        cls.parameters, cls.parts = declare(cls, Parametrised)
         cls._batch_stops = tuple((name, -stated.core_ndim or None) for name, stated in cls.parameters.items())
         domains = [(name, stated.domain) for name, stated in cls.parameters.items()]
         cls._bounds = tuple((name, *domain.bounds(), domain.whole) for name, domain in domains if domain)

@@ -9,7 +9,28 @@ Shape = tuple[int | None, ...]
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
-    """Broadcast shapes whose lengths may be unknown; ValueError where known lengths clash."""
+    """Broadcast shapes whose lengths may be unknown.
+
+    Parameters
+    ----------
+    *shapes : tuple of (int or None)
+        None stands for a length that only a running graph knows.
+
+    Returns
+    -------
+    tuple of (int or None)
+
+    Raises
+    ------
+    ValueError
+        If known lengths clash.
+
+    Examples
+    --------
+    >>> from kl_plugins.extend import broadcast_shapes
+    >>> broadcast_shapes((3, 1), (4,)), broadcast_shapes((None,), (4,)), broadcast_shapes((None,), (1,))
+    ((3, 4), (4,), (None,))
+    """
     if not shapes:
         return ()
     if shapes.count(shapes[0]) == len(shapes):

@@ -102,7 +102,6 @@ def test_values_have_the_types_that_checkers_claim(user_code):
     user_code.numbers()
     user_code.multivariate_numbers()
     user_code.new_infrastructure()
-    user_code.structures()
     user_code.explanations_estimates_and_tables()
     user_code.strangers()
 
@@ -117,7 +116,9 @@ def model():
 def test_graphs_are_variables(user_code, model):
     with model:
         approximation = pm.MeanField()
-    user_code.graphs(pm.Normal.dist(0.0, 1.0), approximation)
+    normal = pm.Normal.dist(0.0, 1.0)
+    user_code.graphs(normal, approximation)
+    user_code.structures(normal)
 
 
 def test_fits_and_diagnoses_have_the_types_that_checkers_claim(user_code, model):

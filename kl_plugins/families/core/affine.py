@@ -39,6 +39,23 @@ class AffineMap(NamedTuple):
         Whether z is certainly a multiple of Z.
     fixes_one : bool
         Whether 1 − z is certainly a multiple of 1 − Z.
+
+    Examples
+    --------
+    A function that knows E[z] of its family, under `expects`:
+
+    >>> from kl_plugins import kl
+    >>> from kl_plugins.extend import POSITIVE, Continuous, Identity, LogDensity, expects, parameter
+    >>> class Waiting(Continuous):
+    ...     scale: float = parameter(POSITIVE)
+    ...     ends = (0.0, float("inf"))
+    ...     def log_density(self):
+    ...         return LogDensity(0.0, ((-1.0, Identity()),))
+    >>> @expects(Waiting, Identity)
+    ... def mean(p, statistic, at):
+    ...     return at.shift + at.ratio  # E[shift + ratio·Z], as E[Z] = 1
+    >>> round(float(kl(Waiting(1.0), Waiting(2.0))), 6)
+    0.193147
     """
 
     ops: ArrayOperations

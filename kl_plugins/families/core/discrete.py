@@ -30,6 +30,27 @@ class Discrete(Univariate):
     A subclass states the logarithm of the probability of each outcome of Z, and the ends of its support.
     Its entropy and its divergence from every other discrete family follow where its outcomes are finitely
     many. Where they are not, it needs rules of its own.
+
+    Attributes
+    ----------
+    ends : tuple of (float, float)
+        Of the support of Z; a method ``standard_ends`` where they depend on parameters.
+    loc : float or array
+        A parameter of this name shifts the outcomes; 0 where the family has none.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins import kl
+    >>> from kl_plugins.extend import PROBABILITY, Discrete, parameter
+    >>> class Coin(Discrete):
+    ...     heads: float = parameter(PROBABILITY)
+    ...     ends = (0.0, 1.0)
+    ...     def log_pmf(self, k):
+    ...         ops = self.ops
+    ...         return ops.log(ops.where(ops.equal(k, 1.0), self.heads, 1.0 - self.heads))
+    >>> kl(Coin(0.5), stats.bernoulli(0.25)).round(6)
+    np.float64(0.143841)
     """
 
     def log_pmf(self, k: Array) -> Array:

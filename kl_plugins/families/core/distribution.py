@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Self
+from typing import Generic, Self
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import Array, Conditions
@@ -10,19 +10,8 @@ from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.parametrised import Parametrised
 from kl_plugins.parameters.shapes import Shape, broadcast_shapes
+from kl_plugins.parameters.values import Value
 from kl_plugins.rules import RuleTable
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from pytensor.tensor.variable import TensorVariable
-    from typing_extensions import TypeVar
-
-    Value = TypeVar("Value", default=np.float64 | NDArray[np.float64] | TensorVariable, covariant=True)
-else:
-    from typing import TypeVar
-
-    Value = TypeVar("Value", covariant=True)
 
 kl_rules = RuleTable("kl", "kl_plugins.families")
 """Closed forms of KL(p‖q) for pairs of types: our families, and whatever users register."""
@@ -31,11 +20,25 @@ kl_rules = RuleTable("kl", "kl_plugins.families")
 class Distribution(Parametrised, Generic[Value]):
     """An immutable distribution (or a batch of them) that formulas understand.
 
-    Foreign objects are turned into one of these when they are recognised. ``batch_shape`` and
-    ``event_shape`` are as in PyTorch; a length that a graph does not know yet is None.
+    Foreign objects are turned into one of these when they are recognised.
 
     Type checkers know it by what its entropy is: a ``numpy.float64``, an array or a variable of a graph, or
     any of these where nothing is said.
+
+    Attributes
+    ----------
+    batch_shape, event_shape : tuple of (int or None)
+        As in PyTorch; a length that a graph does not know yet is None.
+    ops : ArrayOperations
+        The operations of the backend that the parameters are in.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> from kl_plugins.extend import Distribution, recognise
+    >>> found = recognise(stats.norm([0.0, 1.0], 2.0))
+    >>> isinstance(found, Distribution), found.describe(), found.batch_shape, found.event_shape
+    (True, 'Normal', (2,), ())
     """
 
     def expand(self, batch: tuple[Array, ...]) -> Self:

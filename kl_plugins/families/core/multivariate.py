@@ -11,6 +11,26 @@ class Multivariate(Distribution):
     """A family of distributions of vectors or matrices.
 
     The dimensions of its parameters that do not belong to the event are batch dimensions, which broadcast.
+
+    Attributes
+    ----------
+    batch_shape, event_shape : tuple of (int or None)
+        As in PyTorch; a subclass states the property ``event_shape``.
+
+    Examples
+    --------
+    >>> from kl_plugins import kl, register_kl
+    >>> from kl_plugins.extend import REAL, Multivariate, parameter
+    >>> class UnitGaussian(Multivariate):
+    ...     mean: float = parameter(REAL, core_ndim=1)
+    ...     @property
+    ...     def event_shape(self):
+    ...         return self.core_shape("mean")
+    >>> @register_kl(UnitGaussian, UnitGaussian, cost="O(d)")
+    ... def unit_unit(p, q):
+    ...     return 0.5 * p.ops.sum_of_squares_last(p.mean - q.mean)
+    >>> float(kl(UnitGaussian([0.0, 1.0]), UnitGaussian([0.0, 3.0])))
+    2.0
     """
 
     find_backend = staticmethod(array_backend_of)

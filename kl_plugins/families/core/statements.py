@@ -7,7 +7,7 @@ family's X the variable is z = shift + ratio·Z, Z the standard variable of that
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from kl_plugins.families.core.affine import AffineMap, identity_map, times
 from kl_plugins.families.core.statistics import Identity, Power, Square, Statistic
@@ -19,7 +19,23 @@ from kl_plugins.rules import RuleTable
 
 
 class LogDensity(NamedTuple):
-    """A constant and pairs of a coefficient and a statistic, whose products are added up."""
+    """A log density of the standard variable: a constant, and coefficients times statistics, added up.
+
+    Parameters
+    ----------
+    constant : float or array
+    terms : tuple of (coefficient, Statistic)
+
+    Examples
+    --------
+    −½ log 2π − ½ z², that of the normal distribution:
+
+    >>> import math
+    >>> from kl_plugins.extend import LogDensity, Square
+    >>> density = LogDensity(-0.5 * math.log(2.0 * math.pi), ((-0.5, Square()),))
+    >>> [(coefficient, statistic.text) for coefficient, statistic in density.terms]
+    [(-0.5, 'z²')]
+    """
 
     constant: Array
     terms: tuple[tuple[Array, Statistic], ...]
@@ -29,12 +45,12 @@ class UnknownExpectationError(NotImplementedError):
     """No closed form of the expectation of a statistic is known."""
 
 
+Expectation = TypeVar("Expectation", bound=Callable[[Any, Any, Any], Any])
+
 _expectations = RuleTable("expectation", "kl_plugins.families")
 
 
-def expects(
-    family: type, statistic: type[Statistic]
-) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+def expects(family: type, statistic: type[Statistic]) -> Callable[[Expectation], Expectation]:
     """Register a function of (distribution, statistic, AffineMap) as the expectation of the statistic.
 
     It returns None where it knows no closed form for the very map, for example because a logarithm would
@@ -52,6 +68,11 @@ def expects(
     callable
         A decorator of functions of a distribution, a statistic and how z depends on the standard variable Z
         of the distribution, z = shift + ratio·Z. They return E[statistic(z)], shape ``batch_shape``, or None.
+
+    Raises
+    ------
+    TypeError
+        If the family is not under `Continuous`, or the statistic not under `Statistic`.
 
     Examples
     --------
@@ -73,7 +94,31 @@ def expects(
 
 
 def expectation(p: Array, statistic: Statistic, at: AffineMap) -> Array:
-    """E_p of the statistic at z = shift + ratio·Z; UnknownExpectationError where no closed form is known."""
+    """The expectation under p of a statistic at z = shift + ratio·Z, Z the standard variable of p.
+
+    Parameters
+    ----------
+    p : Continuous
+    statistic : Statistic
+    at : AffineMap
+
+    Returns
+    -------
+    float, numpy.ndarray or TensorVariable
+        Of the shape of p's parameters and those of the map.
+
+    Raises
+    ------
+    UnknownExpectationError
+        A NotImplementedError: if no closed form is known, for example as none is registered by `expects`.
+
+    Examples
+    --------
+    >>> from kl_plugins.extend import AffineMap, Normal, Square, expectation
+    >>> p = Normal(0.0, 1.0)
+    >>> expectation(p, Square(), AffineMap(p.ops, shift=1.0, ratio=2.0))  # E[(1 + 2 Z)²]
+    5.0
+    """
     if isinstance(statistic, Power) and is_literal(statistic.exponent):
         named: dict[float, Statistic] = {1.0: Identity(), 2.0: Square()}
         statistic = named.get(statistic.exponent, statistic)

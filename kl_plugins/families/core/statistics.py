@@ -17,6 +17,11 @@ class Statistic:
     at arrays z in the operations ``ops``. If it has parameters, it is a dataclass:
     ``@dataclass(frozen=True, eq=False)``. Who knows its expectation registers that with `expects`.
 
+    Attributes
+    ----------
+    text : str
+        What messages call it.
+
     Examples
     --------
     >>> from kl_plugins.extend import POSITIVE, Continuous, LogDensity, Statistic, parameter
@@ -55,6 +60,8 @@ def _is_same(first: Any, second: Any, ops: ArrayOperations) -> bool:
 
 
 class Identity(Statistic):
+    """The statistic z."""
+
     text = "z"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -62,6 +69,8 @@ class Identity(Statistic):
 
 
 class Square(Statistic):
+    """The statistic z²."""
+
     text = "z²"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -69,6 +78,8 @@ class Square(Statistic):
 
 
 class Absolute(Statistic):
+    """The statistic |z|."""
+
     text = "|z|"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -76,6 +87,8 @@ class Absolute(Statistic):
 
 
 class Log(Statistic):
+    """The statistic log z."""
+
     text = "log z"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -83,6 +96,8 @@ class Log(Statistic):
 
 
 class LogSquare(Statistic):
+    """The statistic (log z)²."""
+
     text = "(log z)²"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -90,6 +105,8 @@ class LogSquare(Statistic):
 
 
 class Log1m(Statistic):
+    """The statistic log(1 − z)."""
+
     text = "log(1 − z)"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -97,6 +114,8 @@ class Log1m(Statistic):
 
 
 class Log1p(Statistic):
+    """The statistic log(1 + z)."""
+
     text = "log(1 + z)"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -104,6 +123,8 @@ class Log1p(Statistic):
 
 
 class Log1pSquare(Statistic):
+    """The statistic log(1 + z²)."""
+
     text = "log(1 + z²)"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -111,6 +132,8 @@ class Log1pSquare(Statistic):
 
 
 class Softplus(Statistic):
+    """The statistic log(1 + exp(−z))."""
+
     text = "log(1 + exp(−z))"
 
     def __call__(self, z: Array, ops: Operations) -> Array:
@@ -119,6 +142,19 @@ class Softplus(Statistic):
 
 @dataclass(frozen=True, eq=False)
 class Power(Statistic):
+    """The statistic z to the power of `exponent`.
+
+    Parameters
+    ----------
+    exponent : float or array
+
+    Examples
+    --------
+    >>> from kl_plugins.extend import Power
+    >>> Power(3.0).exponent, Power(3.0).text
+    (3.0, 'a power of z')
+    """
+
     exponent: Array
     text = "a power of z"
 
@@ -128,6 +164,19 @@ class Power(Statistic):
 
 @dataclass(frozen=True, eq=False)
 class Exp(Statistic):
+    """The statistic exp(rate · z).
+
+    Parameters
+    ----------
+    rate : float or array
+
+    Examples
+    --------
+    >>> from kl_plugins.extend import Exp
+    >>> Exp(-1.0).rate, Exp(-1.0).text
+    (-1.0, 'exp(rate · z)')
+    """
+
     rate: Array
     text = "exp(rate · z)"
 

@@ -27,14 +27,14 @@ class ErrorBounds:
     divergence : Estimate
         2 (CUBO₂ − ELBO) ≥ D₂(posterior‖q), the 2-divergence (Rényi), in nats.
     mean, sd : ndarray, shape (d,)
-        |E_p[x] − E_q[x]| and |sd_p(x) − sd_q(x)| are at most these.
+        How far E_p[x] is from E_q[x] at most, and sd_p(x) from sd_q(x).
 
     Notes
     -----
     J. Huggins, M. Kasprzak, T. Campbell, T. Broderick (2020), arXiv:1910.04102: D₂ bounds the Wasserstein
     distances, W₁ ≤ 2 σ χ and W₂ ≤ 2 (3σ⁴ χ²)^¼ for a Gaussian coordinate of standard deviation σ, with
     χ² = exp(D₂) − 1, and these the errors. A marginal's D₂ is at most the joint one's. The Cauchy–Schwarz
-    inequality |E_p f − E_q f| ≤ sd_q(f) χ with f = x and (x − E_q x)² is sharper for small χ; of both the
+    inequality abs(E_p f − E_q f) ≤ sd_q(f) χ with f = x and (x − E_q x)² is sharper for small χ; of both the
     smaller one is taken. They are rigorous if CUBO₂ is: it is an average over draws of q, which do not see
     what the posterior has beyond their reach.
     """

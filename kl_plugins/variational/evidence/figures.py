@@ -36,7 +36,17 @@ from kl_plugins.variational.target.transforms import constrained
 
 
 class Elements(NamedTuple):
-    """Means and sds of the scalars of the model's own variables, on their constrained scale."""
+    """Means and sds of the scalars of the model's own variables, on their constrained scale.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Such as ``"theta[3]"``.
+    raw, weighted : Moments
+        Of q's draws, and of these weighted by importance.
+    wide : Moments
+        By draws from a proposal with wider tails.
+    """
 
     names: tuple[str, ...]
     raw: Moments
@@ -145,6 +155,7 @@ class FullRankOptimum:
     Attributes
     ----------
     optimum : NamedMultivariateNormal
+        The best full-rank Gaussian itself.
     kl_to, kl_from : Estimate
         KL(q‖optimum) and KL(optimum‖q), in nats, in closed form; the errors are what the optimum's own
         amounts to.

@@ -18,7 +18,14 @@ EQUAL = 1e-9
 
 
 class Estimate(NamedTuple):
-    """A number and its standard error: 0 of an exact number, infinite where it is not known."""
+    """A number and its standard error.
+
+    Attributes
+    ----------
+    value : float
+    error : float
+        0 of an exact number, infinite where it is not known.
+    """
 
     value: float
     error: float
@@ -38,7 +45,7 @@ class Estimate(NamedTuple):
         if not np.isfinite(error):
             return f"{value:.{max(least, 4)}g}", "(error not known)"
         if max(abs(value), error) < 1e-3:
-            return f"{value:.1e}", f"± {error:.0e}"
+            return f"{value:.1e}" if value else "0", f"± {error:.0e}"
         decimals = max(least, int(np.clip(1 - np.floor(np.log10(error)), 0, 8)))
         return f"{value:.{decimals}f}", f"± {error:.{decimals}f}"
 
@@ -46,7 +53,11 @@ class Estimate(NamedTuple):
 class Moments(NamedTuple):
     """Means and standard deviations of the coordinates, each of shape (d,), with their standard errors.
 
-    An error is infinite where draws do not tell it.
+    Attributes
+    ----------
+    mean, sd : ndarray, shape (d,)
+    mean_error, sd_error : ndarray, shape (d,)
+        Infinite where draws do not tell it.
     """
 
     mean: FloatArray
@@ -68,7 +79,14 @@ class Moments(NamedTuple):
 
 
 class MarginalKL(NamedTuple):
-    """Divergences of each coordinate of q from the posterior as a Gaussian, in nats, with standard errors."""
+    """Divergences of each coordinate of q from the posterior as a Gaussian, in nats, with standard errors.
+
+    Attributes
+    ----------
+    kl_to, kl_from : ndarray, shape (d,)
+        KL(q‖posterior) and KL(posterior‖q).
+    kl_to_error, kl_from_error : ndarray, shape (d,)
+    """
 
     kl_to: FloatArray
     kl_to_error: FloatArray
@@ -79,9 +97,16 @@ class MarginalKL(NamedTuple):
 class Discrepancy(NamedTuple):
     """A coordinate that the approximation gets wrong: the mean's error in posterior sds, the ratio of sds.
 
-    Where the error of the ratio is infinite, the posterior's sd is only known to be so large at least: the
-    ratio is at most this. `mean_off` and `sd_off` say which of them is wrong beyond tolerance and error; in
-    words it is these that are told.
+    Attributes
+    ----------
+    name : str
+    shift : Estimate
+        The error of the mean, in sds of the posterior.
+    sd_ratio : Estimate
+        The approximation's sd over the posterior's. Where its error is infinite, the posterior's sd is only
+        known to be so large at least: the ratio is at most this.
+    mean_off, sd_off : bool
+        Which of them is wrong beyond tolerance and error; in words it is these that are told.
     """
 
     name: str
@@ -95,12 +120,17 @@ class Discrepancy(NamedTuple):
         if not np.isfinite(self.shift.error):
             told.append("mean not known")
         elif self.mean_off:
-            told.append(f"mean off by {self.shift} sd")
+            told.append(f"mean off by {_rounded(self.shift)} posterior sd")
         if not np.isfinite(self.sd_ratio.error):
-            told.append(f"sd at most {self.sd_ratio.value:.2g} of the posterior's")
+            told.append(f"sd at most {self.sd_ratio.value:.2g} times the posterior's")
         elif self.sd_off:
-            told.append(f"sd {self.sd_ratio} of the posterior's")
+            told.append(f"sd {_rounded(self.sd_ratio)} times the posterior's")
         return f"{self.name} ({', '.join(told)})"
+
+
+def _rounded(estimate: Estimate) -> str:
+    """Three digits of what is known to more than these, else the estimate with its error."""
+    return f"{estimate.value:.3g}" if estimate.error < 0.005 * abs(estimate.value) else str(estimate)
 
 
 class MomentComparison(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from rich import get_console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -17,6 +18,8 @@ def progress_line(wanted: bool, *, lasting: bool) -> Iterator[Report]:
     """A line with the present stage: the last one stays, in files too; or all go, seen by those who watch."""
     console = get_console()
     shown = wanted and (lasting or console.is_terminal or console.is_jupyter)
+    if console.is_jupyter and find_spec("ipywidgets") is None:  # Rich would warn at every refresh
+        shown = False
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not shown, transient=not lasting) as progress:
         task = progress.add_task("", total=None)

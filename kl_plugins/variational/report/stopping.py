@@ -33,7 +33,21 @@ STOPPED = (Status.CONVERGED, Status.NOT_OPTIMAL, Status.STATIONARY)
 
 
 class NotConvergedWarning(UserWarning):
-    """A fit that was watched ended, and it was not shown to be at the optimum of its family."""
+    """A fit that was watched ended, and it was not shown to be at the optimum of its family.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import pymc as pm
+    >>> from kl_plugins.variational import KLConvergence, NotConvergedWarning
+    >>> monitor = KLConvergence(check=False)
+    >>> with pm.Model(), warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     x = pm.Normal("x", 3.0, 2.0)
+    ...     approximation = pm.fit(20, callbacks=[monitor], progressbar=False)
+    >>> [warning.category is NotConvergedWarning for warning in caught], monitor.status
+    ([True], 'not stationary')
+    """
 
 
 WITHOUT_LOSSES = (
@@ -43,17 +57,27 @@ WITHOUT_LOSSES = (
 
 
 class Look(NamedTuple):
-    """What was measured of the last half of the iterates, at an iteration; divergences are in nats."""
+    """What was measured of the last half of the iterates, at an iteration; divergences are in nats.
+
+    Attributes
+    ----------
+    iteration : int
+    jeffreys : float
+        Monte Carlo error of the average: its expected Jeffreys divergence from that of endless iterates.
+    rhat : float
+        Largest split-R̂ of a parameter, over the quarters of the window.
+    drift : float
+        Jeffreys divergence between the averages of two quarters, of the parameters with R̂ above 1.1
+        alone.
+    to_optimum : float
+        Jeffreys divergence of the average from the optimum, at most; NaN until that is computed.
+    """
 
     iteration: int
     jeffreys: float
-    """Monte Carlo error of the average: its expected Jeffreys divergence from that of endless iterates."""
     rhat: float
-    """Largest split-R̂ of a parameter, over the quarters of the window."""
     drift: float
-    """Jeffreys divergence between the averages of two quarters, of the parameters with R̂ above 1.1 alone."""
     to_optimum: float
-    """Jeffreys divergence of the average from the optimum, at most; NaN until that is computed."""
 
 
 def rests(look: Look, history: Sequence[Look], tolerance: float) -> bool:

@@ -1,0 +1,99 @@
+"""The tables of variational fits as Markdown, each from the rows of one benchmark."""
+
+from __future__ import annotations
+
+import statistics
+
+from benchmarks.words import Rows, listed, table, time
+
+
+def fixed_points(rows: Rows) -> str:
+    return table(
+        ["σ", "log(s/σ) predicted", "measured, mean of 20 variables"],
+        [
+            (
+                f"{row['sigma']:g}",
+                f"{row['predicted']:.4f}",
+                f"{row['measured']:.4f} ± {row['standard_error']:.4f}",
+            )
+            for row in rows
+            if "sigma" in row
+        ],
+    )
+
+
+def from_optimum(rows: Rows) -> str:
+    return table(
+        ["target", "optimiser", "rate", "Jeffreys (nats)", "mean log(s/s*)"],
+        [
+            (row["target"], row["optimiser"], row["rate"], f"{row['jeffreys']:.4f}", f"{row['log_sd']:+.4f}")
+            for row in rows
+            if "optimiser" in row
+        ],
+        left=2,
+    )
+
+
+def variational(rows: Rows) -> str:
+    lines = []
+    for by in dict.fromkeys(row["by"] for row in rows):
+        mine = [row for row in rows if row["by"] == by]
+        claimed = [row for row in mine if row["claimed"]]
+        medians = [
+            statistics.median([row["seconds"] for row in mine if row["method"] == method] or [float("nan")])
+            for method in ("advi", "fullrank_advi")
+        ]
+        counts = len(mine), len(claimed), sum(row["true"] for row in claimed)
+        name = by if " after " in by else f"`{by}`"
+        lines.append((name, *counts, *[time(median) for median in medians]))
+    columns = ["who", "fits", "claims", "of these true", "median time, mean field", "median time, full rank"]
+    return table(columns, lines)
+
+
+def untrue(rows: Rows) -> str:
+    """Claims that are not true, and what no claim was made of."""
+    wrong = [
+        f"`{row['by']}` on {row['target']} ({row['method']}), {float(row['jeffreys']):.2g} nats off"
+        for row in rows
+        if row["claimed"] and not row["true"]
+    ]
+    ours = [row for row in rows if row["by"] == "variational.fit"]
+    worst = max(float(row["jeffreys"]) for row in ours)
+    targets, seeds = len({row["target"] for row in ours}), len({row["seed"] for row in ours})
+    return (
+        f"{targets} targets by two methods; `variational.fit` with {seeds} seeds each, the others with one "
+        f"and {rows[0]['steps']:,d} steps at most. A claim is true within {rows[0]['tolerance']:g} nats.\n"
+        f"The worst fit of `variational.fit` is {worst:.2g} nats from the optimum. "
+        f"Claims that are not true: {listed(wrong) if wrong else 'none'}."
+    )
+
+
+def verdicts(rows: Rows) -> str:
+    lines = []
+    for fit in dict.fromkeys(row["fit"] for row in rows):
+        mine = [row for row in rows if row["fit"] == fit]
+        levels = [row["by_reference"] for row in mine]
+        said = ", ".join(f"{levels.count(level)} {level}" for level in dict.fromkeys(sorted(levels)))
+        same = sum(row["without_reference"] == row["by_reference"] for row in mine)
+        alone = sum((row["k_alone"] == "reject") == (row["by_reference"] == "reject") for row in mine)
+        seconds = statistics.median(row["seconds"] for row in mine)
+        lines.append((fit, said, f"{same} of {len(mine)}", f"{alone} of {len(mine)}", time(seconds)))
+    columns = [
+        "fit",
+        "by reference draws",
+        "same without them",
+        "k̂ alone agrees",
+        "median time of `diagnose`",
+    ]
+    return table(columns, lines, left=2)
+
+
+def apart(rows: Rows) -> str:
+    """The verdicts that reference draws contradict."""
+    apart = [
+        f"{row['posterior'].partition('-')[0]}, {row['fit']}: {row['without_reference']}, "
+        f"by reference draws {row['by_reference']}"
+        for row in rows
+        if row["without_reference"] != row["by_reference"]
+    ]
+    return f"Verdicts that the reference draws contradict: {listed(apart) if apart else 'none'}."
