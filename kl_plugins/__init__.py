@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.multivariate_normal import MultivariateNormal
     from kl_plugins.pairwise import pairwise_kl
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BlockDiagonal",
