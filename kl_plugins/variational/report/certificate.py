@@ -11,7 +11,7 @@ from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
-from kl_plugins.variational.report.formatting import against_limit, rounded_up
+from kl_plugins.variational.report.formatting import GREEN, RED, against_limit, rounded_up
 from kl_plugins.variational.report.wording import CertificateText
 from kl_plugins.variational.target.parameters import Parameters
 
@@ -115,5 +115,5 @@ class Certificate:
         )
 
     def _repr_html_(self) -> str:
-        colour = "#2a7f3e" if self.certified else "#b02a2a"
+        colour = GREEN if self.certified else RED
         return f"<p style='color:{colour}'>{escape(str(self))}</p>"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
-from kl_plugins.variational.report.formatting import against_limit
+from kl_plugins.variational.report.formatting import AMBER, GREEN, RED, against_limit
 from kl_plugins.variational.report.pictures import drawn_side_by_side
 from kl_plugins.variational.report.verdict import TO_DO, Level
 
@@ -192,17 +192,20 @@ class Diagnosis(Findings):
 
     def __repr__(self) -> str:
         lines = [str(self.verdict), "", UNITS]
-        lines += [f"{LABELS[name]:<44}{estimate}" for name, estimate in self.scalars().items()]
-        lines.append(f"{EFFECTIVE:<44}{self.importance.ess:,.0f} of {self.importance.draws:,d}")
+        return "\n".join(lines + [f"{label:<44}{text}" for label, text in self._lines()])
+
+    def _lines(self) -> list[tuple[str, str]]:
+        """The lines of the report's table: what it is, and the number in words."""
+        lines = [(LABELS[name], str(estimate)) for name, estimate in self.scalars().items()]
+        lines.append((EFFECTIVE, f"{self.importance.ess:,.0f} of {self.importance.draws:,d}"))
         if self.bounds is None:
-            lines.append(f"{NO_BOUNDS:<44}none: {self._why_no_bounds()}")
+            lines.append((NO_BOUNDS, f"none: {self._why_no_bounds()}"))
         gained = {name: value for name, value in self.information_gained.items() if not np.isnan(value)}
         if gained:
-            shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())
-            lines.append(f"{GAINED:<44}{shown}")
+            lines.append((GAINED, ", ".join(f"{name} {value:.3g}" for name, value in gained.items())))
         if self.verdict.level != self.verdict_without_reference.level:
-            lines.append(f"{WITHOUT_REFERENCE:<44}{self.verdict_without_reference.headline}")
-        return "\n".join(lines)
+            lines.append((WITHOUT_REFERENCE, self.verdict_without_reference.headline))
+        return lines
 
     def _why_no_bounds(self) -> str:
         """Why there are no error bounds, in words."""
@@ -217,25 +220,26 @@ class Diagnosis(Findings):
         colour = COLOURS[self.verdict.level]
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.verdict.reasons)
         rows = "".join(
-            f"<tr><td style='text-align:left'>{escape(LABELS[name])}</td><td>{estimate}</td></tr>"
-            for name, estimate in self.scalars().items()
+            f"<tr><td style='{CELL}'>{escape(label)}</td><td style='{CELL}'>{escape(text)}</td></tr>"
+            for label, text in self._lines()
         )
         table = self.summary().round(3).to_html(max_rows=30)
         level, conclusion = escape(self.verdict.level.headline), escape(self.verdict.conclusion)
         todo = f"<p>{TO_DO} {escape(self.verdict.advice)}</p>" if self.verdict.advice else ""
         return (
             f"<div><p><b style='color:{colour}'>{level}:</b> {conclusion}.</p>{todo}"
-            f"<ul>{reasons}</ul><p>{UNITS}</p><table>{rows}</table>"
+            f"<ul>{reasons}</ul><p>{UNITS}</p><table style='margin-left: 0'>{rows}</table>"
             f"<details><summary>coordinates</summary>{table}</details></div>"
         )
 
 
+CELL = "text-align: left; padding-right: 1.5em"
 UNITS = "Estimates ± standard errors, in nats. q: the approximation; q*: the best of its family."
 EFFECTIVE = "effective sample size"
 NO_BOUNDS = "error bounds"
 GAINED = "KL(q‖prior) by variable"
 WITHOUT_REFERENCE = "verdict without the reference"
-COLOURS = {Level.TRUST: "#2a7f3e", Level.RESAMPLE: "#b07a00", Level.REJECT: "#b02a2a"}
+COLOURS = {Level.TRUST: GREEN, Level.RESAMPLE: AMBER, Level.REJECT: RED}
 LABELS = {
     "elbo": "ELBO",
     "khat": "k̂",

@@ -129,20 +129,20 @@ class Finding(Wording):
     WEIGHTED_WRONG = "importance ratios: the weighted estimates are wrong for {wrong}, by {source}"
 
     CONVERGED = (
-        "convergence: Jeffreys divergence from the best approximation of its family {jeffreys} ≤ "
-        "{tolerance:g} nats"
+        "convergence: reached. The Jeffreys divergence from the best approximation of its family is "
+        "{jeffreys} nats, the tolerance {tolerance:g}"
     )
     CONVERGED_WITHIN_ERROR = (
-        "convergence: Jeffreys divergence from the best approximation of its family {jeffreys} nats, above "
-        "{tolerance:g}, but not by more than its error"
+        "convergence: reached, as far as the error can tell. The Jeffreys divergence from the best "
+        "approximation of its family is {jeffreys} nats, the tolerance {tolerance:g}"
     )
     NOT_CONVERGED = (
-        "convergence: not reached, Jeffreys divergence from the best approximation of its family {jeffreys} "
-        "> {tolerance:g} nats"
+        "convergence: not reached. The Jeffreys divergence from the best approximation of its family is "
+        "{jeffreys} nats, the tolerance {tolerance:g}"
     )
     OPTIMUM_UNSURE = (
-        "convergence: Jeffreys divergence from the best approximation of its family {jeffreys} nats, which "
-        "was not found to within the tolerance: {reason}"
+        "convergence: not known well. The Jeffreys divergence from the best approximation of its family is "
+        "{jeffreys} nats, but that one was not found to within the tolerance: {reason}"
     )
     OPTIMUM_NOT_KNOWN = (
         "convergence: not known, as the best approximation of its family was not found: {reason}"
