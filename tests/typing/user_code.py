@@ -215,6 +215,17 @@ class Exponential(extend.Continuous):
         return 1.0 / self.rate
 
 
+@extend.closed_form(Exponential, Exponential)
+def exponential_exponential(p: Exponential, q: Exponential) -> Any:
+    ratio = q.rate / p.rate
+    return ratio - 1.0 - p.ops.log(ratio)
+
+
+@extend.from_scipy("rdist")
+def rdist(c: Any, loc: Any, scale: Any) -> extend.Beta:
+    return extend.Beta(0.5 * c, 0.5 * c, loc - scale, 2.0 * scale)
+
+
 class Reading:
     def __init__(self, value: float, error: float) -> None:
         self.value, self.error = value, error
@@ -231,6 +242,8 @@ def strangers() -> None:
     assert_type(kl(Coin(0.5), Coin(0.5)), Any)
     assert_type(coin_coin(Coin(0.5), Coin(0.5)), float)
     is_a(kl(Exponential(2.0), Exponential(rate=3.0)), np.float64)
+    is_a(assert_type(rdist(3.0, 0.0, 1.0), extend.Beta), extend.Beta)
+    assert exponential_exponential(Exponential(2.0), Exponential(2.0)) == 0.0
     is_a(kl(Reading(0.0, 1.0), stats.norm(0.0, 1.0)), np.float64)
     is_a(assert_type(extend.recognise(Reading(0.0, 1.0)), extend.Distribution), extend.Distribution)
     try:
@@ -341,6 +354,7 @@ def mistakes(model: pm.Model, diagnosis: variational.Diagnosis) -> None:
     _ = estimate_kl(p, p).sd  # type: ignore[attr-defined]
     independent(p, "1")  # type: ignore[arg-type]
     register_kl(p, p)  # type: ignore[arg-type]
+    extend.closed_form(Exponential, Exponential)(lambda p: 0.0)  # type: ignore[type-var]
     Isotropic(2.0)  # type: ignore[call-overload]
     MultivariateNormal([0.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])  # type: ignore[call-overload]
     kl_plugins.kullback(p, p)  # type: ignore[attr-defined]

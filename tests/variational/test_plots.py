@@ -65,7 +65,7 @@ def test_convergence_shows_the_distance_the_tolerance_and_the_stop():
     np.testing.assert_array_equal(away.get_xdata(), [100, 200, 400])
     np.testing.assert_array_equal(away.get_ydata(), [np.nan, 0.3, 0.004])
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-    assert ax.get_ylabel() == "Jeffreys divergence from the optimum (nats)"
+    assert ax.get_ylabel() == "Jeffreys divergence\nfrom the optimum (nats)"
     assert texts(ax) == ["tolerance 0.01", "stopped at 400, 0.004 nats away"]
     assert ax.get_title() == "converged after 400 iterations"
     assert ring.get_xydata().tolist() == [[400, 0.004]]
@@ -75,11 +75,11 @@ def test_convergence_shows_the_distance_the_tolerance_and_the_stop():
 
 
 def test_convergence_of_several_fits_is_on_common_axes():
-    late = monitor(history=[Look(800, 0.1, 1.0, 0.0, 5.0)], status="not stationary")
+    late = monitor(history=[Look(800, 0.1, 1.0, 0.0, 5_123.0)], status="not stationary")
     ax = plot_convergence({"mean-field": monitor(), "full-rank": late})
     assert texts(ax)[1:] == [
         "mean-field: stopped at 400, 0.004 nats away",
-        "full-rank: ended at 800, 5 nats away",
+        "full-rank: ended at 800, 5,100 nats away",
     ]
     first, second = ax.texts[1:]
     assert first.get_color() != second.get_color()
