@@ -48,9 +48,11 @@ default_role = "py:obj"  # what is in single backticks in a docstring
 
 
 def signature_of(app, what, name, obj, options, signature, returned):  # type: ignore[no-untyped-def]
-    """No signature of what only the library makes: it has attributes, and takes no parameters of users."""
-    made_here = what == "class" and "Parameters\n---" not in inspect.cleandoc(obj.__doc__ or "")
-    return ("", returned) if made_here else None
+    """None of what only the library makes, which takes no parameters of users; no sentinels as defaults."""
+    if what == "class" and "Parameters\n---" not in inspect.cleandoc(obj.__doc__ or ""):
+        return "", returned
+    missing = "<dataclasses._MISSING_TYPE object>"
+    return (signature.replace(missing, "…"), returned) if missing in (signature or "") else None
 
 
 def setup(app):  # type: ignore[no-untyped-def]

@@ -1,8 +1,8 @@
 """One distribution of every name of SciPy and PyMC that is understood, for the tables of the reference.
 
 The members of one tuple are the same distribution, by its different names. Supports start at 0 and intervals
-are (0, 1), so that pairs with something in common have finite divergences; parameters are such that all
-moments are finite that another's log density may ask for.
+are (0, 1), so that pairs with something in common have finite divergences; most moments are finite that
+another's log density may ask for.
 """
 
 from __future__ import annotations

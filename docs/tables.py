@@ -6,6 +6,8 @@ are not what this script writes. Only what stands between the marks is written, 
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -65,13 +67,38 @@ def _listed(names: Any) -> str:
     return " ".join(f"`{name}`" for name in names)
 
 
+def everything() -> list[str]:
+    """The expressions for a distribution of every name."""
+    return [one for rows in (*UNIVARIATE.values(), *SEVERAL.values()) for row in rows for one in row] + [
+        *ALIASES
+    ]
+
+
 def names(library: str) -> Iterator[str]:
     """A table: what a distribution of each name is recognised as."""
-    found = [one for rows in (*UNIVARIATE.values(), *SEVERAL.values()) for row in rows for one in row]
-    chosen = sorted((one for one in [*found, *ALIASES] if one.startswith(library)), key=str.casefold)
+    chosen = sorted((one for one in everything() if one.startswith(library)), key=str.casefold)
     yield from ["| Yours | becomes |", "|---|---|"]
     for one in chosen:
         yield f"| `{one}` | `{shown(in_numbers(made(one)))}` |"
+
+
+def families() -> Iterator[str]:
+    """A table: what a distribution of each family is, in the words of its class."""
+    found = {type(in_numbers(made(one))) for one in everything()}
+    yield from ["| Family | What it is |", "|---|---|"]
+    for kind in sorted(found, key=lambda kind: kind.__name__):
+        words = " ".join(inspect.cleandoc(kind.__doc__ or "").partition("\n\nParameters\n")[0].split())
+        words = re.sub(
+            r"(https://en.wikipedia[^\s;,]+[^\s;,.])",
+            r"[Wikipedia](<\1>)",
+            words.replace("|", BAR).replace("*", r"\*"),
+        )
+        stated = ", ".join(_declared(field) for field in fields(kind))
+        yield f"| `{kind.__name__}({stated})` | {words} |"
+
+
+def _declared(field: Any) -> str:
+    return field.name if field.default is MISSING else f"{field.name}={field.default:g}"
 
 
 def shown(made: Distribution) -> str:
@@ -139,6 +166,7 @@ TABLES: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
     "names.md": {
         "scipy": lambda: names("stats."),
         "pymc": lambda: names("pm."),
+        "families": families,
     },
 }
 """By page and by the name in its marks: what writes the table."""

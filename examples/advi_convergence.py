@@ -1,11 +1,9 @@
-"""ADVI on a real data set, judged by closed-form Kullback-Leibler divergence.
+"""Has ADVI converged, and can its answer be trusted? A real data set, two fits, and NUTS to compare with.
 
-A logistic regression of 569 breast tumours (malignant or benign, scikit-learn's Wisconsin data) on six
-standardised measurements is fitted by mean-field and by full-rank ADVI. While each fit runs, a monitor
-averages its iterates, compares them with the best Gaussian of the family, and says when to stop;
-afterwards the divergence between the two fits says what the independence assumed by the mean-field
-fit costs, a diagnosis says whether each is to be trusted, and fits without an optimiser's settings say
-what watching was worth.
+A logistic regression of 569 breast tumours (malignant or benign) on six measurements is fitted by mean-field
+and by full-rank ADVI. A monitor, `KLConvergence`, averages the iterates of each fit, computes how far the
+average is from the best approximation of the family, and says when to stop. PyMC's own stopping rule
+is watched beside it. Then `diagnose` says whether each fit can be used instead of the posterior.
 
     python examples/advi_convergence.py --figure advi_convergence.png
 """
@@ -14,150 +12,169 @@ from __future__ import annotations
 
 import argparse
 import logging
-import time
 import warnings
+from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-import pymc as pm
-from sklearn.datasets import load_breast_cancer
+from support.fit_report import (
+    Fit,
+    coefficient_table,
+    convergence_table,
+    draw,
+    other_rule,
+    trust_table,
+    verdict,
+)
+from support.stages import Stages
+from support.watching import Watch
 
-from kl_plugins import explain, jeffreys, kl, variational
-from kl_plugins.variational import KLConvergence, diagnose, plot_convergence, snapshot
+# PyMC is imported in the functions: that takes seconds, before which the first line should be there.
 
 METHODS = {"mean-field": "advi", "full-rank": "fullrank_advi"}
 MEASUREMENTS = ["radius", "texture", "smoothness", "compactness", "concavity", "symmetry"]
+COEFFICIENTS = ["intercept", *MEASUREMENTS]
+PLAN = {
+    "importing PyMC": 5.0,
+    "mean-field ADVI": 18.0,
+    "full-rank ADVI": 12.0,
+    "NUTS": 12.0,
+    "diagnosing the mean-field fit": 12.0,
+    "diagnosing the full-rank fit": 6.0,
+    "drawing": 2.0,
+}
 
 
-def tumour_model() -> pm.Model:
+def tumour_model() -> Any:
     """Logistic regression of malignancy on standardised measurements."""
-    data = load_breast_cancer()
-    columns = [list(data.feature_names).index(f"mean {name}") for name in MEASUREMENTS]
-    measured = data.data[:, columns]
+    import pymc as pm
+
+    data = np.loadtxt(Path(__file__).with_name("breast_tumours.csv"), delimiter=",", skiprows=4)
+    malignant, measured = data[:, 0], data[:, 1:]
     measured = (measured - measured.mean(axis=0)) / measured.std(axis=0)
     with pm.Model(coords={"measurement": MEASUREMENTS}) as model:
         intercept = pm.Normal("intercept", 0.0, 2.0)
         slope = pm.Normal("slope", 0.0, 2.0, dims="measurement")
-        pm.Bernoulli("malignant", logit_p=intercept + measured @ slope, observed=1 - data.target)
+        pm.Bernoulli("malignant", logit_p=intercept + measured @ slope, observed=malignant)
     return model
 
 
-def fit(model: pm.Model, method: str, args: argparse.Namespace) -> tuple[Any, KLConvergence, float]:
-    """Fit by ADVI until the average of the iterates is within the tolerance of the optimum."""
-    monitor = KLConvergence(args.tolerance, every=args.every, random_seed=args.seed)
-    start = time.perf_counter()
+def fit(model: Any, method: str, args: argparse.Namespace, stages: Stages) -> Fit:
+    """Fit by ADVI to the last iteration, and note where each stopping rule would have stopped it.
+
+    To use the monitor takes no more than ``pm.fit(..., callbacks=[KLConvergence()])``. Here the fit goes on
+    after it has stopped, to see what the other rule does.
+    """
+    import pymc as pm
+    from pymc.variational.callbacks import CheckParametersConvergence
+
+    from kl_plugins.variational import KLConvergence, NotConvergedWarning, snapshot
+
+    monitor = KLConvergence(args.tolerance, every=2, random_seed=args.seed)
+    iterates: dict[int, Any] = {}
+    wanted = {round(i) for i in np.geomspace(200, args.iterations, 150)}
+
+    def keep(approximation: Any, losses: Any, iteration: int) -> None:
+        looked = monitor.history and monitor.history[-1].iteration == iteration
+        if iteration in wanted or looked or any(stop.iteration == iteration for stop in watch.stops.values()):
+            iterates[iteration] = snapshot(approximation)
+
+    rules = {"monitor": monitor, "PyMC": CheckParametersConvergence()}
+    watch = Watch(rules, args.iterations, stages, keep)
     with model, warnings.catch_warnings():
-        warnings.simplefilter("ignore", variational.NotConvergedWarning)  # reported below
-        approximation = pm.fit(
+        warnings.simplefilter("ignore", NotConvergedWarning)  # reported below
+        pm.fit(
             args.iterations,
             method=method,
             obj_optimizer=pm.adam(learning_rate=0.01),
-            callbacks=[monitor],
+            callbacks=[watch],
             progressbar=False,
             random_seed=args.seed,
         )
-    return snapshot(approximation), monitor, time.perf_counter() - start
+    return Fit(monitor, iterates, watch.stops.get("monitor"), watch.stops.get("PyMC"), args.iterations)
 
 
-def report_fit(label: str, monitor: KLConvergence, seconds: float) -> None:
-    """Print what the monitor saw, and what it claims."""
-    print(f"\n{label} ADVI: the average over the last half of the iterates, in nats (Jeffreys)")
-    print(f"  {'iteration':>9s} {'known to':>9s} {'moved by':>9s} {'R̂':>6s} {'to the optimum':>15s}")
-    shown = sorted({round(i) for i in np.linspace(0, len(monitor.history) - 1, 8)})
-    for look in (monitor.history[i] for i in shown if monitor.history):
-        far = "" if np.isnan(look.to_optimum) else f"{look.to_optimum:15.4f}"
-        print(f"  {look.iteration:>9,d} {look.jeffreys:9.4f} {look.drift:9.4f} {look.rhat:6.2f} {far}")
-    print(f"  {monitor.message} ({seconds:.1f} s)")
-    if monitor.distance is not None:
-        print("  " + str(monitor.distance).replace("\n", "\n  "))
+def sample(model: Any, args: argparse.Namespace, stages: Stages) -> Any:
+    """Draws of the posterior by NUTS."""
+    import pymc as pm
 
+    tune, draws, chains = (100, 100, 2) if args.short else (1_000, 2_000, 4)
+    total, done = chains * (tune + draws), 0
 
-def report_optimum(model: pm.Model, args: argparse.Namespace, fits: dict[str, Any]) -> None:
-    """Fit again without optimisers' settings, and compare."""
-    print("\nFits with a certificate (kl_plugins.variational.fit)")
-    for label, method in METHODS.items():
-        best = variational.fit(model, method, args.tolerance, random_seed=args.seed, progressbar=False)
-        away = jeffreys(fits[label][0], snapshot(best))
-        print(f"  {label}: {best.certificate}")
-        print(f"    ADVI ended {away:.4f} nats (Jeffreys) away")
+    def count(trace: Any, draw: Any) -> None:
+        nonlocal done
+        done += 1
+        stages.at(done / total, f"draw {done:,d} of {total:,d}")
 
-
-def report_diagnoses(model: pm.Model, args: argparse.Namespace, fits: dict[str, Any]) -> None:
-    """Print whether the fits are to be trusted."""
-    for label, (frozen, _, _) in fits.items():
-        print(f"\nIs the {label} fit to be trusted? (kl_plugins.variational.diagnose)")
-        print("  " + str(diagnose(frozen, model=model, random_seed=args.seed)).replace("\n", "\n  "))
-
-
-def report_loss(mean_field: Any, full_rank: Any) -> None:
-    """Print what the mean-field fit loses against the full-rank one."""
-    print("\nWhat the mean-field fit loses")
-    print(f"  {explain(mean_field, full_rank)}")
-    print(f"  KL(mean field ‖ full rank) = {kl(mean_field, full_rank):.3f} nats")
-    print(f"  KL(full rank ‖ mean field) = {kl(full_rank, mean_field):.3f} nats")
-    print(f"  Jeffreys divergence        = {jeffreys(mean_field, full_rank):.3f} nats")
-    print("  posterior standard deviations:")
-    print(f"    {'':12s} mean field  full rank  ratio")
-    for name, narrow, wide in zip(coordinate_names(), mean_field.std, full_rank.std, strict=True):
-        print(f"    {name:12s} {narrow:10.3f} {wide:10.3f} {narrow / wide:6.2f}")
-
-
-def coordinate_names() -> list[str]:
-    return ["intercept", *MEASUREMENTS]
-
-
-def draw(path: str, fits: dict[str, tuple[Any, KLConvergence, float]]) -> None:
-    """Draw Jeffreys against iterations and the standard deviations of both fits."""
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
-    right = axes[2]
-    rows = np.arange(len(coordinate_names()))
-    for ax, (label, (frozen, monitor, _)), colour in zip(axes, fits.items(), ("C0", "C1"), strict=False):
-        plot_convergence(monitor, ax)
-        ax.set_title(f"{label}: averaged iterates")
-        right.plot(frozen.std, rows, "o", color=colour, label=label)
-    right.set(
-        xlabel="posterior standard deviation",
-        xlim=(0.0, None),
-        title="The mean-field fit is too sure of itself",
-    )
-    right.set_yticks(rows, coordinate_names())
-    right.invert_yaxis()
-    right.legend()
-    figure.savefig(path, dpi=150)
-    print(f"\nfigure written to {path}")
+    with model:
+        return pm.sample(
+            draws,
+            tune=tune,
+            chains=chains,
+            cores=1,
+            callback=count,
+            progressbar=False,
+            random_seed=args.seed,
+            compute_convergence_checks=not args.short,
+        )
 
 
 def main() -> None:
-    """Fit, report and draw."""
+    """Fit, compare, judge and draw, saying at every moment what is being done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--iterations", type=int, default=40_000, help="at most this many per fit")
-    parser.add_argument("--every", type=int, default=10, help="iterations between those averaged, at first")
-    parser.add_argument("--tolerance", type=float, default=0.1, help="good enough, in nats")
+    parser.add_argument("--iterations", type=int, default=10_000, help="of each fit")
+    parser.add_argument("--tolerance", type=float, default=0.1, help="distance that is close enough, in nats")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--figure", default="advi_convergence.png", help="where to write the figure")
     parser.add_argument("--short", action="store_true", help="a quick, unfinished run")
     args = parser.parse_args()
     if args.short:
-        args.iterations = 150 * args.every
-    if args.iterations < 100 * args.every:
-        parser.error("--iterations must be at least a hundred times --every: fewer are not looked at")
-    logging.getLogger("pymc").setLevel(logging.WARNING)
+        args.iterations = min(args.iterations, 1_000)
+    if args.iterations < 300:
+        parser.error("--iterations must be at least 300: the monitor looks at none before")
+    path = Path(args.figure).resolve()
 
-    model = tumour_model()
-    print("Logistic regression of 569 tumours on six measurements, 7 coefficients")
-    fits = {}
-    for label, method in METHODS.items():
-        fits[label] = fit(model, method, args)
-        report_fit(label, *fits[label][1:])
-    report_loss(fits["mean-field"][0], fits["full-rank"][0])
-    report_diagnoses(model, args, fits)
-    if not args.short:
-        report_optimum(model, args, fits)
-    draw(args.figure, fits)
+    with Stages(PLAN) as stages:
+        stages.print("Has ADVI converged, and can its answer be trusted?")
+        stages.print("Logistic regression of 569 breast tumours on six measurements; seven coefficients.")
+        stages.print(
+            f"Mean-field and full-rank ADVI, {args.iterations:,d} iterations each, then NUTS to compare.\n"
+        )
+        stages.begin("importing PyMC")
+        model = tumour_model()
+        logging.getLogger("pymc").setLevel(logging.ERROR)
+        logging.getLogger("pytensor").setLevel(logging.ERROR)  # of a BLAS, which nothing here needs
+        warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS")
+        from kl_plugins.variational import diagnose
+
+        fits: dict[str, Fit] = {}
+        for label, method in METHODS.items():
+            stages.begin(f"{label} ADVI")
+            fits[label] = fit(model, method, args, stages)
+        stages.print("", convergence_table(fits, args.tolerance), "")
+        stages.print(other_rule(fits) + "\n")
+
+        stages.begin("NUTS")
+        draws = sample(model, args, stages)
+        diagnoses: dict[str, Any] = {}
+        for label, one in fits.items():
+            stages.begin(f"diagnosing the {label} fit")
+            diagnoses[label] = diagnose(
+                one.result,
+                draws,
+                model,
+                optimum_tolerance=args.tolerance,
+                random_seed=args.seed,
+                progressbar=False,
+            )
+        stages.print("", coefficient_table(fits, diagnoses, COEFFICIENTS), "")
+        stages.print(trust_table(diagnoses, args.tolerance), "")
+
+        stages.begin("drawing")
+        draw(path, fits, diagnoses, COEFFICIENTS)
+    for label, one in fits.items():
+        stages.print(verdict(label.capitalize(), one, diagnoses[label], COEFFICIENTS))
+    stages.print(f"Figure: {path} ({stages.seconds:.0f} s in all)")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """A fit that looks converged and is not, how that is seen, and what to do.
 
-The children's test scores of the mothers' IQ: a straight line through points far from zero. Intercept and
-slope all but determine each other, so that PyMC's ADVI creeps along a ridge: its loss is flat, its
-parameters hardly change, and the slope and intercept it ends at are nowhere near the best ones. The
-second model is as easy as can be, twenty independent standard normals; there the default optimiser does come
-to rest, with standard deviations 8 per cent too wide (docs/explanation/optimiser_bias.md says why).
+The test scores of children against the IQs of their mothers: a straight line through points far from zero.
+Intercept and slope all but determine each other, so that PyMC's ADVI creeps along a ridge: its loss is
+flat, its parameters hardly change, and they are nowhere near the best ones. The second model is as easy as
+can be, twenty independent standard normals: there the default optimiser does settle, with standard deviations
+8 per cent too wide (docs/optimiser_bias.md says why).
 
-    python examples/looks_converged.py
+    python examples/looks_converged.py --figure looks_converged.png
 """
 
 from __future__ import annotations
@@ -14,28 +14,40 @@ from __future__ import annotations
 import argparse
 import logging
 import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
-import pymc as pm
-from matplotlib.axes import Axes
+from rich.table import Table
+from support.stages import Stages
+from support.tables import number, table_of
+from support.watching import Watch
 
-from kl_plugins import jeffreys, variational
-from kl_plugins.variational import (
-    Diagnosis,
-    KLConvergence,
-    diagnose,
-    distance_to_optimum,
-    plot_pair,
-    snapshot,
-)
+# PyMC is imported in the functions: that takes seconds, before which the first line should be there.
 
-RIDGE = "A regression far from zero"
+RIDGE, NORMALS = "a regression far from zero", "twenty standard normals"
+SHOWN = {RIDGE: ("intercept", "slope"), NORMALS: ("x[0]", "x[1]")}
+STEPS = {"pm.fit": 9.0, "variational.fit": 5.0, "diagnose": 6.0}
+PLAN = {
+    "importing PyMC": 5.0,
+    **{f"{name}: {step}": seconds for name in (RIDGE, NORMALS) for step, seconds in STEPS.items()},
+    "drawing": 2.0,
+}
 
 
-def ridge() -> pm.Model:
+class Seen(NamedTuple):
+    """What was found of a model: PyMC's fit and the remedy, and what `diagnose` says of both."""
+
+    losses: np.ndarray
+    monitor: Any
+    fits: dict[str, Any]
+    diagnoses: dict[str, Any]
+
+
+def ridge() -> Any:
     """Scores near 87 on IQs near 100, simulated."""
+    import pymc as pm
+
     rng = np.random.default_rng(1)
     iq = rng.normal(100.0, 15.0, size=400)
     score = 26.0 + 0.61 * iq + rng.normal(0.0, 18.0, size=400)
@@ -47,85 +59,143 @@ def ridge() -> pm.Model:
     return model
 
 
-def normals() -> pm.Model:
+def normals() -> Any:
+    import pymc as pm
+
     with pm.Model() as model:
         pm.Normal("x", shape=20)
     return model
 
 
-def looks_converged(approximation: pm.MeanField) -> None:
+def examine(name: str, model: Any, remedy: str, args: argparse.Namespace, stages: Stages) -> Seen:
+    """Fit by ``pm.fit`` as it is, by ``variational.fit``, and diagnose both."""
+    import pymc as pm
+
+    from kl_plugins import variational
+
+    stages.begin(f"{name}: pm.fit")
+    monitor = variational.KLConvergence(random_seed=1)
+    watch = Watch({"monitor": monitor}, args.iterations, stages)
+    with model, warnings.catch_warnings():
+        warnings.simplefilter("ignore", variational.NotConvergedWarning)  # reported below
+        usual = pm.fit(args.iterations, callbacks=[watch], progressbar=False, random_seed=1)
+    losses = np.array(usual.hist)
+    stages.begin(f"{name}: variational.fit")
+    best = variational.fit(model, remedy, random_seed=2, progressbar=False)
+    stages.begin(f"{name}: diagnose")
+    fits = {"pm.fit": usual, "variational.fit": best}
+    found = {
+        label: variational.diagnose(one, random_seed=1, progressbar=False, full_rank=name == RIDGE)
+        for label, one in fits.items()
+    }
+    return Seen(losses, monitor, fits, found)
+
+
+def loss_sentence(seen: Seen) -> str:
     """What people look at: the loss over the last two fifths of the run."""
-    loss = approximation.hist[-2 * len(approximation.hist) // 5 :]
+    loss = seen.losses[-2 * len(seen.losses) // 5 :]
     before, after = loss[: len(loss) // 2], loss[len(loss) // 2 :]
-    change = np.median(after) - np.median(before)
-    print(
-        f"  the loss: {np.median(before):.2f}, then {np.median(after):.2f}, a change of {change:+.2f} nats,"
+    return (
+        f"The loss: over the last two fifths of {len(seen.losses):,d} iterations its median goes "
+        f"from {np.median(before):.2f} to {np.median(after):.2f} nats, while single values scatter by "
+        f"{np.std(after):.2f}."
     )
-    print(f"  beside {np.std(after):.2f} from one iteration to the next")
 
 
-def report(diagnosis: Diagnosis, title: str, ax: Axes) -> None:
-    """Print the verdict, and draw the ridge."""
-    print(f"  {diagnosis.verdict}".replace("\n", "\n  "))
-    plot_pair(diagnosis, ("intercept", "slope"), ax=ax).set_title(title)
+def table_of_fits(name: str, seen: Seen, remedy: str) -> Table:
+    """Both fits beside each other: distance from the optimum, k̂, means and standard deviations."""
+    kind = {"advi": "mean-field", "fullrank_advi": "full-rank"}[remedy]
+    title = f"{name.capitalize()}: pm.fit (mean-field) and variational.fit ({kind})"
+    caption = (
+        "Distance: Jeffreys divergence, KL(p‖q) + KL(q‖p), from the Gaussian of the family with the largest "
+        "ELBO. Posterior: by importance sampling."
+    )
+    table = table_of(title, caption)
+    table.add_column("", no_wrap=True)
+    for label in seen.fits:
+        table.add_column(label, justify="right")
+    table.add_column("posterior", justify="right")
+    found = list(seen.diagnoses.values())
+    far = [number(one.distance.jeffreys) for one in found]
+    table.add_row("nats from best of its family", *far, "")
+    table.add_row("Pareto k̂ (wanted: ≤ 0.7)", *[f"{one.importance.k.value:.2f}" for one in found], "")
+    truth = found[-1].posterior
+    for coordinate in SHOWN[name]:
+        i = found[0].names.index(coordinate)
+        cells = [f"{one.raw.mean[i]:.2f} ± {one.raw.sd[i]:.2f}" for one in found]
+        table.add_row(f"{coordinate}: mean ± sd", *cells, f"{truth.mean[i]:.2f} ± {truth.sd[i]:.2f}")
+    return table
+
+
+def verdicts(seen: Seen) -> list[str]:
+    """One sentence for each fit."""
+    last = seen.monitor.history[-1]
+    said = [
+        f"pm.fit, watched by KLConvergence: {seen.monitor.status} by iteration {last.iteration:,d}, with the "
+        f"average of the last half {number(last.to_optimum)} nats from the best of its family."
+    ]
+    for label, one in seen.diagnoses.items():
+        said.append(f"{label}, judged by diagnose: {one.verdict.headline} {one.verdict.advice}".strip())
+    return said
+
+
+def draw(path: Path, seen: dict[str, Seen]) -> None:
+    """Draw the flat loss, the distance that it hides, and where the fit is beside the posterior."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    from kl_plugins.variational import plot_convergence, plot_pair
+
+    plt.rcParams.update({"font.size": 12.0, "axes.titlesize": 13.0})
+    figure, (top, middle, bottom) = plt.subplots(3, 1, figsize=(7.0, 10.0), layout="constrained")
+    one = seen[RIDGE]
+    top.plot(np.arange(1, len(one.losses) + 1), one.losses, lw=0.5)
+    late = one.losses[len(one.losses) // 20 :]
+    top.set(
+        xlabel="iteration",
+        ylabel="loss (−ELBO, nats)",
+        ylim=(late.min() - 2.0, np.quantile(late, 0.995) + 2.0),
+        title="A regression far from zero: the loss is flat ...",
+    )
+    plot_convergence(one.monitor, middle).set_title("... and the fit is far from the best one")
+    plot_pair(one.diagnoses["pm.fit"], SHOWN[RIDGE], bottom).set_title(
+        "Where pm.fit is, beside the posterior (50 and 95 %)"
+    )
+    figure.savefig(path, dpi=115)
 
 
 def main() -> None:
-    """Fit, see through it, mend it."""
+    """Fit, see through it, mend it, saying at every moment what is being done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iterations", type=int, default=50_000)
     parser.add_argument("--figure", default="looks_converged.png", help="where to write the figure")
     parser.add_argument("--short", action="store_true", help="a quick, unfinished run")
     args = parser.parse_args()
     if args.short:
-        args.iterations = 2_000
-    logging.getLogger("pymc").setLevel(logging.WARNING)
-    matplotlib.use("Agg")
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+        args.iterations = min(args.iterations, 2_000)
+    path = Path(args.figure).resolve()
 
-    for title, model in ((RIDGE, ridge()), ("Twenty standard normals", normals())):
-        print(f"{title}: pm.fit({args.iterations:,d})")
-        with model:
-            approximation = pm.fit(args.iterations, progressbar=False, random_seed=1)
-        looks_converged(approximation)
-
-        print("How far it is from the best mean-field Gaussian: distance_to_optimum(approximation)")
-        distance = distance_to_optimum(approximation, random_seed=1)
-        print("  " + str(distance).replace("\n", "\n  "))
-        frozen, best = snapshot(approximation), distance.optimum
-        for i in range(min(3, len(frozen.mean))):
-            print(
-                f"  coordinate {i}: {frozen.mean[i]:8.3f} ± {frozen.std[i]:<8.3f} "
-                f"best {best.mean[i]:8.3f} ± {best.std[i]:<8.3f}"
-            )
-
-        if title == RIDGE:
-            print("Is it to be trusted? diagnose(approximation)")
-            report(diagnose(approximation, random_seed=1), "pm.fit's mean-field ADVI", axes[0])
-
-        print("The same with a monitor: pm.fit(..., callbacks=[KLConvergence()])")
-        monitor = KLConvergence(random_seed=1)
-        with model, warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            pm.fit(args.iterations, callbacks=[monitor], progressbar=False, random_seed=1)
-        for warning in caught:
-            if issubclass(warning.category, variational.NotConvergedWarning):
-                print(f"  {warning.category.__name__}: {warning.message}")
-        if monitor.converged:
-            print(f"  {monitor.message}")
-
-        print("The remedy: kl_plugins.variational.fit()")
-        better = variational.fit(model, random_seed=2, progressbar=False)
-        print(f"  {better.certificate}")
-        print(f"  {jeffreys(snapshot(better), best):.2g} nats (Jeffreys) from the optimum found above\n")
-        if title == RIDGE:
-            print("Mean field cannot follow the ridge: variational.fit(method='fullrank_advi')")
-            best_of_all = variational.fit(model, "fullrank_advi", random_seed=2, progressbar=False)
-            print(f"  {best_of_all.certificate}")
-            report(diagnose(best_of_all, random_seed=1), "variational.fit, full rank", axes[1])
-            print()
-    figure.savefig(args.figure, dpi=150)
-    print(f"figure written to {args.figure}")
+    with Stages(PLAN) as stages:
+        stages.print("A fit that looks converged and is not: how that is seen, and what to do.")
+        stages.print(f"Two models, each fitted by pm.fit({args.iterations:,d}) and by variational.fit.\n")
+        stages.begin("importing PyMC")
+        logging.getLogger("pytensor").setLevel(logging.ERROR)  # of a BLAS, which nothing here needs
+        warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS")
+        models = {RIDGE: (ridge(), "fullrank_advi"), NORMALS: (normals(), "advi")}
+        logging.getLogger("pymc").setLevel(logging.ERROR)
+        seen: dict[str, Seen] = {}
+        for name, (model, remedy) in models.items():
+            seen[name] = examine(name, model, remedy, args, stages)
+            stages.print(table_of_fits(name, seen[name], remedy))
+            stages.print(loss_sentence(seen[name]))
+            for sentence in verdicts(seen[name]):
+                stages.print(sentence)
+            stages.print("")
+        stages.begin("drawing")
+        draw(path, seen)
+    stages.print(f"Figure: {path} ({stages.seconds:.0f} s in all)")
 
 
 if __name__ == "__main__":

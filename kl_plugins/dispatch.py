@@ -73,6 +73,12 @@ def kl(p: object, q: object) -> Array:
     NoClosedFormError
         If no closed form is known for the pair.
 
+    See Also
+    --------
+    estimate_kl : An estimate with its error, for pairs without a closed form.
+    pairwise_kl : All pairs of two collections at once.
+    explain : Which formula is used and what it costs.
+
     Notes
     -----
     For Gaussians with Σ = LLᵀ, M = Lq⁻¹Lp and w = Lq⁻¹(μp − μq) the divergence is
@@ -149,6 +155,8 @@ def entropy(p: object) -> Array:
     ------
     TypeError, ValueError
         As `kl` does.
+    NoClosedFormError
+        If no closed form of it is known, as of a Poisson distribution.
 
     Examples
     --------
@@ -250,6 +258,8 @@ def independent(p: object, ndims: int = 1) -> Distribution:
 
     Raises
     ------
+    TypeError
+        If `p` is not a distribution that is understood, or `ndims` not a whole number.
     ValueError
         If `p` has fewer than `ndims` batch dimensions, or `ndims` is negative.
 
@@ -286,6 +296,10 @@ def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClo
 
 
 def _compute(rule: Rule, p: object, q: object) -> Array:
+    """The value of the rule, of graphs with the conditions that are checked when they run.
+
+    What a rule for somebody's own classes returns is handed on as it is.
+    """
     if not (isinstance(p, Distribution) and isinstance(q, Distribution)):
         return rule(p, q)
     ops = p.ops

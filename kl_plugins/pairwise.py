@@ -89,6 +89,7 @@ def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
 
 
 def _one_by_one(ps: Sequence[object], qs: Sequence[object]) -> FloatArray:
+    """The divergence of each pair by itself, as `kl` computes it."""
     values = [[kl(p, q) for q in qs] for p in ps]
     return np.asarray(values, dtype=None if values and values[0] else float).reshape(len(ps), len(qs))
 
@@ -108,10 +109,12 @@ def _of_each_class(side: object) -> list[object]:
 
 
 def _objects(side: Any, name: str) -> Sequence[object]:
+    """The objects of a side as they were given; of a batch its members."""
     return side if isinstance(side, Sequence) else _members(_collected(side, name))
 
 
 def _listed(side: Any) -> Any:
+    """What can be gone through once only, and arrays of objects, as a list; anything else as it is."""
     return list(side) if isinstance(side, Iterator | np.ndarray) else side
 
 
@@ -131,6 +134,7 @@ def _collected(side: Any, name: str) -> Distribution | list[Distribution]:
 
 
 def _members(side: Distribution | list[Distribution]) -> list[Distribution]:
+    """The single distributions of a side."""
     if isinstance(side, list):
         return side
     return [_reshaped(side, slice(i, i + 1), ()) for i in range(int(side.batch_shape[0] or 0))]
@@ -159,6 +163,7 @@ def _kind(made: Parametrised) -> Any:
 
 
 def _stacked(members: Sequence[Any]) -> Any:
+    """Distributions of one kind as a batch, with the Cholesky factors that they have already."""
     first = members[0]
     state = first.__getstate__()
     for name, core in first.cores():
@@ -198,6 +203,7 @@ def _reshaped(made: Any, rows: Any, batch: tuple[int, ...]) -> Any:
 
 
 def _all_pairs(rows: object, columns: object) -> FloatArray:
+    """The divergence of every member of one batch from every member of another."""
     for side in (rows, columns):
         _factor_parts(side)
     if _share_work(rows, columns):
@@ -250,6 +256,7 @@ def _double(made: Any) -> Any:
 
 
 def _arrays(made: Any) -> Gaussians:
+    """Means, covariances (or variances) and their factors (or scales), as the products take them."""
     covariance, d = made.covariance, made.event_shape[0]
     if isinstance(covariance, AxisAligned):
         scales = covariance.full_scales().reshape(-1, d)

@@ -10,7 +10,9 @@ import plum
 
 from kl_plugins.mistakes import check_class
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 Formula = TypeVar("Formula", bound=Callable[[Any, Any], Any])
+"""A function of a pair."""
 
 
 class Rule(NamedTuple):
@@ -73,7 +75,7 @@ class RuleTable:
         *,
         cost: str | Callable[[Any, Any], Any],
         precedence: int = 0,
-    ) -> Callable[[Formula], Formula]:
+    ) -> Callable[[Function], Function]:
         """Register the decorated function for the pair of types; a later one replaces an earlier one.
 
         `precedence` decides between rules of which neither is more specific than the other.
@@ -81,7 +83,7 @@ class RuleTable:
         for kind, argument in ((p_type, "p_type"), (q_type, "q_type")):
             check_class(kind, f"{self._name}: {argument}")
 
-        def decorate(function: Formula) -> Formula:
+        def decorate(function: Function) -> Function:
             rule = Rule(function, cost)
 
             def found(p: object, q: object) -> Any:  # plum converts to any narrower annotation

@@ -87,7 +87,7 @@
           row.hidden = !row.textContent.toLowerCase().includes(text);
           return !row.hidden;
         });
-        return `${found.length} of ${rows.length} names`;
+        return `${found.length} of ${rows.length} rows`;
       },
     };
   }

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     class Options(TypedDict, total=False):
         """What `estimate_kl` takes beside a pair."""
 
-        method: MethodName | None
+        method: MethodName | str | None
         draws: int
         tolerance: float
         random_state: Seed
@@ -63,7 +63,7 @@ def estimate_kl(
     p: object,
     q: object,
     *,
-    method: MethodName | None = None,
+    method: MethodName | str | None = None,
     draws: int = 20_000,
     tolerance: float = 1e-9,
     random_state: Seed = None,

@@ -194,7 +194,8 @@ def _by_name() -> dict[str, type]:
     while new:
         found |= new
         new = {kind for base in new for kind in base.__subclasses__()}
-    return {kind.__name__: kind for kind in found if kind.__module__.startswith("kl_plugins.")}
+    ours = [kind for kind in found if kind.__module__.startswith("kl_plugins.")]
+    return {kind.__name__: kind for kind in ours if not kind.__name__.startswith("_")}
 
 
 if not TYPE_CHECKING:  # to a checker every name would be here

@@ -75,12 +75,13 @@ class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
         }
 
     @property
-    def std(self) -> Array:
+    def std(self) -> Vectors:
         """Standard deviation of each coordinate, shape (d,)."""
-        scales = getattr(self.covariance, "scales", None)
-        if scales is not None:
-            return scales
-        return self.ops.sqrt(self.ops.sum_of_squares_last(self.covariance.factor))
+        scales: Any = getattr(self.covariance, "scales", None)
+        if scales is None:
+            scales = self.ops.sqrt(self.ops.sum_of_squares_last(self.covariance.factor))
+        known: Vectors = scales
+        return known
 
     def reorder(self, variables: tuple[Variable, ...]) -> NamedMultivariateNormal[Value, Vectors]:
         """The same distribution with its variables in another order."""

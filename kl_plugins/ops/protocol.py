@@ -32,17 +32,9 @@ Function: TypeAlias = Callable[..., Array]
 class Operations(Protocol):
     """What formulas of numbers are written in.
 
+    Functions of numbers that have no words of their own here are those of NumPy and SciPy of that name.
     Outside of a function's domain arrays and variables hold infinity or NaN; a float is an error there, upon
     which the formula is run on arrays.
-
-    Attributes
-    ----------
-    symbolic : bool
-        Whether the numbers are known only when a graph runs.
-    graphs : bool
-        Whether they make a graph that is differentiated and compiled later.
-    scalar : bool
-        Whether the numbers are Python floats, one at a time.
 
     Examples
     --------

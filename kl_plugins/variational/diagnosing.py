@@ -30,7 +30,7 @@ from kl_plugins.variational.optimum.scale_families import family_of, standard_de
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.search import MOST_DRAWS, NoFiniteELBOError, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
-from kl_plugins.variational.report.grounds import Grounds
+from kl_plugins.variational.report.grounds import Grounds, Source
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity, coordinate_names
@@ -55,7 +55,7 @@ def diagnose(
 ) -> Diagnosis:
     """Say whether a Gaussian approximation of a posterior can be trusted, and where it is wrong.
 
-    Three questions are answered. Is the fit the best of its family? By `distance_to_optimum`. Is the family
+    Three questions are answered. Is the fit the best of its family? By `distance_to_optimum`. Is that
     near the posterior? By the importance ratios p/q of its draws, k̂ and the estimates that they give.
     And what do draws of q not see? k̂ knows only where q goes: a tail beyond it is invisible. So
     draws from a proposal with wider tails, coordinate by coordinate, around the best Gaussian that was
@@ -131,7 +131,7 @@ def diagnose(
     >>> diagnosis.verdict.level, sorted(discrepancy.name for discrepancy in diagnosis.verdict.discrepancies)
     ('reject', ['x[0]', 'x[1]'])
     >>> print(diagnosis.verdict.advice)
-    The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi').
+    Use method='fullrank_advi': mean-field's independence is the cause, the best full-rank fit is right.
     """
     _check_settings(draws, tolerance, optimum_tolerance)
     full_rank = check_flag(full_rank, "full_rank")
@@ -166,7 +166,7 @@ def diagnose(
         points, ratios = draws_of(target, q, draws, rng)
         own = importance(ratios, rng)
         centre = full or (q if distance is None else distance.optimum)
-        report(f"{draws:,d} draws with wider tails")
+        report(f"{draws:,d} draws with heavier tails")
         survey = Survey(target, centre, draws, rng)
         report("looking for other modes")
         modes = other_modes(target, model, centre, survey.importance.log_evidence, here, rng)
@@ -181,7 +181,7 @@ def diagnose(
             weighted=own.moments(points),
             moment_k=own.moment_k(points),
             truth=survey.moments,
-            source="draws with wider tails",
+            source=Source.HEAVY_TAILED,
             by_reference=False,
             reliable=survey.reliable,
             importance=own,
@@ -201,7 +201,7 @@ def diagnose(
         blind = verdict_on(grounds)
         if compared is not None:
             grounds = grounds._replace(
-                truth=compared.moments, source="reference draws", reliable=True, by_reference=True
+                truth=compared.moments, source=Source.REFERENCE, reliable=True, by_reference=True
             )
         lost = full_rank_loss(q, known, full_error, target, rng) if grounds.mean_field and known else None
         goal = distance.optimum if distance is not None and distance.known else q

@@ -97,6 +97,13 @@ def fit(
     tolerance: float = 0.1,
     **options: Unpack[Options],
 ) -> CertifiedFullRank: ...
+@overload
+def fit(
+    model: Model | None = None,
+    method: str = "advi",
+    tolerance: float = 0.1,
+    **options: Unpack[Options],
+) -> CertifiedMeanField | CertifiedFullRank: ...
 def fit(
     model: Model | None = None,
     method: str = "advi",

@@ -68,7 +68,7 @@ def plot_convergence(monitor: KLConvergence | Mapping[str, KLConvergence], ax: A
     ax = axes_or_new(ax)
     ax.set(xscale="log", yscale="log", xlabel="iteration")
     compared = [_curves(ax, one, f"C{i}") for i, one in enumerate(monitors.values())]
-    what = "Jeffreys divergence from the optimum" if all(compared) else "Jeffreys divergence"
+    what = "Jeffreys divergence\nfrom the optimum" if all(compared) else "Jeffreys divergence"
     ax.set_ylabel(f"{what} (nats)")
     tolerances = sorted({one.tolerance for one in monitors.values()})
     _readable(ax, tolerances[0], len(monitors))
@@ -158,7 +158,8 @@ def _ending(ax: Any, label: str, monitor: Any, colour: str, line: int) -> None:
     verb = "stopped" if stopped else "now" if monitor.status == Status.RUNNING else "ended"
     text = f"{label}: {verb}" if label else str(verb)
     text += f" at {last.iteration:,d}"
-    text += f", {last.to_optimum:.2g} nats away" if known else ", distance not computed"
+    away = float(f"{last.to_optimum:.2g}")  # two digits, and no exponent
+    text += f", {away:,.10g} nats away" if known else ", distance not computed"
     ax.annotate(
         text,
         (0.02, 0.0),

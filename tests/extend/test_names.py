@@ -31,6 +31,7 @@ def test_families_and_structures_by_name():
 
 def test_the_directory_lists_families_and_structures():
     assert {"GeneralizedGamma", "Full", "parameter", "POSITIVE"} <= set(dir(extend))
+    assert [name for name in dir(extend) if not hasattr(extend, name)] == []
 
 
 def test_help_says_what_to_register():

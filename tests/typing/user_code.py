@@ -215,6 +215,17 @@ class Exponential(extend.Continuous):
         return 1.0 / self.rate
 
 
+@extend.closed_form(Exponential, Exponential)
+def exponential_exponential(p: Exponential, q: Exponential) -> Any:
+    ratio = q.rate / p.rate
+    return ratio - 1.0 - p.ops.log(ratio)
+
+
+@extend.from_scipy("rdist")
+def rdist(c: Any, loc: Any, scale: Any) -> extend.Beta:
+    return extend.Beta(0.5 * c, 0.5 * c, loc - scale, 2.0 * scale)
+
+
 class Reading:
     def __init__(self, value: float, error: float) -> None:
         self.value, self.error = value, error
@@ -231,6 +242,8 @@ def strangers() -> None:
     assert_type(kl(Coin(0.5), Coin(0.5)), Any)
     assert_type(coin_coin(Coin(0.5), Coin(0.5)), float)
     is_a(kl(Exponential(2.0), Exponential(rate=3.0)), np.float64)
+    is_a(assert_type(rdist(3.0, 0.0, 1.0), extend.Beta), extend.Beta)
+    assert exponential_exponential(Exponential(2.0), Exponential(2.0)) == 0.0
     is_a(kl(Reading(0.0, 1.0), stats.norm(0.0, 1.0)), np.float64)
     is_a(assert_type(extend.recognise(Reading(0.0, 1.0)), extend.Distribution), extend.Distribution)
     try:
@@ -260,12 +273,17 @@ def fits(model: pm.Model) -> None:
     is_a(full, pm.FullRank)
     assert variational.fit(model, method="fullrank_advi", progressbar=False).certificate.draws
 
+    for method in ("advi", "fullrank_advi"):
+        again = variational.fit(model, method, random_seed=1, progressbar=False)
+        is_a(assert_type(again.certificate.certified, bool), bool)
+
     frozen = variational.snapshot(fitted)
     assert_type(frozen, NamedMultivariateNormal[np.float64, NDArray[np.floating[Any]]])
     is_a(assert_type(kl(frozen, certificate.distribution), np.float64), np.float64)
     is_a(assert_type(jeffreys(frozen, variational.snapshot(full)), np.float64), np.float64)
     is_a(assert_type(entropy(frozen), np.float64), np.float64)
     is_a(assert_type(frozen.mean, NDArray[np.floating[Any]]), np.ndarray)
+    is_a(assert_type(frozen.std, NDArray[np.floating[Any]]), np.ndarray)
     is_a(assert_type(frozen.names, tuple[str, ...]), tuple)
     is_a(assert_type(frozen.slices, dict[str, slice]), dict)
 
@@ -332,17 +350,18 @@ def mistakes(model: pm.Model, diagnosis: variational.Diagnosis) -> None:
     len(kl(p, p))  # type: ignore[arg-type]
     _ = explain(p, p).price  # type: ignore[attr-defined]
     estimate_kl(p, p, drawn=100)  # type: ignore[call-overload]
-    estimate_kl(p, p, method="simpson")  # type: ignore[call-overload]
+    estimate_kl(p, p, method=1)  # type: ignore[call-overload]
     _ = estimate_kl(p, p).sd  # type: ignore[attr-defined]
     independent(p, "1")  # type: ignore[arg-type]
     register_kl(p, p)  # type: ignore[arg-type]
+    extend.closed_form(Exponential, Exponential)(lambda p: 0.0)  # type: ignore[type-var]
     Isotropic(2.0)  # type: ignore[call-overload]
     MultivariateNormal([0.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])  # type: ignore[call-overload]
     kl_plugins.kullback(p, p)  # type: ignore[attr-defined]
     if PYRIGHT:
         variational.fit(10_000)  # type: ignore[call-overload]
         variational.snapshot("approximation")  # type: ignore[arg-type]
-    variational.fit(model, "svgd")  # type: ignore[call-overload]
+    variational.fit(model, 10_000)  # type: ignore[call-overload]
     variational.fit(model, callbacks=[])  # type: ignore[call-overload]
     variational.diagnose(([0.0], [1.0]), model=model, draw=100)  # type: ignore[call-arg]
     variational.KLConvergence(tolerance="0.1")  # type: ignore[arg-type]

@@ -266,7 +266,7 @@ def test_mean_field_is_refused_where_it_is_wrong(diagnoses):
     assert {discrepancy.name for discrepancy in found.verdict.discrepancies} == {"x[0]", "x[1]"}
     for discrepancy in found.verdict.discrepancies:
         assert discrepancy.sd_ratio.value == pytest.approx(math.sqrt(1 - RHO**2), rel=0.05)
-    assert "independence of mean-field is at fault" in found.verdict.advice
+    assert "mean-field's independence is the cause" in found.verdict.advice
     assert found.distance.jeffreys < 1e-6  # and yet it is the best of its family
     loss = -0.5 * math.log(1 - RHO**2)
     assert found.full_rank.kl_to.value == pytest.approx(loss, abs=1e-3)
@@ -280,7 +280,7 @@ def test_a_fit_that_weights_repair(diagnoses):
     found = diagnoses["narrow"]
     assert found.verdict.level == "resample"
     assert {discrepancy.name for discrepancy in found.verdict.discrepancies} == {"x[0]", "x[1]", "s"}
-    assert "has not converged: the best of its family would do" in found.verdict.advice
+    assert "Refit with variational.fit: the best approximation of its family is right" in found.verdict.advice
     np.testing.assert_allclose(found.weighted.sd, np.sqrt(np.diag(CORRELATED)), rtol=0.05)
     assert found.importance.k.value == pytest.approx(0.3, abs=0.2)  # 1 − the ratio of variances
     # KL(q‖p) = ½ d (0.7 − 1 − ln 0.7)
@@ -340,35 +340,39 @@ def heavy_importance():
     ("changes", "level", "words"),
     [
         ({}, "resample", "Weight or resample"),
-        ({"raw": RIGHT}, "trust", "all means and sds are right"),
-        ({"importance": heavy_importance()}, "reject", "weights cannot repair it"),
+        ({"raw": RIGHT}, "trust", "means and sds: all within 0.1 posterior sd"),
+        ({"importance": heavy_importance()}, "reject", "weights cannot correct the approximation"),
         (
             {"importance": heavy_importance(), "raw": RIGHT},
             "reject",
-            "may not reach far enough, no mean or sd is seen to be wrong",
+            "none was found to be wrong.* may miss a part of the posterior",
         ),
-        ({"importance": heavy_importance(), "raw": RIGHT, "by_reference": True}, "trust", "right to 0.1"),
-        ({"raw": RIGHT, "modes": (Mode(np.ones(2), 0.3),)}, "reject", "other modes, with about 30%"),
-        ({"moment_k": np.array([0.8, 0.2])}, "reject", r"k̂ of the squares is above it for a \(0.80\)"),
+        (
+            {"importance": heavy_importance(), "raw": RIGHT, "by_reference": True},
+            "trust",
+            "agrees with the reference draws to 0.1",
+        ),
+        ({"raw": RIGHT, "modes": (Mode(np.ones(2), 0.3),)}, "reject", "other modes: found, with about 30%"),
+        ({"moment_k": np.array([0.8, 0.2])}, "reject", r"k̂ of the variance is above 0.70 for a \(0.80\)"),
         (
             {"weighted": Moments.exact(np.zeros(2), np.array([0.85, 1.0]))},
             "reject",
-            "even the weighted estimates",
+            "the weighted estimates are wrong for a",
         ),
-        ({"reliable": False, "raw": RIGHT}, "reject", "nothing is certain"),
+        ({"reliable": False, "raw": RIGHT}, "reject", "means and sds: not known"),
         (
             {
                 "raw": RIGHT,
                 "truth": Moments(np.zeros(2), np.ones(2), np.full(2, 0.2), np.full(2, 0.01)),
             },
             "reject",
-            "more draws are needed",
+            "not known to 0.1 posterior sd.* too few draws",
         ),
-        ({"missed": Estimate(0.1, 0.01)}, "resample", "10% of the posterior is out of the reach"),
+        ({"missed": Estimate(0.1, 0.01)}, "resample", "10% of the posterior's mass is where"),
         (
             {"mean_field": True, "full_rank": RIGHT},
             "resample",
-            "a full-rank fit would do",
+            "the best full-rank fit is right",
         ),
     ],
 )
@@ -395,7 +399,7 @@ def test_another_optimum_is_a_reason_for_doubt(diagnoses):
 
 def test_a_reference_decides_where_there_is_one(heavy_diagnosis):
     found = heavy_diagnosis
-    assert found.source == "reference draws"
+    assert found.source == "the reference draws"
     assert found.posterior is found.reference.moments
     q, other = found.approximation, found.reference.gaussian
     for estimate, truth in (

@@ -147,7 +147,7 @@ def test_fits_of_a_jumping_density_are_not_certified(switched):
     assert np.isnan([distance.jeffreys, distance.kl_to_optimum, distance.elbo_gap]).all()
     assert distance.interval == (0.0, math.inf)
     assert "= 0" not in str(distance).split(":")[0]
-    assert "not known: the log density jumps" in str(distance)
+    assert "could not be computed: the log density jumps" in str(distance)
     found = diagnose(approximation, draws=4_000, random_seed=1)
     assert "Make it smooth" in found.verdict.advice
     for words in ("at the optimum", "not converged", "reparametrise", "independence"):
@@ -157,7 +157,7 @@ def test_fits_of_a_jumping_density_are_not_certified(switched):
 
 def test_a_watched_fit_of_a_jumping_density_claims_rest_at_most(switched):
     monitor = KLConvergence(1.0, every=5, random_seed=1)
-    with switched, pytest.warns(NotConvergedWarning, match="claims stationarity only .*jumps"):
+    with switched, pytest.warns(NotConvergedWarning, match="stationary after .*not compared .*jumps"):
         pm.fit(
             20_000,
             obj_optimizer=pm.adam(learning_rate=0.05),
@@ -173,7 +173,7 @@ def test_jumps_are_the_reason_where_nothing_rests():
     with pm.Model() as model:
         x = pm.Normal("x", 0.0, 3.0)
         pm.Normal("y", pm.math.floor(x), 1.0, observed=np.linspace(-0.5, 3.0, 20))
-    with pytest.warns(UserWarning, match=r"not certified \(the log density jumps.* a step of many nats"):
+    with pytest.warns(UserWarning, match=r"not certified: the log density jumps.* by many nats"):
         approximation = fit(model, random_seed=1, progressbar=False)
     assert not approximation.certificate.certified
 
@@ -186,5 +186,5 @@ def test_an_improper_density_is_no_matter_of_rounding(flat):
     family = MeanFieldScales(1)
     drifted = Gaussian(np.array([1e9]), np.array([1e9]))
     reason = str(why_not_converged(target, family, drifted, 0.025, np.random.default_rng(1)))
-    assert "improper posterior" in reason
+    assert "the posterior is improper" in reason
     assert f"does not fall along {target.variables[0].name}" in reason

@@ -217,7 +217,7 @@ def test_optima_are_as_close_as_they_say(eight_schools):
 
 def test_too_few_draws_are_not_certified(eight_schools):
     with pytest.warns(
-        UserWarning, match=r"not certified .*do not agree to 2.5e-06 nats, the tolerance over 4"
+        UserWarning, match=r"not certified: .*do not agree to 2.5e-06 nats, the tolerance over 4"
     ):
         approximation = fit(eight_schools, "advi", 1e-5, random_seed=1, max_draws=1024, progressbar=False)
     certificate = approximation.certificate
@@ -230,7 +230,9 @@ def test_too_few_draws_are_not_certified(eight_schools):
 
 
 def test_one_agreement_may_be_luck(two_variables):
-    with pytest.warns(UserWarning, match=r"the only pair .* of 512 draws, agrees .*two in a row must agree"):
+    with pytest.warns(
+        UserWarning, match=r"only one pair .* over 512 draws, agrees .*two pairs in a row must agree"
+    ):
         approximation = fit(two_variables, random_seed=1, max_draws=512, progressbar=False)
     assert approximation.certificate.history[-1].draws == 512
     assert approximation.hist.shape == (0,)
@@ -254,7 +256,7 @@ def test_an_improper_posterior_is_not_certified():
     with pm.Model() as model:
         pm.Flat("x")
         pm.Normal("z", shape=2)
-    with pytest.warns(UserWarning, match="improper posterior"):
+    with pytest.warns(UserWarning, match="the posterior is improper"):
         assert not fit(model, random_seed=1, progressbar=False).certificate.certified
 
 
@@ -268,7 +270,10 @@ BAD_MODELS = {
     "discrete": (lambda: (pm.Normal("x"), pm.Poisson("k", 2.0)), "discrete variables .*: k"),
     "minibatch": (minibatched, "draws minibatches"),
     "impossible data": (lambda: pm.Normal("y", pm.Normal("m"), observed=[1.0, np.inf]), "initial point"),
-    "bounds": (lambda: pm.Uniform("u", 0.0, 1.0, default_transform=None), "not finite for any Gaussian"),
+    "bounds": (
+        lambda: pm.Uniform("u", 0.0, 1.0, default_transform=None),
+        "no Gaussian that was tried has a finite ELBO",
+    ),
     "too many correlations": (lambda: pm.Normal("x", shape=501), "at most 500 dimensions"),
 }
 
@@ -373,10 +378,13 @@ def test_a_certificate_knows_when_the_approximation_was_changed():
     mean.set_value(before + 2.0)  # as refining does: one sd in each of two coordinates, Jeffreys 1 + 1
     assert not certificate.certified
     for text in (str(certificate), repr(certificate)):
-        assert "not certified: the approximation's parameters were changed since, by 2 nats" in text
+        assert (
+            "not certified: the approximation's parameters have changed since it was certified, by 2 nats"
+            in text
+        )
         assert "distance_to_optimum" in text
     mean.set_value(np.full(2, np.nan))
-    assert "changed since, and are not finite" in certificate.reason
+    assert "changed since it was certified, and are not finite" in certificate.reason
     mean.set_value(before)
     assert certificate.certified
 
@@ -463,9 +471,7 @@ def test_means_far_from_zero(sd):
 
 def test_rounding_that_dominates_is_said():
     model, _ = far_from_zero(1e-8)
-    with pytest.warns(
-        UserWarning, match=r"rounding errors of the log density, .* nats, are too large.*: centre them"
-    ):
+    with pytest.warns(UserWarning, match=r"rounding errors of the log density.*\. Centre them"):
         fit(model, random_seed=1, progressbar=False)
 
 
@@ -500,4 +506,4 @@ def test_what_rounding_hides_is_not_certified(offset, certified):
             away += (ratio + 1 / ratio) / 2 - 1 + shift * (1 + 1 / ratio) / 2
     assert not certified or away < 0.1
     if offset == 1e8:
-        assert "rounding hides where" in approximation.certificate.reason
+        assert "hides where" in approximation.certificate.reason

@@ -79,7 +79,7 @@ def test_what_sits_on_the_saddle_is_not_at_the_optimum():
     assert distance.elbo_gap > 20.0
     assert distance.jeffreys > 10.0
     found = diagnose(saddle, model=model, random_seed=1, draws=4_000, progressbar=False)
-    assert "not at the optimum" in str(found.verdict)
+    assert "convergence: not reached" in str(found.verdict)
     assert found.verdict.level == "reject"
 
 
@@ -104,7 +104,7 @@ def test_an_angle_that_is_hardly_known(further):
     else:
         with pytest.warns(UserWarning, match="kept to one turn"):
             q = fit(model, random_seed=1, progressbar=False)
-        assert q.certificate.reason.startswith("the density of an angle")
+        assert " is an angle that the data hardly constrain" in q.certificate.reason
         sd = q.std.eval()
         assert diagnose(q, random_seed=1, draws=4_000, progressbar=False).modes == ()
     assert sd[0] < np.pi

@@ -15,6 +15,7 @@ from kl_plugins.mistakes import check_class
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.deferred import deferred
 from kl_plugins.ops.protocol import Array, ArrayOperations
+from kl_plugins.rules import Formula
 
 
 def no_closed_form(p: Distribution, q: Distribution, why: str) -> NoClosedFormError:
@@ -24,7 +25,7 @@ def no_closed_form(p: Distribution, q: Distribution, why: str) -> NoClosedFormEr
 
 def closed_form(
     p_type: type, q_type: type, stated: str | Callable[[Any, Any], str] = "O(1)"
-) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+) -> Callable[[Formula], Formula]:
     """Register the decorated function, which may find that there is no closed form, for a pair of families.
 
     `explain` calls it too, with operations that are put off, to say so, and gives the cost as `stated`. Long
@@ -68,7 +69,7 @@ def closed_form(
     for kind, argument in ((p_type, "p_type"), (q_type, "q_type")):
         check_class(kind, f"closed_form: {argument}", Univariate, "register_kl takes any two classes")
 
-    def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
+    def decorate(function: Formula) -> Formula:
         @wraps(function)
         def of_vectors(p: Univariate, q: Univariate) -> Array:
             if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= array_ops.PIECE:

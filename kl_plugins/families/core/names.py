@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from kl_plugins.open_functions import forget
 from kl_plugins.ops.protocol import Array
 
 Maker = Callable[..., Any]
+Made = TypeVar("Made", bound=Maker)
+"""The same function, which a decorator returns."""
 
 scipy_names: dict[str, Maker] = {}
 """By the name in ``scipy.stats``: a function of the shape parameters, loc and scale (discrete: of loc)."""
@@ -25,7 +27,7 @@ pymc_names: dict[str, Maker] = {}
 """By the name of the class of a random variable's operation: a function of its parameters."""
 
 
-def from_scipy(*names: str) -> Callable[[Maker], Maker]:
+def from_scipy(*names: str) -> Callable[[Made], Made]:
     """Register the decorated function, which makes a family of SciPy's parameters, under these names.
 
     Parameters
@@ -51,7 +53,7 @@ def from_scipy(*names: str) -> Callable[[Maker], Maker]:
     np.float64(0.048417)
     """
 
-    def decorate(function: Maker) -> Maker:
+    def decorate(function: Made) -> Made:
         scipy_names.update(dict.fromkeys(names, function))
         forget()
         return function
@@ -59,7 +61,7 @@ def from_scipy(*names: str) -> Callable[[Maker], Maker]:
     return decorate
 
 
-def from_pymc(*names: str) -> Callable[[Maker], Maker]:
+def from_pymc(*names: str) -> Callable[[Made], Made]:
     """Register the decorated function, which makes a family of the parameters of PyTensor's operation.
 
     Parameters
@@ -83,7 +85,7 @@ def from_pymc(*names: str) -> Callable[[Maker], Maker]:
     ...     return GeneralizedGamma(1.0, 1.0 / rate)
     """
 
-    def decorate(function: Maker) -> Maker:
+    def decorate(function: Made) -> Made:
         pymc_names.update(dict.fromkeys(names, function))
         return function
 

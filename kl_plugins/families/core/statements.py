@@ -7,7 +7,7 @@ family's X the variable is z = shift + ratio·Z, Z the standard variable of that
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from kl_plugins.families.core.affine import AffineMap, identity_map, times
 from kl_plugins.families.core.statistics import Identity, Power, Square, Statistic
@@ -45,12 +45,12 @@ class UnknownExpectationError(NotImplementedError):
     """No closed form of the expectation of a statistic is known."""
 
 
+Expectation = TypeVar("Expectation", bound=Callable[[Any, Any, Any], Any])
+
 _expectations = RuleTable("expectation", "kl_plugins.families")
 
 
-def expects(
-    family: type, statistic: type[Statistic]
-) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+def expects(family: type, statistic: type[Statistic]) -> Callable[[Expectation], Expectation]:
     """Register a function of (distribution, statistic, AffineMap) as the expectation of the statistic.
 
     It returns None where it knows no closed form for the very map, for example because a logarithm would

@@ -45,7 +45,7 @@ class Estimate(NamedTuple):
         if not np.isfinite(error):
             return f"{value:.{max(least, 4)}g}", "(error not known)"
         if max(abs(value), error) < 1e-3:
-            return f"{value:.1e}", f"± {error:.0e}"
+            return f"{value:.1e}" if value else "0", f"± {error:.0e}"
         decimals = max(least, int(np.clip(1 - np.floor(np.log10(error)), 0, 8)))
         return f"{value:.{decimals}f}", f"± {error:.{decimals}f}"
 
@@ -120,12 +120,17 @@ class Discrepancy(NamedTuple):
         if not np.isfinite(self.shift.error):
             told.append("mean not known")
         elif self.mean_off:
-            told.append(f"mean off by {self.shift} sd")
+            told.append(f"mean off by {_rounded(self.shift)} posterior sd")
         if not np.isfinite(self.sd_ratio.error):
-            told.append(f"sd at most {self.sd_ratio.value:.2g} of the posterior's")
+            told.append(f"sd at most {self.sd_ratio.value:.2g} times the posterior's")
         elif self.sd_off:
-            told.append(f"sd {self.sd_ratio} of the posterior's")
+            told.append(f"sd {_rounded(self.sd_ratio)} times the posterior's")
         return f"{self.name} ({', '.join(told)})"
+
+
+def _rounded(estimate: Estimate) -> str:
+    """Three digits of what is known to more than these, else the estimate with its error."""
+    return f"{estimate.value:.3g}" if estimate.error < 0.005 * abs(estimate.value) else str(estimate)
 
 
 class MomentComparison(NamedTuple):

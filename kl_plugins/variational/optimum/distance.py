@@ -13,7 +13,7 @@ from kl_plugins.families.named import Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.progress import Report, progress_line
-from kl_plugins.variational.optimum.reasons import Obstacle
+from kl_plugins.variational.optimum.reasons import DistanceText, Obstacle
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
 from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, find_optimum
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
@@ -105,23 +105,22 @@ class OptimumDistance:
         return max(distance - error, 0.0) ** 2, (distance + error) ** 2
 
     def __str__(self) -> str:
-        cost = f"{self.evaluations:,d} evaluations of the log density, {self.seconds:.1f} s"
+        cost = DistanceText.COST.told(evaluations=self.evaluations, seconds=self.seconds)
         if not self.known:
-            return f"the distance to the best of the family, q*, could not be computed: {self.reason}\n{cost}"
+            return f"{DistanceText.NOT_KNOWN.told(reason=self.reason)}\n{cost}"
         low, high = self.interval
         lines = [
-            f"Jeffreys divergence of q from q*, the best Gaussian of its family: {self.jeffreys:.4g} nats "
-            f"({low:.3g} to {high:.3g} with the Monte Carlo error of q*)",
-            f"KL(q‖q*) = {self.kl_to_optimum:.4g} nats, KL(q*‖q) = {self.kl_from_optimum:.4g} nats",
+            DistanceText.JEFFREYS.told(jeffreys=self.jeffreys, low=low, high=high),
+            DistanceText.KL.told(there=self.kl_to_optimum, back=self.kl_from_optimum),
         ]
         if isfinite(self.elbo_gap):
-            lines.append(f"ELBO(q*) − ELBO(q) = {self.elbo_gap:.4g} ± {self.elbo_gap_error:.2g} nats")
-        lines += [f"Monte Carlo error of q*: {self.sampling_error:.2g} nats", cost]
+            lines.append(DistanceText.ELBO.told(gap=self.elbo_gap, error=self.elbo_gap_error))
+        lines += [DistanceText.ERROR.told(error=self.sampling_error), cost]
         if not self.reached:
-            lines.append(f"q* was not found to within the tolerance: {self.reason}")
+            lines.append(DistanceText.NOT_REACHED.told(reason=self.reason))
         if self.other_optima:
             gaps = ", ".join(f"{gap:.3g}" for gap in self.other_optima)
-            lines.append(f"there are other local optima, their ELBO less that of q*: {gaps} nats")
+            lines.append(DistanceText.OTHERS.told(gaps=gaps))
         return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
-from kl_plugins.variational.optimum.reasons import Obstacle, Reason
+from kl_plugins.variational.optimum.reasons import REMEDIES, Obstacle, Reason, Whereabouts
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,
     MeanFieldScales,
@@ -31,12 +31,6 @@ FARTHEST = 100.0
 TURN_SD = TURN / np.sqrt(12.0)
 """The standard deviation of an angle that is anywhere."""
 
-UNBOUNDED = "the ELBO grows without bound"
-REMEDY = (
-    "the posterior is improper, as that of a scale whose data do not scatter at all. Give what runs off a "
-    "prior that keeps it back (a scale pm.InverseGamma or pm.LogNormal), or fix it"
-)
-
 
 def outside_support(target: TargetDensity, q: Snapshot) -> str:
     """Where along q's coordinates the log density is not finite; empty if it is everywhere.
@@ -55,7 +49,7 @@ def outside_support(target: TargetDensity, q: Snapshot) -> str:
             if len(missing := np.flatnonzero(~np.isfinite(values))):
                 i = chosen[missing[0]]
                 where = f"{coordinate_names(target.variables)[i]} = {mean[i] + sign * out * sd[i]:.4g}"
-                return f"the log density is −∞ at {where}, {out:g} sd out: KL(q‖posterior) is infinite"
+                return Whereabouts.OUTSIDE_AT_POINT.told(where=where, out=out)
     return ""
 
 
@@ -109,15 +103,12 @@ def collapse(target: TargetDensity, gaussian: Gaussian) -> str:
     if len(far):
         i = far[np.argmax(abs(mean[far]))]
         where = "−∞" if mean[i] < 0.0 else "∞"
-        return f"{UNBOUNDED} as {names[i]} goes to {where} (the search ended at {mean[i]:.4g}): {REMEDY}"
+        return Whereabouts.RAN_OFF.told(name=names[i], limit=where, end=mean[i])
     sd = scales_of(gaussian)
     i = np.argmax(np.spacing(abs(mean)) / sd)
     if sd[i] > np.spacing(abs(mean[i])) or not target.bounded:
         return ""
-    return (
-        f"{UNBOUNDED}, or as far as floats tell: {names[i]} is known to {sd[i]:.1g} at {mean[i]:.4g}, closer "
-        f"than they are spaced. If it does, {REMEDY}; if not, centre the variables or rescale them"
-    )
+    return Whereabouts.TOO_NARROW.told(name=names[i], sd=sd[i], end=mean[i])
 
 
 def wraps_around(target: TargetDensity, gaussian: Gaussian) -> Obstacle | None:
@@ -137,19 +128,16 @@ def within_turn(target: TargetDensity, gaussian: Gaussian) -> Gaussian:
 
 
 IMPROPER = (
-    "the posterior seems not to be normalisable: {}. There is no posterior then to compare with, and "
-    "no evidence"
+    "the posterior seems to be improper (not normalisable): {}. There is no posterior to compare with, and "
+    "no evidence. {}"
 )
-FLAT_ALONG = (
-    "its log density does not fall along {}, however far. Look for pm.Flat or another improper prior that "
-    "the data do not pin down, and give it a proper one"
-)
+FLAT_ALONG = "its log density does not fall along {}, however far"
 
 
 def refuse_improper(target: TargetDensity, q: Snapshot) -> None:
     """Raise ValueError where the density does not fall along some direction."""
     if along := endless_direction(target, q):
-        raise ValueError(IMPROPER.format(FLAT_ALONG.format(along)))
+        raise ValueError(IMPROPER.format(FLAT_ALONG.format(along), REMEDIES[Reason.IMPROPER]))
 
 
 def refuse_collapsed(target: TargetDensity, best: Snapshot | None) -> None:
@@ -157,11 +145,11 @@ def refuse_collapsed(target: TargetDensity, best: Snapshot | None) -> None:
     if best is None:
         return
     if gone := collapse(target, Gaussian(np.asarray(best.mean, dtype=float), standard_deviations(best))):
-        raise ValueError(IMPROPER.format(gone))
+        raise ValueError(IMPROPER.format(gone, REMEDIES[Reason.UNBOUNDED_ELBO]))
 
 
 def mass_outside_support(target: TargetDensity, q: Snapshot, ratios: FloatArray) -> str:
     """Where q has mass and the posterior has none, as far as draws and a look along the axes tell."""
     if missing := int(np.sum(ratios == -np.inf)):
-        return f"the log density is −∞ at {missing:,d} of {len(ratios):,d} draws: KL(q‖posterior) is infinite"
+        return Whereabouts.OUTSIDE_AT_DRAWS.told(missing=missing, draws=len(ratios))
     return outside_support(target, q)

@@ -115,7 +115,7 @@ class NoFiniteELBOError(ValueError):
     """No Gaussian that was tried has an ELBO."""
 
     def __init__(self) -> None:
-        super().__init__(Reason.NO_FINITE_ELBO.value)
+        super().__init__(str(Reason.NO_FINITE_ELBO.told()))
 
 
 def find_optimum(
@@ -226,8 +226,7 @@ def _disagreement(history: list[Agreement], goal: float) -> Obstacle:
     draws, apart = history[-1]
     if apart > goal:
         return Reason.DISAGREEMENT.told(draws=draws, goal=goal, share=STRICTNESS)
-    pair = "the only pair" if len(history) == 1 else "the last pair"
-    return Reason.ONE_AGREEMENT.told(pair=pair, draws=draws, apart=apart, goal=goal, share=STRICTNESS)
+    return Reason.ONE_AGREEMENT.told(draws=draws, apart=apart, goal=goal, share=STRICTNESS)
 
 
 def too_large(family: ScaleFamily) -> str:

@@ -11,7 +11,8 @@ from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
-from kl_plugins.variational.report.formatting import against_limit, rounded_up
+from kl_plugins.variational.report.formatting import GREEN, RED, against_limit, rounded_up
+from kl_plugins.variational.report.wording import CertificateText
 from kl_plugins.variational.target.parameters import Parameters
 
 
@@ -90,32 +91,29 @@ class Certificate:
         """That the parameters are others than those certified, and by how much."""
         (now,) = self._parameters.coordinates(self._parameters.read()[None])
         if not np.isfinite(now).all():
-            return "the approximation's parameters were changed since, and are not finite"
+            return CertificateText.CHANGED_TO_INFINITY.told()
         moved = jeffreys(self._parameters.distribution(now), self.distribution)
-        return (
-            f"the approximation's parameters were changed since, by {moved:.2g} nats (Jeffreys); "
-            "distance_to_optimum says how far it is now"
-        )
+        return CertificateText.CHANGED_BY.told(moved=moved)
 
     def __repr__(self) -> str:
         return f"Certificate({self})"
 
     def __str__(self) -> str:
         if self.changed:
-            return f"not certified: {self.reason}"
+            return CertificateText.CHANGED.told(reason=self.reason)
+        cost = CertificateText.COST.told(draws=self.draws, evaluations=self.evaluations, seconds=self.seconds)
         if self.certified:
-            verdict = (
-                f"certified: within {rounded_up(self.jeffreys)} ≤ {self.tolerance:g} nats of the optimum"
+            return CertificateText.CERTIFIED.told(
+                jeffreys=rounded_up(self.jeffreys), tolerance=self.tolerance, starts=self.starts, cost=cost
             )
-            verdict += f", the best of {self.starts} starts"
-        else:
-            verdict = f"not certified ({self.reason})"
-            needed = self.tolerance / STRICTNESS
-            if needed < self.jeffreys < np.inf:
-                found = against_limit(self.jeffreys, needed)
-                verdict += f": {found.value} nats, {found.limit} needed"
-        return f"{verdict}; {self.draws:,d} draws, {self.evaluations:,d} evaluations, {self.seconds:.1f} s"
+        needed = self.tolerance / STRICTNESS
+        if not needed < self.jeffreys < np.inf:
+            return CertificateText.NOT_CERTIFIED.told(reason=self.reason, cost=cost)
+        found = against_limit(self.jeffreys, needed)
+        return CertificateText.NOT_CERTIFIED_BY.told(
+            reason=self.reason, jeffreys=found.value, needed=found.limit, cost=cost
+        )
 
     def _repr_html_(self) -> str:
-        colour = "#2a7f3e" if self.certified else "#b02a2a"
+        colour = GREEN if self.certified else RED
         return f"<p style='color:{colour}'>{escape(str(self))}</p>"

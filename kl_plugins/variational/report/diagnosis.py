@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
-from kl_plugins.variational.report.formatting import against_limit
+from kl_plugins.variational.report.formatting import AMBER, GREEN, RED, against_limit
 from kl_plugins.variational.report.pictures import drawn_side_by_side
-from kl_plugins.variational.report.verdict import Level
+from kl_plugins.variational.report.verdict import TO_DO, Level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +171,7 @@ class Diagnosis(Findings):
             "verdict": self.verdict.level.value,
             "verdict_without_reference": self.verdict_without_reference.level.value,
             "report": str(self),
-            "posterior_source": self.source,
+            "posterior_source": str(self.source),
         }
         return xr.Dataset(data, coords=coords, attrs=attributes)
 
@@ -191,58 +191,64 @@ class Diagnosis(Findings):
         return drawn_side_by_side(self, figsize)
 
     def __repr__(self) -> str:
-        lines = [str(self.verdict), ""]
-        lines += [f"{LABELS[name]:<44}{estimate}" for name, estimate in self.scalars().items()]
-        lines.append(f"{'effective sample size':<44}{self.importance.ess:,.0f} of {self.importance.draws:,d}")
+        lines = [str(self.verdict), "", UNITS]
+        return "\n".join(lines + [f"{label:<44}{text}" for label, text in self._lines()])
+
+    def _lines(self) -> list[tuple[str, str]]:
+        """The lines of the report's table: what it is, and the number in words."""
+        lines = [(LABELS[name], str(estimate)) for name, estimate in self.scalars().items()]
+        lines.append((EFFECTIVE, f"{self.importance.ess:,.0f} of {self.importance.draws:,d}"))
         if self.bounds is None:
-            lines.append(f"error bounds: none, as {self._why_no_bounds()}")
+            lines.append((NO_BOUNDS, f"none: {self._why_no_bounds()}"))
         gained = {name: value for name, value in self.information_gained.items() if not np.isnan(value)}
         if gained:
-            shown = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())
-            lines.append(f"{'KL(q‖prior) where closed':<44}{shown}")
+            lines.append((GAINED, ", ".join(f"{name} {value:.3g}" for name, value in gained.items())))
         if self.verdict.level != self.verdict_without_reference.level:
-            other = self.verdict_without_reference.level.headline.lower()
-            lines.append(f"without the reference the verdict would be: {other}")
-        return "\n".join(lines)
+            lines.append((WITHOUT_REFERENCE, self.verdict_without_reference.headline))
+        return lines
 
     def _why_no_bounds(self) -> str:
         """Why there are no error bounds, in words."""
         if self.outside:
-            return "the approximation has mass where the posterior has none"
+            return "q has mass where the posterior has none"
         k = self.importance.k.value
         if not k < MOST_K:
-            return f"k̂ = {against_limit(k, MOST_K).value} is not below {MOST_K}"
-        return (
-            "the squares of the ratios or of a coordinate have a tail beyond the draws, or D₂ is above "
-            f"{LARGEST:g} nats"
-        )
+            return f"k̂ = {against_limit(k, MOST_K).value}, not below {MOST_K}"
+        return f"too heavy a tail of the squared ratios or of a coordinate's squares, or D₂ above {LARGEST:g}"
 
     def _repr_html_(self) -> str:
         colour = COLOURS[self.verdict.level]
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.verdict.reasons)
         rows = "".join(
-            f"<tr><td style='text-align:left'>{escape(LABELS[name])}</td><td>{estimate}</td></tr>"
-            for name, estimate in self.scalars().items()
+            f"<tr><td style='{CELL}'>{escape(label)}</td><td style='{CELL}'>{escape(text)}</td></tr>"
+            for label, text in self._lines()
         )
         table = self.summary().round(3).to_html(max_rows=30)
-        headline = escape(self.verdict.level.headline)
+        level, conclusion = escape(self.verdict.level.headline), escape(self.verdict.conclusion)
+        todo = f"<p>{TO_DO} {escape(self.verdict.advice)}</p>" if self.verdict.advice else ""
         return (
-            f"<div><p><b style='color:{colour}'>{headline}.</b> {escape(self.verdict.advice)}</p>"
-            f"<ul>{reasons}</ul><table>{rows}</table><details><summary>coordinates</summary>{table}"
-            "</details></div>"
+            f"<div><p><b style='color:{colour}'>{level}:</b> {conclusion}.</p>{todo}"
+            f"<ul>{reasons}</ul><p>{UNITS}</p><table style='margin-left: 0'>{rows}</table>"
+            f"<details><summary>coordinates</summary>{table}</details></div>"
         )
 
 
-COLOURS = {Level.TRUST: "#2a7f3e", Level.RESAMPLE: "#b07a00", Level.REJECT: "#b02a2a"}
+CELL = "text-align: left; padding-right: 1.5em"
+UNITS = "Estimates ± standard errors, in nats. q: the approximation; q*: the best of its family."
+EFFECTIVE = "effective sample size"
+NO_BOUNDS = "error bounds"
+GAINED = "KL(q‖prior) by variable"
+WITHOUT_REFERENCE = "verdict without the reference"
+COLOURS = {Level.TRUST: GREEN, Level.RESAMPLE: AMBER, Level.REJECT: RED}
 LABELS = {
     "elbo": "ELBO",
     "khat": "k̂",
     "log_evidence": "log evidence",
     "kl_to_posterior": "KL(q‖posterior)",
-    "evidence_missed": "log evidence beyond q's reach",
+    "evidence_missed": "log evidence missed by q's draws",
     "divergence_bound": "bound on D₂(posterior‖q)",
-    "jeffreys_to_optimum": "Jeffreys(q, best of its family)",
-    "elbo_gap_to_optimum": "ELBO(best of its family) − ELBO(q)",
+    "jeffreys_to_optimum": "Jeffreys(q, q*)",
+    "elbo_gap_to_optimum": "ELBO(q*) − ELBO(q)",
     "kl_to_full_rank": "KL(q‖best full-rank)",
     "kl_from_full_rank": "KL(best full-rank‖q)",
     "elbo_gain_of_full_rank": "ELBO(best full-rank) − ELBO(q)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,15 @@ from kl_plugins.variational.evidence.importance import Importance
 from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import Estimate, MomentComparison, Moments, compare_moments
 from kl_plugins.variational.optimum.distance import OptimumDistance
+
+
+class Source(StrEnum):
+    """Where the posterior's moments come from, as it is printed."""
+
+    HEAVY_TAILED = "heavy-tailed importance sampling"
+    REFERENCE = "the reference draws"
+
+    __repr__ = str.__repr__
 
 
 class Grounds(NamedTuple):

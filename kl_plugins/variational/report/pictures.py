@@ -15,11 +15,16 @@ from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.formatting import khat_against_threshold
+from kl_plugins.variational.report.wording import PlotText
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = {"fit": "C0", "full rank": "C2", "posterior": "C1", "limit": "0.35"}
+DARK_ORANGE = "#b35900"
+"""Of letters in the colour of the posterior, legible on white."""
+LEGEND_SHARE = 0.25
+"""Room above what is drawn, as a share of its height, so that a legend covers nothing."""
 LEVELS = (0.5, 0.95)
 MOST_COORDINATES = 25
 PAIR_CANDIDATES = 40
@@ -64,35 +69,42 @@ def plot_kl(diagnosis: Findings, ax: Axes | None = None, most: int = MOST_COORDI
     marginal = diagnosis.marginal_kl
     order = np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:most][::-1]
     height = np.arange(len(order))
-    for name, value, error, colour, marker in (
-        ("KL(q‖posterior)", marginal.kl_to, marginal.kl_to_error, COLOURS["fit"], "o"),
-        ("KL(posterior‖q)", marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
+    for text, value, error, colour, marker in (
+        (PlotText.KL_TO, marginal.kl_to, marginal.kl_to_error, COLOURS["fit"], "o"),
+        (PlotText.KL_FROM, marginal.kl_from, marginal.kl_from_error, COLOURS["posterior"], "D"),
     ):
-        shown = np.maximum(value[order], 1e-8)
+        label, shown = text.told(), np.maximum(value[order], 1e-8)
         sure = np.isfinite(error[order])
-        bar = np.where(sure, error[order], 0.0)
-        low = np.minimum(bar, 0.9 * shown)  # a logarithmic axis has no room for more
-        style: dict[str, Any] = {"fmt": marker, "color": colour, "ms": 5, "lw": 1, "capsize": 0}
-        ax.errorbar(shown, height, xerr=[low, bar], label=name, **style)
+        bar = error[order][sure]
+        low = np.minimum(bar, 0.9 * shown[sure])  # a logarithmic axis has no room for more
+        style: dict[str, Any] = {"fmt": marker, "color": colour, "ms": 6, "lw": 1.5, "capsize": 0}
+        if sure.any():
+            ax.errorbar(shown[sure], height[sure], xerr=[low, bar], label=label, **style)
         if not sure.all():
-            unsure = f"{name}, error not known"
-            ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=5, label=unsure, zorder=4)
+            unsure = PlotText.KL_ERROR_NOT_KNOWN.told(label=label)
+            ax.plot(shown[~sure], height[~sure], marker, color=colour, mfc="w", ms=6, label=unsure, zorder=4)
     faulty = {discrepancy.name for discrepancy in diagnosis.verdict.discrepancies}
     ax.set_yticks(height, [diagnosis.names[i] for i in order])
-    for label, i in zip(ax.get_yticklabels(), order, strict=True):
-        label.set_fontweight("bold" if diagnosis.names[i] in faulty else "normal")
+    for tick, i in zip(ax.get_yticklabels(), order, strict=True):
+        tick.set_fontweight("bold" if diagnosis.names[i] in faulty else "normal")
     ax.set_xscale("log")
+    ax.set_ylim(-0.6, len(order) - 0.4 + LEGEND_SHARE * len(order))
     ax.grid(axis="y", color="0.9", lw=0.8)
     ax.set_axisbelow(True)
     hidden = len(diagnosis.names) - len(order)
     known = np.isfinite([marginal.kl_to[order], marginal.kl_from[order]]).any()
-    if not known:  # a logarithmic axis needs something to scale to
-        ax.set_xlim(1e-8, 1.0)
-    title = f"{'' if known else 'not known '}by {diagnosis.source}"
-    title += f"; {hidden} more below" if hidden else ""
-    ax.set(xlabel="nats, each coordinate as a Gaussian", title=title)
-    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    ax.set_xlim(*_decades(ax.dataLim.intervalx) if known else (1e-8, 1.0))
+    title = PlotText.KL_TITLE_HIDDEN if hidden else PlotText.KL_TITLE
+    title = title if known else PlotText.KL_NOT_KNOWN
+    ax.set(xlabel=PlotText.KL_AXIS.told(), title=title.told(source=diagnosis.source, hidden=hidden))
+    ax.legend(frameon=False, loc="upper left")
     return ax
+
+
+def _decades(interval: FloatArray) -> tuple[float, float]:
+    """The powers of ten around an interval, so that a logarithmic axis has some to name."""
+    low, high = np.log10(interval)
+    return 10.0 ** np.floor(low - 0.1), 10.0 ** np.ceil(high + 0.1)
 
 
 def plot_importance(diagnosis: Findings, ax: Axes | None = None) -> Axes:
@@ -123,7 +135,7 @@ def plot_importance(diagnosis: Findings, ax: Axes | None = None) -> Axes:
     ...     x = pm.Normal("x", shape=2)
     >>> diagnosis = diagnose(([0.0, 0.0], [1.0, 0.5]), model=model, draws=3_000, random_seed=1)
     >>> plot_importance(diagnosis).get_ylabel()
-    'log ratio to the mean (nats)'
+    'log of p/q over its mean (nats)'
     """
     _check_diagnosis(diagnosis, "plot_importance")
     ax = axes_or_new(ax)
@@ -132,28 +144,39 @@ def plot_importance(diagnosis: Findings, ax: Axes | None = None) -> Axes:
     share = (np.arange(len(order)) + 0.5) / len(order)
     ratios = importance.log_ratios[order] - importance.log_evidence.value
     smoothed = importance.log_weights[order] + np.log(len(order))
-    ax.plot(share, ratios, ".", color=COLOURS["fit"], ms=4, label="log p/q", zorder=2)
+    ax.plot(share, ratios, ".", color=COLOURS["fit"], ms=4, zorder=2)
     # Smoothing touches the tail alone; elsewhere both differ by one normalising constant.
     change = (smoothed - ratios)[np.isfinite(ratios)]
     offset = np.median(change[len(change) // 2 :])
     changed = np.flatnonzero(abs(change - offset) > 1e-9)
     if len(changed):
         tail = slice(0, int(changed[-1]) + 1)
-        style: dict[str, Any] = {"color": COLOURS["posterior"], "lw": 2, "label": "Pareto fit", "zorder": 3}
-        ax.plot(share[tail], smoothed[tail] - offset, **style)
-        ax.axvline(share[changed[-1]], color=COLOURS["limit"], ls=":", lw=1, label="start of the tail")
+        ax.plot(share[tail], smoothed[tail] - offset, color=COLOURS["posterior"], lw=2, zorder=3)
     ax.set_xscale("log")
     ax.invert_xaxis()
     # Draws where the posterior has next to nothing say nothing of the tail, and would flatten the picture.
     bottom, top = np.quantile(ratios[np.isfinite(ratios)], [0.02, 1.0])
     margin = 0.1 * max(top - bottom, 1e-8)
     ax.set_ylim(bottom - margin, top + margin)
+    # Every curve has its name beside it: above the rising tail there is nothing, nor below it.
+    named: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": True}
+    body = share[len(share) // 3], ratios[len(share) // 3]
+    ax.annotate(PlotText.RATIO_DRAWS.told(), body, (8, -16), color=COLOURS["fit"], **named)
+    if len(changed):
+        middle = int(np.sqrt(changed[-1]))
+        top_of_tail = share[middle], smoothed[middle] - offset
+        style: dict[str, Any] = {"color": DARK_ORANGE, "ha": "right", "va": "bottom"}
+        ax.annotate(PlotText.RATIO_TAIL.told(), top_of_tail, (-10, 4), **style, **named)
+        start = share[changed[-1]], bottom
+        ends = bottom - margin, ratios[changed[-1]]
+        ax.plot([start[0]] * 2, ends, color=COLOURS["limit"], ls=":", lw=1.5)
+        ax.annotate(PlotText.RATIO_START.told(), start, (6, 2), color=COLOURS["limit"], **named)
+    title = PlotText.WEIGHTS_RELIABLE if importance.reliable else PlotText.WEIGHTS_UNRELIABLE
     ax.set(
-        xlabel="share of draws with a larger ratio",
-        ylabel="log ratio to the mean (nats)",
-        title=f"k̂ = {khat_against_threshold(importance)}",
+        xlabel=PlotText.SHARE_AXIS.told(),
+        ylabel=PlotText.RATIO_AXIS.told(),
+        title=title.told(khat=khat_against_threshold(importance)),
     )
-    ax.legend(frameon=False, fontsize="small", loc="lower right")
     return ax
 
 
@@ -197,11 +220,12 @@ def plot_pair(diagnosis: Findings, pair: Sequence[str] | None = None, ax: Axes |
         cloud = diagnosis.reference.points
         cloud = cloud[:: max(1, len(cloud) // 1_500)][:, index]
         ax.plot(*cloud.T, ".", color=COLOURS["posterior"], ms=2, alpha=0.35, zorder=1)
-    unsure = ", sd not known" if np.isinf(diagnosis.posterior.sd_error[index]).any() else ""
-    shown = [("posterior", f"{diagnosis.source}{unsure}", posterior)]
+    unsure = np.isinf(diagnosis.posterior.sd_error[index]).any()
+    text = PlotText.PAIR_POSTERIOR_NOT_KNOWN if unsure else PlotText.PAIR_POSTERIOR
+    shown = [("posterior", text.told(source=diagnosis.source), posterior)]
     if diagnosis.full_rank is not None:
-        shown.append(("full rank", "best full-rank", diagnosis.full_rank.optimum))
-    shown.append(("fit", "the approximation", diagnosis.approximation))
+        shown.append(("full rank", PlotText.PAIR_FULL_RANK.told(), diagnosis.full_rank.optimum))
+    shown.append(("fit", PlotText.PAIR_FIT.told(), diagnosis.approximation))
     handles = []
     for kind, label, gaussian in shown:
         # Dashed and on top: where another ellipse coincides both are seen.
@@ -213,8 +237,10 @@ def plot_pair(diagnosis: Findings, pair: Sequence[str] | None = None, ax: Axes |
         for level in LEVELS:
             ax.plot(*_ellipse(gaussian, index, level), zorder=4 if kind == "posterior" else 3, **style)
         handles.append(Line2D([], [], label=label, **style))
-    ax.set(xlabel=diagnosis.names[i], ylabel=diagnosis.names[j])
-    ax.legend(handles=handles, frameon=False, fontsize="small")
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(bottom, top + 1.5 * LEGEND_SHARE * (top - bottom))
+    ax.set(xlabel=diagnosis.names[i], ylabel=diagnosis.names[j], title=PlotText.PAIR_TITLE.told())
+    ax.legend(handles=handles, frameon=False, loc="upper left")
     return ax
 
 

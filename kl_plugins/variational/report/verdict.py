@@ -1,4 +1,4 @@
-"""The verdict on an approximation, in words: trust, trust after importance resampling, do not."""
+"""The verdict on an approximation: trust, trust after importance resampling, do not; and why."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from enum import StrEnum
 import numpy as np
 
 from kl_plugins.variational.evidence.importance import MOST_SHAPE
+from kl_plugins.variational.evidence.modes import DIMENSIONS
 from kl_plugins.variational.evidence.moments import ERRORS, Discrepancy, MomentComparison, Moments
 from kl_plugins.variational.optimum.reasons import Reason
+from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS
 from kl_plugins.variational.report.formatting import against_limit, khat_against_threshold
 from kl_plugins.variational.report.grounds import Grounds, jeffreys_to_optimum
+from kl_plugins.variational.report.wording import Advice, Conclusion, Finding
 
 RIVAL = -4.0
 """A local optimum whose ELBO is less than this far below may hold some percent of the posterior."""
@@ -39,8 +42,7 @@ class Level(StrEnum):
         }[self]
 
 
-UNSEEN = "other modes were looked for; that none was met does not exclude them"
-NOT_SOUGHT = "other modes were not looked for: in so many dimensions that would take too long"
+TO_DO = "What to do:"
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,18 @@ class Verdict:
     discrepancies : tuple of Discrepancy
         The coordinates that the approximation itself gets wrong, worst first.
     reasons : tuple of str
-        What it rests on, a sentence each.
+        What each check found: support, means and sds, importance ratios, convergence, other modes.
     advice : str
         What to do: the least that would help, by what is known. Empty where nothing is called for.
+    conclusion : str
+        Why it is at that level, in one clause.
     """
 
     level: Level
     discrepancies: tuple[Discrepancy, ...]
     reasons: tuple[str, ...]
     advice: str
+    conclusion: str
 
     @property
     def faults(self) -> tuple[Discrepancy, ...]:
@@ -73,11 +78,12 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        """The level in words, and the advice."""
-        return f"{self.level.headline}. {self.advice}".strip()
+        """The verdict in one sentence."""
+        return f"{self.level.headline}: {self.conclusion}."
 
     def __str__(self) -> str:
-        return "\n".join([self.headline, *(f"- {reason}" for reason in self.reasons)])
+        todo = [f"{TO_DO} {self.advice}"] if self.advice else []
+        return "\n".join([self.headline, *todo, *(f"- {reason}" for reason in self.reasons)])
 
 
 def verdict_on(grounds: Grounds) -> Verdict:
@@ -92,112 +98,138 @@ def verdict_on(grounds: Grounds) -> Verdict:
         level = Level.RESAMPLE
     else:
         level = Level.REJECT
-    outside = (grounds.outside,) if grounds.outside else ()
-    known_of = _about_k(grounds, raw, weighted), _about_moments(grounds, raw), _about_optimum(grounds)
-    unseen = () if grounds.by_reference or rivals else (UNSEEN if grounds.sought else NOT_SOUGHT,)
-    reasons = [*outside, *known_of, *rivals, *unseen]
-    return Verdict(level, raw.discrepancies, tuple(reasons), _advice(grounds, level, raw, bool(rivals)))
+    outside = (Finding.OUTSIDE_SUPPORT.told(where=grounds.outside),) if grounds.outside else ()
+    modes = () if grounds.by_reference else rivals or (_no_modes(grounds),)
+    ratios = _about_ratios(grounds, raw, weighted)
+    reasons = (*outside, _about_moments(grounds, raw), *ratios, _about_optimum(grounds), *modes)
+    first, *further = _advice(grounds, level, raw, bool(rivals)) or [""]
+    # Resampling is enough by itself: what else would help is another way.
+    advice = (
+        (" Or: " if level is Level.RESAMPLE and further else " ").join([first, " ".join(further)]).strip()
+    )
+    conclusion = _conclusion(grounds, level, raw, bool(rivals))
+    return Verdict(level, raw.discrepancies, reasons, advice, conclusion)
+
+
+def _conclusion(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool) -> str:
+    """Why the approximation is at this level, in one clause."""
+    if level is Level.TRUST:
+        right = Conclusion.RIGHT_BY_REFERENCE if grounds.by_reference else Conclusion.RIGHT
+        return right.told(tolerance=grounds.tolerance)
+    if level is Level.RESAMPLE:
+        return Conclusion.CORRECTABLE.told(tolerance=grounds.tolerance)
+    if rivals:
+        return Conclusion.OTHER_MODES.told()
+    if raw.discrepancies:
+        return Conclusion.WRONG.told(wrong=len(raw.discrepancies), count=len(grounds.names))
+    return Conclusion.NOT_KNOWN.told()
+
+
+def _no_modes(grounds: Grounds) -> str:
+    return Finding.NO_OTHER_MODES.told() if grounds.sought else Finding.MODES_NOT_SOUGHT.told(most=DIMENSIONS)
 
 
 def _rivals(grounds: Grounds) -> tuple[str, ...]:
     """What speaks for parts of the posterior that the fit does not cover."""
     found = []
     if grounds.modes:
-        shares = _listed([f"{mode.share:.0%}" for mode in grounds.modes])
-        found.append(f"there are other modes, with about {shares} of the posterior")
-        if any(mode.copy for mode in grounds.modes):
-            found.append(
-                "some are as high as its own and look like it with signs or labels exchanged: if that is "
-                "all, order the elements (pm.distributions.transforms.ordered) or restrict their signs"
-            )
-    if grounds.distance is not None and any(gap > RIVAL for gap in grounds.distance.other_optima):
         found.append(
-            "the ELBO has another optimum of almost the same height: the posterior may have several modes, "
-            "and draws of one say nothing of another"
+            Finding.OTHER_MODES.told(shares=_listed([f"{mode.share:.0%}" for mode in grounds.modes]))
         )
+        if any(mode.copy for mode in grounds.modes):
+            found.append(Finding.MIRROR_IMAGES.told())
+    if grounds.distance is not None and any(gap > RIVAL for gap in grounds.distance.other_optima):
+        found.append(Finding.RIVAL_OPTIMUM.told())
     return tuple(found)
 
 
-def _about_k(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> str:
+def _about_ratios(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> tuple[str, ...]:
     """What k̂ says, and what it does not see."""
     importance = grounds.importance
-    k, above, threshold = khat_against_threshold(importance)
-    share = f"{importance.draws:,d} draws are worth {importance.ess:,.0f} weighted ones"
-    if importance.equal and grounds.outside:
-        return "the ratios p/q of its draws are all equal: it is right where the posterior has mass at all"
     if importance.equal:
-        return "the ratios p/q of its draws are all equal: as far as they go it is the posterior itself"
+        return ((Finding.RATIOS_EQUAL_INSIDE if grounds.outside else Finding.RATIOS_EQUAL).told(),)
+    k, above, threshold = khat_against_threshold(importance)
+    details = {"khat": k, "threshold": threshold, "ess": importance.ess, "draws": importance.draws}
     if not importance.reliable:
-        return f"k̂ = {k} is above {threshold}: weights cannot repair it"
+        return (Finding.RATIOS_HEAVY.told(**details),)
     if above:
-        return f"k̂ = {k} is above {threshold}, but the ratios p/q are nearly equal, without a tail: {share}"
+        return (Finding.RATIOS_EVEN.told(**details),)
     unsure = importance.k.value + ERRORS * importance.k.error > importance.threshold
-    near = f", though within {ERRORS:g} standard errors of it" if unsure else ""
-    text = f"k̂ = {k} is not above {threshold}{near}: {share}"
+    told = [(Finding.RATIOS_BORDERLINE if unsure else Finding.RATIOS_LIGHT).told(**details, errors=ERRORS)]
     missed = grounds.missed
     if missed.value > max(SEEN, 3.0 * missed.error):
-        text += f". {1.0 - np.exp(-missed.value):.0%} of the posterior is out of the reach of its draws"
+        told.append(Finding.MASS_MISSED.told(share=1.0 - np.exp(-missed.value)))
     if heavy := grounds.heavy_tails():
-        listed = ", ".join(
-            f"{name} ({against_limit(k, importance.threshold, kind='f').value})" for name, k in heavy[:5]
-        )
-        text += f". But k̂ of the squares is above it for {listed}: the tail there is beyond the weights too"
+        names = [f"{name} ({against_limit(k, importance.threshold, kind='f').value})" for name, k in heavy]
+        told.append(Finding.VARIANCES_HEAVY.told(threshold=threshold, names=_listed(names)))
     elif weighted.discrepancies and raw.discrepancies and grounds.reliable:
-        text += (
-            f". But by {grounds.source}, which reach further, even the weighted estimates are wrong: "
-            f"{_listed(weighted.discrepancies)}"
-        )
-    return text
+        wrong = _listed(weighted.discrepancies)
+        told.append(Finding.WEIGHTED_WRONG.told(source=grounds.source, wrong=wrong))
+    elif raw.discrepancies and grounds.reliable and not weighted.known:
+        told.append(Finding.WEIGHTED_NOT_KNOWN.told(tolerance=grounds.tolerance))
+    return tuple(told)
 
 
 def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
     """What is wrong with means and standard deviations, and how well that is known."""
-    by = f"by {grounds.source}"
-    if not grounds.reliable:
-        return f"{by} nothing is certain of means and sds: their own weights have too heavy a tail"
     unknown = [grounds.names[int(i)] for i in np.flatnonzero(np.isinf(grounds.truth.sd_error))]
-    if raw.discrepancies:
-        rest = " (a tail beyond them hides the rest)" if unknown else ""
-        return f"{by}: {_listed(raw.discrepancies)}{rest}"
-    if unknown:
-        return f"{by} the sds of {_listed(unknown)} are not known: they are in a tail beyond these too"
-    if not raw.known:
-        return f"{by} the errors are not known to {grounds.tolerance:g} sd: more draws are needed"
-    if not (grounds.importance.reliable or grounds.by_reference):
-        return f"{by}, which may not reach far enough, no mean or sd is seen to be wrong"
-    return f"{by} all means and sds are right to {grounds.tolerance:g} sd"
+    if not grounds.reliable:
+        found = Finding.MOMENTS_NOT_KNOWN
+    elif raw.discrepancies:
+        found = Finding.MOMENTS_WRONG_AND_UNKNOWN if unknown else Finding.MOMENTS_WRONG
+    elif unknown:
+        found = Finding.SDS_NOT_KNOWN
+    elif not raw.known:
+        found = Finding.MOMENTS_NEED_DRAWS
+    elif not (grounds.importance.reliable or grounds.by_reference):
+        found = Finding.MOMENTS_NOT_SEEN_WRONG
+    else:
+        found = Finding.MOMENTS_RIGHT
+    return found.told(
+        source=grounds.source,
+        tolerance=grounds.tolerance,
+        wrong=_listed(raw.discrepancies),
+        names=_listed(unknown),
+    )
 
 
 def _about_optimum(grounds: Grounds) -> str:
-    """How far the fit is from the best of its family."""
+    """How far the fit is from the optimum of its family."""
     distance = grounds.distance
     if distance is None:
-        return "the distance to the best of the family was not computed"
+        return Finding.NOT_COMPARED.told(most=FULL_RANK_DIMENSIONS)
     if not distance.known:
-        return f"the best of its family is not known: {distance.obstacle.what if distance.obstacle else ''}"
-    text = f"Jeffreys divergence to the best of its family {jeffreys_to_optimum(distance)} nats"
+        obstacle = distance.obstacle
+        if obstacle is not None and obstacle.reason is Reason.DISCONTINUOUS:
+            return Finding.OPTIMUM_NOT_KNOWN.told(reason=obstacle.what)  # the advice has the remedy
+        return Finding.OPTIMUM_NOT_KNOWN.told(reason=distance.reason)
     if not distance.reached and not grounds.outside:
-        return f"{text}, which is not known well: {distance.reason}"
-    if not grounds.at_optimum:
-        return f"{text} (not at the optimum)"
-    unsure = distance.jeffreys > grounds.optimum_tolerance
-    return f"{text} (at the optimum{', to within the error' if unsure else ''})"
+        found = Finding.OPTIMUM_UNSURE
+    elif not grounds.at_optimum:
+        found = Finding.NOT_CONVERGED
+    elif distance.jeffreys > grounds.optimum_tolerance:
+        found = Finding.CONVERGED_WITHIN_ERROR
+    else:
+        found = Finding.CONVERGED
+    return found.told(
+        jeffreys=jeffreys_to_optimum(distance), tolerance=grounds.optimum_tolerance, reason=distance.reason
+    )
 
 
-def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool) -> str:
+def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool) -> list[str]:
     """What to do: the least that would help, by what is known."""
     if level is Level.TRUST:
-        return "A longer fit would be closer yet." if grounds.away_from_optimum else ""
-    resample = "Weight or resample its draws before use. " if level is Level.RESAMPLE else ""
+        return [Advice.REFINE.told()] if grounds.away_from_optimum else []
+    resample = [Advice.RESAMPLE.told()] if level is Level.RESAMPLE else []
     if rivals:
-        return resample + "Run NUTS from several starts."
+        return [*resample, Advice.SEVERAL_CHAINS.told()]
     obstacle = None if grounds.distance is None else grounds.distance.obstacle
     if obstacle is not None and obstacle.reason is Reason.DISCONTINUOUS:
-        return f"{resample}Fits by gradients do not see jumps of the log density. {obstacle.remedy}."
+        return [*resample, Advice.SMOOTH.told(remedy=obstacle.remedy)]
     if grounds.outside:
-        resample += "Give the variable a transform to the support of its density. "
+        resample.append(Advice.TRANSFORM.told())
         if not raw.discrepancies:
-            return resample.strip()
+            return resample
 
     def would_do(moments: Moments | None) -> bool:
         return moments is not None and grounds.reliable and grounds.compare(moments).right
@@ -206,34 +238,31 @@ def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool)
         return moments is not None and not (grounds.reliable and grounds.compare(moments).discrepancies)
 
     if grounds.away_from_optimum and would_do(grounds.best):
-        return resample + "The fit has not converged: the best of its family would do (variational.fit)."
+        return [*resample, Advice.REFIT.told()]
     seen = grounds.importance.reliable or grounds.by_reference or bool(raw.discrepancies)
     if grounds.mean_field and seen and would_do(grounds.full_rank):
-        return resample + (
-            "The independence of mean-field is at fault: a full-rank fit would do (method='fullrank_advi')."
-        )
+        return [*resample, Advice.FULL_RANK.told()]
     if grounds.away_from_optimum:
-        resample += "The fit has not converged. "
+        resample.append(Advice.CONVERGE.told())
     if level is Level.RESAMPLE:
-        return resample.strip()
+        return resample
     if grounds.untried or (grounds.mean_field and raw.discrepancies and may_do(grounds.full_rank)):
-        return resample + "Look at a full-rank fit (method='fullrank_advi'), or run NUTS."
+        return [*resample, Advice.TRY_FULL_RANK.told()]
     if not raw.discrepancies:
-        return resample + _advice_of_nothing_seen(grounds, raw)
+        return [*resample, _advice_of_nothing_seen(grounds, raw).told()]
     if not may_do(grounds.full_rank) and grounds.full_rank is not None:
-        return resample + "No Gaussian of these coordinates will do: reparametrise, or run NUTS."
-    return resample + "Reparametrise, or run NUTS."
+        return [*resample, Advice.NO_GAUSSIAN.told()]
+    return [*resample, Advice.REPARAMETRISE.told()]
 
 
-def _advice_of_nothing_seen(grounds: Grounds, raw: MomentComparison) -> str:
+def _advice_of_nothing_seen(grounds: Grounds, raw: MomentComparison) -> Advice:
     """Where no fault is seen, and nothing says that there is none."""
     importance = grounds.importance
     few = importance.threshold < importance.k.value <= MOST_SHAPE  # with more draws the threshold would rise
     unsure = importance.reliable and grounds.reliable and not raw.known
     if few or (unsure and np.isfinite(grounds.truth.sd_error).all()):
-        return "Draw more, or run NUTS."
-    other = "Look at a full-rank fit (method='fullrank_advi'), r" if grounds.mean_field else "R"
-    return f"{other}eparametrise (a funnel by offsets times its scale: non-centred), or run NUTS."
+        return Advice.MORE_DRAWS
+    return Advice.TRY_FULL_RANK_OR_REPARAMETRISE if grounds.mean_field else Advice.NON_CENTRED
 
 
 def _listed(found: Sequence[object], most: int = 5) -> str:

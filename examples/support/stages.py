@@ -1,0 +1,126 @@
+"""What a script is doing, and how long it will take: a progress bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+REFRESH = 0.25
+"""Seconds between two states of the bar."""
+SILENCE = 1.5
+"""Seconds after which a plain line says that the script is alive."""
+WAITING = 1.0
+"""Seconds without news after which it is said what is waited for."""
+TRUST = 10.0
+"""So many seconds of work it takes until the pace of this machine counts as much as the plan."""
+
+
+class Stages:
+    """The stages of a script, one after the other, in a ``with`` statement.
+
+    Parameters
+    ----------
+    plan : dict
+        By the name of each stage the seconds that it takes on the machine where that was measured: the time
+        left is that of the stages to come, times how much slower this machine was so far.
+
+    Examples
+    --------
+    >>> with Stages({"counting": 1.0, "adding": 2.0}) as stages:
+    ...     stages.begin("counting")
+    ...     stages.at(0.5, "half of it")
+    ...     stages.begin("adding")
+    """
+
+    def __init__(self, plan: dict[str, float]) -> None:
+        self.plan = plan
+        self.console = Console()
+        self._stage = self._detail = self._waiting = ""
+        self._share: float | None = None
+        self._started = self._begun = self._said = self._told = time.monotonic()
+        self._done: list[str] = []
+        self._lock, self._over = Lock(), Event()
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(20),
+            TextColumn("{task.fields[left]}"),
+        )
+        self._bar = Progress(
+            *columns, console=self.console, disable=not self.console.is_terminal, transient=True
+        )
+        self._task: TaskID = self._bar.add_task("", total=1.0, left="")
+        self._thread = Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Stages:
+        self._bar.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._bar.stop()
+
+    def begin(self, stage: str) -> None:
+        """The stage before is done, and this one begins."""
+        if self._stage:
+            self._done.append(self._stage)
+        self._stage, self._detail, self._waiting, self._share = stage, "", "", None
+        self._begun = time.monotonic()
+        self._say()
+
+    def at(self, share: float, detail: str = "", waiting: str = "") -> None:
+        """So much of the present stage is done; `waiting` is said where nothing new comes for a while."""
+        self._share, self._detail, self._waiting = share, detail, waiting
+        self._told = time.monotonic()
+
+    def print(self, *objects: Any) -> None:
+        """Print above the bar."""
+        with self._lock:
+            self.console.print(*objects)
+            self._said = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the script began."""
+        return time.monotonic() - self._started
+
+    def _beat(self) -> None:
+        while not self._over.wait(REFRESH):
+            if self.console.is_terminal or time.monotonic() - self._said > SILENCE:
+                self._say()
+
+    def _say(self) -> None:
+        """The present state, on the bar or as a line."""
+        with self._lock:
+            share, left = self._state()
+            waiting = time.monotonic() - self._told > WAITING
+            parts = self._stage, self._detail, self._waiting if waiting else ""
+            what = ": ".join(part for part in parts if part)
+            if self.console.is_terminal:
+                self._bar.update(self._task, description=what, completed=share, left=left)
+            else:
+                line = f"{self.seconds:4.0f} s ({left}) {what}"
+                self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._said = time.monotonic()
+
+    def _state(self) -> tuple[float, str]:
+        """What share of the plan is done, and how long the rest will take, in words."""
+        done = sum(self.plan[stage] for stage in self._done)
+        pace = (self._begun - self._started + TRUST) / (done + TRUST)
+        now = self.plan.get(self._stage, 0.0)
+        share = self._share
+        if share is None:
+            share = min((time.monotonic() - self._begun) / max(pace * now, 1e-9), 0.95)
+        done += share * now
+        total = sum(self.plan.values())
+        left = 5.0 * round(pace * (total - done) / 5.0)
+        return done / total, f"about {left:.0f} s left" if left > 0.0 else "a few seconds left"

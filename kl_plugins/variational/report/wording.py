@@ -1,0 +1,191 @@
+"""Every sentence that a verdict can say; what is found, what it means and what to do are told here alone."""
+
+from __future__ import annotations
+
+from kl_plugins.variational.optimum.reasons import Wording
+
+
+class Conclusion(Wording):
+    """The first sentence of a verdict, after the level: why the approximation is at that level."""
+
+    RIGHT = "as far as the checks can see, every mean and sd is within {tolerance:g} posterior sd"
+    RIGHT_BY_REFERENCE = "every mean and sd agrees with the reference draws to {tolerance:g} posterior sd"
+    CORRECTABLE = "importance weights bring every mean and sd to within {tolerance:g} posterior sd"
+    OTHER_MODES = "the posterior seems to have other modes, which the approximation does not cover"
+    WRONG = (
+        "the mean or sd of {wrong} of {count} coordinates is wrong, and importance weights do not reliably "
+        "correct that"
+    )
+    NOT_KNOWN = "no mean or sd was found to be wrong, but the checks cannot show that they are right"
+
+
+class CertificateText(Wording):
+    """What a certificate says."""
+
+    CERTIFIED = (
+        "certified: within {jeffreys} nats (Jeffreys divergence) of the best approximation of its family, "
+        "tolerance {tolerance:g}; the best of {starts} starts, {cost}"
+    )
+    NOT_CERTIFIED = "not certified: {reason}; {cost}"
+    NOT_CERTIFIED_BY = (
+        "not certified: {reason}. The Monte Carlo error of the best approximation is {jeffreys} nats, a "
+        "certificate needs {needed}; {cost}"
+    )
+    CHANGED = "not certified: {reason}"
+    CHANGED_BY = (
+        "the approximation's parameters have changed since it was certified, by {moved:.2g} nats "
+        "(Jeffreys divergence). distance_to_optimum says how far it is now"
+    )
+    CHANGED_TO_INFINITY = (
+        "the approximation's parameters have changed since it was certified, and are not finite"
+    )
+    COST = "{draws:,d} draws, {evaluations:,d} log-density evaluations, {seconds:.1f} s"
+
+
+class PlotText(Wording):
+    """What the pictures of a diagnosis say."""
+
+    KL_TITLE = "posterior by {source}"
+    KL_TITLE_HIDDEN = "posterior by {source}; {hidden} more below"
+    KL_NOT_KNOWN = "posterior not known by {source}"
+    KL_AXIS = "divergence of each coordinate (nats)"
+    KL_TO = "KL(q‖posterior)"
+    KL_FROM = "KL(posterior‖q)"
+    KL_ERROR_NOT_KNOWN = "{label}, error not known"
+    WEIGHTS_RELIABLE = "k̂ = {khat}: weights can be used"
+    WEIGHTS_UNRELIABLE = "k̂ = {khat}: weights cannot be used"
+    RATIO_AXIS = "log of p/q over its mean (nats)"
+    SHARE_AXIS = "share of draws with a larger p/q"
+    RATIO_DRAWS = "draws of q"
+    RATIO_TAIL = "fitted Pareto tail, slope k̂"
+    RATIO_START = "tail begins "
+    PAIR_TITLE = "ellipses of 50 % and 95 %"
+    PAIR_FIT = "q, the approximation"
+    PAIR_FULL_RANK = "best full-rank"
+    PAIR_POSTERIOR = "posterior by {source}"
+    PAIR_POSTERIOR_NOT_KNOWN = "posterior, sd not known"
+
+
+class Finding(Wording):
+    """What one of the checks found, and what it means."""
+
+    OUTSIDE_SUPPORT = "support: {where}"
+
+    MOMENTS_RIGHT = "means and sds: all within {tolerance:g} posterior sd, by {source}"
+    MOMENTS_WRONG = "means and sds: wrong for {wrong}, by {source}"
+    MOMENTS_WRONG_AND_UNKNOWN = (
+        "means and sds: wrong for {wrong}, by {source}; others are not known, as their tails are beyond "
+        "these draws"
+    )
+    MOMENTS_NOT_SEEN_WRONG = (
+        "means and sds: none was found to be wrong, by {source}, but with k̂ above its threshold these draws "
+        "may miss a part of the posterior"
+    )
+    MOMENTS_NEED_DRAWS = "means and sds: not known to {tolerance:g} posterior sd, by {source}: too few draws"
+    SDS_NOT_KNOWN = (
+        "means and sds: the sds of {names} are not known, by {source}: their tails are beyond these draws"
+    )
+    MOMENTS_NOT_KNOWN = (
+        "means and sds: not known, by {source}: the importance weights of that check have too heavy a tail "
+        "themselves"
+    )
+
+    RATIOS_EQUAL = (
+        "importance ratios: p/q is the same at all draws, so the approximation is the posterior as far as "
+        "its draws reach"
+    )
+    RATIOS_EQUAL_INSIDE = (
+        "importance ratios: p/q is the same at all draws, so the approximation is right wherever the "
+        "posterior has mass"
+    )
+    RATIOS_LIGHT = (
+        "importance ratios: k̂ = {khat} ≤ {threshold}, so weights can be used; effective sample size "
+        "{ess:,.0f} of {draws:,d} draws"
+    )
+    RATIOS_BORDERLINE = (
+        "importance ratios: k̂ = {khat} ≤ {threshold}, but within {errors:g} standard errors of it, so "
+        "weights are borderline; effective sample size {ess:,.0f} of {draws:,d} draws"
+    )
+    RATIOS_EVEN = (
+        "importance ratios: k̂ = {khat} > {threshold}, but p/q is nearly constant, so weights can be "
+        "used all the same; effective sample size {ess:,.0f} of {draws:,d} draws"
+    )
+    RATIOS_HEAVY = (
+        "importance ratios: k̂ = {khat} > {threshold}, too heavy a tail, so weights cannot correct the "
+        "approximation"
+    )
+    MASS_MISSED = (
+        "importance ratios: about {share:.0%} of the posterior's mass is where the approximation has no "
+        "draws, so weights cannot bring it back"
+    )
+    VARIANCES_HEAVY = (
+        "importance ratios: k̂ of the variance is above {threshold} for {names}, so weights cannot correct "
+        "these sds"
+    )
+    WEIGHTED_NOT_KNOWN = (
+        "importance ratios: the weighted estimates are not known to {tolerance:g} posterior sd; more draws "
+        "may tell"
+    )
+    WEIGHTED_WRONG = "importance ratios: the weighted estimates are wrong for {wrong}, by {source}"
+
+    CONVERGED = (
+        "convergence: reached. The Jeffreys divergence from the best approximation of its family is "
+        "{jeffreys} nats, the tolerance {tolerance:g}"
+    )
+    CONVERGED_WITHIN_ERROR = (
+        "convergence: reached, as far as the error can tell. The Jeffreys divergence from the best "
+        "approximation of its family is {jeffreys} nats, the tolerance {tolerance:g}"
+    )
+    NOT_CONVERGED = (
+        "convergence: not reached. The Jeffreys divergence from the best approximation of its family is "
+        "{jeffreys} nats, the tolerance {tolerance:g}"
+    )
+    OPTIMUM_UNSURE = (
+        "convergence: not known well. The Jeffreys divergence from the best approximation of its family is "
+        "{jeffreys} nats, but that one was not found to within the tolerance: {reason}"
+    )
+    OPTIMUM_NOT_KNOWN = (
+        "convergence: not known, as the best approximation of its family was not found: {reason}"
+    )
+    NOT_COMPARED = (
+        "convergence: not checked, as the best approximation is not looked for in more than {most} "
+        "correlated dimensions"
+    )
+
+    NO_OTHER_MODES = "other modes: none found, which does not prove that there are none"
+    MODES_NOT_SOUGHT = "other modes: not looked for, as there are more than {most} dimensions"
+    OTHER_MODES = "other modes: found, with about {shares} of the posterior's mass"
+    MIRROR_IMAGES = (
+        "other modes: some are as high as its own and look like it with signs flipped or labels exchanged. "
+        "If that is all, order the elements (pm.distributions.transforms.ordered) or restrict their signs"
+    )
+    RIVAL_OPTIMUM = (
+        "other modes: the ELBO has another local optimum of nearly the same height, so the posterior may "
+        "have several modes"
+    )
+
+
+class Advice(Wording):
+    """What to do; the least that would help."""
+
+    RESAMPLE = (
+        "Weight or resample its draws before use: diagnosis.points, with weights "
+        "exp(diagnosis.importance.log_weights)."
+    )
+    REFINE = "None needed; variational.fit would still come closer to the best of the family."
+    REFIT = "It has not converged. Refit with variational.fit: the best approximation of its family is right."
+    CONVERGE = "It has not converged: use variational.fit."
+    FULL_RANK = (
+        "Use method='fullrank_advi': mean-field's independence is the cause, the best full-rank fit is right."
+    )
+    TRY_FULL_RANK = "Try method='fullrank_advi', or run NUTS."
+    TRY_FULL_RANK_OR_REPARAMETRISE = (
+        "Try method='fullrank_advi', reparametrise (non-centred, where a scale has a prior), or run NUTS."
+    )
+    REPARAMETRISE = "Reparametrise, or run NUTS."
+    NON_CENTRED = "Reparametrise (non-centred, where a scale has a prior), or run NUTS."
+    NO_GAUSSIAN = "No Gaussian of these coordinates is right: reparametrise, or run NUTS."
+    MORE_DRAWS = "Diagnose with more draws, or run NUTS."
+    SEVERAL_CHAINS = "Run NUTS from several starts."
+    SMOOTH = "Gradients do not see jumps of the log density. {remedy}."
+    TRANSFORM = "Give the variable a transform to the support of its density."
