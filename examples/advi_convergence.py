@@ -35,12 +35,12 @@ METHODS = {"mean-field": "advi", "full-rank": "fullrank_advi"}
 MEASUREMENTS = ["radius", "texture", "smoothness", "compactness", "concavity", "symmetry"]
 COEFFICIENTS = ["intercept", *MEASUREMENTS]
 PLAN = {
-    "importing PyMC": 5.0,
-    "mean-field ADVI": 18.0,
+    "importing PyMC": 4.0,
+    "mean-field ADVI": 22.0,
     "full-rank ADVI": 12.0,
     "NUTS": 12.0,
-    "diagnosing the mean-field fit": 12.0,
-    "diagnosing the full-rank fit": 6.0,
+    "diagnosing the mean-field fit": 20.0,
+    "diagnosing the full-rank fit": 12.0,
     "drawing": 2.0,
 }
 

@@ -105,7 +105,7 @@ def loss_sentence(seen: Seen) -> str:
 def table_of_fits(name: str, seen: Seen, remedy: str) -> Table:
     """Both fits beside each other: distance from the optimum, k̂, means and standard deviations."""
     kind = {"advi": "mean-field", "fullrank_advi": "full-rank"}[remedy]
-    title = f"{name.capitalize()}: pm.fit (mean-field) and variational.fit ({kind})"
+    title = f"{name.capitalize()}: pm.fit (mean-field), variational.fit ({kind})"
     caption = (
         "Distance: Jeffreys divergence, KL(p‖q) + KL(q‖p), from the Gaussian of the family with the largest "
         "ELBO. Posterior: by importance sampling."

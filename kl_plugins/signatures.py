@@ -56,12 +56,14 @@ if TYPE_CHECKING:
         def weights(self) -> Any: ...
         def logentropy(self) -> Any: ...
 
+    class Untyped:
+        """What no object is, so that only what has no type fits."""
+
     class FrozenInSource(Protocol):
         """What is `Frozen`, as SciPy's source has it, which some checkers read for want of types."""
 
-        a: Any
-        b: Any
-        dist: Any
+        @property
+        def dist(self) -> Untyped: ...
 
     class WithParametersInSource(Protocol):
         """What is `WithParameters`, as SciPy's source has it."""

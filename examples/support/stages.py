@@ -39,9 +39,9 @@ class Stages:
 
     def __init__(self, plan: dict[str, float]) -> None:
         self.plan = plan
-        self.console = Console()
+        self.console = Console(markup=False, highlight=False)
         self._stage = self._detail = self._waiting = ""
-        self._share: float | None = None
+        self._share = 0.0
         self._started = self._begun = self._said = self._told = time.monotonic()
         self._done: list[str] = []
         self._lock, self._over = Lock(), Event()
@@ -73,7 +73,7 @@ class Stages:
         """The stage before is done, and this one begins."""
         if self._stage:
             self._done.append(self._stage)
-        self._stage, self._detail, self._waiting, self._share = stage, "", "", None
+        self._stage, self._detail, self._waiting, self._share = stage, "", "", 0.0
         self._begun = time.monotonic()
         self._say()
 
@@ -103,13 +103,13 @@ class Stages:
         with self._lock:
             share, left = self._state()
             waiting = time.monotonic() - self._told > WAITING
-            parts = self._stage, self._detail, self._waiting if waiting else ""
-            what = ": ".join(part for part in parts if part)
+            detail = (waiting and self._waiting) or self._detail
+            what = f"{self._stage}: {detail}" if detail else self._stage
             if self.console.is_terminal:
                 self._bar.update(self._task, description=what, completed=share, left=left)
             else:
                 line = f"{self.seconds:4.0f} s ({left}) {what}"
-                self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self.console.print(line, soft_wrap=True)
             self._said = time.monotonic()
 
     def _state(self) -> tuple[float, str]:
@@ -117,10 +117,8 @@ class Stages:
         done = sum(self.plan[stage] for stage in self._done)
         pace = (self._begun - self._started + TRUST) / (done + TRUST)
         now = self.plan.get(self._stage, 0.0)
-        share = self._share
-        if share is None:
-            share = min((time.monotonic() - self._begun) / max(pace * now, 1e-9), 0.95)
-        done += share * now
+        by_time = min((time.monotonic() - self._begun) / max(pace * now, 1e-9), 0.95)
+        done += max(self._share, by_time) * now
         total = sum(self.plan.values())
         left = 5.0 * round(pace * (total - done) / 5.0)
         return done / total, f"about {left:.0f} s left" if left > 0.0 else "a few seconds left"

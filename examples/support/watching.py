@@ -51,7 +51,7 @@ class Watch:
         self.stages.at(
             iteration / self.iterations,
             f"iteration {iteration:,d} of {self.iterations:,d}",
-            waiting="KLConvergence computes the optimum, once per fit",
+            waiting="computing the optimum, once per fit",
         )
         for name in self.rules.keys() - self.stops.keys():
             before = [parameter.get_value() for parameter in approximation.params]
