@@ -26,7 +26,13 @@ def from_optimum(rows: Rows) -> str:
     return table(
         ["target", "optimiser", "rate", "Jeffreys (nats)", "mean log(s/s*)"],
         [
-            (row["target"], row["optimiser"], row["rate"], f"{row['jeffreys']:.4f}", f"{row['log_sd']:+.4f}")
+            (
+                row["target"],
+                row["optimiser"],
+                row["rate"],
+                f"{row['jeffreys']:.4f}",
+                f"{row['log_sd']:+.4f}".replace("-", "−"),
+            )
             for row in rows
             if "optimiser" in row
         ],

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pymc as pm
 import pytest
+from rich.console import Console
+from rich.live import Live
 
 from kl_plugins import jeffreys, kl
 from kl_plugins.variational import KLConvergence, NotConvergedWarning, distance_to_optimum, fit, snapshot
@@ -162,6 +164,17 @@ def test_a_fit_that_ends_too_early_is_not_stationary():
     assert len(approximation.hist) == 1_500
     truth = distance_to_optimum(monitor.average, model, random_seed=2).jeffreys
     assert monitor.distance.jeffreys == pytest.approx(truth, rel=1e-3)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_it_says_what_keeps_the_bar_of_a_fit_waiting(capsys, shown):
+    """Above the bar, so that neither garbles the other; nothing where there is no bar."""
+    monitor = KLConvergence(every=1, random_seed=1)
+    console = Console(force_terminal=True, force_jupyter=False)
+    with Live("a bar", console=console, auto_refresh=False, redirect_stdout=shown):
+        fitted(normals(), monitor, 1_000, adam())
+    assert monitor.distance is not None
+    assert ("computing the optimum" in capsys.readouterr().out) == shown
 
 
 def test_a_fit_too_short_to_be_looked_at_says_so():

@@ -14,6 +14,7 @@ from pymc.model import Model
 from kl_plugins.dispatch import kl
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
+from kl_plugins.variational.optimum.progress import say_above_bar
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import Seed
 
@@ -195,6 +196,7 @@ class OptimumComparison:
     def find(self, average: FloatArray, random_seed: Seed) -> None:
         """Look for the optimum from an average, given by its coordinates."""
         self.tried = True
+        say_above_bar("KLConvergence: computing the optimum of the family to compare with, once per fit")
         try:
             self.distance = distance_to_optimum(
                 self.parameters.distribution(average),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
 from rich import get_console
+from rich.file_proxy import FileProxy
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 Report = Callable[[str], None]
@@ -25,3 +27,9 @@ def progress_line(wanted: bool, *, lasting: bool) -> Iterator[Report]:
         task = progress.add_task("", total=None)
         # Refreshed at once: a stage shorter than the time between two refreshes is seen as well.
         yield lambda message: progress.update(task, description=message, refresh=True)
+
+
+def say_above_bar(message: str) -> None:
+    """Print above a progress bar of somebody else's, such as that of ``pm.fit``; nothing without one."""
+    if isinstance(sys.stdout, FileProxy):  # Rich puts it there while a bar is on display
+        print(message, flush=True)

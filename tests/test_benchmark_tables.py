@@ -1,0 +1,68 @@
+"""The tables of README and docs are those of results.json, which is of one commit."""
+
+import re
+
+import pytest
+
+from benchmarks import record
+from benchmarks.__main__ import BENCHMARKS, start
+from benchmarks.common import ROOT
+from benchmarks.render import MARKED, TABLES, WHOLE, content, pages, rendered, tables_of
+
+RESULTS = record.read()
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_pages_are_rendered(page):
+    text = page.read_text(encoding="utf-8")
+    assert rendered(text, RESULTS) == text, "python -m benchmarks --render"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_marker_has_its_end_and_a_table(page):
+    text = page.read_text(encoding="utf-8")
+    names = [found["name"].strip() for found in MARKED.finditer(text)]
+    assert 2 * len(names) == text.count("<!-- benchmarks: ")
+    assert set(names) <= TABLES.keys() | WHOLE.keys()
+
+
+def test_every_table_is_shown_somewhere():
+    shown = {found["name"].strip() for page in pages() for found in MARKED.finditer(page.read_text("utf-8"))}
+    assert TABLES.keys() - shown == set()
+
+
+def test_the_results_are_of_one_commit():
+    assert re.fullmatch("[0-9a-f]{40}", RESULTS["commit"])
+    assert RESULTS["dirty"] is False
+    assert RESULTS["machine"]["cores"] == 1
+
+
+def test_every_benchmark_was_run_or_says_why_not():
+    for name in BENCHMARKS:
+        assert (name in RESULTS) != (name in RESULTS["not_run"])
+    # Nothing but the absence of the reference posteriors is a reason.
+    assert all("posteriordb" in reason for reason in RESULTS["not_run"].values())
+
+
+def test_rows_of_another_commit_are_refused(monkeypatch):
+    monkeypatch.setattr(record, "header", lambda: {"date": "today", "dirty": False})
+    assert start(["speed"], RESULTS["commit"])["commit"] == RESULTS["commit"]
+    with pytest.raises(SystemExit, match="results are\nof one commit"):
+        start(["speed"], "0" * 40)
+
+
+def test_what_was_not_run_is_said():
+    missing = {key: value for key, value in RESULTS.items() if key != "verdicts"}
+    missing["not_run"] = {"verdicts": "no draws"}
+    assert content("verdicts", missing) == "Not run: no draws."
+    assert not tables_of({})
+
+
+def test_other_numbers_are_noticed():
+    page = (ROOT / "docs" / "reference" / "benchmarks.md").read_text(encoding="utf-8")
+    changed = RESULTS | {"commit": "0" * 40}
+    assert rendered(page, changed) != page
+
+
+def test_the_summary_is_short():
+    assert len([line for line in WHOLE[""](RESULTS).splitlines() if line.startswith("|")]) <= 2 + 8
