@@ -4,7 +4,7 @@ The test scores of children against the IQs of their mothers: a straight line th
 Intercept and slope all but determine each other, so that PyMC's ADVI creeps along a ridge: its loss is
 flat, its parameters hardly change, and they are nowhere near the best ones. The second model is as easy as
 can be, twenty independent standard normals: there the default optimiser does settle, with standard deviations
-8 per cent too wide (docs/optimiser_bias.md says why).
+8 per cent too wide (docs/explanation/optimiser_bias.md says why).
 
     python examples/looks_converged.py --figure looks_converged.png
 """

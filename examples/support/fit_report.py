@@ -139,15 +139,18 @@ def verdict(label: str, one: Fit, diagnosis: Any, names: list[str]) -> str:
     """Whether a fit has converged and can be used, in a sentence."""
     off, worst = worst_sd(diagnosis)
     size = f"{abs(off):.0%} too {'small' if off < 0.0 else 'large'} ({names[worst]})"
+    if not one.monitor.converged:
+        return (
+            f"{label} ADVI has not converged within {one.iterations:,d} iterations and should not be used, as "
+            f"a standard deviation is {size}: fit longer, or use kl_plugins.variational.fit."
+        )
     advice = diagnosis.verdict.advice.rstrip(".")
     said = {
-        "trust": f"can be used as it is: no standard deviation is off by more than {abs(off):.0%}",
-        "resample": f"can be used after importance resampling: by itself a standard deviation is {size}",
-        "reject": f"should not be used: a standard deviation is {size}; {advice[:1].lower()}{advice[1:]}",
+        "trust": f"and can be used as it is: no standard deviation is off by more than {abs(off):.0%}",
+        "resample": f"and can be used after importance resampling: by itself a standard deviation is {size}",
+        "reject": f"but should not be used: a standard deviation is {size}; {advice[:1].lower()}{advice[1:]}",
     }[diagnosis.verdict.level]
-    converged = one.monitor.converged
-    link = "but" if converged != (diagnosis.verdict.level == "trust") else "and"
-    return f"{label} ADVI has {'' if converged else 'not '}converged, {link} {said}."
+    return f"{label} ADVI has converged, {said}."
 
 
 def draw(path: Path, fits: dict[str, Fit], diagnoses: dict[str, Any], names: list[str]) -> None:
