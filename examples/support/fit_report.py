@@ -141,8 +141,8 @@ def verdict(label: str, one: Fit, diagnosis: Any, names: list[str]) -> str:
     size = f"{abs(off):.0%} too {'small' if off < 0.0 else 'large'} ({names[worst]})"
     if not one.monitor.converged:
         return (
-            f"{label} ADVI has not converged within {one.iterations:,d} iterations and should not be used, as "
-            f"a standard deviation is {size}: fit longer, or use kl_plugins.variational.fit."
+            f"{label} ADVI has not converged within {one.iterations:,d} iterations and should not be used, "
+            f"as a standard deviation is {size}: fit longer, or use kl_plugins.variational.fit."
         )
     advice = diagnosis.verdict.advice.rstrip(".")
     said = {
