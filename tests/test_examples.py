@@ -1,0 +1,73 @@
+"""What the examples share: that they are never silent, and that rules watch fits without changing them."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pymc as pm
+import pytest
+from rich.console import Console
+
+
+@pytest.fixture(autouse=True)
+def _examples_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "examples"))
+
+
+class Lines(io.StringIO):
+    """Text with the moments at which lines came."""
+
+    def __init__(self):
+        super().__init__()
+        self.moments = []
+
+    def write(self, text):
+        self.moments.append(time.monotonic())
+        return super().write(text)
+
+
+def test_without_a_terminal_lines_say_what_is_being_done():
+    from support.stages import SILENCE, Stages
+
+    assert SILENCE < 2.0
+    lines = Lines()
+    with Stages({"compiling": 2.0, "fitting": 6.0}) as stages:
+        stages.console = Console(file=lines, force_terminal=False)
+        stages.begin("compiling")
+        time.sleep(2.0 * SILENCE)
+        stages.begin("fitting")
+        stages.at(0.9, "iteration 900 of 1,000", waiting="computing the optimum")
+        time.sleep(1.5 * SILENCE)
+    said = lines.getvalue().splitlines()
+    assert sum("compiling" in line for line in said) >= 2
+    assert all(" left) " in line for line in said)
+    assert any("fitting: computing the optimum" in line for line in said)
+    assert len(lines.moments) > 3
+
+
+def test_a_rule_that_watches_does_not_stop_a_fit_nor_change_it():
+    from support.watching import Watch
+
+    from kl_plugins.variational import KLConvergence
+
+    def fitted(callbacks):
+        with pm.Model():
+            pm.Normal("x", 3.0, 2.0, shape=2)
+            optimizer = pm.adam(learning_rate=0.05)
+            return pm.fit(
+                1_500, obj_optimizer=optimizer, callbacks=callbacks, progressbar=False, random_seed=1
+            )
+
+    monitor = KLConvergence(every=1, random_seed=1)
+    stages = SimpleNamespace(at=lambda share, detail, waiting: None)
+    watch = Watch({"monitor": monitor}, 1_500, stages)
+    watched, alone = fitted([watch]), fitted([])
+    assert monitor.converged
+    assert watch.stops["monitor"].iteration == monitor.history[-1].iteration < 1_500
+    np.testing.assert_allclose(watch.stops["monitor"].approximation.mean, monitor.average.mean)
+    for ours, theirs in zip(watched.params, alone.params, strict=True):
+        np.testing.assert_array_equal(ours.get_value(), theirs.get_value())
