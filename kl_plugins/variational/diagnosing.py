@@ -131,8 +131,10 @@ def diagnose(
     >>> diagnosis = diagnose(mean_field, draws=4_000, random_seed=1)
     >>> diagnosis.verdict.level, sorted(discrepancy.name for discrepancy in diagnosis.verdict.discrepancies)
     ('reject', ['x[0]', 'x[1]'])
-    >>> print(diagnosis.verdict.advice.replace(": ", ":\n"))
-    Use variational.fit(model, method='fullrank_advi'):
+    >>> what, why = diagnosis.verdict.advice.split(": ")
+    >>> print(what)
+    Use variational.fit(model, method='fullrank_advi')
+    >>> print(why)
     mean-field's independence is the cause, the best full-rank fit is right.
     """
     _check_settings(draws, tolerance, optimum_tolerance)
