@@ -296,6 +296,16 @@ def test_progress_is_shown_in_a_terminal(monkeypatch):
         assert ("looking for" in screen.getvalue()) == (terminal and wanted)
 
 
+@pytest.mark.parametrize("lasting", [True, False])
+def test_the_clock_is_seen_beside_any_stage(monkeypatch, lasting):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, force_jupyter=False, width=80)
+    monkeypatch.setattr(progress, "get_console", lambda: console)
+    with progress.progress_line(True, lasting=lasting) as report:
+        report("x" * 100)
+    assert re.search("x… .*0:00:0", screen.getvalue())
+
+
 def test_progress_in_a_notebook_without_widgets_is_silent(monkeypatch, recwarn):
     console = Console(file=io.StringIO(), force_jupyter=True)
     monkeypatch.setattr(progress, "get_console", lambda: console)

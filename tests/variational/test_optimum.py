@@ -364,6 +364,23 @@ def test_an_optimum_as_good_as_another_is_not_far_from_itself():
 def test_a_number_of_iterations_is_refused():
     with pytest.raises(TypeError, match="no number of iterations"):
         fit(10_000)
+    with pytest.raises(TypeError, match="got 20000; no number of iterations"):
+        fit(pm.Model(), 20_000)
+
+
+@pytest.mark.parametrize(
+    ("method", "hint"),
+    [("ADVI", ": did you mean 'advi'?"), ("nuts", "pm.sample"), ("svgd", "pm.fit"), ("laplace", "'laplace'")],
+)
+def test_what_is_said_of_other_methods(method, hint):
+    with pytest.raises(ValueError, match=r"^method must be one of 'advi', 'fullrank_advi', got ") as raised:
+        fit(pm.Model(), method)
+    assert str(raised.value).endswith(hint)
+
+
+def test_a_method_in_the_place_of_the_model():
+    with pm.Model(), pytest.raises(TypeError, match=r"which is a method: fit\(method='fullrank_advi'\)"):
+        fit("fullrank_advi")
 
 
 def test_a_certificate_knows_when_the_approximation_was_changed():
