@@ -16,7 +16,7 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.matching import own_rule, recognised
+from kl_plugins.matching import own_rule, recognised, told_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy.pair_products import Gaussians, blocks
 from kl_plugins.ops.protocol import FloatArray
@@ -78,8 +78,7 @@ def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
     ps = _listed(ps)
     qs = ps if qs is None else _listed(qs)
     if _have_own_rules(ps, qs):
-        left, right = _objects(ps, "ps"), _objects(qs, "qs")
-        return _one_by_one(left, right, left, right)
+        return _one_by_one(_objects(ps, "ps"), _objects(qs, "qs"), ps, qs)
     left = _collected(ps, "ps")
     right = left if qs is ps else _collected(qs, "qs")
     rows, columns = _as_batch(left), _as_batch(right)
@@ -98,12 +97,10 @@ def _one_by_one(ps: Sequence[object], qs: Sequence[object], given_ps: object, gi
             try:
                 values[i].append(kl(p, q))
             except (TypeError, ValueError, NoClosedFormError) as error:
-                if type(error) not in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
-                    raise
                 names = [_name(side, k) for side, k in ((given_ps, i), (given_qs, j))]
-                told = type(error)(f"row {i}, {names[0]}, and column {j}, {names[1]}: {error}")
-                if isinstance(error, NoClosedFormError):
-                    told.why = error.why
+                told = told_of(error, f"row {i}, {names[0]}, and column {j}, {names[1]}")
+                if told is error:
+                    raise
                 raise told from error
     return np.asarray(values, dtype=None if values and values[0] else float).reshape(len(ps), len(qs))
 
