@@ -76,6 +76,11 @@ def _what(obj: Any) -> tuple[str, str] | None:
     return _FUNCTION if is_function else None
 
 
+def is_ours(made: Any) -> bool:
+    """Whether a class or a function is one of the library's own."""
+    return str(getattr(made, "__module__", "")).partition(".")[0] == "kl_plugins"
+
+
 def check_class(kind: object, argument: str, base: type = object, instead: str = "") -> None:
     """Raise TypeError, which names the argument and the remedy, where it is no class under `base`."""
     if isinstance(kind, type) and issubclass(kind, base):
