@@ -100,6 +100,7 @@ def sample(model: Any, args: argparse.Namespace, stages: Stages) -> Any:
 
     tune, draws, chains = (100, 100, 2) if args.short else (1_000, 2_000, 4)
     total, done = chains * (tune + draws), 0
+    stages.at(0.0, "compiling")
 
     def count(trace: Any, draw: Any) -> None:
         nonlocal done
@@ -168,7 +169,7 @@ def main() -> None:
                 progressbar=False,
             )
         stages.print("", coefficient_table(fits, diagnoses, COEFFICIENTS), "")
-        stages.print(trust_table(diagnoses, args.tolerance), "")
+        stages.print(trust_table(fits, diagnoses, args.tolerance), "")
 
         stages.begin("drawing")
         draw(path, fits, diagnoses, COEFFICIENTS)

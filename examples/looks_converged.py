@@ -26,11 +26,12 @@ from support.watching import Watch
 # PyMC is imported in the functions: that takes seconds, before which the first line should be there.
 
 RIDGE, NORMALS = "a regression far from zero", "twenty standard normals"
+SHORT = {RIDGE: "regression", NORMALS: "normals"}
 SHOWN = {RIDGE: ("intercept", "slope"), NORMALS: ("x[0]", "x[1]")}
 STEPS = {"pm.fit": 9.0, "variational.fit": 5.0, "diagnose": 6.0}
 PLAN = {
     "importing PyMC": 5.0,
-    **{f"{name}: {step}": seconds for name in (RIDGE, NORMALS) for step, seconds in STEPS.items()},
+    **{f"{name}: {step}": seconds for name in SHORT.values() for step, seconds in STEPS.items()},
     "drawing": 2.0,
 }
 
@@ -73,16 +74,17 @@ def examine(name: str, model: Any, remedy: str, args: argparse.Namespace, stages
 
     from kl_plugins import variational
 
-    stages.begin(f"{name}: pm.fit")
+    stages.begin(f"{SHORT[name]}: pm.fit")
     monitor = variational.KLConvergence(random_seed=1)
     watch = Watch({"monitor": monitor}, args.iterations, stages)
     with model, warnings.catch_warnings():
         warnings.simplefilter("ignore", variational.NotConvergedWarning)  # reported below
         usual = pm.fit(args.iterations, callbacks=[watch], progressbar=False, random_seed=1)
     losses = np.array(usual.hist)
-    stages.begin(f"{name}: variational.fit")
+    stages.begin(f"{SHORT[name]}: variational.fit")
+    stages.at(0.0, "compiling, searching")
     best = variational.fit(model, remedy, random_seed=2, progressbar=False)
-    stages.begin(f"{name}: diagnose")
+    stages.begin(f"{SHORT[name]}: diagnose")
     fits = {"pm.fit": usual, "variational.fit": best}
     found = {
         label: variational.diagnose(one, random_seed=1, progressbar=False, full_rank=name == RIDGE)

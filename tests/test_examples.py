@@ -44,9 +44,22 @@ def test_without_a_terminal_lines_say_what_is_being_done():
         time.sleep(1.5 * SILENCE)
     said = lines.getvalue().splitlines()
     assert sum("compiling" in line for line in said) >= 2
-    assert all(" left) " in line for line in said)
+    assert all(" left in all) " in line for line in said)
     assert any("fitting: computing the optimum" in line for line in said)
     assert len(lines.moments) > 3
+
+
+def test_bar_and_time_fit_beside_any_stage_at_80_columns(monkeypatch):
+    from support.stages import Stages
+
+    monkeypatch.setenv("COLUMNS", "80")
+    stages = Stages({"first": 995.0})
+    stages._bar.update(stages._task, description="x" * 100, completed=0.5, left=stages._state()[1])
+    screen = io.StringIO()
+    Console(file=screen, width=80).print(stages._bar.get_renderable())
+    (line,) = screen.getvalue().splitlines()
+    assert line.endswith(" about 995 s left in all")
+    assert "… ━━━" in line
 
 
 def test_a_rule_that_watches_does_not_stop_a_fit_nor_change_it():
@@ -63,9 +76,12 @@ def test_a_rule_that_watches_does_not_stop_a_fit_nor_change_it():
             )
 
     monitor = KLConvergence(every=1, random_seed=1)
-    stages = SimpleNamespace(at=lambda share, detail, waiting: None)
+    said = []
+    stages = SimpleNamespace(at=lambda share, detail, waiting="": said.append(detail))
     watch = Watch({"monitor": monitor}, 1_500, stages)
     watched, alone = fitted([watch]), fitted([])
+    assert said[0] == "compiling"
+    assert said[-1] == "iteration 1,500/1,500"
     assert monitor.converged
     assert watch.stops["monitor"].iteration == monitor.history[-1].iteration < 1_500
     np.testing.assert_allclose(watch.stops["monitor"].approximation.mean, monitor.average.mean)

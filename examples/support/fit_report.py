@@ -25,6 +25,11 @@ class Fit(NamedTuple):
         """The average that the monitor stopped with; without a stop the last iterate."""
         return self.stop.approximation if self.stop else self.iterates[max(self.iterates)]
 
+    @property
+    def to_optimum(self) -> float:
+        """Jeffreys divergence of `result` from the best of the family, as `convergence_table` has it."""
+        return self.monitor.history[-1].to_optimum if self.stop else self.distances()[max(self.iterates)]
+
     def distances(self) -> dict[int, float]:
         """Jeffreys divergence of the single iterates from the best of the family, in nats."""
         from kl_plugins import jeffreys
@@ -40,7 +45,8 @@ def convergence_table(fits: dict[str, Fit], tolerance: float) -> Table:
         caption=(
             "Distance: Jeffreys divergence, KL(p‖q) + KL(q‖p), from the Gaussian of the family "
             "(mean-field or full-rank) with the largest ELBO. Iterate: the parameters after that iteration. "
-            "Average: of the last half of the iterates, what KLConvergence stops with. "
+            "Average: of the last half of the iterates, what KLConvergence stops with; its distance is given "
+            "with the error of that Gaussian on top. "
             f"Up to {tolerance:g} nats counts as converged."
         ),
     )
@@ -92,11 +98,12 @@ def coefficient_table(fits: dict[str, Fit], diagnoses: dict[str, Any], names: li
     return table
 
 
-def trust_table(diagnoses: dict[str, Any], tolerance: float) -> Table:
+def trust_table(fits: dict[str, Fit], diagnoses: dict[str, Any], tolerance: float) -> Table:
     """What speaks for and against using each fit."""
     table = table_of(
         title="3. Can the fits be used in place of the posterior? (variational.diagnose)",
         caption=(
+            "Distance: as in table 1. "
             "k̂: shape of the tail of the importance weights, as in ArviZ's PSIS-LOO. Effective sample size: "
             "what the weighted draws of the fit are worth. Errors and ratios: the worst of the coefficients."
         ),
@@ -112,7 +119,7 @@ def trust_table(diagnoses: dict[str, Any], tolerance: float) -> Table:
         (
             "nats from the best of its family",
             f"≤ {tolerance:g}",
-            [f"{one.distance.jeffreys:.2g}" for one in diagnoses.values()],
+            [number(one.to_optimum) for one in fits.values()],
         ),
         ("KL(fit‖posterior), nats", "0", [f"{one.kl_to_posterior.value:.2g}" for one in diagnoses.values()]),
         ("Pareto k̂", f"≤ {importances[0].threshold:.1f}", [f"{one.k.value:.2f}" for one in importances]),

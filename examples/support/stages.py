@@ -9,9 +9,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.table import Column
 
 REFRESH = 0.25
 """Seconds between two states of the bar."""
+BAR = 8
+"""Characters of the bar."""
+LEFT = 25
+"""Characters of the time left."""
 SILENCE = 1.5
 """Seconds after which a plain line says that the script is alive."""
 WAITING = 1.0
@@ -45,10 +50,12 @@ class Stages:
         self._started = self._begun = self._said = self._told = time.monotonic()
         self._done: list[str] = []
         self._lock, self._over = Lock(), Event()
+        # Where the line is too long the stage is cut, not the bar and the time: one character and three gaps.
+        room = max(self.console.width - BAR - LEFT - 4, 10)
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(20),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=room)),
+            BarColumn(BAR),
             TextColumn("{task.fields[left]}"),
         )
         self._bar = Progress(
@@ -121,4 +128,4 @@ class Stages:
         done += max(self._share, by_time) * now
         total = sum(self.plan.values())
         left = 5.0 * round(pace * (total - done) / 5.0)
-        return done / total, f"about {left:.0f} s left" if left > 0.0 else "a few seconds left"
+        return done / total, f"about {left:.0f} s left in all" if left > 0.0 else "a few seconds left in all"

@@ -44,14 +44,15 @@ class Watch:
     ) -> None:
         self.rules, self.iterations, self.stages, self.seen = rules, iterations, stages, seen
         self.stops: dict[str, Stop] = {}
+        stages.at(0.0, "compiling")  # what PyMC does before the first iteration
 
     def __call__(self, approximation: Any, losses: Any, iteration: int) -> None:
         from kl_plugins.variational import snapshot
 
         self.stages.at(
             iteration / self.iterations,
-            f"iteration {iteration:,d} of {self.iterations:,d}",
-            waiting="computing the optimum, once per fit",
+            f"iteration {iteration:,d}/{self.iterations:,d}",
+            waiting="computing the optimum",
         )
         for name in self.rules.keys() - self.stops.keys():
             before = [parameter.get_value() for parameter in approximation.params]

@@ -73,6 +73,8 @@ NOT_TAKEN = {
     "inf_kwargs": "leave it out, or use pm.fit for other kinds of inference",
 }
 """Arguments of ``pm.fit`` that have no meaning here, and what to do instead."""
+ELSEWHERE = {"svgd": "pm.fit", "asvgd": "pm.fit", "nuts": "pm.sample", "hmc": "pm.sample"}
+"""Methods that users may look for here, and what has them."""
 
 
 @overload
@@ -186,12 +188,7 @@ def fit(
     array([1.0000000e-03, 1.0198039e+01])
     """
     _refuse(settings_of_pm_fit)
-    if isinstance(model, int | float):
-        raise TypeError(f"fit takes a model, got {model!r}; no number of iterations: {ENDS_BY_ITSELF}")
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(
-            f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}; others pm.fit has"
-        )
+    _check_what_is_fitted(model, method)
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")
@@ -257,6 +254,25 @@ def _from_start_or_default(
         stacklevel=3,
     )
     return again
+
+
+def _check_what_is_fitted(model: object, method: object) -> None:
+    """Raise where the model or the method is something else that users of ``pm.fit`` may give."""
+    for given in (model, method):
+        if isinstance(given, int | float):
+            raise TypeError(f"fit takes a model, got {given!r}; no number of iterations: {ENDS_BY_ITSELF}")
+    if isinstance(model, str) and model.lower() in METHODS:
+        raise TypeError(
+            f"model must be a pymc.Model, got {model!r}, which is a method: fit(method={model.lower()!r})"
+        )
+    if isinstance(method, str) and method in METHODS:
+        return
+    hint, name = "", method.lower() if isinstance(method, str) else None
+    if name in METHODS:
+        hint = f": did you mean {name!r}?"
+    elif name in ELSEWHERE:
+        hint = f": that is a method of {ELSEWHERE[name]}"
+    raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}{hint}")
 
 
 def _refuse(settings: dict[str, Any]) -> None:

@@ -18,7 +18,14 @@ from kl_plugins.variational.optimum.iterates import Iterates, OptimumComparison,
 from kl_plugins.variational.report import stopping
 from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status, rests
 from kl_plugins.variational.target.parameters import parameters_of_watched
-from kl_plugins.variational.target.settings import Seed, check_count, check_switch, check_tolerance, generator
+from kl_plugins.variational.target.settings import (
+    Seed,
+    check_count,
+    check_switch,
+    check_tolerance,
+    generator,
+    refusing_a_call_as_callback,
+)
 
 FIRST_LOOK = 100
 """Iterates that are kept before the first look at them."""
@@ -115,6 +122,7 @@ class KLConvergence:
     ('converged', True)
     """
 
+    @refusing_a_call_as_callback
     def __init__(
         self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Seed = None
     ) -> None:
@@ -288,7 +296,8 @@ class KLConvergence:
         if self._parameters.writable:
             self.write_back()
         taken = stopping.what_was_taken(self._parameters.writable)
-        self._message = f"{status} after {self._iteration:,d} iterations: {taken}; {what}"
+        answer = "you are done, " if status is Status.CONVERGED else ""
+        self._message = f"{status} after {self._iteration:,d} iterations: {answer}{taken}; {what}"
         if warn:
             warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
         raise StopIteration(f"KLConvergence: {self.message}")

@@ -162,7 +162,7 @@ def test_the_laplace_approximation_of_pymc_extras(two_variables):
     assert distance.optimum.names == ("alpha_log__", "slope", "link")
     for given, message in (
         ({"fit": group.drop_vars("covariance_matrix")}, "it is a mode, no Gaussian"),
-        ({"posterior": group}, "has draws of a posterior and no Gaussian"),
+        ({"posterior": group}, r"draws of NUTS go into reference=: diagnose\(approx, reference=draws\)"),
     ):
         with pytest.raises(TypeError, match=message):
             distance_to_optimum(stored(**given), two_variables)
@@ -295,7 +295,7 @@ def test_bad_arguments(two_variables):
             fit(two_variables, tolerance=tolerance)
         with pytest.raises(ValueError, match="tolerance must be a positive number of nats"):
             distance_to_optimum((np.zeros(6), np.ones(6)), two_variables, tolerance=tolerance)
-    with pytest.raises(TypeError, match="expected a PyMC approximation"):
+    with pytest.raises(TypeError, match=r"takes what pm\.fit or .* got str$"):
         distance_to_optimum("advi", two_variables)
     with pytest.raises(ValueError, match=r"6 coordinates, mean has 2|have 6"):
         distance_to_optimum((np.zeros(2), np.ones(2)), two_variables)
@@ -364,6 +364,23 @@ def test_an_optimum_as_good_as_another_is_not_far_from_itself():
 def test_a_number_of_iterations_is_refused():
     with pytest.raises(TypeError, match="no number of iterations"):
         fit(10_000)
+    with pytest.raises(TypeError, match="got 20000; no number of iterations"):
+        fit(pm.Model(), 20_000)
+
+
+@pytest.mark.parametrize(
+    ("method", "hint"),
+    [("ADVI", ": did you mean 'advi'?"), ("nuts", "pm.sample"), ("svgd", "pm.fit"), ("laplace", "'laplace'")],
+)
+def test_what_is_said_of_other_methods(method, hint):
+    with pytest.raises(ValueError, match=r"^method must be one of 'advi', 'fullrank_advi', got ") as raised:
+        fit(pm.Model(), method)
+    assert str(raised.value).endswith(hint)
+
+
+def test_a_method_in_the_place_of_the_model():
+    with pm.Model(), pytest.raises(TypeError, match=r"which is a method: fit\(method='fullrank_advi'\)"):
+        fit("fullrank_advi")
 
 
 def test_a_certificate_knows_when_the_approximation_was_changed():

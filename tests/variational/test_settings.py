@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import signature
 
 import numpy as np
 import pymc as pm
@@ -21,6 +22,7 @@ from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
 from kl_plugins.variational.report.grounds import Grounds
+from kl_plugins.variational.report.stopping import Look, still_moving
 from kl_plugins.variational.report.verdict import verdict_on
 
 
@@ -77,6 +79,28 @@ def test_settings_of_some(model, call, given, error):
     (name,) = given
     with pytest.raises(error, match=f"^{name} must be"):
         CALLS[call](model, **given)
+
+
+def test_the_class_of_the_callback_instead_of_one(model):
+    with model, pytest.raises(TypeError, match=r"class KLConvergence, .*: callbacks=\[KLConvergence\(\)\]"):
+        pm.fit(10, callbacks=[KLConvergence], progressbar=False)
+    assert list(signature(KLConvergence).parameters) == ["tolerance", "every", "check", "random_seed"]
+    with pytest.raises(TypeError, match="positional argument"):
+        KLConvergence(0.1, 10)
+
+
+@pytest.mark.parametrize(
+    ("rhat", "drift", "error", "at_rest", "said"),
+    [
+        (1.59, 0.06, 0.01, False, "less than the tolerance of 0.1, but more than a quarter of it (0.025)"),
+        (1.59, 0.6, 0.01, False, "by 0.6 nats (Jeffreys divergence), more than the tolerance of 0.1"),
+        (1.59, 0.01, 0.01, False, "little, but no less than after half as many iterations"),
+        (1.59, 0.01, 0.05, True, "error of the average is 0.05 nats (at most 0.025 is wanted"),
+        (1.02, 0.0, 0.01, True, "no parameter drifts (R̂ up to 1.02), the Monte Carlo error"),
+    ],
+)
+def test_why_a_fit_was_not_stationary(rhat, drift, error, at_rest, said):
+    assert said in still_moving(Look(1_000, error, rhat, drift, np.nan), 0.1, at_rest)
 
 
 @pytest.mark.parametrize("approx", [None, "a", 3])
@@ -209,7 +233,7 @@ def test_minibatches_are_told_what_can_be_done():
         )
     (warning,) = [str(one.message) for one in caught]
     assert monitor.status == "not stationary"
-    assert "Stationary means an R̂ of at most 1.1" in warning
+    assert "at most 1.1 is wanted) by" in warning
     assert "variational.fit;" not in warning
     assert re.search(r"minibatches .*snapshot\(approximation\)", warning)
     with pytest.raises(ValueError, match=r"another model.*snapshot\(approximation\)"):

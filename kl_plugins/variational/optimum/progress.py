@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from rich import get_console
 from rich.file_proxy import FileProxy
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 Report = Callable[[str], None]
 """Told the stage that begins."""
@@ -22,7 +23,13 @@ def progress_line(wanted: bool, *, lasting: bool) -> Iterator[Report]:
     shown = wanted and (lasting or console.is_terminal or console.is_jupyter)
     if console.is_jupyter and find_spec("ipywidgets") is None:  # Rich would warn at every refresh
         shown = False
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    # Long stages are cut, not the clock: 1 + 7 characters and two gaps are the others'.
+    described = Column(no_wrap=True, overflow="ellipsis", max_width=max(console.width - 10, 10))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", table_column=described),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, disable=not shown, transient=not lasting) as progress:
         task = progress.add_task("", total=None)
         # Refreshed at once: a stage shorter than the time between two refreshes is seen as well.

@@ -180,7 +180,7 @@ def find_optimum(
             break
         apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
         history.append(Agreement(draws, max(apart, left)))
-        report(f"{draws:,d} draws: independent optima agree to {history[-1].jeffreys:.2g} nats")
+        report(f"{draws:,d} draws: optima agree to {history[-1].jeffreys:.2g} nats")
         p, q = first.gaussian, second.gaussian
         current = Gaussian(0.5 * (p.mean + q.mean), family.middle(p.root, q.root))
         if obstacle := wraps_around(target, current):

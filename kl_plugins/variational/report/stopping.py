@@ -94,13 +94,13 @@ def rests(look: Look, history: Sequence[Look], tolerance: float) -> bool:
 def converged(look: Look, at_rest: bool) -> str:
     """Of a fit whose average is within the tolerance."""
     what = (
-        f"it is at most {rounded_up(look.to_optimum)} nats (Jeffreys divergence) from the best approximation "
-        "of its family"
+        f"that average is at most {rounded_up(look.to_optimum)} nats (Jeffreys divergence) from the best "
+        "approximation of its family"
     )
     if not at_rest:
         what += (
-            f". Single iterates still drift, by {look.drift:.2g} nats over the last half: a longer fit may "
-            "settle farther off"
+            f". Single iterates still drift, by {look.drift:.2g} nats over the last half, but the result "
+            "is their average: a longer fit is not needed, and could settle farther off"
         )
     return what
 
@@ -133,20 +133,27 @@ def not_optimal(look: Look, tolerance: float, needed: float, doubt: str) -> str:
 
 
 def still_moving(look: Look, tolerance: float, at_rest: bool) -> str:
-    """Of a fit at its end that nothing stopped."""
-    what = (
-        "over the last half of the iterates the parameters that are not stationary (R̂ up to "
-        f"{against_limit(look.rhat, MOVING, 3).value}) drift by {look.drift:.2g} nats (Jeffreys divergence), "
-        f"and the Monte Carlo error of the average is {look.jeffreys:.2g}"
-    )
-    most = REST_SHARE * tolerance
-    if look.drift > tolerance or look.jeffreys > tolerance:
-        return what
+    """Of a fit at its end that nothing stopped: what moves, and why that is too much."""
+    most, rhat = REST_SHARE * tolerance, against_limit(look.rhat, MOVING, 3).value
+    error = f"the Monte Carlo error of the average is {look.jeffreys:.2g} nats"
+    if look.jeffreys > most:
+        error += f" (at most {most:.2g} is wanted, a quarter of the tolerance)"
+    if look.rhat <= MOVING:
+        return f"no parameter drifts (R̂ up to {rhat}), {error}"
     if at_rest:
-        return f"{what}. Stationary means an error of at most {most:.2g}" if look.jeffreys > most else what
+        why = "which is little enough"
+    elif look.drift > tolerance:
+        why = f"more than the tolerance of {tolerance:g}"
+    elif look.drift > most:
+        why = (
+            f"less than the tolerance of {tolerance:g}, but more than a quarter of it ({most:.2g}), which is "
+            "the most that counts as stationary, since it may go on"
+        )
+    else:
+        why = "which is little, but no less than after half as many iterations, so that it may go on"
     return (
-        f"{what}. Stationary means an R̂ of at most {MOVING:g}, or a drift of at most {most:.2g} that has not "
-        "grown since half as many iterations"
+        f"over the last half of the iterates some parameters drift (R̂ up to {rhat}, at most {MOVING:g} "
+        f"is wanted) by {look.drift:.2g} nats (Jeffreys divergence), {why}; {error}"
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias
 
 import numpy as np
 from pymc.model import Model
@@ -16,6 +17,8 @@ from kl_plugins.variational.target.density import free_shapes, variables_in
 
 Seed: TypeAlias = int | np.integer[Any] | Sequence[int] | np.random.Generator | None
 """What a generator of NumPy's is made of."""
+
+Settings = ParamSpec("Settings")
 
 LEAST = 1e-12
 """Nats below which rounding is all there is."""
@@ -66,6 +69,20 @@ def generator(random_seed: Any) -> np.random.Generator:
             f"random_seed must be None, a non-negative integer, a sequence of them or a "
             f"numpy.random.Generator, got {random_seed!r}"
         ) from None
+
+
+def refusing_a_call_as_callback(init: Callable[Settings, None]) -> Callable[Settings, None]:
+    """The ``__init__`` of a callback, which says so where the class was given to ``pm.fit`` itself."""
+
+    @wraps(init)
+    def checked(*args: Settings.args, **settings: Settings.kwargs) -> None:
+        # itself, and what callbacks are called with: approximation, losses, iteration
+        if len(args) == 4 and not isinstance(args[1], Real):
+            name = type(args[0]).__name__
+            raise TypeError(f"callbacks got the class {name}, not an instance: callbacks=[{name}()]")
+        init(*args, **settings)
+
+    return checked
 
 
 STRATEGIES = ("prior", "support_point")
