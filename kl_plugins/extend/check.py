@@ -116,7 +116,7 @@ def _known_together(members: Sequence[Any], table: Any) -> list[int]:
     if table.dtype != object:
         return list(range(len(members)))
     groups = [[i for i, other in enumerate(members) if other.loc == each.loc] for each in members]
-    known = [group for group in groups if not np.equal(table[np.ix_(group, group)], None).any()]
+    known = [group for group in groups if all(table[pair] is not None for pair in product(group, group))]
     return max(known, key=len, default=[])
 
 
