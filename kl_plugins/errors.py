@@ -52,13 +52,12 @@ def no_closed_form_of_one(what: str) -> NoClosedFormError:
     return error
 
 
-def advised(error: NoClosedFormError, symbolic: bool) -> str:
-    """The message of an error, with what to do instead; `symbolic` is whether estimates lack numbers."""
-    if not error.of_one:
-        return str(error)
+def advised(error: NoClosedFormError, symbolic: bool) -> NoClosedFormError:
+    """The error of one side, with what to do instead; `symbolic` is whether estimates lack numbers."""
+    remedy = "kl_plugins.estimate_kl estimates the divergence with its error"
     if symbolic:
-        return f"{error}; {ESTIMATES_NEED_NUMBERS}: write it as an expression of your own"
-    return f"{error}; kl_plugins.estimate_kl estimates the divergence with its error"
+        remedy = f"{ESTIMATES_NEED_NUMBERS}: write it as an expression of your own"
+    return NoClosedFormError(f"{error}; {remedy}")
 
 
 class NotRecognisedError(TypeError):

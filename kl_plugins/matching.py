@@ -115,15 +115,24 @@ def recognised(obj: object, side: str, other: object = None) -> Distribution:
         return made
     except NotRecognisedError as error:
         raise TypeError(f"{side}: {error}. {_of_estimates(obj)}") from error
-    except NoClosedFormError as error:
-        if type(error) is not NoClosedFormError:
+    except (TypeError, ValueError, NoClosedFormError) as error:
+        whole: Exception = error
+        if isinstance(error, NoClosedFormError) and error.of_one:
+            whole = advised(error, is_symbolic(obj) or is_symbolic(other))
+        told = told_of(whole, side)
+        if told is error:
             raise
-        message = advised(error, is_symbolic(obj) or is_symbolic(other))
-        raise NoClosedFormError(f"{side}: {message}") from error
-    except (TypeError, ValueError) as error:
-        if type(error) in (TypeError, ValueError, np.linalg.LinAlgError):
-            raise type(error)(f"{side}: {error}") from error
-        raise
+        raise told from error
+
+
+def told_of(error: Exception, of: str) -> Exception:
+    """The error, whose message begins with what it is of; itself where its class takes more than a text."""
+    if type(error) not in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
+        return error
+    told = type(error)(f"{of}: {error}")
+    if isinstance(told, NoClosedFormError) and isinstance(error, NoClosedFormError):
+        told.why = error.why
+    return told
 
 
 def _of_estimates(obj: object) -> str:

@@ -103,6 +103,7 @@ def trust_table(fits: dict[str, Fit], diagnoses: dict[str, Any], tolerance: floa
     table = table_of(
         title="3. Can the fits be used in place of the posterior? (variational.diagnose)",
         caption=(
+            "Distance: as in table 1. "
             "k̂: shape of the tail of the importance weights, as in ArviZ's PSIS-LOO. Effective sample size: "
             "what the weighted draws of the fit are worth. Errors and ratios: the worst of the coefficients."
         ),

@@ -66,4 +66,4 @@ class Clock:
         """How many points are evaluated at once."""
         if function not in self.each:
             return min(_FIRST, wanted)
-        return min(max(1, int(_SHARE * self.limit / max(self.each[function], 1e-12))), wanted)
+        return int(min(max(1.0, _SHARE * self.limit / max(self.each[function], 1e-12)), wanted))

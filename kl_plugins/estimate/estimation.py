@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -14,9 +13,11 @@ from kl_plugins.errors import EstimateWarning, NoClosedFormError
 from kl_plugins.estimate import families  # noqa: F401  (registers our own distributions)
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.estimate.naming import named_density
 from kl_plugins.estimate.result import KLEstimate, Method
-from kl_plugins.interrupts import answer_interrupt, answered_in_time
+from kl_plugins.interrupts import answered_in_time
 from kl_plugins.parameters.labels import joined
+from kl_plugins.parameters.shapes import in_words
 from kl_plugins.recognition import load_plugins_of, recognise
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def estimate_kl(
     TypeError
         If a side has no density, or Monte Carlo needs a sampler that it does not have.
     ValueError
-        If a side is symbolic, event shapes differ, or the method is not for the pair.
+        If a side is symbolic, event shapes differ, the method is not for the pair, an option is not what it
+        has to be, or a log density or sampler fails or returns arrays of a wrong shape.
 
     Notes
     -----
@@ -138,10 +140,11 @@ def estimate_kl(
         raise ValueError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
     if not isinstance(draws, Integral) or draws < 2:
         raise ValueError(f"draws must be a whole number, at least 2, got {draws!r}")
-    if not 0.0 < tolerance < 1.0:
-        raise ValueError(f"tolerance must be between 0 and 1, got {tolerance}")
-    if not time_limit > 0.0:
-        raise ValueError(f"time_limit must be positive, got {time_limit}")
+    if not _is_number(tolerance) or not 0.0 < tolerance < 1.0:
+        raise ValueError(f"tolerance must be a number between 0 and 1, got {tolerance!r}")
+    if not _is_number(time_limit) or not time_limit > 0.0:
+        raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit!r}")
+    rng = _generator(random_state)
     sides = _density(p, "p"), _density(q, "q")
     batch = _check(*sides)
     measures = [side.measure for side in sides]
@@ -157,7 +160,7 @@ def estimate_kl(
         from kl_plugins.estimate.monte_carlo import monte_carlo  # the methods are loaded when they serve
 
         with answered_in_time():
-            value, error, n, good, why = monte_carlo(*sides, draws, _generator(random_state), clock)
+            value, error, n, good, why = monte_carlo(*sides, draws, rng, clock)
         _warn(why, chosen)
         return _result(value, error, chosen, n, good)
     with answered_in_time():
@@ -170,50 +173,21 @@ def _density(obj: object, side: str) -> Density:
     try:
         if not density_of.knows(type(obj)):
             try:
-                return _naming(recognise(obj), side)
+                return named_density(recognise(obj), side)
             except (TypeError, NoClosedFormError):
                 pass
-        return _naming(obj, side)
+        return named_density(obj, side)
     except (TypeError, ValueError, NotImplementedError) as error:
         kind = TypeError if isinstance(error, TypeError) else type(error)
         raise kind(f"{side}: {error}") from error
-
-
-def _naming(obj: object, side: str) -> Density:
-    """The density of an object, with functions whose errors say which side they are of."""
-    density = density_of(obj)
-    if not isinstance(density, Density):
-        made = type(density).__qualname__
-        raise TypeError(
-            f"density_of({type(obj).__qualname__}) returned {made}, which is no Density "
-            "(return Density(name=..., measure=..., log_density=...))"
-        )
-
-    def named(function: Callable[..., Any] | None, what: str) -> Any:
-        """The function with its side named in what it raises."""
-
-        def call(*args: Any) -> Any:
-            answer_interrupt()
-            try:
-                return function(*args)  # type: ignore[misc]
-            except (ArithmeticError, NotImplementedError, TypeError, ValueError) as error:
-                first = (str(error) or type(error).__name__).splitlines()[0]
-                raise ValueError(f"{side}: the {what} of {density.name} fails: {first}") from error
-
-        return function and call
-
-    return replace(
-        density,
-        log_density=named(density.log_density, "log density"),
-        sample=named(density.sample, "sampler"),
-    )
 
 
 def _check(p: Density, q: Density) -> tuple[int, ...]:
     """The batch shape of the pair."""
     if p.event_shape != q.event_shape:
         raise ValueError(
-            f"p and q have different event shapes: p is {p.name} with event shape {p.event_shape}, q is "
+            f"p and q have different event shapes, {in_words(p.event_shape)} against "
+            f"{in_words(q.event_shape)}: p is {p.name} with event shape {p.event_shape}, q is "
             f"{q.name} with event shape {q.event_shape}"
         )
     joined(p.labels, q.labels, ("p", "q"))
@@ -267,8 +241,19 @@ def _warn(why: str, method: Method) -> None:
         warnings.warn(f"the {method} is not to be relied on: {why}", EstimateWarning, stacklevel=4)
 
 
+def _is_number(value: object) -> bool:
+    """Whether an option that has to be a number is one; True is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def _generator(random_state: Any) -> np.random.Generator:
     """A generator for whatever SciPy takes as random_state."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.Generator(random_state._bit_generator)
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "random_state must be None, a whole number that is not negative, a numpy.random.Generator or a "
+            f"numpy.random.RandomState, got {random_state!r}"
+        ) from None

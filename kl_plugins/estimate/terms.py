@@ -93,11 +93,11 @@ def judged(
     `refinement_error` is the error that refinement has left. The masses of both sides, found on the way, tell
     whether anything has been missed: mass of p that was not found may hold any divergence, that of q no more
     than itself. Where they are too large, a relative error ε of p changes the result by ε times itself, one
-    of q by ε².
+    of q by ε² if it is the same everywhere, and by no more than ε wherever it is.
     """
     value = float(sums[0])
     rounding = float(sums[3]) + _by_noise(value, seen)
-    tails = np.sum(beyond, axis=0) if len(beyond) else np.zeros(3)
+    tails = _tails(beyond, sums, seen)
     for side, mass, tail, lack in zip(
         "pq", sums[1:3], tails[1:], (min(seen.rounding[0], _OFF), _OFF), strict=True
     ):
@@ -115,13 +115,29 @@ def judged(
     if not math.isfinite(tail):
         return Outcome(value, math.inf, n, Doubt.SLOW_TAIL)
     off = abs(sums[1:3] - 1.0)
-    missing = 1.0 - sums[2] if 1.0 - sums[2] > seen.rounding[1] else 0.0
-    error = refinement_error + tail + rounding + off[0] * value + off[1] ** 2 + missing + seen.lost * _HIDDEN
+    astray = off[1] if off[1] > seen.rounding[1] else off[1] ** 2
+    error = refinement_error + tail + rounding + off[0] * value + astray + seen.lost * _HIDDEN
     if tail > tolerance * value:
         return Outcome(value, float(error), n, Doubt.TAIL.format(tail=tail))
     if refinement_error > tolerance * value + rounding:
         return Outcome(value, float(error), n, Doubt.REFINEMENT.format(error=refinement_error))
     return Outcome(value, float(error), n)
+
+
+def _tails(beyond: Sequence[FloatArray], sums: FloatArray, seen: Diagnostics) -> FloatArray:
+    """What all tails hold of the integrand, of p and of q, those that blocks did not tell by the masses.
+
+    What is beyond is at most what the mass that was found lacks of one. Where p holds next to nothing, and q
+    does not vanish, the integrand is q; where q vanishes, too, log(p/q) may be anything.
+    """
+    unknown = [max(1.0 - float(sums[1 + k]), 0.0) + seen.rounding[k] for k in range(2)]
+    total = np.zeros(3)
+    for tail in beyond:
+        p = unknown[0] if math.isnan(tail[1]) else float(tail[1])
+        q = unknown[1] if math.isnan(tail[2]) else float(tail[2])
+        left_to_q = math.isnan(tail[0]) and math.isnan(tail[2]) and p * _HIDDEN <= _EPSILON * float(sums[0])
+        total += [q + p * _HIDDEN if left_to_q else tail[0], p, q]
+    return total
 
 
 def _by_noise(value: float, seen: Diagnostics) -> float:

@@ -14,6 +14,7 @@ from kl_plugins.variational.evidence.figures import (
     best_full_rank,
     elements_of,
     full_rank_loss,
+    hierarchical,
     information_gained,
     trajectory,
 )
@@ -130,8 +131,11 @@ def diagnose(
     >>> diagnosis = diagnose(mean_field, draws=4_000, random_seed=1)
     >>> diagnosis.verdict.level, sorted(discrepancy.name for discrepancy in diagnosis.verdict.discrepancies)
     ('reject', ['x[0]', 'x[1]'])
-    >>> print(diagnosis.verdict.advice)
-    Use method='fullrank_advi': mean-field's independence is the cause, the best full-rank fit is right.
+    >>> what, why = diagnosis.verdict.advice.split(": ")
+    >>> print(what)
+    Use variational.fit(model, method='fullrank_advi')
+    >>> print(why)
+    mean-field's independence is the cause, the best full-rank fit is right.
     """
     _check_settings(draws, tolerance, optimum_tolerance)
     full_rank = check_flag(full_rank, "full_rank")
@@ -197,6 +201,7 @@ def diagnose(
             outside=mass_outside_support(target, q, ratios),
             sought=target.dimension <= DIMENSIONS,
             untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
+            hierarchical=hierarchical(model),
         )
         blind = verdict_on(grounds)
         if compared is not None:

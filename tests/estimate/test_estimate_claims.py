@@ -231,7 +231,7 @@ def test_time_limit(monkeypatch):
     assert not found.converged
     assert 4 <= found.n < 100_000
     assert abs(found.value - 0.5) <= 4.0 * found.error
-    with pytest.raises(ValueError, match="time_limit must be positive"):
+    with pytest.raises(ValueError, match="time_limit must be a positive number"):
         estimate_kl(stats.norm(), stats.norm(), time_limit=0.0)
 
 

@@ -35,6 +35,7 @@ from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import factored, gaussian_draws, wide_draws, wide_log_density
 from kl_plugins.variational.evidence.references import compare, reference_draws
+from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.report.grounds import Grounds
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.density import variables_in
@@ -303,6 +304,12 @@ def test_a_tail_out_of_reach(heavy_diagnosis):
 
 
 RIGHT = Moments.exact(np.zeros(2), np.ones(2))
+NARROW = Moments.exact(np.zeros(2), np.array([0.7, 1.0]))
+Q = NamedMultivariateNormal(np.zeros(2), Diagonal(np.ones(2)), (Variable("x", (2,)),))
+FAR = OptimumDistance(
+    optimum=Q, jeffreys=50.0, kl_to_optimum=25.0, kl_from_optimum=25.0, sampling_error=0.01, reached=True
+)
+ROUGH = replace(FAR, sampling_error=2.0, reached=False, reason="few draws")
 
 
 def evidence(**changes):
@@ -372,7 +379,34 @@ def heavy_importance():
         (
             {"mean_field": True, "full_rank": RIGHT},
             "resample",
-            "the best full-rank fit is right",
+            r"Or: Use variational\.fit\(model, method='fullrank_advi'\): the best full-rank fit is right",
+        ),
+        (
+            # The distance is known too roughly to say what the best mean-field fit is like.
+            {"mean_field": True, "full_rank": RIGHT, "best": NARROW, "distance": ROUGH},
+            "resample",
+            r"Or: Use variational\.fit\(model, method='fullrank_advi'\): the best full-rank fit is right",
+        ),
+        (
+            {"mean_field": True, "full_rank": RIGHT, "best": NARROW, "distance": FAR},
+            "resample",
+            "Or: It has not converged, and mean-field would not do either: use variational",
+        ),
+        (
+            {"importance": heavy_importance(), "full_rank": NARROW, "hierarchical": True},
+            "reject",
+            r"No Gaussian of these coordinates is right: reparametrise \(non-centred",
+        ),
+        (
+            {"importance": heavy_importance(), "hierarchical": True},
+            "reject",
+            r"What to do: Reparametrise \(non-centred",
+        ),
+        ({"importance": heavy_importance()}, "reject", "What to do: Reparametrise, or run NUTS"),
+        (
+            {"truth": Moments(np.zeros(2), np.ones(2), np.full(2, 0.01), np.array([0.01, np.inf]))},
+            "reject",
+            r"wrong for a \(sd .*\), by .*; not known for b, whose tails are beyond these draws",
         ),
     ],
 )
@@ -702,7 +736,7 @@ def test_settings_without_meaning(gaussian_model, options, message):
 def test_nothing_to_diagnose(gaussian_model):
     with pytest.raises(ValueError, match="empty list"):
         diagnose([], model=gaussian_model)
-    with pytest.raises(TypeError, match="expected a PyMC approximation"):
+    with pytest.raises(TypeError, match=r"takes what pm\.fit or .* got str$"):
         diagnose("advi", model=gaussian_model)
 
 

@@ -72,6 +72,16 @@ def elements_of(model: Model, q: Snapshot, own: Importance, points: FloatArray, 
     )
 
 
+def hierarchical(model: Model) -> bool:
+    """Whether the prior of a variable depends on another variable."""
+    return any(_depends(rv, model) for rv in model.free_RVs)
+
+
+def _depends(rv: Any, model: Model) -> bool:
+    """Whether the parameters of this variable depend on other free ones."""
+    return bool(set(model.free_RVs) & set(ancestors(rv.owner.inputs)))
+
+
 def information_gained(q: Snapshot, model: Model) -> dict[str, float]:
     """KL(q‖prior) of each variable by name, in nats; NaN where it has no closed form.
 
@@ -83,9 +93,8 @@ def information_gained(q: Snapshot, model: Model) -> dict[str, float]:
     shapes = dict(q.variables)
     found: dict[str, float] = dict.fromkeys(q.names, np.nan)
     graphs: dict[str, Any] = {}
-    free = set(model.free_RVs)
     for rv in model.free_RVs:
-        if model.rvs_to_transforms[rv] is not None or free & set(ancestors(rv.owner.inputs)):
+        if model.rvs_to_transforms[rv] is not None or _depends(rv, model):
             continue
         name = model.rvs_to_values[rv].name
         part = slices[name]

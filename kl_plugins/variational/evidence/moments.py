@@ -117,15 +117,14 @@ class Discrepancy(NamedTuple):
 
     def __str__(self) -> str:
         told = []
-        if not np.isfinite(self.shift.error):
-            told.append("mean not known")
-        elif self.mean_off:
+        if self.mean_off and np.isfinite(self.shift.error):
             told.append(f"mean off by {_rounded(self.shift)} posterior sd")
         if not np.isfinite(self.sd_ratio.error):
             told.append(f"sd at most {self.sd_ratio.value:.2g} times the posterior's")
         elif self.sd_off:
             told.append(f"sd {_rounded(self.sd_ratio)} times the posterior's")
-        return f"{self.name} ({', '.join(told)})"
+        unknown = "" if np.isfinite(self.shift.error) else "; its mean may be right or wrong"
+        return f"{self.name} ({', '.join(told)}{unknown})"
 
 
 def _rounded(estimate: Estimate) -> str:

@@ -180,6 +180,7 @@ def _check_varying(points: FloatArray, variables: Sequence[Variable]) -> None:
 
 def _arrays(reference: Any, model: Model) -> dict[str, FloatArray]:
     """The draws by name, out of whatever holds them."""
+    _refuse_other_groups(reference)
     posterior = getattr(reference, "posterior", reference)
     if isinstance(posterior, Mapping) or hasattr(posterior, "data_vars"):
         names = getattr(posterior, "data_vars", posterior)
@@ -187,6 +188,18 @@ def _arrays(reference: Any, model: Model) -> dict[str, FloatArray]:
     raise TypeError(
         "reference must be an InferenceData or DataTree with a posterior group, a Dataset or a dict of "
         f"draws by the variables' names, got {type(reference).__name__}"
+    )
+
+
+def _refuse_other_groups(reference: Any) -> None:
+    """Say so where an InferenceData or DataTree has groups, and none of the posterior."""
+    kind = type(reference)  # a Dataset may have variables of these names
+    if not hasattr(kind, "groups") or "posterior" in reference or len(getattr(reference, "data_vars", ())):
+        return
+    groups = reference.children if hasattr(kind, "children") else reference.groups()
+    raise ValueError(
+        f"the reference has no group posterior (it has {', '.join(map(str, groups)) or 'none'}): give draws "
+        "of the posterior, as pm.sample returns them"
     )
 
 

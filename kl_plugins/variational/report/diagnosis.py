@@ -202,7 +202,9 @@ class Diagnosis(Findings):
             lines.append((NO_BOUNDS, f"none: {self._why_no_bounds()}"))
         gained = {name: value for name, value in self.information_gained.items() if not np.isnan(value)}
         if gained:
-            lines.append((GAINED, ", ".join(f"{name} {value:.3g}" for name, value in gained.items())))
+            text = ", ".join(f"{name} {value:.3g}" for name, value in gained.items())
+            rest = [name for name in self.information_gained if name not in gained]
+            lines.append((GAINED, text + (f"; no closed form for {', '.join(rest)}" if rest else "")))
         if self.verdict.level != self.verdict_without_reference.level:
             lines.append((WITHOUT_REFERENCE, self.verdict_without_reference.headline))
         return lines
@@ -236,7 +238,7 @@ class Diagnosis(Findings):
 CELL = "text-align: left; padding-right: 1.5em"
 UNITS = "Estimates ± standard errors, in nats. q: the approximation; q*: the best of its family."
 EFFECTIVE = "effective sample size"
-NO_BOUNDS = "error bounds"
+NO_BOUNDS = "bounds on errors of means and sds"
 GAINED = "KL(q‖prior) by variable"
 WITHOUT_REFERENCE = "verdict without the reference"
 COLOURS = {Level.TRUST: GREEN, Level.RESAMPLE: AMBER, Level.REJECT: RED}

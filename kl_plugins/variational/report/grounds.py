@@ -31,7 +31,7 @@ class Grounds(NamedTuple):
     mean and sd of the best of the family, `full_rank` those of the best full-rank Gaussian. `sd_floor` is
     what the posterior's sds are at least; `outside` says where q has mass and the posterior has none;
     `sought` whether other modes were looked for; `untried` whether a full-rank fit is possible and was not
-    looked at.
+    looked at; `hierarchical` whether a variable's prior depends on another variable.
     """
 
     names: Sequence[str]
@@ -55,6 +55,7 @@ class Grounds(NamedTuple):
     outside: str = ""
     sought: bool = True
     untried: bool = False
+    hierarchical: bool = False
 
     def compare(self, given: Moments) -> MomentComparison:
         """These moments next to the posterior's."""

@@ -172,7 +172,9 @@ def _about_ratios(grounds: Grounds, raw: MomentComparison, weighted: MomentCompa
 
 def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
     """What is wrong with means and standard deviations, and how well that is known."""
-    unknown = [grounds.names[int(i)] for i in np.flatnonzero(np.isinf(grounds.truth.sd_error))]
+    wrong = {discrepancy.name for discrepancy in raw.discrepancies}
+    beyond = [grounds.names[int(i)] for i in np.flatnonzero(np.isinf(grounds.truth.sd_error))]
+    unknown = [name for name in beyond if name not in wrong]
     if not grounds.reliable:
         found = Finding.MOMENTS_NOT_KNOWN
     elif raw.discrepancies:
@@ -241,18 +243,32 @@ def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool)
         return [*resample, Advice.REFIT.told()]
     seen = grounds.importance.reliable or grounds.by_reference or bool(raw.discrepancies)
     if grounds.mean_field and seen and would_do(grounds.full_rank):
-        return [*resample, Advice.FULL_RANK.told()]
+        return [*resample, _advice_of_full_rank(grounds, raw).told()]
     if grounds.away_from_optimum:
         resample.append(Advice.CONVERGE.told())
     if level is Level.RESAMPLE:
         return resample
     if grounds.untried or (grounds.mean_field and raw.discrepancies and may_do(grounds.full_rank)):
-        return [*resample, Advice.TRY_FULL_RANK.told()]
+        tried = Advice.TRY_FULL_RANK_OR_REPARAMETRISE if grounds.hierarchical else Advice.TRY_FULL_RANK
+        return [*resample, tried.told()]
     if not raw.discrepancies:
         return [*resample, _advice_of_nothing_seen(grounds, raw).told()]
     if not may_do(grounds.full_rank) and grounds.full_rank is not None:
-        return [*resample, Advice.NO_GAUSSIAN.told()]
-    return [*resample, Advice.REPARAMETRISE.told()]
+        none = Advice.NO_GAUSSIAN_NON_CENTRED if grounds.hierarchical else Advice.NO_GAUSSIAN
+        return [*resample, none.told()]
+    other = Advice.NON_CENTRED if grounds.hierarchical else Advice.REPARAMETRISE
+    return [*resample, other.told()]
+
+
+def _advice_of_full_rank(grounds: Grounds, raw: MomentComparison) -> Advice:
+    """Where the best full-rank Gaussian is right: whether independence is the cause takes a known optimum."""
+    distance, best = grounds.distance, grounds.best
+    if distance is None or best is None or not distance.reached:
+        return Advice.FULL_RANK_CAUSE_NOT_KNOWN
+    if grounds.away_from_optimum:
+        wrong = grounds.reliable and grounds.compare(best).discrepancies
+        return Advice.FULL_RANK_UNCONVERGED if wrong else Advice.FULL_RANK_CAUSE_NOT_KNOWN
+    return Advice.FULL_RANK if raw.discrepancies else Advice.FULL_RANK_CAUSE_NOT_KNOWN
 
 
 def _advice_of_nothing_seen(grounds: Grounds, raw: MomentComparison) -> Advice:

@@ -74,8 +74,8 @@ class Finding(Wording):
     MOMENTS_RIGHT = "means and sds: all within {tolerance:g} posterior sd, by {source}"
     MOMENTS_WRONG = "means and sds: wrong for {wrong}, by {source}"
     MOMENTS_WRONG_AND_UNKNOWN = (
-        "means and sds: wrong for {wrong}, by {source}; others are not known, as their tails are beyond "
-        "these draws"
+        "means and sds: wrong for {wrong}, by {source}; not known for {names}, whose tails are beyond these "
+        "draws"
     )
     MOMENTS_NOT_SEEN_WRONG = (
         "means and sds: none was found to be wrong, by {source}, but with k̂ above its threshold these draws "
@@ -176,15 +176,28 @@ class Advice(Wording):
     REFIT = "It has not converged. Refit with variational.fit: the best approximation of its family is right."
     CONVERGE = "It has not converged: use variational.fit."
     FULL_RANK = (
-        "Use method='fullrank_advi': mean-field's independence is the cause, the best full-rank fit is right."
+        "Use variational.fit(model, method='fullrank_advi'): mean-field's independence is the cause, the "
+        "best full-rank fit is right."
     )
-    TRY_FULL_RANK = "Try method='fullrank_advi', or run NUTS."
+    FULL_RANK_UNCONVERGED = (
+        "It has not converged, and mean-field would not do either: use variational.fit(model, "
+        "method='fullrank_advi')."
+    )
+    FULL_RANK_CAUSE_NOT_KNOWN = (
+        "Use variational.fit(model, method='fullrank_advi'): the best full-rank fit is right."
+    )
+    TRY_FULL_RANK = "Try variational.fit(model, method='fullrank_advi'), or run NUTS."
     TRY_FULL_RANK_OR_REPARAMETRISE = (
-        "Try method='fullrank_advi', reparametrise (non-centred, where a scale has a prior), or run NUTS."
+        "Try variational.fit(model, method='fullrank_advi'), reparametrise (non-centred, where a scale has a "
+        "prior), or run NUTS."
     )
     REPARAMETRISE = "Reparametrise, or run NUTS."
     NON_CENTRED = "Reparametrise (non-centred, where a scale has a prior), or run NUTS."
     NO_GAUSSIAN = "No Gaussian of these coordinates is right: reparametrise, or run NUTS."
+    NO_GAUSSIAN_NON_CENTRED = (
+        "No Gaussian of these coordinates is right: reparametrise (non-centred, where a scale has a prior), "
+        "or run NUTS."
+    )
     MORE_DRAWS = "Diagnose with more draws, or run NUTS."
     SEVERAL_CHAINS = "Run NUTS from several starts."
     SMOOTH = "Gradients do not see jumps of the log density. {remedy}."

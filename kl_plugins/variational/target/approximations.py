@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import singledispatch
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 from pymc.model import Model
-from pymc.variational.inference import Inference
 from pymc.variational.opvi import Approximation
 
 from kl_plugins.covariance.axis_aligned import Diagonal
@@ -91,8 +91,7 @@ def model_and_distribution(approx: object, model: Model | None, caller: str) -> 
         except ValueError as error:
             raise ValueError(f"{DIVERGED} ({error})") from error
     else:
-        if approx is None or isinstance(approx, str | bytes | int | float | type | Inference):
-            raise TypeError(EXPECTED.format(told(approx)))
+        _refuse_strangers(approx, caller)
         model = model_given_or_in_context(model, f"{caller}(approx, model=model)")
         q = _named(approx, model)
     if q.batch_shape:
@@ -103,8 +102,8 @@ def model_and_distribution(approx: object, model: Model | None, caller: str) -> 
 
 
 EXPECTED = (
-    "approx: expected a PyMC approximation, a MultivariateNormal, (mean, covariance) or what "
-    "pymc_extras.fit_laplace returns; got {}"
+    "{} takes what pm.fit or variational.fit returns (also a MultivariateNormal, (mean, covariance) or what "
+    "pymc_extras.fit_laplace returns), got {}"
 )
 DIVERGED = "the approximation diverged; fit it with a smaller learning rate or by kl_plugins.variational.fit"
 
@@ -112,16 +111,25 @@ DIVERGED = "the approximation diverged; fit it with a smaller learning rate or b
 @singledispatch
 def _named(approx: object, model: Model) -> Snapshot:
     """An approximation from elsewhere over the variables of the model."""
-    stored = getattr(approx, "fit", None)  # of InferenceData and DataTree
-    if MEAN in getattr(stored, "data_vars", ()):
-        return _stored(stored, model)
-    if hasattr(approx, "posterior"):
-        raise TypeError(
-            f"this {type(approx).__name__} has draws of a posterior and no Gaussian (a group fit with "
-            f"{MEAN} and {COVARIANCE}, as pymc_extras.fit_laplace leaves it). Draws can be the `reference`; "
-            "a Gaussian is given as (mean, covariance) over the unconstrained variables"
-        )
-    raise TypeError(EXPECTED.format(told(approx)))
+    return _stored(_fit_group(approx), model)
+
+
+def _fit_group(approx: Any) -> Any:
+    """The group of an InferenceData or DataTree that holds a Gaussian; None where there is none."""
+    group = getattr(approx, "fit", None)
+    return group if MEAN in getattr(group, "data_vars", ()) else None
+
+
+def _refuse_strangers(approx: object, caller: str) -> None:
+    """Say what was given instead of an approximation, before anything is said of the model."""
+    if _named.dispatch(type(approx)) is not _named.dispatch(object) or _fit_group(approx) is not None:
+        return
+    hint = ""
+    if hasattr(approx, "free_RVs"):
+        hint = f"; the model goes by name: {caller}(approx, model=model)"
+    elif isinstance(approx, Mapping):  # InferenceData, DataTree, Dataset or dict
+        hint = "; draws of NUTS go into reference=: diagnose(approx, reference=draws)"
+    raise TypeError(EXPECTED.format(caller, told(approx)) + hint)
 
 
 def _stored(group: Any, model: Model) -> Snapshot:

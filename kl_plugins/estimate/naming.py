@@ -1,0 +1,85 @@
+"""The functions of a side, with errors that say which side they are of and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.interrupts import answer_interrupt
+from kl_plugins.ops.protocol import FloatArray
+
+_PLAIN = (ArithmeticError, NotImplementedError, TypeError, ValueError)
+"""Errors whose text says enough without their class."""
+
+
+def named_density(obj: object, side: str) -> Density:
+    """The density of an object, with functions whose errors say which side they are of."""
+    density = density_of(obj)
+    if not isinstance(density, Density):
+        made = type(density).__qualname__
+        raise TypeError(
+            f"density_of({type(obj).__qualname__}) returned {made}, which is no Density "
+            "(return Density(name=..., measure=..., log_density=...))"
+        )
+    events = len(density.event_shape)
+    log_density = _named(density.log_density, f"{side}: the log density of {density.name}")
+    sample = density.sample and _named(density.sample, f"{side}: the sampler of {density.name}")
+
+    def checked_log_density(x: FloatArray) -> FloatArray:
+        return _one_each(log_density(x), np.shape(x)[: np.ndim(x) - events], f"{side}: {density.name}")
+
+    def checked_sample(count: int, rng: np.random.Generator) -> FloatArray:
+        assert sample is not None
+        drawn = np.asarray(sample(count, rng))
+        if drawn.shape[:1] != (count,):
+            raise ValueError(
+                f"{side}: the sampler of {density.name} returned {_shape(drawn)} for {count} draws: "
+                "they have to lie along the first axis"
+            )
+        return drawn
+
+    return replace(density, log_density=checked_log_density, sample=sample and checked_sample)
+
+
+def _named(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+    """The function with its name in what it raises."""
+
+    def call(*args: Any) -> Any:
+        answer_interrupt()
+        try:
+            return function(*args)
+        except MemoryError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            first = (str(error) or kind).splitlines()[0]
+            told = first if isinstance(error, _PLAIN) else f"{kind}: {first}"
+            # What is written for one number fails in words that say nothing of how it is called.
+            hint = " (it is called with arrays of points)" if "array" in first else ""
+            raise ValueError(f"{what} fails: {told}{hint}") from error
+
+    return call
+
+
+def _one_each(found: Any, shape: tuple[int, ...], who: str) -> FloatArray:
+    """Log densities, if there is one for each point; a single point may have a bare number."""
+    values = np.asarray(found, np.float64)
+    if values.shape == shape:
+        return values
+    if shape[0] == 1 and values.shape == shape[1:]:
+        return values[None]
+    if values.shape[:1] != shape[:1] or values.ndim != len(shape):
+        raise ValueError(
+            f"{who} has a log density that returned {_shape(values)} for {shape[0]} points: it is called "
+            f"with arrays of points and has to return one number for each, here an array of shape {shape}"
+        )
+    return values  # of a batch, to be broadcast
+
+
+def _shape(values: Any) -> str:
+    """What came instead of an array of the right shape."""
+    return "a single number" if np.ndim(values) == 0 else f"an array of shape {np.shape(values)}"
