@@ -43,7 +43,7 @@ class Explanation:
     cost: str
 
     def __str__(self) -> str:
-        return f"KL({self.p} ‖ {self.q}) by {self.rule}, {self.cost}"
+        return f"KL({self.p} ‖ {self.q}) by {self.rule.removeprefix('by_')}, {self.cost}"
 
 
 @of_pair

@@ -109,9 +109,20 @@ def recognised(obj: object, side: str) -> Distribution:
     except NotRecognisedError as error:
         raise TypeError(f"{side}: {error}. {_of_estimates(obj)}") from error
     except (TypeError, ValueError, NoClosedFormError) as error:
-        if type(error) in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
-            raise type(error)(f"{side}: {error}") from error
-        raise
+        told = told_of(error, side)
+        if told is error:
+            raise
+        raise told from error
+
+
+def told_of(error: Exception, of: str) -> Exception:
+    """The error, whose message begins with what it is of; itself where its class takes more than a text."""
+    if type(error) not in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
+        return error
+    told = type(error)(f"{of}: {error}")
+    if isinstance(told, NoClosedFormError) and isinstance(error, NoClosedFormError):
+        told.why = error.why
+    return told
 
 
 def _of_estimates(obj: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set, ValuesView
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -25,7 +26,11 @@ _KINDS: dict[str, tuple[str, str]] = {
     "xarray.Dataset": ("data", _DRAWS),
     "xarray.DataTree": ("draws", _DRAWS),
     "arviz.InferenceData": ("draws", _DRAWS),
-    "builtins.dict": ("a dictionary", "pass the distributions in it one by one"),
+    "builtins.generator": ("an iterator", "pairwise_kl takes all that it yields, kl one distribution"),
+    "builtins.dict": (
+        "a dictionary",
+        "kl takes one of the distributions in it, pairwise_kl all of them, as list(d.values())",
+    ),
     "pymc.Model": (
         "a model",
         "pass one of its variables, or a fit of it: kl_plugins.variational.fit, or pm.fit",
@@ -51,14 +56,17 @@ def mistaken(obj: object) -> str | None:
     return found and f"{name} is not a distribution, but {found[0]}: {found[1]}"
 
 
-def _what(obj: object) -> tuple[str, str] | None:
-    if isinstance(obj, list | tuple):
+def _what(obj: Any) -> tuple[str, str] | None:
+    objects = str(getattr(obj, "dtype", "")) == "object" and obj.ndim == 1  # an array or a Series
+    if isinstance(obj, list | tuple | Set | ValuesView) or objects:
         if any(_what(member) is None for member in obj):
             return (
                 "several",
-                "pairwise_kl takes sequences, kl one distribution, whose parameters may be arrays",
+                "pairwise_kl takes sequences (list(...) makes one), "
+                "kl one distribution, whose parameters may be arrays",
             )
-        return "numbers" if obj else "empty", _DRAWS
+        if not objects:
+            return "numbers" if len(obj) else "empty", _DRAWS
     for base in type(obj).__mro__:
         if (found := _KINDS.get(f"{base.__module__.partition('.')[0]}.{base.__qualname__}")) is not None:
             return found
@@ -66,6 +74,11 @@ def _what(obj: object) -> tuple[str, str] | None:
         return "a module", "make one of its distributions"
     is_function = callable(obj) and hasattr(obj, "__name__") and not isinstance(obj, type)
     return _FUNCTION if is_function else None
+
+
+def is_ours(made: Any) -> bool:
+    """Whether a class or a function is one of the library's own."""
+    return str(getattr(made, "__module__", "")).partition(".")[0] == "kl_plugins"
 
 
 def check_class(kind: object, argument: str, base: type = object, instead: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from typing import Any
@@ -16,13 +16,13 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.matching import own_rule, recognised
+from kl_plugins.matching import own_rule, recognised, told_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy.pair_products import Gaussians, blocks
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.certainty import certainly_is, is_literal
 from kl_plugins.parameters.parametrised import Parametrised
-from kl_plugins.recognition import load_plugins_of, representative
+from kl_plugins.recognition import as_written, load_plugins_of, recognise, representative
 
 _AT_ONCE = 1_000_000
 """Numbers of a triangular solution that the pairs computed together may have: 8 MB."""
@@ -36,8 +36,8 @@ def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
 
     Parameters
     ----------
-    ps : sequence of distributions, or one distribution of batch shape (N,)
-        As in `kl`; numbers, not graphs.
+    ps : iterable of distributions, or one distribution of batch shape (N,)
+        As in `kl`; numbers, not graphs. A list, a pandas Series, the values of a dictionary, a generator.
     qs : the same, optional
         By default `ps` itself.
 
@@ -49,11 +49,11 @@ def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
     Raises
     ------
     TypeError
-        If a distribution is not understood, or is symbolic.
+        If a distribution is not understood, or is symbolic; of a dictionary pass ``d.values()``.
     ValueError
         If a member of a sequence is a batch, or a single distribution does not have one batch dimension.
     ValueError, numpy.linalg.LinAlgError, NoClosedFormError
-        As `kl` does.
+        As `kl` does; of a pair the message says the row and the column.
 
     Notes
     -----
@@ -78,19 +78,30 @@ def pairwise_kl(ps: object, qs: object = None) -> FloatArray:
     ps = _listed(ps)
     qs = ps if qs is None else _listed(qs)
     if _have_own_rules(ps, qs):
-        return _one_by_one(_objects(ps, "p"), _objects(qs, "q"))
-    left = _collected(ps, "p")
-    right = left if qs is ps else _collected(qs, "q")
+        return _one_by_one(_objects(ps, "ps"), _objects(qs, "qs"), ps, qs)
+    left = _collected(ps, "ps")
+    right = left if qs is ps else _collected(qs, "qs")
     rows, columns = _as_batch(left), _as_batch(right)
     if rows is not None and columns is not None:
         with suppress(NoClosedFormError):  # of a batch, which may not be that of each pair
             return _all_pairs(rows, columns)
-    return _one_by_one(_members(left), _members(right))
+    return _one_by_one(_members(left), _members(right), ps, qs)
 
 
-def _one_by_one(ps: Sequence[object], qs: Sequence[object]) -> FloatArray:
-    """The divergence of each pair by itself, as `kl` computes it."""
-    values = [[kl(p, q) for q in qs] for p in ps]
+def _one_by_one(ps: Sequence[object], qs: Sequence[object], given_ps: object, given_qs: object) -> FloatArray:
+    """The divergence of each pair by itself, as `kl` computes it; errors name the pair as it was given."""
+    values: list[list[Any]] = []
+    for i, p in enumerate(ps):
+        values.append([])
+        for j, q in enumerate(qs):
+            try:
+                values[i].append(kl(p, q))
+            except (TypeError, ValueError, NoClosedFormError) as error:
+                names = [_name(side, k) for side, k in ((given_ps, i), (given_qs, j))]
+                told = told_of(error, f"row {i}, {names[0]}, and column {j}, {names[1]}")
+                if told is error:
+                    raise
+                raise told from error
     return np.asarray(values, dtype=None if values and values[0] else float).reshape(len(ps), len(qs))
 
 
@@ -113,21 +124,34 @@ def _objects(side: Any, name: str) -> Sequence[object]:
     return side if isinstance(side, Sequence) else _members(_collected(side, name))
 
 
+def _name(side: Any, index: int) -> str:
+    """What the caller would call a member of a side."""
+    return as_written(side[index] if isinstance(side, Sequence) else side)
+
+
 def _listed(side: Any) -> Any:
-    """What can be gone through once only, and arrays of objects, as a list; anything else as it is."""
-    return list(side) if isinstance(side, Iterator | np.ndarray) else side
+    """What can be gone through as a list; sequences, distributions, and tables of data as they are."""
+    if (
+        isinstance(side, Sequence | Mapping)
+        or not isinstance(side, Iterable)
+        or getattr(side, "ndim", 1) != 1
+    ):
+        return side
+    load_plugins_of(type(side))  # a distribution may be iterable, as the variables of PyTensor are
+    return side if recognise.knows(type(side)) else list(side)
 
 
 def _collected(side: Any, name: str) -> Distribution | list[Distribution]:
     """One batch, or a list of single distributions; all of them recognised."""
     single = not isinstance(side, Sequence)
-    made = [recognised(one, name) for one in ([side] if single else side)]
-    for one in made:
+    names = [name] if single else [f"{name}[{i}]" for i in range(len(side))]
+    made = [recognised(*one) for one in zip([side] if single else side, names, strict=True)]
+    for which, one in zip(names, made, strict=True):
         if one.ops.symbolic:
-            raise TypeError(f"{name}: pairwise_kl takes numbers, not graphs; kl takes a batch of either")
+            raise TypeError(f"{which}: pairwise_kl takes numbers, not graphs; kl takes a batch of either")
         if len(one.batch_shape) != single:
             raise ValueError(
-                f"{name}: pairwise_kl takes one distribution with one batch dimension or a sequence of "
+                f"{which}: pairwise_kl takes one distribution with one batch dimension or a sequence of "
                 f"distributions without any, got {one.describe()} with batch shape {one.batch_shape}"
             )
     return made[0] if single else made

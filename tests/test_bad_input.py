@@ -34,6 +34,7 @@ from kl_plugins.covariance.eigendecomposition import Eigendecomposition
 from kl_plugins.families.normal import Normal
 
 PLANE = multivariate_normal([0.0, 0.0])
+FEWER_ROWS = np.cov(np.random.default_rng(1).normal(size=(3, 5)), rowvar=False)
 ASYMMETRIC, INDEFINITE = [[1.0, 0.5], [0.1, 1.0]], [[1.0, 2.0], [2.0, 1.0]]
 
 GROUPED = not az.__version__.startswith("0.")
@@ -46,7 +47,15 @@ NOT_A_DISTRIBUTION = [
     (np.eye(2), "numpy.ndarray is not a distribution, but an array of numbers: .*gaussian_kde"),
     ([1.0, 2.0], "list is not a distribution, but numbers: "),
     ([stats.norm()], "list is not a distribution, but several: pairwise_kl takes sequences"),
-    ({"a": stats.norm()}, "dict is not a distribution, but a dictionary"),
+    ({"a": stats.norm()}.values(), r"dict_values is not .* several: pairwise_kl takes sequences \(list"),
+    (pd.Series([stats.norm()]), r"pandas.*Series is not .* several: pairwise_kl takes sequences \(list"),
+    (pd.Series([1.0]), r"pandas.*Series is not a distribution, but data: "),
+    (np.array([1, None], dtype=object), r"numpy.ndarray is not a distribution, but an array of numbers: "),
+    (
+        (one for one in [stats.norm()]),
+        "generator is not a distribution, but an iterator: pairwise_kl takes all",
+    ),
+    ({"a": stats.norm()}, r"dict is not .* a dictionary: .* pairwise_kl all of them, as list\(d.values"),
     (pd.DataFrame({"a": [1.0]}), "pandas.*DataFrame is not a distribution, but data: "),
     (xr.DataArray([1.0]), "xarray.*DataArray is not a distribution, but data: "),
     (xr.Dataset(), "xarray.*Dataset is not a distribution, but data: "),
@@ -153,7 +162,7 @@ def test_what_scipy_offers_that_is_not_understood(obj, error, message):
 
 
 def test_masked_arrays_are_refused():
-    with pytest.raises(ValueError, match="p: mean must not be a masked array"):
+    with pytest.raises(ValueError, match=r"p: loc \(the mean\) must not be a masked array"):
         kl(stats.norm(np.ma.array([0.0, 1e9], mask=[0, 1]), 1.0), stats.norm())
 
 
@@ -180,8 +189,21 @@ PARAMETERS = [
     (lambda: Dense(ASYMMETRIC), ValueError, "covariance must be symmetric; symmetrise it with (A + A.T) / 2"),
     (lambda: Dense([np.eye(2), ASYMMETRIC]), ValueError, "covariance must be symmetric"),
     (lambda: Dense(INDEFINITE), LinAlgError, "covariance must be positive definite"),
-    (lambda: Dense([np.eye(2), INDEFINITE]), LinAlgError, "covariance must be positive definite"),
-    (lambda: Dense(np.zeros((2, 2))), LinAlgError, "covariance must be positive definite"),
+    (
+        lambda: Dense([np.eye(2), INDEFINITE]),
+        LinAlgError,
+        "covariance must be positive definite: its Cholesky factorisation failed for member 1 of the batch; "
+        "it has the negative eigenvalue",
+    ),
+    (
+        lambda: Dense(np.zeros((2, 2))),
+        LinAlgError,
+        "covariance must be positive definite: its Cholesky factorisation failed; it is singular, of rank 0",
+    ),
+    (lambda: Dense(FEWER_ROWS), LinAlgError, "singular, of rank 2 for 5 variables, as the sample"),
+    (lambda: Dense(FEWER_ROWS), LinAlgError, "add a ridge"),
+    (lambda: Dense(FEWER_ROWS), LinAlgError, "multivariate_normal(mean, covariance, allow_singular=True)"),
+    (lambda: Precision(FEWER_ROWS), LinAlgError, "singular, of rank 2 for 5 variables"),
     (lambda: Dense([[1.0, np.nan], [np.nan, 1.0]]), ValueError, "covariance must be finite"),
     (lambda: Dense([[np.inf, 0.0], [0.0, 1.0]]), ValueError, "covariance must be finite"),
     (lambda: Dense([[1.0, 1j], [-1j, 1.0]]), ValueError, "covariance must be real numbers"),
@@ -214,8 +236,12 @@ PARAMETERS = [
         ValueError,
         "batch shapes of blocks do not broadcast: (3,), (4,)",
     ),
-    (lambda: MultivariateNormal([0.0, 0.0], np.eye(2)), TypeError, "covariance must say its structure"),
-    (lambda: MultivariateNormal([0.0, 0.0], 1.0), TypeError, "Dense(matrix), Diagonal(variances)"),
+    (
+        lambda: MultivariateNormal([0.0, 0.0], np.eye(2)),
+        TypeError,
+        "its structure: a plain covariance matrix is Dense(matrix)",
+    ),
+    (lambda: MultivariateNormal([0.0, 0.0], 1.0), TypeError, "others are Diagonal(variances), Isotropic"),
     (
         lambda: MultivariateNormal(0.0, Diagonal([1.0])),
         ValueError,
@@ -269,9 +295,19 @@ SCIPY = [
     (stats.norm(0.0, 0.0), stats.norm(), "scale (the standard deviation) must be positive"),
     (stats.norm(0.0, [1.0, -1.0]), stats.norm(), "scale (the standard deviation) must be positive"),
     (stats.norm(0.0, np.inf), stats.norm(), "scale (the standard deviation) must be finite"),
-    (stats.norm(np.inf), stats.norm(), "mean must be finite"),
-    (stats.norm([0.0, -np.inf]), stats.norm(), "mean must be finite"),
-    (stats.norm(1j), stats.norm(), "mean must be real numbers, got dtype complex128"),
+    (stats.norm(np.inf), stats.norm(), "loc (the mean) must be finite"),
+    (stats.norm([0.0, -np.inf]), stats.norm(), "loc (the mean) must be finite"),
+    (
+        stats.norm("a"),
+        stats.norm(),
+        "loc (the mean) must be real numbers, got dtype <U1, in scipy.stats.norm(loc='a',",
+    ),
+    (
+        stats.gamma(-1.0),
+        stats.gamma(1.0),
+        "a (the concentration) must be positive, in scipy.stats.gamma(a=-1.0,",
+    ),
+    (stats.norm(1j), stats.norm(), "loc (the mean) must be real numbers, got dtype complex128"),
     (stats.norm(0.0, [1j, 1.0]), stats.norm(), "scale must be real numbers, got dtype complex128"),
     (
         stats.norm([0.0, 1.0], [1.0, 2.0, 3.0]),
@@ -292,6 +328,15 @@ SCIPY = [
     (stats.loglaplace(np.inf), stats.expon(), "c must be finite"),
     (stats.lognorm(-1.0, scale=2.0), stats.expon(), "s must be positive"),
     (stats.genextreme(np.inf), stats.norm(), "c must be finite"),
+    (
+        stats.pareto(-1.0),
+        stats.pareto(1.0),
+        "b (the tail index) must be positive, in scipy.stats.pareto(b=-1.0,",
+    ),
+    (stats.t(3.0, 0.0, -1.0), stats.t(3.0), "scale (the sigma) must be positive"),
+    (stats.invgauss(-1.0), stats.invgauss(1.0), "mu (the mean) must be positive"),
+    (stats.chi2(-1.0), stats.chi2(1.0), "df (the concentration) must be positive"),
+    (stats.betabinom(5, 1.0, -1.0), stats.betabinom(5, 1.0, 1.0), "b (the beta) must be positive"),
     (stats.gamma(-1.0), stats.expon(), "in scipy.stats.gamma(a=-1.0, loc=0, scale=1)"),
     (multivariate_normal([0.0, np.inf]), PLANE, "mean must be finite"),
     (multivariate_normal([0.0, 0.0], ASYMMETRIC), PLANE, "covariance must be symmetric"),
@@ -339,11 +384,14 @@ SHAPES = [
         "q is MultivariateNormal(Diagonal) with event shape (3,)",
     ),
     (stats.norm(), PLANE, "p is Normal with event shape ()"),
+    (stats.norm(), PLANE, "different event shapes, one variable against a vector of 2: "),
+    (PLANE, stats.matrix_normal(), "different event shapes, a vector of 2 against an array of 1 by 1: "),
     (own((2,), Dense(np.eye(2))), own((3,), Precision(np.eye(3))), "different event shapes"),
     (
         stats.norm([0.0, 1.0]),
         stats.norm([0.0] * 3),
-        "batch shape (2,) of p does not broadcast against batch shape (3,)",
+        "batch shape (2,) of p does not broadcast against batch shape (3,) of q; for every one of p with "
+        "every one of q, kl_plugins.pairwise_kl(p, q)",
     ),
     (
         own((4, 2), Dense(np.eye(2))),

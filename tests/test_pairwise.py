@@ -1,6 +1,7 @@
 """All pairs of two collections are what `kl` says of each pair."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -102,7 +103,9 @@ def test_a_batch_of_composites_is_a_collection(structure):
 
 def test_iterators_and_arrays_of_objects_are_collections():
     norms = [stats.norm(0.0, 1.0), stats.norm(1.0, 1.0)]
-    for collection in (iter(norms), (one for one in norms), np.array(norms, dtype=object)):
+    named = dict(zip("ab", norms, strict=True))
+    views = named.values(), pd.Series(named), tuple(norms)
+    for collection in (*views, iter(norms), (one for one in norms), np.array(norms, dtype=object)):
         np.testing.assert_array_equal(pairwise_kl(collection), [[0.0, 0.5], [0.5, 0.0]])
 
 
@@ -115,12 +118,18 @@ def test_nothing_has_no_pairs():
 
 def test_bad_collections():
     batch = stats.norm([0.0, 1.0], 1.0)
-    with pytest.raises(ValueError, match=r"^p: pairwise_kl takes .* batch shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"^ps\[0\]: pairwise_kl takes .* batch shape \(2,\)"):
         pairwise_kl([batch])
-    with pytest.raises(ValueError, match=r"^q: pairwise_kl takes .* batch shape \(\)"):
+    with pytest.raises(ValueError, match=r"^qs: pairwise_kl takes .* batch shape \(\)"):
         pairwise_kl(batch, stats.norm())
-    with pytest.raises(TypeError, match=r"^q: int is not a distribution, but a number"):
+    with pytest.raises(TypeError, match=r"^qs\[0\]: int is not a distribution, but a number"):
         pairwise_kl(batch, [3])
+    with pytest.raises(TypeError, match=r"^ps: dict is not a distribution.* list\(d.values\(\)\)"):
+        pairwise_kl({"a": stats.norm()})
+    with pytest.raises(TypeError, match=r"^ps: pandas.*DataFrame is not a distribution, but data"):
+        pairwise_kl(pd.DataFrame({"a": [1.0]}))
+    with pytest.raises(ValueError, match=r"^ps\[1\]: scale .* must be positive"):
+        pairwise_kl([stats.norm(), stats.norm(0.0, -1.0)])
 
 
 FAMILIES = {
@@ -161,8 +170,20 @@ def test_a_batch_of_products():
 
 
 def test_a_pair_without_closed_form_is_named():
-    with pytest.raises(NoClosedFormError, match="p: Logistic and q: Logistic"):
+    with pytest.raises(
+        NoClosedFormError, match=r"^row 0, .*logistic\(\), and column 1, .*logistic\(scale=2\): "
+    ):
         pairwise_kl([stats.logistic(), stats.logistic(scale=2)])
+    with pytest.raises(NoClosedFormError, match=r"^row 0, .*expon\(\), and column 2, .*t\(3\): no") as told:
+        pairwise_kl([stats.expon(), stats.norm(0, 1)], [stats.expon(), stats.norm(), stats.t(3)])
+    assert "log(1 + z²)" in told.value.why
+    plane = stats.multivariate_normal([0.0, 0.0])
+    with pytest.raises(
+        ValueError, match=r"^row 0, .*norm.*, and column 1, .*multivariate_normal: .* one variable"
+    ):
+        pairwise_kl([stats.norm(), plane])
+    with pytest.raises(NoClosedFormError, match=r"^row 0, .*norm.*, and column 1, .*t\(3\): no"):
+        pairwise_kl(stats.norm([0.0, 1.0]), [stats.norm(), stats.t(3)])
 
 
 def test_classes_with_rules_of_their_own():

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from kl_plugins.parameters.values import Matrix, Symbol, Variable
 
 
+_IF_SINGULAR = (
+    ", as the sample covariance of fewer rows than variables is; add a ridge, "
+    "covariance + 1e-6 * numpy.eye(d), or take kl_plugins.Diagonal or LowRank; if the distribution is on a "
+    "subspace, scipy.stats.multivariate_normal(mean, covariance, allow_singular=True) is understood as such"
+)
+"""What to do instead of a Dense one."""
+
+
 class Full(Covariance[Value]):
     """A covariance without structure: O(d³) for its factor, O(d²) for whitening with it."""
 
@@ -147,7 +155,7 @@ class Dense(Full[Value]):
 
     @cached_property
     def factor(self) -> Array:
-        return self.ops.cholesky(self.covariance, "covariance")
+        return self.ops.cholesky(self.covariance, "covariance", _IF_SINGULAR)
 
     @property
     def factored(self) -> Array:

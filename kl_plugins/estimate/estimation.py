@@ -17,6 +17,7 @@ from kl_plugins.estimate.naming import named_density
 from kl_plugins.estimate.result import KLEstimate, Method
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.parameters.labels import joined
+from kl_plugins.parameters.shapes import in_words
 from kl_plugins.recognition import load_plugins_of, recognise
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ def _check(p: Density, q: Density) -> tuple[int, ...]:
     """The batch shape of the pair."""
     if p.event_shape != q.event_shape:
         raise ValueError(
-            f"p and q have different event shapes: p is {p.name} with event shape {p.event_shape}, q is "
+            f"p and q have different event shapes, {in_words(p.event_shape)} against "
+            f"{in_words(q.event_shape)}: p is {p.name} with event shape {p.event_shape}, q is "
             f"{q.name} with event shape {q.event_shape}"
         )
     joined(p.labels, q.labels, ("p", "q"))

@@ -74,9 +74,9 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
     def __post_init__(self) -> None:
         if not isinstance(self.covariance, Covariance):
             raise TypeError(
-                "covariance must say its structure: Dense(matrix), Diagonal(variances), "
-                "Isotropic(variance, dim), Cholesky(factor), Precision(matrix), LowRank(diagonal, factor), "
-                "Kronecker(factors) or BlockDiagonal(blocks), got "
+                "covariance must say its structure: a plain covariance matrix is Dense(matrix); others are "
+                "Diagonal(variances), Isotropic(variance, dim), Cholesky(factor), Precision(matrix), "
+                "LowRank(diagonal, factor), Kronecker(factors) or BlockDiagonal(blocks), got "
                 f"{type(self.covariance).__name__}"
             )
         super().__post_init__()

@@ -201,8 +201,11 @@ class ArrayOperations(Operations, Protocol):
     def all_positive(self, x: Array, core_ndim: int, /) -> Array:
         """Whether all numbers of each member are positive, or of all."""
 
-    def cholesky(self, matrix: Array, name: str, /) -> Array:
-        """The lower Cholesky factor; where there is none NaN in a graph, else LinAlgError with the name."""
+    def cholesky(self, matrix: Array, name: str, remedy: str = "", /) -> Array:
+        """The lower Cholesky factor; where there is none NaN in a graph, else LinAlgError with the name.
+
+        `remedy` is what the error says of singular matrices.
+        """
 
     def cholesky_of_root(self, root: Array, /) -> Array:
         """The lower Cholesky factor of ``root @ root.T``."""

@@ -8,6 +8,14 @@ Shape = tuple[int | None, ...]
 """A shape as far as it is known: None stands for a length that only a running graph knows."""
 
 
+def in_words(event: Shape) -> str:
+    """How many variables a distribution of this event shape has."""
+    if not event:
+        return "one variable"
+    lengths = ["several" if length is None else str(length) for length in event]
+    return f"a vector of {lengths[0]}" if len(event) == 1 else f"an array of {' by '.join(lengths)}"
+
+
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """Broadcast shapes whose lengths may be unknown.
 

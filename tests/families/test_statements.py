@@ -210,4 +210,4 @@ def test_equal_numbers_are_nothing_apart(name):
 
 
 def test_the_rule_is_stated():
-    assert str(explain(Lindley(2.0), Lindley(3.0))) == "KL(Lindley ‖ Lindley) by by_statistics, O(1)"
+    assert str(explain(Lindley(2.0), Lindley(3.0))) == "KL(Lindley ‖ Lindley) by statistics, O(1)"

@@ -105,7 +105,7 @@ def test_why_a_fit_was_not_stationary(rhat, drift, error, at_rest, said):
 
 @pytest.mark.parametrize("approx", [None, "a", 3])
 def test_no_approximation(approx):
-    with pytest.raises(TypeError, match=f"^approx: expected .*; got {type(approx).__name__}"):
+    with pytest.raises(TypeError, match=f"^diagnose takes what .*, got {type(approx).__name__}"):
         diagnose(approx)
 
 

@@ -9,7 +9,7 @@ from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.parametrised import Parametrised
-from kl_plugins.parameters.shapes import Shape, broadcast_shapes
+from kl_plugins.parameters.shapes import Shape, broadcast_shapes, in_words
 from kl_plugins.parameters.values import Value
 from kl_plugins.rules import RuleTable
 
@@ -79,17 +79,21 @@ class Distribution(Parametrised, Generic[Value]):
         if len(events[0]) != len(events[1]) or clash:
             shorter = 0 if len(events[0]) < len(events[1]) else 1
             helps = len(events[0]) != len(events[1]) and batches[shorter]
+            words = " against ".join(map(in_words, events))
             hint = "; kl_plugins.independent turns batch dimensions into event dimensions" if helps else ""
             raise ValueError(
-                f"p and q have different event shapes: p is {self.describe()} with event shape "
+                f"p and q have different event shapes, {words}: p is {self.describe()} with event shape "
                 f"{events[0]}, q is {other.describe()} with event shape {events[1]}"
                 f"{hint}"
             )
         try:
             broadcast_shapes(*batches)
         except ValueError:
+            lists = len(batches[0]) == len(batches[1]) == 1 and not (self.ops.symbolic or other.ops.symbolic)
+            hint = "; for every one of p with every one of q, kl_plugins.pairwise_kl(p, q)" if lists else ""
             raise ValueError(
                 f"batch shape {batches[0]} of p does not broadcast against batch shape {batches[1]} of q"
+                f"{hint}"
             ) from None
 
     def runtime_event_shape(self) -> tuple[Array, ...]:

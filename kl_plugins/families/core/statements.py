@@ -6,13 +6,14 @@ family's X the variable is z = shift + ratio·Z, Z the standard variable of that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 from kl_plugins.families.core.affine import AffineMap, identity_map, times
 from kl_plugins.families.core.statistics import Identity, Power, Square, Statistic
 from kl_plugins.families.core.univariate import Univariate
-from kl_plugins.mistakes import check_class
+from kl_plugins.mistakes import check_class, is_ours
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is, is_literal
 from kl_plugins.rules import RuleTable
@@ -42,7 +43,15 @@ class LogDensity(NamedTuple):
 
 
 class UnknownExpectationError(NotImplementedError):
-    """No closed form of the expectation of a statistic is known."""
+    """No closed form of the expectation of a statistic is known.
+
+    Attributes
+    ----------
+    remedy : str
+        Who may state it, where somebody may: the continuation of a sentence that ends with the statistic.
+    """
+
+    remedy: str = ""
 
 
 Expectation = TypeVar("Expectation", bound=Callable[[Any, Any, Any], Any])
@@ -72,7 +81,8 @@ def expects(family: type, statistic: type[Statistic]) -> Callable[[Expectation],
     Raises
     ------
     TypeError
-        If the family is not under `Continuous`, or the statistic not under `Statistic`.
+        If the family is not under `Continuous`, or the statistic not under `Statistic`; if what is decorated
+        cannot be called, and, when a divergence is asked for, if it returns what is no number.
 
     Examples
     --------
@@ -90,7 +100,36 @@ def expects(family: type, statistic: type[Statistic]) -> Callable[[Expectation],
     if not hasattr(family, "log_density"):
         given = family.__qualname__
         raise TypeError(f"expects: family must be under Continuous, got {given}; closed_form takes others")
-    return _expectations.register(family, statistic, cost="O(1)")
+    register = _expectations.register(family, statistic, cost="O(1)")
+
+    def decorate(function: Expectation) -> Expectation:
+        names = f"expects({family.__name__}, {statistic.__name__})"
+        if not callable(function):
+            raise TypeError(f"{names} takes a function of (p, statistic, at), got {function!r}")
+        register(function if is_ours(function) else _of_numbers(function, names))
+        return function
+
+    return decorate
+
+
+def _of_numbers(function: Expectation, names: str) -> Expectation:
+    """The same function of somebody's; TypeError where it returns what formulas cannot reckon with."""
+
+    @wraps(function)
+    def checked(p: Any, statistic: Any, at: Any) -> Any:
+        value = function(p, statistic, at)
+        if value is None or hasattr(type(value), "__neg__"):
+            return value
+        raise TypeError(
+            f"{_called(function)}, registered by {names}, returned {value!r}, which is no number: return "
+            "E[statistic(z)], or None where you know no closed form"
+        )
+
+    return checked  # type: ignore[return-value]
+
+
+def _called(function: Any) -> str:
+    return str(getattr(function, "__qualname__", function))
 
 
 def expectation(p: Array, statistic: Statistic, at: AffineMap) -> Array:
@@ -125,11 +164,59 @@ def expectation(p: Array, statistic: Statistic, at: AffineMap) -> Array:
     rule = _expectations.find(p, statistic)
     value = None if rule is None else rule.function(p, statistic, at)
     if value is None:
-        text = statistic.text
-        if rule is not None and not rule.function.__module__.startswith("kl_plugins."):
-            text += " at z = shift + ratio·Z, for which the registered function gives none"
-        raise UnknownExpectationError(text)
+        raise _unknown(p, statistic, None if rule is None else rule.function)
     return value
+
+
+def _unknown(p: Any, statistic: Statistic, asked: Any) -> UnknownExpectationError:
+    """The error where nothing is registered, or the function that was `asked` returned None."""
+    text, family = statistic.text or type(statistic).__name__, type(p)
+    if asked is not None and not is_ours(asked):
+        return UnknownExpectationError(
+            f"{text}, for which the registered function gives none ({_called(asked)} returned None)"
+        )
+    error = UnknownExpectationError(text)
+    if asked is None or not is_ours(family):  # what the library has stated of its own is not to be replaced
+        stated = _METHODS.get(type(statistic)) or (
+            f"a function under @kl_plugins.extend.expects({family.__name__}, {type(statistic).__name__})"
+        )
+        error.remedy = f", which {stated.format(family.__name__)} may state"
+    return error
+
+
+_METHODS: dict[type[Statistic], str] = {
+    Identity: "{0}.standard_mean",
+    Square: "{0}.standard_mean together with {0}.standard_variance",
+}
+"""The methods of a family that state the expectations of statistics, for `str.format`."""
+
+
+def checked_density(log_density: Callable[[Any], LogDensity]) -> Callable[[Any], LogDensity]:
+    """The same method of somebody's family; TypeError where what it returns states no log density."""
+
+    @wraps(log_density)
+    def checked(self: Any) -> LogDensity:
+        stated = log_density(self)
+        check_density(stated, f"{type(self).__name__}.log_density")
+        return stated
+
+    return checked
+
+
+def check_density(stated: object, where: str) -> None:
+    """TypeError where what a method `where` returned is no LogDensity, or has terms that are none."""
+    remedy = "return LogDensity(constant, ((coefficient, Identity()), ...))"
+    if not isinstance(stated, LogDensity):
+        raise TypeError(f"{where} returned {stated!r}: {remedy}")
+    terms: Any = stated.terms
+    if not isinstance(terms, Iterable):
+        raise TypeError(f"{where}: {terms!r} are no terms: {remedy}")
+    for term in terms:
+        pair = isinstance(term, tuple) and len(term) == 2
+        if not (pair and isinstance(term[1], Statistic)):
+            if pair and isinstance(term[1], type):
+                remedy = f"{term[1].__name__} is a class, write {term[1].__name__}()"
+            raise TypeError(f"{where}: {term!r} is no pair of a coefficient and a statistic: {remedy}")
 
 
 def cross_terms(p: Array, q: LogDensity, at: AffineMap) -> list[Array]:

@@ -16,6 +16,9 @@ from kl_plugins.ops.protocol import Array, FloatArray
 _BLOCK = 256
 """Rows and columns that are compared together: 256² numbers fit in the second-level cache."""
 
+_DIAGNOSED = 1000
+"""Up to this dimension the eigenvalues of a matrix without a Cholesky factor are looked at."""
+
 _MODERATE = 32
 """Below this dimension a matrix is small: NumPy factors a batch faster, and checks are made in one go."""
 
@@ -166,12 +169,34 @@ def plain_covariances(value: Array) -> tuple[FloatArray, FloatArray] | None:
     return (matrices, factors) if math.isfinite(np.add.reduce(diagonal(factors), axis=None)) else None
 
 
-def cholesky(matrix: FloatArray, name: str) -> FloatArray:
+def cholesky(matrix: FloatArray, name: str, remedy: str = "") -> FloatArray:
     try:
         return _cholesky(matrix)
     except np.linalg.LinAlgError:
         text = f"{name} must be positive definite: its Cholesky factorisation failed"
-        raise np.linalg.LinAlgError(text) from None
+        raise np.linalg.LinAlgError(text + _why_indefinite(matrix, remedy)) from None
+
+
+def _why_indefinite(matrices: FloatArray, remedy: str) -> str:
+    """Which member of a batch has no Cholesky factor, and whether it is singular or indefinite."""
+    for index in np.ndindex(matrices.shape[:-2]):
+        one = matrices[index]
+        try:
+            np.linalg.cholesky(one)
+        except np.linalg.LinAlgError:
+            break
+    else:
+        return ""  # rounding is all that is wrong
+    where = f" for member {index[0] if len(index) == 1 else index} of the batch" if index else ""
+    d = len(one)
+    if d > _DIAGNOSED or not np.isfinite(one).all():
+        return where
+    eigenvalues = np.linalg.eigvalsh(one)
+    rounding = 10.0 * d * np.finfo(one.dtype).eps * np.abs(eigenvalues).max()
+    if eigenvalues[0] < -rounding:
+        return f"{where}; it has the negative eigenvalue {eigenvalues[0]:.6g}"
+    rank = np.count_nonzero(eigenvalues > rounding)
+    return f"{where}; it is singular, of rank {rank} for {d} variables{remedy}"
 
 
 def _cholesky(matrix: FloatArray) -> FloatArray:

@@ -120,7 +120,7 @@ def is_symmetric(matrix: Array) -> Array:
     return all_last_two(pt.le(gap, scale[..., :, None] * scale[..., None, :]))
 
 
-def cholesky(matrix: Array, name: str) -> Array:
+def cholesky(matrix: Array, name: str, remedy: str = "") -> Array:
     return pt.linalg.cholesky(matrix, lower=True)
 
 

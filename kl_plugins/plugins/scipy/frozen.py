@@ -32,7 +32,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.open_functions import remember
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.parameters.labels import are_plain, labels_of_parameters
-from kl_plugins.plugins.scipy.parameters import given_to, unsupported
+from kl_plugins.plugins.scipy.parameters import given_to, in_words_of, unsupported
 from kl_plugins.plugins.scipy.points import points_of
 from kl_plugins.recognition import as_written, recognise, representative, shared_classes
 
@@ -88,11 +88,14 @@ def made_of(
     except ValueError as error:
         given = given_to(generator, shapes, places)
         listed = ", ".join(f"{name}={_brief(value)}" for name, value in given.items())
-        raise ValueError(f"{error}, in {full_name(generator)}({listed})") from None
+        told = in_words_of(given, str(error))
+        raise ValueError(f"{told}, in {full_name(generator)}({listed})") from None
 
 
 def _brief(value: Any) -> str:
-    return f"array of shape {np.shape(value)}" if np.ndim(value) else str(value)[:20]
+    if np.ndim(value):
+        return f"array of shape {np.shape(value)}"
+    return (repr(value) if isinstance(value, str) else str(value))[:20]
 
 
 def _remembered(obj: Any, made: Distribution) -> Distribution:

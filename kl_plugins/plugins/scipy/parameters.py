@@ -15,6 +15,34 @@ def given_to(generator: Any, shapes: Sequence[Any], places: dict[str, Any]) -> d
     return dict(zip(names, shapes, strict=False)) | places
 
 
+_CALLED = {
+    "alpha": ("a",),
+    "beta": ("b",),
+    "concentration": ("a",),
+    "draws": ("N",),
+    "mean": ("mu", "loc"),
+    "power": ("c",),
+    "rate": ("lambda_",),
+    "sigma": ("scale",),
+}
+"""By the first word of an error of our families: what SciPy may call the parameter."""
+
+
+def in_words_of(given: dict[str, Any], text: str) -> str:
+    """A message that begins with a parameter of a family of ours, begun with what SciPy calls it.
+
+    It is left as it is where SciPy knows that name, or where the parameter of SciPy is not certain.
+    """
+    word, _, rest = text.partition(" ")
+    if word in given or word not in _CALLED:
+        return text
+    shapes = [name for name in given if name not in ("loc", "scale")]
+    names = [name for name in _CALLED[word] if name in given] or (shapes if len(shapes) == 1 else [])
+    if not names or (rest.startswith("(") and not rest.startswith("(the ")):  # that are other words for it
+        return text
+    return f"{names[0]} {rest}" if rest.startswith("(") else f"{names[0]} (the {word}) {rest}"
+
+
 def labels_of_new(obj: Any) -> Labels | None:
     """Those of an object of the new distribution classes, and of what it was made from."""
     own = labels_of_parameters(obj._original_parameters)
