@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from itertools import product
@@ -13,6 +13,7 @@ import numpy as np
 
 from kl_plugins.dispatch import entropy, kl
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.extend.members import typical_members
 from kl_plugins.extend.quadrature import ROUNDING, check_is_number, compare, described, ends_of, expected
 from kl_plugins.families.core import statistics
 from kl_plugins.families.core.affine import AffineMap
@@ -21,7 +22,7 @@ from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.statements import LogDensity, UnknownExpectationError, expectation
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
-from kl_plugins.parameters.declarations import EXTENDED_REAL, REAL, Parameter
+from kl_plugins.parameters.declarations import Parameter
 from kl_plugins.recognition import recognise
 
 _AFFINE = ((0.0, 1.0), (0.0, 0.7), (0.3, 1.6))
@@ -31,23 +32,25 @@ _STATEMENT = "return LogDensity(constant, ((coefficient, Identity()), ...))"
 _MATHEMATICS = "write its mathematics in self.ops (self.ops.log, self.ops.where), not in math, float() or if"
 
 
-def check_family(family: type, members: Sequence[Any] | None = None, against: Sequence[Any] = ()) -> None:
+def check_family(family: type, members: Any = None, against: Any = ()) -> None:
     """Judge a continuous or discrete family of one variable by quadrature (sums) and finite differences.
 
     That its density integrates to 1; its mean, its variance and the expectations of statistics that it
-    states; its entropy; that its divergence from itself is exactly 0; the divergences of its members from
-    each other, one by one and as a batch; and, where PyTensor is installed, its divergence in a graph and
-    the gradient of that. What a family does not state is not asked for. A discrete family is judged by its
-    probabilities, its entropy and its divergences: it states no mean and no variance.
+    states, of Z, of multiples of it and of a shifted one; its entropy; that its divergence from itself is
+    exactly 0; the divergences of its members from each other, one by one and as a batch; and, where PyTensor
+    is installed, its divergence in a graph and the gradient of that. What a family does not state is not
+    asked for. A discrete family is judged by its probabilities, its entropy and its divergences: it states
+    no mean and no variance.
 
     Parameters
     ----------
     family : type
         A class under `Continuous` or `Discrete`.
-    members : sequence, optional
-        Distributions of the family, single ones, none of them special. Made of the typical values of its
-        parameters, in their order, where not given.
-    against : sequence, optional
+    members : distribution or sequence of them, optional
+        Of the family, none of them a batch or special. Where not given, they are made of the typical values
+        of its parameters, in their order; three more have values between those, and pairs of them the
+        location or the scale in common.
+    against : distribution or sequence of them, optional
         Distributions of any library that have one variable, such as ``stats.norm()``: the divergences of the
         members from them, and theirs from the members, are judged too, where they have a closed form.
 
@@ -77,21 +80,44 @@ def check_family(family: type, members: Sequence[Any] | None = None, against: Se
     if not (isinstance(family, type) and issubclass(family, Continuous | Discrete)):
         raise TypeError(f"check_family judges classes under Continuous or Discrete, not {family!r}")
     _check_hooks(family)
-    members = _typical(family) if members is None else members
-    for member in members:
-        _judge_alone(member)
-    for p, q in product(members, map(recognise, against)):
+    members = typical_members(family) if members is None else _listed(members)
+    others = [recognise(each) for each in _listed(against)]
+    for q in others:
         if not isinstance(q, Univariate):
             raise TypeError(f"check_family holds families against distributions of one variable, not {q!r}")
+    for member in members:
+        _judge_alone(member, [member, *members, *others])
+    for p, q in product(members, others):
         if isinstance(p, Discrete) == isinstance(q, Discrete):
             _judge_pair(p, q)
             _judge_pair(q, p)
     table = np.array([[_judge_pair(p, q) for q in members] for p in members])
     if len(members) > 1 and not any(stated.core_ndim for stated in family.parameters.values()):
-        if not family.parts and table.dtype != object:
-            _judge_batch(members, table)
+        known = _known_together(members, table)
+        if not family.parts and len(known) > 1:
+            _judge_batch([members[i] for i in known], table[np.ix_(known, known)])
         if find_spec("pytensor"):
-            _judge_graph(members[0], members[1])
+            pairs = [(i, j) for i, j in np.ndindex(table.shape) if i != j and _is_finite(table[i, j])]
+            i, j = pairs[0] if pairs else (0, 1)
+            _judge_graph(members[i], members[j])
+
+
+def _listed(given: Any) -> list[Any]:
+    """What was given as a list, though it be a single distribution."""
+    return list(given) if isinstance(given, Sequence) else [given]
+
+
+def _is_finite(stated: Any) -> bool:
+    return stated is not None and math.isfinite(stated)
+
+
+def _known_together(members: Sequence[Any], table: Any) -> list[int]:
+    """Those of whom all divergences have a closed form: all, or the most of one location."""
+    if table.dtype != object:
+        return list(range(len(members)))
+    groups = [[i for i, other in enumerate(members) if other.loc == each.loc] for each in members]
+    known = [group for group in groups if all(table[pair] is not None for pair in product(group, group))]
+    return max(known, key=len, default=[])
 
 
 def _check_hooks(family: type) -> None:
@@ -118,43 +144,24 @@ def _check_statement(p: Continuous) -> None:
             raise TypeError(f"{where}: {term!r} is no pair of a coefficient and a statistic: {_STATEMENT}")
 
 
-def _typical(family: Any) -> list[Any]:
-    """Members of the typical values of the parameters."""
-    if family.parts:
-        raise TypeError(
-            f"{family.__name__} has parts ({', '.join(family.parts)}): give members that hold them"
-        )
-    values, shift = {}, 0.0
-    for name, stated in family.parameters.items():
-        if not stated.typical:
-            raise TypeError(f"{family.__name__}.{name} has no typical values: state them, or give members")
-        values[name] = stated.typical
-        if stated.domain in (REAL, EXTENDED_REAL) and stated.typical == stated.domain.typical:
-            values[name], shift = tuple(x + shift for x in stated.typical), shift + 1.0  # none is another
-    count = max(map(len, values.values()), default=1)
-    members = [{name: typical[i % len(typical)] for name, typical in values.items()} for i in range(count)]
-    try:
-        return [family(**member) for member in members]
-    except ValueError as error:
-        hint = "state typical values that fit together, or give members"
-        raise ValueError(f"{family.__name__}, of typical values: {error}; {hint}") from None
-
-
-def _judge_alone(p: Any) -> None:
+def _judge_alone(p: Any, others: Sequence[Any]) -> None:
+    """What is stated of a member; the expectations of statistics in the log densities of others, too."""
     where, log_prob = described(p), p.to_arrays().log_prob
     if isinstance(p, Continuous):
         _check_statement(p)
     check_is_number(p)
     if not math.isclose(total := expected(p, np.ones_like), 1.0, rel_tol=ROUNDING):
-        raise AssertionError(f"{where}: the density integrates to {total:.9g}, not to 1")
+        does = "probabilities sum" if isinstance(p, Discrete) else "density integrates"
+        raise AssertionError(f"{where}: the {does} to {total:.9g}, not to 1")
     if isinstance(p, Continuous):
-        for what, statistic, at in _statements(p):
+        origin = _unmoved(p)
+        for what, statistic, at in _statements(p, others):
             try:
                 stated = expectation(p, statistic, at)
             except UnknownExpectationError:
                 continue
-            kinks = [p.loc + p.sign * p.scale * (z - at.shift) / at.ratio for z in (0.0, 1.0)]
-            exact = expected(p, _of_standard(p, statistic, at), kinks)
+            kinks = [origin.loc + p.sign * p.scale * (z - at.shift) / at.ratio for z in (0.0, 1.0)]
+            exact = expected(origin, _of_standard(origin, statistic, at), kinks)
             if exact < math.inf or not isinstance(statistic, statistics.Identity):
                 compare(where, what, stated, exact)  # for a mean that does not exist a centre may stand
     try:
@@ -164,25 +171,47 @@ def _judge_alone(p: Any) -> None:
     compare(where, "the entropy", stated, expected(p, lambda x: -log_prob(x)))
 
 
-def _statements(p: Continuous) -> list[tuple[str, statistics.Statistic, AffineMap]]:
+def _unmoved(p: Continuous) -> Continuous:
+    """The same with location 0, beside which no digits of a small Z are lost."""
+    state = p.__getstate__()
+    return p.unchecked(p.ops, **{**state, "loc": 0.0}) if "loc" in state else p
+
+
+def _statements(p: Continuous, others: Sequence[Any]) -> list[tuple[str, statistics.Statistic, AffineMap]]:
     """What may be stated of a member: a description, a statistic and where it is asked for."""
     own, mean = AffineMap(p.ops, 0.0, 1.0, 0.0), p.standard_mean()
     found: list[tuple[str, statistics.Statistic, AffineMap]] = [("the mean", statistics.Identity(), own)]
     if mean is not None:
         found.append(("the variance", statistics.Square(), AffineMap(p.ops, -1.0 * mean, 1.0)))
-    with suppress(UnknownExpectationError):
-        found += [(f"E[{each.text}]", each, own) for _, each in p.log_density().terms]
-    plain = [kind() for kind in vars(statistics).values() if _is_plain(kind)]
-    powers = [statistics.Power(1.5), statistics.Power(-0.3), statistics.Exp(0.4), statistics.Exp(-0.6)]
-    for statistic, (shift, ratio) in product([*plain, *powers], _AFFINE):
+    for statistic, (shift, ratio) in product(_judged(p, others), _AFFINE):
         what = f"E[{statistic.text}] at z = {shift} + {ratio}·Z"
         found.append((what, statistic, AffineMap(p.ops, shift, ratio, 1.0 - shift - ratio)))
     return found
 
 
+def _judged(p: Continuous, others: Sequence[Any]) -> list[statistics.Statistic]:
+    """All statistics without parameters, some powers and exponentials, and those of the log densities."""
+    found: list[statistics.Statistic] = [kind() for kind in _kinds(statistics.Statistic) if _is_plain(kind)]
+    found += [statistics.Power(1.5), statistics.Power(-0.3), statistics.Exp(0.4), statistics.Exp(-0.6)]
+    for other in others:
+        with suppress(UnknownExpectationError):
+            terms = other.log_density().terms if isinstance(other, Continuous) else ()
+            for _, statistic in terms:
+                if not any(statistic.is_same(each, p.ops) for each in found):
+                    found.append(statistic)
+    return found
+
+
+def _kinds(base: Any) -> Iterator[Any]:
+    """The classes under one, at any depth."""
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
+
+
 def _is_plain(kind: Any) -> bool:
     """Whether it is the class of a statistic without parameters."""
-    return isinstance(kind, type) and "__init__" not in vars(kind) and bool(getattr(kind, "text", ""))
+    return kind.__init__ is object.__init__ and bool(kind.text)
 
 
 def _of_standard(p: Continuous, statistic: Any, at: AffineMap) -> Callable[[Any], Any]:

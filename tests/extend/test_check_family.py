@@ -209,14 +209,17 @@ def test_wrong_pairs(rule, message):
     kind = wrong()
     closed_form(kind, kind)(rule)
     with pytest.raises(AssertionError, match=re.escape(message)):
-        check_family(kind)
+        check_family(kind, [kind(0.8), kind(1.5)])
 
 
 def test_wrong_discrete_families():
     for body, message in (
-        ({"log_pmf": lambda self, k: 0.0 * k}, r"Wrong\(n=4.0, p=0.3\): the density integrates to 5"),
+        (
+            {"log_pmf": lambda self, k: 0.0 * k},
+            r"Wrong\(n=4.0, p=0.3\): the probabilities sum to 5, not to 1",
+        ),
         ({"entropy": lambda self: 1.0}, r"the entropy is 1 as stated, but 1\.2"),
-        ({"standard_ends": lambda self: (1.0, self.n)}, "the density integrates to 0.7599"),
+        ({"standard_ends": lambda self: (1.0, self.n)}, "the probabilities sum to 0.7599"),
     ):
         with pytest.raises(AssertionError, match=message):
             check_family(wrong(Heads, **body))
