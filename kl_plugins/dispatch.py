@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import cast
 
-from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.matching import match, name_of, recognised
+from kl_plugins.matching import match, name_of, no_closed_form, recognised
 from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.labels import moved_to_event
-from kl_plugins.recognition import as_written
 from kl_plugins.rules import Rule
 from kl_plugins.signatures import of_one, of_pair
 
@@ -292,7 +291,7 @@ def independent(p: object, ndims: int = 1) -> Distribution:
 def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClosedFormError:
     """The same error, with the sides called as the caller wrote them."""
     why = str(error) if error.why is None else error.why  # a stranger's says only that
-    return no_closed_form_of_pair(as_written(p), as_written(q), why)
+    return no_closed_form(p, q, why)
 
 
 def _compute(rule: Rule, p: object, q: object) -> Array:

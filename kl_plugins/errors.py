@@ -11,6 +11,8 @@ class NoClosedFormError(NotImplementedError):
     ----------
     why : str or None
         What is in the way of a pair whose sides are understood, each by itself.
+    of_one : bool
+        Whether one side is in the way of every pair, and the message does not say yet what to do instead.
 
     Examples
     --------
@@ -26,16 +28,36 @@ class NoClosedFormError(NotImplementedError):
     """
 
     why: str | None = None
+    of_one = False
 
 
-def no_closed_form_of_pair(p: str, q: str, why: str = "") -> NoClosedFormError:
-    """The error for a pair whose sides are called so."""
+ESTIMATES_NEED_NUMBERS = "with symbolic parameters it cannot be estimated"
+
+
+def no_closed_form_of_pair(p: str, q: str, why: str = "", symbolic: bool = False) -> NoClosedFormError:
+    """The error for a pair whose sides are called so; `symbolic` is whether estimates lack numbers."""
+    estimate = ESTIMATES_NEED_NUMBERS if symbolic else "kl_plugins.estimate_kl estimates it with its error"
     error = NoClosedFormError(
         f"no closed form of KL(p‖q) is known for p: {p} and q: {q}{': ' if why else ''}{why}; "
-        "kl_plugins.estimate_kl estimates it with its error, kl_plugins.register_kl registers a closed form"
+        f"{estimate}, kl_plugins.register_kl registers a closed form"
     )
     error.why = why
     return error
+
+
+def no_closed_form_of_one(what: str) -> NoClosedFormError:
+    """The error for one side; where the pair is known, its message gets what to do instead."""
+    error = NoClosedFormError(f"no closed form is known for {what}")
+    error.of_one = True
+    return error
+
+
+def advised(error: NoClosedFormError, symbolic: bool) -> NoClosedFormError:
+    """The error of one side, with what to do instead; `symbolic` is whether estimates lack numbers."""
+    remedy = "kl_plugins.estimate_kl estimates the divergence with its error"
+    if symbolic:
+        remedy = f"{ESTIMATES_NEED_NUMBERS}: write it as an expression of your own"
+    return NoClosedFormError(f"{error}; {remedy}")
 
 
 class NotRecognisedError(TypeError):

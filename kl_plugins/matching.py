@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError, NotRecognisedError, no_closed_form_of_pair
+from kl_plugins.errors import NoClosedFormError, NotRecognisedError, advised, no_closed_form_of_pair
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.mistakes import check_class
@@ -15,6 +15,7 @@ from kl_plugins.open_functions import remembered
 from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
     as_written,
+    is_symbolic,
     load_plugins_of,
     recognise,
     representative,
@@ -81,7 +82,7 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
         ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
     if rule is None:
-        raise no_closed_form_of_pair(as_written(p), as_written(q))
+        raise no_closed_form(p, q)
     if ours_p.ops is not ours_q.ops:
         values = [*ours_p.values(), *ours_q.values()]
         ops = backend_of(*values)
@@ -91,8 +92,14 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
     return rule, ours_p, ours_q
 
 
-def recognised(obj: object, side: str) -> Distribution:
-    """One of our distributions for the object; errors say which side it is."""
+def no_closed_form(p: object, q: object, why: str = "") -> NoClosedFormError:
+    """The error for a pair, with the sides called as the caller wrote them."""
+    symbolic = is_symbolic(p) or is_symbolic(q)
+    return no_closed_form_of_pair(as_written(p), as_written(q), why, symbolic)
+
+
+def recognised(obj: object, side: str, other: object = None) -> Distribution:
+    """One of our distributions for the object; errors say which side it is, and heed the other side."""
     if isinstance(obj, Distribution):
         return obj
     known: Distribution | None = remembered(obj)
@@ -109,7 +116,10 @@ def recognised(obj: object, side: str) -> Distribution:
     except NotRecognisedError as error:
         raise TypeError(f"{side}: {error}. {_of_estimates(obj)}") from error
     except (TypeError, ValueError, NoClosedFormError) as error:
-        told = told_of(error, side)
+        whole: Exception = error
+        if isinstance(error, NoClosedFormError) and error.of_one:
+            whole = advised(error, is_symbolic(obj) or is_symbolic(other))
+        told = told_of(whole, side)
         if told is error:
             raise
         raise told from error
@@ -144,7 +154,7 @@ def _recognised_in_pair(side: str, p: object, q: object) -> Distribution:
     """As `recognised`; where the side has closed forms, but none with the other side, the error says so."""
     obj = p if side == "p" else q
     try:
-        return recognised(obj, side)
+        return recognised(obj, side, q if side == "p" else p)
     except (TypeError, NoClosedFormError) as error:
         if not any(isinstance(representative(obj), kind) for kind in _foreign):
             raise

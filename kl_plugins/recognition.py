@@ -87,6 +87,17 @@ def _(obj: Distribution) -> str:
     return obj.describe()
 
 
+@OpenFunction
+def is_symbolic(obj: object) -> bool:
+    """Whether its parameters depend on inputs of a graph, where estimates need numbers."""
+    return False
+
+
+@is_symbolic.register(Distribution)
+def _(obj: Distribution) -> bool:
+    return bool(obj.ops.symbolic)
+
+
 shared_classes: dict[type, str] = {}
 """Classes that many distributions share, so that no rule can be for them; and what to register instead."""
 

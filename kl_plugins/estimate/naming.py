@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
@@ -18,16 +19,19 @@ _PLAIN = (ArithmeticError, NotImplementedError, TypeError, ValueError)
 
 def named_density(obj: object, side: str) -> Density:
     """The density of an object, with functions whose errors say which side they are of."""
-    density = density_of(obj)
+    density = _asked(obj)
     if not isinstance(density, Density):
         made = type(density).__qualname__
         raise TypeError(
             f"density_of({type(obj).__qualname__}) returned {made}, which is no Density "
             "(return Density(name=..., measure=..., log_density=...))"
         )
+    if density.support is not None and getattr(density.support, "__len__", int)() != 2:
+        raise ValueError(f"the support of {density.name} has to be its two ends, got {density.support!r}")
     events = len(density.event_shape)
     log_density = _named(density.log_density, f"{side}: the log density of {density.name}")
     sample = density.sample and _named(density.sample, f"{side}: the sampler of {density.name}")
+    quantile = density.quantile and _named(density.quantile, f"{side}: the quantiles of {density.name}")
 
     def checked_log_density(x: FloatArray) -> FloatArray:
         return _one_each(log_density(x), np.shape(x)[: np.ndim(x) - events], f"{side}: {density.name}")
@@ -42,7 +46,20 @@ def named_density(obj: object, side: str) -> Density:
             )
         return drawn
 
-    return replace(density, log_density=checked_log_density, sample=sample and checked_sample)
+    return replace(
+        density, log_density=checked_log_density, sample=sample and checked_sample, quantile=quantile
+    )
+
+
+def _asked(obj: object) -> Any:
+    """What `density_of` returns; an object's own method may fail in it, such as ``support``."""
+    try:
+        return density_of(obj)
+    except (TypeError, ValueError, NotImplementedError, NoClosedFormError, MemoryError):
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{type(obj).__qualname__} fails when asked what it is like: {told}") from error
 
 
 def _named(function: Callable[..., Any], what: str) -> Callable[..., Any]:

@@ -20,6 +20,8 @@ _NEGLIGIBLE = 1e-17
 _DEEPEST = 48
 _FAR = 1e100
 """So many times as far out as the landmarks a density may be zero because a square in it overflows."""
+_GONE = math.log(5e-324)
+"""What is smaller is none for floats."""
 _ENOUGH = 17
 _ROUGH, _FINE, _CLOSE = 1e-10, 1e-14, 4e-13
 """So far may the mass in a panel be off; and where some is missing; and all of it, to look no closer."""
@@ -120,7 +122,9 @@ class _Integral:
             found = np.concatenate([found, (noise[1] + noise[2])[None]])
             found[3] += noise[0]
             inside = (x > pair.p_ends[0]) & (x < pair.p_ends[1]) & (pair.p.support is not None)
-            gone = (found[1] == 0.0) & ((log_p > -np.inf) | inside)
+            # What is lost where p underflows is p log(p/q), which may underflow later.
+            term = log_p + np.log(slope) + np.log(abs(log_q - log_p))
+            gone = (found[1] == 0.0) & np.where(log_p > -np.inf, ~(term < _GONE), inside)
             dark = pair.zeros(x, log_p, log_q, np.log(slope * half[:, None]))
             held = (found * _WEIGHTS).sum(axis=-1) * half
             return held, abs(x).max(axis=-1), np.array([gone.any(axis=-1), dark.any(axis=-1)])

@@ -27,7 +27,7 @@ def expectation_apart(mean, sd, loc):
 
 @pytest.mark.parametrize(
     ("mean", "sd", "loc"),
-    [(0.0, 1.0, 1e6), (0.0, 1.0, -1e6), (1e3, 1e-6, 0.0), (1e4, 1e-6, 0.0)],
+    [(0.0, 1.0, 1e6), (0.0, 1.0, -1e6), (1e3, 1e-6, 0.0), (1e3, 1e-4, 0.0), (1e4, 1e-6, 0.0)],
 )
 def test_rounding_of_masses_is_part_of_the_error(mean, sd, loc):
     """Points of a narrow bulk, and weights of a far one, are rounded; the masses show it."""
@@ -137,6 +137,35 @@ def test_a_sampler_that_returns_too_few_is_named():
         ValueError, match=r"^q: the sampler of Few returned an array of shape \(2,\) for 100 "
     ):
         estimate_kl(stats.norm(), few, method="monte carlo", draws=100, random_state=0)
+
+
+class Odd:
+    """A normal distribution whose other methods are wrong."""
+
+    def __init__(self, ends):
+        self.ends = ends
+
+    def logpdf(self, x):
+        return stats.norm.logpdf(x)
+
+    def support(self):
+        return self.ends["both"] if isinstance(self.ends, dict) else self.ends
+
+    def ppf(self, u):
+        return {}["quantile"]
+
+
+def test_supports_that_fail_are_named():
+    with pytest.raises(ValueError, match=r"^p: Odd fails when asked what it is like: KeyError: 'both'"):
+        estimate_kl(Odd({}), stats.norm())
+    with pytest.raises(ValueError, match=r"^q: the support of Odd has to be its two ends, got 3"):
+        estimate_kl(stats.norm(), Odd(3))
+
+
+def test_quantiles_that_fail_are_left_out():
+    found = estimate_kl(Odd((-np.inf, np.inf)), stats.norm(1.0))
+    assert found.converged
+    assert found.value == pytest.approx(0.5, rel=1e-9)
 
 
 def test_a_bare_number_for_a_single_point_will_do():

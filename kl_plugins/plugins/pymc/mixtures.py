@@ -11,7 +11,7 @@ from pymc.distributions.truncated import TruncatedRV
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import NoClosedFormError, no_closed_form_of_one
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.uniform_integers import Dirac
@@ -21,14 +21,6 @@ from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.plugins.pytensor.random_variables import family, parameters_of
 from kl_plugins.recognition import recognise
-
-
-def refused(op: Op, what: str) -> NoClosedFormError:
-    """Error for a random variable of PyMC that has no closed form, and will have none."""
-    return NoClosedFormError(
-        f"no closed form is known for the random variable {type(op).__name__}, {what}; "
-        "kl_plugins.estimate_kl estimates the divergence with its error"
-    )
 
 
 @family.register(MixtureRV)
@@ -42,8 +34,9 @@ def _(op: Op, weights: Variable, *components: Variable, batch: Array) -> Distrib
                 weight = ops.guard(weights[..., 1], [(sums_to_one, "the weights must sum to 1")])
                 made = ZeroInflated(weight, base)
                 return made if batch is None else made.expand(batch)
-            raise refused(op, f"a mixture (pm.Mixture): zero-inflated {base.describe()} of infinite support")
-    raise refused(op, "a mixture (pm.Mixture)")
+            what = f"zero-inflated {base.describe()} of infinite support"
+            raise no_closed_form_of_one(f"a mixture (pm.Mixture): {what}")
+    raise no_closed_form_of_one("a mixture (pm.Mixture)")
 
 
 def _component(variable: Variable) -> Distribution | None:
@@ -55,14 +48,14 @@ def _component(variable: Variable) -> Distribution | None:
 
 @family.register(_HurdleRV)
 def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
-    raise refused(op, "a hurdle model (pm.Hurdle…), a mixture")
+    raise no_closed_form_of_one("a hurdle model (pm.Hurdle…), a mixture")
 
 
 @family.register(CensoredRV)
 def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
-    raise refused(op, "a censored variable (pm.Censored)")
+    raise no_closed_form_of_one("a censored variable (pm.Censored)")
 
 
 @parameters_of.register(TruncatedRV)
 def _(op: Op, node: Apply) -> NoReturn:
-    raise refused(op, "a truncated variable (pm.Truncated)")
+    raise no_closed_form_of_one("a truncated variable (pm.Truncated)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatch
+from warnings import catch_warnings, simplefilter
 
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Variable
@@ -13,7 +14,7 @@ from pytensor.tensor.type_other import NoneTypeT
 from pytensor.tensor.variable import TensorVariable
 
 import kl_plugins.plugins.pytensor.products  # noqa: F401  (adds its rules)
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import no_closed_form_of_one
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import made_by, pymc_names
@@ -22,7 +23,7 @@ from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.recognition import as_written, load, load_plugins_of, plugins, recognise
+from kl_plugins.recognition import as_written, is_symbolic, load, load_plugins_of, plugins, recognise
 
 
 @recognise.register(TensorVariable)
@@ -31,7 +32,10 @@ def _(variable: Variable) -> Distribution:
     node = source.owner
     if node is None or not hasattr(node.op, "dist_params"):  # RandomVariable, or PyMC's symbolic ones
         what = "a constant or an input" if node is None else f"the output of {node.op}"
-        raise TypeError(f"{variable} is not a random variable but {what}")
+        raise TypeError(
+            f"{variable} is not a random variable but {what}: pass a variable of the model that has a "
+            "distribution, or a distribution with it as a parameter, such as pm.Normal.dist(mu, sigma)"
+        )
     load_plugins_of(type(node.op))  # which is another library's, where that defines its own variables
     return family(node.op, *parameters_of(node.op, node), batch=_batch(source))
 
@@ -39,8 +43,25 @@ def _(variable: Variable) -> Distribution:
 @as_written.register(TensorVariable)
 def _(variable: Variable) -> str:
     op = original(variable).owner.op
-    name = type(op).__name__.removesuffix("RV")
-    return f"pm.{name}" if hasattr(op, "dist_params") else name
+    return f"pm.{_name(op)}" if hasattr(op, "dist_params") else _name(op)
+
+
+def _name(op: Op) -> str:
+    return type(op).__name__.removesuffix("RV")
+
+
+@is_symbolic.register(TensorVariable)
+def _(variable: Variable) -> bool:
+    """Whether PyMC's log density depends on what has no value; random parameters have none either."""
+    with catch_warnings():
+        simplefilter("ignore")  # the error says it
+        try:
+            density_of(variable)
+        except ValueError:
+            return True
+        except TypeError:  # no random variable, or one without a density
+            return False
+    return False
 
 
 @singledispatch
@@ -94,11 +115,7 @@ def family(op: Op, *parameters: Variable, batch: tuple[Array, ...] | None) -> Di
         made = made_by(make, values, type(op).__name__)
         made = made.to(ops)  # plain numbers alone are a graph too
         return made if batch is None else made.expand(batch)
-    raise NoClosedFormError(
-        f"no closed form is known for the random variable {op}; kl_plugins.estimate_kl estimates "
-        f"divergences with their error; register a function for {type(op).__name__} with "
-        "kl_plugins.plugins.pytensor.random_variables.family"
-    )
+    raise no_closed_form_of_one(f"the random variable {_name(op)}")
 
 
 def _is_logit_normal(op: Op) -> bool:
