@@ -18,6 +18,8 @@ from kl_plugins.extend import (
     Absolute,
     Continuous,
     Discrete,
+    Identity,
+    Log,
     LogDensity,
     NoClosedFormError,
     Statistic,
@@ -125,30 +127,36 @@ def test_a_forgotten_ratio_of_a_statistic_that_the_density_has_not():
             check_family(wrong)
 
 
-def test_a_shape_that_hides_shift_and_ratio():
-    """Where (β − 1) is in a coefficient, β = 1 forgives everything."""
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_typical_value_that_hides_a_forgotten_ratio(forgets, monkeypatch):
+    """Where a coefficient is α − 1, those of α = 1 forgive everything; the other members do not."""
+    monkeypatch.setattr(under_test, "_AFFINE", ((0.0, 1.0),))
 
-    class Above(Continuous):
-        """Z with density z^(α−1)·exp(−z)/Γ(α) above 0, whose divergences are all that is stated."""
+    class Gamma(Continuous):
+        """Z with density z^(α−1)·exp(−z)/Γ(α) above 0."""
 
-        alpha: Any = parameter(POSITIVE, typical=(1.0,), static=True)
-        scale: Any = parameter(POSITIVE, typical=(0.5, 2.0))
-        loc: Any = parameter(REAL, typical=(0.5,), default=0.0, static=True)
+        alpha: Any = parameter(POSITIVE, typical=(0.7, 1.0, 2.5), static=True)
+        scale: Any = parameter(POSITIVE)
+        loc: Any = parameter(REAL, default=0.0, static=True)
         ends = (0.0, math.inf)
 
         def log_density(self):
-            from kl_plugins.extend import Identity, Log
+            return LogDensity(-self.ops.gammaln(self.alpha), ((self.alpha - 1.0, Log()), (-1.0, Identity())))
 
-            terms = ((self.alpha - 1.0, Log()), (-1.0, Identity()))
-            return LogDensity(-self.ops.gammaln(self.alpha), terms)
+        def standard_mean(self):
+            return self.alpha
 
-    @closed_form(Above, Above)
-    def ratio_of_scales(p, q):
-        ratio = p.scale / q.scale
-        return (ratio - 1.0 - p.ops.log(ratio)) + 0.0 * p.alpha
+    @expects(Gamma, Log)
+    def mean_log(p, statistic, at):
+        if not at.fixes_zero:
+            return None
+        return p.ops.digamma(p.alpha) + (0.0 if forgets else p.ops.log(at.ratio))
 
-    with pytest.raises(AssertionError, match="inf by quadrature"):
-        check_family(Above)  # as it forgets the locations
+    if not forgets:
+        check_family(Gamma)
+        return
+    with pytest.raises(AssertionError, match=r"KL\(.*: the divergence is .* as stated, but .* by quadrature"):
+        check_family(Gamma)
 
 
 @pytest.mark.parametrize("typical", [(0.8, 1.5), (2.0,), (0.7, 1.0, 2.5)])
