@@ -18,7 +18,7 @@ from kl_plugins.extend.quadrature import ROUNDING, check_is_number, compare, des
 from kl_plugins.families.core import statistics
 from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.continuous import Continuous
-from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.families.core.discrete import MATHEMATICS, Discrete
 from kl_plugins.families.core.statements import UnknownExpectationError, check_density, expectation
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
@@ -27,8 +27,6 @@ from kl_plugins.recognition import recognise
 
 _AFFINE = ((0.0, 1.0), (0.0, 0.7), (0.3, 1.6))
 """The shifts and ratios that expectations are judged at."""
-
-_MATHEMATICS = "write its mathematics in self.ops (self.ops.log, self.ops.where), not in math, float() or if"
 
 
 def check_family(family: type, members: Any = None, against: Any = ()) -> None:
@@ -247,7 +245,7 @@ def _judge_batch(members: Sequence[Any], table: Any) -> None:
         return
     except (AttributeError, TypeError, ValueError) as error:
         raise TypeError(
-            f"{family.__name__} fails on arrays of parameters ({error}): {_MATHEMATICS}"
+            f"{family.__name__} fails on arrays of parameters ({error}): {MATHEMATICS}"
         ) from error
     for (i, j), stated in np.ndenumerate(found):
         if not np.isclose(stated, table[i, j], rtol=ROUNDING, atol=1e-12):
@@ -287,7 +285,7 @@ def _judge_graph(p: Any, q: Any) -> None:
     except NoClosedFormError:
         return
     except (AttributeError, TypeError, ValueError) as error:
-        raise TypeError(f"{family.__name__} fails in graphs ({error}): {_MATHEMATICS}") from error
+        raise TypeError(f"{family.__name__} fails in graphs ({error}): {MATHEMATICS}") from error
     if not keys or not math.isfinite(exact):
         return
     slopes = pytensor.grad(graph, variables, disconnected_inputs="ignore")

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from scipy import stats
 
+from kl_plugins import kl
 from kl_plugins.extend import (
+    COUNT,
     POSITIVE,
     REAL,
     Absolute,
     Continuous,
     Discrete,
     LogDensity,
+    NoClosedFormError,
     Statistic,
     check_family,
     closed_form,
@@ -170,3 +173,49 @@ def test_a_single_member_and_a_single_other():
     kind = kind_with(of_multiple(lambda ratio, order: ratio))
     with pytest.raises(AssertionError, match=r"E\[.*\] at z = 0\.0 \+ 0\.7·Z is"):
         check_family(kind, kind(0.8), stats.norm())
+
+
+def test_a_number_of_outcomes_that_is_taken_for_a_number():
+    class Zipf(Discrete):
+        a: Any = parameter(POSITIVE)
+        n: Any = parameter(COUNT, typical=(5.0, 9.0), static=True)
+
+        def standard_ends(self):
+            return 1.0, self.n
+
+        def log_pmf(self, k):
+            total = sum(j**-self.a for j in range(1, int(self.n) + 1))
+            return -self.a * self.ops.log(k) - self.ops.log(total)
+
+    for ask in (lambda: kl(Zipf(0.7, [5, 9]), Zipf(1.4, 9)), lambda: check_family(Zipf)):
+        with pytest.raises(
+            TypeError, match=r"Zipf.* fails on arrays of parameters \(.*\): write .*self\.ops"
+        ):
+            ask()
+
+
+def test_an_expectation_for_equal_scales_alone():
+    class Kind(Generalized):
+        pass
+
+    @expects(Kind, AbsolutePower)
+    def of_equal_scales(p, statistic, at):
+        if not (at.fixes_zero and p.ops.same(at.ratio, 1.0)):
+            return None
+        return moment(p, statistic.exponent)
+
+    check_family(Kind)
+    p, q = Kind(1.5, 0.0, 2.0), Kind(3.0, 0.0, 2.0)
+    assert kl(p, q) > 0.0
+    assert kl(Kind([1.5, 2.0], 0.0, [2.0, 3.0]), Kind(3.0, 0.0, [2.0, 3.0]))[0] == pytest.approx(kl(p, q))
+    with pytest.raises(NoClosedFormError):
+        kl(p, Kind(3.0, 0.0, 2.5))
+
+    @closed_form(Kind, Kind)
+    def of_equal_scales_whole(p, q):
+        if not p.ops.same(p.scale, q.scale):
+            raise NoClosedFormError("the scales differ")
+        return q.broadcast(p.broadcast(0.0))
+
+    with pytest.raises(NoClosedFormError, match="the scales differ"):
+        kl(p, Kind(3.0, 0.0, 2.5))

@@ -85,7 +85,7 @@ def test_contradicting_parameters_of_one_distribution_are_refused(case):
         with pytest.raises(ValueError, match=r"p: a and scale have different .*\.values"):
             door(stats.gamma(one, scale=other), stats.gamma(1.0))
     for door in (entropy, independent, pairwise_kl):
-        with pytest.raises(ValueError, match=r"p: a and scale have different"):
+        with pytest.raises(ValueError, match=r"^ps?: a and scale have different"):
             door(stats.gamma(one, scale=other))
     with pytest.raises(ValueError, match="concentration and scale have different"):
         GeneralizedGamma(one, other)

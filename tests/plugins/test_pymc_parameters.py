@@ -78,3 +78,21 @@ def test_the_mean_of_a_negative_binomial_keeps_nan_zero_and_its_digits():
     with pytest.raises(ParameterValueError, match=r"^p: n .* must be positive"):
         value(kl(*pair), {alpha: -2.0})
     assert value(kl(*pair), {alpha: 2.0}) == pytest.approx(exact, rel=1e-13)
+
+
+def test_a_weibull_distribution_of_no_positive_power_is_refused():
+    """The family has negative powers, too; here they would give a number."""
+    other = pm.Weibull.dist(2.0, 1.0)
+    with pytest.raises(ValueError, match=r"^q: alpha must be positive"):
+        kl(other, pm.Weibull.dist(-1.0, 1.0))
+    symbolic = kl(pm.Weibull.dist(x, 1.0), other)
+    with pytest.raises(ParameterValueError, match="alpha must be positive"):
+        value(symbolic, {x: -1.0})
+    exact = kl(st.weibull_min(3.0), st.weibull_min(2.0))
+    assert value(symbolic, {x: 3.0}) == pytest.approx(exact, rel=1e-13)
+    with pm.Model() as model:
+        power = pm.Flat("power")
+        pm.Potential("penalty", -kl(pm.Weibull.dist(power, 1.0), other))
+    logp = model.compile_logp(mode="FAST_COMPILE")
+    assert logp({"power": -1.0}) == -np.inf
+    assert logp({"power": 3.0}) == pytest.approx(-exact, rel=1e-13)

@@ -30,8 +30,8 @@ class AffineMap(NamedTuple):
     shift : array or float
         The location of p less that of q, in units of q's scale: the float 0.0 where it is certainly zero.
     ratio : array or float
-        The scale of p in units of q's: the float 1.0 where p and q are the same distribution; negative where
-        they point opposite ways.
+        The scale of p in units of q's; negative where they point opposite ways. ``ops.same(ratio, 1.0)``
+        tells whether the scales certainly agree.
     upper : array, float or None
         1 − z less ratio·(1 − Z), for families on (0, 1): the float 0.0 where the upper ends are certainly the
         same. None where q does not end at 1.

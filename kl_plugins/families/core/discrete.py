@@ -17,6 +17,11 @@ from kl_plugins.parameters.declarations import is_broken
 MOST_TERMS = 10_000_000
 """So many terms are summed at most, the members of a batch counted together."""
 
+MATHEMATICS = (
+    "write its mathematics in self.ops (self.ops.log, self.ops.where), not in math, int(), float() or if"
+)
+"""What to do where a family's own formulas fail on arrays or in graphs."""
+
 _INFINITY = math.inf
 
 
@@ -78,7 +83,15 @@ class Discrete(Univariate):
         # Stated so that NaN is not outside: it comes out where it went in.
         outside = either(ops, is_broken(k, ops), k < low, k > high)
         some = 0.0 if certainly_infinite(low) else low
-        return ops.where(outside, -_INFINITY, made.log_pmf(ops.where(outside, some, k)))
+        inside = ops.where(outside, some, k)
+        try:
+            value = made.log_pmf(inside)
+        except TypeError as error:
+            name = type(self).__name__
+            raise TypeError(
+                f"{name}.log_pmf fails on arrays of parameters ({error}): {MATHEMATICS}"
+            ) from error
+        return ops.where(outside, -_INFINITY, value)
 
     def log_prob(self, x: Array) -> Array:
         """The logarithm of the probability of `x`, −∞ where that is no outcome."""

@@ -40,7 +40,8 @@ def in_words_of(given: dict[str, Any], text: str) -> str:
     names = [name for name in _CALLED[word] if name in given] or (shapes if len(shapes) == 1 else [])
     if not names or (rest.startswith("(") and not rest.startswith("(the ")):  # that are other words for it
         return text
-    return f"{names[0]} {rest}" if rest.startswith("(") else f"{names[0]} (the {word}) {rest}"
+    said = rest.startswith("(") or word in ("alpha", "beta", "sigma")  # letters explain nothing
+    return f"{names[0]} {rest}" if said else f"{names[0]} (the {word}) {rest}"
 
 
 def labels_of_new(obj: Any) -> Labels | None:
