@@ -19,7 +19,7 @@ from kl_plugins.families.core import statistics
 from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import MATHEMATICS, Discrete
-from kl_plugins.families.core.statements import LogDensity, UnknownExpectationError, expectation
+from kl_plugins.families.core.statements import UnknownExpectationError, check_density, expectation
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.parameters.declarations import Parameter
@@ -27,8 +27,6 @@ from kl_plugins.recognition import recognise
 
 _AFFINE = ((0.0, 1.0), (0.0, 0.7), (0.3, 1.6))
 """The shifts and ratios that expectations are judged at."""
-
-_STATEMENT = "return LogDensity(constant, ((coefficient, Identity()), ...))"
 
 
 def check_family(family: type, members: Any = None, against: Any = ()) -> None:
@@ -134,13 +132,7 @@ def _check_statement(p: Continuous) -> None:
         stated: object = p.log_density()
     except NotImplementedError:
         return  # it has a log_prob of its own
-    where = f"{type(p).__name__}.log_density"
-    if not isinstance(stated, LogDensity):
-        raise TypeError(f"{where} returned {stated!r}: {_STATEMENT}")
-    for term in stated.terms:
-        pair = isinstance(term, tuple) and len(term) == 2
-        if not (pair and isinstance(term[1], statistics.Statistic)):
-            raise TypeError(f"{where}: {term!r} is no pair of a coefficient and a statistic: {_STATEMENT}")
+    check_density(stated, f"{type(p).__name__}.log_density")
 
 
 def _judge_alone(p: Any, others: Sequence[Any]) -> None:
