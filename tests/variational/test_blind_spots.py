@@ -179,6 +179,7 @@ def test_a_bound_makes_a_fault():
     ]
 
 
+@pytest.mark.slow
 def test_nothing_is_made_up_in_many_dimensions():
     """Mean-field of 120 correlated coordinates: not one draw in 20,000 comes near the posterior."""
     d = 120

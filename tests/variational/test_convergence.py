@@ -140,6 +140,7 @@ def test_small_steps_on_a_badly_scaled_model_are_no_convergence():
     assert monitor.distance.jeffreys > 100.0
 
 
+@pytest.mark.slow
 def test_what_moves_yet_is_not_stopped():
     """At an early look it is hundreds of nats from the optimum, and on its way there."""
     rng = np.random.default_rng(0)
