@@ -1,5 +1,29 @@
 """The exceptions and warnings of the library that callers may want to catch."""
 
+from __future__ import annotations
+
+
+class Requirement(str):
+    """What a parameter must be, as the text of an error that knows which parameter it is about.
+
+    Whoever knows the parameter by another name, such as a plugin, can say it with that one.
+    """
+
+    __slots__ = ("demand", "meaning", "parameter")
+
+    parameter: str
+    demand: str
+    meaning: str
+
+    def __new__(cls, parameter: str, demand: str, meaning: str = "") -> Requirement:
+        called = f"{parameter} ({meaning})" if meaning else parameter
+        made = super().__new__(cls, f"{called} {demand}")
+        made.parameter, made.demand, made.meaning = parameter, demand, meaning
+        return made
+
+    def __reduce__(self) -> tuple[type[Requirement], tuple[str, str, str]]:
+        return Requirement, (self.parameter, self.demand, self.meaning)
+
 
 class NoClosedFormError(NotImplementedError):
     """No closed form of the Kullback-Leibler divergence is known for a pair of families.

@@ -29,7 +29,9 @@ def named_density(obj: object, side: str) -> Density:
     if density.support is not None and getattr(density.support, "__len__", int)() != 2:
         raise ValueError(f"the support of {density.name} has to be its two ends, got {density.support!r}")
     events = len(density.event_shape)
-    log_density = _named(density.log_density, f"{side}: the log density of {density.name}")
+    # What is written for one number fails in words that say nothing of how it is called.
+    hint = " (it is called with arrays of points)"
+    log_density = _named(density.log_density, f"{side}: the log density of {density.name}", hint)
     sample = density.sample and _named(density.sample, f"{side}: the sampler of {density.name}")
     quantile = density.quantile and _named(density.quantile, f"{side}: the quantiles of {density.name}")
 
@@ -62,8 +64,8 @@ def _asked(obj: object) -> Any:
         raise ValueError(f"{type(obj).__qualname__} fails when asked what it is like: {told}") from error
 
 
-def _named(function: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """The function with its name in what it raises."""
+def _named(function: Callable[..., Any], what: str, hint: str = "") -> Callable[..., Any]:
+    """The function with its name, and how it is called, in what it raises."""
 
     def call(*args: Any) -> Any:
         answer_interrupt()
@@ -75,8 +77,6 @@ def _named(function: Callable[..., Any], what: str) -> Callable[..., Any]:
             kind = type(error).__name__
             first = (str(error) or kind).splitlines()[0]
             told = first if isinstance(error, _PLAIN) else f"{kind}: {first}"
-            # What is written for one number fails in words that say nothing of how it is called.
-            hint = " (it is called with arrays of points)" if "array" in first else ""
             raise ValueError(f"{what} fails: {told}{hint}") from error
 
     return call

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from kl_plugins.errors import Requirement
 from kl_plugins.ops import floats
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions, Operations
 from kl_plugins.parameters.certainty import is_literal
@@ -68,21 +69,21 @@ class Domain(NamedTuple):
             found = (2.0 if self.whole else 0.5), -1.0
         return tuple(float(round(x)) for x in found) if self.whole else found
 
-    def conditions(self, value: Array, called: str, ops: Operations) -> Conditions:
+    def conditions(self, value: Array, called: str, ops: Operations, meaning: str = "") -> Conditions:
         """Yield (condition, message) for the interval; NaN passes: it comes out where it went in."""
         if self.low > -math.inf:
             if self.closed:
                 bound = "not be negative" if self.low == 0.0 else f"be at least {self.low:g}"
-                yield ops.logical_not(value < self.low), f"{called} must {bound}"
+                yield ops.logical_not(value < self.low), Requirement(called, f"must {bound}", meaning)
             else:
                 bound = "positive" if self.low == 0.0 else f"greater than {self.low:g}"
-                yield ops.logical_not(value <= self.low), f"{called} must be {bound}"
+                yield ops.logical_not(value <= self.low), Requirement(called, f"must be {bound}", meaning)
         if self.high < math.inf:
             bound = "at most" if self.closed else "less than"
             beyond = value > self.high if self.closed else value >= self.high
-            yield ops.logical_not(beyond), f"{called} must be {bound} {self.high:g}"
+            yield ops.logical_not(beyond), Requirement(called, f"must be {bound} {self.high:g}", meaning)
         elif self.finite:
-            yield ops.logical_not(ops.isinf(value)), f"{called} must be finite"
+            yield ops.logical_not(ops.isinf(value)), Requirement(called, "must be finite", meaning)
 
 
 def is_broken(value: Array, ops: Operations) -> Array:
@@ -113,12 +114,11 @@ class Parameter(NamedTuple):
         """Yield (condition, message) for its domain; `inside` is whether it is certainly in the interval."""
         if self.domain is None:
             return
-        called = f"{self.called} ({self.meaning})" if self.meaning else self.called
         if not inside:
-            for holds, message in self.domain.conditions(value, called, ops):
+            for holds, message in self.domain.conditions(value, self.called, ops, self.meaning):
                 yield (cast(ArrayOperations, ops).all_last(holds) if self.core_ndim else holds), message
         if self.domain.whole:
-            yield ops.logical_not(is_broken(value, ops)), f"{self.called} must be a whole number"
+            yield ops.logical_not(is_broken(value, ops)), Requirement(self.called, "must be a whole number")
 
 
 def parameter(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kl_plugins.errors import Requirement
 from kl_plugins.ops.protocol import Array
 from kl_plugins.ops.special_functions import loaded_when_asked_for
 
@@ -30,7 +31,7 @@ def asarray(value: Array, name: str, beside: Sequence[Array] = ()) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(f"{name} is too large for a float: {str(value)[:20]}…") from None
+        raise ValueError(Requirement(name, f"is too large for a float: {str(value)[:20]}…")) from None
 
 
 def literal(value: Array) -> float | None:

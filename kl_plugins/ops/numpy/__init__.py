@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kl_plugins.errors import Requirement
 from kl_plugins.ops import checked, floats
 
 # The backend is one namespace over several rooms.
@@ -65,12 +66,12 @@ def asarray(value: Array, name: str, beside: Sequence[Array] = ()) -> FloatArray
         narrow = kinds == {np.dtype(np.float32)} and (value == 0.0 or _TINY <= abs(value) <= _HUGE)
         return np.asarray(value, dtype=np.float32 if narrow else np.float64)
     if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(f"{name} must not be a masked array; use .filled or .compressed")
+        raise ValueError(Requirement(name, "must not be a masked array; use .filled or .compressed"))
     array = np.asarray(value)
     if array.dtype == np.float32 or array.dtype == np.float64:
         return array
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
+        raise ValueError(Requirement(name, f"must be real numbers, got dtype {array.dtype}"))
     return array.astype(np.float64)
 
 

@@ -88,7 +88,7 @@ def made_of(
     except ValueError as error:
         given = given_to(generator, shapes, places)
         listed = ", ".join(f"{name}={_brief(value)}" for name, value in given.items())
-        told = in_words_of(given, str(error))
+        told = in_words_of(given, error)
         raise ValueError(f"{told}, in {full_name(generator)}({listed})") from None
 
 

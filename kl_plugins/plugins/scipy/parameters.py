@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import NoClosedFormError, Requirement
 from kl_plugins.parameters.labels import Labels, joined, labels_of_parameters
 
 
@@ -25,23 +25,26 @@ _CALLED = {
     "rate": ("lambda_",),
     "sigma": ("scale",),
 }
-"""By the first word of an error of our families: what SciPy may call the parameter."""
+"""What SciPy may call a parameter of our families, by what these call it."""
 
 
-def in_words_of(given: dict[str, Any], text: str) -> str:
-    """A message that begins with a parameter of a family of ours, begun with what SciPy calls it.
+def in_words_of(given: dict[str, Any], error: ValueError) -> str:
+    """The text of an error about a parameter of a family of ours, with what SciPy calls the parameter.
 
-    It is left as it is where SciPy knows that name, or where the parameter of SciPy is not certain.
+    It is left as it is where SciPy knows our name, or where the parameter of SciPy is not certain.
     """
-    word, _, rest = text.partition(" ")
-    if word in given or word not in _CALLED:
+    (text,) = error.args or ("",)
+    if not isinstance(text, Requirement):
+        return str(error)
+    ours, meaning = text.parameter, text.meaning
+    if ours in given or ours not in _CALLED or meaning.isidentifier():  # another name is said already
         return text
     shapes = [name for name in given if name not in ("loc", "scale")]
-    names = [name for name in _CALLED[word] if name in given] or (shapes if len(shapes) == 1 else [])
-    if not names or (rest.startswith("(") and not rest.startswith("(the ")):  # that are other words for it
+    names = [name for name in _CALLED[ours] if name in given] or (shapes if len(shapes) == 1 else [])
+    if not names:
         return text
-    said = rest.startswith("(") or word in ("alpha", "beta", "sigma")  # letters explain nothing
-    return f"{names[0]} {rest}" if said else f"{names[0]} (the {word}) {rest}"
+    letter = ours in ("alpha", "beta", "sigma")  # which explains nothing
+    return Requirement(names[0], text.demand, meaning or ("" if letter else f"the {ours}"))
 
 
 def labels_of_new(obj: Any) -> Labels | None:
