@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kl_plugins.errors import Requirement
 from kl_plugins.families.core.discrete import Discrete, opposite, plain
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.formulas.discrete import log_binomial
@@ -22,7 +23,8 @@ class Hypergeometric(Discrete):
 
     def further_conditions(self) -> Conditions:
         excess = self.draws > self.good + self.bad
-        yield opposite(excess, self.ops), "draws must not be more than good and bad together"
+        too_many = Requirement("draws", "must not be more than good and bad together")
+        yield opposite(excess, self.ops), too_many
 
     def standard_ends(self) -> tuple[Array, Array]:
         maximum, minimum = self.ops.maximum, self.ops.minimum
