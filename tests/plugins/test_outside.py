@@ -195,6 +195,7 @@ def test_entropy_is_undefined_out_of_the_domain():
     np.testing.assert_allclose(function(2.0), st.norm(0.0, 2.0).entropy())
 
 
+@pytest.mark.slow
 def test_variational_inference_survives():
     """A scale with little mass near zero, from which the draws of an approximation stray."""
     with pm.Model() as model:
