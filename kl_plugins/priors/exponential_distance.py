@@ -83,7 +83,7 @@ class ExponentialDistance:
         return pt.switch(on_first, constants[0], constants[1])
 
     def _distance(self, value: Graph) -> tuple[Graph, Graph]:
-        """The distance and the logarithm of its slope, as powers where a value is so near that digits are lost."""
+        """The distance and the logarithm of its slope, as powers where they would lose their digits."""
         base = self.sides[0].side.base
         if not math.isfinite(base):
             return self.distance.graph(value)
