@@ -19,6 +19,7 @@ from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.pytensor.lengths import SameLengths
 
 Error: type[Exception] = ValueError
 try:
@@ -146,7 +147,7 @@ class Load(GraphRewriter):  # type: ignore[misc]
         self.module = module
 
     def apply(self, fgraph: FunctionGraph) -> None:
-        if any(isinstance(node.op, CheckAll) for node in fgraph.apply_nodes):
+        if any(isinstance(node.op, CheckAll | SameLengths) for node in fgraph.apply_nodes):
             import_module(self.module)
 
 
