@@ -67,8 +67,9 @@ def kl(p: object, q: object) -> Array:
     TypeError
         If a side is not a distribution that is understood.
     ValueError, numpy.linalg.LinAlgError
-        If a parameter is out of its domain or shapes do not fit. In a graph, invalid values raise
-        PyMC's ``ParameterValueError`` when it runs.
+        If a parameter is out of its domain or shapes do not fit. In a graph this is said of constants and
+        known shapes when it is built. Other invalid values raise PyMC's ``ParameterValueError`` when it
+        runs (in a model's log density the divergence is ``inf`` instead), other shapes a ValueError.
     NoClosedFormError
         If no closed form is known for the pair.
 
@@ -83,6 +84,8 @@ def kl(p: object, q: object) -> Array:
     For Gaussians with Σ = LLᵀ, M = Lq⁻¹Lp and w = Lq⁻¹(μp − μq) the divergence is
     ½ [Σᵢ (Mᵢᵢ² − 1 − 2 ln Mᵢᵢ) + Σ_{i≠j} Mᵢⱼ² + wᵀw], a sum of non-negative terms
     (https://statproofbook.github.io/P/mvn-kl, rearranged).
+
+    ``pm.Potential`` takes a batch of divergences, and adds their sum to the log density of its model.
 
     Examples
     --------
