@@ -18,6 +18,7 @@ from kl_plugins.matching import register_kl
 if TYPE_CHECKING:
     from kl_plugins import extend as extend
     from kl_plugins import families as families
+    from kl_plugins import priors as priors
     from kl_plugins import variational as variational
     from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
     from kl_plugins.covariance.block_diagonal import BlockDiagonal
@@ -73,7 +74,7 @@ _HOMES = {
 }
 """The modules of the names that are imported when first asked for, which keeps `import kl_plugins` light."""
 
-_ROOMS = ("extend", "families", "variational")
+_ROOMS = ("extend", "families", "priors", "variational")
 """Packages that are here without being imported by name."""
 
 

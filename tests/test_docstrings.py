@@ -8,10 +8,11 @@ import pytest
 
 import kl_plugins
 import kl_plugins.extend
+import kl_plugins.priors
 import kl_plugins.variational
 from kl_plugins.extend import Domain, Statistic
 
-MODULES = (kl_plugins, kl_plugins.variational, kl_plugins.extend)
+MODULES = (kl_plugins, kl_plugins.variational, kl_plugins.priors, kl_plugins.extend)
 PUBLIC = {f"{module.__name__}.{name}": getattr(module, name) for module in MODULES for name in module.__all__}
 NAMED = {name: thing for name, thing in PUBLIC.items() if not isinstance(thing, Domain)}
 """All but the domains, which the docstring of `kl_plugins.extend` lists."""

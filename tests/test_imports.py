@@ -34,6 +34,7 @@ def test_an_import_brings_neither_families_nor_structures_nor_arrays_of_formulas
         "formulas",
         "ops.numpy",
         "plugins",
+        "priors",
         "variational",
         "estimate.estimation",
     )
@@ -52,7 +53,7 @@ def test_the_first_rule_looked_for_loads_all_families_and_structures():
 
 
 def test_what_is_public_is_there_after_the_import_alone():
-    names = [*kl_plugins.__all__, "families.normal.Normal", "variational.fit"]
+    names = [*kl_plugins.__all__, "families.normal.Normal", "priors.pc_prior", "variational.fit"]
     loaded_by("\n".join(["import kl_plugins", *(f"kl_plugins.{name}" for name in names)]))
 
 
@@ -64,7 +65,7 @@ def test_other_names_are_attribute_errors(module):
 
 def test_dir_shows_public_names_only():
     assert dir(kl_plugins) == sorted(
-        [*kl_plugins.__all__, "__version__", "extend", "families", "variational"]
+        [*kl_plugins.__all__, "__version__", "extend", "families", "priors", "variational"]
     )
 
 

@@ -17,6 +17,7 @@ from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.pictures import plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.report.stopping import NotConvergedWarning
 from kl_plugins.variational.target.approximations import snapshot
+from kl_plugins.variational.terms import kl_terms
 
 __all__ = [
     "Certificate",
@@ -27,6 +28,7 @@ __all__ = [
     "diagnose",
     "distance_to_optimum",
     "fit",
+    "kl_terms",
     "plot_convergence",
     "plot_importance",
     "plot_kl",

@@ -14,7 +14,7 @@ import pymc as pm
 import pytest
 
 import kl_plugins
-from kl_plugins import extend, variational
+from kl_plugins import extend, priors, variational
 from kl_plugins.families.core.names import scipy_names
 
 HERE = Path(__file__).parent
@@ -123,6 +123,7 @@ def test_graphs_are_variables(user_code, model):
     normal = pm.Normal.dist(0.0, 1.0)
     user_code.graphs(normal, approximation)
     user_code.structures(normal)
+    user_code.penalised_complexity(pm.Model())
 
 
 def test_fits_and_diagnoses_have_the_types_that_checkers_claim(user_code, model):
@@ -136,7 +137,7 @@ def test_users_code_has_every_public_name():
     tree = ast.parse((HERE / "user_code.py").read_text(encoding="utf-8"))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     used |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    assert {*kl_plugins.__all__, *variational.__all__} <= used
+    assert {*kl_plugins.__all__, *variational.__all__, *priors.__all__} <= used
 
 
 def test_checkers_see_the_names_that_are_loaded_when_asked_for():

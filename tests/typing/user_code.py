@@ -37,6 +37,7 @@ from kl_plugins import (
     jeffreys,
     kl,
     pairwise_kl,
+    priors,
     register_kl,
     variational,
 )
@@ -127,6 +128,24 @@ def graphs(normal: Graph, approximation: pm.MeanField) -> None:
         assert_type(cross_entropy(stats.Normal(mu=0.0, sigma=1.0), normal), Graph)
         assert_type(entropy(normal), Graph)
         assert_type(kl(approximation, stats.multivariate_normal([0.0, 0.0])), Graph)
+
+
+def penalised_complexity(model: pm.Model) -> None:
+    """A prior is a variable, in a model and outside of one."""
+    with model:
+        sigma: Graph = priors.pc_prior(
+            "sigma", lambda s: pm.Normal.dist(0, s), 0, at=1, probability=0.1, bounds=(0, np.inf)
+        )
+    alone: Graph = priors.pc_prior.dist(normal_at, 0.0, at=2.0, probability=0.1, shape=(2,))
+    for graph in (sigma, alone):
+        is_a(graph, TensorVariable)
+    if PYRIGHT:
+        assert_type(priors.pc_prior.dist(normal_at, 0.0, at=2.0, probability=0.1), Graph)
+
+
+def normal_at(mean: Any) -> Graph:
+    made: Graph = pm.Normal.dist(mean, 1.0)
+    return made
 
 
 def structures(normal: Graph) -> None:
@@ -369,4 +388,8 @@ def mistakes(model: pm.Model, diagnosis: variational.Diagnosis) -> None:
     variational.plot_convergence(diagnosis)  # type: ignore[arg-type]
     diagnosis.summary("transformed")  # type: ignore[arg-type]
     _ = variational.loss  # type: ignore[attr-defined]
+    with model:
+        priors.pc_prior("mu", normal_at, 0.0, at="2", probability=0.1)  # type: ignore[arg-type]
+        priors.pc_prior("mu", normal_at, 0.0, at=2.0)  # type: ignore[call-arg]
+    priors.pc_prior.dist("mu", normal_at, 0.0, at=2.0, probability=0.1)  # type: ignore[call-arg, arg-type]
     del text

@@ -1,0 +1,152 @@
+"""The parameters between a base model and an end of the bounds, and how distances grow along them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.special import expit
+
+from kl_plugins.ops.protocol import FloatArray
+
+PLACES = np.concatenate([np.linspace(-30.0, 34.0, 513), np.linspace(44.0, 700.0, 83)])
+"""Where a side is measured (`Side.parameter`). Before −30 distances are too small for mass to matter;
+towards the end they may grow as slowly as logarithms do, and mass goes on as far as doubles go."""
+ROUNDING = 1e-6
+"""By how much a distance may fall, relative to it and to that of `at`, and still count as growing."""
+OVERFLOW = 1e20
+"""A distance, relative to that of `at`, after which what is not finite has overflown."""
+NEAREST = 1e-6
+"""A distance, relative to that of `at`, below which slopes of divergences may be all rounding."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """The parameters from the base model to one end of the bounds."""
+
+    base: float
+    end: float
+    scale: float
+    """How far `at` is from the base, or from the end where the base is infinite."""
+
+    @classmethod
+    def of(cls, base: float, end: float, at: float) -> Side:
+        finite = base if math.isfinite(base) else end
+        return cls(base, end, abs(at - finite) if math.isfinite(finite) else 1.0)
+
+    @property
+    def direction(self) -> float:
+        """The sign of a step from the base to the end."""
+        return 1.0 if self.end > self.base else -1.0
+
+    def parameter(self, place: FloatArray) -> FloatArray:
+        """The parameters at places of the real line: the base is at −∞, the end at +∞."""
+        with np.errstate(over="ignore"):
+            if math.isfinite(self.base) and math.isfinite(self.end):
+                width = self.end - self.base
+                near_base = self.base + width * expit(place)
+                return np.asarray(np.where(place < 0.0, near_base, self.end - width * expit(-place)))
+            if math.isfinite(self.base):
+                return self.base + self.direction * self.scale * np.exp(place)
+            if math.isfinite(self.end):
+                return self.end - self.direction * self.scale * np.exp(-place)
+            return np.asarray(self.direction * self.scale * np.sinh(place))
+
+    def inner_places(self) -> FloatArray:
+        """The places whose parameters are numbers that differ from the base and from the end."""
+        theta = self.parameter(PLACES)
+        return np.asarray(PLACES[np.isfinite(theta) & (theta != self.base) & (theta != self.end)])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A side with its distances, which grow from the base to the end."""
+
+    side: Side
+    largest: float
+    """What distances tend to at the end: infinity, mostly."""
+    reach: float
+    """The largest distance that was computed."""
+    place: Any
+    """The place by the logarithm of the distance."""
+    gap: float
+    """How far from the base the distance is `NEAREST`; 0 where the base is infinite."""
+    power: float
+    """Near the base the distance grows as this power of the difference of parameters."""
+
+    def parameter(self, distance: FloatArray) -> FloatArray:
+        """The parameters at these distances."""
+        with np.errstate(divide="ignore"):
+            logs = np.clip(np.log(distance), self.place.x[0], self.place.x[-1])
+        return self.side.parameter(self.place(logs))
+
+
+def measure(side: Side, distances: Callable[[FloatArray], FloatArray]) -> Measured:
+    """Measure a side, where a function gives distances relative to that of `at`.
+
+    Raises
+    ------
+    ValueError
+        If the distances do not grow from the base to the end, or end before it.
+    """
+    places = side.inner_places()
+    theta = side.parameter(places)
+    found = distances(theta)
+    overflows = _count_until_overflow(side, theta, found)
+    places, theta, found = places[:overflows], theta[:overflows], found[:overflows]
+    falls = np.flatnonzero(np.diff(found) < -ROUNDING * np.maximum(found[:-1], 1.0))
+    if falls.size:
+        i = falls[0]
+        raise ValueError(
+            f"the distance from the base has to grow from {side.base:g} towards {side.end:g}, but from "
+            f"parameter {theta[i]:.6g} to {theta[i + 1]:.6g} it falls from {found[i]:.6g} to "
+            f"{found[i + 1]:.6g} times that of at: choose bounds within which it grows"
+        )
+    growing = np.maximum.accumulate(found)
+    logs, first = np.unique(np.log(growing[growing > 0.0]), return_index=True)
+    place = PchipInterpolator(logs, places[growing > 0.0][first])
+    bounded = overflows == len(side.inner_places()) and _levels_off(places, found)
+    gap, power = _near_base(side, place, distances)
+    return Measured(side, float(found[-1]) if bounded else math.inf, float(found[-1]), place, gap, power)
+
+
+def _count_until_overflow(side: Side, theta: FloatArray, found: FloatArray) -> int:
+    """How many distances there are before one that is not finite, for which there must be a good reason."""
+    bad = np.flatnonzero(~np.isfinite(found))
+    if not bad.size:
+        return len(found)
+    first = int(bad[0])
+    last = found[first - 1] if first else 0.0
+    if last > OVERFLOW:
+        return first
+    if first:
+        where = f"between parameter {theta[first - 1]:.6g} and {theta[first]:.6g}"
+    else:
+        where = f"at parameter {theta[0]:.6g}"
+    raise ValueError(
+        f"from the base at {side.base:g} towards {side.end:g} the divergence ends {where}: beyond, it is "
+        f"{'not a number' if np.isnan(found[first]) else 'infinite'}, or family(parameter) is no "
+        "distribution. End the bounds there, as bounds=(0, inf) do for a positive parameter"
+    )
+
+
+def _levels_off(places: FloatArray, found: FloatArray) -> bool:
+    """Whether distances tend to a number: increments shrink by factors, not as those of logarithms do."""
+    half, three_quarters = np.interp([places[-1] / 2.0, places[-1] * 0.75], places, found)
+    last, before = found[-1] - three_quarters, three_quarters - half
+    return bool(last <= max(0.3 * before, ROUNDING * found[-1]))
+
+
+def _near_base(side: Side, place: Any, distances: Callable[[FloatArray], FloatArray]) -> tuple[float, float]:
+    """Where the distance is as small as `NEAREST`, and the power of the difference that it is near there."""
+    if not math.isfinite(side.base):
+        return 0.0, 1.0
+    log = np.clip(math.log(NEAREST), place.x[0], place.x[-1])
+    gap = abs(float(side.parameter(place(log))) - side.base)
+    one, two = distances(side.base + side.direction * np.array([gap, 2.0 * gap]))
+    power = float(np.log2(two / one))
+    return gap, 1.0 if abs(power - 1.0) < 1e-3 else power
