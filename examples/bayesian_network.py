@@ -1,15 +1,15 @@
 """A Bayesian neural network with a KL term in closed form, and what the closed form is worth.
 
-A network with one hidden layer learns to read images of digits. Each weight has a prior, normal or Laplace, and
-an independent normal distribution q that approximates its posterior. The fit maximises the ELBO, the expected
-log likelihood less KL(q‖prior). `kl` has the second term in closed form; the usual alternative is log q − log
-prior at the drawn weights. How noisy are the gradients by either, along the fit? And what comes of it?
+A network with one hidden layer learns to read images of digits. Each weight has a prior, normal or Laplace,
+and an independent normal distribution q that approximates its posterior. The fit maximises the ELBO, the
+expected log likelihood less KL(q‖prior). `kl` has the second term in closed form; the usual alternative is
+log q − log prior at drawn weights. How noisy are the gradients by either, along the fit? What comes of it?
 
     python examples/bayesian_network.py --figure bayesian_network.png
 
-Sources: the path derivative is that of Roeder, Wu and Duvenaud 2017 (arXiv:1703.09194); draws of what arrives at
-the units instead of draws of the weights, the local reparametrisation of Kingma, Salimans and Welling 2015
-(arXiv:1506.02557).
+Sources: the path derivative is that of Roeder, Wu and Duvenaud 2017 (arXiv:1703.09194); draws of what arrives
+at the units instead of draws of the weights are the local reparametrisation of Kingma, Salimans and Welling
+2015 (arXiv:1506.02557).
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from __future__ import annotations
 import argparse
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from support.digit_images import Data, baselines, digits
 from support.network_report import (
     CLOSED,
     LOCAL,
     MONTE_CARLO,
     PATH,
+    Found,
     Result,
     draw,
     noise_table,
@@ -38,49 +40,22 @@ from support.stages import Stages
 
 # PyMC is imported in the functions: that takes seconds, before which the first line should be there.
 
-SHAPES = [(8 * 8 + 1, 30), (30 + 1, 10)]  # of the weights of the two layers; the first rows are the biases
+HIDDEN = 30
+SHAPES = [
+    (8 * 8 + 1, HIDDEN),
+    (HIDDEN + 1, 10),
+]  # of the weights of the two layers; the first rows are the biases
 BATCH = 100
 RATE = 0.01
 LOOKS = (0, 100, 300, 1_000, 3_000)  # when the noise is measured; and at the end
 PLAN = {
     "importing PyMC": 5.0,
     "compiling": 40.0,
-    **{f"{way}: fit": 8.0 for way in (CLOSED, MONTE_CARLO, PATH, LOCAL)},
-    "Laplace prior: compiling": 10.0,
-    "Laplace prior: fit": 8.0,
+    **{f"normal prior, {way}": 14.0 for way in (CLOSED, MONTE_CARLO, PATH, LOCAL)},
+    "Laplace prior: compiling": 7.0,
+    f"Laplace prior, {LOCAL}": 20.0,
     "drawing": 2.0,
 }
-
-
-class Data(NamedTuple):
-    """Images, one in each row, with the digits they show: two thirds to learn from, the rest held out."""
-
-    x: np.ndarray
-    y: np.ndarray
-    held_out_x: np.ndarray
-    held_out_y: np.ndarray
-
-
-def digits() -> Data:
-    """Handwritten digits, 8 by 8 pixels between 0 and 1 (scikit-learn's; Alpaydin and Kaynak 1998)."""
-    from sklearn.datasets import load_digits
-
-    x, y = load_digits(return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(y))
-    held_out, learnt = np.split(order, [len(y) // 3])
-    return Data(x[learnt] / 16.0, y[learnt], x[held_out] / 16.0, y[held_out])
-
-
-def baselines(data: Data) -> dict[str, np.ndarray]:
-    """What classifiers with point estimates predict for the held-out images."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neural_network import MLPClassifier
-
-    network = MLPClassifier((SHAPES[0][1],), learning_rate_init=RATE, max_iter=500, random_state=1)
-    classifiers = {"logistic regression": LogisticRegression(max_iter=1_000), "point weights": network}
-    return {
-        name: one.fit(data.x, data.y).predict_proba(data.held_out_x) for name, one in classifiers.items()
-    }
 
 
 def priors() -> dict[str, Any]:
@@ -104,23 +79,23 @@ def affine(weights: Any) -> Callable[[int, Any], Any]:
 class Weights:
     """q: independent normal distributions of all weights, one pair of shared matrices for each layer."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self) -> None:
         import pytensor
 
-        rng = np.random.default_rng(seed)
-        self.means = [pytensor.shared(rng.normal(0.0, n**-0.5, (n, m))) for n, m in SHAPES]
-        self.log_sds = [pytensor.shared(np.full(shape, -3.0)) for shape in SHAPES]
+        self.means = [pytensor.shared(np.zeros(shape)) for shape in SHAPES]
+        self.log_sds = [pytensor.shared(np.zeros(shape)) for shape in SHAPES]
         self.parameters = [*self.means, *self.log_sds]
-        self._start = [parameter.get_value() for parameter in self.parameters]
 
-    def reset(self) -> None:
-        """Back to where it began."""
-        for parameter, value in zip(self.parameters, self._start, strict=True):
-            parameter.set_value(value)
+    def start(self, seed: int) -> None:
+        """Small random means, and narrow."""
+        rng = np.random.default_rng(seed)
+        for mean, log_sd, (n, m) in zip(self.means, self.log_sds, SHAPES, strict=True):
+            mean.set_value(rng.normal(0.0, n**-0.5, (n, m)))
+            log_sd.set_value(np.full((n, m), -3.0))
 
 
-def negative_elbos(q: Weights, prior: Any, inputs: list[Any], total: int) -> dict[str, Any]:
-    """The negative ELBO from one minibatch and one draw, in four ways that have the same expectation."""
+def parts_of_loss(q: Weights, prior: Any, inputs: list[Any], total: int) -> dict[str, Any]:
+    """The negative ELBO is one of the KL terms, less one of the log likelihoods, all with the same mean."""
     import pymc as pm
     import pytensor.tensor as pt
     from pytensor.gradient import disconnected_grad
@@ -153,47 +128,58 @@ def negative_elbos(q: Weights, prior: Any, inputs: list[Any], total: int) -> dic
     variances, mean = affine([sd**2 for sd in sds]), affine(means)
     by_units = log_likelihood(lambda i, h: mean(i, h) + pt.sqrt(variances(i, h**2)) * noise[2 + i])
 
-    return {
-        MONTE_CARLO: monte_carlo - by_weights,
-        PATH: path - by_weights,
-        CLOSED: exact - by_weights,
-        LOCAL: exact - by_units,
-    }
+    return {"exact": exact, "drawn": monte_carlo, "path": path, "weights": -by_weights, "units": -by_units}
+
+
+WAYS = {
+    CLOSED: ("exact", "weights"),
+    MONTE_CARLO: ("drawn", "weights"),
+    PATH: ("path", "weights"),
+    LOCAL: ("exact", "units"),
+}
+"""The parts that the negative ELBO is the sum of."""
 
 
 class Fit:
-    """A network with its data, its prior and q; the gradients by all of `ways`, compiled."""
+    """A network with its data, its prior and q; the parts of the loss with their gradients, compiled."""
 
-    def __init__(self, data: Data, prior: str, ways: tuple[str, ...], stages: Stages) -> None:
+    def __init__(self, data: Data, prior: str, ways: Iterable[str], stages: Stages) -> None:
         import pytensor
         import pytensor.tensor as pt
 
         self.data, self.prior = data, prior
-        self.q, self.rng = Weights(seed=1), np.random.default_rng(2)
+        self.q, self.rng = Weights(), np.random.default_rng(1)
         inputs = [pt.dmatrix("x"), pt.lvector("y"), *pt.dmatrices("w1", "w2", "u1", "u2")]
-        losses = negative_elbos(self.q, priors()[prior], inputs, len(data.y))
-        self.gradients = {}
-        for way in ways:
-            stages.at(len(self.gradients) / len(ways), way)
-            outputs = [losses[way], *pytensor.grad(losses[way], self.q.parameters)]
-            self.gradients[way] = pytensor.function(inputs, outputs, on_unused_input="ignore")
+        parts = parts_of_loss(self.q, priors()[prior], inputs, len(data.y))
+        self.parts: dict[str, Any] = {}
+        for name in sorted({name for way in ways for name in WAYS[way]}):
+            stages.at(len(self.parts) / len(parts), f"part {len(self.parts) + 1}")
+            outputs = [parts[name], *pytensor.grad(parts[name], self.q.parameters)]
+            self.parts[name] = pytensor.function(inputs, outputs, on_unused_input="ignore")
+
+    def evaluated(self, images: np.ndarray, digits: np.ndarray, ways: Iterable[str]) -> dict[str, list[Any]]:
+        """The negative ELBO and its gradient, in each of the ways from the same draws."""
+        shapes = [*SHAPES, *[(len(images), m) for _, m in SHAPES]]
+        noise = [self.rng.normal(size=shape) for shape in shapes]
+        needed = {name for way in ways for name in WAYS[way]}
+        found = {name: self.parts[name](images, digits, *noise) for name in needed}
+        return {
+            way: [sum(each) for each in zip(*[found[name] for name in WAYS[way]], strict=True)]
+            for way in ways
+        }
 
     def batch(self, size: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.rng.choice(len(self.data.y), size, replace=False)
         return self.data.x[chosen], self.data.y[chosen]
 
-    def noise(self, images: int) -> list[np.ndarray]:
-        """Standard normal numbers: of the weights, and of what arrives at the units."""
-        shapes = [*SHAPES, *[(images, m) for _, m in SHAPES]]
-        return [self.rng.normal(size=shape) for shape in shapes]
-
-    def steps(self, way: str, iterations: int) -> Iterator[int]:
-        """Adam; the step size falls to zero in the second half."""
+    def steps(self, way: str, iterations: int, start: int) -> Iterator[int]:
+        """Adam from one of the starts; the step size falls to zero in the second half."""
+        self.q.start(start)
         first = [0.0] * 4
         second = [0.0] * 4
         for t in range(1, iterations + 1):
             yield t - 1
-            _, *gradients = self.gradients[way](*self.batch(), *self.noise(BATCH))
+            _, *gradients = self.evaluated(*self.batch(), [way])[way]
             rate = RATE * min(1.0, 2.0 * (1.0 - t / (iterations + 1)))
             for i, (parameter, g) in enumerate(zip(self.q.parameters, gradients, strict=True)):
                 first[i] = 0.9 * first[i] + 0.1 * g
@@ -208,14 +194,18 @@ class Fit:
         All ways see the same draws and minibatches: one minibatch for all draws, or each time a new one.
         """
         batch = self.batch(size)
-        rows: dict[str, list[list[np.ndarray]]] = {way: [] for way in self.gradients}
+        rows: dict[str, list[list[np.ndarray]]] = {way: [] for way in WAYS}
         for _ in range(draws):
             batch = self.batch(size) if anew else batch
-            noise = self.noise(size)
-            for way, gradient in self.gradients.items():
-                rows[way].append(gradient(*batch, *noise)[1:])
+            for way, (_, *gradients) in self.evaluated(*batch, WAYS).items():
+                rows[way].append(gradients)
         return {
-            way: np.transpose([((g - np.mean(g, axis=0)) ** 2).sum(axis=(1, 2)) for g in map(np.array, zip(*row))])
+            way: np.transpose(
+                [
+                    ((g - np.mean(g, axis=0)) ** 2).sum(axis=(1, 2))
+                    for g in map(np.array, zip(*row, strict=True))
+                ]
+            )
             for way, row in rows.items()
         }
 
@@ -231,25 +221,50 @@ class Fit:
         divergences = [kl(stats.norm(mean, sd), prior) for mean, sd in zip(means, sds, strict=True)]
         p = 0.0
         for _ in range(draws):
-            w = [mean + sd * e for mean, sd, e in zip(means, sds, self.noise(1), strict=False)]
+            w = [self.rng.normal(mean, sd) for mean, sd in zip(means, sds, strict=True)]
             p = p + special.softmax(network(affine(w), self.data.held_out_x), axis=1) / draws
-        whole = self.data.x, self.data.y
-        losses = [self.gradients[LOCAL](*whole, *self.noise(len(whole[1])))[0] for _ in range(draws)]
-        return Result(-np.array(losses), p, self.data.held_out_y, divergences)
+        whole = self.data.x, self.data.y, [LOCAL]
+        elbos = [-self.evaluated(*whole)[LOCAL][0] for _ in range(draws)]
+        return Result(np.array(elbos), p, self.data.held_out_y, divergences)
+
+
+def compare(data: Data, iterations: int, starts: int, draws: int, stages: Stages) -> Found:
+    """Fit in all ways; the first fit by the closed form is where the noise of all of them is measured."""
+    stages.begin("compiling")
+    fit = Fit(data, "normal", WAYS, stages)
+    found = Found({}, {}, {})
+    looks = {t for t in LOOKS if t < iterations} | {iterations}
+    for prior, way in [*[("normal", way) for way in WAYS], ("Laplace", LOCAL)]:
+        if prior != fit.prior:
+            stages.begin(f"{prior} prior: compiling")
+            fit = Fit(data, prior, (way,), stages)
+        stages.begin(f"{prior} prior, {way}")
+        for start in range(starts):
+            measured = way == CLOSED and start == 0
+            for t in fit.steps(way, iterations, start):
+                stages.at((start + t / iterations) / starts, f"start {start + 1}, iteration {t:,d}")
+                if measured and t in looks:
+                    found.noise[t] = fit.deviations(draws)
+            if measured:
+                found.images[f"one batch of {BATCH}"] = found.noise[iterations]
+                found.images[f"new batches of {BATCH}"] = fit.deviations(draws, anew=True)
+                found.images[f"all {len(data.y):,d}"] = fit.deviations(draws // 4, len(data.y))
+            found.results.setdefault((prior, way), []).append(fit.result(draws))
+    return found
 
 
 def main() -> None:
     """Fit, measure, compare and draw, saying at every moment what is being done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iterations", type=int, default=6_000, help="of each fit")
+    parser.add_argument("--starts", type=int, default=3, help="so many fits of each kind")
     parser.add_argument("--draws", type=int, default=400, help="of the gradient, at each look")
     parser.add_argument("--figure", default="bayesian_network.png", help="where to write the figure")
     parser.add_argument("--short", action="store_true", help="a quick, unfinished run")
     args = parser.parse_args()
     if args.short:
-        args.iterations, args.draws = min(args.iterations, 300), min(args.draws, 40)
+        args.iterations, args.starts, args.draws = min(args.iterations, 300), 1, min(args.draws, 40)
     path = Path(args.figure).resolve()
-    looks = {t for t in LOOKS if t < args.iterations} | {args.iterations}
 
     with Stages(PLAN) as stages:
         stages.print("A Bayesian neural network with a KL term in closed form, and what that is worth.")
@@ -259,39 +274,15 @@ def main() -> None:
         warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS")
         weights = sum(n * m for n, m in SHAPES)
         stages.print(
-            f"{len(data.y):,d} images of digits, {weights:,d} weights, minibatches of {BATCH}, "
-            f"{args.iterations:,d} iterations of Adam.\n"
+            f"{len(data.y):,d} images of digits, {weights:,d} weights; minibatches of {BATCH}, "
+            f"{args.iterations:,d} iterations.\n"
         )
-        stages.begin("compiling")
-        fit = Fit(data, "normal", (CLOSED, MONTE_CARLO, PATH, LOCAL), stages)
-
-        noise: dict[int, dict[str, np.ndarray]] = {}
-        results: dict[tuple[str, str], Result] = {}
-        for way in fit.gradients:
-            stages.begin(f"{way}: fit")
-            fit.q.reset()
-            for t in fit.steps(way, args.iterations):
-                stages.at(t / args.iterations, f"iteration {t:,d}")
-                if way == CLOSED and t in looks:
-                    noise[t] = fit.deviations(args.draws)
-            if way == CLOSED:
-                kinds = {
-                    f"one minibatch of {BATCH}": fit.deviations(args.draws),
-                    f"new minibatches of {BATCH}": fit.deviations(args.draws, anew=True),
-                    f"all {len(data.y):,d} images": fit.deviations(args.draws // 2, len(data.y)),
-                }
-            results["normal", way] = fit.result(args.draws)
-        stages.begin("Laplace prior: compiling")
-        other = Fit(data, "Laplace", (LOCAL,), stages)
-        stages.begin("Laplace prior: fit")
-        for t in other.steps(LOCAL, args.iterations):
-            stages.at(t / args.iterations, f"iteration {t:,d}")
-        results["Laplace", LOCAL] = other.result(args.draws)
-
-        stages.print(noise_table(noise), "", whole_table(kinds), "", result_table(results, baselines(data)), "")
+        found = compare(data, args.iterations, args.starts, args.draws, stages)
+        for table in (noise_table(found), whole_table(found), result_table(found, baselines(data, HIDDEN))):
+            stages.print(table, "")
         stages.begin("drawing")
-        draw(path, noise, results)
-    for sentence in sentences(noise, kinds, results):
+        draw(path, found)
+    for sentence in sentences(found):
         stages.print(sentence)
     stages.print(f"Figure: {path} ({stages.seconds:.0f} s in all)")
 

@@ -18,6 +18,8 @@ PARTS = {"means": slice(0, 2), "log sds": slice(2, 4)}
 """The same for both layers together."""
 OTHERS = (CLOSED, PATH, LOCAL)
 """The ways that are compared with the Monte Carlo KL term."""
+USED = 10.0
+"""Nats of a hidden unit that counts as in use."""
 BINS = 10
 """Of the predicted probabilities, for the calibration."""
 
@@ -66,7 +68,26 @@ class Result(NamedTuple):
         return self.kl[0][1:].sum(axis=1).reshape(8, 8)
 
 
-def noise_table(noise: dict[int, dict[str, np.ndarray]]) -> Table:
+class Found(NamedTuple):
+    """What was measured.
+
+    Attributes
+    ----------
+    noise : dict
+        By the iteration, and then by the way: squared deviations of gradients from their mean, one row per
+        draw, one column per group.
+    images : dict
+        The same at the end, by the images that the gradient is computed from.
+    results : dict
+        By prior and way, one result per start.
+    """
+
+    noise: dict[int, dict[str, np.ndarray]]
+    images: dict[str, dict[str, np.ndarray]]
+    results: dict[tuple[str, str], list[Result]]
+
+
+def noise_table(found: Found) -> Table:
     """The variance of the gradient along the fit."""
     table = table_of(
         title=f"1. Variance of the gradient beside that of the {MONTE_CARLO} KL term (= 1)",
@@ -83,63 +104,68 @@ def noise_table(noise: dict[int, dict[str, np.ndarray]]) -> Table:
     for way in OTHERS:
         table.add_column(way, justify="right")
     for g, group in enumerate(GROUPS):
-        for iteration, deviations in noise.items():
-            found = ratios(deviations, slice(g, g + 1))
-            first = group if iteration == min(noise) else ""
-            table.add_row(first, f"{iteration:,d}", *[str(found[way]) for way in OTHERS])
+        for iteration, deviations in found.noise.items():
+            beside = ratios(deviations, slice(g, g + 1))
+            first = group if iteration == min(found.noise) else ""
+            table.add_row(first, f"{iteration:,d}", *[str(beside[way]) for way in OTHERS])
         table.add_section()
     return table
 
 
-def whole_table(kinds: dict[str, dict[str, np.ndarray]]) -> Table:
+def whole_table(found: Found) -> Table:
     """The variance at the end of the fit, by what is drawn anew."""
     table = table_of(
-        title="2. The same at the end of the fit, by the images that the gradient is computed from",
+        title="2. The same at the end of the fit, by the images that gradients come from",
         caption="Both layers together.",
     )
     table.add_column("images")
     table.add_column("gradient by")
     for way in OTHERS:
         table.add_column(way, justify="right")
-    for kind, deviations in kinds.items():
+    for kind, deviations in found.images.items():
         for name, groups in PARTS.items():
-            found = ratios(deviations, groups)
-            table.add_row(kind if name == "means" else "", name, *[str(found[way]) for way in OTHERS])
+            beside = ratios(deviations, groups)
+            table.add_row(kind if name == "means" else "", name, *[str(beside[way]) for way in OTHERS])
     return table
 
 
-def result_table(results: dict[tuple[str, str], Result], others: dict[str, np.ndarray]) -> Table:
+def result_table(found: Found, others: dict[str, np.ndarray]) -> Table:
     """What came of the fits, beside other classifiers: their predicted probabilities."""
     table = table_of(
         title="3. What comes of it",
         caption=(
-            "ELBO: after the last iteration, from all images. KL: of the weights of layers 1 and 2 from their "
-            "prior. Log score: mean log probability of the right digit of held-out images. All in nats. "
-            f"Error of calibration: expected calibration error, {BINS} bins. Below: scikit-learn, without a "
-            "posterior; the network is of the same size."
+            "Means over fits from different starts. ELBO: after the last iteration, from all images, with "
+            "its range over the starts. KL: of the weights of layers 1 and 2 from their prior. Log score: "
+            "mean log probability of the right digit of held-out images. All in nats. "
+            f"Miscalibration: expected calibration error, {BINS} bins. The last two are scikit-learn's, "
+            "without a posterior; point weights: a network of the same size."
         ),
     )
-    table.add_column("prior, gradient by")
-    for column in ("ELBO", "KL 1", "KL 2", "log score", "right", "error of\ncalibration"):
+    table.add_column("prior, gradient by", no_wrap=True)
+    for column in ("ELBO", "KL 1", "KL 2", "log score", "right", "miscali-\nbration"):
         table.add_column(column, justify="right")
-    rows = [(", ".join(key), one.predicted, one) for key, one in results.items()]
-    truth = rows[0][2].truth
-    for name, predicted, one in [*rows, *[(*other, None) for other in others.items()]]:
-        cells = [str(mean(one.elbos)), *[f"{layer.sum():.0f}" for layer in one.kl]] if one else [""] * 3
-        right = predicted.argmax(axis=1) == truth
-        score = mean(log_scores(predicted, truth))
-        table.add_row(name, *cells, str(score), f"{right.mean():.1%}", f"{calibration(predicted, truth):.3f}")
+    for (prior, way), fits in found.results.items():
+        elbos = [one.elbos.mean() for one in fits]
+        elbo = f"{np.mean(elbos):.0f}" + (f" ({range_of(elbos)})" if len(fits) > 1 else "")
+        nats = [f"{np.mean([one.kl[i].sum() for one in fits]):.0f}" for i in range(2)]
+        scores = held_out([one.predicted for one in fits], fits[0].truth)
+        table.add_row(f"{prior}, {way}", elbo, *nats, *scores)
+    truth = fits[0].truth
+    for name, predicted in others.items():
+        table.add_row(name, "", "", "", *held_out([predicted], truth))
     return table
+
+
+def held_out(predicted: list[np.ndarray], truth: np.ndarray) -> list[str]:
+    """Log score, share of right answers and calibration, each a mean over fits."""
+    score = mean(np.mean([np.log(p[np.arange(len(truth)), truth]) for p in predicted], axis=0))
+    right = np.mean([p.argmax(axis=1) == truth for p in predicted])
+    return [str(score), f"{right:.1%}", f"{np.mean([calibration(p, truth) for p in predicted]):.3f}"]
 
 
 def mean(values: np.ndarray) -> Ratio:
     """With its standard error."""
     return Ratio(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
-
-
-def log_scores(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Log probabilities of what was right."""
-    return np.log(predicted[np.arange(len(truth)), truth])
 
 
 def calibration(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -149,78 +175,103 @@ def calibration(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(sum(abs((sure - right)[bins == b].sum()) for b in range(BINS)) / len(truth))
 
 
-def sentences(
-    noise: dict[int, dict[str, np.ndarray]],
-    kinds: dict[str, dict[str, np.ndarray]],
-    results: dict[tuple[str, str], Result],
-) -> list[str]:
+def sentences(found: Found) -> list[str]:
     """What the tables say."""
-    found = [ratios(deviations, slice(g, g + 1)) for deviations in noise.values() for g in range(len(GROUPS))]
+    noise = found.noise
+    all_of_them = [ratios(noise[t], slice(g, g + 1)) for t in noise for g in range(len(GROUPS))]
     last = [ratios(noise[max(noise)], groups) for groups in PARTS.values()]
-    closed, local = [[one[way].value for one in found] for way in (CLOSED, LOCAL)]
+    closed, local = [[one[way].value for one in all_of_them] for way in (CLOSED, LOCAL)]
     first = [ratios(noise[min(noise)], groups)[PATH].value for groups in PARTS.values()]
-    whole = [ratios(list(kinds.values())[-1], groups) for groups in PARTS.values()]
+    whole = [ratios(list(found.images.values())[-1], groups) for groups in PARTS.values()]
     said = [
-        f"The {CLOSED} alone changes little: {min(closed):.2f} to {max(closed):.2f} times the variance of the "
-        f"{MONTE_CARLO} term with a minibatch, {whole[0][CLOSED].value:.2f} (means) and "
-        f"{whole[1][CLOSED].value:.2f} (log sds) with all images at the end.",
-        f"The {PATH} has {first[0]:.1f} (means) and {first[1]:.1f} (log sds) times the variance at the start, "
-        f"{last[0][PATH].value:.2f} and {last[1][PATH].value:.2f} times at the end.",
-        f"With {LOCAL}, which need the closed form, it is {min(local):.3f} to {max(local):.2f} times.",
+        f"The {CLOSED} alone: {min(closed):.2f} to {max(closed):.2f} times the variance of the {MONTE_CARLO} "
+        f"term with a minibatch; {whole[0][CLOSED].value:.2f} (by means) and {whole[1][CLOSED].value:.2f} "
+        "(by log sds) with all images at the end.",
+        f"The {PATH}: {first[0]:.1f} (by means) and {first[1]:.1f} (by log sds) times the variance at the "
+        f"start, {last[0][PATH].value:.2f} and {last[1][PATH].value:.2f} times at the end.",
+        f"The closed form with {LOCAL}: {min(local):.3f} to {max(local):.2f} times.",
     ]
-    normal = {way: mean(one.elbos) for (prior, way), one in results.items() if prior == "normal"}
-    said.append(
-        "ELBO of the fits under the normal prior: "
-        + ", ".join(f"{one.value:.0f} ({way})" for way, one in normal.items())
-        + " nats."
-    )
-    used = {prior: (one.of_units > 1.0).sum() for (prior, way), one in results.items() if way == LOCAL}
-    said.append(
-        "Hidden units whose weights are more than 1 nat from their prior: "
-        + ", ".join(f"{count} ({prior} prior)" for prior, count in used.items())
-        + f" of {len(results['normal', LOCAL].of_units)}."
-    )
+    elbos = {
+        way: [one.elbos.mean() for one in fits]
+        for (prior, way), fits in found.results.items()
+        if prior == "normal"
+    }
+    ranges = [f"{range_of(elbo)} ({way})" for way, elbo in elbos.items()]
+    said.append(f"ELBO under the normal prior, by the start, in nats: {', '.join(ranges)}.")
+    for (prior, way), fits in found.results.items():
+        if way == LOCAL:
+            used = (best(fits).of_units > USED).sum()
+            said.append(
+                f"Under the {prior} prior {used} of {len(fits[0].of_units)} hidden units are in use: their "
+                f"weights are more than {USED:.0f} nats from the prior."
+            )
     return said
 
 
-def draw(path: Path, noise: dict[int, dict[str, np.ndarray]], results: dict[tuple[str, str], Result]) -> None:
-    """Draw the variances along the fit, and how many nats pixels and hidden units take."""
+def range_of(values: list[float]) -> str:
+    """From the smallest to the largest; one number if that is all."""
+    ends = dict.fromkeys((f"{min(values):.0f}", f"{max(values):.0f}"))
+    return " to ".join(ends)
+
+
+def best(fits: list[Result]) -> Result:
+    """The fit with the largest ELBO."""
+    return max(fits, key=lambda one: one.elbos.mean())
+
+
+def draw(path: Path, found: Found) -> None:
+    """Write the figure."""
     import matplotlib
 
     matplotlib.use("Agg")
+    figure_of(found).savefig(path, dpi=115)
+
+
+def figure_of(found: Found) -> Any:
+    """The variances along the fit, and how many nats pixels and hidden units take."""
     from matplotlib import pyplot as plt
 
-    plt.rcParams.update({"font.size": 12.0, "axes.titlesize": 13.0})
+    plt.rcParams.update({"font.size": 13.0, "axes.titlesize": 13.0})
     figure = plt.figure(figsize=(7.0, 8.0), layout="constrained")
     grid = figure.add_gridspec(2, 2, height_ratios=(1.15, 1.0))
-    top = figure.add_subplot(grid[0, :])
-    draw_noise(top, noise)
-    draw_pixels(figure.add_subplot(grid[1, 0]), results["normal", LOCAL])
-    draw_units(figure.add_subplot(grid[1, 1]), {prior: one for (prior, way), one in results.items() if way == LOCAL})
-    figure.savefig(path, dpi=115)
+    shown = {prior: best(fits) for (prior, way), fits in found.results.items() if way == LOCAL}
+    draw_noise(figure.add_subplot(grid[0, :]), found.noise)
+    draw_pixels(figure.add_subplot(grid[1, 0]), shown["normal"])
+    draw_units(figure.add_subplot(grid[1, 1]), shown)
+    return figure
 
 
 def draw_noise(axes: Any, noise: dict[int, dict[str, np.ndarray]]) -> None:
     """Variances beside those of the Monte Carlo term, on a logarithmic scale; one place for each look."""
     places = range(len(noise))
+    label = {"textcoords": "offset points", "fontweight": "bold"}
     for i, way in enumerate(OTHERS):
         for name, groups in PARTS.items():
             found = [ratios(deviations, groups)[way] for deviations in noise.values()]
-            style = "o-" if name == "means" else "s--"
             values, errors = zip(*found, strict=True)
+            style = {"means": "o-", "log sds": "s--"}[name]
             axes.errorbar(places, values, errors, fmt=style, color=f"C{i}", ms=5)
-            axes.annotate(f"{way},\n{name}", (places[-1], values[-1]), (8, 0), textcoords="offset points", color=f"C{i}")
-    axes.axhline(1.0, color="0.35", lw=0.8)
+            if way == LOCAL:
+                where = (places[-1], values[-1]), (0, 14)
+                axes.annotate(f"{way}: {name}", *where, color=f"C{i}", ha="right", **label)
+        if way == PATH:
+            axes.annotate(way, (0.1, found[0].value), (14, 14), color=f"C{i}", **label)
+        if way == CLOSED:
+            axes.annotate(
+                f"{way} (1: {MONTE_CARLO})", (places[-1], 1.0), (0, 8), color=f"C{i}", ha="right", **label
+            )
+    axes.axhline(1.0, color="0.35", lw=0.8, zorder=0)
     axes.set_yscale("log")
     axes.set_xticks(places, [f"{t:,d}" for t in noise])
-    axes.set(xlabel="iteration of the fit", ylabel="variance / that of Monte Carlo")
+    axes.set(xlabel="iteration of the fit", ylabel="variance beside Monte Carlo's")
+    axes.set_title("Variance of the gradient (solid: by means, dashed: by log sds)")
 
 
 def draw_pixels(axes: Any, result: Result) -> None:
     """What the network has learnt about each pixel."""
     image = axes.imshow(result.of_pixels, cmap="viridis", vmin=0.0)
-    axes.set(xticks=[], yticks=[], title="KL of each pixel's weights")
-    axes.figure.colorbar(image, ax=axes, label="nats", shrink=0.85)
+    axes.set(xticks=[], yticks=[], title="KL of the weights\nof each pixel (nats)")
+    axes.figure.colorbar(image, ax=axes, location="bottom", shrink=0.85)
 
 
 def draw_units(axes: Any, results: dict[str, Result]) -> None:
@@ -228,5 +279,13 @@ def draw_units(axes: Any, results: dict[str, Result]) -> None:
     for i, (prior, one) in enumerate(results.items()):
         nats = np.sort(one.of_units)[::-1]
         axes.plot(np.arange(1, len(nats) + 1), nats, "oD"[i] + "-", color=f"C{3 + i}", ms=4)
-        axes.annotate(f"{prior} prior", (3 + 8 * i, nats[2 + 8 * i]), (8, 4), textcoords="offset points", color=f"C{3 + i}")
-    axes.set(xlabel="hidden units, sorted", ylabel="nats", title="KL of each unit's weights", ylim=(0.0, None))
+        place = (0.97, 0.9 - 0.12 * i)
+        axes.annotate(
+            f"{prior} prior",
+            place,
+            xycoords="axes fraction",
+            ha="right",
+            color=f"C{3 + i}",
+            fontweight="bold",
+        )
+    axes.set(xlabel="hidden units, sorted", title="KL of the weights\nof each unit (nats)", ylim=(0.0, None))
