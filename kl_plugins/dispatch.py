@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import cast
 
+import numpy as np
+
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.matching import match, name_of, no_closed_form, recognised
 from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.labels import moved_to_event
+from kl_plugins.recognition import requirement_as_written
 from kl_plugins.rules import Rule
 from kl_plugins.signatures import of_one, of_pair
 
@@ -98,7 +101,7 @@ def kl(p: object, q: object) -> Array:
     """
     rule, ours_p, ours_q = match(p, q)
     try:
-        return _compute(rule, ours_p, ours_q)
+        return _compute(rule, ours_p, ours_q, (p, q))
     except NoClosedFormError as error:
         raise _in_words_of_caller(error, p, q) from None
 
@@ -164,10 +167,10 @@ def entropy(p: object) -> Array:
     >>> round(float(entropy(stats.norm(0, 2))), 6)
     2.112086
     """
-    p = recognised(p, "p")
-    if p.ops.symbolic:
-        return _guarded("entropy", p.entropy(), [], outside="nan", p=p)
-    return p.ops.evaluate(type(p).entropy, p)
+    ours = recognised(p, "p")
+    if ours.ops.symbolic:
+        return _guarded("entropy", ours.entropy(), [], outside="nan", p=(ours, p))
+    return ours.ops.evaluate(type(ours).entropy, ours)
 
 
 @of_pair
@@ -294,16 +297,18 @@ def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClo
     return no_closed_form(p, q, why)
 
 
-def _compute(rule: Rule, p: object, q: object) -> Array:
+def _compute(rule: Rule, p: object, q: object, written: tuple[object, object]) -> Array:
     """The value of the rule, of graphs with the conditions that are checked when they run.
 
+    `written` are the sides as the caller wrote them.
     What a rule for somebody's own classes returns is handed on as it is.
     """
     if not (isinstance(p, Distribution) and isinstance(q, Distribution)):
         return rule(p, q)
     ops = p.ops
     if ops.symbolic:
-        return _guarded("kl", rule(p, q), [*p.conditions_against(q)], p=p, q=q)
+        pair = [*p.conditions_against(q)]
+        return _guarded("kl", rule(p, q), pair, p=(p, written[0]), q=(q, written[1]))
     return ops.evaluate(rule.function, p, q)
 
 
@@ -312,12 +317,25 @@ def _guarded(
     value: Array,
     conditions: list[tuple[Array, str]],
     outside: str = "inf",
-    **sides: Distribution,
+    **sides: tuple[Distribution, object],
 ) -> Array:
-    """The symbolic `value`, with the conditions of the pair and of each side checked when the graph runs."""
-    for side, distribution in sides.items():
-        conditions += [(holds, f"{side}: {message}") for holds, message in distribution.conditions()]
-        ops = distribution.ops
-    guarded = cast(SymbolicOperations, ops).guard(value, conditions, outside)
+    """The symbolic `value`, with the conditions of the pair and of each side checked when the graph runs.
+
+    A side is one of ours and what it was recognised from. What constants do not meet is an error at once.
+    """
+    for side, (distribution, written) in sides.items():
+        conditions += [
+            (holds, f"{side}: {requirement_as_written(message, written)}")
+            for holds, message in distribution.conditions()
+        ]
+        ops = cast(SymbolicOperations, distribution.ops)
+    open_ones = []
+    for holds, message in conditions:
+        known = ops.known(holds)
+        if known is None:
+            open_ones.append((holds, message))
+        elif not np.all(known):
+            raise ValueError(message)
+    guarded = ops.guard(value, open_ones, outside)
     guarded.name = name
     return guarded

@@ -21,6 +21,12 @@ class Requirement(str):
         made.parameter, made.demand, made.meaning = parameter, demand, meaning
         return made
 
+    def renamed(self, name: str, meaning: str = "") -> Requirement:
+        """The same, with the parameter by another name and its first name as the meaning, if it has none."""
+        letter = self.parameter in ("a", "alpha", "b", "beta", "sigma")  # which explains nothing
+        known = "" if self.meaning.isidentifier() else self.meaning  # another name
+        return Requirement(name, self.demand, meaning or known or ("" if letter else f"the {self.parameter}"))
+
     def __reduce__(self) -> tuple[type[Requirement], tuple[str, str, str]]:
         return Requirement, (self.parameter, self.demand, self.meaning)
 

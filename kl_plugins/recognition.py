@@ -6,10 +6,11 @@ objects it understands. Importing it registers functions with `recognise`, one p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kl_plugins.errors import NotRecognisedError
+from kl_plugins.errors import NotRecognisedError, Requirement
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.mistakes import installed, mistaken
 from kl_plugins.open_functions import OpenFunction
@@ -85,6 +86,21 @@ def as_written(obj: object) -> str:
 @as_written.register(Distribution)
 def _(obj: Distribution) -> str:
     return obj.describe()
+
+
+@OpenFunction
+def parameters_as_written(obj: object) -> Mapping[str, str | tuple[str, str]]:
+    """What the object's library calls the parameters of our family, by our names; some with their meaning."""
+    return {}
+
+
+def requirement_as_written(message: str, obj: object) -> str:
+    """What a parameter must be, in the words of the object's library."""
+    called = isinstance(message, Requirement) and parameters_as_written(obj).get(message.parameter)
+    if not called:
+        return message
+    assert isinstance(message, Requirement)
+    return message.renamed(called) if isinstance(called, str) else message.renamed(*called)
 
 
 @OpenFunction

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic
 
 import numpy as np
 
+from kl_plugins.errors import Requirement
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
@@ -241,10 +242,13 @@ def matrix_conditions(side: Parametrised, name: str, factor: str = "factor") -> 
     Of numbers there is no factor, the attribute of that name, where one is not positive definite.
     """
     ops, matrix = side.ops, getattr(side, name)
-    yield ops.is_finite(matrix), f"{name} must be finite, but holds NaN or infinity"
+    yield ops.is_finite(matrix), Requirement(name, "must be finite, but holds NaN or infinity")
     yield (
         ops.is_symmetric(matrix),
-        f"{name} must be symmetric; symmetrise it with (A + A.T) / 2 if that is what is meant",
+        Requirement(name, "must be symmetric; symmetrise it with (A + A.T) / 2 if that is what is meant"),
     )
     if ops.symbolic:
-        yield ops.all_last(ops.diagonal(getattr(side, factor)) > 0.0), f"{name} must be positive definite"
+        yield (
+            ops.all_last(ops.diagonal(getattr(side, factor)) > 0.0),
+            Requirement(name, "must be positive definite"),
+        )

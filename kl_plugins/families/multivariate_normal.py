@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Generic
 
 from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
+from kl_plugins.errors import Requirement
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
@@ -109,7 +110,7 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
 
     def further_conditions(self) -> Conditions:
         finite = self.ops.all_last(self.ops.logical_not(self.ops.isinf(self.mean)))
-        yield finite, "mean must be finite"
+        yield finite, Requirement("mean", "must be finite")
         if None in (self.ops.shape(self.mean)[-1], self.covariance.dimension):
             same = self.ops.equal(self.mean.shape[-1], self.covariance.runtime_dimension())
             yield same, "mean and covariance must have the same number of variables"

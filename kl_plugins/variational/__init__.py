@@ -17,10 +17,11 @@ from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.pictures import plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.report.stopping import NotConvergedWarning
 from kl_plugins.variational.target.approximations import snapshot
-from kl_plugins.variational.terms import kl_terms
+from kl_plugins.variational.terms import ClosedFormKL, kl_terms
 
 __all__ = [
     "Certificate",
+    "ClosedFormKL",
     "Diagnosis",
     "KLConvergence",
     "NotConvergedWarning",

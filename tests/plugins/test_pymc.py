@@ -78,10 +78,10 @@ def mvn(covariance):
 
 # Each: the symbolic side, its numbers, the other side, and what the error says after "p: ".
 BAD_VALUES = {
-    "sigma negative": (pm.Normal.dist(0.0, s), {s: -1.0}, NORMAL, "scale .* must be positive"),
-    "sigma zero": (pm.Normal.dist(0.0, s), {s: 0.0}, NORMAL, "scale .* must be positive"),
-    "sigma infinite": (pm.Normal.dist(0.0, s), {s: np.inf}, NORMAL, "scale .* must be finite"),
-    "mean infinite": (pm.Normal.dist(s, 1.0), {s: np.inf}, NORMAL, "mean must be finite"),
+    "sigma negative": (pm.Normal.dist(0.0, s), {s: -1.0}, NORMAL, "sigma .* must be positive"),
+    "sigma zero": (pm.Normal.dist(0.0, s), {s: 0.0}, NORMAL, "sigma .* must be positive"),
+    "sigma infinite": (pm.Normal.dist(0.0, s), {s: np.inf}, NORMAL, "sigma .* must be finite"),
+    "mean infinite": (pm.Normal.dist(s, 1.0), {s: np.inf}, NORMAL, "mu .* must be finite"),
     "cov indefinite": (pm.MvNormal.dist(m, S), {S: [[1.0, 2.0], [2.0, 1.0]]}, MVN, "positive definite"),
     "cov singular": (pm.MvNormal.dist(m, S), {S: np.ones((2, 2))}, MVN, "positive definite"),
     "cov asymmetric": (pm.MvNormal.dist(m, S), {S: [[1.0, 0.5], [0.1, 1.0]]}, MVN, "be symmetric"),
@@ -89,9 +89,9 @@ BAD_VALUES = {
         pm.MvNormal.dist(m, S),
         {S: [[1.0, np.nan], [np.nan, 1.0]]},
         MVN,
-        "covariance must be finite",
+        "cov .* must be finite",
     ),
-    "mean of vector infinite": (pm.MvNormal.dist(m, S), {m: [0.0, np.inf]}, MVN, "mean must be finite"),
+    "mean of vector infinite": (pm.MvNormal.dist(m, S), {m: [0.0, np.inf]}, MVN, "mu .* must be finite"),
     "chol with zero": (pm.MvNormal.dist(m, chol=S), {S: [[1.0, 0], [1, 0]]}, MVN, "no zero on its diagonal"),
     "chol not lower": (pm.MvNormal.dist(m, chol=S), {S: GOOD}, MVN, "factor must be lower triangular"),
     "tau indefinite": (

@@ -49,9 +49,9 @@ BAD = {
 @pytest.mark.parametrize("side", ["p", "q"])
 def test_what_pymc_computes_of_bad_parameters_is_refused(name, side):
     bad, at, other = BAD[name]
-    graph = kl(bad, other) if side == "p" else kl(other, bad)
-    with pytest.raises(ParameterValueError, match=rf"^{side}: .* must "):
-        value(graph, {x: at})
+    constant = "constant" in name  # which is known when the graph is built
+    with pytest.raises(ValueError if constant else ParameterValueError, match=rf"^{side}: .* must "):
+        value(kl(bad, other) if side == "p" else kl(other, bad), {x: at})
 
 
 @pytest.mark.parametrize("side", ["p", "q"])

@@ -133,6 +133,7 @@ def test_claims_allow_for_the_error_of_the_optimum():
     assert np.isnan(comparison.jeffreys_of_each([None])).all()
 
 
+@pytest.mark.slow
 def test_small_steps_on_a_badly_scaled_model_are_no_convergence():
     monitor = KLConvergence(random_seed=1)
     with pytest.warns(NotConvergedWarning, match=r"not stationary .* it would take about .* more iterations"):

@@ -196,6 +196,7 @@ def eight_schools():
     return model
 
 
+@pytest.mark.slow
 def test_optima_are_as_close_as_they_say(eight_schools):
     """Each is within its tolerance of one over many more, other draws; compiled in PyTensor's own mode."""
     with pytensor.config.change_flags(mode="Mode"):

@@ -14,7 +14,7 @@ from pytensor.tensor.type_other import NoneTypeT
 from pytensor.tensor.variable import TensorVariable
 
 import kl_plugins.plugins.pytensor.products  # noqa: F401  (adds its rules)
-from kl_plugins.errors import no_closed_form_of_one
+from kl_plugins.errors import Requirement, no_closed_form_of_one
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import made_by, pymc_names
@@ -23,7 +23,15 @@ from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.recognition import as_written, is_symbolic, load, load_plugins_of, plugins, recognise
+from kl_plugins.recognition import (
+    as_written,
+    is_symbolic,
+    load,
+    load_plugins_of,
+    plugins,
+    recognise,
+    requirement_as_written,
+)
 
 
 @recognise.register(TensorVariable)
@@ -37,7 +45,12 @@ def _(variable: Variable) -> Distribution:
             "distribution, or a distribution with it as a parameter, such as pm.Normal.dist(mu, sigma)"
         )
     load_plugins_of(type(node.op))  # which is another library's, where that defines its own variables
-    return family(node.op, *parameters_of(node.op, node), batch=_batch(source))
+    try:
+        return family(node.op, *parameters_of(node.op, node), batch=_batch(source))
+    except ValueError as error:
+        if len(error.args) == 1 and isinstance(error.args[0], Requirement):
+            raise type(error)(requirement_as_written(error.args[0], variable)) from None
+        raise
 
 
 @as_written.register(TensorVariable)

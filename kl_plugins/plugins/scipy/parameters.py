@@ -43,8 +43,7 @@ def in_words_of(given: dict[str, Any], error: ValueError) -> str:
     names = [name for name in _CALLED[ours] if name in given] or (shapes if len(shapes) == 1 else [])
     if not names:
         return text
-    letter = ours in ("alpha", "beta", "sigma")  # which explains nothing
-    return Requirement(names[0], text.demand, meaning or ("" if letter else f"the {ours}"))
+    return text.renamed(names[0])
 
 
 def labels_of_new(obj: Any) -> Labels | None:

@@ -1,0 +1,81 @@
+"""Bad input inside of graphs and models: named in PyMC's words, as early as it is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from pymc.logprob.utils import ParameterValueError
+
+from graphs import AS_WRITTEN, value
+from kl_plugins import NoClosedFormError, entropy, kl
+
+x = pt.dscalar("x")
+
+# Each: PyMC's class, its parameters with a bad one, and what the error says of that.
+CONSTANTS = {
+    "Normal sigma": (pm.Normal, {"mu": 0, "sigma": -1}, r"sigma \(the standard deviation\) must be positive"),
+    "Normal mu": (pm.Normal, {"mu": np.inf, "sigma": 1}, r"mu \(the mean\) must be finite"),
+    "one of several": (pm.Normal, {"mu": 0, "sigma": [1, 0]}, r"sigma .* must be positive"),
+    "Gamma alpha": (pm.Gamma, {"alpha": -1, "beta": 1}, r"alpha \(the concentration\) must be positive"),
+    "Gamma beta": (pm.Gamma, {"alpha": 1, "beta": -1}, r"scale \(1/beta\) must be positive"),
+    "Exponential": (pm.Exponential, {"lam": -1}, r"scale \(1/lam\) must be positive"),
+    "InverseGamma": (pm.InverseGamma, {"alpha": 2, "beta": -1}, r"beta \(the scale\) must be positive"),
+    "HalfNormal": (pm.HalfNormal, {"sigma": 0}, r"sigma \(the scale\) must be positive"),
+    "Beta": (pm.Beta, {"alpha": 1, "beta": 0}, "beta must be positive"),
+    "StudentT": (pm.StudentT, {"nu": 3, "mu": np.inf, "sigma": 1}, r"mu \(the loc\) must be finite"),
+    "Laplace": (pm.Laplace, {"mu": 0, "b": -1}, r"b \(the scale\) must be positive"),
+    "LogitNormal": (pm.LogitNormal, {"mu": 0, "sigma": -1}, r"sigma \(the standard deviation\) must be posi"),
+    "Poisson": (pm.Poisson, {"mu": -1}, r"mu \(the mean\) must not be negative"),
+    "Dirichlet": (pm.Dirichlet, {"a": [-1, 1]}, r"a \(the concentration\) must be positive"),
+    "Weibull": (pm.Weibull, {"alpha": 2, "beta": -1}, r"beta \(the scale\) must be positive"),
+    "Wald": (pm.Wald, {"mu": 1, "lam": -1}, r"lam \(the shape\) must be positive"),
+    "Uniform": (pm.Uniform, {"lower": 2, "upper": 1}, r"scale \(upper less lower end\) must be positive"),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_bad_constants_are_refused_when_the_graph_is_built(name):
+    kind, parameters, message = CONSTANTS[name]
+    bad = kind.dist(**parameters)
+    with pytest.raises(ValueError, match=f"^p: {message}"):
+        kl(bad, bad)
+
+
+def test_a_bad_constant_beside_what_is_symbolic():
+    with pytest.raises(ValueError, match=r"^q: sigma \(the standard deviation\) must be positive"):
+        kl(pm.Normal.dist(x, 1.0), pm.Normal.dist(0.0, -1.0))
+    with pytest.raises(ValueError, match=r"^p: sigma \(the standard deviation\) must be positive"):
+        entropy(pm.Normal.dist(x, -1.0))
+    graph = kl(pm.Gamma.dist(x, 1.0), pm.Gamma.dist(1.0, 1.0))
+    with pytest.raises(ParameterValueError, match=r"^p: alpha \(the concentration\) must be positive"):
+        value(graph, {x: -1.0})
+
+
+def test_what_constants_meet_is_not_checked_again():
+    graph = kl(pm.Normal.dist(x, 2.0), pm.Normal.dist(0.0, 1.0))
+    assert graph.owner.op.messages == ("p: mu (the mean) must be finite",)
+
+
+@pytest.mark.parametrize("symbolic", [True, False])
+def test_a_pair_without_a_closed_form_leaves_the_model_as_it_was(symbolic):
+    """What the error offers would work: no estimates where parameters are random."""
+    with pm.Model() as model:
+        scale = pm.HalfNormal("scale") if symbolic else 2.0
+        with pytest.raises(NoClosedFormError, match=r"p: pm.Normal and q: pm.Cauchy") as caught:
+            pm.Potential("penalty", -kl(pm.Normal.dist(0, scale), pm.Cauchy.dist(0, 1)))
+    assert ("estimate_kl" in str(caught.value)) is not symbolic
+    assert not model.potentials
+
+
+def test_a_potential_adds_the_sum_of_a_batch():
+    def log_density(reduced):
+        with pm.Model() as model:
+            mu = pm.Normal("mu", shape=3)
+            term = kl(pm.Normal.dist(mu, [0.5, 1.0, 2.0]), pm.Normal.dist(0.0, 1.0))
+            assert term.type.shape == (3,)
+            pm.Potential("penalty", -term.sum() if reduced else -term)
+        return model.compile_logp(mode=AS_WRITTEN)({"mu": np.array([0.0, 1.0, -2.0])})
+
+    assert log_density(False) == pytest.approx(log_density(True), rel=1e-14)
