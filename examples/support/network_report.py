@@ -134,7 +134,7 @@ def result_table(found: Found, others: dict[str, np.ndarray]) -> Table:
     table = table_of(
         title="3. What comes of it",
         caption=(
-            "Means over fits from different starts. ELBO: after the last iteration, from all images, with "
+            "Means over the starts. ELBO: after the last iteration, from all images, with "
             "its range over the starts. KL: of the weights of layers 1 and 2 from their prior. Log score: "
             "mean log probability of the right digit of held-out images. All in nats. "
             f"Miscalibration: expected calibration error, {BINS} bins. The last two are scikit-learn's, "
