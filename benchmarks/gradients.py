@@ -20,7 +20,7 @@ from torch.distributions import MultivariateNormal as TorchNormal
 from torch.distributions import kl_divergence
 
 from benchmarks.common import Row, alone, interleaved
-from benchmarks.compile_times import ours, textbook
+from benchmarks.graphs import ours, textbook
 
 DIMENSIONS = (5, 100, 500)
 QUICK = {"seconds": 0.2}

@@ -12,7 +12,7 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.priors.divergence import Divergence, Family, Graph, is_number
 from kl_plugins.priors.sides import Measured, Side, measure
 
-NEARNESS = 10.0 ** -np.arange(4, 16, 2)
+NEARNESS = 10.0 ** -np.arange(4, 30, 2)
 """How near to a base that is infinitely far from everything, relative to `at`, distances are taken."""
 PROBES = np.array([-3.0, -1.0, 1.0, 3.0])
 """Places at which distances must have a limit there."""

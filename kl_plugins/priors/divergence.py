@@ -8,11 +8,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.replace import clone_replace, vectorize_graph
-from pytensor.graph.traversal import explicit_graph_inputs
+from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
+from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorVariable
 
@@ -20,12 +23,14 @@ from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.mistakes import mistaken
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.ops.pytensor.checks import ReplaceChecks, infinite_outside, unchecked
 
 Graph: TypeAlias = "TensorVariable[Any, Any]"
 Family: TypeAlias = Callable[[Any], Any]
 
-UNCOMPILED = Mode(linker="py", optimizer="fast_run")
-"""For functions that are called a few times, on arrays: to compile them would take seconds."""
+UNCOMPILED = Mode(linker="py", optimizer="fast_compile")
+"""For functions that are called a few times, on arrays: to compile them would take seconds. The further
+rewrites of "fast_run" fuse operations, whose constants would be of single precision in Python."""
 
 
 def is_number(value: object) -> bool:
@@ -43,17 +48,19 @@ class Divergence:
             base = _member(family, self._base)
         elif (what := mistaken(base)) is not None:
             raise TypeError(f"base must be a number, a value of the parameter, or a distribution: {what}")
-        self._graph = _of_parameters_alone(_divergence(member, base), [self._theta, self._base])
+        parameters = [self._theta, self._base]
+        divergence = _of_parameters_alone(_divergence(member, base), parameters)
+        self._graph = _with_checks(divergence, parameters, unchecked)  # they hold inside of the bounds
         thetas = pt.dvector("parameters")
-        self._compiled = pm.compile(
+        self._compiled = pytensor.function(
             [thetas, self._base],
-            vectorize_graph(self._graph, {self._theta: thetas}),
+            vectorize_graph(_with_checks(divergence, parameters, infinite_outside), {self._theta: thetas}),
             mode=UNCOMPILED,
             on_unused_input="ignore",
         )
 
     def values(self, theta: FloatArray, base: float) -> FloatArray:
-        """The divergences at parameters; not finite where the family is no distribution.
+        """The divergences at parameters; infinite or NaN where the family is no distribution.
 
         `base` is the parameter of the base model; where that is a distribution it has no effect.
         """
@@ -74,13 +81,21 @@ class Divergence:
 
 def _member(family: Family, parameter: Graph) -> Any:
     """The family's distribution at a parameter."""
+    scratch = pm.Model(model=None)  # in which nothing can be added to the user's
     try:
-        member = family(parameter)
+        with scratch:
+            member = family(parameter)
     except Exception as error:
         raise TypeError(
             f"family(parameter) raised {type(error).__name__}: {error}. It is called with a symbolic number, "
             "a PyTensor variable: take functions of pm.math or pytensor.tensor, and pt.stack for arrays"
         ) from error
+    if scratch.named_vars:
+        name = next(iter(scratch.named_vars))
+        raise TypeError(
+            f"family(parameter) must not add variables to a model, and it adds {name!r}: make "
+            "distributions with dist, as pm.Normal.dist(0, sigma)"
+        )
     if member is None or is_number(member):
         raise TypeError(f"family(parameter) must return a distribution, but it returned {member!r}")
     if (what := mistaken(member)) is not None:
@@ -99,7 +114,10 @@ def _divergence(member: Any, base: Any) -> Any:
 def _of_parameters_alone(divergence: Any, parameters: list[Graph]) -> Graph:
     """The divergence, if it is one number that depends on its parameter and on nothing else that varies."""
     theta = parameters[0]
-    roots = list(explicit_graph_inputs([divergence])) if isinstance(divergence, TensorVariable) else []
+    symbolic = isinstance(divergence, TensorVariable)
+    roots = [
+        root for root in graph_inputs([divergence] if symbolic else []) if not isinstance(root, Constant)
+    ]
     if theta not in roots:
         raise ValueError("family(parameter) does not depend on its parameter")
     if divergence.ndim:
@@ -115,7 +133,14 @@ def _of_parameters_alone(divergence: Any, parameters: list[Graph]) -> Graph:
             "function of its parameter alone: put numbers in the place of other variables"
         )
     data = {root: pt.constant(root.get_value()) for root in others if isinstance(root, SharedVariable)}
-    free = [root for root in others if root not in data]
+    free = sorted({str(root) for root in others if root not in data})
     if free:
-        raise ValueError(f"family(parameter) depends on {', '.join(map(str, free))}, too: put numbers there")
-    return clone_replace(divergence, data) if data else divergence
+        raise ValueError(f"family(parameter) depends on {', '.join(free)}, too: put numbers there")
+    return graph_replace([divergence], data)[0] if data else divergence
+
+
+def _with_checks(divergence: Graph, parameters: list[Graph], made_of: Callable[[Apply], Graph]) -> Graph:
+    """The divergence with something that does not raise in the place of the checks of parameters."""
+    copy = FunctionGraph(parameters, [divergence])
+    ReplaceChecks(made_of).apply(copy)
+    return clone_replace(copy.outputs[0], dict(zip(copy.inputs, parameters, strict=True)))

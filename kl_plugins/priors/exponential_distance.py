@@ -31,19 +31,18 @@ class ExponentialDistance:
 
     def logp(self, value: Graph) -> Graph:
         """The log density: that of the distance, and the logarithm of its slope."""
-        moved, correction = self._away_from_base(value)
         inside = self._inside(value)
-        distance, log_slope = self.distance.graph(pt.switch(inside, moved, self.distance.at))
+        distance, log_slope = self._distance(pt.switch(inside, value, self.distance.at))
         constant = self._by_side(
             value, [math.log(self.rate / len(self.sides) / mass) for mass in self._masses]
         )
-        logp = constant - self.rate * distance + log_slope + correction
-        return pt.switch(pt.and_(inside, pt.lt(distance, math.inf)), logp, -math.inf)
+        logp = constant - self.rate * distance + log_slope
+        known = pt.lt(logp, math.inf)  # not where the divergence or its slope overflows
+        return pt.switch(pt.and_(inside, known), logp, -math.inf)
 
-    def logcdf(self, value: Graph) -> Graph:
+    def logcdf(self, value: Graph, **_: Any) -> Graph:
         """The logarithm of the probability of a smaller parameter."""
-        moved, _ = self._away_from_base(value)
-        distance, _ = self.distance.graph(pt.switch(self._inside(value), moved, self.distance.at))
+        distance, _ = self._distance(pt.switch(self._inside(value), value, self.distance.at))
         mass = self._by_side(value, self._masses)
         below = -pt.expm1(-self.rate * distance) / mass  # of the mass of the side, nearer to the base
         beyond = 1.0 - below
@@ -51,8 +50,7 @@ class ExponentialDistance:
         upwards = self._by_side(value, [side.side.direction for side in self.sides])
         cdf = pt.switch(pt.gt(upwards, 0.0), 1.0 - share + share * below, share * beyond)
         lower, upper = self.bounds
-        log = pt.switch(pt.le(value, lower), -math.inf, pt.switch(pt.ge(value, upper), 0.0, pt.log(cdf)))
-        return log
+        return pt.switch(pt.le(value, lower), -math.inf, pt.switch(pt.ge(value, upper), 0.0, pt.log(cdf)))
 
     def random(self, rng: np.random.Generator | None = None, size: Any = None) -> FloatArray:
         """Draws, by the inverse of the distance."""
@@ -84,22 +82,25 @@ class ExponentialDistance:
         on_first = pt.ge(first.direction * (value - first.base), 0.0)
         return pt.switch(on_first, constants[0], constants[1])
 
-    def _away_from_base(self, value: Graph) -> tuple[Graph, Graph]:
-        """A value that is not so near to the base that slopes are lost, and what the log density lacks there.
-
-        Nearer, the distance is a power of the difference from the base.
-        """
+    def _distance(self, value: Graph) -> tuple[Graph, Graph]:
+        """The distance and the logarithm of its slope, as powers where they would lose their digits."""
         base = self.sides[0].side.base
         if not math.isfinite(base):
-            return value, pt.constant(0.0)
-        gap = self._by_side(value, [side.gap for side in self.sides])
-        direction = self._by_side(value, [side.side.direction for side in self.sides])
+            return self.distance.graph(value)
+        gap, direction, power = (
+            self._by_side(value, constants)
+            for constants in zip(
+                *[(side.gap, side.side.direction, side.power) for side in self.sides], strict=True
+            )
+        )
         difference = direction * (value - base)
-        moved = pt.switch(pt.lt(difference, gap), base + direction * gap, value)
+        distance, log_slope = self.distance.graph(
+            pt.switch(pt.lt(difference, gap), base + direction * gap, value)
+        )
+        share = pt.clip(difference / gap, 0.0, 1.0)
         if all(side.power == 1.0 for side in self.sides):
-            return moved, pt.constant(0.0)
-        power = self._by_side(value, [side.power for side in self.sides])
-        return moved, (power - 1.0) * pt.log(pt.clip(difference / gap, 0.0, 1.0))
+            return distance * share, log_slope
+        return distance * share**power, log_slope + (power - 1.0) * pt.log(share)
 
 
 def _rate(probability: float, largest: list[float]) -> float:

@@ -20,6 +20,8 @@ ROUNDING = 1e-6
 """By how much a distance may fall, relative to it and to that of `at`, and still count as growing."""
 OVERFLOW = 1e20
 """A distance, relative to that of `at`, after which what is not finite has overflown."""
+FAR = 30.0
+"""The place after which a divergence that is not finite is one that cannot be computed: mass ends there."""
 NEAREST = 1e-6
 """A distance, relative to that of `at`, below which slopes of divergences may be all rounding."""
 
@@ -96,7 +98,7 @@ def measure(side: Side, distances: Callable[[FloatArray], FloatArray]) -> Measur
     places = side.inner_places()
     theta = side.parameter(places)
     found = distances(theta)
-    overflows = _count_until_overflow(side, theta, found)
+    overflows = _count_until_overflow(side, places, found)
     places, theta, found = places[:overflows], theta[:overflows], found[:overflows]
     falls = np.flatnonzero(np.diff(found) < -ROUNDING * np.maximum(found[:-1], 1.0))
     if falls.size:
@@ -114,14 +116,14 @@ def measure(side: Side, distances: Callable[[FloatArray], FloatArray]) -> Measur
     return Measured(side, float(found[-1]) if bounded else math.inf, float(found[-1]), place, gap, power)
 
 
-def _count_until_overflow(side: Side, theta: FloatArray, found: FloatArray) -> int:
+def _count_until_overflow(side: Side, places: FloatArray, found: FloatArray) -> int:
     """How many distances there are before one that is not finite, for which there must be a good reason."""
+    theta = side.parameter(places)
     bad = np.flatnonzero(~np.isfinite(found))
     if not bad.size:
         return len(found)
     first = int(bad[0])
-    last = found[first - 1] if first else 0.0
-    if last > OVERFLOW:
+    if first and (found[first - 1] > OVERFLOW or places[first] > FAR):
         return first
     if first:
         where = f"between parameter {theta[first - 1]:.6g} and {theta[first]:.6g}"
@@ -145,8 +147,8 @@ def _near_base(side: Side, place: Any, distances: Callable[[FloatArray], FloatAr
     """Where the distance is as small as `NEAREST`, and the power of the difference that it is near there."""
     if not math.isfinite(side.base):
         return 0.0, 1.0
-    log = np.clip(math.log(NEAREST), place.x[0], place.x[-1])
-    gap = abs(float(side.parameter(place(log))) - side.base)
-    one, two = distances(side.base + side.direction * np.array([gap, 2.0 * gap]))
-    power = float(np.log2(two / one))
-    return gap, 1.0 if abs(power - 1.0) < 1e-3 else power
+    logs = np.log([NEAREST, 100.0 * NEAREST, 200.0 * NEAREST])
+    theta = side.parameter(place(np.clip(logs, place.x[0], place.x[-1])))
+    gap, *differences = np.abs(theta - side.base)
+    power = float(np.diff(np.log(distances(theta[1:])))[0] / np.diff(np.log(differences))[0])
+    return float(gap), 1.0 if abs(power - 1.0) < 1e-3 else power

@@ -1,114 +1,224 @@
-"""Penalised-complexity priors: known densities, total mass, the statement about `at`, draws and gradients."""
+"""Penalised-complexity priors: known densities, mass, the statement about `at`, draws, and life in models."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import cache
+from itertools import pairwise
 
+import cloudpickle
 import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from scipy import integrate, stats
 
 from kl_plugins.priors import pc_prior
+from priors_known import CASES, INF, autoregressive
 
-INF = np.inf
-
-
-def autoregressive(rho):
-    """Two values of a stationary AR(1) process, by the Cholesky factor of their correlation."""
-    factor = pt.stack([pt.stack([1.0, 0.0]), pt.stack([rho, pt.sqrt((1.0 - rho) * (1.0 + rho))])])
-    return pm.MvNormal.dist(np.zeros(2), chol=factor)
+PROBABILITY = 0.1
+CLOSED = [name for name, case in CASES.items() if case.distance]
 
 
-def unit_student_t(df):
-    """Student's t with unit variance."""
-    return pm.StudentT.dist(df, sigma=pt.sqrt((df - 2.0) / df))
+@cache
+def prior(name):
+    return CASES[name].prior(PROBABILITY)
 
 
-class Case(NamedTuple):
-    family: Any
-    base: Any
-    at: float
-    bounds: tuple[float, float]
-    density: Any = None
-    """The log density of parameters in closed form."""
-
-    def made(self, probability=0.1):
-        return pc_prior.dist(self.family, self.base, at=self.at, probability=probability, bounds=self.bounds)
-
-
-def of_distance(distance, slope, at, sides=1):
-    """The log density where the distance is known up to a factor, with its derivative."""
-
-    def density(theta, probability=0.1):
-        rate = -np.log(probability) / distance(at)
-        return np.log(rate * np.abs(slope(theta)) / sides) - rate * distance(theta)
-
-    return density
-
-
-def correlation_distance(rho):
-    return np.sqrt(-np.log1p(-(rho**2)))
-
-
-def correlation_slope(rho):
-    return rho / ((1.0 - rho**2) * correlation_distance(rho))
-
-
-CASES = {
-    "deviation": Case(
-        lambda sigma: pm.Normal.dist(0.0, sigma),
-        0.0,
-        2.0,
-        (0.0, INF),
-        of_distance(lambda s: s, lambda s: np.ones_like(s), 2.0),
-    ),
-    "variance": Case(
-        lambda v: pm.Normal.dist(0.0, pt.sqrt(v)),
-        0.0,
-        2.0,
-        (0.0, INF),
-        of_distance(np.sqrt, lambda v: 0.5 / np.sqrt(v), 2.0),
-    ),
-    "precision": Case(
-        lambda tau: pm.Normal.dist(0.0, tau=tau),
-        INF,
-        0.5,
-        (0.0, INF),
-        of_distance(lambda t: t**-0.5, lambda t: 0.5 * t**-1.5, 0.5),
-    ),
-    "correlation": Case(
-        autoregressive,
-        0.0,
-        0.5,
-        (-1.0, 1.0),
-        of_distance(correlation_distance, correlation_slope, 0.5, sides=2),
-    ),
-    "correlation 1": Case(
-        autoregressive,
-        1.0,
-        0.5,
-        (-1.0, 1.0),
-        of_distance(lambda r: np.sqrt(1.0 - r), lambda r: 0.5 / np.sqrt(1.0 - r), 0.5),
-    ),
-    "Weibull": Case(lambda a: pm.Weibull.dist(a, 1.0), 1.0, 2.0, (0.0, INF)),
-    "Student's t": Case(unit_student_t, pm.Normal.dist(0.0, 1.0), 10.0, (2.0, INF)),
-    "Bernoulli": Case(lambda p: pm.Bernoulli.dist(p), 0.5, 0.8, (0.0, 1.0)),
-}
-CLOSED = [name for name, case in CASES.items() if case.density]
-
-
-def log_density(variable):
-    """The compiled log density of parameters."""
+@cache
+def compiled(function, name):
+    """A function of a case's prior and of values, of vectors."""
     values = pt.dvector("values")
-    return pytensor.function([values], pm.logp(variable, values))
+    return pytensor.function([values], function(prior(name), values))
+
+
+def slope_of_logp(variable, values):
+    return pt.grad(pm.logp(variable, values).sum(), values)
+
+
+def logp(name, theta):
+    return compiled(pm.logp, name)(np.atleast_1d(np.asarray(theta, dtype=float)))
+
+
+def cdf(name, theta):
+    return np.exp(compiled(pm.logcdf, name)(np.atleast_1d(np.asarray(theta, dtype=float))))
+
+
+def mass(name, start, end):
+    """The integral of the density between parameters."""
+
+    def density(theta):
+        return np.exp(logp(name, theta.ravel())).reshape(theta.shape)
+
+    found = integrate.tanhsinh(density, start, end, rtol=1e-7)
+    return float(found.integral)
 
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_known_densities(name):
     case = CASES[name]
-    lower, upper = max(case.bounds[0], -3.0), min(case.bounds[1], 30.0)
+    lower, upper = max(case.bounds[0], -3.0), min(case.bounds[1], 12.0)
     theta = np.linspace(lower, upper, 42)[1:-1]
-    found = log_density(case.made())(theta)
-    np.testing.assert_allclose(found, case.density(theta), rtol=1e-8, atol=1e-8)
+    expected = case.log_density(theta, PROBABILITY)
+    np.testing.assert_allclose(logp(name, theta), expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_mass_is_one_and_beyond_at_it_is_the_probability(name):
+    case = CASES[name]
+    ends = sorted({*case.bounds, *case.nearer} | ({case.base} if case.inside else set()))
+    masses = [mass(name, *piece) for piece in pairwise(ends)]
+    beyond = [
+        found
+        for found, (start, end) in zip(masses, pairwise(ends), strict=True)
+        if end <= case.nearer[0] or start >= case.nearer[1]
+    ]
+    assert abs(sum(masses) - 1.0) < 1e-6
+    assert abs(sum(beyond) - PROBABILITY) < 1e-6
+    np.testing.assert_allclose(np.cumsum(masses)[:-1], cdf(name, ends[1:-1]), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_draws_follow_the_cumulative_probability(name):
+    draws = pm.draw(prior(name), 600, random_seed=4)
+    assert stats.kstest(cdf(name, draws), "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_near_the_base_and_far_from_it(name):
+    case = CASES[name]
+    for theta in case.places:
+        step = 1e-4 * abs(theta - case.finite_base)
+        around = logp(name, theta + step * np.array([-2.0, -1.0, 1.0, 2.0]))
+        slope = around @ [1.0, -8.0, 8.0, -1.0] / (12.0 * step)
+        (found,) = compiled(slope_of_logp, name)([theta])
+        np.testing.assert_allclose(found, slope, rtol=1e-5, atol=1e-6 + 1e-9 / step)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outside_of_the_bounds_there_is_nothing(name):
+    lower, upper = CASES[name].bounds
+    for beyond in (lower, lower - 1.0, upper, upper + 1.0):
+        assert logp(name, beyond)[0] == -INF
+    assert cdf(name, lower - 1.0)[0] == 0.0
+    assert cdf(name, upper + 1.0)[0] == 1.0
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.inside])
+def test_at_the_base_the_density_is_that_of_its_neighbours(name):
+    base, (_, nearest, *_) = CASES[name].base, CASES[name].places
+    near = base + np.array([-1.0, 1.0]) * 1e-5 * abs(nearest - base)
+    np.testing.assert_allclose(logp(name, near), logp(name, base)[0], rtol=1e-4)
+    assert np.isfinite(compiled(slope_of_logp, name)([base]))
+
+
+def normal(mean):
+    return pm.Normal.dist(mean, 1.0)
+
+
+def deviation(name, **settings):
+    return pc_prior(
+        name,
+        lambda sigma: pm.Normal.dist(0.0, sigma),
+        0.0,
+        at=2.0,
+        probability=0.1,
+        bounds=(0, INF),
+        **settings,
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    with pm.Model(coords={"group": ["a", "b", "c"]}) as made:
+        deviation("one")
+        deviation("several", shape=2)
+        deviation("groups", dims="group")
+        pc_prior("rho", autoregressive, 0.0, at=0.5, probability=0.1, bounds=(-1, 1), shape=(2, 1))
+        pc_prior("mean", normal, 0, at=np.float32(2.0), probability=0.1)
+    return made
+
+
+def test_shapes_dims_and_transforms_in_a_model(model):
+    shapes = {name: variable.shape for name, variable in model.initial_point().items()}
+    assert shapes == {
+        "one_interval__": (),
+        "several_interval__": (2,),
+        "groups_interval__": (3,),
+        "rho_interval__": (2, 1),
+        "mean": (),
+    }
+    assert model.named_vars_to_dims["groups"] == ("group",)
+    assert all(np.isfinite(value) for value in model.point_logps(round_vals=15).values())
+
+
+def test_prior_draws_of_a_model(model):
+    draws = pm.sample_prior_predictive(500, model=model, random_seed=1).prior
+    assert draws["several"].shape == (1, 500, 2)
+    assert abs(float((draws["groups"] > 2.0).mean()) - 0.1) < 0.03
+    assert abs(float((abs(draws["rho"]) > 0.5).mean()) - 0.1) < 0.03
+    assert np.corrcoef(np.squeeze(draws["several"]).T)[0, 1] < 0.2
+
+
+def test_a_model_goes_to_another_process(model):
+    point = model.initial_point()
+    copy = cloudpickle.loads(cloudpickle.dumps(model))
+    assert copy.compile_logp()(point) == model.compile_logp()(point)
+    again = pm.draw(copy["rho"], 5, random_seed=1)
+    np.testing.assert_array_equal(again, pm.draw(model["rho"], 5, random_seed=1))
+
+
+def test_data_of_a_model_are_taken_as_they_are():
+    with pm.Model():
+        data = pm.Data("data", np.array([1.0, 2.0]))
+        slope = pc_prior(
+            "slope", lambda b: pm.MvNormal.dist(b * data, np.eye(2)), 0.0, at=1.0, probability=0.1
+        )
+        rate = -np.log(0.1)  # the distance is |b|·√5, relative to that of 1 it is |b|
+        np.testing.assert_allclose(pm.logp(slope, 0.3).eval(), np.log(rate / 2.0) - 0.3 * rate, rtol=1e-9)
+
+
+def test_single_precision():
+    with pytensor.config.change_flags(floatX="float32"):
+        made = pc_prior.dist(normal, 0.0, at=2.0, probability=0.1, shape=3)
+        assert made.dtype == "float32"
+        value = pt.vector("value")
+        found = pytensor.function([value], slope_of_logp(made, value))
+        np.testing.assert_allclose(found([1.0, 2.0, -3.0]), np.log(0.1) / 2 * np.array([1, 1, -1]), rtol=1e-5)
+
+
+def test_distributions_that_are_given_as_others_are(model):
+    """Bounds in a list, whole numbers, numbers of NumPy, and a frozen distribution of SciPy as the base."""
+    case = CASES["Student's t"]
+    given = pc_prior.dist(case.family, stats.norm(), at=np.int64(10), probability=0.1, bounds=[2, np.inf])
+    np.testing.assert_allclose(pm.logp(given, 7.0).eval(), logp("Student's t", 7.0)[0], rtol=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["deviation", "correlation", "Student's t", "Bernoulli"])
+def test_nuts_agrees_with_the_prior(name):
+    case = CASES[name]
+    with pm.Model():
+        pc_prior("x", case.family, case.base, at=case.at, probability=PROBABILITY, bounds=case.bounds)
+        draws = pm.sample(
+            2_000,
+            tune=1_500,
+            chains=4,
+            cores=1,
+            random_seed=3,
+            progressbar=False,
+            compute_convergence_checks=False,
+        )
+    found = np.ravel(draws.posterior["x"])[::8]
+    assert stats.kstest(cdf(name, found), "uniform").pvalue > 1e-3
+
+
+@pytest.mark.slow
+def test_spawned_processes():
+    with pm.Model():
+        deviation("x")
+        draws = pm.sample(
+            300, tune=300, chains=2, cores=2, mp_ctx="spawn", random_seed=3, progressbar=False,
+            compute_convergence_checks=False,
+        )  # fmt: skip
+    assert draws.posterior["x"].shape == (2, 300)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cache, reduce
 from importlib import import_module
 
 import numpy as np
+import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.compile.mode import optdb
 from pytensor.compile.sharedvalue import SharedVariable
@@ -15,10 +16,12 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import Op
 from pytensor.graph.replace import _vectorize_node
-from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.rewriting.basic import GraphRewriter, copy_stack_trace
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.pytensor.lengths import SameLengths
 
 Error: type[Exception] = ValueError
 try:
@@ -72,6 +75,48 @@ class CheckAll(Op):  # type: ignore[misc]
         return False
 
 
+class CheckNumber(Op):  # type: ignore[misc]
+    """A value, with a number that is 0 where nothing is wrong, else says which message is to be raised.
+
+    What functions in C have in the place of `CheckAll`: the number is one node with what single conditions
+    are made of, where each of them would have to be compiled by itself.
+    """
+
+    __props__ = ("messages",)
+    view_map = {0: [0]}  # noqa: RUF012  (so PyTensor has it)
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        self.messages = tuple(messages)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}{{{len(self.messages)} conditions}}"
+
+    def make_node(self, value: Array, failing: Array) -> Array:
+        return Apply(self, [value, failing], [value.type()])
+
+    def perform(self, node: Apply, inputs: Array, outputs: Array) -> None:
+        value, failing = inputs
+        if failing:
+            raise Error(self.messages[int(failing) - 1])
+        outputs[0][0] = value
+
+    def infer_shape(self, *args: Array) -> list[Array]:
+        return [args[-1][0]]
+
+    def do_constant_folding(self, fgraph: FunctionGraph, node: Apply) -> bool:
+        return False
+
+
+@cache
+def _first_failing(count: int) -> Elemwise:
+    """The number, from 1, of the first of so many conditions that does not hold, else 0."""
+    holds = [ps.get_scalar_type("bool")() for _ in range(count)]
+    found = ps.constant(0, dtype="int64")
+    for i in reversed(range(count)):
+        found = ps.switch(holds[i], found, ps.constant(i + 1, dtype="int64"))
+    return Elemwise(ps.Composite(holds, [found]))
+
+
 def check_all(value: Array, conditions: Sequence[tuple[Array, str]], outside: str = "inf") -> Array:
     """`value`, which raises where a condition does not hold: the first message says what is wrong."""
     holds, messages = zip(*conditions, strict=True)
@@ -116,6 +161,14 @@ def unchecked(node: Apply) -> Array:
     return node.inputs[0]
 
 
+def one_number(node: Apply) -> Array:
+    """The check of one number that is made of the conditions, where they are single ones."""
+    value, *holds = node.inputs
+    if len(holds) > 127 or any(condition.ndim for condition in holds):
+        return node.outputs[0]
+    return CheckNumber(node.op.messages)(value, _first_failing(len(holds))(*holds))
+
+
 class ReplaceChecks(GraphRewriter):  # type: ignore[misc]
     """Puts something that does not raise in the place of each check in a log density."""
 
@@ -128,7 +181,9 @@ class ReplaceChecks(GraphRewriter):  # type: ignore[misc]
         if self.made_of is infinite_outside and checks and _only_draws(fgraph):
             return
         for node in checks:
-            fgraph.replace(node.outputs[0], self.made_of(node), reason=self.made_of.__name__)
+            made = self.made_of(node)
+            copy_stack_trace(node.outputs, made)  # an error says where the term was written
+            fgraph.replace(node.outputs[0], made, reason=self.made_of.__name__)
 
 
 def _only_draws(fgraph: FunctionGraph) -> bool:
@@ -146,7 +201,7 @@ class Load(GraphRewriter):  # type: ignore[misc]
         self.module = module
 
     def apply(self, fgraph: FunctionGraph) -> None:
-        if any(isinstance(node.op, CheckAll) for node in fgraph.apply_nodes):
+        if any(isinstance(node.op, CheckAll | SameLengths) for node in fgraph.apply_nodes):
             import_module(self.module)
 
 
@@ -159,3 +214,5 @@ for _name, _made_of in (
 for _backend in ("numba", "jax"):
     _loader = Load(f"kl_plugins.ops.pytensor.{_backend}_support")
     optdb.register(f"kl_plugins_load_for_{_backend}", _loader, _backend, position=100)
+# Before elementwise operations are fused, and not for the backends that do without C: there it is no help.
+optdb.register("kl_plugins_one_number", ReplaceChecks(one_number), "fast_run", "cxx_only", position=47.0)
