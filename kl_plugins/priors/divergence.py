@@ -133,9 +133,9 @@ def _of_parameters_alone(divergence: Any, parameters: list[Graph]) -> Graph:
             "function of its parameter alone: put numbers in the place of other variables"
         )
     data = {root: pt.constant(root.get_value()) for root in others if isinstance(root, SharedVariable)}
-    free = [root for root in others if root not in data]
+    free = sorted({str(root) for root in others if root not in data})
     if free:
-        raise ValueError(f"family(parameter) depends on {', '.join(map(str, free))}, too: put numbers there")
+        raise ValueError(f"family(parameter) depends on {', '.join(free)}, too: put numbers there")
     return graph_replace([divergence], data)[0] if data else divergence
 
 

@@ -21,20 +21,27 @@ CLOSED = [name for name, case in CASES.items() if case.distance]
 
 
 @cache
-def compiled(name):
-    """The log density of a case, its derivative and the log cumulative probability, of vectors."""
+def prior(name):
+    return CASES[name].prior(PROBABILITY)
+
+
+@cache
+def compiled(function, name):
+    """A function of a case's prior and of values, of vectors."""
     values = pt.dvector("values")
-    prior = CASES[name].prior(PROBABILITY)
-    logp = pm.logp(prior, values)
-    return pytensor.function([values], [logp, pt.grad(logp.sum(), values), pm.logcdf(prior, values)])
+    return pytensor.function([values], function(prior(name), values))
+
+
+def slope_of_logp(variable, values):
+    return pt.grad(pm.logp(variable, values).sum(), values)
 
 
 def logp(name, theta):
-    return compiled(name)(np.atleast_1d(np.asarray(theta, dtype=float)))[0]
+    return compiled(pm.logp, name)(np.atleast_1d(np.asarray(theta, dtype=float)))
 
 
 def cdf(name, theta):
-    return np.exp(compiled(name)(np.atleast_1d(np.asarray(theta, dtype=float)))[2])
+    return np.exp(compiled(pm.logcdf, name)(np.atleast_1d(np.asarray(theta, dtype=float))))
 
 
 def mass(name, start, end):
@@ -43,7 +50,7 @@ def mass(name, start, end):
     def density(theta):
         return np.exp(logp(name, theta.ravel())).reshape(theta.shape)
 
-    found = integrate.tanhsinh(density, start, end, rtol=1e-9)
+    found = integrate.tanhsinh(density, start, end, rtol=1e-7)
     return float(found.integral)
 
 
@@ -73,7 +80,7 @@ def test_mass_is_one_and_beyond_at_it_is_the_probability(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_draws_follow_the_cumulative_probability(name):
-    draws = pm.draw(CASES[name].prior(PROBABILITY), 2_000, random_seed=4)
+    draws = pm.draw(prior(name), 600, random_seed=4)
     assert stats.kstest(cdf(name, draws), "uniform").pvalue > 0.01
 
 
@@ -84,7 +91,7 @@ def test_gradients_near_the_base_and_far_from_it(name):
         step = 1e-4 * abs(theta - case.finite_base)
         around = logp(name, theta + step * np.array([-2.0, -1.0, 1.0, 2.0]))
         slope = around @ [1.0, -8.0, 8.0, -1.0] / (12.0 * step)
-        (found,) = compiled(name)([theta])[1]
+        (found,) = compiled(slope_of_logp, name)([theta])
         np.testing.assert_allclose(found, slope, rtol=1e-5, atol=1e-6 + 1e-9 / step)
 
 
@@ -102,7 +109,7 @@ def test_at_the_base_the_density_is_that_of_its_neighbours(name):
     base, (_, nearest, *_) = CASES[name].base, CASES[name].places
     near = base + np.array([-1.0, 1.0]) * 1e-5 * abs(nearest - base)
     np.testing.assert_allclose(logp(name, near), logp(name, base)[0], rtol=1e-4)
-    assert np.isfinite(compiled(name)([base])[1])
+    assert np.isfinite(compiled(slope_of_logp, name)([base]))
 
 
 def normal(mean):
@@ -173,18 +180,18 @@ def test_data_of_a_model_are_taken_as_they_are():
 
 def test_single_precision():
     with pytensor.config.change_flags(floatX="float32"):
-        prior = pc_prior.dist(normal, 0.0, at=2.0, probability=0.1, shape=3)
-        assert prior.dtype == "float32"
+        made = pc_prior.dist(normal, 0.0, at=2.0, probability=0.1, shape=3)
+        assert made.dtype == "float32"
         value = pt.vector("value")
-        found = pytensor.function([value], pt.grad(pm.logp(prior, value).sum(), value))
+        found = pytensor.function([value], slope_of_logp(made, value))
         np.testing.assert_allclose(found([1.0, 2.0, -3.0]), np.log(0.1) / 2 * np.array([1, 1, -1]), rtol=1e-5)
 
 
 def test_distributions_that_are_given_as_others_are(model):
     """Bounds in a list, whole numbers, numbers of NumPy, and a frozen distribution of SciPy as the base."""
     case = CASES["Student's t"]
-    prior = pc_prior.dist(case.family, stats.norm(), at=np.int64(10), probability=0.1, bounds=[2, np.inf])
-    np.testing.assert_allclose(pm.logp(prior, 7.0).eval(), logp("Student's t", 7.0)[0], rtol=1e-10)
+    given = pc_prior.dist(case.family, stats.norm(), at=np.int64(10), probability=0.1, bounds=[2, np.inf])
+    np.testing.assert_allclose(pm.logp(given, 7.0).eval(), logp("Student's t", 7.0)[0], rtol=1e-10)
 
 
 @pytest.mark.slow

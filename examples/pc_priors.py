@@ -1,0 +1,209 @@
+"""Penalised-complexity priors on a real hierarchical model, beside the vague priors that are usual.
+
+Reaction times of 18 people over seven nights of three hours in bed. Everybody has an intercept and a slope,
+which may be correlated, and errors follow Student's t. Four of the parameters make this model more complex
+than a simpler one: two standard deviations (0: everybody is alike), a correlation (0: none) and degrees of
+freedom (infinitely many: normal errors). The model is fitted under two sets of priors of these four, to the
+first six people and to all of them.
+
+    python examples/pc_priors.py --figure pc_priors.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from support.prior_report import Posterior, draw, moved, posterior_table, prior_table
+from support.stages import Stages
+
+# PyMC is imported in the functions: that takes seconds, before which the first line should be there.
+
+SIZES = (6, 18)
+"""How many people the model is fitted to."""
+SECONDS = {
+    "importing PyMC": 4.0,
+    "asking the priors": 6.0,
+    **{f"{size} people, {priors} priors": 25.0 for size in SIZES for priors in ("usual", "penalised")},
+    "drawing": 3.0,
+}
+
+
+class Plan(NamedTuple):
+    """How long NUTS runs."""
+
+    tune: int
+    draws: int
+    chains: int
+    seed: int = 1
+
+
+class People(NamedTuple):
+    """Reaction times in ms, a row for each person: on the last day of usual sleep, and on the seven after."""
+
+    reaction: np.ndarray
+
+    @property
+    def centre(self) -> float:
+        return float(np.median(self.reaction))
+
+    @property
+    def spread(self) -> float:
+        """Of all reaction times: the median deviation from their median, scaled as a normal sd."""
+        return float(1.4826 * np.median(abs(self.reaction - self.centre)))
+
+
+def people(number: int) -> People:
+    """The first few people of the data. Days 0 and 1 were for training, and sleep was short after day 2."""
+    data = np.loadtxt(Path(__file__).with_name("sleepstudy.csv"), delimiter=",", skiprows=4)
+    return People(data[:, 2].reshape(18, 10)[:number, 2:])
+
+
+def usual_priors(data: People, shape: int | None = None) -> dict[str, Any]:
+    """What the R package brms takes by default (Bürkner 2017), but for its ν > 1."""
+    import pymc as pm
+
+    return {
+        "sd_intercept": pm.HalfStudentT("sd_intercept", nu=3.0, sigma=data.spread, shape=shape),
+        "sd_slope": pm.HalfStudentT("sd_slope", nu=3.0, sigma=data.spread, shape=shape),
+        "rho": pm.Uniform("rho", -1.0, 1.0, shape=shape),
+        "nu": pm.Gamma("nu", 2.0, 0.1, shape=shape),
+    }
+
+
+def penalised_priors(data: People, shape: int | None = None) -> dict[str, Any]:
+    """For each a simpler model, and the value that the parameter exceeds with a probability of 5 %."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    from kl_plugins import independent
+    from kl_plugins.priors import pc_prior
+
+    def deviates(sd: Any) -> Any:
+        return pm.Normal.dist(0.0, sd)
+
+    def correlated(rho: Any) -> Any:
+        """Two standardised variables: their sum and difference, over √2, have variances 1 + ρ and 1 − ρ."""
+        return independent(pm.Normal.dist(0.0, pt.sqrt(pt.stack([1.0 + rho, 1.0 - rho]))))
+
+    def heavy_tailed(nu: Any) -> Any:
+        """Student's t with variance 1."""
+        return pm.StudentT.dist(nu=nu, mu=0.0, sigma=pt.sqrt((nu - 2.0) / nu))
+
+    normal, positive, five = pm.Normal.dist(0.0, 1.0), (0.0, np.inf), {"probability": 0.05, "shape": shape}
+    return {
+        "sd_intercept": pc_prior("sd_intercept", deviates, 0.0, at=100.0, bounds=positive, **five),
+        "sd_slope": pc_prior("sd_slope", deviates, 0.0, at=20.0, bounds=positive, **five),
+        "rho": pc_prior("rho", correlated, 0.0, at=0.8, bounds=(-1.0, 1.0), **five),
+        "nu": pc_prior("nu", heavy_tailed, normal, at=3.0, bounds=(2.0, np.inf), **five),
+    }
+
+
+PRIORS = {"usual": usual_priors, "penalised": penalised_priors}
+
+
+def sleep_model(data: People, priors: str) -> Any:
+    """Reaction times: a line for each person, with errors by Student's t."""
+    import pymc as pm
+
+    persons, days = data.reaction.shape
+    with pm.Model() as model:
+        prior = PRIORS[priors](data)
+        intercept = pm.StudentT("intercept", nu=3.0, mu=data.centre, sigma=data.spread)
+        slope = pm.Normal("slope", 0.0, 50.0)
+        scale = pm.HalfStudentT("scale", nu=3.0, sigma=data.spread)
+        z = pm.Normal("z", shape=(2, persons))
+        rho = prior["rho"]
+        own_intercept = intercept + prior["sd_intercept"] * z[0]
+        own_slope = slope + prior["sd_slope"] * (rho * z[0] + pm.math.sqrt(1.0 - rho**2) * z[1])
+        line = own_intercept[:, None] + own_slope[:, None] * np.arange(days)
+        pm.StudentT("reaction", nu=prior["nu"], mu=line, sigma=scale, observed=data.reaction)
+    return model
+
+
+def prior_draws(priors: str, number: int = 20_000) -> dict[str, np.ndarray]:
+    """Draws of the priors of the four parameters."""
+    import pymc as pm
+
+    with pm.Model():
+        prior = PRIORS[priors](people(18), number)
+    return dict(zip(prior, pm.draw(list(prior.values()), random_seed=1, mode="FAST_COMPILE"), strict=True))
+
+
+def prior_density(priors: str, name: str, at: np.ndarray) -> np.ndarray:
+    """The density of a parameter's prior."""
+    import pymc as pm
+
+    with pm.Model():
+        prior = PRIORS[priors](people(18))
+    return np.exp(pm.logp(prior[name], at).eval(mode="FAST_COMPILE"))
+
+
+def sample(model: Any, plan: Plan, stages: Stages | None = None) -> Any:
+    """Draws of the posterior by NUTS."""
+    import pymc as pm
+
+    total, done = plan.chains * (plan.tune + plan.draws), 0
+    if stages is not None:
+        stages.at(0.0, "compiling")
+
+    def count(trace: Any, draw: Any) -> None:
+        nonlocal done
+        done += 1
+        if stages is not None:
+            stages.at(done / total, f"draw {done:,d} of {total:,d}")
+
+    with model:
+        return pm.sample(
+            plan.draws,
+            tune=plan.tune,
+            chains=plan.chains,
+            cores=1,
+            target_accept=0.95,
+            callback=count,
+            progressbar=False,
+            random_seed=plan.seed,
+            compute_convergence_checks=False,  # reported below
+        )
+
+
+def main() -> None:
+    """Ask the priors, sample under each, compare and draw, saying at every moment what is being done."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--figure", default="pc_priors.png", help="where to write the figure")
+    parser.add_argument("--short", action="store_true", help="six people and few draws")
+    args = parser.parse_args()
+    plan = Plan(200, 200, 2, args.seed) if args.short else Plan(1_000, 1_000, 4, args.seed)
+    path = Path(args.figure).resolve()
+
+    with Stages(SECONDS) as stages:
+        stages.print("Penalised-complexity priors beside the usual vague ones.")
+        stages.print("Reaction times of 18 people over seven nights of short sleep: a line for each person,")
+        stages.print("and Student's t for the errors. Four parameters with two sets of priors.\n")
+        stages.begin("importing PyMC")
+        import pymc  # noqa: F401
+
+        logging.getLogger("pymc").setLevel(logging.ERROR)
+        logging.getLogger("pytensor").setLevel(logging.ERROR)  # of a BLAS, which nothing here needs
+        warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS")
+        stages.begin("asking the priors")
+        stages.print("", prior_table({priors: prior_draws(priors) for priors in PRIORS}), "")
+        fits: dict[int, dict[str, Posterior]] = {size: {} for size in SIZES[: 1 if args.short else 2]}
+        for size, pair in fits.items():
+            for priors in PRIORS:
+                stages.begin(f"{size} people, {priors} priors")
+                pair[priors] = Posterior.of(sample(sleep_model(people(size), priors), plan, stages))
+        stages.print("", posterior_table(fits), "")
+        stages.print(moved(fits) + "\n")
+        stages.begin("drawing")
+        draw(path, fits, prior_density)
+    stages.print(f"Figure: {path} ({stages.seconds:.0f} s in all)")
+
+
+if __name__ == "__main__":
+    main()
