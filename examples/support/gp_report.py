@@ -160,8 +160,8 @@ def draw_elbo(ax: Any, fits: dict[str, Fit], exact: Exact) -> None:
         steps, values = fit.curve
         below = exact.evidence - values
         ax.semilogy(steps, below, color=COLOURS[kind], lw=2)
-        i = len(steps) // 2
-        ax.annotate(kind, (steps[i], below[i]), (0, 9), textcoords="offset points", color=COLOURS[kind])
+        beside = {"textcoords": "offset points", "ha": "right", "color": COLOURS[kind]}
+        ax.annotate(kind, (steps[-1], below[-1]), (0, 9), **beside)
     ax.set(xlabel="step of Adam", ylabel="largest log evidence − ELBO, nats", xlim=(0.0, None))
     ax.set_title("ELBO of all the data: the distance from the log evidence")
 
