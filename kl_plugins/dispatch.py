@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import cast
 
-import numpy as np
-
+from kl_plugins.conditions import guarded
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.matching import match, name_of, no_closed_form, recognised
-from kl_plugins.ops.protocol import Array, SymbolicOperations
+from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.labels import moved_to_event
-from kl_plugins.recognition import requirement_as_written
 from kl_plugins.rules import Rule
 from kl_plugins.signatures import of_one, of_pair
 
@@ -70,8 +67,9 @@ def kl(p: object, q: object) -> Array:
     TypeError
         If a side is not a distribution that is understood.
     ValueError, numpy.linalg.LinAlgError
-        If a parameter is out of its domain or shapes do not fit. In a graph, invalid values raise
-        PyMC's ``ParameterValueError`` when it runs.
+        If a parameter is out of its domain or shapes do not fit. In a graph this is said of constants and
+        known shapes when it is built. Other invalid values raise PyMC's ``ParameterValueError`` when it
+        runs (in a model's log density the divergence is ``inf`` instead), other shapes a ValueError.
     NoClosedFormError
         If no closed form is known for the pair.
 
@@ -86,6 +84,8 @@ def kl(p: object, q: object) -> Array:
     For Gaussians with Σ = LLᵀ, M = Lq⁻¹Lp and w = Lq⁻¹(μp − μq) the divergence is
     ½ [Σᵢ (Mᵢᵢ² − 1 − 2 ln Mᵢᵢ) + Σ_{i≠j} Mᵢⱼ² + wᵀw], a sum of non-negative terms
     (https://statproofbook.github.io/P/mvn-kl, rearranged).
+
+    ``pm.Potential`` takes a batch of divergences, and adds their sum to the log density of its model.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def entropy(p: object) -> Array:
     """
     ours = recognised(p, "p")
     if ours.ops.symbolic:
-        return _guarded("entropy", ours.entropy(), [], outside="nan", p=(ours, p))
+        return guarded("entropy", ours.entropy(), outside="nan", p=(ours, p))
     return ours.ops.evaluate(type(ours).entropy, ours)
 
 
@@ -307,35 +307,5 @@ def _compute(rule: Rule, p: object, q: object, written: tuple[object, object]) -
         return rule(p, q)
     ops = p.ops
     if ops.symbolic:
-        pair = [*p.conditions_against(q)]
-        return _guarded("kl", rule(p, q), pair, p=(p, written[0]), q=(q, written[1]))
+        return guarded("kl", rule(p.checked_against(q), q), p=(p, written[0]), q=(q, written[1]))
     return ops.evaluate(rule.function, p, q)
-
-
-def _guarded(
-    name: str,
-    value: Array,
-    conditions: list[tuple[Array, str]],
-    outside: str = "inf",
-    **sides: tuple[Distribution, object],
-) -> Array:
-    """The symbolic `value`, with the conditions of the pair and of each side checked when the graph runs.
-
-    A side is one of ours and what it was recognised from. What constants do not meet is an error at once.
-    """
-    for side, (distribution, written) in sides.items():
-        conditions += [
-            (holds, f"{side}: {requirement_as_written(message, written)}")
-            for holds, message in distribution.conditions()
-        ]
-        ops = cast(SymbolicOperations, distribution.ops)
-    open_ones = []
-    for holds, message in conditions:
-        known = ops.known(holds)
-        if known is None:
-            open_ones.append((holds, message))
-        elif not np.all(known):
-            raise ValueError(message)
-    guarded = ops.guard(value, open_ones, outside)
-    guarded.name = name
-    return guarded

@@ -285,3 +285,8 @@ class SymbolicOperations(ArrayOperations, Protocol):
 
         Where PyMC compiles a log density it is `outside` instead.
         """
+
+    def of_same_lengths(
+        self, value: Array, p: Sequence[Array], q: Sequence[Array], families: tuple[str, str]
+    ) -> Array:
+        """A value of p, which raises when the graph runs where the event shapes of p and q differ."""

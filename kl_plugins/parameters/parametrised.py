@@ -202,6 +202,12 @@ class Parametrised:
                 state[name] = np.asarray(state[name], np.float64)
         return self.unchecked(array_backend_of(0.0), **state)
 
+    def mapped(self, function: Callable[[Array], Array]) -> Self:
+        """The same object of what a function makes of its arrays, those of its parts included."""
+        state = self.__getstate__() | self.parts_by(lambda part: part.mapped(function))
+        state |= {name: function(state[name]) for name in self.parameters}
+        return self.unchecked(self.ops, **state, is_checked=self.is_checked, inside=self.inside)
+
     def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
         """Its fields, parameters as arrays of the backend `ops` with the precision of what is `beside`."""
         state = self.__getstate__()

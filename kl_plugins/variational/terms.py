@@ -32,7 +32,8 @@ def kl_terms(
 ) -> dict[str, Array]:
     """KL divergences of an approximation from the priors of a model, variable by variable, in nats.
 
-    The evidence lower bound (ELBO) is the expected log likelihood less the sum of these terms.
+    The evidence lower bound (ELBO) is the expected log likelihood less the sum of these terms. PyMC scales
+    the log likelihood of minibatches to that of all data (``total_size``); the terms need no scaling.
 
     Parameters
     ----------
@@ -77,10 +78,11 @@ def kl_terms(
     -----
     PyMC's approximations are normal where variables are unconstrained. A variable under a log transform is
     thus log-normal, and its term is that of the log-normal distribution from the prior: a divergence is the
-    same on both sides of a bijection. There are closed forms for the usual priors without a transform, under
-    log transforms (``pm.HalfNormal``, ``pm.Exponential``, ``pm.Gamma``, ``pm.InverseGamma``,
-    ``pm.LogNormal``, ``pm.Weibull``), for ``pm.LogitNormal`` and ``pm.ZeroSumNormal``, and none under most
-    other transforms (``pm.Beta``, ``pm.Uniform``, ``pm.Dirichlet``).
+    same on both sides of a bijection. There are closed forms for most priors on the whole line or under a log
+    transform (``pm.Normal``, ``pm.MvNormal``, ``pm.Laplace``, ``pm.HalfNormal``, ``pm.Exponential``,
+    ``pm.Gamma``, ``pm.InverseGamma``, ``pm.LogNormal``, ``pm.Weibull``) and for ``pm.ZeroSumNormal``; none
+    for heavy tails (``pm.StudentT``, ``pm.HalfCauchy``) or under other transforms (``pm.Beta``,
+    ``pm.Uniform``, ``pm.Dirichlet``).
 
     In a hierarchical model the prior p(w | τ) depends on another variable. Its term is KL(q(w) ‖ p(w | τ))
     at random draws of τ from the approximation: an unbiased estimate of the term, with gradients by all

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 import pytest
 from pymc.logprob.utils import ParameterValueError
 
-from graphs import AS_WRITTEN, value
+from graphs import AS_WRITTEN, BACKENDS, value
 from kl_plugins import NoClosedFormError, entropy, kl
 
 x = pt.dscalar("x")
@@ -79,3 +80,50 @@ def test_a_potential_adds_the_sum_of_a_batch():
         return model.compile_logp(mode=AS_WRITTEN)({"mu": np.array([0.0, 1.0, -2.0])})
 
     assert log_density(False) == pytest.approx(log_density(True), rel=1e-14)
+
+
+m, n = pt.dvector("m"), pt.dvector("n")
+S, T = pt.dmatrix("S"), pt.dmatrix("T")
+PAIRS = {
+    "full": (pm.MvNormal.dist(m, S), pm.MvNormal.dist(n, T)),
+    "one known": (pm.MvNormal.dist(m, S), pm.MvNormal.dist(np.zeros(2), np.eye(2))),
+    "Dirichlet": (pm.Dirichlet.dist(m), pm.Dirichlet.dist(n)),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_event_shapes_that_only_a_running_graph_knows(name):
+    p, q = PAIRS[name]
+    given = {m: np.ones(3), S: np.eye(3), n: np.ones(2), T: np.eye(2)}
+    shapes = r"p and q have different event shapes: p is .* with event shape \(3,\), q is .* \(2,\)"
+    with pytest.raises(ValueError, match=shapes):
+        value(kl(p, q), given)
+    fitting = kl(p, q if name == "one known" else p)
+    fits = value(fitting, given | {m: np.ones(2), S: np.eye(2)})
+    assert fits == pytest.approx(1.0 if name == "one known" else 0.0)
+
+
+@pytest.mark.parametrize("mode", BACKENDS)
+def test_compilers_name_both_event_shapes(mode):
+    p, q = PAIRS["Dirichlet"]
+    function = pytensor.function([m, n], [kl(p, q), *pytensor.grad(kl(p, q), [m, n])], mode=mode)
+    assert function(np.ones(2), np.ones(2))[0] == 0.0
+    if mode == "JAX":
+        return  # which does not raise while it runs, and knows shapes by itself
+    with pytest.raises(ValueError, match=r"with event shape \(2,\), q is Dirichlet with event shape \(3,\)"):
+        function(np.ones(2), np.ones(3))
+
+
+def test_a_shape_error_is_one_in_a_log_density_too():
+    """Not +∞: no other point would have another shape."""
+    with pm.Model() as model:
+        data = pm.Data("data", np.zeros(3))
+        scale = pm.HalfNormal("scale")
+        concentration = pm.Dirichlet.dist(scale * pt.exp(data))
+        pm.Potential("penalty", -kl(concentration, pm.Dirichlet.dist(np.ones(3))))
+    logp = model.compile_logp(mode=AS_WRITTEN)
+    assert np.isfinite(logp({"scale_log__": np.array(0.0)}))
+    with model:
+        pm.set_data({"data": np.zeros(2)})
+    with pytest.raises(ValueError, match=r"p is Dirichlet with event shape \(2,\), q is .* \(3,\)"):
+        logp({"scale_log__": np.array(0.0)})

@@ -281,3 +281,17 @@ def test_the_objective_has_the_gradients_of_pymcs_own_with_less_noise(family):
     error = np.sqrt((own.var(axis=0) + closed.var(axis=0)) / len(own))
     assert (abs(own.mean(axis=0) - closed.mean(axis=0)) < 4.5 * error).all()
     assert closed[:, 1:].var(axis=0).sum() < 0.8 * own[:, 1:].var(axis=0).sum()
+
+
+@pytest.mark.skipif(int(pm.__version__.partition(".")[0]) < 6, reason="PyMC 5 warns of pymc.dims")
+def test_operations_that_know_no_batches():
+    """Variables of pymc.dims: estimated row after row."""
+    import pymc.dims as pmd
+
+    with pm.Model(coords={"row": range(2)}) as model:
+        pmd.Normal("w", 0.0, 1.0, dims="row")
+        approximation = disturbed(pm.MeanField())
+    terms = kl_terms(model, approximation, no_closed_form="draw", draws=400)
+    mean, covariance = gaussian(approximation)
+    expected = kl(stats.norm(mean, np.sqrt(np.diag(covariance))), stats.norm()).sum()
+    assert values(terms)["w"] == pytest.approx(expected, abs=0.15)

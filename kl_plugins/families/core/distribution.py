@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Generic, Self
+from typing import Generic, Self, cast
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.parametrised import Parametrised
@@ -100,13 +100,24 @@ class Distribution(Parametrised, Generic[Value]):
         """The event shape as a graph knows it when it runs."""
         return self.event_shape
 
-    def conditions_against(self, other: Distribution) -> Conditions:
-        """Conditions on the pair that only a running graph can check."""
+    def checked_against(self, other: Distribution) -> Self:
+        """The same, which raises when a graph runs where its event shape is not that of `other` after all.
+
+        What the two share is left as it is: it is certainly the same.
+        """
         static = zip(self.event_shape, other.event_shape, strict=True)
-        runtime = zip(self.runtime_event_shape(), other.runtime_event_shape(), strict=True)
-        for known, lengths in zip(static, runtime, strict=True):
-            if None in known and None not in lengths:
-                yield self.ops.equal(*lengths), "p and q must have the same event shape"
+        lengths = [*zip(self.runtime_event_shape(), other.runtime_event_shape(), strict=True)]
+        if any(None in pair for pair in lengths) or all(None not in known for known in static):
+            return self
+        ops = cast(SymbolicOperations, self.ops)
+        own, others = zip(*lengths, strict=True)
+        families = self.describe(), other.describe()
+        shared = {id(value) for value in other.values()}
+
+        def check(value: Array) -> Array:
+            return value if id(value) in shared else ops.of_same_lengths(value, own, others, families)
+
+        return self.mapped(check)
 
     def describe(self) -> str:
         """Name of the family, with its structure where it has one."""

@@ -262,6 +262,15 @@ def guard(value: Array, conditions: Conditions, outside: str = "inf") -> Array:
     return check_all(value, stated, outside) if stated else value
 
 
+def of_same_lengths(value: Array, p: Sequence[Array], q: Sequence[Array], families: tuple[str, str]) -> Array:
+    """A value of p, which raises when the graph runs where the event shapes of p and q differ."""
+    from kl_plugins.ops.pytensor.lengths import SameLengths
+
+    if type(value) is float or isinstance(value, pt.TensorConstant):
+        return value
+    return SameLengths(families)(value, *[pt.cast(pt.as_tensor(n), "int64") for n in (*p, *q)])
+
+
 if TYPE_CHECKING:
     from kl_plugins.ops.pytensor.special import *  # noqa: F403
 else:

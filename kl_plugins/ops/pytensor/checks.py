@@ -21,6 +21,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.pytensor.lengths import SameLengths
 
 Error: type[Exception] = ValueError
 try:
@@ -200,7 +201,7 @@ class Load(GraphRewriter):  # type: ignore[misc]
         self.module = module
 
     def apply(self, fgraph: FunctionGraph) -> None:
-        if any(isinstance(node.op, CheckAll) for node in fgraph.apply_nodes):
+        if any(isinstance(node.op, CheckAll | SameLengths) for node in fgraph.apply_nodes):
             import_module(self.module)
 
 

@@ -11,6 +11,7 @@ from pytensor.link.jax.dispatch import jax_funcify
 
 from kl_plugins.ops.protocol import Array
 from kl_plugins.ops.pytensor.checks import CheckAll
+from kl_plugins.ops.pytensor.lengths import SameLengths
 
 
 def jax_funcify_check_all(op: CheckAll, **kwargs: Any) -> Callable[..., Any]:
@@ -24,3 +25,15 @@ def jax_funcify_check_all(op: CheckAll, **kwargs: Any) -> Callable[..., Any]:
 
 
 jax_funcify.register(CheckAll)(jax_funcify_check_all)
+
+
+def jax_funcify_same_lengths(op: SameLengths, **kwargs: Any) -> Callable[..., Any]:
+    """JAX knows all shapes when it compiles, and says itself which do not fit."""
+
+    def same_lengths(value: Array, *lengths: Array) -> Array:
+        return value
+
+    return same_lengths
+
+
+jax_funcify.register(SameLengths)(jax_funcify_same_lengths)

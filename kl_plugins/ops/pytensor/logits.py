@@ -15,8 +15,9 @@ from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.pytensor.lengths import SameLengths
 
-_ARRANGES = (DimShuffle, Reshape, SpecifyShape, Alloc, Subtensor, AdvancedSubtensor)
+_ARRANGES = (DimShuffle, Reshape, SpecifyShape, Alloc, Subtensor, AdvancedSubtensor, SameLengths)
 """Operations that move, repeat or choose the entries of their first input."""
 
 

@@ -11,6 +11,7 @@ from pytensor.link.numba.dispatch import basic
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from kl_plugins.ops.pytensor.checks import CheckAll, Error
+from kl_plugins.ops.pytensor.lengths import SameLengths
 
 
 def numba_funcify_check_all(op: CheckAll, node: Apply, **kwargs: Any) -> tuple[Any, str]:
@@ -24,3 +25,29 @@ def numba_funcify_check_all(op: CheckAll, node: Apply, **kwargs: Any) -> tuple[A
 
 
 register_funcify_and_cache_key(CheckAll)(numba_funcify_check_all)
+
+
+def numba_funcify_same_lengths(op: SameLengths, node: Apply, **kwargs: Any) -> tuple[Any, str]:
+    count = len(node.inputs) // 2
+    p, q = ([f"{side}_{i}" for i in range(count)] for side in "pq")
+    differ = " or ".join(f"{a}.item() != {b}.item()" for a, b in zip(p, q, strict=True))
+    shapes = [" + ', ' + ".join(f"str({name}.item())" for name in side) for side in (p, q)]
+    comma = "','" if count == 1 else "''"
+    before, between, after = op.message("\0", "\0").split("\0")
+    text = " + ".join(
+        [repr(before + "("), shapes[0], comma, repr(")" + between + "("), shapes[1], comma, repr(")" + after)]
+    )
+    source = "\n".join(
+        [
+            f"def same_lengths(value, {', '.join([*p, *q])}):",
+            f"    if {differ}:",
+            f"        raise ValueError({text})",
+            "    return value",
+        ]
+    )
+    function = compile_numba_function_src(source, "same_lengths", {})
+    key = sha256(str((type(op), op.families, count)).encode()).hexdigest()
+    return basic.numba_njit(function), key
+
+
+register_funcify_and_cache_key(SameLengths)(numba_funcify_same_lengths)

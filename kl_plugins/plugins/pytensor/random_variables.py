@@ -60,7 +60,7 @@ def _(variable: Variable) -> str:
 
 
 def _name(op: Op) -> str:
-    return type(op).__name__.removesuffix("RV")
+    return type(op).__name__.removesuffix("RV").removeprefix("_")
 
 
 @is_symbolic.register(TensorVariable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.continuous import FlatRV, HalfFlatRV
 from pymc.distributions.multivariate import ZeroSumNormalRV
@@ -149,4 +150,17 @@ def averaged(terms: Sequence[Array], noise: dict[Any, Array], draws: int | None)
         single = {symbol: drawn[0] for symbol, drawn in noise.items()}
         found: list[Array] = graph_replace(list(terms), single, strict=False)
         return found
-    return [term.mean(0) if term.ndim else term for term in vectorize_graph(list(terms), noise)]
+    try:
+        many = vectorize_graph(list(terms), noise)
+    except NotImplementedError:  # by an operation that knows no batches: row after row
+        many = [_over_rows(term, noise) for term in terms]
+    return [term.mean(0) if term.ndim else term for term in many]
+
+
+def _over_rows(term: Array, noise: dict[Any, Array]) -> Array:
+    """The term at each row of the noise."""
+
+    def at(*rows: Array) -> Array:
+        return graph_replace(term, dict(zip(noise, rows, strict=True)), strict=False)
+
+    return pytensor.scan(at, list(noise.values()), return_updates=False)

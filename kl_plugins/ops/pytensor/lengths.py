@@ -1,0 +1,67 @@
+"""Event shapes that only a running graph knows: one node raises where they differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pytensor.gradient import disconnected_type
+from pytensor.graph.basic import Apply
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.op import Op
+from pytensor.graph.replace import _vectorize_node
+
+from kl_plugins.ops.protocol import Array
+
+
+class SameLengths(Op):  # type: ignore[misc]
+    """A value of p, which raises where the event shapes of p and q, given after it, differ.
+
+    What is computed of both sides is computed of this, and so after the check. It is an error in a log
+    density, too: no other point would have other shapes.
+    """
+
+    __props__ = ("families",)
+    view_map = {0: [0]}  # noqa: RUF012  (so PyTensor has it)
+
+    def __init__(self, families: tuple[str, str]) -> None:
+        self.families = families
+
+    def make_node(self, value: Array, *lengths: Array) -> Array:
+        return Apply(self, [value, *lengths], [value.type()])
+
+    def perform(self, node: Apply, inputs: Array, outputs: Array) -> None:
+        value, *lengths = inputs
+        half = len(lengths) // 2
+        if any(np.any(a != b) for a, b in zip(lengths[:half], lengths[half:], strict=True)):
+            p, q = (tuple(int(np.max(n)) for n in side) for side in (lengths[:half], lengths[half:]))
+            raise ValueError(self.message(str(p), str(q)))
+        outputs[0][0] = value
+
+    def message(self, p: str, q: str) -> str:
+        """The text for two event shapes."""
+        return (
+            f"p and q have different event shapes: p is {self.families[0]} with event shape {p}, q is "
+            f"{self.families[1]} with event shape {q}"
+        )
+
+    def pullback(self, inputs: Array, outputs: Array, output_gradients: Array) -> list[Array]:
+        return [output_gradients[0], *[disconnected_type() for _ in inputs[1:]]]
+
+    L_op = pullback  # its name before PyTensor 3
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        return [[True], *[[False] for _ in node.inputs[1:]]]
+
+    def infer_shape(self, *args: Array) -> list[Array]:
+        return [args[-1][0]]
+
+    def do_constant_folding(self, fgraph: FunctionGraph, node: Apply) -> bool:
+        return False
+
+
+def _vectorize(op: SameLengths, node: Apply, *inputs: Any) -> Apply:
+    return op.make_node(*inputs)
+
+
+_vectorize_node.register(SameLengths, _vectorize)
