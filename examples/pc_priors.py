@@ -63,44 +63,47 @@ def people(number: int) -> People:
     return People(data[:, 2].reshape(18, 10)[:number, 2:])
 
 
-def usual_priors(data: People, shape: int | None = None) -> dict[str, Any]:
-    """What the R package brms takes by default (Bürkner 2017), but for its ν > 1."""
+def usual_priors(data: People, shape: int | None = None) -> list[Any]:
+    """The defaults of brms (Bürkner 2017), but for its ν > 1."""
     import pymc as pm
 
-    return {
-        "sd_intercept": pm.HalfStudentT("sd_intercept", nu=3.0, sigma=data.spread, shape=shape),
-        "sd_slope": pm.HalfStudentT("sd_slope", nu=3.0, sigma=data.spread, shape=shape),
-        "rho": pm.Uniform("rho", -1.0, 1.0, shape=shape),
-        "nu": pm.Gamma("nu", 2.0, 0.1, shape=shape),
-    }
+    vague = {"nu": 3, "sigma": data.spread}
+    return [
+        pm.HalfStudentT("sd_intercept", **vague, shape=shape),
+        pm.HalfStudentT("sd_slope", **vague, shape=shape),
+        pm.Uniform("rho", -1, 1, shape=shape),
+        pm.Gamma("nu", 2, 0.1, shape=shape),
+    ]
 
 
-def penalised_priors(data: People, shape: int | None = None) -> dict[str, Any]:
-    """For each a simpler model, and the value that the parameter exceeds with a probability of 5 %."""
+def penalised_priors(data: People, shape: int | None = None) -> list[Any]:
+    """A simpler model for each, and what would be a surprise."""
     import pymc as pm
     import pytensor.tensor as pt
 
     from kl_plugins import independent
     from kl_plugins.priors import pc_prior
 
-    def deviates(sd: Any) -> Any:
-        return pm.Normal.dist(0.0, sd)
+    def effects(sd: Any) -> Any:
+        return pm.Normal.dist(0, sd)
 
     def correlated(rho: Any) -> Any:
-        """Two standardised variables: their sum and difference, over √2, have variances 1 + ρ and 1 − ρ."""
-        return independent(pm.Normal.dist(0.0, pt.sqrt(pt.stack([1.0 + rho, 1.0 - rho]))))
+        """Two standardised variables, as sum and difference (over √2)."""
+        variances = pt.stack([1 + rho, 1 - rho])
+        return independent(pm.Normal.dist(0, pt.sqrt(variances)))
 
     def heavy_tailed(nu: Any) -> Any:
         """Student's t with variance 1."""
-        return pm.StudentT.dist(nu=nu, mu=0.0, sigma=pt.sqrt((nu - 2.0) / nu))
+        return pm.StudentT.dist(nu, sigma=pt.sqrt((nu - 2) / nu))
 
-    normal, positive, five = pm.Normal.dist(0.0, 1.0), (0.0, np.inf), {"probability": 0.05, "shape": shape}
-    return {
-        "sd_intercept": pc_prior("sd_intercept", deviates, 0.0, at=100.0, bounds=positive, **five),
-        "sd_slope": pc_prior("sd_slope", deviates, 0.0, at=20.0, bounds=positive, **five),
-        "rho": pc_prior("rho", correlated, 0.0, at=0.8, bounds=(-1.0, 1.0), **five),
-        "nu": pc_prior("nu", heavy_tailed, normal, at=3.0, bounds=(2.0, np.inf), **five),
-    }
+    normal, positive = pm.Normal.dist(0, 1), (0, np.inf)
+    five = {"probability": 0.05, "shape": shape}
+    return [
+        pc_prior("sd_intercept", effects, 0, at=100, bounds=positive, **five),
+        pc_prior("sd_slope", effects, 0, at=20, bounds=positive, **five),
+        pc_prior("rho", correlated, 0, at=0.8, bounds=(-1, 1), **five),
+        pc_prior("nu", heavy_tailed, normal, at=3, bounds=(2, np.inf), **five),
+    ]
 
 
 PRIORS = {"usual": usual_priors, "penalised": penalised_priors}
@@ -112,16 +115,19 @@ def sleep_model(data: People, priors: str) -> Any:
 
     persons, days = data.reaction.shape
     with pm.Model() as model:
-        prior = PRIORS[priors](data)
-        intercept = pm.StudentT("intercept", nu=3.0, mu=data.centre, sigma=data.spread)
-        slope = pm.Normal("slope", 0.0, 50.0)
-        scale = pm.HalfStudentT("scale", nu=3.0, sigma=data.spread)
+        sd_intercept, sd_slope, rho, nu = PRIORS[priors](data)
+        centre, spread = data.centre, data.spread
+        intercept = pm.StudentT("intercept", nu=3, mu=centre, sigma=spread)
+        slope = pm.Normal("slope", 0, 50)
+        scale = pm.HalfStudentT("scale", nu=3, sigma=spread)
+
         z = pm.Normal("z", shape=(2, persons))
-        rho = prior["rho"]
-        own_intercept = intercept + prior["sd_intercept"] * z[0]
-        own_slope = slope + prior["sd_slope"] * (rho * z[0] + pm.math.sqrt(1.0 - rho**2) * z[1])
-        line = own_intercept[:, None] + own_slope[:, None] * np.arange(days)
-        pm.StudentT("reaction", nu=prior["nu"], mu=line, sigma=scale, observed=data.reaction)
+        intercepts = intercept + sd_intercept * z[0]
+        related = rho * z[0] + pm.math.sqrt(1 - rho**2) * z[1]
+        slopes = slope + sd_slope * related
+        line = intercepts[:, None] + slopes[:, None] * np.arange(days)
+        errors = {"nu": nu, "sigma": scale}
+        pm.StudentT("reaction", mu=line, **errors, observed=data.reaction)
     return model
 
 
@@ -130,17 +136,18 @@ def prior_draws(priors: str, number: int = 20_000) -> dict[str, np.ndarray]:
     import pymc as pm
 
     with pm.Model():
-        prior = PRIORS[priors](people(18), number)
-    return dict(zip(prior, pm.draw(list(prior.values()), random_seed=1, mode="FAST_COMPILE"), strict=True))
+        variables = PRIORS[priors](people(18), number)
+    drawn = pm.draw(variables, random_seed=1, mode="FAST_COMPILE")
+    return {variable.name: values for variable, values in zip(variables, drawn, strict=True)}
 
 
 def prior_density(priors: str, name: str, at: np.ndarray) -> np.ndarray:
     """The density of a parameter's prior."""
     import pymc as pm
 
-    with pm.Model():
-        prior = PRIORS[priors](people(18))
-    return np.exp(pm.logp(prior[name], at).eval(mode="FAST_COMPILE"))
+    with pm.Model() as model:
+        PRIORS[priors](people(18))
+    return np.exp(pm.logp(model[name], at).eval(mode="FAST_COMPILE"))
 
 
 def sample(model: Any, plan: Plan, stages: Stages | None = None) -> Any:

@@ -207,32 +207,31 @@ def digits(x: np.ndarray, args: argparse.Namespace) -> list[tuple[float, float, 
     return found
 
 
-def main() -> None:
-    """Fit, compare and draw, saying at every moment what is being done."""
+def options(given: list[str] | None = None) -> argparse.Namespace:
+    """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--steps",
-        type=int,
-        default=1_500,
-        help="of Adam, in each regression; a classification takes two fifths",
+        "--steps", type=int, default=1_500, help="of a regression; two fifths: of a classification"
     )
     parser.add_argument("--batch", type=int, default=200, help="observations in a minibatch")
     parser.add_argument("--inducing", type=int, default=15, help="inducing points")
-    parser.add_argument(
-        "--compiled", action="store_true", help="time compiled steps (minutes, the first time)"
-    )
+    parser.add_argument("--compiled", action="store_true", help="time compiled steps (takes minutes)")
     parser.add_argument("--figure", default="sparse_gp.png", help="where to write the figure")
     parser.add_argument("--short", action="store_true", help="a quick, unfinished run")
-    args = parser.parse_args()
+    args = parser.parse_args(given)
     if args.short:
         args.steps = min(args.steps, 100)
+    return args
+
+
+def main() -> None:
+    """Fit, compare and draw, saying at every moment what is being done."""
+    args = options()
     path = Path(args.figure).resolve()
 
     with Stages(PLAN) as stages:
         stages.print("Sparse variational Gaussian processes, with kl(q, prior) in the ELBO.")
-        stages.print(
-            f"{args.inducing} inducing points, {args.steps:,d} steps, minibatches of {args.batch}.\n"
-        )
+        stages.print(f"{args.inducing} inducing points, {args.steps:,d} steps, batches of {args.batch}.\n")
         stages.begin("importing PyMC")
         warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS")
         import pymc  # noqa: F401

@@ -46,7 +46,7 @@ class SparseGP(NamedTuple):
 def sparse_gp(points: np.ndarray, hyper: list[float], whiten: bool) -> SparseGP:
     """A sparse GP with a Matérn 5/2 covariance, whose q is the prior.
 
-    `hyper` holds the length scale, the amplitude, and whatever the likelihood needs, all positive.
+    `hyper`: length scale, amplitude, and what the likelihood needs, all positive.
     """
     m, d = points.shape
     Z, log_hyper = shared(points, "Z"), shared(np.log(hyper), "log_hyper")
@@ -59,11 +59,12 @@ def sparse_gp(points: np.ndarray, hyper: list[float], whiten: bool) -> SparseGP:
     mean = shared(np.zeros(m), "mean")
     raw = shared(np.tril(start, -1) + np.diag(np.log(np.diag(start))), "raw")
     factor = pt.tril(raw, -1) + pt.diag(pt.exp(pt.diagonal(raw)))
-    return SparseGP([Z, log_hyper, mean, raw], pt.exp(log_hyper), cov, Z, K, L, mean, factor, whiten)
+    parameters, hyper = [Z, log_hyper, mean, raw], pt.exp(log_hyper)
+    return SparseGP(parameters, hyper, cov, Z, K, L, mean, factor, whiten)
 
 
 def marginals(gp: SparseGP, x: Any) -> tuple[Any, Any]:
-    """Mean and variance of f under q, at each row of x."""
+    """Mean and variance of f at each row of x, under q."""
     A = solve_triangular(gp.L, gp.cov(gp.Z, x), lower=True)
     given_u = gp.cov(x, diag=True) - (A**2).sum(axis=0)
     if not gp.whiten:
@@ -72,10 +73,10 @@ def marginals(gp: SparseGP, x: Any) -> tuple[Any, Any]:
 
 
 def divergence(gp: SparseGP) -> Any:
-    """KL(q ‖ prior) in nats: of v from N(0, I) where whitened, else of u from N(0, K)."""
+    """KL(q ‖ prior) in nats; the prior of v is N(0, I), that of u N(0, K)."""
     m = gp.mean.get_value().size
-    prior = pm.MvNormal.dist(np.zeros(m), cov=np.eye(m) if gp.whiten else gp.K)
-    return kl(pm.MvNormal.dist(gp.mean, chol=gp.factor), prior)
+    q = pm.MvNormal.dist(gp.mean, chol=gp.factor)
+    return kl(q, pm.MvNormal.dist(np.zeros(m), cov=np.eye(m) if gp.whiten else gp.K))
 
 
 def textbook_divergence(gp: SparseGP) -> Any:
@@ -97,7 +98,7 @@ def elbo(
     expected: Callable[..., Any],
     term: Callable[..., Any] = divergence,
 ) -> Any:
-    """ELBO in nats of `total` observations, estimated without bias from a minibatch of them."""
+    """ELBO of `total` observations in nats, estimated from a minibatch."""
     log_likelihoods = expected(gp, y, *marginals(gp, x))
     return total / y.shape[0] * log_likelihoods.sum() - term(gp)
 

@@ -13,6 +13,10 @@ from scipy.optimize import brentq
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.priors.distance import Distance
 from kl_plugins.priors.divergence import Graph
+from kl_plugins.priors.sides import Measured
+
+LOST = 0.1
+"""The largest share of the mass for parameters that doubles cannot tell from an end of the bounds."""
 
 
 class ExponentialDistance:
@@ -27,6 +31,7 @@ class ExponentialDistance:
         self.bounds = bounds
         self.sides = distance.sides
         self.rate = _rate(probability, [side.largest for side in self.sides])
+        _check_reach(probability, self.rate, self.sides)
         self._masses = [-math.expm1(-self.rate * side.largest) for side in self.sides]
 
     def logp(self, value: Graph) -> Graph:
@@ -122,6 +127,18 @@ def _rate(probability: float, largest: list[float]) -> float:
     while excess(upper) > 0.0:
         upper *= 2.0
     return float(brentq(excess, 1e-12, upper, xtol=1e-15, rtol=1e-14))
+
+
+def _check_reach(probability: float, rate: float, sides: Sequence[Measured]) -> None:
+    """Raise where too much mass is so near to an end of the bounds that there are no doubles for it."""
+    beyond = [math.exp(-rate * side.reach) if math.isinf(side.largest) else 0.0 for side in sides]
+    lost = sum(beyond) / len(beyond)
+    if lost > LOST:
+        raise ValueError(
+            f"probability={probability!r} is too large: distances from the base grow so slowly towards an "
+            f"end of the bounds that {lost:.0%} of the mass would be at numbers that cannot be told from it. "
+            "Choose a smaller probability, or another at"
+        )
 
 
 def _survival(rate: float, end: float) -> float:

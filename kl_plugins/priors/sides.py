@@ -21,7 +21,7 @@ ROUNDING = 1e-6
 OVERFLOW = 1e20
 """A distance, relative to that of `at`, after which what is not finite has overflown."""
 FAR = 30.0
-"""The place after which a divergence that is not finite is one that cannot be computed: mass ends there."""
+"""The place after which distances that end or fall are ones that cannot be computed: the mass ends there."""
 NEAREST = 1e-6
 """A distance, relative to that of `at`, below which slopes of divergences may be all rounding."""
 
@@ -96,41 +96,35 @@ def measure(side: Side, distances: Callable[[FloatArray], FloatArray]) -> Measur
         If the distances do not grow from the base to the end, or end before it.
     """
     places = side.inner_places()
-    theta = side.parameter(places)
-    found = distances(theta)
-    overflows = _count_until_overflow(side, places, found)
-    places, theta, found = places[:overflows], theta[:overflows], found[:overflows]
-    falls = np.flatnonzero(np.diff(found) < -ROUNDING * np.maximum(found[:-1], 1.0))
-    if falls.size:
-        i = falls[0]
-        raise ValueError(
-            f"the distance from the base has to grow from {side.base:g} towards {side.end:g}, but from "
-            f"parameter {theta[i]:.6g} to {theta[i + 1]:.6g} it falls from {found[i]:.6g} to "
-            f"{found[i + 1]:.6g} times that of at: choose bounds within which it grows"
-        )
-    growing = np.maximum.accumulate(found)
-    logs, first = np.unique(np.log(growing[growing > 0.0]), return_index=True)
-    place = PchipInterpolator(logs, places[growing > 0.0][first])
-    bounded = overflows == len(side.inner_places()) and _levels_off(places, found)
-    gap, power = _near_base(side, place, distances)
-    return Measured(side, float(found[-1]) if bounded else math.inf, float(found[-1]), place, gap, power)
+    found = distances(side.parameter(places))
+    count = _count_computed(side, places, found)
+    places, found = places[:count], np.maximum.accumulate(found[:count])
+    logs, first = np.unique(np.log(found[found > 0.0]), return_index=True)
+    place = PchipInterpolator(logs, places[found > 0.0][first])
+    largest = float(found[-1]) if _levels_off(places, found) else math.inf
+    return Measured(side, largest, float(found[-1]), place, *_near_base(side, place, distances))
 
 
-def _count_until_overflow(side: Side, places: FloatArray, found: FloatArray) -> int:
-    """How many distances there are before one that is not finite, for which there must be a good reason."""
-    theta = side.parameter(places)
-    bad = np.flatnonzero(~np.isfinite(found))
+def _count_computed(side: Side, places: FloatArray, found: FloatArray) -> int:
+    """How many distances there are until they end or fall, for which there must be a good reason."""
+    with np.errstate(invalid="ignore"):
+        steps = np.diff(found, prepend=0.0)
+    before = np.concatenate([[0.0], found[:-1]])
+    bad = np.flatnonzero(~(steps >= -ROUNDING * np.maximum(before, 1.0)) | ~np.isfinite(found))
     if not bad.size:
         return len(found)
     first = int(bad[0])
-    if first and (found[first - 1] > OVERFLOW or places[first] > FAR):
+    if before[first] > OVERFLOW or places[first] > FAR:
         return first
-    if first:
-        where = f"between parameter {theta[first - 1]:.6g} and {theta[first]:.6g}"
-    else:
-        where = f"at parameter {theta[0]:.6g}"
+    start, end = side.parameter(places[[max(first - 1, 0), first]])
+    grows = f"the distance has to grow from the base at {side.base:g} towards {side.end:g}, but "
+    if np.isfinite(found[first]):
+        raise ValueError(
+            f"{grows}from parameter {start:.6g} to {end:.6g} it falls from {before[first]:.6g} to "
+            f"{found[first]:.6g} times that of at: choose bounds within which it grows"
+        )
     raise ValueError(
-        f"from the base at {side.base:g} towards {side.end:g} the divergence ends {where}: beyond, it is "
+        f"{grows}between parameter {start:.6g} and {end:.6g} it ends: beyond, the divergence is "
         f"{'not a number' if np.isnan(found[first]) else 'infinite'}, or family(parameter) is no "
         "distribution. End the bounds there, as bounds=(0, inf) do for a positive parameter"
     )

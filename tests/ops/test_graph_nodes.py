@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import mpmath
 import numpy as np
 import pytensor
+import pytensor.scalar as ps
 import pytensor.tensor as pt
 import pytest
 from pymc.logprob.utils import ParameterValueError
 from pytensor.compile.mode import Mode
 from pytensor.graph.replace import vectorize_graph
+from pytensor.tensor.elemwise import Elemwise
 
 from graphs import value
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.ops import pytensor as ops
-from kl_plugins.ops.pytensor.checks import check_all
+from kl_plugins.ops.pytensor.checks import check_all, one_number
 
 pytestmark = [
     pytest.mark.filterwarnings("error"),
@@ -83,6 +86,31 @@ def test_checks_say_which_condition_does_not_hold(mode):
     for message, bad in MESSAGES.items():
         with pytest.raises(ParameterValueError, match=message):
             function([1.0, bad])
+
+
+def test_in_c_conditions_are_one_number():
+    x = pt.dscalar("x")
+    graph = check_all(2.0 * x, [(x > 0.0, "positive"), (x < 5.0, "small")])
+    one = one_number(graph.owner)
+    for point, number in ((1.0, 0), (-1.0, 1), (6.0, 2)):
+        assert value(one.owner.inputs[1], {x: point}) == number
+    assert value(one, {x: 1.0}) == 2.0
+    with pytest.raises(ParameterValueError, match="small"):
+        value(one, {x: 6.0})
+
+
+def test_a_formula_is_one_function_of_c():
+    """However many terms use it: the compiler takes as long as there is code."""
+    x, y, z = (ps.float64(name) for name in "xyz")
+    formula = scale_divergence(*pt.dscalars("p", "q"), ops).owner.op.scalar_op
+    (name,) = re.findall(r"static npy_float64 (formula_\w+)", formula.c_support_code())
+    both = ps.Composite([x, y, z], [formula(x, y) + formula(y, z)])
+    assert both.c_support_code().count(f"static npy_float64 {name}") == 1
+    assert both.c_code_template.count(name) == 2
+    p, q, r = pt.dscalars("p", "q", "r")
+    function = pytensor.function([p, q, r], Elemwise(both)(p, q, r), mode="CVM")
+    exact = sum(float(EXACT[scale_divergence](*pair)) for pair in ((0.2, 1.7), (1.7, 1.6)))
+    np.testing.assert_allclose(function(0.2, 1.7, 1.6), exact)
 
 
 def test_checks_of_a_vectorised_graph():

@@ -135,14 +135,14 @@ ERRORS = {
         1.0,
         {"bounds": (-INF, INF)},
         ValueError,
-        r"from the base at 1 towards -inf the divergence ends between .*End the bounds there",
+        r"from the base at 1 towards -inf, but between .* it ends: .*End the bounds there",
     ),
     "not growing": (
         lambda s: pm.Normal.dist(pt.sin(s), 1.0),
         0.0,
         {"at": 1.0},
         ValueError,
-        "has to grow from 0 towards inf, but from parameter 1.6",
+        "has to grow from the base at 0 towards inf, but from parameter 1.6",
     ),
     "at as good as the base": (
         lambda s: normal(s * (s - 2.0)),
@@ -150,6 +150,13 @@ ERRORS = {
         {},
         ValueError,
         "at=2.0 is no farther than the base",
+    ),
+    "mass beyond doubles": (
+        uniform,
+        1.0,
+        {"at": 0.5, "bounds": (0, 1), "probability": 0.999},
+        ValueError,
+        "probability=0.999 is too large: .* that 9.% of the mass",
     ),
     "probability too large": (
         lambda p: pm.Bernoulli.dist(p),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.scalar as ps
 import pytensor.tensor as pt
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Apply, Variable
 from pytensor.scalar.basic import Composite
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.variable import TensorConstant
@@ -42,6 +43,43 @@ class Formula(Composite):  # type: ignore[misc]
         return [output_gradients[0] * d(*[inputs[i] for i in needed]) for d, needed in pairs]
 
     L_op = pullback  # its name before PyTensor 3
+
+    def c_support_code(self, **kwargs: Any) -> str:
+        """The formula as a function of C, which a module has once, however many terms are in it."""
+        inner: str = super().c_support_code(**kwargs)
+        if self._is_inline():
+            return inner
+        body, name = self._body(), self._function()
+        number = self.outputs_type[0].dtype_specs()[1]
+        arguments = ", ".join(f"{number} x{i}" for i in range(self.nin))
+        function = f"static {number} {name}({arguments}) {{\n{number} found;\n{body}\nreturn found;\n}}"
+        return f"{inner}\n#ifndef {name.upper()}\n#define {name.upper()}\n{function}\n#endif"
+
+    def c_support_code_apply(self, node: Apply, name: str) -> str:
+        found: str = super().c_support_code_apply(node, name) if self._is_inline() else ""
+        return found
+
+    def c_code(self, node: Apply, nodename: str, inames: list[str], onames: list[str], sub: Any) -> str:
+        if self._is_inline():
+            found: str = super().c_code(node, nodename, inames, onames, sub)
+            return found
+        return f"{onames[0]} = {self._function()}({', '.join(inames)});"
+
+    def c_code_cache_version_outer(self) -> tuple[int, ...]:
+        return (*super().c_code_cache_version_outer(), 1)
+
+    def _is_inline(self) -> bool:
+        """Whether what it is made of needs C code of its own wherever it is used."""
+        _ = self.c_code_template  # which names the nodes
+        return bool(super().c_support_code_apply(None, "").strip())
+
+    def _body(self) -> str:
+        names = [f"x{i}" for i in range(self.nin)]
+        found: str = super().c_code(None, "formula", names, ["found"], {"fail": "", "id": "x"})
+        return found
+
+    def _function(self) -> str:
+        return f"formula_{sha256(self._body().encode()).hexdigest()[:24]}"
 
     def _differentiated(self) -> list[Formula]:
         """The derivative by each input: as stated, else by reversing through the operations."""
