@@ -149,7 +149,8 @@ def result_table(found: Found, others: dict[str, np.ndarray]) -> Table:
         nats = [f"{np.mean([one.kl[i].sum() for one in fits]):.0f}" for i in range(2)]
         scores = held_out([one.predicted for one in fits], fits[0].truth)
         name = way if prior == "normal" else f"{prior}, {way}"
-        table.add_row(name, f"{np.mean(elbos):.0f}", f"{min(elbos):.0f}…{max(elbos):.0f}", *nats, *scores)
+        spread = f"{min(elbos):.0f}…{max(elbos):.0f}" if len(fits) > 1 else ""
+        table.add_row(name, f"{np.mean(elbos):.0f}", spread, *nats, *scores)
     truth = fits[0].truth
     for name, predicted in others.items():
         table.add_row(name, "", "", "", "", *held_out([predicted], truth))
