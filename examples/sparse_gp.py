@@ -33,7 +33,6 @@ DATA = Path(__file__).parent
 KINDS = {"whitened": True, "not whitened": False}
 START = {"regression": [1.0, 10.0, 10.0], "classification": [1.0, 1.0]}
 """Length scale (decades of income; sds of the measurements), amplitude and noise (years; logits)."""
-FOLDS, TIMED = 5, 10
 PLAN = {
     "importing PyMC": 5.0,
     "exact GP": 10.0,
@@ -150,11 +149,11 @@ def cross_validate(
     from sklearn.linear_model import LogisticRegression
     from support import svgp
 
-    fold = np.random.default_rng(2).permutation(len(y)) % FOLDS
+    fold = np.random.default_rng(2).permutation(len(y)) % args.folds
     scores = {
         name: np.empty(len(y)) for name in ("sparse GP", "logistic regression", "share of the malignant")
     }
-    for i in range(FOLDS):
+    for i in range(args.folds):
         train, test = fold != i, fold == i
         gp, _ = classify(x[train], y[train], True, args, stages)
         predicted = (
@@ -182,8 +181,8 @@ def step_times(x: np.ndarray, y: np.ndarray, args: argparse.Namespace, stages: S
             runs[kind, name] = svgp.Training(gp, x, y, svgp.gaussian, term, batch=args.batch, mode=mode)
             runs[kind, name].step()
     times: dict = {key: [] for key in runs}
-    for i in range(TIMED):
-        stages.at(0.5 + i / TIMED / 2, f"round {i + 1} of {TIMED}")
+    for i in range(args.rounds):
+        stages.at(0.5 + i / args.rounds / 2, f"round {i + 1} of {args.rounds}")
         for key, run in runs.items():
             begun = time.perf_counter()
             for _ in range(20):
@@ -219,6 +218,7 @@ def options(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--figure", default="sparse_gp.png", help="where to write the figure")
     parser.add_argument("--short", action="store_true", help="a quick, unfinished run")
     args = parser.parse_args(given)
+    args.folds, args.rounds = (2, 2) if args.short else (5, 10)
     if args.short:
         args.steps = min(args.steps, 100)
     return args

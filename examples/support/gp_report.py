@@ -69,7 +69,7 @@ def classification_table(scores: dict[str, np.ndarray], curves: dict[str, np.nda
     """Held-out log scores beside those of logistic regression."""
     ends = ", ".join(f"{kind} {curve[1, -1]:.2f}" for kind, curve in curves.items())
     table = table_of(
-        "2. Classification: malignant or not, 569 tumours, five-fold cross-validation",
+        "2. Classification: malignant or not, 569 tumours, cross-validated",
         f"Log score: mean log probability of the tumours held out. ± is one standard error over tumours. "
         f"ELBO of the fits to all tumours, nats: {ends}.",
     )
