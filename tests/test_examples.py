@@ -87,3 +87,31 @@ def test_a_rule_that_watches_does_not_stop_a_fit_nor_change_it():
     np.testing.assert_allclose(watch.stops["monitor"].approximation.mean, monitor.average.mean)
     for ours, theirs in zip(watched.params, alone.params, strict=True):
         np.testing.assert_array_equal(ours.get_value(), theirs.get_value())
+
+
+def test_ratios_of_variances_say_how_well_they_are_known():
+    from support.network_report import Ratio, ratio
+
+    rng = np.random.default_rng(1)
+    scores = []
+    for _ in range(300):
+        common, own = rng.normal(size=(2, 400))
+        found = ratio((common + 0.5 * own) ** 2, common**2)
+        scores.append((found.value - 1.25) / found.error)
+    assert abs(np.mean(scores)) < 0.3
+    assert 0.85 < np.std(scores) < 1.15
+    assert str(Ratio(0.98812, 0.0007)) == "0.9881(7)"
+    assert str(Ratio(10.23, 0.2)) == "10.2(2)"
+
+
+def test_the_network_is_the_same_for_arrays_and_graphs():
+    import pytensor.tensor as pt
+    from bayesian_network import affine, network
+
+    rng = np.random.default_rng(2)
+    x, *weights = rng.normal(size=(5, 3)), rng.normal(size=(4, 6)), rng.normal(size=(7, 2))
+    hidden = np.maximum(x @ weights[0][1:] + weights[0][0], 0.0)
+    expected = hidden @ weights[1][1:] + weights[1][0]
+    np.testing.assert_allclose(network(affine(weights), x), expected, atol=1e-14)
+    graph = network(affine([pt.as_tensor(w) for w in weights]), pt.as_tensor(x))
+    np.testing.assert_allclose(graph.eval(mode="FAST_COMPILE"), expected, atol=1e-14)

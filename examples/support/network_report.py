@@ -134,25 +134,26 @@ def result_table(found: Found, others: dict[str, np.ndarray]) -> Table:
     table = table_of(
         title="3. What comes of it",
         caption=(
-            "Means over the starts. ELBO: after the last iteration, from all images, with "
-            "its range over the starts. KL: of the weights of layers 1 and 2 from their prior. Log score: "
-            "mean log probability of the right digit of held-out images. All in nats. "
+            "Normal prior, but for one row. Means over the starts. ELBO: after the last iteration, from all "
+            "images; range: over the starts. KL: of the weights of layers 1 and 2 from their prior. "
+            "Log score: mean log probability of the right digit of held-out images. All in nats. "
             f"Miscalibration: expected calibration error, {BINS} bins. The last two are scikit-learn's, "
             "without a posterior; point weights: a network of the same size."
         ),
     )
-    table.add_column("prior, gradient by", no_wrap=True)
-    for column in ("ELBO", "KL 1", "KL 2", "log score", "right", "miscali-\nbration"):
-        table.add_column(column, justify="right")
+    table.add_column("gradient by", no_wrap=True)
+    for column in ("ELBO", "range", "KL 1", "KL 2", "log score", "right", "miscali-\nbration"):
+        table.add_column(column, justify="right", no_wrap=True)
     for (prior, way), fits in found.results.items():
         elbos = [one.elbos.mean() for one in fits]
-        elbo = f"{np.mean(elbos):.0f}" + (f" ({range_of(elbos)})" if len(fits) > 1 else "")
         nats = [f"{np.mean([one.kl[i].sum() for one in fits]):.0f}" for i in range(2)]
         scores = held_out([one.predicted for one in fits], fits[0].truth)
-        table.add_row(f"{prior}, {way}", elbo, *nats, *scores)
+        name = way if prior == "normal" else f"{prior}, {way}"
+        spread = f"{min(elbos):.0f}…{max(elbos):.0f}" if len(fits) > 1 else ""
+        table.add_row(name, f"{np.mean(elbos):.0f}", spread, *nats, *scores)
     truth = fits[0].truth
     for name, predicted in others.items():
-        table.add_row(name, "", "", "", *held_out([predicted], truth))
+        table.add_row(name, "", "", "", "", *held_out([predicted], truth))
     return table
 
 
@@ -258,7 +259,7 @@ def draw_noise(axes: Any, noise: dict[int, dict[str, np.ndarray]]) -> None:
             axes.annotate(way, (0.1, found[0].value), (14, 14), color=f"C{i}", **label)
         if way == CLOSED:
             axes.annotate(
-                f"{way} (1: {MONTE_CARLO})", (places[-1], 1.0), (0, 8), color=f"C{i}", ha="right", **label
+                f"{way} ({MONTE_CARLO}: 1)", (places[-1], 1.0), (0, 8), color=f"C{i}", ha="right", **label
             )
     axes.axhline(1.0, color="0.35", lw=0.8, zorder=0)
     axes.set_yscale("log")
@@ -271,7 +272,7 @@ def draw_pixels(axes: Any, result: Result) -> None:
     """What the network has learnt about each pixel."""
     image = axes.imshow(result.of_pixels, cmap="viridis", vmin=0.0)
     axes.set(xticks=[], yticks=[], title="KL of the weights\nof each pixel (nats)")
-    axes.figure.colorbar(image, ax=axes, location="bottom", shrink=0.85)
+    axes.figure.colorbar(image, ax=axes, location="bottom", shrink=0.85, pad=0.03)
 
 
 def draw_units(axes: Any, results: dict[str, Result]) -> None:

@@ -49,8 +49,9 @@ class ExponentialDistance:
         """The logarithm of the probability of a smaller parameter."""
         distance, _ = self._distance(pt.switch(self._inside(value), value, self.distance.at))
         mass = self._by_side(value, self._masses)
+        rest = self._by_side(value, [math.exp(-self.rate * side.largest) for side in self.sides])
         below = -pt.expm1(-self.rate * distance) / mass  # of the mass of the side, nearer to the base
-        beyond = 1.0 - below
+        beyond = (pt.exp(-self.rate * distance) - rest) / mass
         share = 1.0 / len(self.sides)
         upwards = self._by_side(value, [side.side.direction for side in self.sides])
         cdf = pt.switch(pt.gt(upwards, 0.0), 1.0 - share + share * below, share * beyond)

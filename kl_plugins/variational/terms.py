@@ -171,13 +171,15 @@ class ClosedFormKL(KL):  # type: ignore[misc]
     Examples
     --------
     >>> import pymc as pm
+    >>> from pymc.variational.inference import Inference
+    >>> from pymc.variational.updates import adam
     >>> from kl_plugins.variational import ClosedFormKL
     >>> with pm.Model():
     ...     effect = pm.Normal("effect", 0.0, 5.0)
     ...     _ = pm.Normal("y", effect, 10.0, observed=[28.0, 8.0, -3.0])
-    ...     inference = pm.Inference(ClosedFormKL, pm.MeanField(random_seed=1), None)
+    ...     inference = Inference(ClosedFormKL, pm.MeanField(random_seed=1), None)
     >>> fit = {"progressbar": False, "compile_kwargs": {"mode": "FAST_COMPILE"}}
-    >>> approximation = inference.fit(500, obj_optimizer=pm.adam(learning_rate=0.05), **fit)
+    >>> approximation = inference.fit(500, obj_optimizer=adam(learning_rate=0.05), **fit)
     >>> bool(abs(approximation.mean.get_value()[0] - 4.71) < 1.5)
     True
     """

@@ -391,5 +391,5 @@ def mistakes(model: pm.Model, diagnosis: variational.Diagnosis) -> None:
     with model:
         priors.pc_prior("mu", normal_at, 0.0, at="2", probability=0.1)  # type: ignore[arg-type]
         priors.pc_prior("mu", normal_at, 0.0, at=2.0)  # type: ignore[call-arg]
-    priors.pc_prior.dist(normal_at, at=2.0, probability=0.1)  # type: ignore[call-arg]
+    priors.pc_prior.dist(normal_at, 0.0, at="2", probability=0.1)  # type: ignore[arg-type]
     del text

@@ -38,12 +38,13 @@ class SameLengths(Op):  # type: ignore[misc]
             raise ValueError(self.message(str(p), str(q)))
         outputs[0][0] = value
 
-    def message(self, p: str, q: str) -> str:
-        """The text for two event shapes."""
-        return (
-            f"p and q have different event shapes: p is {self.families[0]} with event shape {p}, q is "
-            f"{self.families[1]} with event shape {q}"
-        )
+    def message(self, p: str = "", q: str = "") -> str:
+        """The text, with two event shapes where they are known."""
+        sides = [
+            f"{side} is {family}" + (f" with event shape {shape}" if shape else "")
+            for side, family, shape in zip("pq", self.families, (p, q), strict=True)
+        ]
+        return f"p and q have different event shapes: {', '.join(sides)}"
 
     def pullback(self, inputs: Array, outputs: Array, output_gradients: Array) -> list[Array]:
         return [output_gradients[0], *[disconnected_type() for _ in inputs[1:]]]

@@ -32,25 +32,20 @@ register_funcify_and_cache_key(CheckAll)(numba_funcify_check_all)
 
 
 def numba_funcify_same_lengths(op: SameLengths, node: Apply, **kwargs: Any) -> tuple[Any, str]:
-    count = len(node.inputs) // 2
-    p, q = ([f"{side}_{i}" for i in range(count)] for side in "pq")
-    differ = " or ".join(f"{a}.item() != {b}.item()" for a, b in zip(p, q, strict=True))
-    shapes = [" + ', ' + ".join(f"str({name}.item())" for name in side) for side in (p, q)]
-    comma = "','" if count == 1 else "''"
-    before, between, after = op.message("\0", "\0").split("\0")
-    text = " + ".join(
-        [repr(before + "("), shapes[0], comma, repr(")" + between + "("), shapes[1], comma, repr(")" + after)]
-    )
+    """Names the families and not the lengths: functions from the cache of Numba cannot raise with numbers."""
+    names = [f"length_{i}" for i in range(len(node.inputs) - 1)]
+    half = len(names) // 2
+    pairs = zip(names[:half], names[half:], strict=True)
     source = "\n".join(
         [
-            f"def same_lengths(value, {', '.join([*p, *q])}):",
-            f"    if {differ}:",
-            f"        raise ValueError({text})",
+            f"def same_lengths(value, {', '.join(names)}):",
+            f"    if {' or '.join(f'{a}.item() != {b}.item()' for a, b in pairs)}:",
+            f"        raise ValueError({op.message()!r})",
             "    return value",
         ]
     )
     function = compile_numba_function_src(source, "same_lengths", {})
-    key = sha256(str((type(op), op.families, count)).encode()).hexdigest()
+    key = sha256(str((type(op), op.families, half, "static")).encode()).hexdigest()
     return basic.numba_njit(function), key
 
 
