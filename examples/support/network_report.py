@@ -134,26 +134,27 @@ def result_table(found: Found, others: dict[str, np.ndarray]) -> Table:
     table = table_of(
         title="3. What comes of it",
         caption=(
-            "Normal prior, but for one row, which is by local draws. Means over the starts. ELBO: after the last iteration, from all "
-            "images; range: over the starts. KL: of the weights of layers 1 and 2 from their prior. "
+            "Normal prior, but for one row, which is by local draws. Means over the starts. ELBO: after the "
+            "last iteration, from all images; range: over the starts. KL: of the weights of layers 1 and 2 "
+            "from their prior. "
             "Log score: mean log probability of the right digit of held-out images. All in nats. "
             f"Error: expected calibration error, {BINS} bins. The last two are scikit-learn's, "
             "without a posterior; point weights: a network of the same size."
         ),
     )
     table.add_column("gradient by", no_wrap=True)
-    for column in ("ELBO", "range", "KL 1", "KL 2", "log\nscore", "right", "error"):
+    for column in ("ELBO", "range", "KL 1 + 2", "log\nscore", "right", "error"):
         table.add_column(column, justify="right", no_wrap=True)
     for (prior, way), fits in found.results.items():
         elbos = [one.elbos.mean() for one in fits]
-        nats = [f"{np.mean([one.kl[i].sum() for one in fits]):.0f}" for i in range(2)]
+        nats = "+".join(f"{np.mean([one.kl[i].sum() for one in fits]):.0f}" for i in range(2))
         scores = held_out([one.predicted for one in fits], fits[0].truth)
         name = way if prior == "normal" else f"{prior} prior"
         spread = f"{min(elbos):.0f}…{max(elbos):.0f}" if len(fits) > 1 else ""
-        table.add_row(name, f"{np.mean(elbos):.0f}", spread, *nats, *scores)
+        table.add_row(name, f"{np.mean(elbos):.0f}", spread, nats, *scores)
     truth = fits[0].truth
     for name, predicted in others.items():
-        table.add_row(name, "", "", "", "", *held_out([predicted], truth))
+        table.add_row(name, "", "", "", *held_out([predicted], truth))
     return table
 
 
