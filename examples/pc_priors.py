@@ -195,7 +195,7 @@ def main() -> None:
 
     with Stages({stage: seconds for stage, seconds in SECONDS.items() if stage not in skipped}) as stages:
         stages.print("Penalised-complexity priors beside the usual vague ones.")
-        stages.print("Reaction times of 18 people over seven nights of short sleep: a line for each person,")
+        stages.print("Reaction times of 18 people over seven nights of short sleep: a line for each,")
         stages.print("and Student's t for the errors. Four parameters with two sets of priors.\n")
         stages.begin("importing PyMC")
         import pymc  # noqa: F401

@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 from scipy import special
 from scipy.optimize import brentq
 
+from kl_plugins import independent
 from kl_plugins.priors import pc_prior
 
 INF = np.inf
@@ -62,6 +63,11 @@ def autoregressive(rho):
 def unit_student_t(df):
     """Student's t with unit variance."""
     return pm.StudentT.dist(df, sigma=pt.sqrt((df - 2.0) / df))
+
+
+def correlated(z):
+    """Two standardised variables, whose correlation has this z of Fisher, by their sum and difference."""
+    return independent(pm.Normal.dist(0.0, pt.sqrt(1.0 + pt.tanh(z) * np.array([1.0, -1.0]))))
 
 
 def _correlation(rho):

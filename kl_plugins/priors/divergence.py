@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
-from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
+from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorVariable
 
 from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.mistakes import mistaken
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.ops.pytensor.checks import ReplaceChecks, infinite_outside, unchecked
+from kl_plugins.ops.pytensor.on_arrays import UNCOMPILED
+from kl_plugins.priors.arguments import is_number
+from kl_plugins.recognition import recognise
 
 Graph: TypeAlias = "TensorVariable[Any, Any]"
 Family: TypeAlias = Callable[[Any], Any]
-
-UNCOMPILED = Mode(linker="py", optimizer="fast_compile")
-"""For functions that are called a few times, on arrays: to compile them would take seconds. The further
-rewrites of "fast_run" fuse operations, whose constants would be of single precision in Python."""
-
-
-def is_number(value: object) -> bool:
-    """Whether it is one number, of Python or of NumPy; a truth value is none."""
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+SYMBOLIC = (
+    "It is called with a symbolic number, a PyTensor variable: take functions of pm.math or pytensor.tensor, "
+    "pt.stack for arrays, pt.switch for `if`, and distributions of PyMC, as pm.Normal.dist"
+)
+"""Why ordinary functions of numbers fail in families."""
 
 
 class Divergence:
@@ -86,10 +85,8 @@ def _member(family: Family, parameter: Graph) -> Any:
         with scratch:
             member = family(parameter)
     except Exception as error:
-        raise TypeError(
-            f"family(parameter) raised {type(error).__name__}: {error}. It is called with a symbolic number, "
-            "a PyTensor variable: take functions of pm.math or pytensor.tensor, and pt.stack for arrays"
-        ) from error
+        hint = f". {SYMBOLIC}" if isinstance(error, TypeError | AttributeError | NotImplementedError) else ""
+        raise TypeError(f"family(parameter) raised {type(error).__name__}: {error}{hint}") from error
     if scratch.named_vars:
         name = next(iter(scratch.named_vars))
         raise TypeError(
@@ -105,10 +102,25 @@ def _member(family: Family, parameter: Graph) -> Any:
 
 def _divergence(member: Any, base: Any) -> Any:
     """The divergence of two distributions; errors say what its sides are."""
+    given = (*getattr(member, "args", ()), *getattr(member, "kwds", {}).values())
+    if type(member).__module__.partition(".")[0] == "scipy" and any(isinstance(x, Variable) for x in given):
+        raise TypeError(
+            "family(parameter) returned a distribution of SciPy, which takes no symbolic numbers: take one "
+            "of PyMC, as pm.Normal.dist(0, sigma)"
+        )
     try:
-        return kl(member, base)
+        divergence = kl(member, base)
     except (TypeError, ValueError, NoClosedFormError) as error:
         raise type(error)(f"KL(p‖q) of p = family(parameter) from q, the base: {error}") from error
+    sides = [recognise(member), recognise(base)]
+    if all(isinstance(side, Univariate) for side in sides):
+        first, second = ("discrete" if isinstance(side, Discrete) else "continuous" for side in sides)
+        if first != second:
+            raise ValueError(
+                f"family(parameter) is {first} and the base {second}: the divergence between such "
+                "distributions is infinite for every parameter. Choose a base of the same kind"
+            )
+    return divergence
 
 
 def _of_parameters_alone(divergence: Any, parameters: list[Graph]) -> Graph:
@@ -132,11 +144,18 @@ def _of_parameters_alone(divergence: Any, parameters: list[Graph]) -> Graph:
             "family(parameter) depends on another random variable; the distance from the base has to be a "
             "function of its parameter alone: put numbers in the place of other variables"
         )
-    data = {root: pt.constant(root.get_value()) for root in others if isinstance(root, SharedVariable)}
-    free = sorted({str(root) for root in others if root not in data})
+    shared = sorted({str(root) for root in others if isinstance(root, SharedVariable)})
+    if shared:
+        names = ", ".join(shared)
+        raise ValueError(
+            f"family(parameter) or the base depends on {names}, which is pm.Data or another shared variable. "
+            "The prior is measured once, when it is made, and could not follow when this changes. Take its "
+            f"value, which stays as it is now: {shared[0]}.get_value()"
+        )
+    free = sorted({str(root) for root in others})
     if free:
         raise ValueError(f"family(parameter) depends on {', '.join(free)}, too: put numbers there")
-    return graph_replace([divergence], data)[0] if data else divergence
+    return divergence
 
 
 def _with_checks(divergence: Graph, parameters: list[Graph], made_of: Callable[[Apply], Graph]) -> Graph:

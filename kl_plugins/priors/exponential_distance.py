@@ -17,6 +17,8 @@ from kl_plugins.priors.sides import Measured
 
 LOST = 0.1
 """The largest share of the mass for parameters that doubles cannot tell from an end of the bounds."""
+LEAST_RATE = 1e-12
+"""The smallest rate that is looked for; the density of a bounded distance is flat there."""
 
 
 class ExponentialDistance:
@@ -117,8 +119,8 @@ def _rate(probability: float, largest: list[float]) -> float:
     def excess(rate: float) -> float:
         return float(np.mean([_survival(rate, end) for end in largest])) - probability
 
-    most = float(np.mean([max(0.0, 1.0 - 1.0 / end) for end in largest]))
-    if probability >= most:
+    if excess(LEAST_RATE) <= 0.0:
+        most = float(np.mean([max(0.0, 1.0 - 1.0 / end) for end in largest]))
         raise ValueError(
             f"probability={probability!r} is too large: distances from the base are at most "
             f"{' and '.join(f'{end:.6g}' for end in largest)} times that of at, and as their density falls, "
@@ -127,7 +129,7 @@ def _rate(probability: float, largest: list[float]) -> float:
     upper = 1.0
     while excess(upper) > 0.0:
         upper *= 2.0
-    return float(brentq(excess, 1e-12, upper, xtol=1e-15, rtol=1e-14))
+    return float(brentq(excess, LEAST_RATE, upper, xtol=1e-15, rtol=1e-14))
 
 
 def _check_reach(probability: float, rate: float, sides: Sequence[Measured]) -> None:
@@ -144,4 +146,4 @@ def _check_reach(probability: float, rate: float, sides: Sequence[Measured]) -> 
 
 def _survival(rate: float, end: float) -> float:
     """P(distance > 1) of an exponential distance that ends there."""
-    return max(0.0, (math.exp(-rate) - math.exp(-rate * end)) / -math.expm1(-rate * end))
+    return max(0.0, math.exp(-rate) * math.expm1(-rate * (end - 1.0)) / math.expm1(-rate * end))

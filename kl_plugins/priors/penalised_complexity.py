@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, ParamSpec, Protocol, cast
 
 import pymc as pm
 from pymc.distributions.transforms import Interval
+from pymc.util import UNSET
 
+from kl_plugins.priors.arguments import (
+    check_family,
+    check_named,
+    check_places,
+    check_probability,
+    check_shape,
+    check_unnamed,
+    checked_bounds,
+    number,
+    plain,
+)
 from kl_plugins.priors.distance import Distance
-from kl_plugins.priors.divergence import Family, Graph, is_number
+from kl_plugins.priors.divergence import Family, Graph
 from kl_plugins.priors.exponential_distance import ExponentialDistance
+from kl_plugins.priors.sides import NEGLIGIBLE
 
 EVERYWHERE = (-math.inf, math.inf)
 
@@ -33,8 +47,18 @@ def _with_dist(
     """Give a function the attribute `dist`, as PyMC's distributions have it."""
 
     def joined(function: Callable[InModel, Graph]) -> MakesVariables[InModel, Outside]:
-        both = cast(MakesVariables[InModel, Outside], function)
-        both.dist = dist
+        @wraps(function)
+        def add(*args: Any, **settings: Any) -> Graph:
+            check_named(args, settings)
+            return function(*args, **settings)
+
+        @wraps(dist)
+        def make(*args: Any, **settings: Any) -> Graph:
+            check_unnamed(args, settings)
+            return dist(*args, **settings)
+
+        both = cast(MakesVariables[InModel, Outside], add)
+        both.dist = make
         return both
 
     return joined
@@ -50,7 +74,7 @@ def dist(
     shape: int | Sequence[int] | None = None,
 ) -> Graph:
     """The random variable of `pc_prior` by itself, outside of a model."""
-    methods, _ = _made(family, base, at, probability, bounds)
+    methods, _ = _made(family, base, at, probability, bounds, shape)
     return pm.CustomDist.dist(**methods, shape=shape)
 
 
@@ -65,13 +89,15 @@ def pc_prior(
     bounds: tuple[float, float] = EVERYWHERE,
     dims: str | Sequence[str] | None = None,
     shape: int | Sequence[int] | None = None,
+    initval: Any = None,
+    transform: Any = UNSET,
 ) -> Graph:
     """A penalised-complexity prior of a parameter, as a random variable of the current PyMC model.
 
     The parameter makes a model more complex than a simpler *base* model. The prior is stated by how far the
     two are apart: the distance d(θ) = √(2 KL(family(θ) ‖ base)) has an exponential distribution, so that the
     base model is the most likely one and each step away from it costs the same. You choose how fast it
-    decays by one sentence about the parameter: the distance is larger than that of `at` with this
+    decays by a statement about the parameter: the distance is larger than that of `at` with this
     `probability`.
 
     ``pc_prior.dist(family, base, at=..., probability=..., bounds=..., shape=...)`` makes the variable outside
@@ -83,7 +109,8 @@ def pc_prior(
         The name of the variable in the model.
     family : callable
         A function of the parameter, a symbolic scalar, that returns a distribution: of PyMC
-        (``lambda sigma: pm.Normal.dist(0, sigma)``), or one that `kl_plugins.kl` knows.
+        (``lambda sigma: pm.Normal.dist(0, sigma)``), or one that `kl_plugins.kl` knows. It depends on nothing
+        else that varies, such as another variable or ``pm.Data``.
     base : float or distribution
         The simpler model. A value of the parameter, which may be infinite or one of the bounds; or a
         distribution that the family tends to at one of the bounds, as Student's t tends to the normal.
@@ -99,6 +126,11 @@ def pc_prior(
         Names of dimensions in the model.
     shape : int or sequence of int, optional
         The shape of the variable: independent parameters with the same prior.
+    initval : optional
+        Where sampling starts, as in PyMC's distributions. By default it is the value at which the distance
+        has its median, on the side of `at`.
+    transform : optional
+        Another transform than that from `bounds` to the real line, as in PyMC's distributions; None for none.
 
     Returns
     -------
@@ -122,7 +154,13 @@ def pc_prior(
     -----
     Where every divergence from the base is infinite, as from a standard deviation of 0, the distance is known
     up to a factor, which the statement about `at` settles: d is then the limit of d(θ) / d(at) as the base is
-    approached.
+    approached. The prior does not depend on how the parameter is written: a log standard deviation with base
+    ``-np.inf`` has the same prior as the standard deviation with base 0.
+
+    Within about 10⁻⁶ of a finite base the distance is continued as a power of the difference from it, because
+    the slope of the divergence has no digits left there. The density is right in this gap, its slope is not.
+
+    A side ends before its bound where the divergence overflows, if less than 10⁻⁶ of the mass is beyond.
 
     Some have names. A standard deviation with base 0 is exponential: ``pm.Exponential("sigma",
     -log(probability) / at)``. The range of a Matérn field in D dimensions with an infinite range as base has
@@ -150,39 +188,31 @@ def pc_prior(
     >>> bool(np.isclose(np.mean(draws > 2.0), 0.05, atol=0.01))
     True
     """
-    _check_model(name)
-    methods, bounds = _made(family, base, at, probability, bounds)
+    methods, bounds = _made(family, base, at, probability, bounds, shape)
     lower, upper = (end if math.isfinite(end) else None for end in bounds)
-    transform = None if lower is None and upper is None else Interval(lower, upper)
-    return pm.CustomDist(name, **methods, dims=dims, shape=shape, default_transform=transform)
+    return pm.CustomDist(
+        name,
+        **methods,
+        dims=dims,
+        shape=shape,
+        initval=initval,
+        transform=transform,
+        default_transform=None if lower is None and upper is None else Interval(lower, upper),
+    )
 
 
 def _made(
-    family: Family, base: Any, at: Any, probability: Any, bounds: Any
+    family: Family, base: Any, at: Any, probability: Any, bounds: Any, shape: Any
 ) -> tuple[dict[str, Any], tuple[float, float]]:
     """What PyMC's `CustomDist` takes, and the bounds as numbers."""
-    if not callable(family):
-        raise TypeError(
-            f"family must be a function of the parameter that returns a distribution, got {family!r}"
-        )
-    at, probability = _number(at, "at"), _number(probability, "probability")
-    bounds = _checked_bounds(bounds)
-    lower, upper = bounds
-    if not 0.0 < probability < 1.0:
-        raise ValueError(f"probability must be between 0 and 1, got {probability!r}")
-    if not lower < at < upper:
-        raise ValueError(f"at must be inside of bounds=({lower:g}, {upper:g}), got {at!r}")
-    if is_number(base):
-        if not lower <= base <= upper:
-            raise ValueError(
-                f"base must be inside of bounds=({lower:g}, {upper:g}) or one of them, got {base!r}"
-            )
-        if base == at:
-            raise ValueError(
-                f"at={at!r} is the base itself, whose distance is 0: choose a value of the parameter that is "
-                "rather too far from it"
-            )
-    prior = ExponentialDistance(Distance(family, base, at, bounds), bounds, probability)
+    check_family(family)
+    at, probability, base = number(at, "at"), number(probability, "probability"), plain(base)
+    bounds = checked_bounds(bounds)
+    check_probability(probability)
+    check_places(base, at, bounds)
+    check_shape(shape)
+    enough = math.log(NEGLIGIBLE) / math.log(probability)
+    prior = ExponentialDistance(Distance(family, base, at, bounds, enough), bounds, probability)
     methods = {
         "logp": prior.logp,
         "logcdf": prior.logcdf,
@@ -191,35 +221,3 @@ def _made(
         "class_name": "PCPrior",
     }
     return methods, bounds
-
-
-def _check_model(name: object) -> None:
-    if not isinstance(name, str):
-        raise TypeError(
-            f"pc_prior takes the name of the variable first, got {name!r}; "
-            "pc_prior.dist(family, base, ...) takes none"
-        )
-    try:
-        pm.modelcontext(None)
-    except TypeError:
-        raise TypeError(
-            "pc_prior adds a variable to a model, and there is none in context: call it inside of "
-            "`with pm.Model():`, or pc_prior.dist(family, base, ...) outside of one"
-        ) from None
-
-
-def _number(value: Any, name: str) -> float:
-    if not is_number(value):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    return float(value)
-
-
-def _checked_bounds(bounds: Any) -> tuple[float, float]:
-    try:
-        lower, upper = bounds
-    except (TypeError, ValueError):
-        raise TypeError(f"bounds must be two numbers, (lower, upper), got {bounds!r}") from None
-    lower, upper = _number(lower, "the lower of bounds"), _number(upper, "the upper of bounds")
-    if not lower < upper:
-        raise ValueError(f"bounds must be a lower and a higher number, got {bounds!r}")
-    return lower, upper

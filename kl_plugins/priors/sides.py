@@ -22,6 +22,8 @@ OVERFLOW = 1e20
 """A distance, relative to that of `at`, after which what is not finite has overflown."""
 FAR = 30.0
 """The place after which distances that end or fall are ones that cannot be computed: the mass ends there."""
+NEGLIGIBLE = 1e-6
+"""A share of the mass without which a side may end, as where tanh(z) is rounded to 1."""
 NEAREST = 1e-6
 """A distance, relative to that of `at`, below which slopes of divergences may be all rounding."""
 
@@ -34,11 +36,15 @@ class Side:
     end: float
     scale: float
     """How far `at` is from the base, or from the end where the base is infinite."""
+    centre: float
+    """`at`, around which a side without a finite end is measured."""
+    nearest: float
+    """Nothing nearer to the base is measured: the base itself, or a parameter near to an infinite one."""
 
     @classmethod
     def of(cls, base: float, end: float, at: float) -> Side:
         finite = base if math.isfinite(base) else end
-        return cls(base, end, abs(at - finite) if math.isfinite(finite) else 1.0)
+        return cls(base, end, abs(at - finite) if math.isfinite(finite) else 1.0, at, base)
 
     @property
     def direction(self) -> float:
@@ -56,12 +62,13 @@ class Side:
                 return self.base + self.direction * self.scale * np.exp(place)
             if math.isfinite(self.end):
                 return self.end - self.direction * self.scale * np.exp(-place)
-            return np.asarray(self.direction * self.scale * np.sinh(place))
+            return np.asarray(self.centre + self.direction * self.scale * np.sinh(place))
 
     def inner_places(self) -> FloatArray:
         """The places whose parameters are numbers that differ from the base and from the end."""
         theta = self.parameter(PLACES)
-        return np.asarray(PLACES[np.isfinite(theta) & (theta != self.base) & (theta != self.end)])
+        beyond = self.direction * (theta - self.nearest) > 0.0
+        return np.asarray(PLACES[np.isfinite(theta) & beyond & (theta != self.end)])
 
 
 @dataclass(frozen=True)
@@ -87,17 +94,18 @@ class Measured:
         return self.side.parameter(self.place(logs))
 
 
-def measure(side: Side, distances: Callable[[FloatArray], FloatArray]) -> Measured:
+def measure(side: Side, distances: Callable[[FloatArray], FloatArray], enough: float) -> Measured:
     """Measure a side, where a function gives distances relative to that of `at`.
+
+    `enough` is a distance beyond which there is no mass worth keeping.
 
     Raises
     ------
     ValueError
         If the distances do not grow from the base to the end, or end before it.
     """
-    places = side.inner_places()
-    found = distances(side.parameter(places))
-    count = _count_computed(side, places, found)
+    places, found = computed_near_base(side, distances)
+    count = _count_computed(side, places, found, enough)
     places, found = places[:count], np.maximum.accumulate(found[:count])
     logs, first = np.unique(np.log(found[found > 0.0]), return_index=True)
     place = PchipInterpolator(logs, places[found > 0.0][first])
@@ -105,7 +113,19 @@ def measure(side: Side, distances: Callable[[FloatArray], FloatArray]) -> Measur
     return Measured(side, largest, float(found[-1]), place, *_near_base(side, place, distances))
 
 
-def _count_computed(side: Side, places: FloatArray, found: FloatArray) -> int:
+def computed_near_base(
+    side: Side, distances: Callable[[FloatArray], FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Places and their distances, without those where functions overflow on the way to an infinite base."""
+    places = side.inner_places()
+    found = distances(side.parameter(places))
+    if math.isfinite(side.base):
+        return places, found
+    first = int(np.argmax(np.isfinite(found)))
+    return places[first:], found[first:]
+
+
+def _count_computed(side: Side, places: FloatArray, found: FloatArray, enough: float) -> int:
     """How many distances there are until they end or fall, for which there must be a good reason."""
     with np.errstate(invalid="ignore"):
         steps = np.diff(found, prepend=0.0)
@@ -115,6 +135,8 @@ def _count_computed(side: Side, places: FloatArray, found: FloatArray) -> int:
         return len(found)
     first = int(bad[0])
     if before[first] > OVERFLOW or places[first] > FAR:
+        return first
+    if not np.isfinite(found[first]) and before[first] > enough:
         return first
     start, end = side.parameter(places[[max(first - 1, 0), first]])
     grows = f"the distance has to grow from the base at {side.base:g} towards {side.end:g}, but "
@@ -126,7 +148,8 @@ def _count_computed(side: Side, places: FloatArray, found: FloatArray) -> int:
     raise ValueError(
         f"{grows}between parameter {start:.6g} and {end:.6g} it ends: beyond, the divergence is "
         f"{'not a number' if np.isnan(found[first]) else 'infinite'}, or family(parameter) is no "
-        "distribution. End the bounds there, as bounds=(0, inf) do for a positive parameter"
+        "distribution. End the bounds there, as bounds=(0, inf) do for a positive parameter, or, where this "
+        f"is due to rounding, as tanh(z) is 1 from z = 19 on, before it, for example at {start:.3g}"
     )
 
 

@@ -136,6 +136,7 @@ def model():
         deviation("groups", dims="group")
         pc_prior("rho", autoregressive, 0.0, at=0.5, probability=0.1, bounds=(-1, 1), shape=(2, 1))
         pc_prior("mean", normal, 0, at=np.float32(2.0), probability=0.1)
+        deviation("started", initval=5.0, transform=None)
     return made
 
 
@@ -147,7 +148,9 @@ def test_shapes_dims_and_transforms_in_a_model(model):
         "groups_interval__": (3,),
         "rho_interval__": (2, 1),
         "mean": (),
+        "started": (),
     }
+    assert model.initial_point()["started"] == 5.0
     assert model.named_vars_to_dims["groups"] == ("group",)
     assert all(np.isfinite(value) for value in model.point_logps(round_vals=15).values())
 
@@ -168,16 +171,6 @@ def test_a_model_goes_to_another_process(model):
     np.testing.assert_array_equal(again, pm.draw(model["rho"], 5, random_seed=1))
 
 
-def test_data_of_a_model_are_taken_as_they_are():
-    with pm.Model():
-        data = pm.Data("data", np.array([1.0, 2.0]))
-        slope = pc_prior(
-            "slope", lambda b: pm.MvNormal.dist(b * data, np.eye(2)), 0.0, at=1.0, probability=0.1
-        )
-        rate = -np.log(0.1)  # the distance is |b|·√5, relative to that of 1 it is |b|
-        np.testing.assert_allclose(pm.logp(slope, 0.3).eval(), np.log(rate / 2.0) - 0.3 * rate, rtol=1e-9)
-
-
 def test_single_precision():
     with pytensor.config.change_flags(floatX="float32"):
         made = pc_prior.dist(normal, 0.0, at=2.0, probability=0.1, shape=3)
@@ -188,9 +181,11 @@ def test_single_precision():
 
 
 def test_distributions_that_are_given_as_others_are(model):
-    """Bounds in a list, whole numbers, numbers of NumPy, and a frozen distribution of SciPy as the base."""
+    """Bounds in a list, arrays without dimensions, and a frozen distribution of SciPy as the base."""
     case = CASES["Student's t"]
-    given = pc_prior.dist(case.family, stats.norm(), at=np.int64(10), probability=0.1, bounds=[2, np.inf])
+    given = pc_prior.dist(
+        case.family, stats.norm(), at=np.array(10), probability=np.array(0.1), bounds=[2, np.inf]
+    )
     np.testing.assert_allclose(pm.logp(given, 7.0).eval(), logp("Student's t", 7.0)[0], rtol=1e-10)
 
 

@@ -10,6 +10,7 @@ from scipy import stats
 
 from kl_plugins import NoClosedFormError
 from kl_plugins.priors import pc_prior
+from priors_known import correlated, unit_student_t
 
 INF = np.inf
 GOOD = {"at": 2.0, "probability": 0.1, "bounds": (0.0, INF)}
@@ -33,10 +34,30 @@ def poisson(mean):
 
 ERRORS = {
     "at is the base": (deviation, 1.0, {"at": 1}, ValueError, "at=1.0 is the base itself"),
+    "at is the base at a bound": (deviation, 0.0, {"at": 0.0}, ValueError, "at=0.0 is the base itself"),
+    "probability 5": (
+        deviation,
+        0.0,
+        {"probability": 5},
+        ValueError,
+        r"between 0 and 1, got 5.0: 5 % is 0.05",
+    ),
+    "shape": (deviation, 0.0, {"shape": (2, -1)}, ValueError, r"no negative lengths, got \(2, -1\)"),
+    "family a class": (
+        pm.HalfNormal,
+        0.0,
+        {},
+        TypeError,
+        r"the class pm\.HalfNormal, .* pm\.HalfNormal\.dist",
+    ),
+    "family of SciPy": (lambda s: stats.norm(0, s), 0.0, {}, TypeError, r"SciPy, .* of PyMC, as pm\.Normal"),
+    "family of if": (lambda s: deviation(s if s > 1 else 1), 0.0, {}, TypeError, "pt.switch for `if`"),
+    "discrete base": (deviation, pm.Poisson.dist(3), {}, ValueError, "is continuous and the base discrete"),
+    "continuous base": (poisson, stats.norm(), {}, ValueError, "is discrete and the base continuous"),
     "at below bounds": (deviation, 0.0, {"at": -1.0}, ValueError, r"at must be inside of bounds=\(0, inf\)"),
     "at infinite": (deviation, 0.0, {"at": INF}, ValueError, "at must be inside of bounds"),
     "at text": (deviation, 0.0, {"at": "2"}, TypeError, "at must be a number, got '2'"),
-    "at symbolic": (deviation, 0.0, {"at": pt.dscalar("a")}, TypeError, "at must be a number"),
+    "at symbolic": (deviation, 0.0, {"at": pt.dscalar("a")}, TypeError, "plain Python number.*variable a"),
     "at NaN": (deviation, 0.0, {"at": np.nan}, ValueError, "at must be inside of bounds"),
     "probability 0": (deviation, 0.0, {"probability": 0}, ValueError, "probability must be between 0 and 1"),
     "probability True": (deviation, 0.0, {"probability": True}, TypeError, "probability must be a number"),
@@ -76,7 +97,7 @@ ERRORS = {
         TypeError,
         r"must not add variables to a model, and it adds 'y'.*pm\.Normal\.dist",
     ),
-    "family of two parameters": (lambda a, b: deviation(a), 0.0, {}, TypeError, "missing 1 required"),
+    "family of two parameters": (lambda a, b: deviation(a), 0.0, {}, TypeError, r"one arg.*takes \(a, b\)"),
     "family constant": (lambda s: pm.Normal.dist(0.0, 1.0), 1.0, {}, ValueError, "does not depend on its"),
     "family of numbers only": (lambda s: stats.norm(), 1.0, {}, ValueError, "does not depend on its"),
     "family a batch": (
@@ -131,11 +152,18 @@ ERRORS = {
     ),
     "no limit": (poisson, 0.0, {}, ValueError, "have no limit.*pm.Exponential on a standard deviation"),
     "bounds too wide": (
-        lambda a: pm.Weibull.dist(a, 1.0),
-        1.0,
-        {"bounds": (-INF, INF)},
+        unit_student_t,
+        pm.Normal.dist(0.0, 1.0),
+        {"at": 3.0},
         ValueError,
-        r"from the base at 1 towards -inf, but between .* it ends: .*End the bounds there",
+        r"from the base at inf towards 0, but between .* it ends: .*End the bounds there",
+    ),
+    "bounds beyond rounding": (
+        correlated,
+        0.0,
+        {"bounds": (-INF, INF), "at": 1.1, "probability": 0.3},
+        ValueError,
+        r"towards inf, but .* it ends: .*due to rounding, as tanh\(z\) .* for example at 17",
     ),
     "not growing": (
         lambda s: pm.Normal.dist(pt.sin(s), 1.0),
@@ -187,6 +215,26 @@ def test_a_model_is_asked_for_first():
 def test_a_name_is_asked_for_first():
     with pm.Model(), pytest.raises(TypeError, match=r"the name of the variable first.*pc_prior\.dist"):
         pc_prior(never, 0.0, None, **GOOD)
+
+
+def test_outside_of_a_model_there_is_no_name():
+    with pytest.raises(TypeError, match="takes no name, got 'x'"):
+        pc_prior.dist("x", never, 0.0, **GOOD)
+
+
+def test_a_family_that_fails_by_itself_gets_no_advice_about_symbols():
+    with pytest.raises(TypeError) as caught:
+        pc_prior.dist(lambda s: 1 / 0, 0.0, **GOOD)
+    assert "symbolic" not in str(caught.value)
+
+
+@pytest.mark.parametrize("of_base", [False, True], ids=["family", "base"])
+def test_data_that_could_change_are_refused(of_base):
+    with pm.Model():
+        power = pm.Data("power", 1.0)
+        family, base = (normal, normal(power)) if of_base else (lambda v: normal(v**power), 0.0)
+        with pytest.raises(ValueError, match=r"depends on power, which is pm\.Data.* power\.get_value\(\)"):
+            pc_prior("m", family, base, **GOOD)
 
 
 def test_a_failed_prior_leaves_the_model_as_it_was():
