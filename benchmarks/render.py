@@ -26,6 +26,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "family_speed.slower": ("family_speed", tables.slower_families),
     "gradients": ("gradients", tables.gradients),
     "compile_times": ("compile_times", tables.compile_times),
+    "compile_times.loading": ("compile_times", tables.loading_of_families),
     "compile_times.slower": ("compile_times", tables.slower_to_compile),
     "estimators": ("estimators", tables.estimators),
     "optimiser_bias.predicted": ("optimiser_bias", fit_tables.fixed_points),

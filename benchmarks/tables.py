@@ -171,6 +171,16 @@ def compile_times(rows: Rows) -> str:
     )
 
 
+def loading_of_families(rows: Rows) -> str:
+    """How long the first term of a process takes to load what builds it, for each generation of PyMC."""
+    least: dict[str, float] = {}
+    for row in (row for row in rows if "loading" in row):  # rows of before it was measured apart lack it
+        least[row["pymc"]] = min(row["loading"], least.get(row["pymc"], row["loading"]))
+    if not least:
+        return "- not measured: these rows count it as part of the first term"
+    return "\n".join(f"- with PyMC {pymc} {time(seconds)}" for pymc, seconds in least.items())
+
+
 def slower_to_compile(rows: Rows) -> str:
     """Where a graph of ours takes longer to compile than the textbook's with PyMC's checks."""
     found = {(row["pymc"], row["pair"], row["graph"]): row for row in rows}

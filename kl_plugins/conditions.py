@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
@@ -14,12 +15,13 @@ from kl_plugins.recognition import requirement_as_written
 def guarded(
     name: str,
     value: Array,
+    sides: Mapping[str, tuple[Distribution, object]],
     outside: str = "inf",
-    **sides: tuple[Distribution, object],
 ) -> Array:
     """The symbolic `value`, with the conditions of each side checked when the graph runs.
 
-    A side is one of ours and what it was recognised from. What constants do not meet is an error at once.
+    `sides`, by what errors call them, are ours and what they were recognised from. What constants do not
+    meet is an error at once.
     """
     conditions = []
     for side, (distribution, written) in sides.items():

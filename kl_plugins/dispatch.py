@@ -8,7 +8,7 @@ from numbers import Integral
 from kl_plugins.conditions import guarded
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.matching import match, name_of, no_closed_form, recognised
+from kl_plugins.matching import match, name_of, no_closed_form, recognised, told_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.rules import Rule
@@ -169,7 +169,7 @@ def entropy(p: object) -> Array:
     """
     ours = recognised(p, "p")
     if ours.ops.symbolic:
-        return guarded("entropy", ours.entropy(), outside="nan", p=(ours, p))
+        return guarded("entropy", ours.entropy(), {"p": (ours, p)}, outside="nan")
     return ours.ops.evaluate(type(ours).entropy, ours)
 
 
@@ -297,15 +297,30 @@ def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClo
     return no_closed_form(p, q, why)
 
 
-def _compute(rule: Rule, p: object, q: object, written: tuple[object, object]) -> Array:
+def kl_of_sides(p: object, q: object, names: tuple[str, str], written: tuple[object, object]) -> Array:
+    """`kl`, with errors that call the sides by these names, and their parameters as they were `written`."""
+    try:
+        rule, ours_p, ours_q = match(p, q)
+    except ValueError as error:  # of shapes that do not fit
+        raise told_of(error, " and ".join(names)) from error
+    try:
+        return _compute(rule, ours_p, ours_q, written, names)
+    except NoClosedFormError as error:
+        raise _in_words_of_caller(error, *written) from None
+
+
+def _compute(
+    rule: Rule, p: object, q: object, written: tuple[object, object], names: tuple[str, str] = ("p", "q")
+) -> Array:
     """The value of the rule, of graphs with the conditions that are checked when they run.
 
-    `written` are the sides as the caller wrote them.
+    `written` are the sides as the caller wrote them, `names` what errors call them.
     What a rule for somebody's own classes returns is handed on as it is.
     """
     if not (isinstance(p, Distribution) and isinstance(q, Distribution)):
         return rule(p, q)
     ops = p.ops
     if ops.symbolic:
-        return guarded("kl", rule(p.checked_against(q), q), p=(p, written[0]), q=(q, written[1]))
+        sides = {names[0]: (p, written[0]), names[1]: (q, written[1])}
+        return guarded("kl", rule(p.checked_against(q), q), sides)
     return ops.evaluate(rule.function, p, q)

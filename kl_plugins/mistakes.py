@@ -7,18 +7,18 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+_PARAMETERS = "parameters belong into a distribution, for example scipy.stats.norm(mean, sd)"
 _DRAWS = (
     "a distribution can be fitted to draws, for example scipy.stats.multivariate_normal(mean, cov), or "
-    "scipy.stats.gaussian_kde for kl_plugins.estimate_kl; parameters belong into a distribution, for example "
-    "scipy.stats.norm(mean, sd)"
+    f"scipy.stats.gaussian_kde for kl_plugins.estimate_kl; {_PARAMETERS}"
 )
 _KINDS: dict[str, tuple[str, str]] = {
     "builtins.NoneType": ("nothing", "was a return forgotten, or a method called that works in place?"),
     "builtins.str": ("text", "make the distribution itself, for example scipy.stats.norm(0, 1)"),
-    "builtins.bool": ("a number", _DRAWS),
-    "builtins.int": ("a number", _DRAWS),
-    "builtins.float": ("a number", _DRAWS),
-    "numpy.generic": ("a number", _DRAWS),
+    "builtins.bool": ("a number", _PARAMETERS),
+    "builtins.int": ("a number", _PARAMETERS),
+    "builtins.float": ("a number", _PARAMETERS),
+    "numpy.generic": ("a number", _PARAMETERS),
     "numpy.ndarray": ("an array of numbers", _DRAWS),
     "pandas.Series": ("data", _DRAWS),
     "pandas.DataFrame": ("data", _DRAWS),

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pymc.distributions.continuous import FlatRV, HalfFlatRV
 from pymc.model import Model
 from pymc.variational.operators import KL
 from pymc.variational.opvi import Approximation
 
-from kl_plugins.dispatch import kl
-from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.independent import product_over_last
-from kl_plugins.matching import recognised, told_of
 from kl_plugins.ops.protocol import Array
-from kl_plugins.variational.target.parameters import told
+from kl_plugins.variational.target.given import free_variables, terms_of_given
+from kl_plugins.variational.target.parameters import holds_draws, told
 from kl_plugins.variational.target.parts import Parts
-from kl_plugins.variational.target.priors import averaged, parents, terms_of_noise
+from kl_plugins.variational.target.priors import averaged, terms_of_noise
 from kl_plugins.variational.target.settings import check_count
 
 
@@ -26,7 +21,7 @@ def kl_terms(
     model: Model,
     approximation: object,
     *,
-    var_names: Sequence[str] | None = None,
+    var_names: Sequence[Any] | None = None,
     no_closed_form: Literal["raise", "draw"] = "raise",
     draws: int = 1,
 ) -> dict[str, Array]:
@@ -44,28 +39,38 @@ def kl_terms(
         Of this model, as ``pm.MeanField(model=model)``, ``pm.ADVI(model=model).approx`` or what ``pm.fit``
         returns. Or distributions by the names of variables (or by the variables), for example
         ``{"w": pm.Normal.dist(mu, sd)}``; then these variables have terms, and no others.
-    var_names : sequence of str, optional
+    var_names : sequence of str or variables, optional
         The variables whose terms are wanted; by default all.
     no_closed_form : {"raise", "draw"}
         What to do with variables whose term has no closed form: refuse, or estimate the term without bias
         by log q − log p at random draws of the approximation. An improper prior then counts as one of
         density 1, as in PyMC.
     draws : int
-        How many random draws of the approximation a term is averaged over, where it needs any.
+        How many random draws of the approximation a term is averaged over, where it needs any: under a prior
+        that depends on other variables, or without a closed form. Other terms and the expected log likelihood
+        have nothing to do with it; ``approximation.sample_node(model.datalogp, size=20).mean()`` is the
+        latter from 20 draws.
 
     Returns
     -------
     dict of str to TensorVariable
         Scalars by the names of the variables, symbolic in the parameters of the approximation and with
-        gradients. +∞ where the approximation has mass outside of the support of the prior.
+        gradients. +∞ where a distribution of your own has mass outside of the support of the prior.
 
     Raises
     ------
     NoClosedFormError
         If a term has no closed form; the message names the variables.
     ValueError
-        If the approximation is of another model, or the variables that a prior depends on are in the way;
-        if a parameter of a prior is invalid.
+        If the approximation is of another model; if no variable is chosen, or one that the model lacks; if a
+        parameter of a prior is invalid; if a term is +∞ whatever the parameters, as the approximation leaves
+        the support of a prior without a transform (give ``pm.LogitNormal`` the transform
+        ``pm.distributions.transforms.logodds``: it has none by default); if a prior depends on a variable
+        that has no draws: one of a dict, or one that comes later in a full-rank group (see Notes).
+    ParameterValueError
+        When a function runs at a draw where a parameter of a prior is invalid; it names the variable. In a
+        training step (``pm.compile`` with updates of parameters, ``pm.fit``) the term is +∞ there instead, as
+        PyMC's own ELBO is.
     TypeError
         If `model` or `approximation` is something else.
 
@@ -90,8 +95,17 @@ def kl_terms(
     the same draw). Terms without such a parent and with a closed form are exact.
 
     A full-rank approximation couples its variables. By the chain rule its divergence from the prior is a sum
-    of terms of each variable given those before it. The term of a variable is that; it is exact where the
-    prior of the variable depends on no other, and at random draws of the variables before it otherwise.
+    of terms of each variable given those before it, in the order of ``approximation.groups[0].ordering``:
+    that of ``model.free_RVs``, or the one given to ``pm.Group``. The term of a variable is that; it is exact
+    where the prior of the variable depends on no other, and at random draws of the variables before it
+    otherwise.
+
+    Closed forms do not always make an ELBO less noisy. Near the optimum of a model with many data, PyMC's
+    log q − log p goes down where the log likelihood of the same draw goes up, and cancels part of its noise;
+    a closed form leaves all of it. At the optimum of a linear regression of 442 patients on 3 predictors, the
+    standard deviation of the ELBO from one draw was 1.5 nats with these terms and 0.7 with PyMC's
+    (mean-field), and 1.4 and 0.1 (full-rank); the noise of the gradients was the same. Closed forms help
+    where priors matter beside the data, and where the expected log likelihood is known or of many draws.
 
     Examples
     --------
@@ -123,6 +137,21 @@ def kl_terms(
     >>> by_hand = kl_terms(model, {"slope": pm.Normal.dist([0.0, 1.0], 2.0)})
     >>> float(by_hand["slope"].eval(mode="FAST_COMPILE"))
     0.125
+
+    In a hierarchical model, the term of a variable at draws that are functions of your parameters and of
+    noise, so that it has gradients by them. ``pm.do`` puts the draw in the place of the variable:
+
+    >>> import pytensor.tensor as pt
+    >>> with pm.Model() as nested:
+    ...     log_scale = pm.Normal("log_scale", 0.0, 1.0)
+    ...     w = pm.Normal("w", 0.0, pt.exp(log_scale), shape=3)
+    >>> mean, sd, noise = pt.dscalars("mean", "sd", "noise")
+    >>> q_w = pm.Normal.dist(np.zeros(3), 1.0)
+    >>> terms = kl_terms(nested, {"log_scale": pm.Normal.dist(mean, sd)})
+    >>> terms |= kl_terms(pm.do(nested, {"log_scale": mean + sd * noise}), {"w": q_w})
+    >>> both = pytensor.function([mean, sd, noise], list(terms.values()), mode="FAST_COMPILE")
+    >>> np.round(both(0.5, 1.0, -0.5), 6)
+    array([0.125, 0.   ])
     """
     if not hasattr(model, "free_RVs"):
         hint = ": kl_terms(model, approximation)" if hasattr(approximation, "free_RVs") else ""
@@ -130,8 +159,8 @@ def kl_terms(
     if no_closed_form not in ("raise", "draw"):
         raise ValueError(f"no_closed_form must be 'raise' or 'draw', got {no_closed_form!r}")
     draws = check_count(draws, "draws")
-    if isinstance(approximation, Mapping):
-        return _by_hand(model, approximation, var_names)
+    if isinstance(approximation, Mapping) and not holds_draws(approximation):
+        return _named(terms_of_given(model, approximation, var_names))
     if not isinstance(approximation, Approximation):
         raise TypeError(
             "approximation must be one of PyMC's (pm.MeanField, pm.FullRank, what pm.fit returns) or a dict "
@@ -140,7 +169,7 @@ def kl_terms(
     if approximation.model is not model:
         raise ValueError("the approximation is of another model than the one given")
     parts = Parts(approximation)
-    chosen = _chosen(model, var_names)
+    chosen = free_variables(model, var_names)
     terms = terms_of_noise(model, parts, chosen, estimated=no_closed_form == "draw")
     means = averaged(terms, parts.noise_drawn(draws), draws)
     return _named({rv.name: term for rv, term in zip(chosen, means, strict=True)})
@@ -195,73 +224,3 @@ def _named(terms: dict[str, Array]) -> dict[str, Array]:
     for name, term in terms.items():
         term.name = f"kl_{name}"
     return terms
-
-
-def _chosen(model: Model, var_names: Sequence[str] | None) -> list[Any]:
-    """The free variables of these names, in the model's order."""
-    if var_names is None:
-        return list(model.free_RVs)
-    wanted = [var_names] if isinstance(var_names, str) else list(var_names)
-    for name in wanted:
-        _free(model, name)
-    return [rv for rv in model.free_RVs if rv.name in wanted]
-
-
-def _free(model: Model, key: Any) -> Any:
-    """The free variable of this name, or the variable itself; ValueError where the model has none."""
-    for rv in model.free_RVs:
-        if key is rv or (isinstance(key, str) and key == rv.name):
-            return rv
-    known = ", ".join(repr(rv.name) for rv in model.free_RVs) or "none"
-    raise ValueError(f"{key!r} is not a free variable of the model; there are {known}")
-
-
-def _by_hand(
-    model: Model, distributions: Mapping[Any, object], var_names: Sequence[str] | None
-) -> dict[str, Array]:
-    """The terms of variables whose approximating distributions are given."""
-    given = {_free(model, key): distribution for key, distribution in distributions.items()}
-    terms = {}
-    for rv in _chosen(model, [rv.name for rv in given] if var_names is None else var_names):
-        if rv not in given:
-            raise ValueError(
-                f"no distribution is given for {rv.name!r}; there are {', '.join(map(repr, given))}"
-            )
-        if above := [parent.name for parent in parents(model, rv)]:
-            values = ", ".join(f"{name!r}: value" for name in above)
-            raise ValueError(
-                f"the prior of {rv.name!r} depends on {', '.join(map(repr, above))}, and draws from "
-                "distributions given by hand have no gradients. Make the term at your own values (numbers, "
-                f"or symbolic draws mu + sigma * noise): kl_terms(pm.do(model, {{{values}}}), ...)"
-            )
-        terms[rv.name] = model.replace_rvs_by_values([_of_pair(rv, given[rv])])[0]
-    return _named(terms)
-
-
-def _of_pair(rv: Any, distribution: object) -> Array:
-    """The divergence of a distribution given by hand from the prior of a variable."""
-    q = recognised(distribution, f"the distribution of {rv.name!r}")
-    if isinstance(rv.owner.op, FlatRV | HalfFlatRV):
-        raise NoClosedFormError(f"the prior of {rv.name!r} is improper: there is no divergence from it")
-    prior = recognised(rv, f"the prior of {rv.name!r}")
-    shape = (*q.batch_shape, *q.event_shape)
-    own = rv.type.shape
-    if len(shape) > len(own) or any(
-        None not in pair and pair[0] not in (1, pair[1]) for pair in zip(shape[::-1], own[::-1], strict=False)
-    ):
-        raise ValueError(f"the distribution of {rv.name!r} has shape {shape}, the variable {own}")
-    pair: tuple[object, object] = distribution, rv
-    while len(prior.event_shape) < len(q.event_shape):
-        pair = distribution, (prior := product_over_last(prior.expand(_runtime(rv, prior))))
-    while len(q.event_shape) < len(prior.event_shape):
-        pair = (q := product_over_last(q.expand(_runtime(rv, q)))), rv
-    try:
-        return kl(*pair).sum()
-    except (ValueError, NoClosedFormError) as error:
-        raise told_of(error, f"the term of {rv.name!r}") from error
-
-
-def _runtime(rv: Any, distribution: Distribution) -> tuple[Array, ...]:
-    """The batch shape that makes a distribution one of the variable's shape."""
-    shape = tuple(rv.shape[i] if n is None else n for i, n in enumerate(rv.type.shape))
-    return shape[: len(shape) - len(distribution.event_shape)]

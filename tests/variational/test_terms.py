@@ -250,7 +250,7 @@ def test_bad_input(flat, nested):
         approximation = pm.MeanField()
         pm.Normal("late")
     with pytest.raises(
-        ValueError, match=r"the prior of 'w': q: sigma \(the standard deviation\) must be positive"
+        ValueError, match=r"the prior of 'w': sigma \(the standard deviation\) must be positive"
     ):
         kl_terms(model, approximation, var_names="w")
     with pytest.raises(ValueError, match="'late' was added to the model after the approximation"):

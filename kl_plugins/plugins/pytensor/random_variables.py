@@ -53,14 +53,32 @@ def _(variable: Variable) -> Distribution:
         raise
 
 
+_WALKS = {
+    "Normal": "GaussianRandomWalk",
+    "MvNormal": "MvGaussianRandomWalk",
+    "MvStudentT": "MvStudentTRandomWalk",
+}
+"""What users of PyMC call a random walk, by its innovations."""
+
+
 @as_written.register(TensorVariable)
 def _(variable: Variable) -> str:
-    op = original(variable).owner.op
-    return f"pm.{_name(op)}" if hasattr(op, "dist_params") else _name(op)
+    node = original(variable).owner
+    name = _name(node.op)
+    if name == "RandomWalk":
+        innovations = [
+            _name(x.owner.op) for x in node.inputs if hasattr(getattr(x.owner, "op", None), "ndim_supp")
+        ]
+        name = _WALKS.get(innovations[-1] if innovations else "", name)
+    return f"pm.{name}" if hasattr(node.op, "dist_params") else name
 
 
 def _name(op: Op) -> str:
-    return type(op).__name__.removesuffix("RV").removeprefix("_")
+    """What PyMC's users call the class of a variable."""
+    name = type(op).__name__.removesuffix("RV").removeprefix("_")
+    for own in ("CustomDist", "Simulator"):  # to which PyMC adds the variable's name
+        name = own if name.startswith(f"{own}_") else name
+    return {"AutoRegressive": "AR"}.get(name, name)
 
 
 @is_symbolic.register(TensorVariable)

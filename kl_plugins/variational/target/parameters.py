@@ -6,6 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
+from pymc.backends.base import MultiTrace
 from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
 from pymc.variational.inference import Inference
 from pymc.variational.opvi import Approximation
@@ -88,10 +89,22 @@ class Parameters:
 def told(stranger: object) -> str:
     """What was given instead of an approximation, and where that is to be had."""
     if isinstance(stranger, Inference):
+        if not all(isinstance(group, MeanFieldGroup | FullRankGroup) for group in stranger.approx.groups):
+            return f"{type(stranger).__name__}, which moves particles: fit by pm.ADVI or pm.FullRankADVI"
         return f"{type(stranger).__name__}, which fits one: give its attribute approx"
     if isinstance(stranger, type):
         return f"the class {stranger.__name__}: give what pm.fit returns"
+    if holds_draws(stranger):
+        return (
+            f"{type(stranger).__name__}, which holds draws: give the approximation that they are from, or "
+            "distributions fitted to them, as {'w': scipy.stats.norm(mean, sd)}"
+        )
     return type(stranger).__name__
+
+
+def holds_draws(obj: object) -> bool:
+    """Whether it is what PyMC returns draws in: of ArviZ or xarray, or a MultiTrace."""
+    return isinstance(obj, MultiTrace) or type(obj).__module__.partition(".")[0] in ("arviz", "xarray")
 
 
 def parameters_of_watched(approximation: object) -> Parameters:

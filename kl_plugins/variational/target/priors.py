@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,8 +18,10 @@ from pytensor.graph.traversal import ancestors
 
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.covariance.full import Cholesky, Dense
-from kl_plugins.dispatch import kl
+from kl_plugins.dispatch import kl_of_sides
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_one
+from kl_plugins.families.core.affine import affine_map, outside
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.log_transformed import LogNormal
 from kl_plugins.families.logit_normal import LogitNormal
@@ -26,6 +29,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.matching import told_of
 from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_is
 from kl_plugins.recognition import as_written, recognise
 from kl_plugins.variational.target.parts import Part, Parts
 
@@ -60,8 +64,6 @@ def terms_of_noise(model: Model, parts: Parts, chosen: Sequence[Any], estimated:
             if estimated:
                 log_prior = model.logp(vars=[rv], sum=False)[0].sum()
                 term = parts.part(name, given=True).log_density() - log_prior
-        except ValueError as error:
-            raise told_of(error, f"the prior of {rv.name!r}") from error
         terms.append(term)
     if refused and not estimated:
         raise _refusal(model, refused)
@@ -98,24 +100,51 @@ def _closed_form(rv: Any, transform: Any, part: Part, shape: tuple[int, ...]) ->
     the product from the prior: normal coordinates of standard deviations s are ∑ log s − ∑ log own away from
     independent ones. The same is left of the variables before this one.
     """
-    prior = _prior(rv, transform)
+
+    def divergence_of(part: Distribution, prior: Any) -> Array:
+        return kl_of_sides(part, prior, sides, (part, prior)).sum()
+
+    sides = f"the approximation of {rv.name!r}", f"the prior of {rv.name!r}"
+    try:
+        prior = _prior(rv, transform)
+    except ValueError as error:
+        raise told_of(error, sides[1]) from error
     written = prior if isinstance(transform, ZeroSumTransform) else rv  # errors are in its words
     if not isinstance(prior, MultivariateNormal):
-        family = _CONSTRAINED[type(transform)]
-        divergence = kl(family(part.mean.reshape(shape), part.scale.reshape(shape)), written).sum()
+        single = _CONSTRAINED[type(transform)](part.mean.reshape(shape), part.scale.reshape(shape))
+        _check_support(rv, single, prior)
+        divergence = divergence_of(single, written)
         return divergence if part.root is None else divergence + pt.log(part.scale / part.own).sum()
     if len(prior.event_shape) > 1:
         written = prior = MultivariateNormal(prior.mean, prior.covariance)  # over the entries of a matrix
         shape = (*shape[:-2], shape[-2] * shape[-1])
     mean = part.mean.reshape(shape)
     if part.root is None:
-        return kl(MultivariateNormal(mean, DiagonalScales(part.scale.reshape(shape))), written).sum()
+        return divergence_of(MultivariateNormal(mean, DiagonalScales(part.scale.reshape(shape))), written)
     if part.alone and len(shape) == 1:
-        return kl(MultivariateNormal(mean, Cholesky(part.root)), written)
+        return divergence_of(MultivariateNormal(mean, Cholesky(part.root)), written)
     rows = part.root.reshape((*shape, part.root.shape[-1]))
     covariance = Dense(rows @ rows.mT)
-    divergence = kl(MultivariateNormal(mean, covariance), written).sum()
+    divergence = divergence_of(MultivariateNormal(mean, covariance), written)
     return divergence + 0.5 * covariance.log_det().sum() - pt.log(part.own).sum()
+
+
+def _check_support(rv: Any, single: Distribution, prior: Distribution) -> None:
+    """Raise ValueError where the approximation certainly leaves the support of the prior."""
+    if not (isinstance(single, Continuous) and isinstance(prior, Continuous)):
+        return
+    if outside(single, prior, affine_map(single, prior)) is not True:
+        return
+    transform = "Interval(lower, upper)"
+    if certainly_is(prior.loc, 0.0) and prior.ends == (0.0, math.inf):
+        transform = "log"
+    elif certainly_is(prior.loc, 0.0) and certainly_is(prior.scale, 1.0) and prior.ends == (0.0, 1.0):
+        transform = "logodds"
+    raise ValueError(
+        f"the term of {rv.name!r} is infinite whatever the parameters: the approximation has mass outside of "
+        f"the support of the prior, {as_written(rv)}. Make the variable with a transform to that support, as "
+        f"transform=pm.distributions.transforms.{transform}"
+    )
 
 
 def _prior(rv: Any, transform: Any) -> Distribution:
