@@ -162,9 +162,14 @@ def kl_terms(
     if isinstance(approximation, Mapping) and not holds_draws(approximation):
         return _named(terms_of_given(model, approximation, var_names))
     if not isinstance(approximation, Approximation):
+        instead = (
+            ", which holds draws: give the approximation that they are from, or distributions fitted to them, "
+            "as {'w': scipy.stats.norm(mean, sd)}"
+        )
         raise TypeError(
             "approximation must be one of PyMC's (pm.MeanField, pm.FullRank, what pm.fit returns) or a dict "
             f"of distributions by the names of variables, got {told(approximation)}"
+            f"{instead if holds_draws(approximation) else ''}"
         )
     if approximation.model is not model:
         raise ValueError("the approximation is of another model than the one given")

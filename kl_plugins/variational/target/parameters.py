@@ -94,11 +94,6 @@ def told(stranger: object) -> str:
         return f"{type(stranger).__name__}, which fits one: give its attribute approx"
     if isinstance(stranger, type):
         return f"the class {stranger.__name__}: give what pm.fit returns"
-    if holds_draws(stranger):
-        return (
-            f"{type(stranger).__name__}, which holds draws: give the approximation that they are from, or "
-            "distributions fitted to them, as {'w': scipy.stats.norm(mean, sd)}"
-        )
     return type(stranger).__name__
 
 
