@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.names import from_pymc
 from kl_plugins.formulas.discrete import counts_divergence, x_log_x
 from kl_plugins.ops import array_backend_of
-from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions, SymbolicOperations
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import COUNT, PROBABILITY, parameter
 from kl_plugins.parameters.shapes import Shape
@@ -96,8 +98,16 @@ class Categorical(Discrete):
 
 @closed_form(Categorical, Categorical, "O(K) for K outcomes")
 def categorical_categorical(p: Categorical, q: Categorical) -> Array:
-    """Σ q − p − p log(q/p), none of which is negative; 0 log 0 = 0."""
-    return _vectors_divergence(p.p, q.p, p.ops)
+    """Σ q − p − p log(q/p), none of which is negative; 0 log 0 = 0.
+
+    Lengths that only a running graph knows have to be the same: padding is for those that are known.
+    """
+    ops, of_p = p.ops, p.p
+    if ops.symbolic and of_p is not q.p and None in (ops.shape(of_p)[-1], ops.shape(q.p)[-1]):
+        graphs = cast(SymbolicOperations, ops)
+        families = p.describe(), q.describe()
+        of_p = graphs.of_same_lengths(of_p, (of_p.shape[-1],), (q.p.shape[-1],), families)
+    return _vectors_divergence(of_p, q.p, ops)
 
 
 class Multinomial(Distribution):

@@ -157,8 +157,9 @@ def pc_prior(
     approached. The prior does not depend on how the parameter is written: a log standard deviation with base
     ``-np.inf`` has the same prior as the standard deviation with base 0.
 
-    Within about 10⁻⁶ of a finite base the distance is continued as a power of the difference from it, because
-    the slope of the divergence has no digits left there. The density is right in this gap, its slope is not.
+    So near to a finite base that the distance is below 10⁻⁶ of that of `at`, it is continued as a power of
+    the difference from the base, because the slope of the divergence has no digits left there. The density
+    is right in this gap, its gradient is only that of the power.
 
     A side ends before its bound where the divergence overflows, if less than 10⁻⁶ of the mass is beyond.
 

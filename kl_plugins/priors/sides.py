@@ -148,8 +148,9 @@ def _count_computed(side: Side, places: FloatArray, found: FloatArray, enough: f
     raise ValueError(
         f"{grows}between parameter {start:.6g} and {end:.6g} it ends: beyond, the divergence is "
         f"{'not a number' if np.isnan(found[first]) else 'infinite'}, or family(parameter) is no "
-        "distribution. End the bounds there, as bounds=(0, inf) do for a positive parameter, or, where this "
-        f"is due to rounding, as tanh(z) is 1 from z = 19 on, before it, for example at {start:.3g}"
+        "distribution. End the bounds where the family's parameter has to end, as bounds=(0, inf) do for a "
+        "positive one; or, where this is due to rounding, as tanh(z) is 1 from z = 19 on, before it, for "
+        f"example at {start:.3g}"
     )
 
 

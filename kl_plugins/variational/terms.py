@@ -46,7 +46,10 @@ def kl_terms(
         by log q − log p at random draws of the approximation. An improper prior then counts as one of
         density 1, as in PyMC.
     draws : int
-        How many random draws of the approximation a term is averaged over, where it needs any.
+        How many random draws of the approximation a term is averaged over, where it needs any: under a prior
+        that depends on other variables, or without a closed form. Other terms and the expected log likelihood
+        have nothing to do with it; ``approximation.sample_node(model.datalogp, size=20).mean()`` is the
+        latter from 20 draws.
 
     Returns
     -------
@@ -92,8 +95,17 @@ def kl_terms(
     the same draw). Terms without such a parent and with a closed form are exact.
 
     A full-rank approximation couples its variables. By the chain rule its divergence from the prior is a sum
-    of terms of each variable given those before it. The term of a variable is that; it is exact where the
-    prior of the variable depends on no other, and at random draws of the variables before it otherwise.
+    of terms of each variable given those before it, in the order of ``approximation.groups[0].ordering``:
+    that of ``model.free_RVs``, or the one given to ``pm.Group``. The term of a variable is that; it is exact
+    where the prior of the variable depends on no other, and at random draws of the variables before it
+    otherwise.
+
+    Closed forms do not always make an ELBO less noisy. Near the optimum of a model with many data, PyMC's
+    log q − log p goes down where the log likelihood of the same draw goes up, and cancels part of its noise;
+    a closed form leaves all of it. At the optimum of a linear regression of 442 patients on 3 predictors, the
+    standard deviation of the ELBO from one draw was 1.5 nats with these terms and 0.7 with PyMC's
+    (mean-field), and 1.4 and 0.1 (full-rank); the noise of the gradients was the same. Closed forms help
+    where priors matter beside the data, and where the expected log likelihood is known or of many draws.
 
     Examples
     --------
@@ -125,6 +137,21 @@ def kl_terms(
     >>> by_hand = kl_terms(model, {"slope": pm.Normal.dist([0.0, 1.0], 2.0)})
     >>> float(by_hand["slope"].eval(mode="FAST_COMPILE"))
     0.125
+
+    In a hierarchical model, the term of a variable at draws that are functions of your parameters and of
+    noise, so that it has gradients by them. ``pm.do`` puts the draw in the place of the variable:
+
+    >>> import pytensor.tensor as pt
+    >>> with pm.Model() as nested:
+    ...     log_scale = pm.Normal("log_scale", 0.0, 1.0)
+    ...     w = pm.Normal("w", 0.0, pt.exp(log_scale), shape=3)
+    >>> mean, sd, noise = pt.dscalars("mean", "sd", "noise")
+    >>> q_w = pm.Normal.dist(np.zeros(3), 1.0)
+    >>> terms = kl_terms(nested, {"log_scale": pm.Normal.dist(mean, sd)})
+    >>> terms |= kl_terms(pm.do(nested, {"log_scale": mean + sd * noise}), {"w": q_w})
+    >>> both = pytensor.function([mean, sd, noise], list(terms.values()), mode="FAST_COMPILE")
+    >>> np.round(both(0.5, 1.0, -0.5), 6)
+    array([0.125, 0.   ])
     """
     if not hasattr(model, "free_RVs"):
         hint = ": kl_terms(model, approximation)" if hasattr(approximation, "free_RVs") else ""

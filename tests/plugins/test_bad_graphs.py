@@ -103,6 +103,20 @@ def test_event_shapes_that_only_a_running_graph_knows(name):
     assert fits == pytest.approx(1.0 if name == "one known" else 0.0)
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("parameter", ["p", "logit_p"])
+def test_numbers_of_outcomes_that_only_a_running_graph_knows(parameter, known):
+    thirds, halves = np.full(3, 1 / 3), np.full(2, 1 / 2)
+    p = pm.Categorical.dist(**{parameter: m})
+    q = pm.Categorical.dist(halves) if known else pm.Categorical.dist(**{parameter: n})
+    graph = kl(p, q)
+    given = {m: halves} if known else {m: halves, n: halves}
+    assert value(graph, given) == pytest.approx(0.0, abs=1e-15)
+    shapes = r"p is Categorical with event shape \(3,\), q is Categorical with event shape \(2,\)"
+    with pytest.raises(ValueError, match=shapes):
+        value(graph, given | {m: thirds})
+
+
 @pytest.mark.parametrize("mode", BACKENDS)
 def test_compilers_name_both_sides_of_another_event_shape(mode):
     p, q = PAIRS["Dirichlet"]

@@ -156,7 +156,7 @@ ERRORS = {
         pm.Normal.dist(0.0, 1.0),
         {"at": 3.0},
         ValueError,
-        r"from the base at inf towards 0, but between .* it ends: .*End the bounds there",
+        r"from the base at inf towards 0, but between .* it ends: .*End the bounds where",
     ),
     "bounds beyond rounding": (
         correlated,
