@@ -22,6 +22,7 @@ from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.pytensor.checks import check_all, one_number
+from kl_plugins.ops.pytensor.first_failing import FirstFailing, first_failing
 
 pytestmark = [
     pytest.mark.filterwarnings("error"),
@@ -86,6 +87,24 @@ def test_checks_say_which_condition_does_not_hold(mode):
     for message, bad in MESSAGES.items():
         with pytest.raises(ParameterValueError, match=message):
             function([1.0, bad])
+
+
+def test_in_c_conditions_on_entries_are_one_node_that_finds_the_first():
+    entries, matrix, number = pt.dvector(), pt.dmatrix(), pt.dscalar()
+    holds = [pt.all(entries > 0.0), number < 5.0, pt.all(pt.invert(pt.isnan(matrix))), pt.all(entries < 9.0)]
+    found = first_failing(holds)
+    assert isinstance(found.owner.op, FirstFailing)
+    assert set(found.owner.inputs) == {entries, matrix, number}
+    good, whole = np.array([1.0, 2.0, 3.0]), np.ones((2, 3))
+    nan = np.array([[1.0, 2.0], [1.0, np.nan], [1.0, 2.0]]).T[:, ::-1]
+    cases = [
+        (0, good, whole, 1.0), (1, -good, nan, 9.0), (2, good, nan, 9.0), (3, 5.0 * good, nan, 1.0),
+        (4, np.repeat(5.0 * good, 2)[::2], whole, 1.0), (0, good[:0], whole[:0], 1.0),
+    ]  # fmt: skip
+    for linker in ("py", "cvm") if pytensor.config.cxx else ("py",):
+        run = pytensor.function([entries, matrix, number], found, mode=Mode(linker, None))
+        assert [int(run(*case[1:])) for case in cases] == [case[0] for case in cases]
+    assert first_failing([number < 5.0, number > 1.0]) is None  # which are fused with the rest
 
 
 def test_in_c_conditions_are_one_number():

@@ -127,6 +127,7 @@ def test_graphs_are_variables(user_code, model):
 
 
 def test_fits_and_diagnoses_have_the_types_that_checkers_claim(user_code, model):
+    user_code.terms_of_an_elbo(model)
     user_code.fits(model)
     user_code.diagnoses(model)
     with pytest.warns(variational.NotConvergedWarning):  # it is a short one

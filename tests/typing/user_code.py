@@ -313,6 +313,14 @@ def fits(model: pm.Model) -> None:
     is_a(assert_type(distance.interval, tuple[float, float]), tuple)
 
 
+def terms_of_an_elbo(model: pm.Model) -> None:
+    """By the names of the variables; and the same as the objective of PyMC's fits."""
+    approximation = pm.MeanField(model=model)
+    terms: dict[str, Graph] = variational.kl_terms(model, approximation)
+    is_a(next(iter(terms.values())), TensorVariable)
+    is_a(variational.ClosedFormKL(approximation), variational.ClosedFormKL)
+
+
 def diagnoses(model: pm.Model) -> None:
     diagnosis = variational.diagnose(
         ([0.0, 0.0], [1.0, 1.0]), model=model, draws=3_000, random_seed=1, progressbar=False
@@ -386,6 +394,7 @@ def mistakes(model: pm.Model, diagnosis: variational.Diagnosis) -> None:
     variational.KLConvergence(tolerance="0.1")  # type: ignore[arg-type]
     variational.plot_kl(variational.KLConvergence())  # type: ignore[arg-type]
     variational.plot_convergence(diagnosis)  # type: ignore[arg-type]
+    variational.kl_terms(model, {}, draws=1.5)  # type: ignore[arg-type]
     diagnosis.summary("transformed")  # type: ignore[arg-type]
     _ = variational.loss  # type: ignore[attr-defined]
     with model:

@@ -21,6 +21,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.type import RandomType
 
 from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.pytensor.first_failing import first_failing
 from kl_plugins.ops.pytensor.lengths import SameLengths
 
 Error: type[Exception] = ValueError
@@ -166,7 +167,10 @@ def one_number(node: Apply) -> Array:
     value, *holds = node.inputs
     if len(holds) > 127 or any(condition.ndim for condition in holds):
         return node.outputs[0]
-    return CheckNumber(node.op.messages)(value, _first_failing(len(holds))(*holds))
+    failing = first_failing(holds)
+    if failing is None:
+        failing = _first_failing(len(holds))(*holds)
+    return CheckNumber(node.op.messages)(value, failing)
 
 
 class ReplaceChecks(GraphRewriter):  # type: ignore[misc]
