@@ -163,8 +163,8 @@ def kl_terms(
         return _named(terms_of_given(model, approximation, var_names))
     if not isinstance(approximation, Approximation):
         instead = (
-            ", which holds draws: give the approximation that they are from, or distributions fitted to them, "
-            "as {'w': scipy.stats.norm(mean, sd)}"
+            ", which holds draws: give the approximation that they are from, or distributions fitted to "
+            "them, as {'w': scipy.stats.norm(mean, sd)}"
         )
         raise TypeError(
             "approximation must be one of PyMC's (pm.MeanField, pm.FullRank, what pm.fit returns) or a dict "
