@@ -91,7 +91,7 @@ def step_table(times: dict[tuple[str, str], float], compiled: bool) -> Table:
         else "Not compiled: PyTensor runs Python code, which is slow for functions of scalars, as in kl. "
         "--compiled measures compiled steps. "
     )
-    table = table_of("3. Time of a step of Adam, ms", f"{how}Medians; the two are measured by turns.")
+    table = table_of("4. Time of a step of Adam, ms", f"{how}Medians; the two are measured by turns.")
     for name in ("", "with kl", "with the textbook's formula", "ratio"):
         table.add_column(name, justify="right" if name else "left")
     for kind in dict.fromkeys(kind for kind, _ in times):
@@ -103,7 +103,7 @@ def step_table(times: dict[tuple[str, str], float], compiled: bool) -> Table:
 def digits_table(found: list[tuple[float, float, float]]) -> Table:
     """Values of both KL terms where the value is known."""
     table = table_of(
-        "4. Values of KL(q‖prior) near q = prior, where the optimisation starts, nats",
+        "3. Values of KL(q‖prior) near q = prior, where the optimisation starts, nats",
         "Not whitened. q has the prior's mean, and its covariance times a known number. The ELBO of table 1 "
         "is some 5,850 nats from 0: neither term's errors show in it.",
     )
