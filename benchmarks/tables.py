@@ -178,7 +178,7 @@ def loading_of_families(rows: Rows) -> str:
         least[row["pymc"]] = min(row["loading"], least.get(row["pymc"], row["loading"]))
     if not least:
         return "- not measured: these rows count it as part of the first term"
-    return "\n".join(f"- with PyMC {pymc} {time(seconds)}" for pymc, seconds in least.items())
+    return "\n".join(f"- with PyMC {pymc}: {time(seconds)}" for pymc, seconds in least.items())
 
 
 def slower_to_compile(rows: Rows) -> str:

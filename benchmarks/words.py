@@ -42,7 +42,7 @@ def scientific(value: float, digits: int = 0) -> str:
 
 def figures(value: float) -> str:
     """Three significant figures without an exponent."""
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+    return f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
 def ratio(row: dict[str, float], other: str) -> float:
