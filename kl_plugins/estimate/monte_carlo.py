@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
@@ -22,7 +23,7 @@ _FEWEST, _SHARE = 100, 0.01
 
 def monte_carlo(
     p: Density, q: Density, draws: int, rng: np.random.Generator, clock: Clock
-) -> tuple[FloatArray, FloatArray, int, FloatArray, str]:
+) -> tuple[FloatArray, FloatArray, int, NDArray[np.bool], str]:
     """The estimates of a batch, their standard errors, the number of evaluations, which are good, why not.
 
     Half of the draws are from p and half from q, and the mean is that of the integrand
@@ -44,7 +45,7 @@ def monte_carlo(
     n = sum(map(len, halves))
     if min(map(len, halves)) < 2:
         return np.full(batch, np.nan), np.full(batch, np.inf), n, np.zeros(batch, bool), clock.why
-    value = np.mean([term.mean(axis=0) for term in terms], axis=0)
+    value: FloatArray = np.mean([term.mean(axis=0) for term in terms], axis=0)
     with np.errstate(invalid="ignore"):
         variance = np.sum([term.var(axis=0, ddof=1) / len(term) for term in terms], axis=0)
         error = np.sqrt(variance) / len(terms)

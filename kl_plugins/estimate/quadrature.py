@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.estimate.clock import TimeIsUpError
 from kl_plugins.estimate.pair import Pair
@@ -44,7 +45,8 @@ class _Integral:
 
     def __init__(self, pair: Pair, tolerance: float, most: int):
         self.pair, self.tolerance, self.most = pair, tolerance, most
-        self.sums, self.refinement_error, self.left = np.zeros(6), math.inf, [np.full(3, math.nan)]
+        self.sums: FloatArray = np.zeros(6)
+        self.refinement_error, self.left = math.inf, [np.full(3, math.nan)]
 
     def outcome(self) -> Outcome:
         """Integrate, and judge what was found."""
@@ -182,7 +184,9 @@ class _Integral:
         whose few points it would be lost. Where mass of p or q is missing, each panel has to know its own.
         """
         value = self.all_panels(low, high, inside)
-        error, converged, blurred = np.zeros(len(low)), np.zeros(len(low), bool), np.zeros(len(low))
+        error: FloatArray = np.zeros(len(low))
+        blurred: FloatArray = np.zeros(len(low))
+        converged: NDArray[np.bool] = np.zeros(len(low), bool)
         exact = _ROUGH
         for depth in range(_DEEPEST):
             order = np.lexsort((low, inside))
@@ -239,7 +243,7 @@ def _closer(
     return edges[:, :-1].ravel(), edges[:, 1:].ravel(), np.repeat(inside, len(_GRADES) - 1)
 
 
-def _wider_than_the_next(low: FloatArray, high: FloatArray, inside: FloatArray) -> FloatArray:
+def _wider_than_the_next(low: FloatArray, high: FloatArray, inside: FloatArray) -> NDArray[np.bool]:
     """Which panels, in order, are more than twice as wide as a neighbour in their piece."""
     width = high - low
     found = np.zeros(len(width), bool)

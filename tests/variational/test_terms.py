@@ -283,7 +283,7 @@ def test_the_objective_has_the_gradients_of_pymcs_own_with_less_noise(family):
     assert closed[:, 1:].var(axis=0).sum() < 0.8 * own[:, 1:].var(axis=0).sum()
 
 
-@pytest.mark.skipif(int(pm.__version__.partition(".")[0]) < 6, reason="PyMC 5 warns of pymc.dims")
+@pytest.mark.filterwarnings("ignore:The `pymc.dims` module is experimental:UserWarning")
 def test_operations_that_know_no_batches():
     """Variables of pymc.dims: estimated row after row."""
     import pymc.dims as pmd

@@ -234,7 +234,8 @@ def _jackknife(
     whole = figures(np.concatenate(blocks))
     count = len(blocks)
     without = [figures(np.concatenate(blocks[:i] + blocks[i + 1 :])) for i in range(count)]
-    errors, biases = [], []
+    errors: list[FloatArray] = []
+    biases: list[FloatArray] = []
     for position, value in enumerate(whole):
         members = np.stack([one[position] for one in without])
         mean = members.mean(axis=0)

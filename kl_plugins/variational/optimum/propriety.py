@@ -62,6 +62,7 @@ def endless_direction(target: TargetDensity, q: Snapshot) -> str:
     mean = np.asarray(q.mean, dtype=float)
     sd = np.clip(standard_deviations(q), 1e-50, 1e50)
     names = coordinate_names(target.variables)
+    direction: FloatArray
     for i in np.flatnonzero(~target.angles)[:MOST_COORDINATES]:
         direction = np.zeros(len(mean))
         direction[i] = sd[i]

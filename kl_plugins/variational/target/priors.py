@@ -63,6 +63,8 @@ def terms_of_noise(model: Model, parts: Parts, chosen: Sequence[Any], estimated:
             term = pt.zeros(())
             if estimated:
                 log_prior = model.logp(vars=[rv], sum=False)[0].sum()
+                # The density of a variable of pymc.dims is a variable with names of dimensions.
+                log_prior = pt.as_tensor(log_prior, allow_xtensor_conversion=True)
                 term = parts.part(name, given=True).log_density() - log_prior
         terms.append(term)
     if refused and not estimated:
@@ -190,6 +192,7 @@ def _over_rows(term: Array, noise: dict[Any, Array]) -> Array:
     """The term at each row of the noise."""
 
     def at(*rows: Array) -> Array:
-        return graph_replace(term, dict(zip(noise, rows, strict=True)), strict=False)
+        found: Array = graph_replace(term, dict(zip(noise, rows, strict=True)), strict=False)
+        return found.reshape((1,))  # PyTensor 2's loop in Python takes arrays, and no numbers
 
-    return pytensor.scan(at, list(noise.values()), return_updates=False)
+    return pytensor.scan(at, list(noise.values()), return_updates=False)[:, 0]
