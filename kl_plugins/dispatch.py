@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from numbers import Integral
 
 from kl_plugins.conditions import guarded
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import HasNames, NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.labelled import by_name, by_position
 from kl_plugins.matching import match, name_of, no_closed_form, recognised, told_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.labels import moved_to_event
@@ -99,11 +100,11 @@ def kl(p: object, q: object) -> Array:
     >>> round(float(kl(p, stats.multivariate_normal([0, 0]))), 6)
     0.143841
     """
-    rule, ours_p, ours_q = match(p, q)
     try:
-        return _compute(rule, ours_p, ours_q, (p, q))
-    except NoClosedFormError as error:
-        raise _in_words_of_caller(error, p, q) from None
+        return _kl(p, q)
+    except HasNames:
+        pass
+    return by_name("kl", kl, p=p, q=q)
 
 
 @of_pair
@@ -136,7 +137,11 @@ def jeffreys(p: object, q: object) -> Array:
     >>> jeffreys(stats.norm(0, 1), stats.norm(1, 1))
     np.float64(1.0)
     """
-    return kl(p, q) + kl(q, p)
+    try:
+        return _kl(p, q) + _kl(q, p)
+    except HasNames:
+        pass
+    return by_name("jeffreys", jeffreys, p=p, q=q)
 
 
 @of_one
@@ -167,10 +172,11 @@ def entropy(p: object) -> Array:
     >>> round(float(entropy(stats.norm(0, 2))), 6)
     2.112086
     """
-    ours = recognised(p, "p")
-    if ours.ops.symbolic:
-        return guarded("entropy", ours.entropy(), {"p": (ours, p)}, outside="nan")
-    return ours.ops.evaluate(type(ours).entropy, ours)
+    try:
+        return _entropy(p)
+    except HasNames:
+        pass
+    return by_name("entropy", entropy, p=p)
 
 
 @of_pair
@@ -199,7 +205,11 @@ def cross_entropy(p: object, q: object) -> Array:
     >>> round(float(cross_entropy(stats.norm(0, 1), stats.norm(0, 1))), 6)
     1.418939
     """
-    return entropy(p) + kl(p, q)
+    try:
+        return _entropy(p) + _kl(p, q)
+    except HasNames:
+        pass
+    return by_name("cross_entropy", cross_entropy, p=p, q=q)
 
 
 def explain(p: object, q: object) -> Explanation:
@@ -235,12 +245,11 @@ def explain(p: object, q: object) -> Explanation:
     >>> explained.p, explained.q, explained.cost
     ('MultivariateNormal(Diagonal)', 'MultivariateNormal(Isotropic)', 'O(d)')
     """
-    rule, ours_p, ours_q = match(p, q)
     try:
-        names, cost = rule.explain(ours_p, ours_q)
-    except NoClosedFormError as error:
-        raise _in_words_of_caller(error, p, q) from None
-    return Explanation(name_of(ours_p), name_of(ours_q), " → ".join(names), cost)
+        return _explain(p, q)
+    except HasNames:
+        pass
+    return _explain(*by_position(p=p, q=q))
 
 
 def independent(p: object, ndims: int = 1) -> Distribution:
@@ -289,6 +298,33 @@ def independent(p: object, ndims: int = 1) -> Distribution:
     for _ in range(ndims):
         made = product_over_last(made)
     return made.labelled(labels)
+
+
+def _kl(p: object, q: object) -> Array:
+    """`kl` by position; HasNames where that is not how the two go together."""
+    rule, ours_p, ours_q = match(p, q)
+    try:
+        return _compute(rule, ours_p, ours_q, (p, q))
+    except NoClosedFormError as error:
+        raise _in_words_of_caller(error, p, q) from None
+
+
+def _entropy(p: object) -> Array:
+    """`entropy` by position; HasNames where parameters have names."""
+    ours = recognised(p, "p")
+    if ours.ops.symbolic:
+        return guarded("entropy", ours.entropy(), {"p": (ours, p)}, outside="nan")
+    return ours.ops.evaluate(type(ours).entropy, ours)
+
+
+def _explain(p: object, q: object) -> Explanation:
+    """`explain` by position; HasNames where that is not how the two go together."""
+    rule, ours_p, ours_q = match(p, q)
+    try:
+        names, cost = rule.explain(ours_p, ours_q)
+    except NoClosedFormError as error:
+        raise _in_words_of_caller(error, p, q) from None
+    return Explanation(name_of(ours_p), name_of(ours_q), " → ".join(names), cost)
 
 
 def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClosedFormError:

@@ -90,6 +90,20 @@ def advised(error: NoClosedFormError, symbolic: bool) -> NoClosedFormError:
     return NoClosedFormError(f"{error}; {remedy}")
 
 
+class HasNames(TypeError):  # noqa: N818
+    """A distribution has parameters with named dimensions, where only arrays by position will do.
+
+    It is no error where a function computes by name instead.
+    """
+
+    def __init__(self, what: str = "") -> None:
+        super().__init__(
+            what
+            or "parameters have named dimensions here, which only kl, jeffreys, entropy, cross_entropy and "
+            "explain go by: pass their .values to go by position"
+        )
+
+
 class NotRecognisedError(TypeError):
     """No plugin understands objects of this class."""
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError, NotRecognisedError, advised, no_closed_form_of_pair
+from kl_plugins.errors import HasNames, NoClosedFormError, NotRecognisedError, advised, no_closed_form_of_pair
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.labelled import labelled_of
 from kl_plugins.mistakes import check_class
 from kl_plugins.open_functions import remembered
 from kl_plugins.ops import backend_of
@@ -72,10 +73,12 @@ def register_kl(p_type: type, q_type: type, *, cost: str = "not stated") -> Call
 
 
 def match(p: object, q: object) -> tuple[Rule, Any, Any]:
-    """The rule for the pair, and the pair as the rule wants it."""
+    """The rule for the pair, and the pair as the rule wants it; HasNames where that is no pair of arrays."""
     ours_p, ours_q = remembered(p), remembered(q)
     if ours_p is None or ours_q is None or _foreign:
         if (found := own_rule(p, q)) is not None:
+            if any(labelled_of(side) for side in (p, q)):
+                raise HasNames
             return found
         ours_p, ours_q = (_recognised_in_pair(side, p, q) for side in "pq")
     if not (ours_p.ops.scalar and ours_q.ops.scalar):  # numbers have no shapes

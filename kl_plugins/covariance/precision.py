@@ -75,8 +75,7 @@ class Precision(Covariance[Value]):
     def check_shapes(self) -> None:
         square_dimension(self.precision, "precision", self.ops)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _complete(self) -> None:
         _ = self.precision_factor
 
     def further_conditions(self) -> Conditions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
 from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
@@ -11,7 +12,8 @@ from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
-from kl_plugins.parameters.declarations import parameter, part
+from kl_plugins.parameters.declarations import constant, parameter, part
+from kl_plugins.parameters.labels import has_names
 from kl_plugins.parameters.shapes import Shape
 from kl_plugins.parameters.values import Value, Vectors
 from kl_plugins.rules import Rule
@@ -33,6 +35,9 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
     mean : array_like or TensorVariable, shape (..., d)
     covariance : Isotropic, Diagonal, Dense, Cholesky, Precision, LowRank, Kronecker or BlockDiagonal
         The covariance and its structure; leading (batch) dimensions broadcast against the mean's.
+    dims : hashable or sequence of hashable, optional
+        Of parameters with named dimensions: the name of the dimension of the variables, and of that of the
+        columns of a matrix. Needed only where it is not certain from the parameters.
 
     Raises
     ------
@@ -52,6 +57,7 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
 
     mean: Vectors = parameter(core_ndim=1)
     covariance: Covariance = part()
+    dims: tuple[Hashable, ...] | None = constant(default=None, shown=False)
     find_backend = staticmethod(array_backend_of)
 
     if TYPE_CHECKING:
@@ -69,8 +75,10 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
             self: MultivariateNormal[Symbol, Symbol], mean: ArrayLike, covariance: Covariance[Symbol]
         ) -> None: ...
         @overload
-        def __init__(self, mean: ArrayLike, covariance: Covariance) -> None: ...
-        def __init__(self, mean: Any, covariance: Covariance) -> None: ...
+        def __init__(
+            self, mean: ArrayLike, covariance: Covariance, dims: Hashable | Sequence[Hashable] | None = None
+        ) -> None: ...
+        def __init__(self, mean: Any, covariance: Covariance, dims: Any = None) -> None: ...
 
     def __post_init__(self) -> None:
         if not isinstance(self.covariance, Covariance):
@@ -80,7 +88,21 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
                 "LowRank(diagonal, factor), Kronecker(factors) or BlockDiagonal(blocks), got "
                 f"{type(self.covariance).__name__}"
             )
+        if self.dims is not None:
+            self._state(dims=self._checked_dims(self.dims))
         super().__post_init__()
+
+    def _checked_dims(self, given: Any) -> tuple[Hashable, ...]:
+        """The names of the dimension of the variables, and of that of the columns, as a tuple."""
+        listed = isinstance(given, Sequence) and not isinstance(given, str)
+        dims: tuple[Hashable, ...] = tuple(given) if listed else (given,)
+        if not 1 <= len(dims) == len(set(dims)) <= 2:
+            raise ValueError(f"dims must be one name or two different ones, (row, column), got {dims}")
+        if not has_names(self.values()):
+            raise ValueError(
+                "dims names dimensions of labelled parameters, but mean and covariance have no names"
+            )
+        return dims
 
     def _become_plain(self) -> bool:
         covariance = self.covariance

@@ -203,13 +203,15 @@ def part(*, default: Any = MISSING) -> Any:
     return _declared(default, "part")
 
 
-def constant(*, default: Any = MISSING) -> Any:
+def constant(*, default: Any = MISSING, shown: bool = True) -> Any:
     """Declare a field that is no array, such as a number of dimensions or names.
 
     Parameters
     ----------
     default : object, optional
         Nothing that can be changed.
+    shown : bool, optional
+        Whether the text of an object, its ``repr``, has it.
 
     Returns
     -------
@@ -224,11 +226,11 @@ def constant(*, default: Any = MISSING) -> Any:
     >>> Ball(2.0)
     Ball(radius=2.0, dimension=3)
     """
-    return _declared(default, "constant")
+    return _declared(default, "constant", shown)
 
 
-def _declared(default: Any, stated: Any) -> Any:
-    return field(default=default, metadata={"declared": stated})
+def _declared(default: Any, stated: Any, shown: bool = True) -> Any:
+    return field(default=default, repr=shown, metadata={"declared": stated})
 
 
 def declare(cls: Any, root: type) -> tuple[dict[str, Parameter], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Labels of parameters, xarray's and pandas': held against each other where NumPy would go by position."""
+"""Labels of parameters: pandas', held against each other where NumPy goes by position; named dimensions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from kl_plugins.errors import HasNames
 from kl_plugins.ops.protocol import Array
 
 _plain: set[type] = {float, int}
@@ -40,7 +41,7 @@ def are_plain(values: Sequence[Array]) -> bool:
     if _plain.issuperset(map(type, values)):
         return True
     kinds = set(map(type, values))
-    labelled = {kind for kind in kinds if _axes_of_kind(kind) is not None}
+    labelled = {kind for kind in kinds if _has_named_dimensions(kind) or _axes_of_kind(kind) is not None}
     _plain.update(kinds - labelled)
     return not labelled
 
@@ -127,15 +128,14 @@ def _same(one: Axis | None, other: Axis | None, sides: tuple[str, str]) -> Axis 
 def _different(one: Axis, other: Axis, sides: tuple[str, str]) -> ValueError:
     return ValueError(
         f"{_called(one, other, sides)} have different dimensions, {_listed(one.dims)} and "
-        f"{_listed(other.dims)}, which would be broadcast by position: broadcast them by name first "
-        "(xarray.broadcast), or pass their .values to go by position"
+        f"{_listed(other.dims)}, which would be broadcast by position: pass their .values to go by "
+        "position, or xarray.DataArray(...) of them to go by the names of dimensions"
     )
 
 
 def _unaligned(what: str) -> ValueError:
     return ValueError(
-        f"{what}: align them first (xarray.align, or Series.align in pandas), or pass their .values to go by "
-        "position"
+        f"{what}: align them first (Series.align in pandas), or pass their .values to go by position"
     )
 
 
@@ -148,23 +148,28 @@ def _listed(dims: tuple[Any, ...]) -> str:
     return "(" + ", ".join(map(str, dims)) + ")"
 
 
+def has_names(values: Sequence[Array]) -> bool:
+    """Whether the dimensions of any of the values have names, as those of xarray's arrays have."""
+    return not are_plain(values) and any(map(_has_named_dimensions, map(type, values)))
+
+
+def _has_named_dimensions(kind: type) -> bool:
+    """Known by what it offers, as its library need not be there."""
+    return hasattr(kind, "dims") and hasattr(kind, "transpose")
+
+
 def _axes_of_kind(kind: type) -> Callable[[Array, str], tuple[Axis, ...]] | None:
-    """What finds the axes of objects of a class that has labels; known by what it offers, not imported."""
+    """What finds the axes of objects of a class that has labels; known by what it offers, not imported.
+
+    HasNames where these are names of dimensions: nothing of such values goes by position.
+    """
     if kind in _plain or kind.__module__ in ("builtins", "numpy"):
         return None
-    if hasattr(kind, "dims") and hasattr(kind, "__array__"):  # xarray's arrays and variables
-        return _axes_of_xarray
+    if _has_named_dimensions(kind):
+        raise HasNames
     if hasattr(kind, "axes") and hasattr(kind, "reindex"):  # pandas' series and frames
         return _axes_of_pandas
     return None
-
-
-def _axes_of_xarray(value: Any, name: str) -> tuple[Axis, ...]:
-    coordinates, dims = getattr(value, "coords", {}), tuple(value.dims)
-    return tuple(
-        Axis((dim,), length, coordinates[dim].to_index() if dim in coordinates else None, name, dims)
-        for dim, length in zip(dims, value.shape, strict=True)
-    )
 
 
 def _axes_of_pandas(value: Any, name: str) -> tuple[Axis, ...]:

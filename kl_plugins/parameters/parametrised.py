@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import numpy as np
 
 from kl_plugins.ops import array_backend_of, backend_of, floats
+from kl_plugins.ops.named import BY_NAME
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
 from kl_plugins.parameters.certainty import equal_where, is_literal
 from kl_plugins.parameters.declarations import Parameter, constant, declare, parameter, part
-from kl_plugins.parameters.labels import Labels, are_plain, joined, labels_of
+from kl_plugins.parameters.labels import Labels, are_plain, has_names, joined, labels_of
 from kl_plugins.parameters.shapes import Shape, broadcast_shapes
 
 _PLAIN = frozenset({float, int, np.float64})
@@ -87,8 +88,12 @@ class Parametrised:
     def __post_init__(self) -> None:
         if self._become_plain():
             return
+        values = self.values()
+        if has_names(values):  # kept as they are, and checked when arrays are made of them
+            self._state(ops=BY_NAME, labels=None)
+            return
         _ = self.labels  # which arrays of a backend do not have any more
-        ops = self.find_backend(*self.values())
+        ops = self.find_backend(*values)
         self._state(**self.converted(ops), ops=ops, may_hold_nan=True)
         self.check_shapes()
         if self.ops.symbolic:
@@ -121,7 +126,15 @@ class Parametrised:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._state(**state)
-        self._state(ops=self.find_backend(*self.values()))
+        values = self.values()
+        self._state(ops=BY_NAME if has_names(values) else self.find_backend(*values))
+
+    def remade(self, **state: Any) -> Self:
+        """One of the same class, made of other fields as a caller makes it: converted and checked."""
+        made = object.__new__(type(self))
+        made._state(**self.__getstate__() | state)
+        made.__post_init__()
+        return made
 
     def values(self) -> list[Array]:
         """All array parameters, those of the parts included."""

@@ -1,0 +1,120 @@
+"""Distributions whose parameters have named dimensions: what is computed by name and not by position.
+
+Nothing here knows a library of labelled arrays. Plugins say of a distribution which parameters it has
+(`labelled`), and of a class of values who computes with them by name (`by_names_of`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from kl_plugins.errors import HasNames
+from kl_plugins.open_functions import OpenFunction
+from kl_plugins.recognition import load_plugins_of
+from kl_plugins.rules import load_all
+
+
+class Labelled(NamedTuple):
+    """A distribution, or batch of them, as a function of parameters, some with named dimensions.
+
+    ``rebuild(*arrays)`` is the same distribution of arrays without names: each has its batch dimensions
+    first, in one order for all of them (leading ones may be left out), and its own `core_dims` last.
+    """
+
+    values: tuple[Any, ...]
+    """The parameters; those without names are numbers or arrays."""
+
+    core_dims: tuple[tuple[Hashable, ...], ...]
+    """The dimensions of each parameter that are not of its batch, in the order that `rebuild` wants."""
+
+    called: tuple[str, ...]
+    """What the caller calls the parameters."""
+
+    rebuild: Callable[..., Any]
+
+    event_dims: tuple[Hashable, ...] = ()
+    """The dimensions of an event, which the other side of a pair has to have, too."""
+
+    columns: tuple[tuple[Hashable, Hashable], ...] = ()
+    """Pairs of core dimensions, rows and columns of a matrix, that are the same variables."""
+
+
+class Compute(Protocol):
+    """Compute a function of plain sides by the names of labelled ones: the result has names, too.
+
+    `sides` are the distributions by what messages call them, ``{"p": p, "q": q}``; `found` has what is
+    labelled of each, or None. The `function` takes them in this order, rebuilt of plain arrays. It returns
+    one array of batch shape for each of `names`, a tuple where these are several; the results are called so.
+    """
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        sides: Mapping[str, object],
+        found: Mapping[str, Labelled | None],
+        names: tuple[str, ...],
+    ) -> Any: ...
+
+
+class ByNames(NamedTuple):
+    """Who computes by the names that a class of values has."""
+
+    compute: Compute
+
+    stand_ins: Callable[[Mapping[str, object], Mapping[str, Labelled | None]], tuple[object, ...]]
+    """The sides by position, for which nothing is computed: `explain` looks at their families."""
+
+    symbolic: bool = False
+    """Whether the values are variables of a graph, into which others are taken."""
+
+
+@OpenFunction
+def labelled(obj: object) -> Labelled | None:
+    """What has named dimensions in a distribution; None where nothing has."""
+    return None
+
+
+@OpenFunction
+def by_names_of(value: object) -> ByNames | None:
+    """Who computes by the names of such a value; None where it has no names."""
+    return None
+
+
+def by_name(names: str | tuple[str, ...], function: Callable[..., Any], **sides: object) -> Any:
+    """The function of the sides, of which at least one is labelled, by the names of their dimensions."""
+    who, found = whose_names(sides)
+    return who.compute(function, sides, found, (names,) if isinstance(names, str) else names)
+
+
+def by_position(**sides: object) -> tuple[object, ...]:
+    """The sides as far as they are known without computing anything, with what is labelled by position."""
+    who, found = whose_names(sides)
+    return who.stand_ins(sides, found)
+
+
+def whose_names(sides: Mapping[str, object]) -> tuple[ByNames, dict[str, Labelled | None]]:
+    """Who computes by the names of the sides, and what is labelled of each."""
+    found = {side: labelled_of(obj) for side, obj in sides.items()}
+    who = [
+        driver
+        for parts in found.values()
+        if parts is not None
+        for value in parts.values
+        if (driver := _driver(value)) is not None
+    ]
+    if not who:
+        raise HasNames
+    return max(who, key=lambda driver: driver.symbolic), found
+
+
+def labelled_of(obj: object) -> Labelled | None:
+    """What has named dimensions in a distribution of any library."""
+    load_plugins_of(type(obj))
+    load_all("kl_plugins.labelled")  # where our own distributions are registered
+    return labelled(obj)
+
+
+def _driver(value: object) -> ByNames | None:
+    load_plugins_of(type(value))
+    return by_names_of(value)

@@ -1,0 +1,86 @@
+"""Errors of arrays with names: which two do not go together, and where in a batch a parameter is invalid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from kl_plugins.plugins.xarray.arguments import Argument
+
+_LOOKED_AT = 8
+"""Members along a dimension of which it is asked whether the error depends on it."""
+
+
+def misaligned(arguments: Sequence[Argument], exact: bool) -> ValueError | None:
+    """The error for the first two parameters whose coordinates or lengths differ, if any do."""
+    for one, other in combinations(arguments, 2):
+        first, second = one.array, other.array
+        for dim in first.dims:
+            if dim not in second.dims:
+                continue
+            both = f"{one.called} of {one.side} and {other.called} of {other.side}"
+            if dim in first.indexes and dim in second.indexes:
+                if exact and not first.indexes[dim].equals(second.indexes[dim]):
+                    return ValueError(
+                        f"{both} have different coordinates along {dim!r}, in value or order: align them, "
+                        "for example with xarray.align(..., join='inner'), or choose how in "
+                        "xarray.set_options(arithmetic_join='outer')"
+                    )
+            elif first.sizes[dim] != second.sizes[dim]:
+                lengths = f"{first.sizes[dim]} and {second.sizes[dim]}"
+                return ValueError(f"{both} have different lengths along {dim!r}, {lengths}")
+    return None
+
+
+def with_place(
+    error: ValueError, apply: Callable[[Sequence[xr.DataArray]], Any], arguments: Sequence[Argument]
+) -> ValueError:
+    """The error with the member of the batch that it is about; itself where all are alike."""
+    if type(error) not in (ValueError, np.linalg.LinAlgError) or any(one.lazy for one in arguments):
+        return error
+    sizes = {dim: one.array.sizes[dim] for one in arguments for dim in one.batch_dims}
+    place: dict[Hashable, int] = {}
+
+    def invalid(dim: Hashable, part: slice) -> bool:
+        chosen = {known: slice(i, i + 1) for known, i in place.items()} | {dim: part}
+        try:
+            apply([one.array.isel(chosen, missing_dims="ignore") for one in arguments])
+        except ValueError:
+            return True
+        return False
+
+    for dim, size in sizes.items():
+        low, high = 0, size
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if invalid(dim, slice(low, middle)) else (middle, high)
+        place[dim] = low
+    telling = [dim for dim, size in sizes.items() if _depends(invalid, place, dim, size)]
+    if not telling:
+        return error
+    where = ", ".join(_said(dim, place[dim], arguments) for dim in telling)
+    return type(error)(f"{error}, at {where}")
+
+
+def _depends(
+    invalid: Callable[[Hashable, slice], bool], place: dict[Hashable, int], dim: Hashable, size: int
+) -> bool:
+    """Whether the error is not everywhere along the dimension."""
+    if size < 2:
+        return False
+    others = np.unique(np.linspace(0, size - 1, _LOOKED_AT).astype(int))
+    near = {place[dim] - 1, place[dim] + 1} & set(range(size))
+    return not all(invalid(dim, slice(int(i), int(i) + 1)) for i in {*others.tolist(), *near})
+
+
+def _said(dim: Hashable, position: int, arguments: Sequence[Argument]) -> str:
+    """A place along a dimension by its label, where it has one."""
+    for one in arguments:
+        if dim in one.array.indexes:
+            label = one.array.indexes[dim][position]
+            return f"{dim}={label.item() if isinstance(label, np.generic) else label!r}"
+    return f"position {position} of {dim}"
