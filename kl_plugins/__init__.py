@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kl_plugins.estimate.result import KLEstimate
     from kl_plugins.families.multivariate_normal import MultivariateNormal
     from kl_plugins.pairwise import pairwise_kl
+    from kl_plugins.posteriors.summary import GaussianSummary, gaussian
 
 __version__ = "0.2.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "Diagonal",
     "EstimateWarning",
     "Explanation",
+    "GaussianSummary",
     "Isotropic",
     "KLEstimate",
     "Kronecker",
@@ -51,6 +53,7 @@ __all__ = [
     "entropy",
     "estimate_kl",
     "explain",
+    "gaussian",
     "independent",
     "jeffreys",
     "kl",
@@ -64,12 +67,14 @@ _HOMES = {
     "Dense": "covariance.full",
     "Diagonal": "covariance.axis_aligned",
     "Isotropic": "covariance.axis_aligned",
+    "GaussianSummary": "posteriors.summary",
     "KLEstimate": "estimate.result",
     "Kronecker": "covariance.kronecker",
     "LowRank": "covariance.low_rank",
     "MultivariateNormal": "families.multivariate_normal",
     "Precision": "covariance.precision",
     "estimate_kl": "estimate.estimation",
+    "gaussian": "posteriors.summary",
     "pairwise_kl": "pairwise",
 }
 """The modules of the names that are imported when first asked for, which keeps `import kl_plugins` light."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +23,69 @@ from kl_plugins.parameters.declarations import constant
 from kl_plugins.parameters.values import Value, Vectors
 from kl_plugins.rules import Rule
 
+Coordinates: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Of each axis the name of its dimension and the labels along it, none where they are not known."""
 
-class Variable(NamedTuple):
-    """A named variable of the (unconstrained) space and its shape."""
+
+@dataclass(frozen=True)
+class Variable:
+    """A named variable, its shape, and what its elements are called. It unpacks to name and shape.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+    coords : tuple of (str, tuple of str)
+        Of each axis the name of its dimension and the labels along it, or no labels; nothing at all where no
+        coordinates are known.
+    """
 
     name: str
     shape: tuple[int, ...]
+    coords: Coordinates = ()
+
+    def __post_init__(self) -> None:
+        lengths = zip(self.coords, self.shape, strict=bool(self.coords))
+        if any(labels and (len(set(labels)) != n or len(labels) != n) for (_, labels), n in lengths):
+            raise ValueError(f"the labels of {self.name!r} have to be {self.shape} along its axes, each once")
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.name, self.shape))
 
     @property
     def size(self) -> int:
         return prod(self.shape)
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Their names, as ArviZ has them: ``name`` of a scalar, else ``name[0, 1]`` or ``name[label]``."""
+        if not self.shape:
+            return (self.name,)
+        labels = [labels for _, labels in self.coords] or [()] * len(self.shape)
+        axes = [own or tuple(map(str, range(n))) for own, n in zip(labels, self.shape, strict=True)]
+        return tuple(f"{self.name}[{', '.join(place)}]" for place in product(*axes))
+
+    def positions_of(self, other: Variable) -> NDArray[np.intp] | None:
+        """Where the elements of `other` are among those of this one; None unless they are the same ones.
+
+        Axes are matched by the names of their dimensions, places along them by their labels. Where one side
+        does not know them it is by position.
+        """
+        place = np.arange(self.size, dtype=np.intp).reshape(self.shape)
+        labels, others = ([labels for _, labels in one.coords] for one in (self, other))
+        dims, wanted = ([dim for dim, _ in one.coords] for one in (self, other))
+        if dims != wanted and sorted(dims) == sorted(wanted) and len(set(dims)) == len(dims):
+            axes = [dims.index(dim) for dim in wanted]
+            place, labels = place.transpose(axes), [labels[axis] for axis in axes]
+        if place.shape != other.shape:
+            return None
+        for axis, (own, sought) in enumerate(zip(labels, others, strict=False)):
+            if own and sought and own != sought:
+                known = {label: i for i, label in enumerate(own)}
+                if known.keys() != set(sought):
+                    return None
+                place = place.take([known[label] for label in sought], axis=axis)
+        return place.ravel()
 
 
 class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
@@ -39,8 +95,9 @@ class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
     ----------
     mean : array_like or TensorVariable, shape (d,)
     covariance : Covariance
-    variables : tuple of (name, shape)
-        The variables in the order of their coordinates.
+    variables : tuple of Variable
+        The variables in the order of their coordinates: names, shapes and, where they are known, the labels
+        of their elements.
 
     Raises
     ------
@@ -49,6 +106,9 @@ class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
     """
 
     variables: tuple[Variable, ...] = constant(default=())
+
+    choice: ClassVar[str] = ""
+    """How somebody chooses which elements it is over, to be told where those of two are not the same."""
 
     def check_shapes(self) -> None:
         super().check_shapes()
@@ -83,34 +143,80 @@ class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
         known: Vectors = scales
         return known
 
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The names of its coordinates, such as ``theta[Choate]``."""
+        return element_names(self.variables)
+
     def reorder(self, variables: tuple[Variable, ...]) -> NamedMultivariateNormal[Value, Vectors]:
-        """The same distribution with its variables in another order."""
+        """The same distribution with its variables, and their elements, in another order.
+
+        Raises
+        ------
+        ValueError
+            If they are not the same elements.
+        """
         if variables == self.variables:
             return self
-        slices = self.slices
-        index: NDArray[np.intp] = np.concatenate(
-            [np.arange(slices[name].start, slices[name].stop) for name, _ in variables]
-        )
-        mean, covariance = self.ops.take(self.mean, index), self.covariance.marginal(index)
-        return NamedMultivariateNormal(mean, covariance, variables)
+        own, slices, index, kept = {one.name: one for one in self.variables}, self.slices, [], []
+        for wanted in variables:
+            place = own[wanted.name].positions_of(wanted) if wanted.name in own else None
+            if place is None:
+                raise ValueError(f"{wanted.name!r} has other elements here: {', '.join(self.elements)}")
+            index.append(slices[wanted.name].start + place)
+            kept.append(wanted if wanted.coords else own[wanted.name])
+        order: NDArray[np.intp] = np.concatenate(index)
+        if np.array_equal(order, np.arange(sum(variable.size for variable in self.variables))):
+            return NamedMultivariateNormal(self.mean, self.covariance, tuple(kept))
+        mean, covariance = self.ops.take(self.mean, order), self.covariance.marginal(order)
+        return NamedMultivariateNormal(mean, covariance, tuple(kept))
 
 
 Snapshot: TypeAlias = NamedMultivariateNormal[np.float64, FloatArray]
 """One of numbers, as a snapshot of an approximation is."""
 
 
+def element_names(variables: Sequence[Variable]) -> tuple[str, ...]:
+    """The names of the elements of all the variables, one after another."""
+    return tuple(name for variable in variables for name in variable.elements)
+
+
+MOST_NAMES = 10
+"""So many names are told, of the others only that there are some."""
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Names for a message, not too many."""
+    more = f" and {len(names) - MOST_NAMES} others" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
 def check_same_variables(p: NamedMultivariateNormal, q: NamedMultivariateNormal) -> None:
-    """Raise ValueError listing the difference unless both are over the same names and shapes."""
-    shapes_p, shapes_q = dict(p.variables), dict(q.variables)
-    problems = [f"{name!r} only in p" for name in shapes_p if name not in shapes_q]
-    problems += [f"{name!r} only in q" for name in shapes_q if name not in shapes_p]
-    problems += [
-        f"{name!r} has shape {shape} in p and {shapes_q[name]} in q"
-        for name, shape in shapes_p.items()
-        if name in shapes_q and shapes_q[name] != shape
-    ]
+    """Raise ValueError listing the difference unless both are over the same variables and elements."""
+    if p.variables == q.variables:
+        return
+    of_p, of_q = ({variable.name: variable for variable in one.variables} for one in (p, q))
+    problems = [f"{name!r} only in p" for name in of_p if name not in of_q]
+    problems += [f"{name!r} only in q" for name in of_q if name not in of_p]
+    for name in (name for name in of_p if name in of_q):
+        problems += _differences(of_p[name], of_q[name])
     if problems:
-        raise ValueError("p and q are over different variables: " + "; ".join(problems))
+        choice = p.choice or q.choice
+        raise ValueError(
+            f"p and q are over different variables: {'; '.join(problems)}{choice and '. '}{choice}"
+        )
+
+
+def _differences(p: Variable, q: Variable) -> list[str]:
+    """In words which elements of a variable only one side has; nothing where they are the same."""
+    if p.positions_of(q) is not None:
+        return []
+    of_p, of_q = p.elements, q.elements
+    sides = ([x for x in of_p if x not in set(of_q)], "p"), ([x for x in of_q if x not in set(of_p)], "q")
+    told = [f"{some_of(names)} only in {side}" for names, side in sides if names]
+    if told and p.coords and q.coords:
+        return told
+    return [f"{p.name!r} has shape {p.shape} in p and {q.shape} in q"]
 
 
 def _aligned(

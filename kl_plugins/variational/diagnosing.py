@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from pymc.model import Model
 
-from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, element_names
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.evidence.bounds import error_bounds
 from kl_plugins.variational.evidence.figures import (
@@ -34,7 +34,7 @@ from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.grounds import Grounds, Source
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.approximations import model_and_distribution
-from kl_plugins.variational.target.density import TargetDensity, coordinate_names
+from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.settings import Seed, check_count, check_flag, check_tolerance, generator
 
 DRAWS = 20_000
@@ -176,7 +176,7 @@ def diagnose(
         modes = other_modes(target, model, centre, survey.importance.log_evidence, here, rng)
         report("putting it together")
 
-        names = coordinate_names(q.variables)
+        names = element_names(q.variables)
         raw = _exact(q)
         correlated = family_of(q.covariance).every_correlation or target.dimension == 1
         grounds = Grounds(

@@ -6,9 +6,7 @@ import math
 import re
 import warnings
 from dataclasses import replace
-from importlib.metadata import version
 
-import arviz as az
 import numpy as np
 import pymc as pm
 import pytest
@@ -40,6 +38,7 @@ from kl_plugins.variational.report.grounds import Grounds
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.density import variables_in
 from kl_plugins.variational.target.transforms import constrained, unconstrained
+from traces import inference_data
 
 RHO = 0.9
 CORRELATED = np.array([[1.0, RHO, 0.0], [RHO, 1.0, 0.0], [0.0, 0.0, 4.0]])
@@ -538,13 +537,6 @@ def test_information_gained_over_normal_priors(diagnoses):
 
 
 # References
-
-
-def inference_data(**draws):
-    """As ArviZ of either generation holds it."""
-    if version("arviz").startswith("0."):
-        return az.from_dict(posterior=draws)
-    return az.from_dict({"posterior": draws})
 
 
 def test_references_of_every_kind(positive_model):

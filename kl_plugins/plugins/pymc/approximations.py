@@ -15,6 +15,7 @@ from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
+from kl_plugins.plugins.pymc.coordinates import with_coordinates
 from kl_plugins.recognition import recognise
 
 
@@ -36,8 +37,8 @@ def variables_of(approximation: Any) -> tuple[Variable, ...]:
     found = []
     for group in approximation.groups:
         entries = sorted(group.ordering.values(), key=lambda entry: entry[1].start)
-        found += [Variable(name, tuple(int(n) for n in shape)) for name, _, shape, _ in entries]
-    return tuple(found)
+        found += [(name, tuple(int(n) for n in shape)) for name, _, shape, _ in entries]
+    return with_coordinates(approximation.model, found)
 
 
 @singledispatch

@@ -14,10 +14,12 @@ from pytensor.graph.traversal import ancestors
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.estimate.moments import sd_errors
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.named import Snapshot, Variable
+from kl_plugins.families.named import Snapshot, element_names
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.plugins.pymc.coordinates import with_coordinates
 from kl_plugins.variational.evidence.importance import Importance, elbo
 from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.evidence.proposals import Survey, gaussian_draws, log_ratios
@@ -31,7 +33,7 @@ from kl_plugins.variational.optimum.scale_families import (
 )
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum, too_large
 from kl_plugins.variational.optimum.starts import starts_from
-from kl_plugins.variational.target.density import TargetDensity, coordinate_names
+from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.transforms import constrained
 
 
@@ -58,14 +60,14 @@ def elements_of(model: Model, q: Snapshot, own: Importance, points: FloatArray, 
     """Means and sds on the constrained scale."""
     count = len(points)
     values = constrained(model, q.variables, np.concatenate([points, survey.points]))
-    shapes = [Variable(name, value.shape[1:]) for name, value in values.items()]
+    shapes = with_coordinates(model, [(name, value.shape[1:]) for name, value in values.items()])
     flat = np.concatenate([value.reshape(len(value), -1) for value in values.values()], axis=1)
     mean, sd = flat[:count].mean(axis=0), flat[:count].std(axis=0, ddof=1)
     fourth = np.mean((flat[:count] - mean) ** 4, axis=0)
-    sd_error = np.sqrt(np.maximum(fourth - sd**4, 0.0) / count) / (2.0 * np.maximum(sd, 1e-300))
+    sd_error = sd_errors(sd, fourth, count)
     wide = survey.importance.moments(flat[count:])
     return Elements(
-        coordinate_names(shapes),
+        element_names(shapes),
         Moments(mean, sd, sd / np.sqrt(count), sd_error),
         own.moments(flat[:count]).next_to(wide),
         wide,
@@ -90,7 +92,7 @@ def information_gained(q: Snapshot, model: Model) -> dict[str, float]:
     KL(q‖∏ priors) = KL(q‖∏ qᵢ) + Σ KL(qᵢ‖priorᵢ).
     """
     slices, sd = q.slices, standard_deviations(q)
-    shapes = dict(q.variables)
+    shapes = {variable.name: variable.shape for variable in q.variables}
     found: dict[str, float] = dict.fromkeys(q.names, np.nan)
     graphs: dict[str, Any] = {}
     for rv in model.free_RVs:

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
-import arviz
 import numpy as np
 from pymc.model import Model
 
 from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import kl
-from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable
+from kl_plugins.estimate.moments import blocks_of, draws_needed, still
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable, element_names, some_of
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.plugins.arviz import bulk_sample_sizes, posterior_of
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.optimum.scale_families import standard_deviations
-from kl_plugins.variational.target.density import coordinate_names, free_shapes
+from kl_plugins.variational.target.density import free_shapes
 from kl_plugins.variational.target.transforms import constrained, unconstrained
 
-BLOCKS = 20
 OFF_SURFACE = 1e-4
 """What draws may be off by when they come back from the unconstrained space: some are kept as float32."""
-STILL = 1e-12
-"""A coordinate that varies by less than this, relatively, does so by rounding."""
-MOST_NAMES = 10
+REFERENCE = "the reference"
 
 
 @dataclass(frozen=True)
@@ -64,16 +61,14 @@ class Reference:
 def compare(q: Snapshot, model: Model, reference: object) -> Reference:
     """An approximation against reference draws of the model's posterior."""
     chains = reference_draws(reference, model, q.variables)
-    draws, d = chains.shape[1], chains.shape[2]
+    d = chains.shape[2]
     points = chains.reshape(-1, d)
-    if len(points) < 2 * (d + BLOCKS):
+    if len(points) < draws_needed(d):
         raise ValueError(
             f"the reference has {len(points)} draws of {d} coordinates; its covariance needs at least "
-            f"{2 * (d + BLOCKS)}, better thousands"
+            f"{draws_needed(d)}, better thousands"
         )
-    pieces = max(1, -(-BLOCKS // len(chains)))
-    edges = np.linspace(0, draws, pieces + 1).astype(int)
-    blocks = [chain[start:stop] for chain in chains for start, stop in pairwise(edges) if stop > start]
+    blocks = blocks_of(chains)
     mean, sd = np.asarray(q.mean, dtype=float), standard_deviations(q)
 
     def figures(x: FloatArray) -> list[FloatArray]:
@@ -90,7 +85,7 @@ def compare(q: Snapshot, model: Model, reference: object) -> Reference:
         kl_to=Estimate(float(values[2]), float(with_bias[2])),
         kl_from=Estimate(float(values[3]), float(with_bias[3])),
         marginal_kl=MarginalKL(values[4], with_bias[4], values[5], with_bias[5]),
-        ess=min(float(arviz.ess(chains[:, :, i])) for i in range(d)),
+        ess=float(np.min(bulk_sample_sizes(chains))),
         points=points,
     )
 
@@ -102,13 +97,28 @@ def refuse_model_as_reference(reference: object) -> None:
 
 
 def reference_draws(reference: object, model: Model, variables: Sequence[Variable]) -> FloatArray:
-    """The draws in the unconstrained space, shape (chains, draws, d).
+    """Reference draws in the unconstrained space, shape (chains, draws, d), each coordinate of which varies.
 
-    `reference` is an InferenceData or DataTree with a group "posterior", a Dataset, or a mapping of the
-    variables' names to arrays of shape (chains, draws, *shape) or (draws, *shape). Deterministic variables
-    beside the free ones are ignored.
+    `reference` is what `points_of_draws` takes, or a mapping of the variables' names to arrays of shape
+    (chains, draws, *shape) or (draws, *shape).
     """
-    given = _arrays(reference, model)
+    chains = points_of_draws(reference, model, variables, REFERENCE)
+    if (constant := still(chains.reshape(-1, chains.shape[2]))).any():
+        names = [name for name, one in zip(element_names(variables), constant, strict=True) if one]
+        raise ValueError(
+            f"draws of the reference do not vary in {some_of(names)}: a sampler that is stuck, or point "
+            "estimates, are no reference; give posterior draws"
+        )
+    return chains
+
+
+def points_of_draws(trace: object, model: Model, variables: Sequence[Variable], called: str) -> FloatArray:
+    """Draws of all the model's free variables in the unconstrained space, shape (chains, draws, d).
+
+    `trace` is an InferenceData or DataTree with a group "posterior", a Dataset, or a mapping of names to
+    arrays; `called` is what messages call it. Deterministic variables beside the free ones are ignored.
+    """
+    given = _arrays(trace, model, called)
     free = {rv.name: rv for rv in model.free_RVs}
     shapes = free_shapes(model)
     known = {variable.name for variable in model.unobserved_RVs} | {v.name for v in model.value_vars}
@@ -127,7 +137,7 @@ def reference_draws(reference: object, model: Model, variables: Sequence[Variabl
     if len(set(leading.values())) > 1:
         problems.append(f"the variables have different numbers of chains and draws: {leading}")
     if problems:
-        raise ValueError("the reference does not fit the model: " + "; ".join(problems))
+        raise ValueError(f"{called} does not fit the model: {'; '.join(problems)}")
     count = next(iter(leading.values()))
     flat = {name: array.reshape(-1, *shapes[name]) for name, array in chains.items()}
     points = unconstrained(model, variables, flat)
@@ -137,14 +147,13 @@ def reference_draws(reference: object, model: Model, variables: Sequence[Variabl
             for variable, part in zip(variables, _split(points, variables), strict=True)
             if not np.isfinite(part).all()
         ]
-        raise ValueError(f"draws of the reference are NaN or outside the model's support: {', '.join(bad)}")
-    _check_round_trip(model, variables, points, flat)
-    _check_varying(points, variables)
+        raise ValueError(f"draws of {called} are NaN or outside the model's support: {', '.join(bad)}")
+    _check_round_trip(model, variables, points, flat, called)
     return points.reshape(*count, -1)
 
 
 def _check_round_trip(
-    model: Model, variables: Sequence[Variable], points: FloatArray, given: dict[str, FloatArray]
+    model: Model, variables: Sequence[Variable], points: FloatArray, given: dict[str, FloatArray], called: str
 ) -> None:
     """Refuse draws off the surface that a transform maps to, such as compositions that do not add up to 1."""
     surfaces = [
@@ -160,50 +169,21 @@ def _check_round_trip(
             bad.append(f"{rv.name!r} (by up to {off:.2g})")
     if bad:
         raise ValueError(
-            f"draws of the reference are outside the model's support: {', '.join(bad)} come back otherwise "
+            f"draws of {called} are outside the model's support: {', '.join(bad)} come back otherwise "
             "from the unconstrained space. Compositions have to add up to 1, ordered values to be ordered, "
             "zero-sum ones to add up to 0: give the draws as the sampler made them, unrounded"
         )
 
 
-def _check_varying(points: FloatArray, variables: Sequence[Variable]) -> None:
-    """Raise ValueError where a coordinate of the draws does not vary."""
-    still = np.ptp(points, axis=0) <= STILL * np.max(abs(points), axis=0)
-    if still.any():
-        names = [name for name, constant in zip(coordinate_names(variables), still, strict=True) if constant]
-        raise ValueError(
-            f"draws of the reference do not vary in {', '.join(names[:MOST_NAMES])}"
-            f"{' and others' if len(names) > MOST_NAMES else ''}: a sampler that is stuck, or point "
-            "estimates, are no reference; give posterior draws"
-        )
-
-
-def _arrays(reference: Any, model: Model) -> dict[str, FloatArray]:
+def _arrays(trace: Any, model: Model, called: str) -> dict[str, FloatArray]:
     """The draws by name, out of whatever holds them."""
-    _refuse_other_groups(reference)
-    posterior = getattr(reference, "posterior", reference)
-    if isinstance(posterior, Mapping) or hasattr(posterior, "data_vars"):
-        names = getattr(posterior, "data_vars", posterior)
-        return {str(name): _leading(posterior[name], str(name), model) for name in names}
-    raise TypeError(
-        "reference must be an InferenceData or DataTree with a posterior group, a Dataset or a dict of "
-        f"draws by the variables' names, got {type(reference).__name__}"
-    )
+    if type(trace).__module__.partition(".")[0] not in ("arviz", "xarray") and isinstance(trace, Mapping):
+        return {str(name): _leading(array, str(name), model, called) for name, array in trace.items()}
+    draws = posterior_of(trace, called, "a Dataset or a dict of draws by the variables' names").data_vars
+    return {str(name): _leading(draws[name], str(name), model, called) for name in draws}
 
 
-def _refuse_other_groups(reference: Any) -> None:
-    """Say so where an InferenceData or DataTree has groups, and none of the posterior."""
-    kind = type(reference)  # a Dataset may have variables of these names
-    if not hasattr(kind, "groups") or "posterior" in reference or len(getattr(reference, "data_vars", ())):
-        return
-    groups = reference.children if hasattr(kind, "children") else reference.groups()
-    raise ValueError(
-        f"the reference has no group posterior (it has {', '.join(map(str, groups)) or 'none'}): give draws "
-        "of the posterior, as pm.sample returns them"
-    )
-
-
-def _leading(array: Any, name: str, model: Model) -> FloatArray:
+def _leading(array: Any, name: str, model: Model, called: str) -> FloatArray:
     """As a NumPy array with chain and draw first; labelled axes in the order of the model's coordinates."""
     if hasattr(array, "dims"):
         own = [dim for dim in model.named_vars_to_dims.get(name, ()) if dim in array.dims]
@@ -212,7 +192,7 @@ def _leading(array: Any, name: str, model: Model) -> FloatArray:
             if labels is None or dim not in array.coords:
                 continue
             if set(array.coords[dim].values.tolist()) != set(labels):
-                raise ValueError(f"the reference has other labels of {dim!r} than the model, in {name!r}")
+                raise ValueError(f"{called} has other labels of {dim!r} than the model, in {name!r}")
             array = array.sel({dim: list(labels)})
         array = array.transpose(*[dim for dim in ("chain", "draw") if dim in array.dims], ..., *own)
     return np.asarray(array, dtype=float)

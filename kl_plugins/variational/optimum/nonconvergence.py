@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kl_plugins.covariance.axis_aligned import DiagonalScales
-from kl_plugins.families.named import NamedMultivariateNormal
+from kl_plugins.families.named import NamedMultivariateNormal, element_names
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.discontinuities import displacement_by_discontinuities, find_discontinuity
 from kl_plugins.variational.optimum.fixed_draws import (
@@ -18,7 +18,7 @@ from kl_plugins.variational.optimum.fixed_draws import (
 from kl_plugins.variational.optimum.propriety import endless_direction
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of
-from kl_plugins.variational.target.density import TargetDensity, coordinate_names
+from kl_plugins.variational.target.density import TargetDensity
 
 LARGE_ROUNDOFF = 1e-3
 """A rounding error of the log density, in nats, that optimisers and differences stumble over."""
@@ -68,7 +68,7 @@ def discontinuity_obstacle(
         return None
     where, moved = "somewhere", f"up to {gap.most:.2g}"
     if jump.coordinate >= 0:
-        name, sd = coordinate_names(target.variables)[jump.coordinate], scales_of(gaussian)[jump.coordinate]
+        name, sd = element_names(target.variables)[jump.coordinate], scales_of(gaussian)[jump.coordinate]
         place = round(jump.place[jump.coordinate], 4 - int(np.floor(np.log10(sd)))) + 0.0
         where = f"at {name} = {place:.6g}"
     if gap.value > goal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
-from kl_plugins.families.named import Snapshot
+from kl_plugins.families.named import Snapshot, element_names
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import expected_hessian
 from kl_plugins.variational.optimum.reasons import REMEDIES, Obstacle, Reason, Whereabouts
@@ -15,7 +15,7 @@ from kl_plugins.variational.optimum.scale_families import (
     scales_of,
     standard_deviations,
 )
-from kl_plugins.variational.target.density import TURN, TargetDensity, coordinate_names
+from kl_plugins.variational.target.density import TURN, TargetDensity
 
 REACH = (4.0, 6.0)
 """So many sds out along every coordinate the log density should be finite."""
@@ -48,7 +48,7 @@ def outside_support(target: TargetDensity, q: Snapshot) -> str:
             values, _ = target(mean + sign * out * slopes)
             if len(missing := np.flatnonzero(~np.isfinite(values))):
                 i = chosen[missing[0]]
-                where = f"{coordinate_names(target.variables)[i]} = {mean[i] + sign * out * sd[i]:.4g}"
+                where = f"{element_names(target.variables)[i]} = {mean[i] + sign * out * sd[i]:.4g}"
                 return Whereabouts.OUTSIDE_AT_POINT.told(where=where, out=out)
     return ""
 
@@ -61,7 +61,7 @@ def endless_direction(target: TargetDensity, q: Snapshot) -> str:
     """
     mean = np.asarray(q.mean, dtype=float)
     sd = np.clip(standard_deviations(q), 1e-50, 1e50)
-    names = coordinate_names(target.variables)
+    names = element_names(target.variables)
     direction: FloatArray
     for i in np.flatnonzero(~target.angles)[:MOST_COORDINATES]:
         direction = np.zeros(len(mean))
@@ -99,7 +99,7 @@ def _endless(target: TargetDensity, points: FloatArray) -> bool:
 
 def collapse(target: TargetDensity, gaussian: Gaussian) -> str:
     """Where a search for the best Gaussian ran off to, in words; empty where it did not."""
-    mean, names = gaussian.mean, coordinate_names(target.variables)
+    mean, names = gaussian.mean, element_names(target.variables)
     far = np.flatnonzero(target.logarithms & (abs(mean) > FARTHEST))
     if len(far):
         i = far[np.argmax(abs(mean[far]))]
@@ -117,7 +117,7 @@ def wraps_around(target: TargetDensity, gaussian: Gaussian) -> Obstacle | None:
     wide = np.flatnonzero(target.angles & (scales_of(gaussian) > TURN_SD))
     if not len(wide):
         return None
-    return Reason.PERIODIC.told(name=coordinate_names(target.variables)[wide[0]])
+    return Reason.PERIODIC.told(name=element_names(target.variables)[wide[0]])
 
 
 def within_turn(target: TargetDensity, gaussian: Gaussian) -> Gaussian:

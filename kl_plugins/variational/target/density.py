@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from pytensor.tensor.random.type import RandomType
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.plugins.pymc.coordinates import with_coordinates
 from kl_plugins.variational.target.transforms import compiled, in_terms_of
 
 CHUNK = 2**17
@@ -39,7 +40,7 @@ class TargetDensity:
     Parameters
     ----------
     model : pymc.Model
-    variables : sequence of (name, shape), optional
+    variables : sequence of Variable, optional
         The order of the variables in x, by the names of the model's value variables; by default the
         model's own.
     start : ndarray, shape (d,), optional
@@ -70,19 +71,21 @@ class TargetDensity:
     def __init__(
         self,
         model: Model,
-        variables: Sequence[tuple[str, tuple[int, ...]]] | None = None,
+        variables: Sequence[Variable] | None = None,
         start: FloatArray | None = None,
     ) -> None:
         self._began = time.perf_counter()
         point = _initial_point(model)
-        own = _variables(point)
-        given = own if variables is None else [Variable(name, tuple(shape)) for name, shape in variables]
-        if set(given) != set(own):
-            raise ValueError(f"the approximation is over {_listed(given)}, the model over {_listed(own)}")
-        self.variables = tuple(given)
+        own = {variable.name: variable for variable in _variables(model, point)}
+        given = own.values() if variables is None else variables
+        if {tuple(one) for one in given} != {tuple(one) for one in own.values()}:
+            raise ValueError(
+                f"the approximation is over {_listed(given)}, the model over {_listed(own.values())}"
+            )
+        self.variables = tuple(own[variable.name] for variable in given)
         self.dimension = sum(variable.size for variable in self.variables)
         self.initial: FloatArray = np.concatenate(
-            [np.ravel(np.asarray(point[name], dtype=float)) for name, _ in given]
+            [np.ravel(np.asarray(point[name], dtype=float)) for name, _ in self.variables]
         )
         self.angles = _transformed(model, self.variables, (CircularTransform,))
         self.logarithms = _transformed(model, self.variables, LOGARITHMS)
@@ -202,20 +205,17 @@ def free_shapes(model: Model) -> dict[str, tuple[int, ...]]:
 
 def variables_in(model: Model) -> tuple[Variable, ...]:
     """The free variables of a model after their transforms, in its own order."""
-    return _variables(_initial_point(model))
+    return _variables(model, _initial_point(model))
 
 
-def coordinate_names(variables: Sequence[Variable]) -> tuple[str, ...]:
-    """``name`` of a scalar variable, ``name[0, 1]`` of the elements of another."""
-    found: list[str] = []
-    for name, shape in variables:
-        places = np.ndindex(*shape)
-        found += [name] if not shape else [f"{name}[{', '.join(map(str, place))}]" for place in places]
-    return tuple(found)
+def value_variables(model: Model) -> tuple[Variable, ...]:
+    """The same, but for models with discrete variables too."""
+    point = model.initial_point(0)
+    return _variables(model, {value.name: point[value.name] for value in model.value_vars})
 
 
-def _variables(point: dict[str, Any]) -> tuple[Variable, ...]:
-    return tuple(Variable(name, np.shape(value)) for name, value in point.items())
+def _variables(model: Model, point: dict[str, Any]) -> tuple[Variable, ...]:
+    return with_coordinates(model, [(name, np.shape(value)) for name, value in point.items()])
 
 
 def _transformed(model: Model, variables: Sequence[Variable], kinds: tuple[type, ...]) -> NDArray[np.bool_]:
@@ -276,5 +276,5 @@ def _numbers(node: object) -> FloatArray:
     return np.asarray(getattr(node, "data", ()))
 
 
-def _listed(variables: Sequence[Variable]) -> str:
+def _listed(variables: Iterable[Variable]) -> str:
     return ", ".join(f"{name} of shape {shape}" for name, shape in variables)

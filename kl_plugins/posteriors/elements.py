@@ -1,0 +1,98 @@
+"""The draws of a trace as points, element by element, on the constrained or the unconstrained scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kl_plugins.families.named import Variable, some_of
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.plugins.arviz import SAMPLE, posterior_of, selected, variable_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+TRACE = "the trace"
+NOTHING = "there is nothing to summarise: {}; the posterior has {}"
+
+
+def constrained_draws(
+    trace: Any, var_names: Any, filter_vars: Any
+) -> tuple[FloatArray, tuple[Variable, ...]]:
+    """The draws that are chosen, shape (chains, draws, d), and the variables whose elements they are of."""
+    posterior = posterior_of(trace, TRACE)
+    found = set(SAMPLE) <= set(posterior.dims)  # without them ArviZ does not choose
+    chosen = selected(posterior, var_names, filter_vars) if found else posterior
+    _check_kinds(chosen)
+    variables = tuple(variable_of(array) for array in chosen.data_vars.values())
+    if not sum(variable.size for variable in variables):
+        raise ValueError(NOTHING.format("no elements are chosen", _names(posterior)))
+    loaded = chosen.compute()  # where Dask holds them
+    arrays = [np.asarray(one.transpose(*SAMPLE, ...), dtype=float) for one in loaded.data_vars.values()]
+    flat = [array.reshape(*array.shape[:2], -1) for array in arrays]
+    return np.concatenate(flat, axis=2), variables
+
+
+def unconstrained_draws(
+    trace: Any, var_names: Any, filter_vars: Any, model: Any
+) -> tuple[FloatArray, tuple[Variable, ...]]:
+    """The same of the model's value variables: draws of its free variables through their transforms."""
+    from kl_plugins.variational.evidence.references import points_of_draws
+    from kl_plugins.variational.target.density import value_variables
+
+    if not hasattr(model, "free_RVs"):
+        raise TypeError(f"model must be a pymc.Model, got {type(model).__name__}")
+    posterior = posterior_of(trace, TRACE)
+    names = list(selected(posterior, var_names, filter_vars).data_vars)
+    free = {rv.name: model.rvs_to_values[rv] for rv in model.free_RVs}
+    given = [var_names] if isinstance(var_names, str) else list(var_names or ())
+    if filter_vars is None and (strange := [name for name in given if name in names and name not in free]):
+        raise ValueError(
+            f"{some_of(strange)}: not free in the model, whose unconstrained scale is that of "
+            f"{some_of(list(free))}. Deterministic variables are summarised without model="
+        )
+    wanted = [name for name in free if name in names]
+    if not wanted:
+        raise ValueError(NOTHING.format("no free variable of the model is chosen", _names(posterior)))
+    if discrete := [name for name in wanted if free[name].dtype.startswith(("int", "uint", "bool"))]:
+        raise ValueError(_discrete(discrete))
+    every = value_variables(model)
+    chains = points_of_draws(posterior, model, every, TRACE)
+    chosen = {free[name].name for name in wanted}
+    columns = np.repeat([variable.name in chosen for variable in every], [one.size for one in every])
+    return chains[:, :, columns], tuple(variable for variable in every if variable.name in chosen)
+
+
+def _check_kinds(chosen: xr.Dataset) -> None:
+    """Raise where a variable has no draws, or others than of continuous numbers."""
+    arrays = {str(name): array for name, array in chosen.data_vars.items()}
+    if missing := [name for name, array in arrays.items() if not set(SAMPLE) <= set(array.dims)]:
+        raise ValueError(
+            f"{some_of(missing)}: no dimensions chain and draw. Draws of one chain get the first by "
+            ".expand_dims('chain'); stacked ones get both back by .unstack()"
+        )
+    if discrete := [name for name, array in arrays.items() if array.dtype.kind in "iub"]:
+        raise ValueError(_discrete(discrete))
+    if others := [f"{name} ({array.dtype})" for name, array in arrays.items() if array.dtype.kind != "f"]:
+        raise TypeError(
+            f"{some_of(others)}: no real numbers. Convert them, as posterior[name].astype(float) does, or "
+            f"leave them out{_left_out(others)}"
+        )
+
+
+def _discrete(names: list[str]) -> str:
+    return (
+        f"{some_of(names)}: discrete, and a Gaussian has no such variables. Leave them out"
+        f"{_left_out(names)}, or where counts are large enough to pass for continuous, give them "
+        "as such: posterior.assign(n=posterior['n'].astype(float))"
+    )
+
+
+def _left_out(names: list[str]) -> str:
+    """The choice that leaves variables out, in code."""
+    return f", var_names={['~' + name.partition(' ')[0] for name in names]}"
+
+
+def _names(posterior: xr.Dataset) -> str:
+    return some_of([str(name) for name in posterior.data_vars]) or "no variables"

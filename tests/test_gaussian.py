@@ -1,0 +1,351 @@
+"""Gaussians of the draws of samplers: moments, names, errors, and what they are compared with."""
+
+import copy
+import pickle
+import sys
+import warnings
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+from scipy.signal import lfilter
+
+import posteriors
+from kl_plugins import Dense, EstimateWarning, MultivariateNormal, gaussian, jeffreys, kl
+from kl_plugins.variational import snapshot
+from traces import dataset, in_groups, inference_data
+
+SCHOOLS = ["Choate", "Deerfield", "Phillips Andover"]
+COVARIANCE = np.array([[1.0, 0.8, -0.3], [0.8, 2.0, 0.1], [-0.3, 0.1, 0.5]])
+
+
+def draws_of(seed, chains=4, draws=500):
+    """Of three correlated means, a scale, and a matrix."""
+    rng = np.random.default_rng(seed)
+    return dataset(
+        {"school": SCHOOLS},
+        theta=rng.multivariate_normal([1.0, 2.0, 3.0], COVARIANCE, (chains, draws)),
+        tau=rng.gamma(5.0, 0.2, (chains, draws)),
+    ).assign(L=(("chain", "draw", "row", "column"), rng.normal(size=(chains, draws, 2, 2))))
+
+
+DRAWS = draws_of(1)
+FLAT = np.concatenate([DRAWS[name].values.reshape(2_000, -1) for name in DRAWS], axis=1)
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [DRAWS, in_groups(posterior=DRAWS), xr.DataTree.from_dict({"posterior": DRAWS}), xr.DataTree(DRAWS)],
+    ids=["Dataset", "ArviZ's own", "DataTree", "a group"],
+)
+def test_moments_and_names(trace):
+    found = gaussian(trace)
+    np.testing.assert_allclose(found.mean, FLAT.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.covariance.matrix(), np.cov(FLAT, rowvar=False), rtol=1e-9, atol=1e-15)
+    assert found.elements == tuple(az.summary(DRAWS, kind="stats").index)
+    assert found.elements[2:5] == ("theta[Phillips Andover]", "tau", "L[0, 0]")
+    assert found.names == ("theta", "tau", "L")
+
+
+def test_draws_that_dask_holds():
+    held = gaussian(in_groups(posterior=DRAWS.chunk({"draw": 100})))
+    assert kl(held, gaussian(DRAWS)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("var_names", "filter_vars", "names"),
+    [
+        ("tau", None, ["tau"]),
+        (["tau", "theta"], None, ["tau", "theta"]),
+        ("~L", None, ["theta", "tau"]),
+        (["t"], "like", ["theta", "tau"]),
+        ("^t.*a$", "regex", ["theta"]),
+    ],
+)
+def test_variables_are_chosen_as_in_arviz(var_names, filter_vars, names):
+    assert sorted(gaussian(DRAWS, var_names, filter_vars).names) == sorted(names)
+
+
+def test_elements_are_aligned_by_name_and_coordinates():
+    other = draws_of(2)
+    p, q = gaussian(DRAWS), gaussian(other)
+    moved = other[["L", "tau", "theta"]].isel(school=[2, 0, 1]).transpose("column", "school", ...)
+    for turned in (moved, in_groups(posterior=moved)):
+        assert kl(p, gaussian(turned)) == pytest.approx(float(kl(p, q)), rel=1e-9)
+        assert jeffreys(gaussian(turned), p) == pytest.approx(float(jeffreys(p, q)), rel=1e-9)
+    plain = [MultivariateNormal(one.mean, one.covariance) for one in (p, q)]
+    assert kl(p, q) == kl(*plain)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (DRAWS.isel(school=[0, 1]), r"theta\[Phillips Andover\] only in p\. Choose the same elements"),
+        (DRAWS.drop_vars("L"), "'L' only in p"),
+        (DRAWS.rename(tau="sigma"), r"'tau' only in p; 'sigma' only in q\. .* by var_names, or \.sel"),
+        (
+            DRAWS.assign_coords(school=["a", "b", "c"]),
+            r"theta\[Choate\], .* only in p; theta\[a\], .* only in q",
+        ),
+    ],
+)
+def test_other_elements_are_an_error_with_a_remedy(other, message):
+    with pytest.raises(ValueError, match=message):
+        kl(gaussian(DRAWS), gaussian(other))
+
+
+def test_a_summary_is_copied_and_pickled_with_its_errors():
+    found = gaussian(DRAWS)
+    for other in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert kl(found, other) == 0.0
+        assert other.elements == found.elements
+        np.testing.assert_array_equal(other.sampling.mcse_sd, found.sampling.mcse_sd)
+
+
+# What is wrong with draws
+
+
+def with_nan(value):
+    return DRAWS.assign(tau=DRAWS.tau.where(DRAWS.draw > 3, value))
+
+
+SHARES = np.exp(DRAWS.theta) / np.exp(DRAWS.theta).sum("school")
+NO_GROUP = r"no group posterior \(it has prior\)"
+BAD = {
+    "a number": (3.0, TypeError, "the trace must be an InferenceData or DataTree .* got float"),
+    "a dict": ({"mu": DRAWS.tau.values}, TypeError, "or a Dataset, got dict"),
+    "no posterior": (
+        xr.DataTree.from_dict({"prior": DRAWS}),
+        ValueError,
+        r"no group posterior \(it has prior\)",
+    ),
+    "ArviZ's, too": (in_groups(prior=DRAWS), ValueError, NO_GROUP),
+    "empty": (xr.Dataset(), ValueError, "no elements are chosen; the posterior has no variables"),
+    "one draw": (DRAWS.isel(draw=0), ValueError, "theta, tau, L: no dimensions chain and draw"),
+    "stacked": (DRAWS.stack(sample=("chain", "draw")), ValueError, r"get both back by \.unstack\(\)"),
+    "NaN": (with_nan(np.nan), ValueError, r"^tau: NaN or infinite in some of the draws"),
+    "infinite": (
+        with_nan(np.inf),
+        ValueError,
+        r"^tau: NaN or inf.*var_names=\['~theta'\] leaves theta",
+    ),
+    "counts": (
+        DRAWS.assign(n=(10 * DRAWS.tau).astype(int)),
+        ValueError,
+        r"^n: discrete, .* var_names=\['~n'\], .*astype\(float\)",
+    ),
+    "truth": (DRAWS.assign(z=DRAWS.tau > 1.0), ValueError, "^z: discrete"),
+    "objects": (DRAWS.assign(s=DRAWS.tau.astype(object)), TypeError, r"^s \(object\): no real numbers"),
+    "complex": (DRAWS.assign(s=DRAWS.tau * 1j), TypeError, r"^s \(complex128\): .* var_names=\['~s'\]"),
+    "constant": (
+        DRAWS.assign(L=DRAWS.L.where((DRAWS.L.row > 0) | (DRAWS.L.column > 0), 1.0)),
+        ValueError,
+        r"^L\[0, 0\]: the same in all draws, as the first element of a Cholesky factor",
+    ),
+    "shares": (
+        DRAWS.assign(p=SHARES),
+        ValueError,
+        r"^p\[Choate\], p\[D.*\], p\[P.*\]: each follows.* model=",
+    ),
+    "rounded": (DRAWS.assign(p=SHARES.astype("float32").round(6)), ValueError, r"^p\[Choate\], p\[D"),
+    "collinear": (DRAWS.assign(twice=2.0 * DRAWS.tau + 1.0), ValueError, "^tau, twice: each follows"),
+    "few": (
+        DRAWS.isel(draw=slice(13)),
+        ValueError,
+        "52 draws, 13 in a chain, .* 8 elements: .* at least 56",
+    ),
+    "short": (
+        dataset(mu=np.random.default_rng(0).normal(size=(100, 3))),
+        ValueError,
+        "300 draws, 3 in a chain",
+    ),
+    "twice": (
+        DRAWS.assign_coords(school=list("aba")),
+        ValueError,
+        "'school' of 'theta' has the label 'a'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("trace", "error", "message"), BAD.values(), ids=BAD)
+def test_bad_draws_are_refused(trace, error, message):
+    with pytest.raises(error, match=message):
+        gaussian(trace)
+
+
+def test_nothing_chosen():
+    with pytest.raises(ValueError, match="no elements are chosen; the posterior has theta, tau, L"):
+        gaussian(DRAWS, var_names=[])
+    with pytest.raises(KeyError, match="mu"):
+        gaussian(DRAWS, var_names="mu")
+
+
+@pytest.mark.parametrize(
+    ("trace", "message"),
+    [
+        (DRAWS.assign(tau=DRAWS.tau + DRAWS.chain), r"not converged: R-hat of tau is [1-9.]+, .* for 1 of 8"),
+        (DRAWS.assign(tau=DRAWS.tau + DRAWS.draw).isel(chain=[0]), "not converged: R-hat of tau"),
+    ],
+    ids=["chains apart", "one chain that drifts"],
+)
+@pytest.mark.filterwarnings("ignore:the draws of")
+def test_draws_that_have_not_converged_are_warned_of(trace, message):
+    with pytest.warns(EstimateWarning, match=message):
+        gaussian(trace)
+
+
+@pytest.mark.filterwarnings("ignore:the chains have not converged")
+def test_dependent_draws_are_warned_of():
+    slow = lfilter([1.0], [1.0, -0.98], np.random.default_rng(2).normal(size=(4, 500)))
+    with pytest.warns(EstimateWarning, match=r"draws of tau are worth \d+ independent ones, .* needs 56"):
+        gaussian(DRAWS.assign(tau=(("chain", "draw"), slow)))
+
+
+# How well the moments are known
+
+
+@pytest.mark.parametrize("chains", [1, 4])
+def test_errors_of_independent_draws(chains):
+    trace = dataset(
+        x=np.random.default_rng(4).multivariate_normal(np.zeros(3), COVARIANCE, (chains, 4_000 // chains))
+    )
+    found = gaussian(trace)
+    sampling, sd = found.sampling, np.sqrt(np.diag(COVARIANCE))
+    assert (sampling.chains, sampling.draws) == (chains, 4_000 // chains)
+    np.testing.assert_allclose(sampling.mcse_mean, sd / np.sqrt(4_000), rtol=0.15)
+    np.testing.assert_allclose(sampling.mcse_sd, sd / np.sqrt(8_000), rtol=0.15)
+    np.testing.assert_allclose(sampling.r_hat, 1.0, atol=0.01)
+    assert (sampling.ess > 3_000).all()
+    assert sampling.divergence == pytest.approx((3 + 6) / 2 / 4_000, rel=0.2)
+    want = az.mcse(trace, method="mean")["x"]
+    np.testing.assert_allclose(sampling.mcse_mean, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("dependence", "heavy"), [(0.8, False), (0.4, True)])
+def test_the_expected_divergence_of_two_summaries_of_one_posterior(dependence, heavy):
+    """The mean of the divergences over repeated sets of draws is what the sets say it is."""
+    rng = np.random.default_rng(6)
+
+    def summary():
+        noise = rng.normal(size=(4, 600, 3))
+        x = lfilter([np.sqrt(1.0 - dependence**2)], [1.0, -dependence], noise, axis=1)[:, 100:]
+        return gaussian(dataset(x=np.sinh(x) if heavy else x))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimateWarning)
+        pairs = [(summary(), summary()) for _ in range(15)]
+    found = [float(kl(p, q)) for p, q in pairs]
+    said = [p.sampling.divergence + q.sampling.divergence for p, q in pairs]
+    error = np.std(found) / np.sqrt(len(pairs))
+    assert abs(np.mean(found) - np.mean(said)) < 3.0 * error + 0.1 * np.mean(said)
+
+
+def test_a_gaussian_that_is_known():
+    """Sampled exactly: its divergences from the truth and from another are what they should be."""
+    truth, other = (MultivariateNormal(mean, Dense(COVARIANCE)) for mean in (np.zeros(3), np.ones(3)))
+    draws = np.random.default_rng(7).multivariate_normal(np.zeros(3), COVARIANCE, (4, 5_000))
+    found = gaussian(dataset(x=draws))
+    assert kl(found, truth) < 4.0 * found.sampling.divergence
+    assert kl(found, other) == pytest.approx(float(kl(truth, other)), rel=0.05)
+
+
+# On the unconstrained scale of a model
+
+
+@pytest.fixture(scope="module")
+def model():
+    with pm.Model(coords={"school": SCHOOLS}) as made:
+        tau = pm.HalfNormal("tau")
+        theta = pm.Normal("theta", 0.0, 1.0, dims="school")
+        pm.Deterministic("scaled", tau * theta, dims="school")
+    return made
+
+
+FREE = DRAWS[["theta", "tau"]].assign(scaled=DRAWS.tau * DRAWS.theta)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_draws_are_taken_to_the_unconstrained_scale(model, order):
+    found = gaussian(in_groups(posterior=FREE.isel(school=order)), model=model)
+    want = gaussian(DRAWS[["tau", "theta"]].assign(tau=np.log(DRAWS.tau)).rename(tau="tau_log__"))
+    assert found.elements == ("tau_log__", *(f"theta[{school}]" for school in SCHOOLS))
+    np.testing.assert_allclose(found.mean, want.mean, rtol=1e-6)
+    assert kl(found, want) == pytest.approx(0.0, abs=1e-9)
+    assert found.sampling.ess.shape == (4,)
+
+
+def test_a_fit_of_the_same_model(model):
+    with model:
+        approximation = pm.MeanField()
+    summary = gaussian(FREE, model=model)
+    frozen = snapshot(approximation)
+    assert set(frozen.elements) == set(summary.elements)
+    mean, matrix = summary.mean, summary.covariance.matrix()
+    order = [summary.elements.index(name) for name in frozen.elements]
+    own = MultivariateNormal(mean[order], Dense(matrix[np.ix_(order, order)]))
+    want = kl(own, MultivariateNormal(frozen.mean, frozen.covariance))
+    assert kl(summary, frozen) == pytest.approx(float(want), rel=1e-9)
+    assert kl(summary, approximation).eval() == pytest.approx(float(kl(summary, frozen)), rel=1e-6)
+    with pytest.raises(ValueError, match=r"'tau' only in p; 'tau_log__' only in q.*gaussian\(draws, model="):
+        kl(gaussian(FREE, ["tau", "theta"]), frozen)
+
+
+def test_variables_of_a_model_are_chosen_by_their_own_names(model):
+    assert gaussian(FREE, "tau", model=model).elements == ("tau_log__",)
+    assert gaussian(FREE, "~tau", model=model).names == ("theta",)
+    with pytest.raises(ValueError, match=r"^scaled: not free in the model, .* of tau, theta"):
+        gaussian(FREE, ["tau", "scaled"], model=model)
+    with pytest.raises(ValueError, match="no free variable of the model is chosen"):
+        gaussian(FREE, "scal", "like", model=model)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_draws_that_do_not_fit_the_model(model):
+    with pytest.raises(ValueError, match=r"^the trace does not fit the model: 'tau' is missing"):
+        gaussian(FREE.drop_vars("tau"), model=model)
+    with pytest.raises(ValueError, match="the trace has other labels of 'school' than the model"):
+        gaussian(FREE.assign_coords(school=list("abc")), model=model)
+    with pytest.raises(ValueError, match=r"draws of the trace are NaN or outside .* support: tau_log__"):
+        gaussian(FREE.assign(tau=-FREE.tau), model=model)
+    with pytest.raises(TypeError, match=r"model must be a pymc\.Model, got str"):
+        gaussian(FREE, model="eight schools")
+
+
+def test_a_simplex_and_a_discrete_variable():
+    with pm.Model(coords={"kind": ["a", "b", "c"], "site": ["x", "y"]}) as shares:
+        pm.Dirichlet("p", np.ones(3), dims=("site", "kind"))
+        pm.Poisson("n", 3.0)
+    rng = np.random.default_rng(8)
+    trace = dataset({"site": ["x", "y"], "kind": ["a", "b", "c"]}, p=rng.dirichlet(np.ones(3), (4, 500, 2)))
+    trace["n"] = (("chain", "draw"), rng.poisson(3.0, (4, 500)))
+    found = gaussian(trace, "~n", model=shares)
+    assert found.elements == tuple(f"p_simplex__[{place}]" for place in ("x, 0", "x, 1", "y, 0", "y, 1"))
+    with pytest.raises(ValueError, match=r"^n: discrete, .* var_names=\['~n'\]"):
+        gaussian(trace, model=shares)
+
+
+@pytest.mark.skipif(
+    not posteriors.ROOT.is_dir(),
+    reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
+)
+def test_a_reference_posterior():
+    """A regression with 434 observations, whose posterior is nearly Gaussian on the unconstrained scale."""
+    name = "kidiq-kidscore_momiq"
+    draws, made = posteriors.pymc_draws(name), posteriors.model(name)
+    found, halves = gaussian(inference_data(**draws), model=made), []
+    flat = np.column_stack([draws["beta"].reshape(-1, 2), np.log(draws["sigma"]).ravel()])
+    want = MultivariateNormal(flat.mean(axis=0), Dense(np.cov(flat, rowvar=False)))
+    assert found.elements == ("beta[0]", "beta[1]", "sigma_log__")
+    assert kl(MultivariateNormal(found.mean, found.covariance), want) == pytest.approx(0.0, abs=1e-9)
+    for part in (slice(0, 5), slice(5, 10)):
+        halves.append(gaussian(inference_data(**{key: x[part] for key, x in draws.items()}), model=made))
+    expected = sum(half.sampling.divergence for half in halves)
+    assert kl(*halves) < 4.0 * expected < 0.02
+
+
+def test_the_library_of_the_trace_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "arviz", None)
+    with pytest.raises(ImportError, match=r"gaussian needs ArviZ .* pip install arviz"):
+        gaussian(DRAWS)
