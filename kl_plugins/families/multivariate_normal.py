@@ -57,7 +57,7 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
 
     mean: Vectors = parameter(core_ndim=1)
     covariance: Covariance = part()
-    dims: tuple[Hashable, ...] | None = constant(default=None, shown=False)
+    dims: tuple[Hashable, ...] | None = constant(default=None, shown=False, kw_only=True)
     find_backend = staticmethod(array_backend_of)
 
     if TYPE_CHECKING:
@@ -76,9 +76,13 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
         ) -> None: ...
         @overload
         def __init__(
-            self, mean: ArrayLike, covariance: Covariance, dims: Hashable | Sequence[Hashable] | None = None
+            self,
+            mean: ArrayLike,
+            covariance: Covariance,
+            *,
+            dims: Hashable | Sequence[Hashable] | None = None,
         ) -> None: ...
-        def __init__(self, mean: Any, covariance: Covariance, dims: Any = None) -> None: ...
+        def __init__(self, mean: Any, covariance: Covariance, *, dims: Any = None) -> None: ...
 
     def __post_init__(self) -> None:
         if not isinstance(self.covariance, Covariance):

@@ -203,7 +203,7 @@ def part(*, default: Any = MISSING) -> Any:
     return _declared(default, "part")
 
 
-def constant(*, default: Any = MISSING, shown: bool = True) -> Any:
+def constant(*, default: Any = MISSING, shown: bool = True, kw_only: bool = False) -> Any:
     """Declare a field that is no array, such as a number of dimensions or names.
 
     Parameters
@@ -212,6 +212,8 @@ def constant(*, default: Any = MISSING, shown: bool = True) -> Any:
         Nothing that can be changed.
     shown : bool, optional
         Whether the text of an object, its ``repr``, has it.
+    kw_only : bool, optional
+        Whether it is given by name only.
 
     Returns
     -------
@@ -226,11 +228,11 @@ def constant(*, default: Any = MISSING, shown: bool = True) -> Any:
     >>> Ball(2.0)
     Ball(radius=2.0, dimension=3)
     """
-    return _declared(default, "constant", shown)
+    return _declared(default, "constant", shown, kw_only)
 
 
-def _declared(default: Any, stated: Any, shown: bool = True) -> Any:
-    return field(default=default, repr=shown, metadata={"declared": stated})
+def _declared(default: Any, stated: Any, shown: bool = True, kw_only: bool = False) -> Any:
+    return field(default=default, repr=shown, kw_only=kw_only, metadata={"declared": stated})
 
 
 def declare(cls: Any, root: type) -> tuple[dict[str, Parameter], tuple[str, ...]]:
