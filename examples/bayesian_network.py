@@ -244,6 +244,7 @@ def compare(data: Data, iterations: int, starts: int, draws: int, stages: Stages
             for t in fit.steps(way, iterations, start):
                 stages.at((start + t / iterations) / starts, f"start {start + 1}, iteration {t:,d}")
                 if measured and t in looks:
+                    stages.at((start + t / iterations) / starts, f"iteration {t:,d}: measuring the gradients")
                     found.noise[t] = fit.deviations(draws)
             if measured:
                 found.images[f"one batch of {BATCH}"] = found.noise[iterations]

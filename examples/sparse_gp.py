@@ -198,7 +198,7 @@ def digits(x: np.ndarray, args: argparse.Namespace) -> list[tuple[float, float, 
     points = np.linspace(x.min(), x.max(), args.inducing)[:, None]
     gp = svgp.sparse_gp(points, START["regression"], whiten=False)
     found = []
-    for s in (1e-2, 1e-4, 1e-6, 1e-8, 0.0):
+    for s in (1e-2, 1e-4, 1e-6, 1e-8):
         near = gp._replace(factor=(1 + s) * gp.factor)
         both = (svgp.divergence(near), svgp.textbook_divergence(near))
         truth = len(points) * (s**2 - s**3 / 3 + s**4 / 4 - s**5 / 5)  # s + s²/2 - log(1 + s), as a series

@@ -18,7 +18,9 @@ BAR = 8
 LEFT = 25
 """Characters of the time left."""
 SILENCE = 1.5
-"""Seconds after which a plain line says that the script is alive."""
+"""Seconds after which a plain line says that the script is alive, at first."""
+RARER = 0.1
+"""Share of the seconds so far that there are between two such lines later: a log of hours stays readable."""
 WAITING = 1.0
 """Seconds without news after which it is said what is waited for."""
 TRUST = 10.0
@@ -100,9 +102,13 @@ class Stages:
         """Since the script began."""
         return time.monotonic() - self._started
 
+    @property
+    def _silence(self) -> float:
+        return max(SILENCE, RARER * self.seconds)
+
     def _beat(self) -> None:
         while not self._over.wait(REFRESH):
-            if self.console.is_terminal or time.monotonic() - self._said > SILENCE:
+            if self.console.is_terminal or time.monotonic() - self._said > self._silence:
                 self._say()
 
     def _say(self) -> None:
@@ -129,3 +135,16 @@ class Stages:
         total = sum(self.plan.values())
         left = 5.0 * round(pace * (total - done) / 5.0)
         return done / total, f"about {left:.0f} s left in all" if left > 0.0 else "a few seconds left in all"
+
+
+class Silent(Stages):
+    """Stands in for `Stages` where nothing is to be said, as in a notebook that has its own progress."""
+
+    def __init__(self) -> None:
+        """Nothing is planned."""
+
+    def begin(self, stage: str) -> None:
+        """Say nothing."""
+
+    def at(self, share: float, detail: str = "", waiting: str = "") -> None:
+        """Say nothing."""
