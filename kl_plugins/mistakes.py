@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set, ValuesView
+from collections.abc import Iterable, Set, ValuesView
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -93,6 +93,6 @@ def check_class(kind: object, argument: str, base: type = object, instead: str =
     raise TypeError(f"{argument} must be {what}, got {given}{instead and '; '}{instead}")
 
 
-def installed(packages: dict[str, Any]) -> list[str]:
+def installed(packages: Iterable[str]) -> list[str]:
     """Those of the packages that can be imported here."""
     return sorted(package for package in packages if find_spec(package) is not None)

@@ -1,12 +1,13 @@
 """Foreign object → Distribution: the plugin of a library is loaded when one of its objects shows up.
 
-A plugin is a module named in the entry-point group ``kl_plugins`` under the top-level package whose
-objects it understands. Importing it registers functions with `recognise`, one per class.
+A plugin is a module named in the entry-point group ``kl_plugins`` under the package whose objects it
+understands: a top-level one, or a part of one that has objects of another kind (``pytensor.xtensor``).
+Importing it registers functions with `recognise`, one per class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,7 @@ def _(obj: Distribution) -> Distribution:
 
 @cache
 def plugins() -> dict[str, tuple[EntryPoint, ...]]:
-    """The installed plugins, by the top-level package whose objects they understand."""
+    """The installed plugins, by the package whose objects they understand."""
     from importlib.metadata import entry_points  # takes longer to import than this library
 
     found: dict[str, tuple[EntryPoint, ...]] = {}
@@ -142,10 +143,21 @@ def load_plugins_of(kind: type) -> None:
     if kind in _seen:
         return
     load_all("kl_plugins.families")
-    for root in dict.fromkeys(base.__module__.partition(".")[0] for base in kind.__mro__):
-        for plugin in plugins().get(root, ()):
+    modules = dict.fromkeys(base.__module__ for base in kind.__mro__)
+    for package in dict.fromkeys(package for module in modules for package in _packages(module)):
+        for plugin in plugins().get(package, ()):
             load(plugin)
     _seen.add(kind)
+
+
+def _top(package: str) -> str:
+    return package.partition(".")[0]
+
+
+def _packages(module: str) -> Iterator[str]:
+    """The packages that a module is in, outermost first, and the module itself."""
+    names = module.split(".")
+    return (".".join(names[: i + 1]) for i in range(len(names)))
 
 
 @cache
@@ -156,7 +168,7 @@ def load(plugin: EntryPoint) -> None:
     except ImportError as error:
         about = f"the kl_plugins plugin for objects of {plugin.name!r} could not be imported ({error}); "
         if plugin.value.startswith("kl_plugins."):
-            remedy = f'install it with: pip install "kl-plugins[{plugin.name}]"'
+            remedy = f'install it with: pip install "kl-plugins[{_top(plugin.name)}]"'
         else:
             package = f"the package {plugin.dist.name!r}" if plugin.dist else "a package"
             remedy = f"its entry point is '{plugin.name} = {plugin.value}' of {package}"
@@ -171,8 +183,9 @@ def unknown(obj: object) -> str:
             f"{kind} is not understood because no plugins are installed: kl_plugins has to be "
             "installed (pip install .), not only importable"
         )
+    known = installed({_top(name) for name in plugins()})
     return (
         f"{kind} is not a distribution that kl_plugins understands (it knows those of "
-        f"{', '.join(installed(plugins()))}). Register a closed form with kl_plugins.register_kl, or teach "
+        f"{', '.join(known)}). Register a closed form with kl_plugins.register_kl, or teach "
         "kl_plugins.extend.recognise the class"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -15,7 +16,9 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import SpecifyShape
 
+from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.protocol import Array
+from kl_plugins.recognition import load_plugins_of
 
 DIAGONAL: Any
 LOWER_TRIANGULAR: Any
@@ -41,6 +44,22 @@ def original(variable: Variable) -> Variable:
     while variable.owner and _copies(variable.owner.op):
         variable = variable.owner.inputs[0]
     return variable
+
+
+@OpenFunction
+def random_with_names(variable: Variable) -> Any:
+    """What a random variable whose dimensions have names is made of (`RandomWithNames`); None of others."""
+    return None
+
+
+def by_position(variable: Variable, dims: Sequence[str] = ()) -> Variable:
+    """The random variable itself; where its dimensions have names the ordinary one, in the order of `dims`.
+
+    By default that is its own order.
+    """
+    load_plugins_of(type(variable))
+    found = random_with_names(variable)
+    return variable if found is None else found.in_order_of(tuple(dims) or variable.type.dims)
 
 
 def _copies(op: Op) -> bool:

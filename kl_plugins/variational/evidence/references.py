@@ -16,6 +16,7 @@ from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variabl
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.arviz import bulk_sample_sizes, posterior_of
+from kl_plugins.plugins.pytensor.graph import by_position
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.optimum.scale_families import standard_deviations
 from kl_plugins.variational.target.density import free_shapes
@@ -157,7 +158,9 @@ def _check_round_trip(
 ) -> None:
     """Refuse draws off the surface that a transform maps to, such as compositions that do not add up to 1."""
     surfaces = [
-        rv for rv in model.free_RVs if rv.owner.op.ndim_supp and model.rvs_to_transforms[rv] is not None
+        rv
+        for rv in model.free_RVs
+        if getattr(by_position(rv).owner.op, "ndim_supp", 0) and model.rvs_to_transforms[rv] is not None
     ]
     if not surfaces:
         return

@@ -20,7 +20,7 @@ from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.coordinates import with_coordinates
-from kl_plugins.variational.target.transforms import compiled, in_terms_of
+from kl_plugins.variational.target.transforms import compiled, in_terms_of, kind_of
 
 CHUNK = 2**17
 """Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
@@ -223,7 +223,7 @@ def _transformed(model: Model, variables: Sequence[Variable], kinds: tuple[type,
     chosen = {
         model.rvs_to_values[rv].name
         for rv, transform in model.rvs_to_transforms.items()
-        if isinstance(transform, kinds)
+        if issubclass(kind_of(transform), kinds)
     }
     return np.concatenate([np.full(variable.size, variable.name in chosen) for variable in variables])
 

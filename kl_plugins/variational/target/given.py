@@ -21,6 +21,8 @@ from kl_plugins.families.independent import product_over_last
 from kl_plugins.matching import recognised, told_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.plugins.pytensor.graph import by_position
+from kl_plugins.plugins.pytensor.lowering import has_names, lowered
 from kl_plugins.variational.target.priors import parents
 
 
@@ -79,13 +81,25 @@ def terms_of_given(
                 "distributions given by hand have no gradients. Make the term at your own values (numbers, "
                 f"or symbolic draws mu + sigma * noise): kl_terms(pm.do(model, {{{values}}}), ...)"
             )
-        terms[rv.name] = model.replace_rvs_by_values([_of_pair(rv, given[rv])])[0]
+        term = _of_pair(by_position(rv), _beside(given[rv], model, rv), rv.name)
+        terms[rv.name] = lowered(model.replace_rvs_by_values([term]))[0]
     return terms
 
 
-def _of_pair(rv: Any, distribution: object) -> Array:
-    """The divergence of a distribution given by hand from the prior of a variable."""
-    sides = f"the distribution of {rv.name!r}", f"the prior of {rv.name!r}"
+def _beside(distribution: Any, model: Model, rv: Any) -> object:
+    """The distribution, whose dimensions are in the order of the variable's where they have names."""
+    dims = rv.type.dims if has_names(rv) else model.named_vars_to_dims.get(rv.name)
+    if not (isinstance(distribution, Variable) and has_names(distribution)):
+        return distribution
+    try:
+        return by_position(distribution, dims or ())
+    except (ValueError, NoClosedFormError) as error:
+        raise told_of(error, f"the distribution of {rv.name!r}") from error
+
+
+def _of_pair(rv: Any, distribution: object, name: str) -> Array:
+    """The divergence of a distribution given by hand from the prior of the variable of that name."""
+    sides = f"the distribution of {name!r}", f"the prior of {name!r}"
     q = recognised(distribution, sides[0])
     if isinstance(rv.owner.op, FlatRV | HalfFlatRV):
         raise NoClosedFormError(f"{sides[1]} is improper: there is no divergence from it")
@@ -96,7 +110,7 @@ def _of_pair(rv: Any, distribution: object) -> Array:
         None not in pair and pair[0] not in (1, pair[1]) for pair in zip(shape[::-1], own[::-1], strict=False)
     ):
         raise ValueError(f"{sides[0]} has shape {shape}, the variable {own}")
-    q = _checked(rv, q)
+    q = _checked(rv, q, name)
     pair: tuple[Distribution, Any] = q, rv
     while len(prior.event_shape) < len(q.event_shape):
         pair = q, (prior := product_over_last(prior.expand(_batch(rv, prior))))
@@ -105,10 +119,10 @@ def _of_pair(rv: Any, distribution: object) -> Array:
     try:
         return kl_of_sides(*pair, sides, (distribution, rv)).sum()
     except NoClosedFormError as error:
-        raise told_of(error, f"the term of {rv.name!r}") from error
+        raise told_of(error, f"the term of {name!r}") from error
 
 
-def _checked(rv: Any, q: Distribution) -> Distribution:
+def _checked(rv: Any, q: Distribution, name: str) -> Distribution:
     """The same, which raises when the graph runs where lengths that were not known are not the variable's."""
     if not (isinstance(q, Univariate) and q.ops.symbolic):
         return q  # event shapes are compared with those of the prior
@@ -116,7 +130,7 @@ def _checked(rv: Any, q: Distribution) -> Distribution:
     shape = "" if None in rv.type.shape else f", {rv.type.shape}"
     check = CheckAndRaise(
         ValueError,
-        f"the distribution of {rv.name!r} has another shape than the variable{shape}: what is to broadcast "
+        f"the distribution of {name!r} has another shape than the variable{shape}: what is to broadcast "
         "must be known to have length 1 when the graph is made, as pt.specify_shape(x, (1,)) says",
     )
 

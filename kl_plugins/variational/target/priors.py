@@ -30,8 +30,11 @@ from kl_plugins.families.normal import Normal
 from kl_plugins.matching import told_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is
+from kl_plugins.plugins.pytensor.graph import by_position
+from kl_plugins.plugins.pytensor.lowering import lowered
 from kl_plugins.recognition import as_written, recognise
 from kl_plugins.variational.target.parts import Part, Parts
+from kl_plugins.variational.target.transforms import kind_of
 
 _CONSTRAINED: dict[type, Callable[[Array, Array], Distribution]] = {
     type(None): Normal,
@@ -71,7 +74,7 @@ def terms_of_noise(model: Model, parts: Parts, chosen: Sequence[Any], estimated:
         raise _refusal(model, refused)
     over_values = model.replace_rvs_by_values(terms)
     values = {value: parts.draw(value.name) for value in map(model.rvs_to_values.get, model.free_RVs)}
-    found: list[Array] = graph_replace(over_values, values, strict=False)
+    found: list[Array] = lowered(graph_replace(over_values, values, strict=False))
     return found
 
 
@@ -111,9 +114,9 @@ def _closed_form(rv: Any, transform: Any, part: Part, shape: tuple[int, ...]) ->
         prior = _prior(rv, transform)
     except ValueError as error:
         raise told_of(error, sides[1]) from error
-    written = prior if isinstance(transform, ZeroSumTransform) else rv  # errors are in its words
+    written = prior if kind_of(transform) is ZeroSumTransform else by_position(rv)  # errors are in its words
     if not isinstance(prior, MultivariateNormal):
-        single = _CONSTRAINED[type(transform)](part.mean.reshape(shape), part.scale.reshape(shape))
+        single = _CONSTRAINED[kind_of(transform)](part.mean.reshape(shape), part.scale.reshape(shape))
         _check_support(rv, single, prior)
         divergence = divergence_of(single, written)
         return divergence if part.root is None else divergence + pt.log(part.scale / part.own).sum()
@@ -151,16 +154,16 @@ def _check_support(rv: Any, single: Distribution, prior: Distribution) -> None:
 
 def _prior(rv: Any, transform: Any) -> Distribution:
     """The prior over what the transform makes normal; NoClosedFormError where there is no such family."""
-    op = rv.owner.op
+    drawn, kind = by_position(rv), kind_of(transform)
+    op = drawn.owner.op
     if isinstance(op, FlatRV | HalfFlatRV):
         raise no_closed_form_of_one(f"{as_written(rv)}, which is improper")
-    if isinstance(op, ZeroSumNormalRV) and isinstance(transform, ZeroSumTransform):
-        sigma, _ = op.dist_params(rv.owner)
+    if isinstance(op, ZeroSumNormalRV) and kind is ZeroSumTransform:
+        sigma, _ = op.dist_params(drawn.owner)
         return recognise(Normal(pt.zeros(()), sigma))
-    prior = recognise(rv)
-    name = type(transform).__name__
-    if type(transform) not in _CONSTRAINED or isinstance(transform, ZeroSumTransform):
-        raise no_closed_form_of_one(f"what its transform, {name}, makes of a normal variable")
+    prior = recognise(drawn)
+    if kind not in _CONSTRAINED or kind is ZeroSumTransform:
+        raise no_closed_form_of_one(f"what its transform, {kind.__name__}, makes of a normal variable")
     if prior.event_shape and not (transform is None and isinstance(prior, MultivariateNormal)):
         raise no_closed_form_of_one(f"{as_written(rv)} of a normal approximation")
     return prior

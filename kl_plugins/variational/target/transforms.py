@@ -7,6 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pymc.distributions.transforms import ZeroSumTransform
+from pymc.logprob.transforms import (
+    CircularTransform,
+    IntervalTransform,
+    LogOddsTransform,
+    LogTransform,
+    SimplexTransform,
+)
 from pymc.model import Model
 from pymc.pytensorf import compile
 from pytensor.graph.replace import graph_replace, vectorize_graph
@@ -14,6 +22,25 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.plugins.pytensor.lowering import lowered
+
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        CircularTransform,
+        IntervalTransform,
+        LogOddsTransform,
+        LogTransform,
+        SimplexTransform,
+        ZeroSumTransform,
+    )
+}
+
+
+def kind_of(transform: Any) -> type:
+    """The class of a transform: PyMC's ordinary one where it is that of pymc.dims which does the same."""
+    kind = type(transform)
+    return _KINDS.get(kind.__name__, kind) if kind.__module__.startswith("pymc.dims.") else kind
 
 
 def constrained(model: Model, variables: Sequence[Variable], points: FloatArray) -> dict[str, FloatArray]:
@@ -32,19 +59,21 @@ def in_terms_of(x: Any, model: Model, variables: Sequence[Variable], graphs: Seq
         part = x[start : start + variable.size].reshape(variable.shape)
         replacements[values[variable.name]] = part.astype(values[variable.name].dtype)
         start += variable.size
-    found: list[Any] = graph_replace(graphs, replacements, strict=False)
+    found: list[Any] = lowered(graph_replace(graphs, replacements, strict=False))
     return found
 
 
 def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, FloatArray]) -> FloatArray:
     """Unconstrained points (n, d) from values of the free variables, each of shape (n, *shape)."""
-    given = {rv: rv.type(name=rv.name) for rv in model.free_RVs}
+    inputs = [pt.tensor(rv.name, dtype=rv.dtype, shape=rv.type.shape) for rv in model.free_RVs]
+    # With the names of dimensions, where the variables of the model have them.
+    given = {rv: rv.type.filter_variable(x) for rv, x in zip(model.free_RVs, inputs, strict=True)}
     outputs = []
     for rv in model.free_RVs:
         transform = model.rvs_to_transforms[rv]
         moved = given[rv] if transform is None else transform.forward(given[rv], *rv.owner.inputs)
         outputs.append(graph_replace(moved, given, strict=False))
-    function = _over_draws(model, list(given.values()), outputs)
+    function = _over_draws(model, inputs, lowered(outputs))
     parts = function([draws[rv.name].astype(rv.dtype) for rv in model.free_RVs])
     by_name = {model.rvs_to_values[rv].name: part for rv, part in zip(model.free_RVs, parts, strict=True)}
     count = len(parts[0])
