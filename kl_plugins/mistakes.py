@@ -36,10 +36,6 @@ _KINDS: dict[str, tuple[str, str]] = {
         "pass one of its variables, or a fit of it: kl_plugins.variational.fit, or pm.fit",
     ),
     "pymc.Inference": ("an inference that has to be run", "pass what its fit() returns, or its .approx"),
-    "pytensor.XTensorVariable": (
-        "a variable of pymc.dims",
-        "make it with pymc's own pm.Normal.dist and so on",
-    ),
     "kl_plugins.Covariance": ("a covariance", "pass kl_plugins.MultivariateNormal(mean, covariance)"),
     "scipy.Covariance": ("a covariance", "pass scipy.stats.multivariate_normal(mean, covariance)"),
 }

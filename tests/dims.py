@@ -8,6 +8,9 @@ import pymc as pm
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)
     import pymc.dims as pmd
+    from pytensor.xtensor.type import XTensorVariable
+
+__all__ = ["COORDS", "DATA", "XTensorVariable", "pmd", "school_models"]
 
 DATA = np.random.default_rng(5).normal(1.0, 1.0, (3, 4))
 COORDS = {"school": ["a", "b", "c"], "pupil": range(4), "place": range(2)}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import pytensor
 from pytensor.graph.basic import Variable
 from pytensor.graph.op import Op
 from pytensor.tensor.random.op import RandomVariable
-from pytensor.tensor.random.type import random_generator_type
 from pytensor.xtensor.basic import Rename, XOp, XTensorFromTensor, XTypeCastOp, xtensor_from_tensor
 from pytensor.xtensor.math import Dot
 from pytensor.xtensor.shape import Transpose
@@ -18,9 +19,8 @@ from pytensor.xtensor.vectorization import XRV
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.plugins.pytensor.graph import random_with_names
 from kl_plugins.plugins.pytensor.lowering import lowered
-from kl_plugins.recognition import as_written
 
-Dims = tuple[str, ...]
+Dims = tuple[Any, ...]
 
 
 class RandomWithNames(NamedTuple):
@@ -50,9 +50,13 @@ class RandomWithNames(NamedTuple):
         parameters = [
             _covariance(x, dims, core) if len(core) == 2 else in_order(x, dims, core) for x, core in pairs
         ]
-        size = [self._length(name) for name in dims] if self.extra else None
+        return self.of(parameters, [self._length(name) for name in dims] if self.extra else None)
+
+    def of(self, parameters: Sequence[Variable], size: Sequence[Any] | None = None) -> Variable:
+        """The ordinary random variable of these parameters."""
         if isinstance(self.op, RandomVariable):
-            made: Variable = self.op.make_node(random_generator_type(), size, *parameters).outputs[1]
+            rng = pytensor.shared(np.random.default_rng())
+            made: Variable = self.op.make_node(rng, size, *parameters).outputs[1]
         else:  # a graph of PyMC's, which has to be made anew for parameters of other shapes
             made = self.op.rv_op(*parameters, size=size)
         return made
@@ -69,11 +73,11 @@ class RandomWithNames(NamedTuple):
         """
         batch = dims[: len(dims) - len(self.event_dims)]
         if unknown := [name for name in (*self.batch_dims, *self.event_dims) if name not in dims]:
-            raise ValueError(f"it has the dimensions {_listed(unknown)}, which are not among {_listed(dims)}")
+            raise ValueError(f"it has the dimensions {listed(unknown)}, which are not among {listed(dims)}")
         if dims[len(batch) :] != self.event_dims:
             raise NoClosedFormError(
-                f"the dimensions of the event, {_listed(self.event_dims)}, have to come last, and the order is "
-                f"{_listed(dims)}: give dims in another order"
+                f"the dimensions of the event, {listed(self.event_dims)}, have to come last, but here they "
+                f"are among {listed(dims)} otherwise: give dims in another order"
             )
         return self.ordinary(batch)
 
@@ -168,15 +172,5 @@ def _is_no_result_by_name(variable: Variable) -> bool:
     return not isinstance(op, XOp | XTypeCastOp) or isinstance(op, XRV)
 
 
-@as_written.register(XTensorVariable)
-def _(variable: Variable) -> str:
-    found = random_with_names(variable)
-    return (
-        str(variable)
-        if found is None
-        else as_written(found.ordinary(found.batch_dims)).replace("pm.", "pmd.")
-    )
-
-
-def _listed(dims: Iterable[str]) -> str:
+def listed(dims: Iterable[Any]) -> str:
     return ", ".join(map(repr, dims))

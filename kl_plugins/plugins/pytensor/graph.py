@@ -52,7 +52,7 @@ def random_with_names(variable: Variable) -> Any:
     return None
 
 
-def by_position(variable: Variable, dims: Sequence[str] = ()) -> Variable:
+def without_names(variable: Variable, dims: Sequence[str] = ()) -> Variable:
     """The random variable itself; where its dimensions have names the ordinary one, in the order of `dims`.
 
     By default that is its own order.

@@ -12,7 +12,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
 
 
-def has_names(variable: Variable) -> bool:
+def has_dims(variable: Variable) -> bool:
     """Whether its dimensions have names: whether it is one of pytensor.xtensor."""
     return hasattr(variable.type, "dims")
 
@@ -26,13 +26,13 @@ def lowered(
     reads structure off graphs: constants, sigmoids, exponentials.
     """
     above = list(_down_to(graphs, is_leaf))
-    if not any(map(has_names, above)):
+    if not any(map(has_dims, above)):
         return list(graphs)
     leaves = {x: x.type() for x in above if is_leaf(x) and not isinstance(x, Constant)}
     constants = {
         x: _named(pt.constant(x.data, dtype=x.type.dtype), x) for x in above if _is_named_constant(x)
     }
-    plain = [x.values if has_names(x) else x for x in graphs]
+    plain = [x.values if has_dims(x) else x for x in graphs]
     copies = graph_replace(plain, leaves | constants, strict=False)
     graph = FunctionGraph(list(leaves.values()), copies, clone=False)
     optdb.query("+lower_xtensor").rewrite(graph)
@@ -56,7 +56,7 @@ def _down_to(graphs: Sequence[Variable], is_leaf: Callable[[Variable], bool]) ->
 
 
 def _is_named_constant(variable: Variable) -> bool:
-    return isinstance(variable, Constant) and has_names(variable)
+    return isinstance(variable, Constant) and has_dims(variable)
 
 
 def _named(variable: Variable, like: Variable) -> Any:

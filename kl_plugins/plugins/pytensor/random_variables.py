@@ -64,16 +64,18 @@ _WALKS = {
 @as_written.register(TensorVariable)
 def _(variable: Variable) -> str:
     node = original(variable).owner
-    name = _name(node.op)
+    name = name_of_class(node.op)
     if name == "RandomWalk":
         innovations = [
-            _name(x.owner.op) for x in node.inputs if hasattr(getattr(x.owner, "op", None), "ndim_supp")
+            name_of_class(x.owner.op)
+            for x in node.inputs
+            if hasattr(getattr(x.owner, "op", None), "ndim_supp")
         ]
         name = _WALKS.get(innovations[-1] if innovations else "", name)
     return f"pm.{name}" if hasattr(node.op, "dist_params") else name
 
 
-def _name(op: Op) -> str:
+def name_of_class(op: Op) -> str:
     """What PyMC's users call the class of a variable."""
     name = type(op).__name__.removesuffix("RV").removeprefix("_")
     for own in ("CustomDist", "Simulator"):  # to which PyMC adds the variable's name
@@ -146,7 +148,7 @@ def family(op: Op, *parameters: Variable, batch: tuple[Array, ...] | None) -> Di
         made = made_by(make, values, type(op).__name__)
         made = made.to(ops)  # plain numbers alone are a graph too
         return made if batch is None else made.expand(batch)
-    raise no_closed_form_of_one(f"the random variable {_name(op)}")
+    raise no_closed_form_of_one(f"the random variable {name_of_class(op)}")
 
 
 def _is_logit_normal(op: Op) -> bool:

@@ -20,7 +20,7 @@ from kl_plugins.families.named import Snapshot, element_names
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.coordinates import with_coordinates
-from kl_plugins.plugins.pytensor.graph import by_position
+from kl_plugins.plugins.pytensor.graph import without_names
 from kl_plugins.variational.evidence.importance import Importance, elbo
 from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.evidence.proposals import Survey, gaussian_draws, log_ratios
@@ -105,7 +105,7 @@ def information_gained(q: Snapshot, model: Model) -> dict[str, float]:
             continue  # a variable without elements
         mean, scale = np.asarray(q.mean[part]), sd[part]
         try:
-            prior = by_position(rv)
+            prior = without_names(rv)
             if getattr(prior.owner.op, "ndim_supp", 0) == 0:
                 shape = shapes[name]
                 graphs[name] = kl(Normal(mean.reshape(shape), scale.reshape(shape)), prior).sum()

@@ -16,7 +16,7 @@ from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variabl
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.arviz import bulk_sample_sizes, posterior_of
-from kl_plugins.plugins.pytensor.graph import by_position
+from kl_plugins.plugins.pytensor.graph import without_names
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.optimum.scale_families import standard_deviations
 from kl_plugins.variational.target.density import free_shapes
@@ -160,7 +160,7 @@ def _check_round_trip(
     surfaces = [
         rv
         for rv in model.free_RVs
-        if getattr(by_position(rv).owner.op, "ndim_supp", 0) and model.rvs_to_transforms[rv] is not None
+        if getattr(without_names(rv).owner.op, "ndim_supp", 0) and model.rvs_to_transforms[rv] is not None
     ]
     if not surfaces:
         return

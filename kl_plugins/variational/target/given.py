@@ -21,8 +21,8 @@ from kl_plugins.families.independent import product_over_last
 from kl_plugins.matching import recognised, told_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
-from kl_plugins.plugins.pytensor.graph import by_position
-from kl_plugins.plugins.pytensor.lowering import has_names, lowered
+from kl_plugins.plugins.pytensor.graph import without_names
+from kl_plugins.plugins.pytensor.lowering import has_dims, lowered
 from kl_plugins.variational.target.priors import parents
 
 
@@ -81,18 +81,18 @@ def terms_of_given(
                 "distributions given by hand have no gradients. Make the term at your own values (numbers, "
                 f"or symbolic draws mu + sigma * noise): kl_terms(pm.do(model, {{{values}}}), ...)"
             )
-        term = _of_pair(by_position(rv), _beside(given[rv], model, rv), rv.name)
+        term = _of_pair(without_names(rv), _beside(given[rv], model, rv), rv.name)
         terms[rv.name] = lowered(model.replace_rvs_by_values([term]))[0]
     return terms
 
 
 def _beside(distribution: Any, model: Model, rv: Any) -> object:
     """The distribution, whose dimensions are in the order of the variable's where they have names."""
-    dims = rv.type.dims if has_names(rv) else model.named_vars_to_dims.get(rv.name)
-    if not (isinstance(distribution, Variable) and has_names(distribution)):
+    dims = rv.type.dims if has_dims(rv) else model.named_vars_to_dims.get(rv.name)
+    if not (isinstance(distribution, Variable) and has_dims(distribution)):
         return distribution
     try:
-        return by_position(distribution, dims or ())
+        return without_names(distribution, dims or ())
     except (ValueError, NoClosedFormError) as error:
         raise told_of(error, f"the distribution of {rv.name!r}") from error
 

@@ -30,7 +30,7 @@ from kl_plugins.families.normal import Normal
 from kl_plugins.matching import told_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is
-from kl_plugins.plugins.pytensor.graph import by_position
+from kl_plugins.plugins.pytensor.graph import without_names
 from kl_plugins.plugins.pytensor.lowering import lowered
 from kl_plugins.recognition import as_written, recognise
 from kl_plugins.variational.target.parts import Part, Parts
@@ -114,7 +114,8 @@ def _closed_form(rv: Any, transform: Any, part: Part, shape: tuple[int, ...]) ->
         prior = _prior(rv, transform)
     except ValueError as error:
         raise told_of(error, sides[1]) from error
-    written = prior if kind_of(transform) is ZeroSumTransform else by_position(rv)  # errors are in its words
+    # Errors are in its words.
+    written = prior if kind_of(transform) is ZeroSumTransform else without_names(rv)
     if not isinstance(prior, MultivariateNormal):
         single = _CONSTRAINED[kind_of(transform)](part.mean.reshape(shape), part.scale.reshape(shape))
         _check_support(rv, single, prior)
@@ -154,7 +155,7 @@ def _check_support(rv: Any, single: Distribution, prior: Distribution) -> None:
 
 def _prior(rv: Any, transform: Any) -> Distribution:
     """The prior over what the transform makes normal; NoClosedFormError where there is no such family."""
-    drawn, kind = by_position(rv), kind_of(transform)
+    drawn, kind = without_names(rv), kind_of(transform)
     op = drawn.owner.op
     if isinstance(op, FlatRV | HalfFlatRV):
         raise no_closed_form_of_one(f"{as_written(rv)}, which is improper")

@@ -1,0 +1,380 @@
+"""Variables of pymc.dims: every family there, judged by PyMC's ordinary variables of the same numbers."""
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from pytensor.compile.mode import Mode
+from scipy import stats
+
+from dims import XTensorVariable, pmd
+from kl_plugins import (
+    Dense,
+    Diagonal,
+    MultivariateNormal,
+    NoClosedFormError,
+    cross_entropy,
+    entropy,
+    estimate_kl,
+    explain,
+    independent,
+    jeffreys,
+    kl,
+    pairwise_kl,
+)
+from kl_plugins.extend import Normal
+
+PYTHON = Mode(linker="py", optimizer="fast_compile")
+
+
+def named(values, *dims):
+    return pmd.as_xtensor(np.asarray(values, float), dims=dims)
+
+
+def value(graph):
+    return graph.values.eval(mode=PYTHON)
+
+
+FAMILIES = {
+    "BetaBinomial": ({"n": 5, "alpha": (2.0, 3.0), "beta": 4.0}, {"n": 5, "alpha": 1.5, "beta": (1.0, 2.0)}),
+    "Bernoulli": ({"p": (0.2, 0.3)}, {"p": (0.5, 0.6)}),
+    "Beta": ({"alpha": (2.0, 3.0), "beta": 1.5}, {"alpha": 1.0, "beta": (2.0, 4.0)}),
+    "Binomial": ({"n": 7, "p": (0.2, 0.3)}, {"n": 7, "p": (0.5, 0.6)}),
+    "Cauchy": ({"alpha": (0.0, 1.0), "beta": 2.0}, {"alpha": 1.0, "beta": (1.0, 3.0)}),
+    "DiracDelta": ({"c": (0.0, 1.0)}, {"c": (0.0, 1.0)}),
+    "Exponential": ({"lam": (0.5, 2.0)}, {"lam": (1.0, 3.0)}),
+    "Gamma": ({"alpha": 2, "beta": (3.0, 1.0)}, {"alpha": (1.5, 2.5), "beta": 1.0}),
+    "Geometric": ({"p": (0.2, 0.3)}, {"p": (0.5, 0.6)}),
+    "Gumbel": ({"mu": (0.0, 1.0), "beta": 2.0}, {"mu": 1.0, "beta": (1.0, 3.0)}),
+    "HalfCauchy": ({"beta": 2.0}, {"beta": 3.0}),
+    "HalfNormal": ({"sigma": (0.5, 2.0)}, {"sigma": (1.0, 3.0)}),
+    "HalfStudentT": ({"nu": 4.0, "sigma": 2.0}, {"nu": 4.0, "sigma": 2.0}),
+    "HyperGeometric": ({"N": 10, "k": 4, "n": 3}, {"N": 10, "k": 5, "n": 3}),
+    "InverseGamma": ({"alpha": (2.0, 3.0), "beta": 1.5}, {"alpha": 1.0, "beta": (2.0, 4.0)}),
+    "Kumaraswamy": ({"a": 2.0, "b": 1.5}, {"a": 2.0, "b": 2.5}),
+    "Laplace": ({"mu": (0.0, 1.0), "b": 2.0}, {"mu": 1.0, "b": (1.0, 3.0)}),
+    "Logistic": ({"mu": (0.0, 1.0), "s": 2.0}, {"mu": (0.0, 1.0), "s": 2.0}),
+    "LogNormal": ({"mu": (0.0, 1.0), "sigma": 2.0}, {"mu": 1.0, "sigma": (1.0, 3.0)}),
+    "NegativeBinomial": ({"mu": (2.0, 3.0), "alpha": 4.0}, {"mu": (1.0, 2.0), "alpha": 4.0}),
+    "Normal": ({"mu": (0.0, 1.0), "sigma": 2.0}, {"mu": 1.0, "sigma": (1.0, 3.0)}),
+    "Pareto": ({"alpha": (2.0, 3.0), "m": 2.0}, {"alpha": (1.0, 1.5), "m": 1.0}),
+    "Poisson": ({"mu": (2.0, 3.0)}, {"mu": (1.0, 4.0)}),
+    "StudentT": ({"nu": 4.0, "mu": 1.0, "sigma": 2.0}, {"nu": 4.0, "mu": 1.0, "sigma": 2.0}),
+    "Triangular": ({"lower": 0.0, "c": 0.5, "upper": 1.0}, {"lower": 0.0, "c": 0.5, "upper": 1.0}),
+    "TruncatedNormal": (
+        {"mu": (0.0, 1.0), "sigma": 2.0, "lower": -1.0},
+        {"mu": 1.0, "sigma": (1.0, 3.0), "lower": -1.0},
+    ),
+    "Uniform": ({"lower": 0.0, "upper": (1.0, 2.0)}, {"lower": -1.0, "upper": (3.0, 2.0)}),
+    "VonMises": ({"mu": (0.0, 1.0), "kappa": 2.0}, {"mu": 1.0, "kappa": (1.0, 3.0)}),
+    "Weibull": ({"alpha": (2.0, 3.0), "beta": 1.5}, {"alpha": (2.0, 3.0), "beta": (2.0, 4.0)}),
+}
+"""Of each family two sides with one batch dimension, where it takes one, and their parameters."""
+
+REFUSED = {
+    "Flat": "no closed form is known for the random variable Flat",
+    "HalfFlat": "no closed form is known for the random variable HalfFlat",
+    "Censored": "no closed form is known for a censored variable",
+    "ZeroSumNormal": "no closed form is known for the random variable ZeroSumNormal",
+}
+OVER_VECTORS = {"Categorical", "Dirichlet", "MvNormal"}
+KINDS = {
+    name: kind
+    for name, kind in vars(pmd).items()
+    if isinstance(kind, type) and hasattr(kind, "dist") and kind.__module__.startswith("pymc.dims.")
+}
+BASES = {"DimDistribution", "PositiveDimDistribution", "UnitDimDistribution", "VectorDimDistribution"}
+
+
+def test_every_family_of_pymc_dims_is_here():
+    known = FAMILIES.keys() | REFUSED.keys() | OVER_VECTORS
+    assert KINDS.keys() - BASES <= known
+    early = {"BetaBinomial", "Bernoulli", "Binomial", "DiracDelta", "Geometric", "Gumbel", "HyperGeometric"}
+    early |= {"Kumaraswamy", "Logistic", "NegativeBinomial", "Pareto", "Poisson", "Triangular", "VonMises"}
+    assert known - KINDS.keys() <= early  # which PyMC 5 does not have there
+
+
+def sides(name, parameters):
+    """The variable of pymc.dims over the dimension "place", and the ordinary one, of the same symbols."""
+    symbols = {key: pt.vector(key) for key, one in parameters.items() if isinstance(one, tuple)}
+    own = parameters | {key: pmd.as_xtensor(x, dims=("place",)) for key, x in symbols.items()}
+    made = KINDS[name].dist(**own), getattr(pm, name).dist(**parameters | symbols)
+    return *made, list(symbols.values()), [np.array(parameters[key]) for key in symbols]
+
+
+def test_families_are_those_of_ordinary_variables():
+    for name in FAMILIES.keys() & KINDS.keys():
+        p, ordinary_p, symbols_p, _ = sides(name, FAMILIES[name][0])
+        q, ordinary_q, symbols_q, _ = sides(name, FAMILIES[name][1])
+        divergence = kl(p, q)
+        assert isinstance(divergence, XTensorVariable)
+        assert divergence.type.dims == (("place",) if symbols_p or symbols_q else ())
+        assert explain(p, q) == explain(ordinary_p, ordinary_q), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name in KINDS])
+def test_families(name):
+    """Values and gradients, in symbols."""
+    p, ordinary_p, symbols_p, values_p = sides(name, FAMILIES[name][0])
+    q, ordinary_q, symbols_q, values_q = sides(name, FAMILIES[name][1])
+    own, ordinary = kl(p, q), kl(ordinary_p, ordinary_q)
+    inputs = symbols_p + symbols_q
+    graphs = [own.values.sum(), ordinary.sum()]
+    if inputs and name != "DiracDelta":
+        graphs += [
+            gradient
+            for total in graphs
+            for gradient in pytensor.grad(total, inputs, disconnected_inputs="ignore")
+        ]
+    function = pytensor.function(inputs, [own.values, ordinary, *graphs], mode=PYTHON)
+    with np.errstate(all="ignore"):
+        found = function(*values_p, *values_q)
+    assert np.isfinite(found[0]).all()
+    gradients = found[4:]
+    pairs = zip(gradients[: len(inputs)], gradients[len(inputs) :], strict=True)
+    for one, other in (found[:2], found[2:4], *pairs):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_families_without_closed_forms(name):
+    made = {
+        "Censored": lambda: pmd.Censored.dist(pmd.Normal.dist(), lower=0.0, dim_lengths={}),
+        "ZeroSumNormal": lambda: pmd.ZeroSumNormal.dist(core_dims="k", dim_lengths={"k": 3}),
+    }
+    p = made.get(name, lambda: KINDS[name].dist())()
+    with pytest.raises(NoClosedFormError, match=f"^p: {REFUSED[name]}"):
+        kl(p, p)
+
+
+def array(x):
+    """A parameter as an array of xarray."""
+    return xr.DataArray(value(x), dims=x.type.dims) if isinstance(x, XTensorVariable) else xr.DataArray(x)
+
+
+A, B = named([0.0, 1.0, 2.0], "place"), named([1.0, 2.0], "time")
+LABELLED = xr.DataArray([1.0, 2.0], dims="time")
+EXTRA = xr.DataArray(np.zeros(2), dims="time")
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "parameters"),
+    [
+        (lambda: pmd.Normal.dist(A, 1.0), lambda: pmd.Normal.dist(B, 2.0), (A, 1.0, B, 2.0)),
+        (lambda: pmd.Normal.dist(0.0, B), lambda: pmd.Normal.dist(A, B), (0.0, B, A, B)),
+        (lambda: stats.norm(1.0, 2.0), lambda: pmd.Normal.dist(A, 1.0), (1.0, 2.0, A, 1.0)),
+        (lambda: pmd.Normal.dist(A, 1.0), lambda: pm.Normal.dist(1.0, 2.0), (A, 1.0, 1.0, 2.0)),
+        (lambda: Normal(A, 1.0), lambda: Normal(0.0, B), (A, 1.0, 0.0, B)),
+        (lambda: Normal(LABELLED, A + 1.0), lambda: Normal(0.0, 1.0), (LABELLED, A + 1.0, 0.0, 1.0)),
+        (lambda: stats.norm(LABELLED, 2.0), lambda: pmd.Normal.dist(A, 1.0), (LABELLED, 2.0, A, 1.0)),
+        (
+            lambda: pmd.Normal.dist(0.0, 1.0, dim_lengths={"time": 2}),
+            lambda: Normal(A, 1.0),
+            (EXTRA, 1.0, A, 1.0),
+        ),
+        (
+            lambda: pmd.as_xtensor(pm.Normal.dist([1.0, 2.0], 1.0), dims=("time",)),
+            lambda: pmd.Normal.dist(A, 1.0),
+            (B, 1.0, A, 1.0),
+        ),
+    ],
+)
+def test_dimensions_meet_by_name(p, q, parameters):
+    """Judged by the formula for normals on arrays of xarray; the dimensions of p come first."""
+    found = kl(p(), q())
+    mean_p, sd_p, mean_q, sd_q = arrays = [array(x) for x in parameters]
+    ratio, distance = sd_p / sd_q, mean_p - mean_q
+    expected = distance**2 / (2.0 * sd_q**2) + 0.5 * (ratio**2 - 1.0) - np.log(ratio)
+    assert found.type.dims == tuple(dict.fromkeys(name for one in arrays for name in one.dims))
+    np.testing.assert_allclose(value(found), expected.transpose(*found.type.dims), rtol=1e-14, atol=1e-15)
+
+
+def test_order_of_a_variable_is_kept():
+    p = pmd.Normal.dist(A, B)
+    q = pmd.Normal.dist(0.0, 1.0)
+    assert kl(p, q).type.dims == ("place", "time")
+    turned = kl(p.transpose("time", "place"), q)
+    assert turned.type.dims == ("time", "place")
+    np.testing.assert_array_equal(value(turned), value(kl(p, q)).T)
+
+
+def test_kin():
+    p, q = pmd.Normal.dist(A, B), pmd.Normal.dist(1.0, 2.0)
+    np.testing.assert_allclose(value(jeffreys(p, q)), value(kl(p, q)) + value(kl(q, p)), rtol=1e-14)
+    np.testing.assert_allclose(value(cross_entropy(p, q)), value(entropy(p)) + value(kl(p, q)), rtol=1e-14)
+    assert entropy(p).type.dims == ("place", "time")
+    assert (jeffreys(p, q).name, entropy(p).name) == ("jeffreys", "entropy")
+    assert value(kl(p, p)).tolist() == [[0.0, 0.0]] * 3
+
+
+COVARIANCE = np.array([[2.0, 0.5], [0.5, 1.0]])
+
+
+def gaussians(*dims):
+    """The same Gaussian in several ways."""
+    mean, matrix = named([1.0, -1.0], dims[0]), named(COVARIANCE, *dims)
+    factor = named(np.linalg.cholesky(COVARIANCE), *dims)
+    return [
+        pmd.MvNormal.dist(mean, matrix, core_dims=dims),
+        pmd.MvNormal.dist(mean, chol=factor, core_dims=dims),
+        MultivariateNormal(mean, Dense(matrix)),
+    ]
+
+
+def test_multivariate_normals():
+    standard = MultivariateNormal([0.0, 0.0], Diagonal([1.0, 1.0]))
+    expected = kl(MultivariateNormal([1.0, -1.0], Dense(COVARIANCE)), standard)
+    dims = ("row", "column")
+    many = pmd.MvNormal.dist(named(np.ones((2, 3)), "row", "group"), named(COVARIANCE, *dims), core_dims=dims)
+    for p in gaussians(*dims):
+        found = kl(p, standard)
+        assert found.type.dims == ()
+        assert value(found) == pytest.approx(expected, rel=1e-13)
+        assert kl(p, many).type.dims == ("group",)
+    by_factor, by_matrix = gaussians("row", "column")[1], gaussians("row", "column")[0]
+    assert "Cholesky" in explain(by_factor, by_matrix).p  # the product by name is seen through
+
+
+def test_categories_and_compositions():
+    p, q = np.array([0.2, 0.8]), np.array([[0.5, 0.5], [0.1, 0.9], [0.2, 0.8]])
+    for kind, ordinary in ((pmd.Categorical, pm.Categorical), (pmd.Dirichlet, pm.Dirichlet)):
+        found = kl(
+            kind.dist(named(p, "kind"), core_dims="kind"),
+            kind.dist(named(q.T, "kind", "group"), core_dims="kind"),
+        )
+        assert found.type.dims == ("group",)
+        expected = kl(ordinary.dist(p), ordinary.dist(q)).eval(mode=PYTHON)
+        np.testing.assert_allclose(value(found), expected, rtol=1e-13)
+
+
+def test_what_parameters_are_made_of_is_seen():
+    """An underflowing sigmoid has its logarithm; and gradients go through operations by name."""
+    if not hasattr(pmd, "Bernoulli"):
+        return
+    logits = pt.vector("logits")
+    p = pmd.Bernoulli.dist(logit_p=pmd.as_xtensor(logits, dims=("place",)))
+    total = kl(p, pmd.Bernoulli.dist(0.5)).values.sum()
+    found = pytensor.function([logits], [total, pytensor.grad(total, logits)], mode=PYTHON)(
+        np.array([-800.0, 0.0])
+    )
+    assert found[0] == pytest.approx(np.log(2.0))
+    np.testing.assert_allclose(found[1], 0.0, atol=1e-300)
+
+
+UNNAMED = "without names of dimensions, beside a side that has them"
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "message"),
+    [
+        (
+            pmd.Normal.dist(A, 1.0),
+            pm.Normal.dist([0.0, 1.0, 2.0], 1.0),
+            rf"q is a batch of shape \(3,\) {UNNAMED}",
+        ),
+        (stats.norm([0.0, 1.0]), pmd.Normal.dist(A, 1.0), rf"p is a batch of shape \(2,\) {UNNAMED}"),
+        (Normal(A, [1.0, 2.0]), Normal(0.0, 1.0), "p: scale .*has 1 dimensions without names"),
+        (
+            pmd.Normal.dist(A, 1.0),
+            pmd.Normal.dist(named(np.zeros(2), "place"), 1.0),
+            "p and q have different lengths along 'place', 3 and 2",
+        ),
+        (
+            pmd.Normal.dist(A, 1.0),
+            stats.norm(xr.DataArray(np.zeros(2), dims="place")),
+            "p and loc of q have different lengths along 'place', 3 and 2",
+        ),
+        (
+            Normal(xr.DataArray([0.0, 1.0], [("time", ["a", "b"])]), 1.0),
+            Normal(xr.DataArray([0.0, 1.0], [("time", ["b", "a"])]), B),
+            "have different coordinates along 'time', in value or order",
+        ),
+        (
+            gaussians("row", "column")[0],
+            gaussians("other", "column")[1],
+            "p and q have different dimensions of an event, 'row' and 'other'",
+        ),
+        (
+            gaussians("row", "column")[0],
+            pmd.Normal.dist(named(np.zeros(2), "row"), 1.0),
+            "the dimension 'row' belongs to an event in p, to a batch in q",
+        ),
+        (
+            Normal(xr.DataArray([0.0, 1.0], dims=[0]), 1.0),
+            pmd.Normal.dist(A, 1.0),
+            "their names must be text",
+        ),
+    ],
+)
+def test_dimensions_that_do_not_go_together(p, q, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        kl(p, q)
+
+
+def test_what_is_no_random_variable():
+    p = pmd.Normal.dist(A, 1.0)
+    with pytest.raises(TypeError, match=r"^q: .* is not a random variable but a constant or an input"):
+        kl(p, A)
+    with pytest.raises(TypeError, match=r"^p: .* is not a random variable but the output of .*Add"):
+        kl(p + 1.0, p)
+    with pytest.raises(ValueError, match=r"^q: sigma .* must be positive"):
+        kl(p, pmd.Normal.dist(0.0, -1.0))
+    with pytest.raises(NoClosedFormError, match=r"kl_plugins.estimate_kl estimates it"):
+        kl(p, pmd.Cauchy.dist(A, 1.0))
+    for function in (independent, pairwise_kl):
+        with pytest.raises(TypeError, match=r"make it of PyMC's ordinary variables"):
+            function(p)
+
+
+def test_lengths_that_only_the_graph_knows():
+    x = pt.vector("x")
+    divergence = kl(pmd.Normal.dist(A, 1.0), pmd.Normal.dist(pmd.as_xtensor(x, dims=("place",)), 1.0))
+    function = pytensor.function([x], divergence.values, mode=PYTHON)
+    np.testing.assert_array_equal(function([0.0, 0.0, 0.0]), [0.0, 0.5, 2.0])
+    for length in (1, 2):  # an axis of length one is no invitation to broadcast
+        with pytest.raises(ValueError, match="broadcast"):
+            function(np.zeros(length))
+
+
+def test_estimates():
+    p, q = pmd.Normal.dist(A, 1.0), pmd.Normal.dist(0.0, 2.0)
+    found = estimate_kl(p, q)
+    np.testing.assert_allclose(found.value, value(kl(p, q)), rtol=1e-9)
+    with pytest.raises(ValueError, match="have different dimensions"):
+        estimate_kl(p, pmd.Normal.dist(B, 1.0))
+
+
+@pytest.mark.parametrize("mode", [None, "FAST_RUN"])
+@pytest.mark.slow
+def test_nuts_goes_through_a_term(mode):
+    """Beyond the parameter's domain the term is +∞, which rejects; the posterior is that without names."""
+    draws = []
+    for kind, potential in ((pmd, pmd.Potential), (pm, pm.Potential)):
+        with pm.Model(coords={"place": range(3)}) as model:
+            mean = kind.Normal("mean", 0.0, 1.0, dims="place")
+            scale = kind.Normal("scale", 1.0, 1.0)  # which may be negative
+            potential("penalty", -kl(kind.Normal.dist(mean, scale), kind.Normal.dist(0.0, 1.0)))
+        point = {"mean": np.array([0.5, 0.0, 1.0]), "scale": np.array(-0.5)}
+        assert model.compile_logp(mode=mode)(point) == -np.inf
+        draws.append(
+            pm.sample(
+                draws=1000,
+                tune=1000,
+                chains=2,
+                cores=1,
+                model=model,
+                random_seed=1,
+                progressbar=False,
+                compute_convergence_checks=False,
+                compile_kwargs={"mode": mode},
+            ).posterior
+        )
+    own, ordinary = draws
+    assert (own["scale"] > 0.0).all()
+    for name in ("mean", "scale"):
+        np.testing.assert_allclose(
+            own[name].mean(("chain", "draw")), ordinary[name].mean(("chain", "draw")), atol=0.1
+        )
