@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -104,7 +105,7 @@ def kl(p: object, q: object) -> Array:
         return _kl(p, q)
     except HasNames:
         pass
-    return by_name("kl", kl, p=p, q=q)
+    return by_name("kl", kl, beforehand=_foreseen(match, p, q), p=p, q=q)
 
 
 @of_pair
@@ -141,7 +142,7 @@ def jeffreys(p: object, q: object) -> Array:
         return _kl(p, q) + _kl(q, p)
     except HasNames:
         pass
-    return by_name("jeffreys", jeffreys, p=p, q=q)
+    return by_name("jeffreys", jeffreys, beforehand=_foreseen(match, p, q), p=p, q=q)
 
 
 @of_one
@@ -176,7 +177,7 @@ def entropy(p: object) -> Array:
         return _entropy(p)
     except HasNames:
         pass
-    return by_name("entropy", entropy, p=p)
+    return by_name("entropy", entropy, beforehand=_foreseen(_entropy, p), p=p)
 
 
 @of_pair
@@ -209,7 +210,7 @@ def cross_entropy(p: object, q: object) -> Array:
         return _entropy(p) + _kl(p, q)
     except HasNames:
         pass
-    return by_name("cross_entropy", cross_entropy, p=p, q=q)
+    return by_name("cross_entropy", cross_entropy, beforehand=_foreseen(match, p, q), p=p, q=q)
 
 
 def explain(p: object, q: object) -> Explanation:
@@ -252,15 +253,16 @@ def explain(p: object, q: object) -> Explanation:
     return _explain(*by_position(p=p, q=q))
 
 
-def independent(p: object, ndims: int = 1) -> Distribution:
-    """Turn the last `ndims` batch dimensions of `p` into event dimensions.
+def independent(p: object, ndims: int | str | Sequence[Hashable] = 1) -> Distribution:
+    """Turn batch dimensions of `p` into event dimensions: the last `ndims`, or those of given names.
 
     Parameters
     ----------
     p : distribution
         As in `kl`.
-    ndims : int
-        How many of the trailing batch dimensions become part of the event.
+    ndims : int, or str or sequence of hashable
+        How many of the trailing batch dimensions become part of the event. Of parameters with named
+        dimensions (xarray): the names of those that do, ``"x"`` or ``["x", "y"]``, in the order of the event.
 
     Returns
     -------
@@ -270,9 +272,10 @@ def independent(p: object, ndims: int = 1) -> Distribution:
     Raises
     ------
     TypeError
-        If `p` is not a distribution that is understood, or `ndims` not a whole number.
+        If `p` is not a distribution that is understood, `ndims` is neither a whole number nor names, or a
+        number where dimensions have names, or names where they have none.
     ValueError
-        If `p` has fewer than `ndims` batch dimensions, or `ndims` is negative.
+        If `p` has fewer than `ndims` batch dimensions, or none of a name, or `ndims` is negative.
 
     Examples
     --------
@@ -285,17 +288,25 @@ def independent(p: object, ndims: int = 1) -> Distribution:
     np.float64(2.5)
     """
     from kl_plugins.families.independent import product_over_last  # and with it many families
+    from kl_plugins.labelled.products import product_by_name
 
-    made = recognised(p, "p")
+    if isinstance(ndims, str | list | tuple):
+        return product_by_name(p, (ndims,) if isinstance(ndims, str) else tuple(ndims))
     if not isinstance(ndims, Integral):
-        raise TypeError(f"ndims must be a whole number, got {type(ndims).__name__}")
-    if ndims < 0 or ndims > len(made.batch_shape):
+        raise TypeError(f"ndims must be a whole number, or names of dimensions, got {type(ndims).__name__}")
+    count = int(ndims)
+    try:
+        made = recognised(p, "p")
+        batch = made.batch_shape
+    except HasNames:
+        raise HasNames("p has named dimensions: name those of an event, as in independent(p, 'x')") from None
+    if count < 0 or count > len(batch):
         raise ValueError(
             f"ndims must be between 0 and the number of batch dimensions, here "
-            f"{len(made.batch_shape)} (batch shape {made.batch_shape}), got {ndims}"
+            f"{len(batch)} (batch shape {batch}), got {count}"
         )
-    labels = moved_to_event(made.labels, int(ndims))
-    for _ in range(ndims):
+    labels = moved_to_event(made.labels, count)
+    for _ in range(count):
         made = product_over_last(made)
     return made.labelled(labels)
 
@@ -325,6 +336,22 @@ def _explain(p: object, q: object) -> Explanation:
     except NoClosedFormError as error:
         raise _in_words_of_caller(error, p, q) from None
     return Explanation(name_of(ours_p), name_of(ours_q), " → ".join(names), cost)
+
+
+def _foreseen(function: Callable[..., object], *sides: object) -> Callable[..., None]:
+    """What tells of stand-ins for the sides whether a rule is missing; nothing else is certain of them."""
+
+    def find(*known: object) -> None:
+        try:
+            function(*known)
+        except NoClosedFormError as error:
+            if error.why is None or len(sides) < 2:
+                raise
+            raise _in_words_of_caller(error, *sides) from None
+        except ValueError:
+            pass
+
+    return find
 
 
 def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClosedFormError:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from kl_plugins.errors import EstimateWarning, NoClosedFormError
+from kl_plugins.errors import EstimateWarning, HasNames, NoClosedFormError
 from kl_plugins.estimate import families  # noqa: F401  (registers our own distributions)
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.naming import named_density
 from kl_plugins.estimate.result import KLEstimate, Method
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.labelled import whose_names
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.shapes import in_words
 from kl_plugins.recognition import load_plugins_of, recognise
@@ -145,7 +147,15 @@ def estimate_kl(
     if not _is_number(time_limit) or not time_limit > 0.0:
         raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit!r}")
     rng = _generator(random_state)
-    sides = _density(p, "p"), _density(q, "q")
+    try:
+        sides = _density(p, "p"), _density(q, "q")
+        named = False
+    except HasNames:
+        named = True
+    if named:
+        return _by_name(
+            p, q, method=method, draws=draws, tolerance=tolerance, random_state=rng, time_limit=time_limit
+        )
     batch = _check(*sides)
     measures = [side.measure for side in sides]
     if measures[0] != measures[1] and measures != ["continuous", "mixed"]:
@@ -174,12 +184,40 @@ def _density(obj: object, side: str) -> Density:
         if not density_of.knows(type(obj)):
             try:
                 return named_density(recognise(obj), side)
+            except HasNames:
+                raise
             except (TypeError, NoClosedFormError):
                 pass
         return named_density(obj, side)
+    except HasNames:
+        raise
     except (TypeError, ValueError, NotImplementedError) as error:
         kind = TypeError if isinstance(error, TypeError) else type(error)
         raise kind(f"{side}: {error}") from error
+
+
+def _by_name(p: object, q: object, **options: Any) -> KLEstimate:
+    """The estimates by the names of dimensions, which are those of the value, the error and `converged`."""
+    sides = {"p": p, "q": q}
+    who, found = whose_names(sides)
+    if who.symbolic or who.lazy(found):
+        raise ValueError(
+            "estimates need numbers at once, not a graph: .compute() the parameters of p and q first"
+        )
+    for side, obj in sides.items():
+        if found[side] is None and np.prod(_density(obj, side).batch_shape) != 1:
+            raise ValueError(
+                f"{side} has a batch without names of dimensions, beside a side that has them, and nothing "
+                "goes by position there: give its parameters names, xarray.DataArray(values, dims=...)"
+            )
+    plain: list[KLEstimate] = []
+
+    def parts(p: object, q: object) -> tuple[Any, Any, Any]:
+        plain.append(estimate_kl(p, q, **options))
+        return plain[0].value, plain[0].error, plain[0].converged
+
+    value, error, converged = who.compute(parts, sides, found, ("kl", "error", "converged"))
+    return replace(plain[0], value=value, error=error, converged=converged)
 
 
 def _check(p: Density, q: Density) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from kl_plugins.errors import HasNames
 from kl_plugins.open_functions import OpenFunction
+from kl_plugins.parameters.labels import has_names
 from kl_plugins.recognition import load_plugins_of
 from kl_plugins.rules import load_all
 
@@ -38,6 +39,9 @@ class Labelled(NamedTuple):
 
     columns: tuple[tuple[Hashable, Hashable], ...] = ()
     """Pairs of core dimensions, rows and columns of a matrix, that are the same variables."""
+
+    repeated: tuple[Hashable, ...] = ()
+    """The dimensions of an event over which it is made of independent copies."""
 
 
 class Compute(Protocol):
@@ -68,6 +72,9 @@ class ByNames(NamedTuple):
     symbolic: bool = False
     """Whether the values are variables of a graph, into which others are taken."""
 
+    lazy: Callable[[Mapping[str, Labelled | None]], bool] = lambda found: False
+    """Whether nothing of the sides may be computed before somebody asks for the result."""
+
 
 @OpenFunction
 def labelled(obj: object) -> Labelled | None:
@@ -81,9 +88,20 @@ def by_names_of(value: object) -> ByNames | None:
     return None
 
 
-def by_name(names: str | tuple[str, ...], function: Callable[..., Any], **sides: object) -> Any:
-    """The function of the sides, of which at least one is labelled, by the names of their dimensions."""
+def by_name(
+    names: str | tuple[str, ...],
+    function: Callable[..., Any],
+    *,
+    beforehand: Callable[..., object] | None = None,
+    **sides: object,
+) -> Any:
+    """The function of the sides, of which at least one is labelled, by the names of their dimensions.
+
+    Where it is computed later, what it depends on that is known now is asked `beforehand`, of stand-ins.
+    """
     who, found = whose_names(sides)
+    if beforehand is not None and who.lazy(found):
+        beforehand(*who.stand_ins(sides, found))
     return who.compute(function, sides, found, (names,) if isinstance(names, str) else names)
 
 
@@ -106,6 +124,11 @@ def whose_names(sides: Mapping[str, object]) -> tuple[ByNames, dict[str, Labelle
     if not who:
         raise HasNames
     return max(who, key=lambda driver: driver.symbolic), found
+
+
+def dims_of(value: Any) -> tuple[Hashable, ...]:
+    """The names of the dimensions of a value; none where it has no names."""
+    return tuple(value.dims) if has_names([value]) else ()
 
 
 def labelled_of(obj: object) -> Labelled | None:

@@ -6,13 +6,11 @@ from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
 from kl_plugins.covariance.composite import Composite
-from kl_plugins.covariance.full import Full
-from kl_plugins.covariance.precision import Precision
+from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.labelled.computing import Labelled, labelled
+from kl_plugins.labelled.computing import Labelled, dims_of, labelled
 from kl_plugins.ops.named import BY_NAME
-from kl_plugins.parameters.labels import has_names
 from kl_plugins.parameters.parametrised import Parametrised
 
 
@@ -25,8 +23,8 @@ class _Value(NamedTuple):
     core_ndim: int
 
     @property
-    def dims(self) -> tuple[Hashable, ...] | None:
-        return tuple(self.value.dims) if has_names([self.value]) else None
+    def dims(self) -> tuple[Hashable, ...]:
+        return dims_of(self.value)
 
 
 @labelled.register(Distribution)
@@ -35,15 +33,15 @@ def _(obj: Any) -> Labelled | None:
         return None
     values = list(_values(obj))
     event, column = _event(obj, values)
-    cores = tuple(_core_dims(one, event, column) for one in values)
-    square = any(isinstance(one.holder, Full | Precision) for one in values)
+    square = event and any(one.core_ndim == 2 and not isinstance(one.holder, LowRank) for one in values)
+    mold = _mold(obj)
     return Labelled(
         tuple(one.value for one in values),
-        cores,
+        tuple((*event, *column, None, None)[: one.core_ndim] for one in values),
         tuple(one.called for one in values),
-        lambda *arrays: _remade(obj, iter(arrays)),
+        lambda *arrays: _remade(mold, iter(arrays)),
         event_dims=event,
-        columns=tuple(zip(event, column, strict=False)) if square else (),
+        columns=((*event, *column)[:2],) if square and len(event + column) > 1 else (),  # type: ignore[arg-type]
     )
 
 
@@ -55,20 +53,26 @@ def _values(obj: Parametrised) -> Iterator[_Value]:
         yield from _values(component)
 
 
-def _remade(obj: Any, arrays: Iterator[Any]) -> Any:
-    """The same of other arrays."""
-    state: dict[str, Any] = {name: next(arrays) for name in obj.parameters}
+def _mold(obj: Any) -> Any:
+    """The same without parameters, so that what is made of it later holds none of these."""
+    state = obj.__getstate__() | dict.fromkeys(obj.parameters) | obj.parts_by(_mold)
     if isinstance(obj, MultivariateNormal):
         state["dims"] = None
-    return obj.remade(**state | obj.parts_by(lambda part: _remade(part, arrays)))
+    return obj.unchecked(BY_NAME, **state, labels=None)
+
+
+def _remade(mold: Any, arrays: Iterator[Any]) -> Any:
+    """One of these arrays."""
+    state = {name: next(arrays) for name in mold.parameters}
+    return mold.remade(**state, **mold.parts_by(lambda part: _remade(part, arrays)))
 
 
 def _event(obj: Any, values: list[_Value]) -> tuple[tuple[Hashable, ...], tuple[Hashable, ...]]:
-    """The dimensions of an event, and that of the columns of matrices, where these have names.
+    """The dimensions of an event, and that of the columns of a covariance, where these have names.
 
     ValueError where it is not certain which they are.
     """
-    named = [one for one in values if one.core_ndim and one.dims is not None]
+    named = [one for one in values if one.core_ndim and one.dims]
     if not named:
         return (), ()
     if not isinstance(obj, MultivariateNormal):
@@ -80,12 +84,11 @@ def _event(obj: Any, values: list[_Value]) -> tuple[tuple[Hashable, ...], tuple[
         )
     if obj.dims is not None:
         return obj.dims[:1], obj.dims[1:]
-    event = set(named[0].dims or ()).intersection(*[one.dims or () for one in named])
-    columns = {dim for one in named if one.core_ndim == 2 for dim in one.dims or ()} - event
+    event = set(named[0].dims).intersection(*[one.dims for one in named])
+    columns = {dim for one in named if one.core_ndim == 2 for dim in one.dims} - event
     if len(event) != 1 or len(columns) > 1:
-        listed = ", ".join(f"{one.called} {one.dims}" for one in named)
         raise ValueError(
-            f"which dimensions belong to an event is not certain of {listed}: name that of the "
+            f"which dimensions belong to an event is not certain of {_listed(named)}: name that of the "
             "variables, and of the columns of a matrix, MultivariateNormal(..., dims=(row, column))"
         )
     return tuple(event), tuple(columns)
@@ -93,17 +96,15 @@ def _event(obj: Any, values: list[_Value]) -> tuple[tuple[Hashable, ...], tuple[
 
 def _event_of_one(obj: Any, named: list[_Value]) -> tuple[Hashable, ...]:
     """The dimensions of those parameters that have no others; ValueError where one has."""
+    event = max((one.dims for one in named), key=len)
     for one in named:
-        if len(one.dims or ()) != one.core_ndim:
+        if len(one.dims) != one.core_ndim or one.dims != event[: one.core_ndim]:
             raise ValueError(
-                f"which dimensions belong to an event is not certain of {one.called} {one.dims} of "
-                f"{obj.describe()}, which takes names where there are {one.core_ndim}: pass .values"
+                f"which dimensions belong to an event of {obj.describe()} is uncertain in {_listed(named)}; "
+                "it takes no batches by name: pass .values"
             )
-    return max((one.dims or () for one in named), key=len)
+    return event
 
 
-def _core_dims(
-    one: _Value, event: tuple[Hashable, ...], column: tuple[Hashable, ...]
-) -> tuple[Hashable, ...]:
-    """Those of a parameter; where it has no names itself, as many as it has."""
-    return (*event, *column, None, None)[: one.core_ndim]
+def _listed(named: list[_Value]) -> str:
+    return ", ".join(f"{one.called} {one.dims}" for one in named)

@@ -89,8 +89,9 @@ class Parametrised:
         if self._become_plain():
             return
         values = self.values()
-        if has_names(values):  # kept as they are, and checked when arrays are made of them
+        if has_names(values):  # kept as they are, and made arrays of when something is computed
             self._state(ops=BY_NAME, labels=None)
+            array_backend_of(0.0).require(self._domains_of_arrays())
             return
         _ = self.labels  # which arrays of a backend do not have any more
         ops = self.find_backend(*values)
@@ -128,6 +129,13 @@ class Parametrised:
         self._state(**state)
         values = self.values()
         self._state(ops=BY_NAME if has_names(values) else self.find_backend(*values))
+
+    def _domains_of_arrays(self) -> Conditions:
+        """The conditions that the domains are for those parameters with names that hold numbers already."""
+        for name, stated in self.parameters.items():
+            array = getattr(getattr(self, name), "data", None)
+            if type(array) is np.ndarray and array.dtype.kind in "iuf":
+                yield from stated.conditions(array, array_backend_of(array))
 
     def remade(self, **state: Any) -> Self:
         """One of the same class, made of other fields as a caller makes it: converted and checked."""

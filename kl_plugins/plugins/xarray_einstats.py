@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from xarray_einstats.stats import XrRV, multivariate_normal
@@ -12,15 +13,13 @@ from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.labelled import Labelled, labelled
 from kl_plugins.parameters.labels import has_names
-from kl_plugins.recognition import as_written, load_plugins_of, recognise
+from kl_plugins.recognition import as_written, recognise
 
 
-def _wrapped(obj: Any, *values: Any) -> Any:
-    """The distribution of SciPy that is wrapped, of these parameters."""
-    count = len(obj.args)
-    made = obj.dist(*values[:count], **dict(zip(obj.kwargs, values[count:], strict=True)))
-    load_plugins_of(type(made))
-    return made
+def _wrapped(obj: Any) -> Callable[..., Any]:
+    """What makes the distribution of SciPy that is wrapped, of its parameters."""
+    make, count, keys = obj.dist, len(obj.args), tuple(obj.kwargs)
+    return lambda *values: make(*values[:count], **dict(zip(keys, values[count:], strict=True)))
 
 
 @labelled.register(XrRV)
@@ -30,7 +29,7 @@ def _(obj: Any) -> Labelled | None:
         return None
     shapes = [name.strip() for name in (getattr(obj.dist, "shapes", "") or "").split(",") if name.strip()]
     called = (*[*shapes, "loc", "scale"][: len(obj.args)], *obj.kwargs)
-    return Labelled(values, ((),) * len(values), called, lambda *arrays: _wrapped(obj, *arrays))
+    return Labelled(values, ((),) * len(values), called, _wrapped(obj))
 
 
 @recognise.register(XrRV)
@@ -38,7 +37,7 @@ def _(obj: Any) -> Distribution:
     values = (*obj.args, *obj.kwargs.values())
     if has_names(values):
         raise HasNames
-    return recognise(_wrapped(obj, *values))
+    return recognise(_wrapped(obj)(*values))
 
 
 @as_written.register(XrRV)

@@ -31,14 +31,25 @@ class Argument(NamedTuple):
     def batch_dims(self) -> tuple[Hashable, ...]:
         return tuple(dim for dim in self.array.dims if dim not in self.core_dims)
 
-    def known(self) -> Argument:
-        """The same with an array that nothing is computed for; of its kind, but of no batch."""
-        shape = tuple(self.array.sizes[dim] for dim in self.core_dims)
-        if not shape:
-            array = np.asarray(np.nan)
-        else:
-            array = np.eye(*shape) if len(shape) == 2 else np.full(shape, 1.0 / prod(shape))
-        return self._replace(array=xr.DataArray(array, dims=self.core_dims))
+    def with_private_dims(self, part: Labelled) -> Argument:
+        """The same with names of its own for what is inside of a side, such as the factors of a matrix."""
+        shared = {*part.event_dims, *(column for _, column in part.columns)}
+        names = {dim: f"{dim} of {self.side}" for dim in self.core_dims if dim not in shared}
+        if not names:
+            return self
+        core_dims = tuple(names.get(dim, dim) for dim in self.core_dims)
+        return self._replace(array=self.array.rename(names), core_dims=core_dims)
+
+    def stand_in(self, found: Mapping[str, Labelled | None]) -> xr.DataArray:
+        """An array of no batch, for which nothing is computed: of NaN, or what a vector or matrix may be."""
+        part = found[self.side]
+        assert part is not None
+        sizes = {dim: self.array.sizes[dim] for dim in self.core_dims}
+        shape = [size for dim, size in sizes.items() if dim not in part.repeated]
+        array = np.asarray(np.nan)
+        if shape:
+            array = np.eye(shape[0], shape[1]) if len(shape) == 2 else np.full(shape, 1.0 / shape[0])
+        return xr.DataArray(np.broadcast_to(array, tuple(sizes.values())), dims=self.core_dims)
 
 
 def arguments_of(sides: Mapping[str, object], found: Mapping[str, Labelled | None]) -> list[Argument]:
@@ -53,7 +64,8 @@ def arguments_of(sides: Mapping[str, object], found: Mapping[str, Labelled | Non
             zip(part.called, part.values, part.core_dims, strict=True)
         ):
             if isinstance(value, xr.DataArray | xr.Variable | xr.Dataset):
-                arguments.append(Argument(side, called, place, _checked(side, called, value, core), core))
+                argument = Argument(side, called, place, _checked(side, called, value, core), core)
+                arguments.append(argument.with_private_dims(part))
             else:
                 _check_plain(side, called, value, core)
     return arguments
@@ -92,7 +104,7 @@ def _checked(side: str, called: str, value: Any, core: tuple[Hashable, ...]) -> 
     return array
 
 
-_NAMED = "give it names, xarray.DataArray(values, dims=...)"
+_NAMED = "give names to what is an array, xarray.DataArray(values, dims=...)"
 
 
 def _check_plain(side: str, called: str, value: Any, core: tuple[Hashable, ...]) -> None:
@@ -124,7 +136,7 @@ def _check_side(side: str, obj: object) -> None:
     if prod(length or 0 for length in made.batch_shape) != 1:
         raise ValueError(
             f"{side} has batch shape {made.batch_shape} and no names of dimensions, beside a side that has "
-            f"them, and nothing goes by position there; of its parameters that are arrays: {_NAMED}"
+            f"them, and nothing goes by position there: {_NAMED}"
         )
 
 

@@ -11,13 +11,16 @@ import xarray as xr
 from kl_plugins.labelled import ByNames, Labelled, by_names_of
 from kl_plugins.plugins.xarray.arguments import Argument, arguments_of, check_together
 from kl_plugins.plugins.xarray.errors import misaligned, with_place
+from kl_plugins.recognition import recognise
 
 _LONG_NAMES = {
     "kl": "Kullback-Leibler divergence",
     "jeffreys": "Jeffreys divergence",
     "entropy": "entropy",
     "cross_entropy": "cross-entropy",
+    "error": "error of the divergence",
 }
+"""Of results in nats."""
 
 
 def compute(
@@ -26,59 +29,77 @@ def compute(
     found: Mapping[str, Labelled | None],
     names: tuple[str, ...],
 ) -> Any:
-    """What the function makes of the sides, as DataArrays; lazily where a parameter is chunked."""
-    arguments = arguments_of(sides, found)
-    check_together(arguments, found)
-    lazy = any(argument.lazy for argument in arguments)
-    dtype = _dtype(arguments, sides, found) if lazy else None
-    of_arrays = OfArrays(function, arguments, sides, found, dtype)
+    """What the function makes of the sides, as DataArrays; lazily where a parameter is in chunks."""
+    arguments = _together(sides, found)
     options: dict[str, Any] = {}
-    if lazy:
+    dtype = None
+    if is_lazy(found):
+        dtype = _dtype(arguments, sides, found)
         options = {"dask": "parallelized", "output_dtypes": [dtype] * len(names)}
-
-    def apply(arrays: Sequence[xr.DataArray]) -> Any:
-        return xr.apply_ufunc(
-            of_arrays,
-            *arrays,
-            input_core_dims=[argument.core_dims for argument in arguments],
-            output_core_dims=[()] * len(names),
-            join=_join(),
-            keep_attrs="override",
-            **options,
-        )
-
-    arrays = [argument.array for argument in arguments]
+    of_arrays = OfArrays(function, arguments, sides, found, dtype)
     try:
-        results = apply(arrays)
+        results = _applied(of_arrays, arguments, output_core_dims=[()] * len(names), **options)
     except ValueError as error:
-        told = misaligned(arguments, _join() == "exact") or with_place(error, apply, arguments)
-        if told is error:
+        told = misaligned(arguments, exact=_join() == "exact")
+        if told is None and not options:
+            recognised = OfArrays(_recognised, arguments, sides, found)
+            told = with_place(error, lambda some: _applied(recognised, some), arguments)
+        if told is None:
             raise
         raise told from error
     results = results if isinstance(results, tuple) else (results,)
     for name, result in zip(names, results, strict=True):
         result.name = name
-        result.attrs = {"long_name": _LONG_NAMES.get(name, name), "units": "nats"}
+        result.attrs = {"long_name": _LONG_NAMES[name], "units": "nats"} if name in _LONG_NAMES else {}
     return results[0] if len(names) == 1 else results
 
 
 def stand_ins(sides: Mapping[str, object], found: Mapping[str, Labelled | None]) -> tuple[object, ...]:
     """The sides of plain arrays; of what is lazy, arrays of nothing in particular instead."""
-    arguments = [argument.known() if argument.lazy else argument for argument in arguments_of(sides, found)]
+    arguments = _together(sides, found)
+    if is_lazy(found):
+        arguments = [one._replace(array=one.stand_in(found)) for one in arguments]
     met: list[tuple[object, ...]] = []
 
-    def keep(*plain: object) -> Any:
+    def keep(*plain: object) -> float:
         met.append(plain)
-        return np.zeros(())
+        return np.nan
 
-    of_arrays = OfArrays(keep, arguments, sides, found)
-    xr.apply_ufunc(
-        of_arrays,
+    _applied(OfArrays(keep, arguments, sides, found), arguments)
+    return met[0]
+
+
+def _together(sides: Mapping[str, object], found: Mapping[str, Labelled | None]) -> list[Argument]:
+    """The parameters that have names, which go together as far as can be seen without computing."""
+    arguments = arguments_of(sides, found)
+    check_together(arguments, found)
+    if _join() != "exact" and (error := misaligned(arguments, exact=False)):
+        raise error
+    return arguments
+
+
+def is_lazy(found: Mapping[str, Labelled | None]) -> bool:
+    """Whether a parameter is in chunks."""
+    values = (value for part in found.values() if part is not None for value in part.values)
+    return any(getattr(value, "chunks", None) is not None for value in values)
+
+
+def _applied(function: Callable[..., Any], arguments: Sequence[Argument], **options: Any) -> Any:
+    return xr.apply_ufunc(
+        function,
         *[argument.array for argument in arguments],
         input_core_dims=[argument.core_dims for argument in arguments],
         join=_join(),
+        keep_attrs="override",
+        **options,
     )
-    return met[0]
+
+
+def _recognised(*sides: object) -> float:
+    """Nothing, where all sides are valid."""
+    for side in sides:
+        recognise(side)
+    return np.nan
 
 
 class OfArrays:
@@ -100,10 +121,9 @@ class OfArrays:
             if part is None:
                 self.sides.append((None, [obj]))
                 continue
-            values: list[Any] = [_plain(value) for value in part.values]
-            for position, argument in enumerate(arguments):
-                if argument.side == side:
-                    values[argument.place] = _Array(position)
+            own = {one.place: _Array(i) for i, one in enumerate(arguments) if one.side == side}
+            given = enumerate(zip(part.values, part.core_dims, strict=True))
+            values = [own[i] if i in own else _number(value, len(core)) for i, (value, core) in given]
             self.sides.append((part.rebuild, values))
 
     def __call__(self, *arrays: Any) -> Any:
@@ -125,7 +145,13 @@ class OfArrays:
         array = np.asarray(result, self.dtype)
         while array.ndim > len(shape) and array.shape[0] == 1:
             array = array[0]
-        return np.broadcast_to(array, shape) if array.shape != shape else array
+        return array if array.shape == shape else np.broadcast_to(array, shape)
+
+
+def _number(value: Any, core_ndim: int) -> Any:
+    """A value without names; of one that has batch dimensions these have one member, and are left out."""
+    shape = np.shape(value)
+    return value if len(shape) == core_ndim else np.reshape(value, shape[len(shape) - core_ndim :])
 
 
 class _Array(NamedTuple):
@@ -134,16 +160,13 @@ class _Array(NamedTuple):
     position: int
 
 
-def _plain(value: Any) -> Any:
-    """A value without names: one number, in whatever shape, as a number."""
-    return value if np.ndim(value) == 0 or np.size(value) != 1 else np.reshape(np.asarray(value), ())
-
-
 def _dtype(
     arguments: Sequence[Argument], sides: Mapping[str, object], found: Mapping[str, Labelled | None]
 ) -> np.dtype[Any]:
     """That of the result: float32 where all arrays are, as plain numbers do not raise the precision."""
-    plain = [value for part in found.values() if part is not None for value in part.values]
+    plain: list[Any] = []
+    for side, part in found.items():
+        plain += recognise(sides[side]).values() if part is None else part.values
     kinds = {argument.array.dtype for argument in arguments}
     kinds |= {value.dtype for value in plain if isinstance(value, np.ndarray)}
     return np.dtype(np.float32 if kinds == {np.dtype(np.float32)} else np.float64)
@@ -155,7 +178,7 @@ def _join() -> Any:
     return "exact" if chosen == "inner" else chosen  # which is what xarray has where nobody has set it
 
 
-_BY_NAMES = ByNames(compute, stand_ins)
+_BY_NAMES = ByNames(compute, stand_ins, lazy=is_lazy)
 
 
 @by_names_of.register(xr.DataArray)

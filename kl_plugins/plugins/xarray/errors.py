@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from kl_plugins.plugins.xarray.arguments import Argument
 
@@ -15,8 +13,12 @@ _LOOKED_AT = 8
 """Members along a dimension of which it is asked whether the error depends on it."""
 
 
-def misaligned(arguments: Sequence[Argument], exact: bool) -> ValueError | None:
-    """The error for the first two parameters whose coordinates or lengths differ, if any do."""
+def misaligned(arguments: Sequence[Argument], *, exact: bool) -> ValueError | None:
+    """The error for the first two parameters whose lengths differ, or coordinates.
+
+    These have to be the same, where it is not `exact`, along the dimensions of an event: what xarray fills in
+    or leaves out would be another distribution.
+    """
     for one, other in combinations(arguments, 2):
         first, second = one.array, other.array
         for dim in first.dims:
@@ -24,7 +26,8 @@ def misaligned(arguments: Sequence[Argument], exact: bool) -> ValueError | None:
                 continue
             both = f"{one.called} of {one.side} and {other.called} of {other.side}"
             if dim in first.indexes and dim in second.indexes:
-                if exact and not first.indexes[dim].equals(second.indexes[dim]):
+                strict = exact or dim in one.core_dims
+                if strict and not first.indexes[dim].equals(second.indexes[dim]):
                     return ValueError(
                         f"{both} have different coordinates along {dim!r}, in value or order: align them, "
                         "for example with xarray.align(..., join='inner'), or choose how in "
@@ -37,44 +40,46 @@ def misaligned(arguments: Sequence[Argument], exact: bool) -> ValueError | None:
 
 
 def with_place(
-    error: ValueError, apply: Callable[[Sequence[xr.DataArray]], Any], arguments: Sequence[Argument]
-) -> ValueError:
-    """The error with the member of the batch that it is about; itself where all are alike."""
-    if type(error) not in (ValueError, np.linalg.LinAlgError) or any(one.lazy for one in arguments):
-        return error
-    sizes = {dim: one.array.sizes[dim] for one in arguments for dim in one.batch_dims}
+    error: ValueError, check: Callable[[Sequence[Argument]], object], arguments: Sequence[Argument]
+) -> ValueError | None:
+    """The error with the member of the batch that it is about, if a check of some members fails as well."""
+    if type(error) not in (ValueError, np.linalg.LinAlgError):
+        return None
     place: dict[Hashable, int] = {}
 
-    def invalid(dim: Hashable, part: slice) -> bool:
+    def fails(dim: Hashable, part: slice) -> bool:
         chosen = {known: slice(i, i + 1) for known, i in place.items()} | {dim: part}
         try:
-            apply([one.array.isel(chosen, missing_dims="ignore") for one in arguments])
+            check([one._replace(array=one.array.isel(chosen, missing_dims="ignore")) for one in arguments])
         except ValueError:
             return True
         return False
 
+    sizes = {dim: one.array.sizes[dim] for one in arguments for dim in one.batch_dims}
     for dim, size in sizes.items():
+        if not fails(dim, slice(None)):
+            return None
         low, high = 0, size
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if invalid(dim, slice(low, middle)) else (middle, high)
+            low, high = (low, middle) if fails(dim, slice(low, middle)) else (middle, high)
         place[dim] = low
-    telling = [dim for dim, size in sizes.items() if _depends(invalid, place, dim, size)]
+    telling = [dim for dim, size in sizes.items() if _depends(fails, place, dim, size)]
     if not telling:
-        return error
+        return None
     where = ", ".join(_said(dim, place[dim], arguments) for dim in telling)
     return type(error)(f"{error}, at {where}")
 
 
 def _depends(
-    invalid: Callable[[Hashable, slice], bool], place: dict[Hashable, int], dim: Hashable, size: int
+    fails: Callable[[Hashable, slice], bool], place: dict[Hashable, int], dim: Hashable, size: int
 ) -> bool:
     """Whether the error is not everywhere along the dimension."""
     if size < 2:
         return False
     others = np.unique(np.linspace(0, size - 1, _LOOKED_AT).astype(int))
     near = {place[dim] - 1, place[dim] + 1} & set(range(size))
-    return not all(invalid(dim, slice(int(i), int(i) + 1)) for i in {*others.tolist(), *near})
+    return not all(fails(dim, slice(int(i), int(i) + 1)) for i in {*others.tolist(), *near})
 
 
 def _said(dim: Hashable, position: int, arguments: Sequence[Argument]) -> str:
