@@ -27,6 +27,7 @@ HEAVY = [
     "xarray",
     "matplotlib",
     "pandas",
+    "preliz",
 ]
 
 
@@ -124,7 +125,7 @@ def test_installed_plugins_are_named_where_an_object_is_not_understood(tmp_path)
         except TypeError as error:
             print(error)
     """
-    assert "it knows those of coins, numpyro, pymc, pytensor, scipy" in run(code, tmp_path)
+    assert "it knows those of coins, numpyro, preliz, pymc, pytensor, scipy" in run(code, tmp_path)
 
 
 @pytest.mark.parametrize("function", ["kl(obj, stats.norm())", "kl(stats.norm(), obj)", "entropy(obj)"])

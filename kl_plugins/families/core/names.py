@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from kl_plugins.errors import Requirement
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.mistakes import is_ours
 from kl_plugins.open_functions import forget
@@ -200,9 +201,9 @@ def if_positive(name: str, function: Maker) -> Maker:
     @wraps(function)
     def checked(value: Array, *others: Array) -> Any:
         if np.any(np.less_equal(value, 0.0)):
-            raise ValueError(f"{name} must be positive")
+            raise ValueError(Requirement(name, "must be positive"))
         if np.any(np.isinf(value)):
-            raise ValueError(f"{name} must be finite")
+            raise ValueError(Requirement(name, "must be finite"))
         return function(value, *others)
 
     return checked

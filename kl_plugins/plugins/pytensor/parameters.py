@@ -1,54 +1,15 @@
-"""What PyMC calls the parameters of its distributions, where families of ours call them otherwise."""
+"""What PyMC calls the parameters of a random variable."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pytensor.tensor.variable import TensorVariable
 
+from kl_plugins.families.core.pymc_words import Words, pymc_words
 from kl_plugins.plugins.pytensor.graph import original
 from kl_plugins.recognition import parameters_as_written
 
-_CALLED: dict[str, dict[str, str | tuple[str, str]]] = {
-    "AsymmetricLaplaceRV": {"loc": "mu", "scale": ("scale", "1/b")},
-    "BetaRV": {"a": "alpha", "b": "beta"},
-    "CARRV": {"mean": "mu"},
-    "CauchyRV": {"loc": "alpha", "scale": "beta"},
-    "DiracDeltaRV": {"loc": "c"},
-    "DirichletRV": {"concentration": "a"},
-    "DiscreteUniformRV": {"loc": "lower"},
-    "ExponentialRV": {"scale": ("scale", "1/lam")},
-    "GammaRV": {"concentration": "alpha", "scale": ("scale", "1/beta")},
-    "GumbelRV": {"loc": "mu", "scale": "beta"},
-    "HalfCauchyRV": {"scale": "beta"},
-    "HalfNormalRV": {"scale": "sigma"},
-    "HalfStudentTRV": {"df": ("nu", "the degrees of freedom")},
-    "HyperGeometricRV": {"good": "k", "bad": ("bad", "N − k"), "draws": "n"},
-    "InvGammaRV": {"concentration": "alpha", "scale": "beta"},
-    "KumaraswamyRV": {"power": "a"},
-    "LaplaceRV": {"loc": "mu", "scale": "b"},
-    "LKJCorrRV": {"concentration": "eta"},
-    "LogNormalRV": {"mean": "mu", "scale": "sigma"},
-    "LogisticRV": {"loc": "mu", "scale": "s"},
-    "LogitNormal": {"mean": "mu", "std": "sigma"},
-    "MoyalRV": {"loc": "mu", "scale": "sigma"},
-    "MvNormalRV": {"mean": "mu", "covariance": "cov"},
-    "NormalRV": {"mean": "mu", "scale": "sigma"},
-    "ParetoRV": {"scale": "m"},
-    "PoissonRV": {"mean": "mu"},
-    "StudentTRV": {"df": ("nu", "the degrees of freedom"), "loc": "mu"},
-    "TriangularRV": {"loc": "lower"},
-    "TruncatedNormalRV": {"loc": "mu", "scale": "sigma"},
-    "UniformRV": {"loc": "lower"},
-    "VonMisesRV": {"concentration": "kappa", "loc": "mu"},
-    "WaldRV": {"mean": "mu", "shape": "lam"},
-    "WeibullBetaRV": {"power": "alpha", "scale": "beta"},
-    "WishartRV": {"df": "nu", "scale": "V"},
-}
-"""By the class of the operation: PyMC's names by ours, with the meaning where it takes more than a name."""
-
 
 @parameters_as_written.register(TensorVariable)
-def _(variable: TensorVariable) -> Mapping[str, str | tuple[str, str]]:
+def _(variable: TensorVariable) -> Words:
     node = original(variable).owner
-    return {} if node is None else _CALLED.get(type(node.op).__name__, {})
+    return {} if node is None else pymc_words.get(type(node.op).__name__, {})
