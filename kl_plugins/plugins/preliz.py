@@ -31,7 +31,6 @@ from kl_plugins.recognition import (
 )
 
 _PYMC: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
-    "AsymmetricLaplace": ("AsymmetricLaplaceRV", lambda d: (d.b, d.kappa, d.mu)),
     "Bernoulli": ("BernoulliRV", lambda d: (d.p,)),
     "Beta": ("BetaRV", lambda d: (d.alpha, d.beta)),
     "BetaBinomial": ("BetaBinomialRV", lambda d: (d.n, d.alpha, d.beta)),
@@ -70,6 +69,12 @@ _PYMC: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
 """By class: the operation of PyMC's class of that name, and what it takes."""
 
 _SCIPY: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Words]] = {
+    # PyMC's b is a rate, and so is that of the formula in PreliZ's documentation, but not that of its density.
+    "AsymmetricLaplace": (
+        "laplace_asymmetric",
+        lambda d: (d.kappa, d.mu, d.b),
+        {"loc": "mu", "scale": "b"},
+    ),
     "BetaPrime": ("betaprime", lambda d: (d.alpha, d.beta, 0.0, 1.0), {"a": "alpha", "b": "beta"}),
     "BetaScaled": (
         "beta",
@@ -89,7 +94,7 @@ _SCIPY: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Words]] = {
         {"concentration": ("concentration", "nu/2"), "scale": ("scale", "nu tau2/2")},
     ),
 }
-"""By class: SciPy's name of what PyMC does not have, what it takes, and what PreliZ calls our parameters."""
+"""By class: SciPy's name of what is not as in PyMC, what it takes, and what PreliZ calls our parameters."""
 
 _MADE: dict[str, Callable[[Any], Distribution]] = {
     "MvNormal": lambda d: MultivariateNormal(d.mu, from_matrix(d.cov)),
