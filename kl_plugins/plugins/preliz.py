@@ -69,7 +69,7 @@ _PYMC: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
 """By class: the operation of PyMC's class of that name, and what it takes."""
 
 _SCIPY: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Words]] = {
-    # PyMC's b is a rate, and so is that of the formula in PreliZ's documentation, but not that of its density.
+    # PyMC's b is a rate, and so is that of the formula that PreliZ shows, but not that of its density.
     "AsymmetricLaplace": (
         "laplace_asymmetric",
         lambda d: (d.kappa, d.mu, d.b),
