@@ -36,7 +36,7 @@ def _evaluated(made: Any) -> Any:
         return float(found) if found.ndim == 0 else found
     if not hasattr(made, "parameters"):
         return made
-    return type(made)(*[_evaluated(getattr(made, field.name)) for field in fields(made)])
+    return type(made)(*[_evaluated(getattr(made, field.name)) for field in _stated(made)])
 
 
 def kind(p: object, q: object) -> str:
@@ -93,8 +93,13 @@ def families() -> Iterator[str]:
             r"[Wikipedia](<\1>)",
             words.replace("|", BAR).replace("*", r"\*"),
         )
-        stated = ", ".join(_declared(field) for field in fields(kind))
+        stated = ", ".join(_declared(field) for field in _stated(kind))
         yield f"| `{kind.__name__}({stated})` | {words} |"
+
+
+def _stated(made: Any) -> list[Any]:
+    """The fields but for names of dimensions, which are given by name."""
+    return [field for field in fields(made) if not field.kw_only]
 
 
 def _declared(field: Any) -> str:
@@ -105,7 +110,7 @@ def shown(made: Distribution) -> str:
     """A distribution as one would write it, without what has its default value; structures by their names."""
     if made.describe() != type(made).__name__ and "(" in made.describe():
         return made.describe()
-    given = [(field.name, getattr(made, field.name), field.default) for field in fields(made)]  # type: ignore[arg-type]
+    given = [(field.name, getattr(made, field.name), field.default) for field in _stated(made)]
     texts = [f"{name}={_number(value)}" for name, value, default in given if not _is(value, default)]
     return f"{type(made).__name__}({', '.join(texts)})"
 

@@ -20,8 +20,9 @@ from kl_plugins.families.core.pymc_words import Words, pymc_words
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.wishart import Wishart
 from kl_plugins.families.zero_inflated import ZeroInflated
+from kl_plugins.labelled import Labelled, labelled
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.parameters.labels import are_plain, labels_of_parameters
+from kl_plugins.parameters.labels import are_plain, has_names, labels_of_parameters
 from kl_plugins.recognition import (
     as_written,
     load_plugins_of,
@@ -213,6 +214,19 @@ def _(obj: Any) -> Words:
     """PreliZ's names are PyMC's, where PyMC has the distribution."""
     name = _class_of(obj)
     return _SCIPY[name][2] if name in _SCIPY else pymc_words.get(_PYMC.get(name, (f"{name}RV",))[0], {})
+
+
+@labelled.register(Univariate)
+def _(obj: Any) -> Labelled | None:
+    """PreliZ keeps the names of dimensions in a normal distribution; others have plain arrays."""
+    own = {} if _parts(obj) else _own(obj)
+    if not has_names(tuple(own.values())):
+        return None
+
+    def rebuilt(*arrays: Any) -> Any:
+        return type(obj)(**dict(zip(own, arrays, strict=True)))
+
+    return Labelled(tuple(own.values()), ((),) * len(own), tuple(own), rebuilt)
 
 
 @density_of.register(Univariate)

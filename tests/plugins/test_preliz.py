@@ -187,9 +187,13 @@ def test_labels_are_kept_where_preliz_keeps_them():
     means = xr.DataArray([0.0, 2.0], dims="group", coords={"group": ["a", "b"]})
     if not hasattr(pz.Normal(means, 1.0).mu, "dims"):
         pytest.skip("PreliZ 0.24 makes plain arrays of all parameters")
-    for function in (kl, estimate_kl):
-        with pytest.raises(ValueError, match="different labels along 'group'"):
-            function(pz.Normal(means, 1.0), stats.norm(means[::-1], 1.0))
+    found = kl(pz.Normal(means, 1.0), pz.Normal(0.0, 1.0))
+    assert found.dims == ("group",)
+    np.testing.assert_array_equal(found, [0.0, 2.0])
+    with pytest.raises(ValueError, match="different coordinates along 'group'"):
+        kl(pz.Normal(means, 1.0), stats.norm(means[::-1], 1.0))
+    with pytest.raises(TypeError, match=r"pass their \.values to go by position"):
+        estimate_kl(pz.Normal(means, 1.0), stats.norm())
 
 
 def test_what_was_elicited_is_taken_as_it_is_now():
