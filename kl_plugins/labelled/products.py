@@ -79,5 +79,5 @@ def _with_all(array: Any, present: tuple[bool, ...], core: int) -> Any:
     """The array with an axis of length one for each dimension of the product that it does not have."""
     if np.ndim(array) == core:  # it has no batch, and broadcasts as it is
         return array
-    missing = [place for place, has in enumerate(present) if not has]
-    return np.expand_dims(array, tuple(place - len(present) - core for place in missing))
+    axes = [slice(None) if has else None for has in present]
+    return array[(..., *axes, *[slice(None)] * core)]

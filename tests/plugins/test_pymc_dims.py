@@ -106,11 +106,8 @@ def sides(name, parameters):
 
 def test_families_are_those_of_ordinary_variables():
     for name in FAMILIES.keys() & KINDS.keys():
-        p, ordinary_p, symbols_p, _ = sides(name, FAMILIES[name][0])
-        q, ordinary_q, symbols_q, _ = sides(name, FAMILIES[name][1])
-        divergence = kl(p, q)
-        assert isinstance(divergence, XTensorVariable)
-        assert divergence.type.dims == (("place",) if symbols_p or symbols_q else ())
+        p, ordinary_p, *_ = sides(name, FAMILIES[name][0])
+        q, ordinary_q, *_ = sides(name, FAMILIES[name][1])
         assert explain(p, q) == explain(ordinary_p, ordinary_q), name
 
 
@@ -121,6 +118,8 @@ def test_families(name):
     p, ordinary_p, symbols_p, values_p = sides(name, FAMILIES[name][0])
     q, ordinary_q, symbols_q, values_q = sides(name, FAMILIES[name][1])
     own, ordinary = kl(p, q), kl(ordinary_p, ordinary_q)
+    assert isinstance(own, XTensorVariable)
+    assert own.type.dims == (("place",) if symbols_p or symbols_q else ())
     inputs = symbols_p + symbols_q
     graphs = [own.values.sum(), ordinary.sum()]
     if inputs and name != "DiracDelta":
@@ -324,9 +323,10 @@ def test_what_is_no_random_variable():
         kl(p, pmd.Normal.dist(0.0, -1.0))
     with pytest.raises(NoClosedFormError, match=r"kl_plugins.estimate_kl estimates it"):
         kl(p, pmd.Cauchy.dist(A, 1.0))
-    for function in (independent, pairwise_kl):
-        with pytest.raises(TypeError, match=r"make it of PyMC's ordinary variables"):
-            function(p)
+    with pytest.raises(TypeError, match=r"make it of PyMC's ordinary variables"):
+        pairwise_kl(p)
+    with pytest.raises(TypeError, match=r"name those of an event"):
+        independent(p)
 
 
 def test_lengths_that_only_the_graph_knows():
@@ -337,6 +337,16 @@ def test_lengths_that_only_the_graph_knows():
     for length in (1, 2):  # an axis of length one is no invitation to broadcast
         with pytest.raises(ValueError, match="broadcast"):
             function(np.zeros(length))
+
+
+def test_products_over_dimensions():
+    p, q = pmd.Normal.dist(A, B), pmd.Normal.dist(0.0, 1.0, dim_lengths={"place": 3, "time": 2})
+    for over, left in (("place", ("time",)), (["time", "place"], ())):
+        found = kl(independent(p, over), independent(q, over))
+        assert found.type.dims == left
+        np.testing.assert_allclose(value(found), array(kl(p, q)).sum(over), rtol=1e-14)
+    with pytest.raises(ValueError, match="p has no batch dimension 'row'"):
+        independent(p, "row")
 
 
 def test_estimates():

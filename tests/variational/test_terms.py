@@ -8,7 +8,8 @@ import pytest
 from pymc.variational.operators import KL
 from pymc.variational.opvi import Approximation, Group
 from pytensor.compile.mode import Mode
-from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.op import Op
+from pytensor.graph.replace import _vectorize_node, vectorize_graph
 from scipy import stats
 from scipy.linalg import block_diag
 
@@ -283,13 +284,28 @@ def test_the_objective_has_the_gradients_of_pymcs_own_with_less_noise(family):
     assert closed[:, 1:].var(axis=0).sum() < 0.8 * own[:, 1:].var(axis=0).sum()
 
 
-@pytest.mark.filterwarnings("ignore:The `pymc.dims` module is experimental:UserWarning")
-def test_operations_that_know_no_batches():
-    """Variables of pymc.dims: estimated row after row."""
-    import pymc.dims as pmd
+class Unbatched(Op):
+    """The same vector again; it knows no batches."""
 
-    with pm.Model(coords={"row": range(2)}) as model:
-        pmd.Normal("w", 0.0, 1.0, dims="row")
+    itypes = otypes = (pt.dvector,)
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = inputs[0].copy()
+
+
+@_vectorize_node.register(Unbatched)
+def _(op, node, *inputs):
+    raise NotImplementedError
+
+
+def test_operations_that_know_no_batches():
+    """Estimated row after row."""
+
+    def log_density(w):
+        return -0.5 * Unbatched()(w) ** 2 - 0.5 * np.log(2.0 * np.pi)
+
+    with pm.Model() as model:
+        pm.CustomDist("w", logp=log_density, shape=2)
         approximation = disturbed(pm.MeanField())
     terms = kl_terms(model, approximation, no_closed_form="draw", draws=400)
     mean, covariance = gaussian(approximation)

@@ -115,8 +115,6 @@ def _rebuilt(obj: object, part: Labelled | None, arguments: Mapping[int, Argumen
     """A side without names, its batch dimensions in this order."""
     if part is None:
         return obj
-    if (taken := _taken_apart(obj)) is not None:
-        return taken.ordinary(dims)
     return part.rebuild(
         *[arguments[i].in_order(dims) if i in arguments else value for i, value in enumerate(part.values)]
     )
@@ -227,10 +225,10 @@ def _(variable: Any) -> Labelled | None:
         return None
     core = tuple(dict.fromkeys(name for dims in taken.core_dims for name in dims))
     return Labelled(
-        taken.parameters,
-        taken.core_dims,
-        ("",) * len(taken.parameters),  # within a variable they go together
-        lambda *arrays: taken.of(arrays),
+        taken.values,
+        taken.cores,
+        ("",) * len(taken.values),  # within a variable they go together
+        taken.rebuild,
         event_dims=taken.event_dims or core,
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.graph.op import Op
+from pytensor.tensor.extra_ops import broadcast_shape
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.xtensor.basic import Rename, XOp, XTensorFromTensor, XTypeCastOp, xtensor_from_tensor
 from pytensor.xtensor.math import Dot
@@ -17,6 +19,7 @@ from pytensor.xtensor.type import XTensorVariable
 from pytensor.xtensor.vectorization import XRV
 
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.ops.pytensor import runtime_shape
 from kl_plugins.plugins.pytensor.graph import random_with_names
 from kl_plugins.plugins.pytensor.lowering import lowered
 
@@ -44,16 +47,32 @@ class RandomWithNames(NamedTuple):
         found = [name for x in self.parameters for name in x.type.dims if name not in core]
         return tuple(dict.fromkeys((*self.extra, *found)))
 
+    @property
+    def values(self) -> tuple[Variable, ...]:
+        """Its parameters, and what has the dimensions that these lack."""
+        if not self.extra:
+            return self.parameters
+        extent = pt.zeros(tuple(self.extra.values()))
+        return *self.parameters, xtensor_from_tensor(extent, dims=tuple(self.extra))
+
+    @property
+    def cores(self) -> tuple[Dims, ...]:
+        """The dimensions of each of the values that belong to the event."""
+        return (*self.core_dims, ()) if self.extra else self.core_dims
+
     def ordinary(self, dims: Dims) -> Variable:
         """The same without names: its batch dimensions are these, of length 1 where it lacks one."""
-        pairs = zip(self.parameters, self.core_dims, strict=True)
-        parameters = [
-            _covariance(x, dims, core) if len(core) == 2 else in_order(x, dims, core) for x, core in pairs
-        ]
-        return self.of(parameters, [self._length(name) for name in dims] if self.extra else None)
+        pairs = zip(self.values, self.cores, strict=True)
+        return self.rebuild(*[in_order(x, dims, core) for x, core in pairs])
 
-    def of(self, parameters: Sequence[Variable], size: Sequence[Any] | None = None) -> Variable:
-        """The ordinary random variable of these parameters."""
+    def rebuild(self, *arrays: Variable) -> Variable:
+        """The ordinary random variable of values without names, whose batch dimensions are in one order."""
+        parameters = arrays[: len(self.parameters)]
+        size = None
+        if self.extra:
+            pairs = zip(arrays, self.cores, strict=True)
+            shapes = [runtime_shape(x)[: x.ndim - len(core)] for x, core in pairs]
+            size = broadcast_shape(*shapes, arrays_are_shapes=True)
         if isinstance(self.op, RandomVariable):
             rng = pytensor.shared(np.random.default_rng())
             made: Variable = self.op.make_node(rng, size, *parameters).outputs[1]
@@ -80,17 +99,6 @@ class RandomWithNames(NamedTuple):
                 f"are among {listed(dims)} otherwise: give dims in another order"
             )
         return self.ordinary(batch)
-
-    def _length(self, name: str) -> Any:
-        """The length of a batch dimension, 1 where the variable does not have it."""
-        if name in self.extra:
-            return self.extra[name]
-        for x in self.parameters:
-            if name in x.type.dims:
-                axis = x.type.dims.index(name)
-                static = x.type.shape[axis]
-                return without_dims(x).shape[axis] if static is None else static
-        return 1
 
 
 @random_with_names.register(XTensorVariable)
@@ -134,24 +142,22 @@ def _named_by_position(dims: Dims, variable: Variable) -> RandomWithNames | None
 
 
 def in_order(x: Variable, dims: Dims, core: Dims = ()) -> Variable:
-    """A variable without its names: the dimensions in this order, of length 1 where it lacks one."""
-    axes = {name: axis for axis, name in enumerate(x.type.dims)}
-    first = next((i for i, name in enumerate(dims) if name in axes), len(dims))
-    order = [axes.get(name, "x") for name in (*dims[first:], *core)]
-    plain = without_dims(x)
-    return plain if order == list(range(plain.ndim)) else plain.dimshuffle(order)
+    """A variable without its names: the dimensions in this order, of length 1 where it lacks one.
 
-
-def _covariance(x: Variable, dims: Dims, core: Dims) -> Variable:
-    """A matrix without names; where it is made of a factor by name, the factor times its transpose."""
+    A matrix that is made of a factor by name is the factor times its transpose.
+    """
     node = _renamed(x).owner
-    if node is not None and isinstance(node.op, Dot) and len(node.op.dims) == 1:
+    if len(core) == 2 and node is not None and isinstance(node.op, Dot) and len(node.op.dims) == 1:
         left, right = node.inputs
         rows = [name for name in left.type.dims if name not in right.type.dims]
         if _renamed(left) is _renamed(right) and len(rows) == 1:
             factor = in_order(left, dims, (*rows, *node.op.dims))
             return factor @ factor.mT
-    return in_order(x, dims, core)
+    axes = {name: axis for axis, name in enumerate(x.type.dims)}
+    first = next((i for i, name in enumerate(dims) if name in axes), len(dims))
+    order = [axes.get(name, "x") for name in (*dims[first:], *core)]
+    plain = without_dims(x)
+    return plain if order == list(range(plain.ndim)) else plain.dimshuffle(order)
 
 
 def _renamed(x: Variable) -> Variable:
