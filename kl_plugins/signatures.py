@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kl_plugins.families.core.distribution import Distribution
-    from kl_plugins.parameters.values import Doubles, Symbol, Variable
+    from kl_plugins.parameters.values import Doubles, Labels, Symbol, Variable
 
     Number: TypeAlias = float | np.float64
     Parameter: TypeAlias = float | np.floating[Any] | np.integer[Any]
@@ -98,6 +98,18 @@ if TYPE_CHECKING:
 
     Graph: TypeAlias = Variable | Approximation | Distribution[Symbol]
 
+    class OfXarray(Protocol):
+        """A univariate distribution of xarray-einstats."""
+
+        def _broadcast_args(self, args: Any, kwargs: Any) -> Any: ...
+
+    class MultivariateOfXarray(Protocol):
+        """A multivariate one."""
+
+        def _process_inputs(self, mean: Any, cov: Any, dims: Any) -> Any: ...
+
+    Labelled: TypeAlias = OfXarray | MultivariateOfXarray | Distribution[Labels]
+
     class OfOne(Protocol):
         """A function of one distribution."""
 
@@ -109,6 +121,8 @@ if TYPE_CHECKING:
         def __call__(self, p: Batch) -> Doubles: ...
         @overload
         def __call__(self, p: Graph) -> Symbol: ...
+        @overload
+        def __call__(self, p: Labelled) -> Labels: ...
         @overload
         def __call__(self, p: object) -> Any: ...
 
@@ -129,6 +143,10 @@ if TYPE_CHECKING:
         def __call__(self, p: Graph, q: object) -> Symbol: ...
         @overload
         def __call__(self, p: object, q: Graph) -> Symbol: ...
+        @overload
+        def __call__(self, p: Labelled, q: object) -> Labels: ...
+        @overload
+        def __call__(self, p: object, q: Labelled) -> Labels: ...
         @overload
         def __call__(self, p: object, q: object) -> Any: ...
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
 
-    from kl_plugins.parameters.values import Symbol, Variable, Vector
+    from kl_plugins.parameters.values import Labels, Named, Symbol, Variable, Vector
 
 
 class AxisAligned(Covariance[Value]):
@@ -99,6 +99,8 @@ class Isotropic(AxisAligned[Value]):
         @overload
         def __init__(self: Isotropic[np.float64], variance: float, dim: Any) -> None: ...
         @overload
+        def __init__(self: Isotropic[Labels], variance: Named, dim: Any) -> None: ...
+        @overload
         def __init__(self: Isotropic[Symbol], variance: Variable, dim: Any) -> None: ...
         @overload
         def __init__(self, variance: ArrayLike, dim: Any) -> None: ...
@@ -165,6 +167,8 @@ class Diagonal(_ByVariable[Value]):
 
         @overload
         def __init__(self: Diagonal[np.float64], variances: Vector) -> None: ...
+        @overload
+        def __init__(self: Diagonal[Labels], variances: Named) -> None: ...
         @overload
         def __init__(self: Diagonal[Symbol], variances: Variable) -> None: ...
         @overload

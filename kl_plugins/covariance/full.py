@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
 
-    from kl_plugins.parameters.values import Matrix, Symbol, Variable
+    from kl_plugins.parameters.values import Labels, Matrix, Named, Symbol, Variable
 
 
 _IF_SINGULAR = (
@@ -73,6 +73,8 @@ class Cholesky(Full[Value]):
 
         @overload
         def __init__(self: Cholesky[np.float64], factor: Matrix) -> None: ...
+        @overload
+        def __init__(self: Cholesky[Labels], factor: Named) -> None: ...
         @overload
         def __init__(self: Cholesky[Symbol], factor: Variable) -> None: ...
         @overload
@@ -129,6 +131,8 @@ class Dense(Full[Value]):
 
         @overload
         def __init__(self: Dense[np.float64], covariance: Matrix) -> None: ...
+        @overload
+        def __init__(self: Dense[Labels], covariance: Named) -> None: ...
         @overload
         def __init__(self: Dense[Symbol], covariance: Variable) -> None: ...
         @overload

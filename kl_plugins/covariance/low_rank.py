@@ -19,7 +19,7 @@ from kl_plugins.parameters.values import Value
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from kl_plugins.parameters.values import Matrix, Symbol, Variable, Vector
+    from kl_plugins.parameters.values import Labels, Matrix, Named, Symbol, Variable, Vector
 
 
 _NEAR = 0.2
@@ -64,6 +64,8 @@ class LowRank(Covariance[Value]):
 
     @overload
     def __init__(self: LowRank[np.float64], diagonal: Vector, factor: Matrix) -> None: ...
+    @overload
+    def __init__(self: LowRank[Labels], diagonal: Named, factor: ArrayLike) -> None: ...
     @overload
     def __init__(self: LowRank[Symbol], diagonal: Variable, factor: ArrayLike | Variable) -> None: ...
     @overload

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
 
-    from kl_plugins.parameters.values import Matrix, Symbol, Variable
+    from kl_plugins.parameters.values import Labels, Matrix, Named, Symbol, Variable
 
 
 class Precision(Covariance[Value]):
@@ -66,6 +66,8 @@ class Precision(Covariance[Value]):
 
         @overload
         def __init__(self: Precision[np.float64], precision: Matrix) -> None: ...
+        @overload
+        def __init__(self: Precision[Labels], precision: Named) -> None: ...
         @overload
         def __init__(self: Precision[Symbol], precision: Variable) -> None: ...
         @overload

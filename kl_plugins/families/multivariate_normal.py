@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
 
-    from kl_plugins.parameters.values import Doubles, Symbol, Variable, Vector
+    from kl_plugins.parameters.values import Doubles, Labels, Named, Symbol, Variable, Vector
 
 
 class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
@@ -65,6 +65,14 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
         @overload
         def __init__(
             self: MultivariateNormal[np.float64, Doubles], mean: Vector, covariance: Covariance[np.float64]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: MultivariateNormal[Labels, Labels],
+            mean: Named,
+            covariance: Covariance,
+            *,
+            dims: Hashable | Sequence[Hashable] | None = None,
         ) -> None: ...
         @overload
         def __init__(

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
     from typing import Protocol, TypeAlias
 
     import numpy as np
     from numpy.typing import NDArray
     from pytensor.tensor.variable import TensorVariable
     from typing_extensions import TypeVar
+    from xarray import DataArray
 
     Doubles: TypeAlias = NDArray[np.float64]
     Symbol: TypeAlias = TensorVariable[Any, Any]
@@ -32,7 +33,18 @@ if TYPE_CHECKING:
 
         def eval(self, /) -> Any: ...
 
-    Value = TypeVar("Value", default=np.float64 | Doubles | Symbol, covariant=True)
+    class Named(Protocol):
+        """An array of xarray, known by what it offers."""
+
+        @property
+        def dims(self) -> tuple[Hashable, ...]: ...
+        @property
+        def coords(self) -> Any: ...
+        def to_dataset(self) -> Any: ...
+
+    Labels: TypeAlias = DataArray
+
+    Value = TypeVar("Value", default=np.float64 | Doubles | Symbol | Labels, covariant=True)
     """What is computed for one object: a number, an array where it is a batch, or a variable."""
 
     Vectors = TypeVar("Vectors", bound=Any, default=Any, covariant=True)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_type
 
 import numpy as np
 import pymc as pm
+import xarray as xr
 from numpy.typing import NDArray
 from pytensor.tensor.variable import TensorVariable
 from scipy import stats
+from xarray_einstats.stats import XrContinuousRV, multivariate_normal
 
 import kl_plugins
 from kl_plugins import (
@@ -45,7 +47,6 @@ from kl_plugins.extend import NamedMultivariateNormal
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
     from matplotlib.axes import Axes
 
 Graph: TypeAlias = "TensorVariable[Any, Any]"
@@ -106,6 +107,24 @@ def new_infrastructure() -> None:
     is_a(assert_type(entropy(several), Doubles), np.ndarray)
     mixture = stats.Mixture([stats.Normal(mu=0.0, sigma=1.0), stats.Normal(mu=2.0, sigma=1.0)])
     is_a(assert_type(estimate_kl(mixture, p), KLEstimate[float, bool]).value, float)
+
+
+def labelled() -> None:
+    """Parameters of xarray give its arrays; of SciPy's classes a checker does not know what they hold."""
+    mu = xr.DataArray([0.0, 1.0], dims="x")
+    matrix = xr.DataArray([[1.0, 0.5], [0.5, 1.0]], dims=("x", "x_bis"))
+    p, q = XrContinuousRV(stats.norm, mu, 1.0), stats.norm(0.0, 1.0)
+    is_a(assert_type(kl(p, q), xr.DataArray), xr.DataArray)
+    is_a(assert_type(kl(q, p), xr.DataArray), xr.DataArray)
+    is_a(assert_type(entropy(p), xr.DataArray), xr.DataArray)
+    gaussian = MultivariateNormal(mu, Dense(matrix), dims=("x", "x_bis"))
+    is_a(
+        assert_type(jeffreys(gaussian, MultivariateNormal(mu, Isotropic(1.0, 2))), xr.DataArray), xr.DataArray
+    )
+    is_a(
+        assert_type(entropy(multivariate_normal(mu, matrix, dims=("x", "x_bis"))), xr.DataArray), xr.DataArray
+    )
+    is_a(kl(independent(p, "x"), gaussian), xr.DataArray)
 
 
 def graphs(normal: Graph, approximation: pm.MeanField) -> None:
@@ -379,7 +398,7 @@ def mistakes(model: pm.Model, diagnosis: variational.Diagnosis) -> None:
     estimate_kl(p, p, drawn=100)  # type: ignore[call-overload]
     estimate_kl(p, p, method=1)  # type: ignore[call-overload]
     _ = estimate_kl(p, p).sd  # type: ignore[attr-defined]
-    independent(p, "1")  # type: ignore[arg-type]
+    independent(p, 1.5)  # type: ignore[arg-type]
     register_kl(p, p)  # type: ignore[arg-type]
     extend.closed_form(Exponential, Exponential)(lambda p: 0.0)  # type: ignore[type-var]
     Isotropic(2.0)  # type: ignore[call-overload]
