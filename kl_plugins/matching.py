@@ -11,7 +11,7 @@ from kl_plugins.errors import HasNames, NoClosedFormError, NotRecognisedError, a
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.labelled import labelled_of
-from kl_plugins.mistakes import check_class
+from kl_plugins.mistakes import check_class, traced
 from kl_plugins.open_functions import remembered
 from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
@@ -130,6 +130,8 @@ def recognised(obj: object, side: str, other: object = None) -> Distribution:
 
 def told_of(error: Exception, of: str) -> Exception:
     """The error, whose message begins with what it is of; itself where its class takes more than a text."""
+    if (reason := traced(error)) is not None:
+        return TypeError(f"{of}: {reason}")
     if type(error) not in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
         return error
     told = type(error)(f"{of}: {error}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set, ValuesView
 from importlib.util import find_spec
+from numbers import Real
 from types import ModuleType
 from typing import Any
 
 _PARAMETERS = "parameters belong into a distribution, for example scipy.stats.norm(mean, sd)"
-_DRAWS = (
-    "a distribution can be fitted to draws, for example scipy.stats.multivariate_normal(mean, cov), or "
-    f"scipy.stats.gaussian_kde for kl_plugins.estimate_kl; {_PARAMETERS}"
+TRACED = (
+    "JAX traces it (in jax.jit, jax.grad or jax.vmap), and kl_plugins computes with NumPy: call it outside, "
+    'or make the graph in PyTensor and compile that with mode="JAX"'
 )
+_TRACE = "kl_plugins.gaussian(trace) is the Gaussian with their means and covariances"
 _KINDS: dict[str, tuple[str, str]] = {
     "builtins.NoneType": ("nothing", "was a return forgotten, or a method called that works in place?"),
     "builtins.str": ("text", "make the distribution itself, for example scipy.stats.norm(0, 1)"),
@@ -19,13 +21,10 @@ _KINDS: dict[str, tuple[str, str]] = {
     "builtins.int": ("a number", _PARAMETERS),
     "builtins.float": ("a number", _PARAMETERS),
     "numpy.generic": ("a number", _PARAMETERS),
-    "numpy.ndarray": ("an array of numbers", _DRAWS),
-    "pandas.Series": ("data", _DRAWS),
-    "pandas.DataFrame": ("data", _DRAWS),
-    "xarray.DataArray": ("data", _DRAWS),
-    "xarray.Dataset": ("data", _DRAWS),
-    "xarray.DataTree": ("draws", _DRAWS),
-    "arviz.InferenceData": ("draws", _DRAWS),
+    "builtins.complex": ("a number", "parameters are real numbers"),
+    "jax.Tracer": ("a number", TRACED),
+    "xarray.DataTree": ("draws", _TRACE),
+    "arviz.InferenceData": ("draws", _TRACE),
     "builtins.generator": ("an iterator", "pairwise_kl takes all that it yields, kl one distribution"),
     "builtins.dict": (
         "a dictionary",
@@ -41,15 +40,65 @@ _KINDS: dict[str, tuple[str, str]] = {
 }
 """By package and class: what an object of the class is, and the remedy. The libraries are not imported."""
 
-_FUNCTION = "a function", "an object with methods logpdf and rvs is what kl_plugins.estimate_kl takes"
+_DATA = {
+    "numpy.matrix": ("an array of numbers", "numpy.asarray(x)"),
+    "numpy.ndarray": ("an array of numbers", "x"),
+    "pandas.Series": ("data", "x"),
+    "pandas.DataFrame": ("data", "x"),
+    "pandas.Index": ("data", "x"),
+    "xarray.DataArray": ("data", "x.values"),
+    "xarray.Dataset": ("data", "x[name].values"),
+    "jaxlib.ArrayImpl": ("an array of numbers", "numpy.asarray(x)"),
+    "torch.Tensor": ("an array of numbers", "x.numpy()"),
+}
+"""By package and class: what data x of the class are, and how functions of SciPy want them."""
+
+_FUNCTION = (
+    "a function",
+    "call it, if it makes a distribution; an object with methods logpdf and rvs is what "
+    "kl_plugins.estimate_kl takes",
+)
+_MODULE = "a module", "make one of its distributions, for example scipy.stats.norm(0, 1)"
+
+_PYTORCH = (
+    "a distribution of PyTorch, which kl_plugins does not take: make it with SciPy, for example "
+    "scipy.stats.norm(mean, sd); torch.distributions.kl_divergence takes PyTorch's"
+)
 
 
 def mistaken(obj: object) -> str | None:
-    """What the object is, other than a distribution, and what to do; None where that is not known."""
-    found = _what(obj)
+    """What the object is, other than a distribution of ours, and what to do; None where that is not known."""
     kind = type(obj)
+    if isinstance(obj, type):
+        return _of_class(obj)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    if "torch.Distribution" in _names_of(kind):
+        return f"{name} is {_PYTORCH}"
+    found = _what(obj)
     return found and f"{name} is not a distribution, but {found[0]}: {found[1]}"
+
+
+_CALLED = {"numpyro": "numpyro.distributions.", "preliz": "pz.", "pymc": "pm.", "scipy": "scipy.stats."}
+"""How users write the names of a package."""
+
+
+def _of_class(kind: type) -> str:
+    """What to do with a class that was handed in instead of an instance."""
+    package = kind.__module__.partition(".")[0]
+    if "torch.Distribution" in _names_of(kind):
+        return f"{kind.__module__}.{kind.__qualname__} is {_PYTORCH}"
+    own = kind.__qualname__.rpartition("<locals>.")
+    called = own[2] if own[1] else f"{_CALLED.get(package, '')}{kind.__qualname__}"
+    if package == "pymc" and hasattr(kind, "dist"):
+        return (
+            f"{called} is a class, not a distribution: make one with {called}.dist(...), or pass a variable"
+        )
+    return f"{called} is a class, not a distribution: make an instance of it, {called}(...)"
+
+
+def _names_of(kind: type) -> list[str]:
+    """The package and the name of a class and of its bases."""
+    return [f"{base.__module__.partition('.')[0]}.{base.__qualname__}" for base in kind.__mro__]
 
 
 def _what(obj: Any) -> tuple[str, str] | None:
@@ -62,14 +111,70 @@ def _what(obj: Any) -> tuple[str, str] | None:
                 "kl one distribution, whose parameters may be arrays",
             )
         if not objects:
-            return "numbers" if len(obj) else "empty", _DRAWS
-    for base in type(obj).__mro__:
-        if (found := _KINDS.get(f"{base.__module__.partition('.')[0]}.{base.__qualname__}")) is not None:
-            return found
+            return _listed_numbers(obj)
+    if isinstance(obj, range):
+        return _listed_numbers(obj)
+    for name in _names_of(type(obj)):
+        if name in _KINDS:
+            return _KINDS[name]
+        if name in _DATA:
+            what, values = _DATA[name]
+            return what, _fitted(obj, values)
     if isinstance(obj, ModuleType):
-        return "a module", "make one of its distributions"
+        return _MODULE
     is_function = callable(obj) and hasattr(obj, "__name__") and not isinstance(obj, type)
     return _FUNCTION if is_function else None
+
+
+def numbers_in(side: Any) -> str | None:
+    """What a sequence is that holds numbers where distributions are wanted, and what to do; else None."""
+    return mistaken(side) if len(side) and all(isinstance(one, Real) for one in side) else None
+
+
+def _listed_numbers(obj: Any) -> tuple[str, str]:
+    """What lists and their like are where nothing in them is a distribution."""
+    if not len(obj):
+        return "empty", "pass one distribution, for example scipy.stats.norm(0, 1)"
+    if any(isinstance(member, list | tuple) for member in obj):
+        rows = "numpy.array(x)"
+        return "numbers", _rows_of(f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T")
+    remedy = _line("x" if isinstance(obj, list | tuple) else "list(x)")
+    return "numbers", remedy.replace("norm(mean, sd)", "norm(*x)") if isinstance(obj, tuple) else remedy
+
+
+def _fitted(obj: Any, values: str) -> str:
+    """How to make a distribution of data x, which SciPy takes as these `values`."""
+    if {"chain", "draw"} <= set(getattr(obj, "dims", ())):
+        return _TRACE.replace("trace", 'x.to_dataset(name="x")' if hasattr(obj, "ndim") else "x")
+    ndim = getattr(obj, "ndim", 1)
+    if ndim == 0:
+        return _PARAMETERS
+    if ndim == 1:
+        return _line(values)
+    if hasattr(obj, "columns"):  # pandas' columns are the variables
+        return _rows_of("x.mean()", "x.cov()", "x.T")
+    rows = values if ndim == 2 else f"{values}.reshape(-1, x.shape[-1])"
+    return _rows_of(f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T")
+
+
+def _line(values: str) -> str:
+    return (
+        f"fit a distribution to draws x, scipy.stats.norm(*scipy.stats.norm.fit({values})), or pass "
+        f"scipy.stats.gaussian_kde({values}) to kl_plugins.estimate_kl; {_PARAMETERS}"
+    )
+
+
+def _rows_of(mean: str, cov: str, columns: str) -> str:
+    return (
+        f"fit a distribution to draws x, one in each row, scipy.stats.multivariate_normal({mean}, {cov}), or "
+        f"pass scipy.stats.gaussian_kde({columns}) to kl_plugins.estimate_kl; {_PARAMETERS}"
+    )
+
+
+def traced(error: Exception) -> str | None:
+    """What to do where JAX traces a parameter; None for any other error."""
+    is_jax = type(error).__module__.partition(".")[0] == "jax"
+    return f"a parameter has no value: {TRACED}" if is_jax and isinstance(error, TypeError) else None
 
 
 def is_ours(made: Any) -> bool:

@@ -17,6 +17,7 @@ from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.matching import own_rule, recognised, told_of
+from kl_plugins.mistakes import numbers_in
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy.pair_products import Gaussians, blocks
 from kl_plugins.ops.protocol import FloatArray
@@ -144,6 +145,8 @@ def _listed(side: Any) -> Any:
 def _collected(side: Any, name: str) -> Distribution | list[Distribution]:
     """One batch, or a list of single distributions; all of them recognised."""
     single = not isinstance(side, Sequence)
+    if not single and (told := numbers_in(side)):
+        raise TypeError(f"{name}: {told}")
     names = [name] if single else [f"{name}[{i}]" for i in range(len(side))]
     made = [recognised(*one) for one in zip([side] if single else side, names, strict=True)]
     for which, one in zip(names, made, strict=True):

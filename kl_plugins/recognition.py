@@ -63,8 +63,6 @@ def recognise(obj: object) -> Distribution:
     load_plugins_of(kind)
     if recognise.knows(kind):
         return recognise(obj)
-    if isinstance(obj, type):
-        raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
     mistake = mistaken(obj)
     raise TypeError(mistake) if mistake else NotRecognisedError(unknown(obj))
 

@@ -112,7 +112,7 @@ WITHOUT_A_CLOSED_FORM = [
         (stats.poisson(2, loc=1), stats.poisson(3)),
         r"poisson\(2, loc=1\) .*poisson\(3\): their locations differ",
     ),
-    ((stats.poisson(2), stats.nbinom(2, 0.5)), r"nbinom\(2, 0.5\): Poisson has infinitely many outcomes"),
+    ((stats.poisson(2), stats.nbinom(2, 0.5)), r"nbinom\(2, 0.5\): p has infinitely many outcomes"),
     (
         (stats.norm([0, 1]), stats.cauchy()),
         r"norm\(array of shape \(2,\)\) .*cauchy\(\): it needs the expectation",

@@ -122,7 +122,7 @@ def test_bad_collections():
         pairwise_kl([batch])
     with pytest.raises(ValueError, match=r"^qs: pairwise_kl takes .* batch shape \(\)"):
         pairwise_kl(batch, stats.norm())
-    with pytest.raises(TypeError, match=r"^qs\[0\]: int is not a distribution, but a number"):
+    with pytest.raises(TypeError, match=r"^qs: list is not a distribution, but numbers: fit"):
         pairwise_kl(batch, [3])
     with pytest.raises(TypeError, match=r"^ps: dict is not a distribution.* list\(d.values\(\)\)"):
         pairwise_kl({"a": stats.norm()})

@@ -159,12 +159,11 @@ def density_of(obj: object) -> Density:
     0.193147
     """
     name = type(obj).__qualname__
-    if isinstance(obj, type):
-        raise TypeError(f"{obj.__qualname__} is a class, not a distribution: make an instance of it")
     methods = _methods(obj)
-    if not methods:
+    told = mistaken(obj)
+    if told is not None or not methods:
         raise TypeError(
-            mistaken(obj)
+            told
             or f"{name} has no density: estimate_kl needs a method logpdf, logpmf or log_prob, or a function "
             "for its class registered with kl_plugins.extend.density_of"
         )

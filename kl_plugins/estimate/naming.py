@@ -11,6 +11,7 @@ import numpy as np
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.interrupts import answer_interrupt
+from kl_plugins.mistakes import traced
 from kl_plugins.ops.protocol import FloatArray
 
 _PLAIN = (ArithmeticError, NotImplementedError, TypeError, ValueError)
@@ -76,7 +77,7 @@ def _named(function: Callable[..., Any], what: str, hint: str = "") -> Callable[
         except Exception as error:
             kind = type(error).__name__
             first = (str(error) or kind).splitlines()[0]
-            told = first if isinstance(error, _PLAIN) else f"{kind}: {first}"
+            told = traced(error) or (first if isinstance(error, _PLAIN) else f"{kind}: {first}")
             raise ValueError(f"{what} fails: {told}{hint}") from error
 
     return call

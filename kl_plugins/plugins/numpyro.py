@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
 from numpyro.distributions import Distribution
 
+from kl_plugins.errors import no_closed_form_of_one
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.recognition import as_written, recognise
 
 _MEASURES = {"_Simplex": "simplex", "_Sphere": "sphere"}
 """By the class of the support: where a density is not one of volume."""
@@ -18,6 +20,16 @@ _BOOLEAN = 0.0, 1.0
 
 _BLOCK = 1024
 """So many points at a time: JAX compiles for each number of them."""
+
+
+@recognise.register(Distribution)
+def _(obj: object) -> NoReturn:
+    raise no_closed_form_of_one(as_written(obj))
+
+
+@as_written.register(Distribution)
+def _(obj: object) -> str:
+    return f"numpyro.distributions.{type(obj).__name__}"
 
 
 @density_of.register(Distribution)

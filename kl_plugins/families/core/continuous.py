@@ -214,7 +214,10 @@ def _moved_apart(p: Continuous, q: Continuous, at: AffineMap) -> str:
         _terms(p, q, at._replace(shift=0.0, upper=None if at.upper is None else 0.0))
     except UnknownExpectationError:
         return ""
-    return "their locations differ, so that "
+    fit = (
+        "" if p.ops.symbolic else " (a fit has them at 0 with floc=0, as in scipy.stats.gamma.fit(x, floc=0))"
+    )
+    return f"their locations differ{fit}, so that "
 
 
 closed_form(Continuous, Continuous)(by_statistics)

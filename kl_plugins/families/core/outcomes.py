@@ -78,7 +78,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
     if not (known is True or (known is not False and not ops.symbolic and known.all())):
         apart = type(p) is type(q) and same_location_where(p, q) is not True
         moved = "their locations differ, and " if apart else ""
-        raise no_closed_form(p, q, f"{moved}{p.describe()} has infinitely many outcomes to sum over")
+        raise no_closed_form(p, q, f"{moved}p has infinitely many outcomes to sum over")
     other: Array = _INFINITY
     if point is not False:
         low = p.outcomes(0, 1) + ops.expand_last(p.loc) - ops.expand_last(q.loc)

@@ -27,7 +27,7 @@ from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.plugins.pytensor.random_variables import density
+from kl_plugins.plugins.pytensor.random_variables import density, not_random
 from kl_plugins.recognition import recognise
 
 _MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
@@ -52,7 +52,7 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
     """`log_density` is what was compiled for it before."""
     variable = original(variable)
     if not _is_random(variable):
-        raise TypeError(f"{variable} is not a random variable")
+        raise not_random(variable)
     _require_values(variable)
     if isinstance(variable.owner.op, CARRV):
         return _gaussian(variable)

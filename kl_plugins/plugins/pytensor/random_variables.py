@@ -39,11 +39,7 @@ def _(variable: Variable) -> Distribution:
     source = original(variable)
     node = source.owner
     if node is None or not hasattr(node.op, "dist_params"):  # RandomVariable, or PyMC's symbolic ones
-        what = "a constant or an input" if node is None else f"the output of {node.op}"
-        raise TypeError(
-            f"{variable} is not a random variable but {what}: pass a variable of the model that has a "
-            "distribution, or a distribution with it as a parameter, such as pm.Normal.dist(mu, sigma)"
-        )
+        raise not_random(variable)
     load_plugins_of(type(node.op))  # which is another library's, where that defines its own variables
     try:
         return family(node.op, *parameters_of(node.op, node), batch=_batch(source))
@@ -51,6 +47,16 @@ def _(variable: Variable) -> Distribution:
         if len(error.args) == 1 and isinstance(error.args[0], Requirement):
             raise type(error)(requirement_as_written(error.args[0], variable)) from None
         raise
+
+
+def not_random(variable: Variable) -> TypeError:
+    """The error for a variable of a graph that has no distribution."""
+    node = original(variable).owner
+    what = "a constant or an input" if node is None else f"the output of {node.op}"
+    return TypeError(
+        f"{variable} is not a random variable but {what}: pass a variable of the model that has a "
+        "distribution, or a distribution with it as a parameter, such as pm.Normal.dist(mu, sigma)"
+    )
 
 
 _WALKS = {
@@ -125,7 +131,7 @@ def _(variable: Variable) -> Density:
 @singledispatch
 def density(op: Op, variable: Variable) -> Density:
     """What estimates need to know of a random variable; functions are registered for the class of its op."""
-    raise TypeError(f"{variable} is not a random variable")
+    raise not_random(variable)
 
 
 @singledispatch
