@@ -13,6 +13,7 @@ from kl_plugins.dispatch import kl
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.report.choice import chosen_coordinates, chosen_pair
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.formatting import khat_against_threshold
 from kl_plugins.variational.report.wording import PlotText
@@ -31,7 +32,12 @@ PAIR_CANDIDATES = 40
 """So many of the worst coordinates are paired with each other."""
 
 
-def plot_kl(diagnosis: Findings, ax: Axes | None = None, most: int = MOST_COORDINATES) -> Axes:
+def plot_kl(
+    diagnosis: Findings,
+    ax: Axes | None = None,
+    most: int = MOST_COORDINATES,
+    var_names: str | Sequence[str] | None = None,
+) -> Axes:
     """Divergence of each coordinate from the posterior, sorted, both ways, with standard errors.
 
     Parameters
@@ -40,6 +46,9 @@ def plot_kl(diagnosis: Findings, ax: Axes | None = None, most: int = MOST_COORDI
     ax : matplotlib.axes.Axes, optional
     most : int
         How many coordinates to show, the worst ones.
+    var_names : str or sequence of str, optional
+        Variables or elements to show, by their names of the unconstrained space or the model's own:
+        ``"tau"`` is ``"tau_log__"``.
 
     Returns
     -------
@@ -50,7 +59,7 @@ def plot_kl(diagnosis: Findings, ax: Axes | None = None, most: int = MOST_COORDI
     TypeError
         If it is not a diagnosis.
     ValueError
-        If `most` is less than 1.
+        If `most` is less than 1, or nothing is of such a name.
 
     Examples
     --------
@@ -67,7 +76,9 @@ def plot_kl(diagnosis: Findings, ax: Axes | None = None, most: int = MOST_COORDI
         raise ValueError(f"most is how many coordinates to show, at least 1, got {most!r}")
     ax = axes_or_new(ax)
     marginal = diagnosis.marginal_kl
-    order = np.argsort(marginal.kl_to + marginal.kl_from)[::-1][:most][::-1]
+    chosen = range(len(diagnosis.names)) if var_names is None else chosen_coordinates(diagnosis, var_names)
+    places = np.array(chosen, dtype=int)
+    order = places[np.argsort((marginal.kl_to + marginal.kl_from)[places])][-most:]
     height = np.arange(len(order))
     for text, value, error, colour, marker in (
         (PlotText.KL_TO, marginal.kl_to, marginal.kl_to_error, COLOURS["fit"], "o"),
@@ -91,7 +102,7 @@ def plot_kl(diagnosis: Findings, ax: Axes | None = None, most: int = MOST_COORDI
     ax.set_ylim(-0.6, len(order) - 0.4 + LEGEND_SHARE * len(order))
     ax.grid(axis="y", color="0.9", lw=0.8)
     ax.set_axisbelow(True)
-    hidden = len(diagnosis.names) - len(order)
+    hidden = len(places) - len(order)
     known = np.isfinite([marginal.kl_to[order], marginal.kl_from[order]]).any()
     ax.set_xlim(*_decades(ax.dataLim.intervalx) if known else (1e-8, 1.0))
     title = PlotText.KL_TITLE_HIDDEN if hidden else PlotText.KL_TITLE
@@ -187,7 +198,8 @@ def plot_pair(diagnosis: Findings, pair: Sequence[str] | None = None, ax: Axes |
     ----------
     diagnosis : Diagnosis
     pair : (str, str), optional
-        Names of coordinates; by default those whose joint distribution the fit gets most wrong.
+        Names of two coordinates, or of the elements of the model that they are of; by default those whose
+        joint distribution the fit gets most wrong.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -212,7 +224,7 @@ def plot_pair(diagnosis: Findings, pair: Sequence[str] | None = None, ax: Axes |
     from matplotlib.lines import Line2D
 
     _check_diagnosis(diagnosis, "plot_pair")
-    i, j = worst_pair(diagnosis) if pair is None else _places(diagnosis, pair)
+    i, j = worst_pair(diagnosis) if pair is None else chosen_pair(diagnosis, pair)
     ax = axes_or_new(ax)
     posterior = diagnosis.posterior_gaussian()
     index = np.array([i, j])
@@ -257,18 +269,6 @@ def drawn_side_by_side(findings: Findings, figsize: tuple[float, float]) -> NDAr
     figure.suptitle(findings.verdict.headline)
     drawn: NDArray[np.object_] = axes
     return drawn
-
-
-def _places(diagnosis: Findings, pair: Sequence[str]) -> tuple[int, int]:
-    """Where the two named coordinates are; ValueError where they are none of the diagnosis."""
-    if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
-        raise ValueError(
-            f"pair has to be the names of two coordinates, such as {diagnosis.names[:2]}, got {pair!r}"
-        )
-    for name in pair:
-        if name not in diagnosis.names:
-            raise ValueError(f"{name!r} is not a coordinate; there are {', '.join(diagnosis.names)}")
-    return diagnosis.names.index(pair[0]), diagnosis.names.index(pair[1])
 
 
 def _check_diagnosis(given: object, plot: str) -> None:

@@ -14,7 +14,8 @@ from pymc.variational.opvi import Approximation
 from kl_plugins.covariance.axis_aligned import Diagonal
 from kl_plugins.covariance.full import Dense
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, some_of
+from kl_plugins.plugins.pymc.coordinates import with_coordinates
 from kl_plugins.variational.target.density import model_given_or_in_context, variables_in
 from kl_plugins.variational.target.parameters import Parameters, told
 
@@ -157,7 +158,15 @@ def _stored(group: Any, model: Model) -> Snapshot:
 
 @_named.register(NamedMultivariateNormal)
 def _(approx: Snapshot, model: Model) -> Snapshot:
-    return approx
+    """With the names and the order that the elements have in the model."""
+    own = with_coordinates(model, [(variable.name, variable.shape) for variable in approx.variables])
+    for given, known in zip(approx.variables, own, strict=True):
+        if given.positions_of(known) is None:
+            raise ValueError(
+                f"the approximation is over {some_of(given.elements)}, the model over "
+                f"{some_of(known.elements)}"
+            )
+    return approx.reorder(own)
 
 
 @_named.register
