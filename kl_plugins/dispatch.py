@@ -55,14 +55,17 @@ def kl(p: object, q: object) -> Array:
     ----------
     p, q : distributions
         Frozen ``scipy.stats`` distributions, PyMC or PyTensor random variables, fitted PyMC
-        approximations, `MultivariateNormal`, or objects of any class that is registered.
+        approximations, `MultivariateNormal`, or objects of any class that is registered. Parameters may be
+        arrays, also of xarray.
 
     Returns
     -------
-    numpy scalar, numpy.ndarray or TensorVariable
+    numpy scalar, numpy.ndarray, TensorVariable or xarray.DataArray
         Shape: the broadcast batch shapes of `p` and `q`; event dimensions are consumed. Symbolic if
-        either side is. Never negative, exactly 0.0 where all parameters are equal, ``inf`` where `p` is
-        not absolutely continuous with respect to `q`, NaN only where a parameter is NaN.
+        either side is. Where parameters are arrays of xarray, they are broadcast by the names of
+        their dimensions, and the result keeps their coordinates (lazily, where they are in chunks).
+        Never negative, exactly 0.0 where all parameters are equal, ``inf`` where `p` is not
+        absolutely continuous with respect to `q`, NaN only where a parameter is NaN.
 
     Raises
     ------
@@ -119,8 +122,8 @@ def jeffreys(p: object, q: object) -> Array:
 
     Returns
     -------
-    numpy scalar, numpy.ndarray or TensorVariable
-        Shape: the broadcast batch shapes of `p` and `q`.
+    numpy scalar, numpy.ndarray, TensorVariable or xarray.DataArray
+        Shape: the broadcast batch shapes of `p` and `q`, or their dimensions by name, as in `kl`.
 
     Raises
     ------
@@ -156,8 +159,8 @@ def entropy(p: object) -> Array:
 
     Returns
     -------
-    numpy scalar, numpy.ndarray or TensorVariable
-        Shape: the batch shape of `p`.
+    numpy scalar, numpy.ndarray, TensorVariable or xarray.DataArray
+        Shape: the batch shape of `p`, or its dimensions by name, as in `kl`.
 
     Raises
     ------
@@ -191,8 +194,8 @@ def cross_entropy(p: object, q: object) -> Array:
 
     Returns
     -------
-    numpy scalar, numpy.ndarray or TensorVariable
-        Shape: the broadcast batch shapes of `p` and `q`.
+    numpy scalar, numpy.ndarray, TensorVariable or xarray.DataArray
+        Shape: the broadcast batch shapes of `p` and `q`, or their dimensions by name, as in `kl`.
 
     Raises
     ------

@@ -97,9 +97,10 @@ def estimate_kl(
     Returns
     -------
     KLEstimate
-        With ``value``, ``error``, ``method``, ``n`` and ``converged``; arrays of the broadcast batch shape of
-        `p` and `q`, or floats. Never negative; ``inf`` where `p` was seen where `q` is zero, and where the
-        integral was seen to diverge; NaN only where a parameter is NaN.
+        With ``value``, ``error``, ``method``, ``n`` and ``converged``; arrays of the broadcast batch
+        shape of `p` and `q` (DataArrays, by the names of dimensions, where parameters are arrays of
+        xarray), or floats. Never negative; ``inf`` where `p` was seen where `q` is zero, and where
+        the integral was seen to diverge; NaN only where a parameter is NaN.
 
     Warns
     -----
