@@ -1,5 +1,9 @@
 """Variables of pymc.dims: every family there, judged by PyMC's ordinary variables of the same numbers."""
 
+import subprocess
+import sys
+import textwrap
+
 import numpy as np
 import pymc as pm
 import pytensor
@@ -357,34 +361,65 @@ def test_estimates():
         estimate_kl(p, pmd.Normal.dist(B, 1.0))
 
 
-@pytest.mark.parametrize("mode", [None, "FAST_RUN"])
+def model_with_term(kind, add):
+    """A model whose scale may be negative, with a divergence less in its log density."""
+    with pm.Model(coords={"place": range(3)}) as model:
+        mean = kind.Normal("mean", 0.0, 1.0, dims="place")
+        scale = kind.Normal("scale", 1.0, 1.0)
+        add(kl(kind.Normal.dist(mean, scale), kind.Normal.dist(0.0, 1.0)))
+    return model
+
+
+def as_likelihood(divergence):
+    """A term that PyMC brings to ordinary operations, and so can differentiate."""
+    pm.CustomDist("penalty", divergence.values.sum(), logp=lambda value, term: -term, observed=0.0)
+
+
+TERMS = [
+    (pmd, lambda divergence: pmd.Potential("penalty", -divergence)),
+    (pmd, lambda divergence: pm.Potential("penalty", -divergence)),
+    (pmd, as_likelihood),
+    (pm, lambda divergence: pm.Potential("penalty", -divergence)),
+]
+
+
+def test_terms_of_log_densities():
+    """Beyond the domain of the scale the term is +∞, which rejects."""
+    found = []
+    for kind, add in TERMS:
+        log_density = model_with_term(kind, add).compile_logp(mode=PYTHON)
+        point = {"mean": np.array([0.5, 0.0, 1.0]), "scale": np.array(0.5)}
+        found.append(log_density(point))
+        assert log_density(point | {"scale": np.array(-0.5)}) == -np.inf
+    np.testing.assert_allclose(found, found[-1], rtol=1e-12)
+
+
 @pytest.mark.slow
-def test_nuts_goes_through_a_term(mode):
-    """Beyond the parameter's domain the term is +∞, which rejects; the posterior is that without names."""
-    draws = []
-    for kind, potential in ((pmd, pmd.Potential), (pm, pm.Potential)):
-        with pm.Model(coords={"place": range(3)}) as model:
-            mean = kind.Normal("mean", 0.0, 1.0, dims="place")
-            scale = kind.Normal("scale", 1.0, 1.0)  # which may be negative
-            potential("penalty", -kl(kind.Normal.dist(mean, scale), kind.Normal.dist(0.0, 1.0)))
-        point = {"mean": np.array([0.5, 0.0, 1.0]), "scale": np.array(-0.5)}
-        assert model.compile_logp(mode=mode)(point) == -np.inf
-        draws.append(
-            pm.sample(
-                draws=1000,
-                tune=1000,
-                chains=2,
-                cores=1,
-                model=model,
-                random_seed=1,
-                progressbar=False,
-                compute_convergence_checks=False,
-                compile_kwargs={"mode": mode},
-            ).posterior
-        )
-    own, ordinary = draws
-    assert (own["scale"] > 0.0).all()
+def test_nothing_of_it_is_imported_for_ordinary_variables():
+    code = """
+        import sys
+        import pymc as pm
+        from kl_plugins import kl
+        from kl_plugins.variational.target.density import TargetDensity
+        with pm.Model() as model:
+            x = pm.Normal("x", 0.0, 1.0)
+            kl(pm.Normal.dist(x, 1.0), x)
+        TargetDensity(model)
+        print([name for name in sys.modules if name.startswith(("pytensor.xtensor", "pymc.dims"))])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_nuts_goes_through_a_term():
+    """The posterior is that without names."""
+    options = {"draws": 1000, "tune": 1000, "chains": 2, "cores": 1, "random_seed": 1}
+    options |= {"progressbar": False, "compute_convergence_checks": False}
+    draws = [pm.sample(model=model_with_term(kind, add), **options).posterior for kind, add in TERMS[2:]]
+    assert (draws[0]["scale"] > 0.0).all()
     for name in ("mean", "scale"):
-        np.testing.assert_allclose(
-            own[name].mean(("chain", "draw")), ordinary[name].mean(("chain", "draw")), atol=0.1
-        )
+        means = [drawn[name].mean(("chain", "draw")) for drawn in draws]
+        np.testing.assert_allclose(*means, atol=0.1)

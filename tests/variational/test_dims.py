@@ -45,6 +45,19 @@ def test_log_densities_of_many_points_at_once(models):
     np.testing.assert_allclose(unconstrained(models[0], named.variables, values[0]), points, rtol=1e-12)
 
 
+def test_potentials():
+    """PyMC leaves their operations by name as they are, which have no gradients."""
+    with pm.Model(coords=COORDS) as model:
+        mean, spread = pmd.Normal("mean", 0.0, 1.0, dims="place"), pmd.HalfNormal("spread")
+        pmd.Potential("penalty", -kl(pmd.Normal.dist(mean, spread), pmd.Normal.dist(1.0, 2.0)))
+    points = np.array([[0.5, -1.0, 0.3], [2.0, 0.0, -0.4]])
+    _, gradients = TargetDensity(model)(points)
+    spread = np.exp(points[:, 2])
+    expected = -points[:, :2] - (points[:, :2] - 1.0) / 4.0
+    np.testing.assert_allclose(gradients[:, :2], expected, rtol=1e-12)
+    np.testing.assert_allclose(gradients[:, 2], 1.0 - spread**2 - 2.0 * (spread**2 / 4.0 - 1.0), rtol=1e-12)
+
+
 @pytest.mark.skipif(not hasattr(pmd, "VonMises"), reason="pymc.dims of PyMC 5 has no angles")
 def test_angles():
     with pm.Model() as model:
