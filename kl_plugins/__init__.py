@@ -12,7 +12,7 @@ from kl_plugins.dispatch import (
     jeffreys,
     kl,
 )
-from kl_plugins.errors import EstimateWarning, NoClosedFormError
+from kl_plugins.errors import EstimateWarning, NoClosedFormError, NoClosedFormWarning
 from kl_plugins.matching import register_kl
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ __all__ = [
     "LowRank",
     "MultivariateNormal",
     "NoClosedFormError",
+    "NoClosedFormWarning",
     "Precision",
     "cross_entropy",
     "entropy",

@@ -125,3 +125,21 @@ class EstimateWarning(UserWarning):
     >>> found.converged
     True
     """
+
+
+class NoClosedFormWarning(UserWarning):
+    """A table of divergences holds NaN where no closed form is known; the message counts these pairs.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from scipy import stats
+    >>> from kl_plugins import NoClosedFormWarning, pairwise_kl
+    >>> ps = {"normal": stats.norm(), "Cauchy": stats.cauchy()}
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", NoClosedFormWarning)
+    ...     table = pairwise_kl(ps)
+    >>> table.isnull().values
+    array([[False,  True],
+           [ True, False]])
+    """

@@ -72,7 +72,10 @@ def closed_form(
     def decorate(function: Formula) -> Formula:
         @wraps(function)
         def of_vectors(p: Univariate, q: Univariate) -> Array:
-            if p.ops is not array_ops or (length := max(_length(p), _length(q))) <= array_ops.PIECE:
+            if p.ops is not array_ops:
+                return function(p, q)
+            length = max(_length(p), _length(q))
+            if not length or array_ops.size_of_whole(length) <= array_ops.PIECE:
                 return function(p, q)
             formula = _OfParameters(function, _form(p), _form(q))
             found = array_ops.by_loop(formula, length, [*p.values(), *q.values()])

@@ -1,7 +1,7 @@
 """When the compiled kernels serve: there have to be some, and the work has to be worth loading them.
 
 The size of the work alone decides, never what was loaded or computed before: the same call gives the same
-bits.
+bits. Of what is a part of more work, the size of the whole decides (`part_of`): so do the parts.
 """
 
 from __future__ import annotations
@@ -25,6 +25,30 @@ _KERNELS_UP_TO = 100
 """Up to this dimension the kernels are no slower than LAPACK, which takes one matrix after the other."""
 
 
+_whole = ContextVar("_whole", default=0)
+"""How many members the batch has of which those at work are a part."""
+
+
+@contextmanager
+def part_of(count: int) -> Iterator[None]:
+    """Work on a part of a batch of so many members, with the bits that it has in the whole."""
+    before = _whole.set(max(count, _whole.get()))
+    try:
+        yield
+    finally:
+        _whole.reset(before)
+
+
+def is_part() -> bool:
+    """Whether the members at work are a part of a batch: how one is computed may not depend on the others."""
+    return _whole.get() > 0
+
+
+def size_of_whole(count: int) -> int:
+    """The size of the work that these are a part of; their own where they are all of it."""
+    return max(count, _whole.get())
+
+
 @cache
 def _loaded(room: str) -> ModuleType | None:
     try:
@@ -39,7 +63,8 @@ def kernels_for(*matrices: FloatArray) -> ModuleType | None:
     if not 0 < dimension <= _KERNELS_UP_TO or any(matrix.dtype != np.float64 for matrix in matrices):
         return None
     batch = np.broadcast_shapes(*[matrix.shape[:-2] for matrix in matrices])
-    return _loaded("small_matrices") if batch and prod(batch) * dimension**2 >= _WORTH_COMPILING else None
+    worth_it = batch and size_of_whole(prod(batch)) * dimension**2 >= _WORTH_COMPILING
+    return _loaded("small_matrices") if worth_it else None
 
 
 _LONG_VECTOR = 200_000
@@ -58,7 +83,7 @@ def long_vector(length: int) -> Iterator[bool]:
 
     The vector may be a piece itself.
     """
-    serve = _in_long_vector.get() or (length >= _LONG_VECTOR and _loaded("loops") is not None)
+    serve = _in_long_vector.get() or (size_of_whole(length) >= _LONG_VECTOR and _loaded("loops") is not None)
     before = _in_long_vector.set(serve)
     try:
         yield serve
@@ -68,7 +93,7 @@ def long_vector(length: int) -> Iterator[bool]:
 
 def loops_for(length: int, *vectors: FloatArray) -> ModuleType | None:
     """Loops made of formulas, where vectors of float64 are long enough for them, or pieces of such."""
-    if length < _LONG_VECTOR and not (length >= _PIECE_WORTH_IT and _in_long_vector.get()):
+    if size_of_whole(length) < _LONG_VECTOR and not (length >= _PIECE_WORTH_IT and _in_long_vector.get()):
         return None
     return _loaded("loops") if all(vector.dtype == np.float64 for vector in vectors) else None
 

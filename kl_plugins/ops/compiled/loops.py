@@ -19,7 +19,7 @@ from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from kl_plugins.ops.compiled import symbols
+from kl_plugins.ops.compiled import size_of_whole, symbols
 from kl_plugins.ops.compiled.jit import cached
 from kl_plugins.ops.compiled.trace import COMPARISONS, Symbol, Trace, UntraceableError
 
@@ -172,7 +172,7 @@ def evaluated(formula: Formula, length: int, args: Sequence[Any]) -> tuple[NDArr
     inputs = [x for x, kind in zip(given, kinds, strict=True) if type(kind) is str]
     out = _run(loop, inputs, length)
     left = _missing(out)
-    if loop.leaves_out and len(left) >= _WORTH_A_LOOP:
+    if loop.leaves_out and size_of_whole(len(left)) >= _WORTH_A_LOOP and len(left):
         whole = _loop(formula, kinds, False)
         if whole is not None:
             out[left] = found = _run(whole, [x if type(x) is float else x[left] for x in inputs], len(left))

@@ -149,7 +149,9 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
         return found
     if any(array.ndim != 1 for array in arrays):
         return value(*args, _HERE)
-    if length <= _SHORT and all(len(array) == length for array in arrays):
+    if size_of_whole(length) <= _SHORT and all(  # noqa: F405
+        len(array) == length for array in arrays
+    ):
         args = tuple(np.full(length, arg) if type(arg) is float else arg for arg in args)
         rows = list(zip(*[arg.tolist() for arg in args], strict=True))
         try:

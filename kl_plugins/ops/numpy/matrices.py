@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.ops.compiled import kernels_for, long_vector
+from kl_plugins.ops.compiled import is_part, kernels_for, long_vector, size_of_whole
 from kl_plugins.ops.protocol import Array, FloatArray
 
 _BLOCK = 256
@@ -220,7 +220,7 @@ def solve_lower(factor: FloatArray, right: FloatArray) -> FloatArray:
     if factor.ndim == 2 and right.ndim == 2:
         return _lapack().solve(factor, right)  # type: ignore[no-any-return]
     dimension = factor.shape[-1]
-    if factor.ndim == 2:
+    if factor.ndim == 2 and not is_part():
         # One factor, many right-hand sides: all their columns in one solve.
         columns = np.moveaxis(right, -2, 0)
         solved = _lapack().solve(factor, columns.reshape(dimension, -1))
@@ -228,7 +228,7 @@ def solve_lower(factor: FloatArray, right: FloatArray) -> FloatArray:
     if right.shape[-1] == 1 and (kernels := kernels_for(factor, right)):
         return kernels.solve_vectors(factor, right[..., 0])[..., None]  # type: ignore[no-any-return]
     batch = np.broadcast_shapes(factor.shape[:-2], right.shape[:-2])
-    if math.prod(batch) <= dimension or dimension >= _MODERATE:
+    if size_of_whole(math.prod(batch)) <= dimension or dimension >= _MODERATE:
         return _lapack().one_by_one(_lapack().solve, right.shape[-2:], factor, right)  # type: ignore[no-any-return]
     # Many small systems: forward substitution over all of them at once, row by row.
     out = np.empty((*batch, *right.shape[-2:]), dtype=np.result_type(factor, right))

@@ -29,11 +29,11 @@ _GOOD = 5e-13
 """Relative error up to which a value is kept, well or ill conditioned: a multiple of the condition number
 would still be what `kl` promises, but `kl` is often far better than that."""
 
-_NUMBERS = 1 << 20
-"""Numbers of the rows that are multiplied together: 8 MB."""
+TILE = 32
+"""Rows that are multiplied with as many others at a time."""
 
-_FEWEST, _MOST, _PAIRS = 16, 1024, 1 << 17
-"""Bounds on the rows of a block, and on the pairs of two."""
+_FEWEST, _MOST, _PAIRS = TILE, 1024, 1 << 17
+"""Bounds on the rows and columns of a block, multiples of a tile, and on its pairs."""
 
 _MODERATE = 32
 """From this dimension on LAPACK inverts one matrix after the other."""
@@ -51,9 +51,6 @@ class Gaussians(NamedTuple):
     factors: FloatArray
     """Lower Cholesky factors (n, d, d), or standard deviations (n, d)."""
 
-    def part(self, start: int, stop: int) -> Gaussians:
-        return Gaussians(*[x if len(x) == 1 else x[start:stop] for x in self])
-
     @property
     def batch_size(self) -> int:
         return max(len(self.means), len(self.covariances))
@@ -63,70 +60,110 @@ class Gaussians(NamedTuple):
         return self.covariances.ndim == 2
 
 
-class _Side(NamedTuple):
-    """What the pairs share of the distributions of one side."""
+class Side(NamedTuple):
+    """What the pairs share of the n distributions of one side; rows in tiles, shape (⌈n/TILE⌉, TILE, ·)."""
 
     rows: FloatArray
     """Rows whose inner products with the other side's are ⟨Σp + m mᵀ, P⟩ − 2 ⟨m, P k⟩ + kᵀP k."""
 
     log_dets: FloatArray
+    """Shape (n,)."""
 
     spreads: FloatArray
-    """s = √diag Σ of p, c = √diag P of q; of independent variables s² + 2 m² and c²."""
+    """s = √diag Σ of p, c = √diag P of q; of independent variables s² + 2 m² and c²; in tiles."""
 
     gaps: FloatArray
-    """|m| of p, |k|·c of q; of independent variables 2 k²·c² of q."""
+    """|m| of p, in tiles; of q |k|·c, of independent variables 2 k²·c², shape (n,)."""
+
+    is_diagonal: bool
+
+    def part(self, start: int, stop: int) -> Side:
+        """The distributions from `start`, a multiple of TILE, to `stop`."""
+        tiles, each = slice(start // TILE, -(-stop // TILE)), slice(start, stop)
+        gaps = self.gaps[each if self.gaps.ndim == 1 else tiles]
+        return Side(self.rows[tiles], self.log_dets[each], self.spreads[tiles], gaps, self.is_diagonal)
 
 
-def blocks(p: Gaussians, q: Gaussians) -> Iterator[tuple[slice, slice, FloatArray, NDArray[np.bool_]]]:
+def centre_of(means: FloatArray) -> FloatArray:
+    """The centre that means are counted from: any will do; this one is near most of them, shape (n, d)."""
+    centre: FloatArray = np.median(np.nan_to_num(means), axis=0)
+    return centre
+
+
+def blocks(p: Side, q: Side) -> Iterator[tuple[slice, slice, FloatArray, NDArray[np.bool_]]]:
     """Yield the rows and columns of a block of pairs, their divergences, and which of those are good.
 
     The estimate behind ``good`` is for the products: the error of the factors is the same as in `kl`.
+    A pair has the same bits in every block.
     """
-    d = p.means.shape[-1]
-    length = 2 * d + 1 if p.is_diagonal else d * (d + 1) // 2 + d + 1
-    most = max(_FEWEST, _NUMBERS // length)
-    width = min(q.batch_size, most, _MOST)
-    height = min(p.batch_size, most, max(_FEWEST, _PAIRS // max(1, width)))
-    centre = np.nan_to_num(q.means).mean(0)
-    for j in range(0, q.batch_size, width):
-        columns = slice(j, min(j + width, q.batch_size))
-        right = _of_q(q.part(j, j + width), centre)
-        for i in range(0, p.batch_size, height):
-            rows = slice(i, min(i + height, p.batch_size))
-            left = _of_p(p.part(i, i + height), centre)
-            yield rows, columns, *_divergences(left, right, p.is_diagonal)
+    count, others = len(p.log_dets), len(q.log_dets)
+    width = min(others, _MOST)
+    height = min(count, max(_FEWEST, _PAIRS // max(1, width) // TILE * TILE))
+    for j in range(0, others, max(1, width)):
+        columns = slice(j, min(j + width, others))
+        right = q.part(columns.start, columns.stop)
+        for i in range(0, count, max(1, height)):
+            rows = slice(i, min(i + height, count))
+            yield rows, columns, *_divergences(p.part(rows.start, rows.stop), right)
 
 
-def _divergences(left: _Side, right: _Side, is_diagonal: bool) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _divergences(left: Side, right: Side) -> tuple[FloatArray, NDArray[np.bool_]]:
     d = right.spreads.shape[-1]
-    value = left.rows @ right.rows.T
+    shape = len(left.log_dets), len(right.log_dets)
+    value = _products(left.rows, right.rows, shape)
     value -= left.log_dets[:, None]
     value += right.log_dets - d
     value *= 0.5
-    size = left.spreads @ right.spreads.T
-    if is_diagonal:  # sums of d terms of one sign, and |m − k|² ≤ 2 m² + 2 k²
-        size = np.sqrt(d) * (size + right.gaps)
+    size = _products(left.spreads, right.spreads, shape)
+    if left.is_diagonal:  # sums of d terms of one sign, and |m − k|² ≤ 2 m² + 2 k²
+        size += right.gaps
+        size *= np.sqrt(d)
     else:  # |Σp| ≤ s sᵀ and |P| ≤ c cᵀ, entry by entry
-        size = size**2 + (left.gaps @ right.spreads.T + right.gaps) ** 2
+        gaps = _products(left.gaps, right.spreads, shape)
+        gaps += right.gaps
+        size *= size
+        gaps *= gaps
+        size += gaps
     size += np.abs(left.log_dets)[:, None] + np.abs(right.log_dets)
     size *= _SAFETY * _ROUNDING / _GOOD
     return value, value > size  # not where either is NaN, nor where both are infinite
 
 
-def _of_p(p: Gaussians, centre: FloatArray) -> _Side:
-    m, ones = p.means - centre, np.ones((1, 1))
+def _products(left: FloatArray, right: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """The inner product of every row of one side with every row of the other, both in tiles.
+
+    The bits that BLAS gives to an entry depend on the shape of the product, and on where the entry is in it.
+    Not so for products of two tiles: it is at the edges of a product that its instructions are others.
+    """
+    out = np.empty((len(left) * TILE, len(right) * TILE))
+    tiles = out.reshape(len(left), TILE, len(right), TILE).swapaxes(1, 2)
+    np.matmul(left[:, None], right.swapaxes(1, 2), out=tiles)
+    return out[: shape[0], : shape[1]]
+
+
+def _tiled(rows: FloatArray, count: int) -> FloatArray:
+    """`count` rows, or one for all of them, in tiles, the last of which is filled up with zeros."""
+    tiles = np.zeros((-(-count // TILE), TILE, rows.shape[1]))
+    tiles.reshape(-1, rows.shape[1])[:count] = rows
+    return tiles
+
+
+def side_of_p(p: Gaussians, centre: FloatArray) -> Side:
+    """What the pairs share of p."""
+    m, ones, count = p.means - centre, np.ones((1, 1)), p.batch_size
     if p.is_diagonal:
         moments: FloatArray = p.covariances + m * m
         spreads: FloatArray = p.covariances + 2.0 * m * m
     else:
         moments = _lower(p.covariances + m[:, :, None] * m[:, None, :])
         spreads = np.sqrt(_diagonals(p.covariances))
-    return _Side(_joined(moments, m, ones), _log_dets(p), spreads, np.abs(m))
+    rows = _tiled(_joined(moments, m, ones), count)
+    return Side(rows, _log_dets(p), _tiled(spreads, count), _tiled(np.abs(m), count), p.is_diagonal)
 
 
-def _of_q(q: Gaussians, centre: FloatArray) -> _Side:
-    k = q.means - centre
+def side_of_q(q: Gaussians, centre: FloatArray) -> Side:
+    """What the pairs share of q."""
+    k, count = q.means - centre, q.batch_size
     if q.is_diagonal:
         precisions = spreads = 1.0 / q.covariances
         linear, gaps = precisions * k, 2.0 * np.vecdot(k * k, precisions)
@@ -137,8 +174,8 @@ def _of_q(q: Gaussians, centre: FloatArray) -> _Side:
         gaps = np.vecdot(np.abs(k), spreads)
         below = np.tril(np.full(inverses.shape[1:], 2.0), -1) + np.eye(inverses.shape[1])
         precisions = _lower(inverses) * _lower(below)
-    rows = _joined(precisions, -2.0 * linear, np.vecdot(linear, k)[:, None])
-    return _Side(rows, _log_dets(q), spreads, gaps)
+    rows = _tiled(_joined(precisions, -2.0 * linear, np.vecdot(linear, k)[:, None]), count)
+    return Side(rows, _log_dets(q), _tiled(spreads, count), np.broadcast_to(gaps, (count,)), q.is_diagonal)
 
 
 def _joined(*columns: FloatArray) -> FloatArray:
@@ -161,7 +198,7 @@ def _diagonals(matrices: FloatArray) -> FloatArray:
 def _log_dets(side: Gaussians) -> FloatArray:
     scales = side.factors if side.is_diagonal else _diagonals(side.factors)
     log_dets: FloatArray = 2.0 * np.log(scales).sum(-1)
-    return log_dets
+    return np.broadcast_to(log_dets, (side.batch_size,))
 
 
 def _inverses(factors: FloatArray) -> FloatArray:
