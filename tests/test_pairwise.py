@@ -16,7 +16,9 @@ from kl_plugins import (
     LowRank,
     MultivariateNormal,
     NoClosedFormError,
+    NoClosedFormWarning,
     Precision,
+    estimate_kl,
     independent,
     kl,
     pairwise_kl,
@@ -206,3 +208,68 @@ def test_classes_with_rules_of_their_own():
     np.testing.assert_array_equal(pairwise_kl(coins, stats.norm([3.0, 4.0])), one_by_one(coins, beside[1:]))
     with pytest.raises(NoClosedFormError, match=r"closed forms are registered for .*, but none"):
         pairwise_kl(beside, coins)
+
+
+KEYED = {"a": stats.norm(), "b": stats.norm(1.0), "c": stats.norm(0.0, 2.0)}
+
+
+def test_a_dictionary_gives_a_table_with_its_keys():
+    table = pairwise_kl(KEYED)
+    assert (table.dims, table.name, table.attrs) == (("p", "q"), "kl", {"units": "nats"})
+    np.testing.assert_array_equal(table, pairwise_kl(list(KEYED.values())))
+    assert table.sel(p="b", q="c") == kl(KEYED["b"], KEYED["c"])
+    beside = pairwise_kl(KEYED, [stats.norm()])
+    assert set(beside.coords) == {"p"}
+    np.testing.assert_array_equal(beside, table.sel(q=["a"]))
+    assert pairwise_kl([stats.norm()], {1: stats.norm(), 2.5: stats.norm(1.0)}).coords["q"].dtype == float
+    assert pairwise_kl({}).shape == (0, 0)
+
+
+def test_groups_of_pandas_are_labelled():
+    """What users write: a distribution fitted to each group."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"month": np.repeat([1, 2, 3], 20), "x": rng.normal(size=60), "y": rng.normal(size=60)}
+    )
+    fit = lambda values: stats.norm(*stats.norm.fit(values))  # noqa: E731
+    fitted = frame.groupby("month")["x"].apply(fit)
+    table = pairwise_kl(fitted)
+    assert table.dims == ("month", "month_bis")
+    np.testing.assert_array_equal(table, pairwise_kl(list(fitted)))
+    assert table.sel(month=3, month_bis=1) == kl(fitted[3], fitted[1])
+    of_columns = frame.groupby("month")[["x", "y"]].agg(fit)
+    with pytest.raises(TypeError, match=r"^ps: a DataFrame of distributions has two keys .* frame.stack\(\)"):
+        pairwise_kl(of_columns)
+    whole = pairwise_kl(of_columns.rename_axis(columns="column").stack()).unstack("p").unstack("q")
+    assert set(whole.dims) == {"p_month", "p_column", "q_month", "q_column"}
+    chosen = {"p_month": 1, "p_column": "y", "q_month": 2, "q_column": "x"}
+    assert whole.sel(chosen) == kl(of_columns["y"][1], of_columns["x"][2])
+
+
+def test_pairs_without_a_closed_form_are_nan_beside_keys_or_estimated():
+    mixed = {"normal": stats.norm(), "Cauchy": stats.cauchy(), "skew": stats.skewnorm(2.0)}
+    with pytest.warns(
+        NoClosedFormWarning, match=r"^6 of 9 pairs .* The first: row 'normal', .*norm\(\), and"
+    ):
+        table = pairwise_kl(mixed)
+    assert int(table.isnull().sum()) == 5
+    assert table.sel(p="Cauchy", q="Cauchy") == 0.0
+    whole = pairwise_kl(mixed, estimate=True)
+    assert whole.sel(p="normal", q="skew") == estimate_kl(stats.norm(), stats.skewnorm(2.0)).value
+    listed = pairwise_kl(list(mixed.values()), estimate=True)
+    np.testing.assert_array_equal(listed, whole)
+    assert not np.isnan(listed).any()
+    with pytest.raises(TypeError, match="int is not a distribution"):
+        pairwise_kl({"a": stats.norm(), "b": 3}, estimate=True)
+
+
+def test_what_one_looks_like_does_not_depend_on_what_is_beside_it():
+    """Parts of a table have the bits that they have in the whole: blocks, lists, and any order."""
+    rng = np.random.default_rng(9)
+    matrices = np.array([gaussians.well_conditioned(rng, 3, gaussians.ANY) for _ in range(70)])
+    p = MultivariateNormal(rng.normal(size=(70, 3)), Dense(matrices))
+    whole = pairwise_kl(p)
+    members = [MultivariateNormal(m, Dense(c)) for m, c in zip(p.mean, matrices, strict=True)]
+    chosen = rng.permutation(70)[:37]
+    # all count their means from the centre of the second side
+    np.testing.assert_array_equal(pairwise_kl([members[i] for i in chosen], p), whole[chosen])

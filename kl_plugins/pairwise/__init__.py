@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
 
+from kl_plugins.labelled import labelled_of
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.collections import listed, named
 from kl_plugins.pairwise.numbers import numbers
@@ -40,8 +42,8 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False) -> Any
     Returns
     -------
     numpy.ndarray or xarray.DataArray, shape (N, M)
-        Entry (i, j) is the divergence of ``ps[i]`` from ``qs[j]``, exactly 0.0 where the two are equal. Where a
-        side has keys, a DataArray of the name "kl": the keys are coordinates of the dimensions "p" and "q",
+        Entry (i, j) is the divergence of ``ps[i]`` from ``qs[j]``, exactly 0.0 where the two are equal. Where
+        a side has keys, a DataArray of the name "kl": the keys are coordinates of the dimensions "p" and "q",
         or what the index of a Series is called, the second with the suffix "_bis" where both have one name.
 
     Raises
@@ -83,12 +85,18 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False) -> Any
     >>> float(table.sel(p="near", q="far"))
     4.5
     """
-    sides = (ps, ps if qs is None else qs)
-    keyed = [named(side, name) for side, name in zip(sides, ("ps", "qs"), strict=True)]
-    if any(keyed):
-        from kl_plugins.pairwise.tables import of_keyed
+    sides = {"ps": ps, "qs": ps if qs is None else qs}
+    keyed = [named(side, name) for name, side in sides.items()]
+    if any(keyed) or any(labelled_of(side) is not None for side in sides.values()):
+        if find_spec("xarray") is None:
+            raise ImportError(
+                "pairwise_kl labels the divergences of what has keys, by xarray: install it with "
+                'pip install "kl-plugins[xarray]", or pass list(d.values()) for an array without labels'
+            )
+        from kl_plugins.pairwise.labelled import labelled_sides
+        from kl_plugins.pairwise.tables import of_sides
 
-        return of_keyed(sides, keyed, estimate)
-    left = listed(sides[0])
+        return of_sides(list(sides.values()), keyed, list(labelled_sides(sides).values()), estimate)
+    left = listed(ps)
     right = left if qs is None else listed(qs)
     return numbers(left, right, Found(Missing.IS_ESTIMATED if estimate else Missing.RAISES))

@@ -28,16 +28,16 @@ from kl_plugins.pairwise.stacking import make_factors, taken
 _AT_ONCE = 250_000
 """Numbers of the matrices of one side that the pairs computed together may have: 2 MB."""
 
-_SAMPLED = 32
+SAMPLED = 32
 """Members that say where the means of a batch are."""
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """The rows and the columns of some pairs."""
 
 
-def sampled(count: int) -> NDArray[np.intp]:
+def sampled(count: int, most: int = SAMPLED) -> NDArray[np.intp]:
     """The members of a batch that say where its means are: they depend on nothing but their number."""
-    return np.unique(np.linspace(0, max(count - 1, 0), min(count, _SAMPLED)).astype(np.intp))
+    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).astype(np.intp))
 
 
 class Prepared:
@@ -63,12 +63,14 @@ class Prepared:
             and self.count > 0
         )
 
-    def centre(self) -> FloatArray | None:
-        """What the means of both sides are counted from, if it is q."""
+    def centre(self, sample: NDArray[np.intp] | None = None) -> FloatArray | None:
+        """What the means of both sides are counted from, if it is q; `sample` are members to look at."""
         if not self.is_gaussian:
             return None
         means = self.in_double.mean.reshape(-1, self.in_double.mean.shape[-1])
-        return centre_of(means if len(means) == 1 else means[sampled(len(means))])
+        if len(means) > 1:
+            means = means[sampled(len(means)) if sample is None else sample]
+        return centre_of(means)
 
     def side_of_p(self, centre: FloatArray) -> Side:
         with np.errstate(all="ignore"):
@@ -79,14 +81,17 @@ class Prepared:
             return side_of_q(_arrays(self.in_double), centre)
 
 
-def all_pairs(p: Distribution, q: Distribution) -> FloatArray:
-    """The divergence of every member of one batch from every member of another."""
+def all_pairs(p: Distribution, q: Distribution, sample: NDArray[np.intp] | None = None) -> FloatArray:
+    """The divergence of every member of one batch from every member of another.
+
+    `sample` are the members of q that say where its means are, if not those of a list.
+    """
     rows = Prepared(p)
     columns = rows if q is p else Prepared(q)
     with part_of(rows.count * columns.count):
         if not share_work(rows, columns):
-            return _gathered_table(rows.made, columns.made)
-        centre = columns.centre()
+            return gathered_table(rows, columns)
+        centre = columns.centre(sample)
         assert centre is not None
         return by_products(rows, rows.side_of_p(centre), columns, columns.side_of_q(centre))
 
@@ -114,8 +119,9 @@ def by_products(p: Prepared, left: Side, q: Prepared, right: Side) -> FloatArray
     return out
 
 
-def _gathered_table(rows: Any, columns: Any) -> FloatArray:
+def gathered_table(p: Prepared, q: Prepared) -> FloatArray:
     """All pairs as `kl` computes batches."""
+    rows, columns = p.made, q.made
     n, m = (int(side.batch_shape[0] or 0) for side in (rows, columns))
     width = max(1, min(m, _at_once(columns)))
     height = max(1, _at_once(columns) // width)

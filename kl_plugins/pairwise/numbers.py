@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.batches import all_pairs
@@ -18,8 +21,17 @@ Keys = Sequence[object] | None
 """What the members of a side are called, if not by their places."""
 
 
-def numbers(ps: Any, qs: Any, found: Found, keys: Sequence[Keys] = (None, None)) -> FloatArray:
-    """The table of two sides, each a sequence of distributions or a batch; errors name members by keys."""
+def numbers(
+    ps: Any,
+    qs: Any,
+    found: Found,
+    keys: Sequence[Keys] = (None, None),
+    sample: NDArray[np.intp] | None = None,
+) -> FloatArray:
+    """The table of two sides, each a sequence of distributions or a batch; errors name members by keys.
+
+    `sample` is that of `all_pairs`.
+    """
     called = _called(ps, keys[0]), _called(qs, keys[1])
     if have_own_rules(ps, qs):
         return one_by_one(objects_of(ps, "ps"), objects_of(qs, "qs"), called, found)
@@ -35,7 +47,7 @@ def numbers(ps: Any, qs: Any, found: Found, keys: Sequence[Keys] = (None, None))
     columns = rows if right is left else as_batch(right)
     if rows is not None and columns is not None:
         with suppress(NoClosedFormError):  # of a batch, which may not be that of each pair
-            return all_pairs(rows, columns)
+            return all_pairs(rows, columns, sample)
     return one_by_one(members(left), members(right), called, found)
 
 

@@ -1,76 +1,119 @@
-"""Tables with labels: xarray's arrays of the divergences of what has keys."""
+"""Tables with labels: xarray's arrays of the divergences of what has keys, or named dimensions."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Sequence
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pandas import Index, MultiIndex
+from xarray import Coordinates, DataArray
 
 from kl_plugins.errors import NoClosedFormWarning
-from kl_plugins.pairwise.collections import Named, listed
-from kl_plugins.pairwise.numbers import numbers
+from kl_plugins.pairwise.collections import Named, collected, listed
+from kl_plugins.pairwise.labelled import SUFFIX, Batch
+from kl_plugins.pairwise.numbers import Keys, numbers
 from kl_plugins.pairwise.singly import Found, Missing
-
-if TYPE_CHECKING:
-    from xarray import DataArray
-
-SUFFIX = "_bis"
-"""What the second of two dimensions of one name is called by, as in ArviZ."""
+from kl_plugins.pairwise.stacking import as_batch
 
 _SIDES = "p", "q"
 
 
-def of_keyed(sides: Sequence[Any], keyed: Sequence[Named | None], estimate: bool) -> DataArray:
-    """The table of two sides, one of which at least has keys, which become coordinates."""
-    if find_spec("xarray") is None:
-        raise ImportError(
-            "pairwise_kl labels the divergences of what has keys, by xarray: install it with "
-            'pip install "kl-plugins[xarray]", or pass list(d.values()) for an array without labels'
-        )
-    from xarray import DataArray
+class Side(NamedTuple):
+    """A side of a table."""
 
+    given: Any
+    """A sequence of distributions, or one batch; or what makes one of chunks."""
+
+    dims: tuple[Hashable, ...]
+    shape: tuple[int, ...] | None
+    """None where it has the one dimension of a list, of whatever length."""
+
+    coordinates: Any
+    keys: Keys
+    sample: NDArray[np.intp] | None
+
+
+def of_sides(
+    sides: Sequence[Any], keyed: Sequence[Named | None], batches: Sequence[Batch | None], estimate: bool
+) -> DataArray:
+    """The table of two sides, one of which at least has keys or named dimensions."""
+    lazy = any(batch is not None and batch.lazy for batch in batches)
+    first = _side(sides[0], keyed[0], batches[0], "p", (), lazy)
+    second = _side(sides[1], keyed[1], batches[1], "q", first.dims, lazy)
+    if sides[1] is sides[0] and not lazy:
+        second = second._replace(given=first.given)
     found = Found(Missing.IS_ESTIMATED if estimate else Missing.IS_NAN)
-    left, right = (
-        listed(side) if one is None else one.distributions for side, one in zip(sides, keyed, strict=True)
-    )
-    if sides[1] is sides[0]:
-        right = left
-    keys = [None if one is None else list(one.keys) for one in keyed]
-    values = numbers(left, right, found, keys)
-    dims = [_dim(one, name) for one, name in zip(keyed, _SIDES, strict=True)]
-    if dims[0] == dims[1]:
-        dims[1] = f"{dims[1]}{SUFFIX}"
-    table = DataArray(values, dims=dims, name="kl", attrs={"units": "nats"})
-    for dim, one in zip(dims, keyed, strict=True):
-        if one is not None:
-            table = table.assign_coords(_coordinates(one.keys, dim))
-    warn_of_missing(found, values.size)
+    if lazy:
+        from kl_plugins.pairwise.chunked import table as of_chunks
+
+        values = of_chunks(_batch(first, "ps"), _batch(second, "qs"), found.missing)
+    else:
+        flat = numbers(first.given, second.given, found, (first.keys, second.keys), second.sample)
+        shapes = zip((first.shape, second.shape), flat.shape, strict=True)
+        values = flat.reshape([n for shape, count in shapes for n in ((count,) if shape is None else shape)])
+    attrs = {"long_name": "Kullback-Leibler divergence", "units": "nats"}
+    table = DataArray(values, dims=(*first.dims, *second.dims), name="kl", attrs=attrs)
+    table = table.assign_coords(first.coordinates)
+    table = table.assign_coords(_renamed(second.coordinates, table))
+    if found.count:
+        warnings.warn(
+            f"{found.count} of {table.size} pairs have no closed form and are NaN; estimate=True has them "
+            f"estimated. The first: {found.first}",
+            NoClosedFormWarning,
+            stacklevel=3,
+        )
     return table
 
 
-def warn_of_missing(found: Found, pairs: int) -> None:
-    """Say how many pairs are NaN because they have no closed form."""
-    if found.count:
-        warnings.warn(
-            f"{found.count} of {pairs} pairs have no closed form and are NaN; estimate=True has them "
-            f"estimated. The first: {found.first}",
-            NoClosedFormWarning,
-            stacklevel=4,
+def _side(
+    side: Any, keyed: Named | None, batch: Batch | None, name: str, taken: Sequence[Hashable], lazy: bool
+) -> Side:
+    """A side, whose one dimension is called by the `name` if it has no other; `taken` are those of p."""
+    if batch is not None:
+        given = batch if lazy else batch.made()
+        return Side(given, batch.recipe.dims, batch.sizes, batch.coordinates, None, batch.flat_sample())
+    dim = name if keyed is None else _dim(keyed, name)
+    if dim in taken:
+        dim = f"{dim}{SUFFIX}"
+    if keyed is None:
+        return Side(listed(side), (dim,), None, {}, None, None)
+    return Side(keyed.distributions, (dim,), None, _coordinates(keyed.keys, dim), list(keyed.keys), None)
+
+
+def _renamed(coordinates: Any, table: DataArray) -> Any:
+    """The coordinates of q, of which those that p has, too, get the suffix."""
+    if not isinstance(coordinates, Coordinates):
+        return coordinates
+    held = coordinates.to_dataset()
+    clash = [name for name in held.coords if name in table.coords and name not in held.dims]
+    kept = held.drop_vars([name for name in clash if not held[name].dims])
+    return kept.rename({name: f"{name}{SUFFIX}" for name in clash if name in kept.coords}).coords
+
+
+def _batch(side: Side, name: str) -> Any:
+    """A side as one batch, of which chunks can be made."""
+    if isinstance(side.given, Batch):
+        return side.given
+    batch = as_batch(collected(side.given, name))
+    if batch is None:
+        raise TypeError(
+            f"{name}: beside Dask arrays the distributions of a side have to be of one family and structure: "
+            "compare those of each by itself"
         )
+    return batch
 
 
-def _dim(one: Named | None, side: str) -> Hashable:
+def _dim(one: Named, side: str) -> Hashable:
     """What the dimension of a side is called: by the name of its pandas.Index, if it has one."""
-    name = getattr(one and one.keys, "name", None)
+    name = getattr(one.keys, "name", None)
     return side if name is None else name
 
 
 def _coordinates(keys: Any, dim: Hashable) -> Any:
     """The coordinates of a dimension; keys of several parts, as a pandas.MultiIndex has, are levels."""
-    from pandas import Index, MultiIndex
-    from xarray import Coordinates
-
     index = keys if isinstance(keys, Index) else Index(keys)
     if not isinstance(index, MultiIndex):
         labels = index.to_list()

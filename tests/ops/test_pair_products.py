@@ -39,7 +39,7 @@ def products(p, q):
 
 def as_kl(p, q):
     """All pairs as `kl` computes batches."""
-    return batches._gathered_table(p, q)
+    return batches.gathered_table(batches.Prepared(p), batches.Prepared(q))
 
 
 def exact(made):

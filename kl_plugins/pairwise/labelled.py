@@ -1,0 +1,172 @@
+"""Batches whose parameters have named dimensions: flattened to be compared, and labelled again."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.labelled import Labelled, labelled_of, whose_names
+from kl_plugins.matching import recognised
+from kl_plugins.ops.numpy import part_of
+from kl_plugins.pairwise.batches import SAMPLED, sampled
+from kl_plugins.plugins.xarray.arguments import Argument, arguments_of, check_together
+from kl_plugins.plugins.xarray.errors import misaligned
+
+SUFFIX = "_bis"
+"""What the second of two dimensions of one name is called by, as in ArviZ."""
+
+
+class Parameter(NamedTuple):
+    """A parameter with names: which of the values it is, its batch dimensions in order, and its own."""
+
+    place: int
+    dims: tuple[Hashable, ...]
+    core_ndim: int
+
+
+class Recipe(NamedTuple):
+    """How the arrays of a part of a labelled batch become distributions with one batch dimension."""
+
+    side: str
+    dims: tuple[Hashable, ...]
+    """The batch dimensions, in order."""
+
+    part: Labelled
+    """Without the values that have names."""
+
+    parameters: tuple[Parameter, ...]
+    count: int
+    """The members of the whole batch."""
+
+    def made(self, arrays: Sequence[Any]) -> tuple[Distribution, tuple[int, ...]]:
+        """The distributions of these arrays of the parameters, and the shape of their batch.
+
+        The members are flattened. One that is a part of more is there twice: it would be taken for what all
+        members share.
+        """
+        sizes = dict.fromkeys(self.dims, 1)
+        for parameter, array in zip(self.parameters, arrays, strict=True):
+            sizes |= dict(zip(parameter.dims, np.shape(array), strict=False))
+        shape = tuple(sizes[dim] for dim in self.dims)
+        values = list(self.part.values)
+        for parameter, array in zip(self.parameters, arrays, strict=True):
+            values[parameter.place] = self._flat(np.asarray(array), parameter, sizes, shape)
+        with part_of(self.count):
+            return recognised(self.part.rebuild(*values), self.side), shape
+
+    def _flat(
+        self, array: NDArray[Any], parameter: Parameter, sizes: dict[Hashable, int], shape: tuple[int, ...]
+    ) -> NDArray[Any]:
+        """The array with one batch dimension; without, where all members share it."""
+        core = array.shape[len(parameter.dims) :]
+        if not parameter.dims:
+            return array if self.dims else array[None]
+        whole = [sizes[dim] if dim in parameter.dims else 1 for dim in self.dims]
+        flat = np.broadcast_to(array.reshape(*whole, *core), (*shape, *core)).reshape(-1, *core)
+        return np.repeat(flat, 2, axis=0) if len(flat) == 1 < self.count else flat
+
+
+class Batch(NamedTuple):
+    """A side whose parameters have names."""
+
+    recipe: Recipe
+    arrays: tuple[xr.DataArray, ...]
+    """The parameters with names, their dimensions in order: those of the batch, those of an event."""
+
+    sizes: tuple[int, ...]
+    coordinates: xr.Coordinates
+
+    @property
+    def lazy(self) -> bool:
+        return any(array.chunks is not None for array in self.arrays)
+
+    @property
+    def sample(self) -> dict[Hashable, NDArray[np.intp]]:
+        """The members that say where the means are, by their places along each dimension."""
+        most = SAMPLED if len(self.sizes) < 2 else max(2, int(SAMPLED ** (1.0 / len(self.sizes))))
+        return {dim: sampled(size, most) for dim, size in zip(self.recipe.dims, self.sizes, strict=True)}
+
+    def flat_sample(self) -> NDArray[np.intp]:
+        """The places of these members among all."""
+        places = np.ix_(*self.sample.values())
+        return np.ravel_multi_index(places, self.sizes).ravel() if self.sizes else np.zeros(1, np.intp)
+
+    def made(self) -> Distribution:
+        """All of them, with one batch dimension."""
+        return self.recipe.made([array.values for array in self.arrays])[0]
+
+
+def labelled_sides(sides: Mapping[str, object]) -> dict[str, Batch | None]:
+    """What has named dimensions of each side; None for a side that has none, or is no single object."""
+    found = {side: labelled_of(obj) for side, obj in sides.items()}
+    known = {side: part for side, part in found.items() if part is not None}
+    if not known:
+        return dict.fromkeys(sides)
+    if whose_names(sides)[0].symbolic:
+        raise TypeError("pairwise_kl takes numbers, not graphs; kl takes a batch of either")
+    arguments = arguments_of({side: sides[side] for side in known}, known)
+    arguments = _with_names_apart(arguments)
+    check_together(arguments, known)
+    error = misaligned(arguments, True)
+    if error is not None:
+        raise error
+    return {
+        side: _batch(side, part, [one for one in arguments if one.side == side])
+        if (part := found[side]) is not None
+        else None
+        for side in sides
+    }
+
+
+def _with_names_apart(arguments: Sequence[Argument]) -> list[Argument]:
+    """The parameters, with other names for the batch dimensions of the second side that the first has too."""
+    first = arguments[0].side
+    taken = {dim for one in arguments if one.side == first for dim in one.batch_dims}
+    if all(one.side == first for one in arguments):
+        return list(arguments)
+    apart = []
+    for one in arguments:
+        renamed = (
+            {} if one.side == first else {dim: f"{dim}{SUFFIX}" for dim in one.batch_dims if dim in taken}
+        )
+        apart.append(one._replace(array=one.array.rename(renamed)))
+    return apart
+
+
+def _batch(side: str, part: Labelled, arguments: Sequence[Argument]) -> Batch:
+    dims = tuple(dict.fromkeys(dim for one in arguments for dim in one.batch_dims))
+    arrays = []
+    parameters = []
+    sizes: dict[Hashable, int] = {}
+    for one in arguments:
+        own = tuple(dim for dim in dims if dim in one.array.dims)
+        arrays.append(one.array.transpose(*own, *one.core_dims))
+        parameters.append(Parameter(one.place, own, len(one.core_dims)))
+        sizes |= {dim: one.array.sizes[dim] for dim in own}
+    places = {one.place for one in arguments}
+    values = tuple(None if i in places else _plain(value) for i, value in enumerate(part.values))
+    count = prod(sizes.values())
+    recipe = Recipe(side, dims, part._replace(values=values), tuple(parameters), count)
+    return Batch(recipe, tuple(arrays), tuple(sizes[dim] for dim in dims), _coordinates(arrays, dims))
+
+
+def _plain(value: Any) -> Any:
+    """A value without names: one number, in whatever shape, as a number."""
+    return value if np.ndim(value) == 0 or np.size(value) != 1 else np.reshape(np.asarray(value), ())
+
+
+def _coordinates(arrays: Sequence[xr.DataArray], dims: Sequence[Hashable]) -> xr.Coordinates:
+    """The coordinates along batch dimensions, and those of no dimension."""
+    kept = [
+        array.coords.to_dataset().drop_vars(
+            [name for name, one in array.coords.items() if not set(one.dims) <= set(dims)]
+        )
+        for array in arrays
+    ]
+    return xr.merge(kept, compat="override", join="exact").coords
