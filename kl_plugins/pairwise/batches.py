@@ -23,7 +23,7 @@ from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy import part_of
 from kl_plugins.ops.numpy.pair_products import Gaussians, Side, blocks, centre_of, side_of_p, side_of_q
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.pairwise.stacking import make_factors, taken
+from kl_plugins.pairwise.stacking import make_factors, taken, with_factors
 
 _AT_ONCE = 250_000
 """Numbers of the matrices of one side that the pairs computed together may have: 2 MB."""
@@ -47,6 +47,15 @@ class Prepared:
         make_factors(made)
         self.made: Any = made
         self.count = int(made.batch_shape[0] or 0)
+
+    def __reduce__(self) -> Any:
+        """With the factors, which copies of distributions leave out."""
+        return _restored, (self.made, [part.factor for part in _factored(self.made)])
+
+    def arrays(self) -> list[FloatArray]:
+        """The parameters and their factors."""
+        held = [value for value in self.made.values() if isinstance(value, np.ndarray)]
+        return held + [part.factor for part in _factored(self.made)]
 
     @cached_property
     def in_double(self) -> Any:
@@ -79,6 +88,20 @@ class Prepared:
     def side_of_q(self, centre: FloatArray) -> Side:
         with np.errstate(all="ignore"):
             return side_of_q(_arrays(self.in_double), centre)
+
+
+def _factored(made: Any) -> Iterator[Any]:
+    """The parts whose factors are kept, in order."""
+    for part in made.components():
+        if "covariance" in part.parameters:  # which `make_factors` factors
+            yield part
+        yield from _factored(part)
+
+
+def _restored(made: Any, factors: list[FloatArray]) -> Prepared:
+    """A copy, with the factors of its matrices."""
+    found = iter(factors)
+    return Prepared(with_factors(made, found))
 
 
 def all_pairs(p: Distribution, q: Distribution, sample: NDArray[np.intp] | None = None) -> FloatArray:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
@@ -21,7 +23,7 @@ from kl_plugins.ops.numpy.pair_products import Side
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.batches import Prepared, by_products, gathered_table, share_work
 from kl_plugins.pairwise.labelled import Batch, Recipe
-from kl_plugins.pairwise.singly import Found, Missing, one_by_one
+from kl_plugins.pairwise.singly import Found, Missing, Name, one_by_one
 from kl_plugins.pairwise.stacking import as_batch, members
 from kl_plugins.recognition import as_written
 
@@ -29,7 +31,8 @@ _BLOCK_BYTES = 1 << 27
 """What a block of the table takes, where a side that is in memory is cut for it."""
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True)
+class Chunk:
     """A part of a side, ready for its pairs."""
 
     prepared: Prepared
@@ -38,6 +41,11 @@ class Chunk(NamedTuple):
 
     shared: Side | None
     """What products of matrices need of it; None where these do not serve."""
+
+    def __sizeof__(self) -> int:
+        """Bytes, by which Dask's workers reckon."""
+        shared = [] if self.shared is None else [part for part in self.shared if isinstance(part, np.ndarray)]
+        return int(sum(array.nbytes for array in (*self.prepared.arrays(), *shared)))
 
     def kept(self) -> slice:
         """The members that it is for: one that is alone is there twice."""
@@ -185,12 +193,13 @@ def _centre(q: Batch | Distribution) -> da.Array:
 
 def _single(held: Any, ndim: int = 0, count: int = 1) -> da.Array:
     """An object as an array of one block."""
-    name = f"kl-held-{id(held):x}-{da.core.tokenize(type(held).__name__, count)}"
+    name = f"kl-held-{uuid4().hex}"
     graph = HighLevelGraph.from_collections(name, {(name, *(0,) * ndim): _Held(held)}, dependencies=())
     return da.Array(graph, name, ((count,),) * ndim, meta=np.empty((0,) * ndim, object))
 
 
-class _Held(NamedTuple):
+@dataclass(frozen=True)
+class _Held:
     """An object that is a block, whatever it is."""
 
     value: Any
@@ -237,7 +246,7 @@ def _centre_of(*arrays: FloatArray, recipe: Recipe) -> Any:
 def _chunk_of(*arrays: Any, recipe: Recipe, which: str, pairs: int) -> Chunk:
     *blocks, centre = arrays
     made, shape = recipe.made(blocks)
-    with part_of(recipe.count):
+    with part_of(recipe.members):
         prepared = Prepared(as_batch(made) or made)
     return _with_shared(prepared, shape, centre.value, which, pairs)
 
@@ -273,11 +282,8 @@ def _block(p: Chunk, q: Chunk, pairs: int, missing: Missing) -> FloatArray:
 def _each(p: Chunk, q: Chunk, missing: Missing) -> FloatArray:
     """The pairs of a block one by one, as some have no closed form."""
     found = Found(missing)
-    called = tuple(
-        lambda i, written=as_written(side.prepared.made): f"{i} of its chunk, {written}" for side in (p, q)
-    )
     ps, qs = (members(side.prepared.made)[side.kept()] for side in (p, q))
-    value = one_by_one(ps, qs, (called[0], called[1]), found)
+    value = one_by_one(ps, qs, (_called(p), _called(q)), found)
     if found.count:
         warnings.warn(
             f"{found.count} of {value.size} pairs of a block have no closed form and are NaN; estimate=True "
@@ -286,3 +292,9 @@ def _each(p: Chunk, q: Chunk, missing: Missing) -> FloatArray:
             stacklevel=2,
         )
     return value
+
+
+def _called(side: Chunk) -> Name:
+    """What errors call the members of a chunk."""
+    written = as_written(side.prepared.made)
+    return lambda index: f"{index} of its chunk, {written}"

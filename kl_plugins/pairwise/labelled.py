@@ -41,8 +41,8 @@ class Recipe(NamedTuple):
     """Without the values that have names."""
 
     parameters: tuple[Parameter, ...]
-    count: int
-    """The members of the whole batch."""
+    members: int
+    """How many the whole batch has."""
 
     def made(self, arrays: Sequence[Any]) -> tuple[Distribution, tuple[int, ...]]:
         """The distributions of these arrays of the parameters, and the shape of their batch.
@@ -57,7 +57,7 @@ class Recipe(NamedTuple):
         values = list(self.part.values)
         for parameter, array in zip(self.parameters, arrays, strict=True):
             values[parameter.place] = self._flat(np.asarray(array), parameter, sizes, shape)
-        with part_of(self.count):
+        with part_of(self.members):
             return recognised(self.part.rebuild(*values), self.side), shape
 
     def _flat(
@@ -69,7 +69,7 @@ class Recipe(NamedTuple):
             return array if self.dims else array[None]
         whole = [sizes[dim] if dim in parameter.dims else 1 for dim in self.dims]
         flat = np.broadcast_to(array.reshape(*whole, *core), (*shape, *core)).reshape(-1, *core)
-        return np.repeat(flat, 2, axis=0) if len(flat) == 1 < self.count else flat
+        return np.repeat(flat, 2, axis=0) if len(flat) == 1 < self.members else flat
 
 
 class Batch(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -90,3 +90,16 @@ def make_factors(made: Any) -> None:
         if "covariance" in part.parameters:
             _ = part.factor
         make_factors(part)
+
+
+def with_factors(made: Any, factors: Iterator[Any]) -> Any:
+    """The same with the next of the factors that `make_factors` made of it."""
+    state = made.__getstate__() | made.parts_by(lambda part: _with_factor(part, factors))
+    return made.unchecked(made.ops, **state)
+
+
+def _with_factor(part: Any, factors: Iterator[Any]) -> Any:
+    state = part.__getstate__()
+    if "covariance" in part.parameters:
+        state["factor"] = next(factors)
+    return part.unchecked(part.ops, **state | part.parts_by(lambda one: _with_factor(one, factors)))
