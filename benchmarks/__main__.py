@@ -38,6 +38,7 @@ BENCHMARKS = {
     "agreement": Benchmark("our values beside PyTorch's where both are good", 120),
     "speed": Benchmark("time of Gaussians", 600),
     "family_speed": Benchmark("time of univariate families", 600),
+    "scale": Benchmark("tables that do not fit into memory", 1200),
     "gradients": Benchmark("time of value and gradient in graphs", 600),
     "compile_times": Benchmark("time to compile graphs", 2400),
     "estimators": Benchmark("bias and error of Monte Carlo rules", 600),

@@ -24,6 +24,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "speed.slower": ("speed", tables.slower),
     "family_speed": ("family_speed", tables.family_speed),
     "family_speed.slower": ("family_speed", tables.slower_families),
+    "scale": ("scale", tables.scale),
+    "scale.said": ("scale", tables.scale_in_words),
     "gradients": ("gradients", tables.gradients),
     "compile_times": ("compile_times", tables.compile_times),
     "compile_times.loading": ("compile_times", tables.loading_of_families),

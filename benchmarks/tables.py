@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.words import Rows, listed, quotient, ratio, scientific, table, time
+from benchmarks.words import Rows, figures, listed, quotient, ratio, scientific, table, time
 
 CHECKED, UNCHECKED = "PyTorch", "PyTorch, no checks"
 NAMES = {
@@ -135,6 +135,39 @@ def slower_families(rows: Rows) -> str:
     apart = max(row["difference"] for row in rows)
     said = f"PyTorch is as fast or faster in {listed(faster)}" if faster else "PyTorch is slower in every row"
     return f"{said}. The two libraries' values differ by at most {scientific(apart)}, relative."
+
+
+def scale(rows: Rows) -> str:
+    """Seconds and memory of tables; nanoseconds of a pair show that the cost grows with the pairs."""
+    return table(
+        ["table", "processes", "pairs", "time", "ns a pair", "peak memory, MiB"],
+        [
+            (
+                row["what"],
+                max(1, row["workers"]),
+                scientific(row["pairs"], 0 if row["pairs"] in (10**6, 10**8) else 1),
+                time(row["seconds"]),
+                figures(1e9 * row["seconds"] / row["pairs"]),
+                f"{row['peak_mib']:,.0f}".replace(",", " "),
+            )
+            for row in rows
+        ],
+    )
+
+
+def scale_in_words(rows: Rows) -> str:
+    """How much faster two workers are than one, the most memory of a worker, and how many bits differ."""
+    one, two = (
+        next(row for row in rows if row["what"].endswith("Zarr") and row["workers"] == n) for n in (1, 2)
+    )
+    memory = max(one["peak_mib"], two["peak_mib"])
+    differing = one["differing"] + two["differing"]
+    same = "all values have the bits of the table in memory"
+    return (
+        f"Two workers take {two['seconds'] / one['seconds']:.2f} of the time of one. A worker had at most "
+        f"{memory:.0f} MiB, of which {one['loaded_mib']:.0f} MiB before the first block; "
+        f"{same if differing == 0 else f'{differing} values differ from those in memory'}."
+    )
 
 
 def gradients(rows: Rows) -> str:
