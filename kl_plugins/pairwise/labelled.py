@@ -113,7 +113,7 @@ def labelled_sides(sides: Mapping[str, object]) -> dict[str, Batch | None]:
     arguments = arguments_of({side: sides[side] for side in known}, known)
     arguments = _with_names_apart(arguments)
     check_together(arguments, known)
-    error = misaligned(arguments, True)
+    error = misaligned(arguments, exact=True)
     if error is not None:
         raise error
     return {
