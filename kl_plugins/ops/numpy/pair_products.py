@@ -32,6 +32,9 @@ would still be what `kl` promises, but `kl` is often far better than that."""
 TILE = 32
 """Rows that are multiplied with as many others at a time."""
 
+_DEPTH = 240
+"""Numbers of two rows that are multiplied at a time: OpenBLAS has one thread do up to 32 · 32 · 256 products."""
+
 _FEWEST, _MOST, _PAIRS = TILE, 1024, 1 << 17
 """Bounds on the rows and columns of a block, multiples of a tile, and on its pairs."""
 
@@ -132,12 +135,20 @@ def _divergences(left: Side, right: Side) -> tuple[FloatArray, NDArray[np.bool_]
 def _products(left: FloatArray, right: FloatArray, shape: tuple[int, int]) -> FloatArray:
     """The inner product of every row of one side with every row of the other, both in tiles.
 
-    The bits that BLAS gives to an entry depend on the shape of the product, and on where the entry is in it.
-    Not so for products of two tiles: it is at the edges of a product that its instructions are others.
+    The bits that BLAS gives to an entry depend on the shape of the product, on where the entry is in it, and on
+    how many threads share it. Not so for products of two tiles, as it is at the edges of a product that its
+    instructions are others; and not of short rows, which one thread multiplies.
     """
     out = np.empty((len(left) * TILE, len(right) * TILE))
-    tiles = out.reshape(len(left), TILE, len(right), TILE).swapaxes(1, 2)
-    np.matmul(left[:, None], right.swapaxes(1, 2), out=tiles)
+    part = out
+    for start in range(0, left.shape[-1], _DEPTH):
+        depth = slice(start, start + _DEPTH)
+        tiles = part.reshape(len(left), TILE, len(right), TILE).swapaxes(1, 2)
+        np.matmul(left[:, None, :, depth], right[:, :, depth].swapaxes(1, 2), out=tiles)
+        if part is out:
+            part = np.empty_like(out) if left.shape[-1] > _DEPTH else out
+        else:
+            out += part
     return out[: shape[0], : shape[1]]
 
 
