@@ -141,5 +141,5 @@ class NoClosedFormWarning(UserWarning):
     ...     table = pairwise_kl(ps)
     >>> table.isnull().values
     array([[False,  True],
-           [ True, False]])
+           [False, False]])
     """

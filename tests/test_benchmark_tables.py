@@ -40,8 +40,9 @@ def test_the_results_are_of_one_commit():
 def test_every_benchmark_was_run_or_says_why_not():
     for name in BENCHMARKS:
         assert (name in RESULTS) != (name in RESULTS["not_run"])
-    # Nothing but the absence of the reference posteriors is a reason.
-    assert all("posteriordb" in reason for reason in RESULTS["not_run"].values())
+    # Nothing but the absence of the reference posteriors is a reason, and being newer than the results.
+    reasons = RESULTS["not_run"].values()
+    assert all("posteriordb" in reason or reason == "added after this run" for reason in reasons)
 
 
 def test_rows_of_another_commit_are_refused(monkeypatch):

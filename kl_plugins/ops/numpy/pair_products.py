@@ -33,7 +33,7 @@ TILE = 32
 """Rows that are multiplied with as many others at a time."""
 
 _DEPTH = 240
-"""Numbers of two rows that are multiplied at a time: OpenBLAS has one thread do up to 32 · 32 · 256 products."""
+"""Numbers of a row that are multiplied at a time: one thread of OpenBLAS does up to 32 · 32 · 256 products."""
 
 _FEWEST, _MOST, _PAIRS = TILE, 1024, 1 << 17
 """Bounds on the rows and columns of a block, multiples of a tile, and on its pairs."""
@@ -135,7 +135,7 @@ def _divergences(left: Side, right: Side) -> tuple[FloatArray, NDArray[np.bool_]
 def _products(left: FloatArray, right: FloatArray, shape: tuple[int, int]) -> FloatArray:
     """The inner product of every row of one side with every row of the other, both in tiles.
 
-    The bits that BLAS gives to an entry depend on the shape of the product, on where the entry is in it, and on
+    The bits that BLAS gives to an entry depend on the shape of the product, on the place in it, and on
     how many threads share it. Not so for products of two tiles, as it is at the edges of a product that its
     instructions are others; and not of short rows, which one thread multiplies.
     """
