@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.matching import own_rule, recognised
+from kl_plugins.mistakes import numbers_in
 from kl_plugins.pairwise.stacking import members
 from kl_plugins.recognition import load_plugins_of, recognise, representative
 
@@ -65,6 +66,8 @@ def objects_of(side: Any, name: str) -> Sequence[object]:
 def collected(side: Any, name: str) -> Distribution | list[Distribution]:
     """One batch, or a list of single distributions; all of them recognised."""
     single = not isinstance(side, Sequence)
+    if not single and (told := numbers_in(side)):
+        raise TypeError(f"{name}: {told}")
     names = [name] if single else [f"{name}[{i}]" for i in range(len(side))]
     made = [recognised(*one) for one in zip([side] if single else side, names, strict=True)]
     for which, one in zip(names, made, strict=True):

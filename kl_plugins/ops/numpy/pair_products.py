@@ -33,7 +33,7 @@ TILE = 32
 """Rows that are multiplied with as many others at a time."""
 
 _DEPTH = 240
-"""Numbers of a row that are multiplied at a time: one thread of OpenBLAS does up to 32 · 32 · 256 products."""
+"""Numbers of a row that are multiplied at a time: one thread of OpenBLAS does up to 32 · 32 · 256 of them."""
 
 _FEWEST, _MOST, _PAIRS = TILE, 1024, 1 << 17
 """Bounds on the rows and columns of a block, multiples of a tile, and on its pairs."""
