@@ -92,6 +92,10 @@ def kl(p: object, q: object) -> Array:
 
     ``pm.Potential`` takes a batch of divergences, and adds their sum to the log density of its model.
 
+    A parameter that is NaN in a graph raises nothing, and is not taken for one out of its domain: the
+    divergence is NaN, so is its derivative by that parameter, and so is the log density of a model, which
+    samplers reject. Covariances that hold NaN are refused.
+
     Examples
     --------
     >>> from scipy import stats

@@ -76,7 +76,7 @@ class Categorical(Discrete):
         yield from sums_to_one(self.p, self.ops)
 
     def broadcast(self, value: Array) -> Array:
-        return value + self.ops.zeros_like(self.p[..., 0])
+        return value + self.ops.zero_or_nan(self.ops.sum_last(self.p))
 
     def widened(self) -> Discrete:
         return self
@@ -156,8 +156,7 @@ def multinomial_multinomial(p: Multinomial, q: Multinomial) -> Array:
     zero = 0.0 * draw if is_literal(p.n) else p.n * ops.zeros_like(draw)
     n_p, n_q = (ops.asarray(n, "n") for n in (p.n, q.n))
     value = ops.where(ops.equal(n_p, 0.0), zero, value)
-    nan = ops.isnan(n_p + n_q)
-    return ops.where(ops.logical_or(ops.equal(n_p, n_q), nan), value + 0.0 * n_q, float("inf"))
+    return ops.where(ops.equal(n_p, n_q), value, float("inf")) + ops.zero_or_nan(n_p) + ops.zero_or_nan(n_q)
 
 
 from_pymc("CategoricalRV")(Categorical)

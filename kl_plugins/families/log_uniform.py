@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import affine_map, outside
+from kl_plugins.families.core.affine import affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_scipy
@@ -74,7 +74,7 @@ def log_uniform_log_uniform(p: LogUniform, q: LogUniform) -> Array:
     if not at.fixes_zero:
         return by_statistics(p, q)
     value = ops.maximum(log_ratio(q.log_range, p.log_range, ops), 0.0)
-    return ops.where(outside(p, q, at), float("inf"), q.broadcast(p.broadcast(value)))
+    return in_shape_of_pair(p, q, value, outside(p, q, at))
 
 
 from_scipy("loguniform", "reciprocal")(lambda a, b, loc, scale: LogUniform(_log_range(a, b), a * scale, loc))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import AffineMap, affine_map, outside
+from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import (
     Continuous,
@@ -76,8 +76,7 @@ def pareto_pareto(p: Pareto, q: Pareto) -> Array:
     value = 2.0 * variance_divergence(q.alpha, p.alpha, ops) + q.alpha * ops.maximum(
         log_ratio(p.scale, q.scale, ops), 0.0
     )
-    beyond, value = outside(p, q, at), q.broadcast(p.broadcast(value))
-    return value if beyond is False else ops.where(beyond, float("inf"), value)
+    return in_shape_of_pair(p, q, value, outside(p, q, at))
 
 
 def from_lower_end(p: Pareto, at: AffineMap) -> bool:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kl_plugins.families.core.affine import AffineMap, affine_map, outside
+from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -82,8 +82,7 @@ def triangular_triangular(p: Triangular, q: Triangular) -> Array:
     close, value = near_triangular_divergence(p.mode, 1.0 - p.mode, step, below, above, ops)
     if ops.symbolic or not np.all(close):
         value = ops.where(close, value, by_statistics(p, q))
-    value = q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
-    return value if beyond is False else ops.where(beyond, float("inf"), value)
+    return in_shape_of_pair(p, q, infinite_where_undefined(value, ops), beyond)
 
 
 @expects(Uniform, LogTriangle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kl_plugins.families.core.affine import AffineMap, affine_map, outside
+from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import opposite
@@ -67,8 +67,7 @@ def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Array:
         return infinite(p, q)
     turn = (p.scale - q.scale) / q.scale
     value = truncated_divergence(p.low, p.high, q.low, q.high, at.shift, turn, ops)
-    value = q.broadcast(p.broadcast(infinite_where_undefined(value, ops)))
-    return value if beyond is False else ops.where(beyond, float("inf"), value)
+    return in_shape_of_pair(p, q, infinite_where_undefined(value, ops), beyond)
 
 
 @closed_form(TruncatedNormal, Normal)

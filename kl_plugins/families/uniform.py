@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from kl_plugins.families.beta import Beta
-from kl_plugins.families.core.affine import AffineMap, affine_map, outside
+from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -66,8 +66,8 @@ class Uniform(Continuous):
 def uniform_uniform(p: Uniform, q: Uniform) -> Array:
     """The logarithm of the ratio of the widths, if p's interval is inside of q's; else +∞."""
     ops, at = p.ops, affine_map(p, q)
-    value = q.broadcast(p.broadcast(ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)))
-    return ops.where(outside(p, q, at), float("inf"), value)
+    value = ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)
+    return in_shape_of_pair(p, q, value, outside(p, q, at))
 
 
 @closed_form(Beta, Uniform)

@@ -143,6 +143,9 @@ class Operations(Protocol):
     def zeros_like(self, value: Array, /) -> Array:
         """Zeros in the shape of the value."""
 
+    def zero_or_nan(self, value: Array, /) -> Array:
+        """Zero, and NaN where the value is NaN; so are its derivatives."""
+
     def evaluate(self, formula: Function, /, *sides: Any) -> Array:
         """``formula(*sides)``, in which infinity and NaN arise silently."""
 

@@ -58,7 +58,7 @@ ON_NUMBERS = {
     **dict.fromkeys(["absolute", "arctan", "cos", "erf", "erfc", "exp", "expm1", "floor", "sin"], (0.7,)),
     **dict.fromkeys(["sign", "absolute", "arctan", "expm1", "floor", "zeros_like"], (-0.3,)),
     **dict.fromkeys(["digamma", "trigamma", "gammaln", "log", "log1p", "sqrt"], (0.4,)),
-    **dict.fromkeys(["isfinite", "isinf", "isnan", "complement"], (0.25,)),
+    **dict.fromkeys(["isfinite", "isinf", "isnan", "complement", "zero_or_nan"], (0.25,)),
     **dict.fromkeys(["maximum", "minimum", "power", "equal", "gammainc", "gammaincc"], (1.5, 2.5)),
     "betainc": (1.5, 2.5, 0.3),
 }

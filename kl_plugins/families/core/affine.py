@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -135,6 +136,12 @@ def _largest(value: Array) -> Array:
 def same_location(p: Univariate, q: Univariate) -> bool:
     """Whether p and q certainly have the same location."""
     return certainly_is(decided(_offset(p.loc, q.loc, q)), 0.0)
+
+
+def in_shape_of_pair(p: Univariate, q: Univariate, value: Array, beyond: Array = False) -> Array:
+    """The value of each pair; +∞ where p has mass `beyond` q's support, NaN where a parameter is NaN."""
+    value = value if beyond is False else p.ops.where(beyond, math.inf, value)
+    return q.broadcast(p.broadcast(value))
 
 
 def outside(p: Univariate, q: Univariate, at: AffineMap) -> Array:

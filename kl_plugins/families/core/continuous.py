@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.families.core.affine import AffineMap, affine_map, identity_map, outside
+from kl_plugins.families.core.affine import AffineMap, affine_map, identity_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite, no_closed_form
 from kl_plugins.families.core.statements import (
     LogDensity,
@@ -176,7 +176,7 @@ def by_statistics(p: Continuous, q: Continuous) -> Array:
         terms = _terms_where_known(p, q, at, beyond, error)
     value = sum_beyond_roundoff(terms, ops)
     value = value if alike is False else ops.where(alike, 0.0, value)
-    return q.broadcast(p.broadcast(value if beyond is False else ops.where(beyond, math.inf, value)))
+    return in_shape_of_pair(p, q, value, beyond)
 
 
 def _terms(p: Continuous, q: Continuous, at: AffineMap) -> list[Array]:

@@ -70,8 +70,6 @@ class Univariate(Distribution):
         for parameter in parameters:
             if is_literal(parameter):
                 value = value if parameter == parameter else value + parameter
-            elif self.ops.symbolic:
-                value = value + self.ops.zeros_like(parameter)
             else:
-                value = value + self.ops.where(parameter == parameter, 0.0, parameter)
+                value = value + self.ops.zero_or_nan(parameter)
         return value

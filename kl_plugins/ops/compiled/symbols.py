@@ -131,9 +131,12 @@ def elementwise(value: Callable[..., Array], gradient: Array, *args: Array) -> A
     return value(*args, _HERE) if any(isinstance(x, Symbol) for x in args) else value(*args, floats)
 
 
-def zeros_like(value: Array) -> Array:
+def zero_or_nan(value: Array) -> Array:
     """0; NaN where the number is."""
     return where(value == value, 0.0, value)
+
+
+zeros_like = zero_or_nan
 
 
 def shape(value: Array) -> tuple[int, ...]:

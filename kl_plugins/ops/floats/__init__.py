@@ -80,6 +80,10 @@ def zeros_like(value: float) -> float:
     return 0.0
 
 
+def zero_or_nan(value: float) -> float:
+    return 0.0 if value == value else value
+
+
 def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | None, *args: float) -> Array:
     return value(*args, _HERE)
 

@@ -80,6 +80,10 @@ def literal(value: Array) -> float | None:
     return float(value) if type(value) in _PLAIN else None
 
 
+def zero_or_nan(value: Array) -> Array:
+    return np.where(value == value, 0.0, value)
+
+
 def frozen(value: FloatArray) -> FloatArray:
     copy = np.array(value)
     copy.setflags(write=False)

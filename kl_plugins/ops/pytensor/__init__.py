@@ -16,7 +16,8 @@ import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
-from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.ops import floats
+from kl_plugins.ops.protocol import Array, Conditions, Operations
 from kl_plugins.ops.pytensor.formula_node import formula
 from kl_plugins.ops.pytensor.literals import beside_literals, of_floats, undressed
 
@@ -147,6 +148,24 @@ def _one(like: Array) -> Array:
 
 
 pick = select
+
+
+def zero_or_nan(value: Array) -> Array:
+    """Written without arithmetic of the value with itself, which PyTensor would take for zero."""
+    if type(value) is float:
+        return floats.zero_or_nan(value)
+    held = undressed(value)
+    if isinstance(held, pt.TensorConstant) and not np.isnan(held.data).any():
+        return zeros_like(value)
+    return elementwise(_zero_or_nan, _slope_of_zero_or_nan, value)
+
+
+def _zero_or_nan(value: Array, ops: Operations) -> Array:
+    return ops.where(ops.isnan(value), value, 0.0)
+
+
+def _slope_of_zero_or_nan(value: Array, ops: Operations) -> tuple[Array]:
+    return (_zero_or_nan(value, ops),)
 
 
 def choose(condition: Array, rare: Callable[..., Array], usual: Callable[..., Array], *args: Array) -> Array:
