@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from functools import cached_property
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from kl_plugins.covariance.base import Covariance, log_det_divergences, triangular_divergence
+from kl_plugins.covariance.base import (
+    Covariance,
+    by_variable,
+    log_det_divergences,
+    triangular_divergence,
+)
 from kl_plugins.covariance.full import Full
-from kl_plugins.formulas.shared import scale_divergence, variance_divergence
-from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
+from kl_plugins.formulas.shared import (
+    divergence_of_variances,
+    normal_divergence,
+    scale_divergence,
+    variance_divergence,
+)
+from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions, SymbolicOperations
 from kl_plugins.parameters.declarations import constant, parameter
 from kl_plugins.parameters.values import Value
 
@@ -221,6 +231,28 @@ def diagonal_diagonal(p: Isotropic | Diagonal, q: Isotropic | Diagonal) -> Array
 @log_det_divergences.register(AxisAligned, AxisAligned, cost="O(d)")
 def axis_aligned_axis_aligned(p: AxisAligned, q: AxisAligned) -> Array:
     return p.ops.sum_last(scale_divergence(p.scales, q.scales, p.ops))
+
+
+def _of_variances(p: Isotropic | Diagonal, q: Isotropic | Diagonal, step: Array) -> Array:
+    variances = _as_many(p.variances, p, q, step)
+    return p.ops.sum_last(divergence_of_variances(variances, q.variances, step, p.ops))
+
+
+def _of_scales(p: AxisAligned, q: AxisAligned, step: Array) -> Array:
+    return p.ops.sum_last(normal_divergence(_as_many(p.scales, p, q, step), q.scales, step, p.ops))
+
+
+def _as_many(values: Array, p: AxisAligned, q: AxisAligned, step: Array) -> Array:
+    """Those of p, which raise when a graph runs where there are not as many as of the means."""
+    ops = cast(SymbolicOperations, p.ops)
+    if isinstance(p, Isotropic) or None not in (ops.shape(values)[-1], ops.shape(step)[-1]):
+        return values
+    names = p.name or type(p).__name__, q.name or type(q).__name__
+    return ops.of_same_lengths(values, values.shape[-1:], step.shape[-1:], names)
+
+
+by_variable[diagonal_diagonal] = _of_variances
+by_variable[axis_aligned_axis_aligned] = _of_scales
 
 
 @log_det_divergences.register(Full, AxisAligned, cost="O(d²) after the Cholesky factor of p")

@@ -182,6 +182,22 @@ def log_det_divergence(p: Covariance, q: Covariance) -> Array:
     return divergence_rule(p, q)(p, q)
 
 
+by_variable: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""Rules that are sums over variables, and the same of (p, q, step) with the whole divergence of each one."""
+
+
+def gaussian_divergence(p: Covariance, q: Covariance, step: Array) -> Array:
+    """KL divergence of two Gaussians whose means differ by `step`: that of the centred ones, plus ½ wᵀw.
+
+    In a graph variables that are independent are summed once: that is half as many nodes to compile.
+    """
+    rule = divergence_rule(p, q)
+    if p.ops.symbolic and rule.function in by_variable:
+        return by_variable[rule.function](p, q, step)
+    quadratic = q.quadratic_form(step)
+    return rule(p, q) + quadratic
+
+
 def triangular_divergence(
     p_diagonal: Array, q_diagonal: Array, rest: Array, ops: ArrayOperations, like: Array | None = None
 ) -> Array:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
-from kl_plugins.covariance.base import Covariance, divergence_rule, log_det_divergence
+from kl_plugins.covariance.base import Covariance, divergence_rule, gaussian_divergence
 from kl_plugins.errors import Requirement
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.ops import array_backend_of
@@ -191,5 +191,4 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
 
     Source: https://statproofbook.github.io/P/mvn-kl, in the form without cancellation.
     """
-    quadratic = q.covariance.quadratic_form(p.mean - q.mean)
-    return log_det_divergence(p.covariance, q.covariance) + quadratic
+    return gaussian_divergence(p.covariance, q.covariance, p.mean - q.mean)

@@ -125,3 +125,21 @@ def _variance_divergence_gradient(
     """Derivatives ½ (ρ − 1) / p_variance and −½ (ρ − 1) / q_variance."""
     half = 0.5 * ((p_variance - q_variance) / q_variance)
     return half / p_variance, -half / q_variance
+
+
+def divergence_of_variances(p_variance: Array, q_variance: Array, step: Array, ops: Operations) -> Array:
+    """`normal_divergence` of normals that are given by their variances, which no square root has rounded."""
+    return ops.elementwise(_of_variances, _of_variances_gradient, p_variance, q_variance, step)
+
+
+def _of_variances(p_variance: Array, q_variance: Array, step: Array, ops: Operations) -> Array:
+    w = step / ops.sqrt(q_variance)
+    return _variance_divergence(p_variance, q_variance, ops) + (0.5 * w) * w
+
+
+def _of_variances_gradient(
+    p_variance: Array, q_variance: Array, step: Array, ops: Operations
+) -> tuple[Array, Array, Array]:
+    by_p, by_q = _variance_divergence_gradient(p_variance, q_variance, ops)
+    slope = step / q_variance
+    return by_p, by_q - (0.5 * slope) * slope, slope

@@ -10,7 +10,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import graph_inputs
@@ -23,7 +23,7 @@ from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.mistakes import mistaken
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.ops.pytensor.checks import ReplaceChecks, infinite_outside, unchecked
+from kl_plugins.ops.pytensor.check_node import ReplaceChecks, infinite_outside, unchecked
 from kl_plugins.ops.pytensor.on_arrays import UNCOMPILED
 from kl_plugins.priors.arguments import is_number
 from kl_plugins.recognition import recognise
@@ -158,7 +158,7 @@ def _of_parameters_alone(divergence: Any, parameters: list[Graph]) -> Graph:
     return divergence
 
 
-def _with_checks(divergence: Graph, parameters: list[Graph], made_of: Callable[[Apply], Graph]) -> Graph:
+def _with_checks(divergence: Graph, parameters: list[Graph], made_of: Callable[..., Graph]) -> Graph:
     """The divergence with something that does not raise in the place of the checks of parameters."""
     copy = FunctionGraph(parameters, [divergence])
     ReplaceChecks(made_of).apply(copy)

@@ -21,8 +21,10 @@ from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.ops import pytensor as ops
-from kl_plugins.ops.pytensor.checks import check_all, one_number
+from kl_plugins.ops.pytensor.checks import check_all
+from kl_plugins.ops.pytensor.entrywise import Taken
 from kl_plugins.ops.pytensor.first_failing import FirstFailing, first_failing
+from kl_plugins.ops.pytensor.for_c import one_number
 
 pytestmark = [
     pytest.mark.filterwarnings("error"),
@@ -92,7 +94,7 @@ def test_checks_say_which_condition_does_not_hold(mode):
 def test_in_c_conditions_on_entries_are_one_node_that_finds_the_first():
     entries, matrix, number = pt.dvector(), pt.dmatrix(), pt.dscalar()
     holds = [pt.all(entries > 0.0), number < 5.0, pt.all(pt.invert(pt.isnan(matrix))), pt.all(entries < 9.0)]
-    found = first_failing(holds)
+    found = first_failing(Taken(holds, ()))
     assert isinstance(found.owner.op, FirstFailing)
     assert set(found.owner.inputs) == {entries, matrix, number}
     good, whole = np.array([1.0, 2.0, 3.0]), np.ones((2, 3))
@@ -104,7 +106,58 @@ def test_in_c_conditions_on_entries_are_one_node_that_finds_the_first():
     for linker in ("py", "cvm") if pytensor.config.cxx else ("py",):
         run = pytensor.function([entries, matrix, number], found, mode=Mode(linker, None))
         assert [int(run(*case[1:])) for case in cases] == [case[0] for case in cases]
-    assert first_failing([number < 5.0, number > 1.0]) is None  # which are fused with the rest
+    assert first_failing(Taken([number < 5.0, number > 1.0], ())) is None  # which are fused with the rest
+
+
+def conditions_on_a_matrix(matrix, vector):
+    """Conditions as covariances have them: with transposes, diagonals, triangles and broadcasting."""
+    rows, columns = ops.eye_like(matrix).owner.inputs[0].owner.inputs
+    scale = pt.sqrt(pt.abs(pt.diagonal(matrix)))
+    gap = pt.abs(matrix - matrix.T)
+    return [
+        pt.all(gap <= 0.5 * scale[:, None] * scale[None, :]),
+        pt.all(pt.eq(pt.switch(rows > columns, matrix.T, 0.0), 0.0)),
+        pt.all(pt.invert(pt.eq(pt.diagonal(matrix), 0.0))),
+        pt.eq(matrix.shape[-1], vector.shape[0]),
+    ]
+
+
+@pytest.mark.parametrize("mode", ["CVM", "NUMBA"])
+def test_conditions_on_matrices_are_loops(mode):
+    """Against the same conditions by NumPy; no array is made for them."""
+    matrix, vector = pt.dmatrix("matrix"), pt.dvector("vector")
+    messages = ["symmetric", "lower", "regular", "as many"]
+    conditions = list(zip(conditions_on_a_matrix(matrix, vector), messages, strict=True))
+    function = pytensor.function([matrix, vector], check_all(pt.sum(vector), conditions), mode=mode)
+    kinds = {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes}
+    assert not kinds & {"All", "CAReduce", "ExtractDiag", "ARange"}
+    lower = np.array([[1.0, 0.0, 0.0], [0.1, 2.0, 0.0], [0.2, 0.3, 3.0]])
+    bad = [lower + 9.0 * np.eye(3, k=-1), lower + 0.1 * np.eye(3, k=1), np.diag([1.0, 0.0, 3.0]), lower]
+    for layout in (np.ascontiguousarray, np.asfortranarray, lambda x: np.kron(x, np.ones((2, 2)))[::2, ::2]):
+        assert function(layout(lower), np.ones(3)) == 3.0
+        for matrix_, length, message in zip(bad, (3, 3, 3, 2), messages, strict=True):
+            with pytest.raises(ParameterValueError, match=message):
+                function(layout(matrix_), np.ones(length))
+    with pytest.raises(ParameterValueError, match="symmetric"):
+        function(lower[:2], np.ones(3))
+
+
+def test_in_numba_formulas_are_as_in_python():
+    """Fused with other operations, once and several times, and of single precision."""
+    p, q, r = pt.dscalars("p", "q", "r")
+    terms = [
+        scale_divergence(p, q, ops),
+        variance_divergence(q, r, ops) * pt.exp(-p),
+        scale_divergence(q, r, ops),
+    ]
+    graphs = [pt.add(*terms), *pytensor.grad(pt.add(*terms), [p, q, r])]
+    graphs += [pytensor.grad(scale_divergence(*[pt.cast(x, "float32") for x in (p, r)], ops), p)]
+    graphs = [check_all(graphs[0], [(p > 0.0, "p"), (q < r, "q")]), *graphs[1:]]
+    function = pytensor.function([p, q, r], graphs, mode="NUMBA")
+    for point in ((1.3, 1.2, 1.21), (0.2, 1.7, 50.0), (4.0, 1.0, 1.0 + 1e-9)):
+        exact = value(graphs, dict(zip((p, q, r), point, strict=True)))
+        np.testing.assert_allclose(function(*point)[:-1], exact[:-1], rtol=1e-13)
+        np.testing.assert_allclose(function(*point)[-1], exact[-1], rtol=1e-5)
 
 
 def test_in_c_conditions_are_one_number():

@@ -283,11 +283,13 @@ def guard(value: Array, conditions: Conditions, outside: str = "inf") -> Array:
 
 def of_same_lengths(value: Array, p: Sequence[Array], q: Sequence[Array], families: tuple[str, str]) -> Array:
     """A value of p, which raises when the graph runs where the event shapes of p and q differ."""
+    from kl_plugins.ops.pytensor.entrywise import Entry
     from kl_plugins.ops.pytensor.lengths import SameLengths
 
     if type(value) is float or isinstance(value, pt.TensorConstant):
         return value
-    return SameLengths(families)(value, *[pt.cast(pt.as_tensor(n), "int64") for n in (*p, *q)])
+    lengths = [pt.cast(pt.as_tensor(n), "int64") for n in (*p, *q)]
+    return SameLengths(families, [Entry(i, ()) for i in range(len(lengths))])(value, *lengths)
 
 
 if TYPE_CHECKING:

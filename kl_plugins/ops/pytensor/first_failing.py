@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pytensor.scalar as ps
-from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.basic import Apply
 from pytensor.link.c.op import COp
 from pytensor.scalar.basic import Composite
-from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.type import lscalar
-from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.ops.protocol import Array
-
-
-class Condition(NamedTuple):
-    """What has to hold of each entry of an array, or of some numbers, and which these are."""
-
-    holds: Composite
-    inputs: tuple[Variable, ...]
+from kl_plugins.ops.pytensor.entrywise import Condition, Counter, Length, Place, Taken, number_of_first
 
 
 class FirstFailing(COp):  # type: ignore[misc]
     """The number, from 1, of the first of some conditions that does not hold, else 0.
 
-    With elementwise operations and reductions each condition would be C modules of its own, which take longer
-    to compile than a divergence. A condition on one array is on its entries.
+    With elementwise operations and reductions each condition would be C modules of its own.
     """
 
     __props__ = ("conditions",)
 
-    def __init__(self, conditions: Sequence[Composite]) -> None:
+    def __init__(self, conditions: Sequence[Condition]) -> None:
         self.conditions = tuple(conditions)
 
     def __str__(self) -> str:
@@ -43,53 +33,36 @@ class FirstFailing(COp):  # type: ignore[misc]
         return Apply(self, list(inputs), [lscalar()])
 
     def perform(self, node: Apply, inputs: Array, outputs: Array) -> None:
-        found, position = 0, 0
-        for number, holds in enumerate(self.conditions, start=1):
-            arrays = inputs[position : position + holds.nin]
-            position += holds.nin
-            entries = zip(*[np.ravel(array) for array in arrays], strict=True)
-            if not found and not all(holds.impl(*entry) for entry in entries):
-                found = number
-        outputs[0][0] = np.asarray(found, dtype="int64")
+        outputs[0][0] = np.asarray(number_of_first(self.conditions, inputs), dtype="int64")
 
     def infer_shape(self, *args: Array) -> list[Array]:
         return [()]
 
     def c_support_code(self, **kwargs: Any) -> str:
-        codes = {holds.c_support_code(**kwargs): None for holds in self.conditions}
+        codes = {condition.holds.c_support_code(**kwargs): None for condition in self.conditions}
         return "\n".join([*codes, *map(self._function, range(len(self.conditions)))])
 
     def _function(self, index: int) -> str:
-        holds = self.conditions[index]
-        types = [of.dtype_specs()[1] for of in holds.inputs_type]
+        holds = self.conditions[index].holds
         names = [f"x{i}" for i in range(holds.nin)]
-        arguments = ", ".join(f"{of} {name}" for of, name in zip(types, names, strict=True))
+        pairs = zip(holds.inputs_type, names, strict=True)
+        arguments = ", ".join(f"{_number(of)} {name}" for of, name in pairs)
         body = holds.c_code(None, f"holds_{index}", names, ["found"], {"fail": "", "id": "x"})
         return f"static npy_bool holds_{index}({arguments}) {{\nnpy_bool found;\n{body}\nreturn found;\n}}"
 
     def c_code(self, node: Apply, name: str, inputs: list[str], outputs: list[str], sub: Any) -> str:
-        lines, position = ["npy_int64 failing = 0;"], 0
-        for index, holds in enumerate(self.conditions):
-            arrays = node.inputs[position : position + holds.nin]
-            names = inputs[position : position + holds.nin]
-            types = [of.dtype_specs()[1] for of in holds.inputs_type]
-            position += holds.nin
-            shifts = ["0"] * holds.nin
-            opened = []
-            for axis in range(arrays[0].ndim):
-                opened.append(
-                    f"for (npy_intp i{axis} = 0; i{axis} < PyArray_DIM({names[0]}, {axis}); i{axis}++)"
-                )
-                shifts[0] += f" + i{axis} * PyArray_STRIDE({names[0]}, {axis})"
-            entries = [
-                f"*(({of}*)(PyArray_BYTES({array}) + {shift}))"
-                for of, array, shift in zip(types, names, shifts, strict=True)
-            ]
-            lines += [
-                "if (!failing)",
-                *opened,
-                f"if (!holds_{index}({', '.join(entries)})) failing = {index + 1};",
-            ]
+        lines = ["npy_int64 failing = 0;"]
+        for index, (holds, places, loops) in enumerate(self.conditions):
+            pairs = zip(places, holds.inputs_type, strict=True)
+            entries = ", ".join(_value(place, _number(of), inputs) for place, of in pairs)
+            running = [(k, [_value(of, "", inputs) for of in loop]) for k, loop in enumerate(loops) if loop]
+            fails = f"failing = {index + 1};"
+            for _, (first, *others) in running:
+                lines += [f"if (!failing && {first} != {other}) {fails}" for other in others]
+            lines.append("if (!failing)")
+            for k, (first, *_) in running:
+                lines.append(f"for (npy_intp i{k} = 0; i{k} < {first}; i{k}++)")
+            lines.append(f"if (!holds_{index}({entries})) {fails}")
         code, (found,) = "\n".join(lines), outputs
         return f"""{{
             {code}
@@ -100,72 +73,38 @@ class FirstFailing(COp):  # type: ignore[misc]
         }}"""
 
     def c_code_cache_version(self) -> tuple[Any, ...]:
-        return (1, *[holds.c_code_cache_version() for holds in self.conditions])
+        return (3, *[condition.holds.c_code_cache_version() for condition in self.conditions])
 
 
-def first_failing(holds: Sequence[Variable]) -> Array | None:
+def _number(of: Any) -> str:
+    name: str = of.dtype_specs()[1]
+    return name
+
+
+def _value(place: Place, number: str, arrays: list[str]) -> str:
+    if isinstance(place, Counter):
+        return f"i{place.loop}"
+    array = arrays[place.input]
+    if isinstance(place, Length):
+        return f"PyArray_DIM({array}, {place.axis})"
+    indices = enumerate(place.indices)
+    steps = "".join(f" + i{k} * PyArray_STRIDE({array}, {axis})" for axis, k in indices if k is not None)
+    return f"*(({number}*)(PyArray_BYTES({array}){steps}))"
+
+
+def first_failing(taken: Taken) -> Array | None:
     """The number of the first condition, each a number itself, that does not hold; None where it is no help.
 
-    It is one where some are about all entries of an array.
+    It is one where some are about all entries of an array, or about its lengths.
     """
-    conditions = [_of_entries(condition) or _of_numbers(condition) for condition in holds]
-    if all(of.ndim == 0 for condition in conditions for of in condition.inputs):
+    if all(x.ndim == 0 for x in taken.inputs):
         return None
-    if not all(_is_plain(condition.holds) for condition in conditions):
+    if not all(_is_plain(condition.holds) for condition in taken.conditions):
         return None
-    inputs = [of for condition in conditions for of in condition.inputs]
-    return FirstFailing([condition.holds for condition in conditions])(*inputs)
+    return FirstFailing(taken.conditions)(*taken.inputs)
 
 
 def _is_plain(holds: Composite) -> bool:
     """Whether its code needs no other code at each of its uses."""
     _ = holds.c_code_template  # which names the nodes
     return not holds.c_support_code_apply(None, "").strip()
-
-
-def _of_entries(condition: Variable) -> Condition | None:
-    """What holds of all entries of one array, where it is a condition on these."""
-    op = condition.owner and condition.owner.op
-    if not isinstance(op, CAReduce) or not isinstance(op.scalar_op, ps.AND):
-        return None
-    found = _composed(condition.owner.inputs[0])
-    return found if len(found.inputs) == 1 else None
-
-
-def _of_numbers(condition: Variable) -> Condition:
-    found = _composed(condition)
-    single = found.inputs and all(of.ndim == 0 for of in found.inputs)
-    return found if single else _composed(condition, deep=False)
-
-
-def _composed(root: Variable, deep: bool = True) -> Condition:
-    """The logical operations and comparisons that a condition is made of, and of what they are."""
-    leaves: dict[Variable, Any] = {}
-    known: dict[Variable, Any] = {}
-
-    def scalar_of(variable: Variable) -> Any:
-        if variable not in known:
-            known[variable] = made(variable)
-        return known[variable]
-
-    def made(variable: Variable) -> Any:
-        while (
-            variable.owner
-            and isinstance(variable.owner.op, DimShuffle)
-            and variable.owner.inputs[0].ndim == 0
-        ):
-            variable = variable.owner.inputs[0]
-        dtype = variable.type.dtype
-        if isinstance(variable, TensorConstant) and variable.data.size == 1 and variable is not root:
-            return ps.constant(variable.data.item(), dtype=dtype)
-        op = variable.owner and variable.owner.op
-        if deep and isinstance(op, Elemwise) and dtype == "bool" and op.scalar_op.nout == 1:
-            return op.scalar_op(*map(scalar_of, variable.owner.inputs))
-        if variable not in leaves:
-            leaves[variable] = ps.get_scalar_type(dtype)()
-        return leaves[variable]
-
-    found = scalar_of(root)
-    if found in leaves.values():
-        found = ps.identity(found)
-    return Condition(Composite(list(leaves.values()), [found]), tuple(leaves))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from pytensor.link.jax.dispatch import jax_funcify
 
 from kl_plugins.ops.protocol import Array
-from kl_plugins.ops.pytensor.checks import CheckAll
+from kl_plugins.ops.pytensor.check_node import CheckAll
 from kl_plugins.ops.pytensor.lengths import SameLengths
 
 
