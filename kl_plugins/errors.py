@@ -99,8 +99,8 @@ class HasNames(TypeError):  # noqa: N818
     def __init__(self, what: str = "") -> None:
         super().__init__(
             what
-            or "parameters have named dimensions here, which only kl, jeffreys, entropy, cross_entropy and "
-            "explain go by: pass their .values to go by position"
+            or "parameters have named dimensions here, which only kl, jeffreys, entropy, cross_entropy, "
+            "explain and estimate_kl go by: pass their .values to go by position"
         )
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from kl_plugins.errors import HasNames, NoClosedFormError, NotRecognisedError, advised, no_closed_form_of_pair
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.labelled import labelled_of
-from kl_plugins.mistakes import check_class, traced
+from kl_plugins.mistakes import check_class
 from kl_plugins.open_functions import remembered
 from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
@@ -22,6 +20,7 @@ from kl_plugins.recognition import (
     representative,
     shared_classes,
 )
+from kl_plugins.recognition import told_of as told_of  # also for those above
 from kl_plugins.rules import Formula, Rule
 
 _foreign: set[type] = set()
@@ -126,18 +125,6 @@ def recognised(obj: object, side: str, other: object = None) -> Distribution:
         if told is error:
             raise
         raise told from error
-
-
-def told_of(error: Exception, of: str) -> Exception:
-    """The error, whose message begins with what it is of; itself where its class takes more than a text."""
-    if (reason := traced(error)) is not None:
-        return TypeError(f"{of}: {reason}")
-    if type(error) not in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
-        return error
-    told = type(error)(f"{of}: {error}")
-    if isinstance(told, NoClosedFormError) and isinstance(error, NoClosedFormError):
-        told.why = error.why
-    return told
 
 
 def _of_estimates(obj: object) -> str:

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kl_plugins.errors import NotRecognisedError, Requirement
+import numpy as np
+
+from kl_plugins.errors import NoClosedFormError, NotRecognisedError, Requirement
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.mistakes import installed, mistaken
+from kl_plugins.mistakes import installed, mistaken, traced
 from kl_plugins.open_functions import OpenFunction
 from kl_plugins.rules import load_all
 
@@ -187,3 +189,15 @@ def unknown(obj: object) -> str:
         f"{', '.join(known)}). Register a closed form with kl_plugins.register_kl, or teach "
         "kl_plugins.extend.recognise the class"
     )
+
+
+def told_of(error: Exception, of: str) -> Exception:
+    """The error, whose message begins with what it is of; itself where its class takes more than a text."""
+    if (reason := traced(error)) is not None:
+        return TypeError(f"{of}: {reason}")
+    if type(error) not in (TypeError, ValueError, NoClosedFormError, np.linalg.LinAlgError):
+        return error
+    told = type(error)(f"{of}: {error}")
+    if isinstance(told, NoClosedFormError) and isinstance(error, NoClosedFormError):
+        told.why = error.why
+    return told

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from kl_plugins.errors import HasNames
+from kl_plugins.errors import HasNames, NoClosedFormError
 from kl_plugins.open_functions import OpenFunction
 from kl_plugins.parameters.labels import has_names
-from kl_plugins.recognition import load_plugins_of
+from kl_plugins.recognition import load_plugins_of, told_of
 from kl_plugins.rules import load_all
 
 
@@ -113,7 +113,7 @@ def by_position(**sides: object) -> tuple[object, ...]:
 
 def whose_names(sides: Mapping[str, object]) -> tuple[ByNames, dict[str, Labelled | None]]:
     """Who computes by the names of the sides, and what is labelled of each."""
-    found = {side: labelled_of(obj) for side, obj in sides.items()}
+    found = {side: _labelled_side(obj, side) for side, obj in sides.items()}
     who = [
         driver
         for parts in found.values()
@@ -136,6 +136,28 @@ def labelled_of(obj: object) -> Labelled | None:
     load_plugins_of(type(obj))
     load_all("kl_plugins.labelled")  # where our own distributions are registered
     return labelled(obj)
+
+
+def _labelled_side(obj: object, side: str) -> Labelled | None:
+    """As `labelled_of`; errors say which side it is."""
+    try:
+        part = labelled_of(obj)
+    except (TypeError, ValueError) as error:
+        raise told_of(error, side) from error
+    return part and part._replace(rebuild=_Rebuilt(side, part.rebuild))
+
+
+class _Rebuilt:
+    """What makes a side of arrays, with errors that say which side it is."""
+
+    def __init__(self, side: str, rebuild: Callable[..., Any]) -> None:
+        self.side, self.rebuild = side, rebuild
+
+    def __call__(self, *arrays: Any) -> Any:
+        try:
+            return self.rebuild(*arrays)
+        except (TypeError, ValueError, NoClosedFormError) as error:
+            raise told_of(error, self.side) from error
 
 
 def _driver(value: object) -> ByNames | None:

@@ -52,6 +52,8 @@ def _(obj: Any) -> Labelled:
     for name, value in (("mean", mean), ("cov", cov), ("dims", dims)):
         if value is None:
             raise ValueError(f"{name} is missing: xarray_einstats.stats.multivariate_normal(mean, cov, dims)")
+    if not has_names((mean, cov)):
+        raise TypeError("mean and cov of xarray_einstats.stats.multivariate_normal must be DataArrays")
     if isinstance(dims, str) or len(dims) != 2:
         raise ValueError(f"dims must be two names, of the rows and the columns of cov, got {dims!r}")
     row, column = dims

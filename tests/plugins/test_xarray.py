@@ -217,6 +217,24 @@ def refused():
             ValueError,
             "^p: scale .* at position 0 of chain$",
         ),
+        "domain of a product": (
+            independent(stats.norm(BOTH, -VARIABLES), "x"),
+            independent(stats.norm(VARIABLES), "x"),
+            ValueError,
+            r"^p: scale .* positive",
+        ),
+        "sizes": (
+            gaussian,
+            MultivariateNormal(VARIABLES, Isotropic(1.0, dim=4)),
+            ValueError,
+            "^q: mean has 3 variables, covariance has 4",
+        ),
+        "einstats": (
+            p,
+            multivariate_normal(np.zeros(3), np.eye(3), ("x", "x_bis")),
+            TypeError,
+            "^q: mean and cov of .* must be DataArrays",
+        ),
         "everywhere": (stats.norm(CHAIN, -1.0), q, ValueError, r"^p: scale .*\)$"),
         "object": (
             stats.norm(CHAIN.astype(object)),

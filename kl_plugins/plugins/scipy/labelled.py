@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,15 @@ def _(obj: Any) -> Labelled | None:
     if not has_names(values):
         return None
 
+    mold = copy(obj)  # to freeze again takes as long as all the rest
+    mold.args, mold.kwds, mold.a, mold.b = (), {}, None, None
+
     def frozen(*arrays: Any) -> Any:
-        return generator(*arrays[:count], **dict(zip(keys, arrays[count:], strict=True)))
+        made = copy(mold)
+        made.args, made.kwds = arrays[:count], dict(zip(keys, arrays[count:], strict=True))
+        shapes, _, _ = generator._parse_args(*made.args, **made.kwds)
+        made.a, made.b = generator._get_support(*shapes)
+        return made
 
     shapes = [name.strip() for name in (generator.shapes or "").split(",") if name.strip()]
     called = (*[*shapes, "loc", "scale"][:count], *keys)
