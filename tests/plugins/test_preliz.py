@@ -291,16 +291,19 @@ def test_an_estimate_by_prelizs_own_density():
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "parameters", "same"), here(SAME))
 def test_prelizs_own_density_is_that_of_the_family(name, parameters, same):
-    mine = of_preliz(name, parameters)
-    own = density_of(mine)
+    sides = of_preliz(name, parameters), made(same)
+    for side in sides:
+        recognise(side)  # loads the plugin
+    own, other = map(density_of, sides)
     if own.event_shape:
-        recognise(made(same))  # loads the plugin
-        x, other = own.sample(5, np.random.default_rng(1)), density_of(made(same))
-        np.testing.assert_allclose(own.log_density(x), other.log_density(x), rtol=1e-9)
-        return
-    found = estimate_kl(mine, made(same))
-    assert found.value <= 1e-8
-    assert found.converged
+        x = own.sample(5, np.random.default_rng(1))
+    elif own.measure == "discrete":
+        x = np.arange(6.0)
+    else:
+        x = own.quantile(np.array([0.01, 0.1, 0.3, 0.5, 0.8, 0.99]))
+    with np.errstate(divide="ignore"):
+        expected = other.log_density(x)
+    np.testing.assert_allclose(own.log_density(x), expected, rtol=1e-7, atol=1e-9)
 
 
 ESTIMATED = {
