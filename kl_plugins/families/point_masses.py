@@ -58,7 +58,8 @@ class PointMasses(Discrete):
         yield from sums_to_one(self.p, self.ops)
 
     def broadcast(self, value: Array) -> Array:
-        return value + self.ops.zeros_like(self.points[..., 0] + self.p[..., 0] + self.loc) + self.ops.zero_or_nan(self.loc)
+        ops = self.ops
+        return value + ops.zeros_like(self.points[..., 0] + self.p[..., 0]) + ops.zero_or_nan(self.loc)
 
     def widened(self) -> Discrete:
         return self

@@ -75,5 +75,5 @@ def test_what_is_refused(make, error, message):
 
 
 def test_independent_takes_one_distribution():
-    with pytest.raises(TypeError, match="ndims must be a whole number, .*got rv_continuous_frozen"):
+    with pytest.raises(TypeError, match=r"ndims must be a whole number, .*got rv_continuous_frozen"):
         independent(stats.norm([0, 1]), stats.norm(0))
