@@ -61,7 +61,11 @@ class NoClosedFormError(NotImplementedError):
     of_one = False
 
 
-ESTIMATES_NEED_NUMBERS = "with symbolic parameters it cannot be estimated"
+ESTIMATES_NEED_NUMBERS = (
+    "with symbolic parameters it cannot be estimated. In a graph pm.logp(p, w) - pm.logp(q, w) at draws w of p "
+    "(mu + sigma * noise, with gradients by mu and sigma) has it as its mean, as do the terms of "
+    "kl_plugins.variational.kl_terms(..., no_closed_form='draw')"
+)
 
 
 def no_closed_form_of_pair(p: str, q: str, why: str = "", symbolic: bool = False) -> NoClosedFormError:
@@ -86,7 +90,7 @@ def advised(error: NoClosedFormError, symbolic: bool) -> NoClosedFormError:
     """The error of one side, with what to do instead; `symbolic` is whether estimates lack numbers."""
     remedy = "kl_plugins.estimate_kl estimates the divergence with its error"
     if symbolic:
-        remedy = f"{ESTIMATES_NEED_NUMBERS}: write it as an expression of your own"
+        remedy = f"{ESTIMATES_NEED_NUMBERS}; or write it as an expression of your own"
     return NoClosedFormError(f"{error}; {remedy}")
 
 

@@ -187,6 +187,11 @@ PARAMETERS = [
     (lambda: DiagonalScales([1.0, 0.0]), ValueError, "scales must be positive"),
     (lambda: DiagonalScales([np.nan]), ValueError, "scales must be finite"),
     (lambda: Dense(ASYMMETRIC), ValueError, "covariance must be symmetric; symmetrise it with (A + A.T) / 2"),
+    (
+        lambda: Dense([[1.0, 0.0], [0.5, 1.0]]),
+        ValueError,
+        "is lower triangular: a Cholesky factor is given as",
+    ),
     (lambda: Dense([np.eye(2), ASYMMETRIC]), ValueError, "covariance must be symmetric"),
     (lambda: Dense(INDEFINITE), LinAlgError, "covariance must be positive definite"),
     (

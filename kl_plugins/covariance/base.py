@@ -252,6 +252,22 @@ def square_dimension(matrix: Array, name: str, ops: ArrayOperations) -> None:
         raise ValueError(f"{name} must be that of at least one variable, got shape {shape}")
 
 
+def _instead_of_asymmetry(matrix: Array, symmetric: Array, ops: ArrayOperations) -> str:
+    """What is meant, perhaps, by a matrix that is known not to be symmetric, as a part of the error."""
+    with np.errstate(all="ignore"):
+        known = ops.known(symmetric)
+    if known is not None and not np.all(known):
+        numbers = np.asarray(ops.known(matrix))
+        for triangle, kept in (("lower", np.tril), ("upper", np.triu)):
+            if np.array_equal(numbers, kept(numbers)):
+                transposed = ", transposed" if triangle == "upper" else ""
+                return (
+                    f", but is {triangle} triangular: a Cholesky factor{transposed} is given as chol= to "
+                    "pm.MvNormal, as kl_plugins.Cholesky(factor) elsewhere"
+                )
+    return "; symmetrise it with (A + A.T) / 2 if that is what is meant"
+
+
 def matrix_conditions(side: Parametrised, name: str, factor: str = "factor") -> Conditions:
     """Conditions of a positive definite matrix; rounding may leave it slightly asymmetric.
 
@@ -259,10 +275,8 @@ def matrix_conditions(side: Parametrised, name: str, factor: str = "factor") -> 
     """
     ops, matrix = side.ops, getattr(side, name)
     yield ops.is_finite(matrix), Requirement(name, "must be finite, but holds NaN or infinity")
-    yield (
-        ops.is_symmetric(matrix),
-        Requirement(name, "must be symmetric; symmetrise it with (A + A.T) / 2 if that is what is meant"),
-    )
+    symmetric = ops.is_symmetric(matrix)
+    yield symmetric, Requirement(name, f"must be symmetric{_instead_of_asymmetry(matrix, symmetric, ops)}")
     if ops.symbolic:
         yield (
             ops.all_last(ops.diagonal(getattr(side, factor)) > 0.0),

@@ -20,7 +20,7 @@ from kl_plugins.interrupts import answered_in_time
 from kl_plugins.labelled import whose_names
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.shapes import in_words
-from kl_plugins.recognition import load_plugins_of, recognise
+from kl_plugins.recognition import is_symbolic, load_plugins_of, recognise
 
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias, TypedDict, Unpack
@@ -106,7 +106,8 @@ def estimate_kl(
     -----
     EstimateWarning
         If a value is not to be relied on; `converged` is then False. Its error is infinite, or what can be
-        said of it.
+        said of it. If a parameter depends on a shared variable (``pm.Data``, too), at whose present value the
+        estimate is.
 
     Raises
     ------
@@ -157,6 +158,7 @@ def estimate_kl(
         return _by_name(
             p, q, method=method, draws=draws, tolerance=tolerance, random_state=rng, time_limit=time_limit
         )
+    _warn_of_present_values(p=p, q=q)
     batch = _check(*sides)
     measures = [side.measure for side in sides]
     if measures[0] != measures[1] and measures != ["continuous", "mixed"]:
@@ -176,6 +178,18 @@ def estimate_kl(
         return _result(value, error, chosen, n, good)
     with answered_in_time():
         return _one_by_one(*sides, chosen, tolerance, batch, clock)
+
+
+def _warn_of_present_values(**given: object) -> None:
+    """EstimateWarning where a side has a density, and so values, but these may change."""
+    changing = " and ".join(side for side, obj in given.items() if is_symbolic(obj))
+    if changing:
+        warnings.warn(
+            f"{changing}: parameters depend on shared variables. The estimate is a number at their present "
+            "values, without gradients: in a graph take pm.logp(p, w) - pm.logp(q, w) at draws w of p",
+            EstimateWarning,
+            stacklevel=3,
+        )
 
 
 def _density(obj: object, side: str) -> Density:

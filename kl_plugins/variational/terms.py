@@ -9,12 +9,18 @@ from pymc.model import Model
 from pymc.variational.operators import KL
 from pymc.variational.opvi import Approximation
 
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import Array
 from kl_plugins.variational.target.given import free_variables, terms_of_given
 from kl_plugins.variational.target.parameters import holds_draws, told
 from kl_plugins.variational.target.parts import Parts
 from kl_plugins.variational.target.priors import averaged, terms_of_noise
 from kl_plugins.variational.target.settings import check_count
+
+_NO_DRAWS = (
+    "no_closed_form='draw' needs one of PyMC's approximations (pm.MeanField, pm.FullRank): it has draws with "
+    "gradients, distributions of a dict have none"
+)
 
 
 def kl_terms(
@@ -44,7 +50,8 @@ def kl_terms(
     no_closed_form : {"raise", "draw"}
         What to do with variables whose term has no closed form: refuse, or estimate the term without bias
         by log q − log p at random draws of the approximation. An improper prior then counts as one of
-        density 1, as in PyMC.
+        density 1, as in PyMC. "draw" needs one of PyMC's approximations: distributions of a dict have no
+        draws with gradients, and are refused.
     draws : int
         How many random draws of the approximation a term is averaged over, where it needs any: under a prior
         that depends on other variables, or without a closed form. Other terms and the expected log likelihood
@@ -160,7 +167,12 @@ def kl_terms(
         raise ValueError(f"no_closed_form must be 'raise' or 'draw', got {no_closed_form!r}")
     draws = check_count(draws, "draws")
     if isinstance(approximation, Mapping) and not holds_draws(approximation):
-        return _named(terms_of_given(model, approximation, var_names))
+        try:
+            return _named(terms_of_given(model, approximation, var_names))
+        except NoClosedFormError as error:
+            if no_closed_form == "draw":
+                raise NoClosedFormError(f"{error}. {_NO_DRAWS}") from error
+            raise
     if not isinstance(approximation, Approximation):
         instead = (
             ", which holds draws: give the approximation that they are from, or distributions fitted to "

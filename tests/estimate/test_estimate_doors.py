@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, stats
 from scipy.sparse import csr_matrix
 
-from kl_plugins import NoClosedFormError, estimate_kl, kl
+from kl_plugins import EstimateWarning, NoClosedFormError, estimate_kl, kl
 
 RNG = np.random.default_rng(0)
 
@@ -27,10 +27,20 @@ def test_shared_parameters_may_change():
     """What is compiled stays; supports are looked at again."""
     high = pytensor.shared(1.0)
     p, q = pm.Uniform.dist(0.0, high), stats.uniform(0.0, 4.0)
-    assert estimate_kl(p, q).value == pytest.approx(np.log(4.0))
+    with pytest.warns(EstimateWarning, match=r"^p: .* shared .* present values, without gradients"):
+        assert estimate_kl(p, q).value == pytest.approx(np.log(4.0))
     high.set_value(2.0)
-    assert estimate_kl(p, q).value == pytest.approx(np.log(2.0))
-    assert estimate_kl(q, p).value == np.inf
+    with pytest.warns(EstimateWarning, match="^p: .* pm.logp"):
+        assert estimate_kl(p, q).value == pytest.approx(np.log(2.0))
+    with pytest.warns(EstimateWarning, match="^q: "):
+        assert estimate_kl(q, p).value == np.inf
+
+
+def test_graphs_are_told_what_they_can_take():
+    p, q = pm.Normal.dist(pytensor.shared(np.zeros(2)), 1.0), pm.StudentT.dist(nu=3, mu=0, sigma=1)
+    with pytest.raises(NoClosedFormError, match=r"In a graph pm\.logp\(p, w\)") as caught:
+        kl(p, q)
+    assert "estimate_kl" not in str(caught.value)
 
 
 NEIGHBOURS = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])

@@ -7,9 +7,12 @@ from functools import singledispatch
 from warnings import catch_warnings, simplefilter
 
 import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
+from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.random.basic import MvNormalRV, NormalRV
+from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.type_other import NoneTypeT
 from pytensor.tensor.variable import TensorVariable
 
@@ -91,7 +94,13 @@ def name_of_class(op: Op) -> str:
 
 @is_symbolic.register(TensorVariable)
 def _(variable: Variable) -> bool:
-    """Whether PyMC's log density depends on what has no value; random parameters have none either."""
+    """Whether PyMC's log density depends on what has no value, or a value that may change.
+
+    Random parameters have none either.
+    """
+    inputs = graph_inputs([variable])
+    if any(isinstance(x, SharedVariable) and not isinstance(x.type, RandomType) for x in inputs):
+        return True
     with catch_warnings():
         simplefilter("ignore")  # the error says it
         try:
