@@ -62,8 +62,8 @@ class NoClosedFormError(NotImplementedError):
 
 
 ESTIMATES_NEED_NUMBERS = (
-    "with symbolic parameters it cannot be estimated. In a graph pm.logp(p, w) - pm.logp(q, w) at draws w of p "
-    "(mu + sigma * noise, with gradients by mu and sigma) has it as its mean, as do the terms of "
+    "with symbolic parameters it cannot be estimated. In a graph pm.logp(p, w) - pm.logp(q, w) at draws w of "
+    "p (mu + sigma * noise, with gradients by mu and sigma) has it as its mean, as do the terms of "
     "kl_plugins.variational.kl_terms(..., no_closed_form='draw')"
 )
 
