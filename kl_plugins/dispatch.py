@@ -96,6 +96,9 @@ def kl(p: object, q: object) -> Array:
     divergence is NaN, so is its derivative by that parameter, and so is the log density of a model, which
     samplers reject. Covariances that hold NaN are refused.
 
+    A parameter that is a random variable itself is one draw: a variable of a model is replaced by its value
+    in the model's log density, but one of ``.dist`` is drawn anew whenever the graph runs.
+
     Examples
     --------
     >>> from scipy import stats
