@@ -60,11 +60,6 @@ class PointMasses(Discrete):
     def broadcast(self, value: Array) -> Array:
         ops = self.ops
         return value + ops.zeros_like(self.points[..., 0] + self.p[..., 0]) + ops.zero_or_nan(self.loc)
-        return (
-            value
-            + self.ops.zeros_like(self.points[..., 0] + self.p[..., 0] + self.loc)
-            + self.ops.zero_or_nan(self.loc)
-        )
 
     def widened(self) -> Discrete:
         return self
