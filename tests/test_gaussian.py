@@ -7,6 +7,7 @@ import warnings
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
@@ -151,6 +152,8 @@ BAD = {
     ),
     "rounded": (DRAWS.assign(p=SHARES.astype("float32").round(6)), ValueError, r"^p\[Choate\], p\[D"),
     "collinear": (DRAWS.assign(twice=2.0 * DRAWS.tau + 1.0), ValueError, "^tau, twice: each follows"),
+    "huge": (DRAWS.assign(tau=1e200 * DRAWS.tau), ValueError, "^tau: the variance is beyond the range"),
+    "tiny": (DRAWS.assign(tau=1e-200 * DRAWS.tau), ValueError, "^tau: the variance is beyond the range"),
     "few": (
         DRAWS.isel(draw=slice(13)),
         ValueError,
@@ -311,6 +314,19 @@ def test_draws_that_do_not_fit_the_model(model):
         gaussian(FREE.assign(tau=-FREE.tau), model=model)
     with pytest.raises(TypeError, match=r"model must be a pymc\.Model, got str"):
         gaussian(FREE, model="eight schools")
+
+
+def test_dates_and_labels_that_are_not_unique():
+    days = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[ns]")
+    with pm.Model(coords={"school": pd.to_datetime(days), "county": list("aba")}) as dated:
+        pm.Normal("theta", dims="school")
+        pm.Normal("effect", dims="county")
+    effect = draws_of(9).theta.rename(school="county").assign_coords(county=list("aba"))
+    trace = DRAWS[["theta"]].assign_coords(school=days).isel(school=[2, 0, 1]).assign(effect=effect)
+    found = gaussian(trace, model=dated)
+    assert found.elements[0] == az.summary(trace, "theta", kind="stats").index[1]
+    assert found.elements[3:] == ("effect[0]", "effect[1]", "effect[2]")
+    np.testing.assert_allclose(found.mean[:3], DRAWS.theta.mean(("chain", "draw")))
 
 
 def test_a_simplex_and_a_discrete_variable():

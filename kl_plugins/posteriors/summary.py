@@ -184,7 +184,13 @@ def gaussian(
     names = element_names(variables)
     _check_numbers(chains, names)
     points = chains.reshape(-1, len(names))
-    mean, matrix = points.mean(axis=0), np.atleast_2d(np.cov(points, rowvar=False))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, matrix = points.mean(axis=0), np.atleast_2d(np.cov(points, rowvar=False))
+    if (bad := ~(np.isfinite(mean) & np.isfinite(np.diagonal(matrix)) & (np.diagonal(matrix) > 0.0))).any():
+        raise ValueError(
+            f"{_those(names, bad)}: the variance is beyond the range of floats: change the units, for which "
+            "divergences do not care"
+        )
     if (dependent := linearly_dependent(matrix)).any():
         raise ValueError(
             f"{_those(names, dependent)}: each follows from others, as of shares that add up to 1, so that "

@@ -15,7 +15,7 @@ from kl_plugins.estimate.moments import blocks_of, draws_needed, still
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable, element_names, some_of
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.plugins.arviz import bulk_sample_sizes, posterior_of
+from kl_plugins.plugins.arviz import bulk_sample_sizes, labels_along, posterior_of
 from kl_plugins.plugins.pytensor.graph import without_names
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.optimum.scale_families import standard_deviations
@@ -194,9 +194,12 @@ def _leading(array: Any, name: str, model: Model, called: str) -> FloatArray:
             labels = model.coords.get(dim)
             if labels is None or dim not in array.coords:
                 continue
-            if set(array.coords[dim].values.tolist()) != set(labels):
+            given, wanted = labels_along(dim, array.coords[dim].values), labels_along(dim, labels)
+            if given == wanted:
+                continue
+            if sorted(given) != sorted(wanted) or len(set(given)) < len(given):
                 raise ValueError(f"{called} has other labels of {dim!r} than the model, in {name!r}")
-            array = array.sel({dim: list(labels)})
+            array = array.isel({dim: [given.index(label) for label in wanted]})
         array = array.transpose(*[dim for dim in ("chain", "draw") if dim in array.dims], ..., *own)
     return np.asarray(array, dtype=float)
 
