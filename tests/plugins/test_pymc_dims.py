@@ -416,10 +416,10 @@ def test_nothing_of_it_is_imported_for_ordinary_variables():
 @pytest.mark.slow
 def test_nuts_goes_through_a_term():
     """The posterior is that without names."""
-    options = {"draws": 1000, "tune": 1000, "chains": 2, "cores": 1, "random_seed": 1}
+    options = {"draws": 500, "tune": 500, "chains": 2, "cores": 1, "random_seed": 1}
     options |= {"progressbar": False, "compute_convergence_checks": False}
     draws = [pm.sample(model=model_with_term(kind, add), **options).posterior for kind, add in TERMS[2:]]
     assert (draws[0]["scale"] > 0.0).all()
     for name in ("mean", "scale"):
         means = [drawn[name].mean(("chain", "draw")) for drawn in draws]
-        np.testing.assert_allclose(*means, atol=0.1)
+        np.testing.assert_allclose(*means, atol=0.15)
