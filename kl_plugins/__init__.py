@@ -3,16 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kl_plugins.dispatch import (
-    Explanation,
-    cross_entropy,
-    entropy,
-    explain,
-    independent,
-    jeffreys,
-    kl,
-)
+from kl_plugins.dispatch import cross_entropy, entropy, jeffreys, kl
 from kl_plugins.errors import EstimateWarning, NoClosedFormError, NoClosedFormWarning
+from kl_plugins.explaining import Explanation, explain
+from kl_plugins.independence import independent
 from kl_plugins.matching import register_kl
 
 if TYPE_CHECKING:

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from numbers import Integral
+from collections.abc import Callable
 
 from kl_plugins.conditions import guarded
 from kl_plugins.errors import HasNames, NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.labelled import by_name, by_position
-from kl_plugins.matching import match, name_of, no_closed_form, recognised, told_of
+from kl_plugins.labelled import by_name
+from kl_plugins.matching import in_words_of_caller, match, recognised, told_of
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.labels import moved_to_event
 from kl_plugins.rules import Rule
 from kl_plugins.signatures import of_one, of_pair
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """How a divergence is computed: what the two sides are, which rule applies and what it costs.
-
-    Attributes
-    ----------
-    p, q : str
-        The families that the two sides are, with the structures of their covariances.
-    rule : str
-        The names of the functions that do the work, outermost first.
-    cost : str
-        In the number of variables d, or whatever else it depends on.
-
-    Examples
-    --------
-    >>> from scipy import stats
-    >>> from kl_plugins import explain
-    >>> print(explain(stats.expon(), stats.gamma(2.0)))
-    KL(Gamma ‖ Gamma) by gamma_gamma, O(1)
-    """
-
-    p: str
-    q: str
-    rule: str
-    cost: str
-
-    def __str__(self) -> str:
-        return f"KL({self.p} ‖ {self.q}) by {self.rule.removeprefix('by_')}, {self.cost}"
 
 
 @of_pair
@@ -223,111 +190,13 @@ def cross_entropy(p: object, q: object) -> Array:
     return by_name("cross_entropy", cross_entropy, beforehand=_foreseen(match, p, q), p=p, q=q)
 
 
-def explain(p: object, q: object) -> Explanation:
-    """Say how ``kl(p, q)`` is computed, without computing it.
-
-    Parameters
-    ----------
-    p, q : distributions
-        As in `kl`.
-
-    Returns
-    -------
-    Explanation
-        With the fields ``p`` and ``q`` (family and covariance structure), ``rule`` and ``cost``.
-
-    Raises
-    ------
-    TypeError, ValueError, NoClosedFormError
-        As `kl` does.
-
-    Notes
-    -----
-    Where there is a closed form only of equal parameters or within a support, these are compared. Nothing
-    else is computed, and nothing added to a graph.
-
-    Examples
-    --------
-    >>> from scipy import stats
-    >>> from kl_plugins import explain
-    >>> p = stats.multivariate_normal([0, 0, 0], [1.0, 2.0, 3.0])
-    >>> q = stats.multivariate_normal([0, 0, 0], 2.0)
-    >>> explained = explain(p, q)
-    >>> explained.p, explained.q, explained.cost
-    ('MultivariateNormal(Diagonal)', 'MultivariateNormal(Isotropic)', 'O(d)')
-    """
-    try:
-        return _explain(p, q)
-    except HasNames:
-        pass
-    return _explain(*by_position(p=p, q=q))
-
-
-def independent(p: object, ndims: int | str | Sequence[Hashable] = 1) -> Distribution:
-    """Turn batch dimensions of `p` into event dimensions: the last `ndims`, or those of given names.
-
-    Parameters
-    ----------
-    p : distribution
-        As in `kl`.
-    ndims : int, or str or sequence of hashable
-        How many of the trailing batch dimensions become part of the event. Of parameters with named
-        dimensions (xarray): the names of those that do, ``"x"`` or ``["x", "y"]``, in the order of the event.
-
-    Returns
-    -------
-    Distribution
-        A batch of normals becomes a diagonal `MultivariateNormal`.
-
-    Raises
-    ------
-    TypeError
-        If `p` is not a distribution that is understood, `ndims` is neither a whole number nor names, or a
-        number where dimensions have names, or names where they have none.
-    ValueError
-        If `p` has fewer than `ndims` batch dimensions, or none of a name, or `ndims` is negative.
-
-    Examples
-    --------
-    >>> from scipy import stats
-    >>> from kl_plugins import independent, kl
-    >>> p, q = stats.norm([0.0, 1.0, 2.0], 1.0), stats.norm([0.0, 0.0, 0.0], 1.0)
-    >>> kl(p, q)
-    array([0. , 0.5, 2. ])
-    >>> kl(independent(p), independent(q))
-    np.float64(2.5)
-    """
-    from kl_plugins.families.independent import product_over_last  # and with it many families
-    from kl_plugins.labelled.products import product_by_name
-
-    if isinstance(ndims, str | list | tuple):
-        return product_by_name(p, (ndims,) if isinstance(ndims, str) else tuple(ndims))
-    if not isinstance(ndims, Integral):
-        raise TypeError(f"ndims must be a whole number, or names of dimensions, got {type(ndims).__name__}")
-    count = int(ndims)
-    try:
-        made = recognised(p, "p")
-        batch = made.batch_shape
-    except HasNames:
-        raise HasNames("p has named dimensions: name those of an event, as in independent(p, 'x')") from None
-    if count < 0 or count > len(batch):
-        raise ValueError(
-            f"ndims must be between 0 and the number of batch dimensions, here "
-            f"{len(batch)} (batch shape {batch}), got {count}"
-        )
-    labels = moved_to_event(made.labels, count)
-    for _ in range(count):
-        made = product_over_last(made)
-    return made.labelled(labels)
-
-
 def _kl(p: object, q: object) -> Array:
     """`kl` by position; HasNames where that is not how the two go together."""
     rule, ours_p, ours_q = match(p, q)
     try:
         return _compute(rule, ours_p, ours_q, (p, q))
     except NoClosedFormError as error:
-        raise _in_words_of_caller(error, p, q) from None
+        raise in_words_of_caller(error, p, q) from None
 
 
 def _entropy(p: object) -> Array:
@@ -336,16 +205,6 @@ def _entropy(p: object) -> Array:
     if ours.ops.symbolic:
         return guarded("entropy", ours.entropy(), {"p": (ours, p)}, outside="nan")
     return ours.ops.evaluate(type(ours).entropy, ours)
-
-
-def _explain(p: object, q: object) -> Explanation:
-    """`explain` by position; HasNames where that is not how the two go together."""
-    rule, ours_p, ours_q = match(p, q)
-    try:
-        names, cost = rule.explain(ours_p, ours_q)
-    except NoClosedFormError as error:
-        raise _in_words_of_caller(error, p, q) from None
-    return Explanation(name_of(ours_p), name_of(ours_q), " → ".join(names), cost)
 
 
 def _foreseen(function: Callable[..., object], *sides: object) -> Callable[..., None]:
@@ -357,17 +216,11 @@ def _foreseen(function: Callable[..., object], *sides: object) -> Callable[..., 
         except NoClosedFormError as error:
             if error.why is None or len(sides) < 2:
                 raise
-            raise _in_words_of_caller(error, *sides) from None
+            raise in_words_of_caller(error, *sides) from None
         except ValueError:
             pass
 
     return find
-
-
-def _in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClosedFormError:
-    """The same error, with the sides called as the caller wrote them."""
-    why = str(error) if error.why is None else error.why  # a stranger's says only that
-    return no_closed_form(p, q, why)
 
 
 def kl_of_sides(p: object, q: object, names: tuple[str, str], written: tuple[object, object]) -> Array:
@@ -379,7 +232,7 @@ def kl_of_sides(p: object, q: object, names: tuple[str, str], written: tuple[obj
     try:
         return _compute(rule, ours_p, ours_q, written, names)
     except NoClosedFormError as error:
-        raise _in_words_of_caller(error, *written) from None
+        raise in_words_of_caller(error, *written) from None
 
 
 def _compute(

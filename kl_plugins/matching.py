@@ -100,6 +100,12 @@ def no_closed_form(p: object, q: object, why: str = "") -> NoClosedFormError:
     return no_closed_form_of_pair(as_written(p), as_written(q), why, symbolic)
 
 
+def in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClosedFormError:
+    """The same error, with the sides called as the caller wrote them."""
+    why = str(error) if error.why is None else error.why  # a stranger's says only that
+    return no_closed_form(p, q, why)
+
+
 def recognised(obj: object, side: str, other: object = None) -> Distribution:
     """One of our distributions for the object; errors say which side it is, and heed the other side."""
     if isinstance(obj, Distribution):
