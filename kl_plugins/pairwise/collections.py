@@ -11,6 +11,9 @@ from kl_plugins.mistakes import numbers_in
 from kl_plugins.pairwise.stacking import members
 from kl_plugins.recognition import load_plugins_of, recognise, representative
 
+Keys = Sequence[object] | None
+"""What the members of a side are called, if not by their places."""
+
 
 class Named(NamedTuple):
     """Distributions with a key each."""
@@ -63,12 +66,13 @@ def objects_of(side: Any, name: str) -> Sequence[object]:
     return side if isinstance(side, Sequence) else members(collected(side, name))
 
 
-def collected(side: Any, name: str) -> Distribution | list[Distribution]:
-    """One batch, or a list of single distributions; all of them recognised."""
+def collected(side: Any, name: str, keys: Keys = None) -> Distribution | list[Distribution]:
+    """One batch, or a list of single distributions; all of them recognised. Errors name members by keys."""
     single = not isinstance(side, Sequence)
     if not single and (told := numbers_in(side)):
         raise TypeError(f"{name}: {told}")
-    names = [name] if single else [f"{name}[{i}]" for i in range(len(side))]
+    places: Any = range(0 if single else len(side)) if keys is None else keys
+    names = [name] if single else [f"{name}[{key!r}]" for key in places]
     made = [recognised(*one) for one in zip([side] if single else side, names, strict=True)]
     for which, one in zip(names, made, strict=True):
         if one.ops.symbolic:

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.batches import all_pairs
-from kl_plugins.pairwise.collections import collected, have_own_rules, objects_of
+from kl_plugins.pairwise.collections import Keys, collected, have_own_rules, objects_of
 from kl_plugins.pairwise.singly import Found, Missing, Name, one_by_one
 from kl_plugins.pairwise.stacking import as_batch, members
 from kl_plugins.recognition import as_written
-
-Keys = Sequence[object] | None
-"""What the members of a side are called, if not by their places."""
 
 
 def numbers(
@@ -36,8 +33,8 @@ def numbers(
     if have_own_rules(ps, qs):
         return one_by_one(objects_of(ps, "ps"), objects_of(qs, "qs"), called, found)
     try:
-        left = collected(ps, "ps")
-        right = left if qs is ps else collected(qs, "qs")
+        left = collected(ps, "ps", keys[0])
+        right = left if qs is ps else collected(qs, "qs", keys[1])
     except (NoClosedFormError, TypeError):  # what nobody recognises may have a density
         both_listed = isinstance(ps, Sequence) and isinstance(qs, Sequence)
         if found.missing is Missing.RAISES or not both_listed:

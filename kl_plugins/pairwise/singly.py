@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.dispatch import kl
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import NoClosedFormError, NotRecognisedError
 from kl_plugins.estimate.density import has_density
 from kl_plugins.matching import told_of
 from kl_plugins.ops.protocol import FloatArray
@@ -67,8 +67,10 @@ def _of_pair(p: object, q: object, where: str, found: Found) -> Any:
     try:
         return kl(p, q)
     except (NoClosedFormError, TypeError) as error:
-        unknown = isinstance(error, TypeError)  # of a side that nobody recognises
-        if found.missing is Missing.RAISES or (unknown and not (_has_density(p) and _has_density(q))):
+        if found.missing is Missing.RAISES or not (
+            isinstance(error, NoClosedFormError)
+            or (isinstance(error.__cause__, NotRecognisedError) and _has_density(p) and _has_density(q))
+        ):
             raise
         if found.missing is Missing.IS_NAN:
             return found.without(error, where)

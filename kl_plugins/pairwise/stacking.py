@@ -20,7 +20,10 @@ def as_batch(side: Distribution | list[Distribution]) -> Distribution | None:
     if not isinstance(side, list):
         return side.to(array_ops) if _kind(side) is not None else None
     kinds = {_kind(one) for one in side}
-    return _stacked([one.to(array_ops) for one in side]) if len(kinds) == 1 and None not in kinds else None
+    if len(kinds) != 1 or None in kinds:
+        return None
+    made: Distribution = _stacked([one.to(array_ops) for one in side])
+    return made if made.batch_shape else made.expand((len(side),))  # of equal numbers nothing says how many
 
 
 def members(side: Distribution | list[Distribution]) -> list[Distribution]:

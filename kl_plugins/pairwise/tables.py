@@ -12,9 +12,9 @@ from pandas import Index, MultiIndex
 from xarray import Coordinates, DataArray
 
 from kl_plugins.errors import NoClosedFormWarning
-from kl_plugins.pairwise.collections import Named, collected, listed
+from kl_plugins.pairwise.collections import Keys, Named, collected, listed
 from kl_plugins.pairwise.labelled import SUFFIX, Batch
-from kl_plugins.pairwise.numbers import Keys, numbers
+from kl_plugins.pairwise.numbers import numbers
 from kl_plugins.pairwise.singly import Found, Missing
 from kl_plugins.pairwise.stacking import as_batch
 
@@ -97,7 +97,7 @@ def _batch(side: Side, name: str) -> Any:
     """A side as one batch, of which chunks can be made."""
     if isinstance(side.given, Batch):
         return side.given
-    batch = as_batch(collected(side.given, name))
+    batch = as_batch(collected(side.given, name, side.keys))
     if batch is None:
         raise TypeError(
             f"{name}: beside Dask arrays the distributions of a side have to be of one family and structure: "
@@ -109,7 +109,7 @@ def _batch(side: Side, name: str) -> Any:
 def _dim(one: Named, side: str) -> Hashable:
     """What the dimension of a side is called: by the name of its pandas.Index, if it has one."""
     name = getattr(one.keys, "name", None)
-    return side if name is None else name
+    return side if name is None else str(name)
 
 
 def _coordinates(keys: Any, dim: Hashable) -> Any:
