@@ -104,7 +104,8 @@ class HasNames(TypeError):  # noqa: N818
         super().__init__(
             what
             or "parameters have named dimensions here, which only kl, jeffreys, entropy, cross_entropy, "
-            "explain and estimate_kl go by: pass their .values to go by position"
+            "explain, estimate_kl, independent and pairwise_kl of a batch go by: pass their .values to go by "
+            "position"
         )
 
 

@@ -26,10 +26,6 @@ _KINDS: dict[str, tuple[str, str]] = {
     "xarray.DataTree": ("draws", _TRACE),
     "arviz.InferenceData": ("draws", _TRACE),
     "builtins.generator": ("an iterator", "pairwise_kl takes all that it yields, kl one distribution"),
-    "builtins.dict": (
-        "a dictionary",
-        "kl takes one of the distributions in it, pairwise_kl all of them, as list(d.values())",
-    ),
     "pymc.Model": (
         "a model",
         "pass one of its variables, or a fit of it: kl_plugins.variational.fit, or pm.fit",
@@ -53,6 +49,7 @@ _DATA = {
 }
 """By package and class: what data x of the class are, and how functions of SciPy want them."""
 
+_EMPTY = "pass one distribution, for example scipy.stats.norm(0, 1)"
 _FUNCTION = (
     "a function",
     "call it, if it makes a distribution; an object with methods logpdf and rvs is what "
@@ -114,6 +111,8 @@ def _what(obj: Any) -> tuple[str, str] | None:
             return _listed_numbers(obj)
     if isinstance(obj, range):
         return _listed_numbers(obj)
+    if isinstance(obj, dict):
+        return _of_dictionary(obj)
     for name in _names_of(type(obj)):
         if name in _KINDS:
             return _KINDS[name]
@@ -126,6 +125,15 @@ def _what(obj: Any) -> tuple[str, str] | None:
     return _FUNCTION if is_function else None
 
 
+def _of_dictionary(held: dict[Any, Any]) -> tuple[str, str]:
+    """What a dictionary is by its values: distributions, or the first of what else it holds."""
+    for key, value in held.items():
+        if (known := _what(value)) is not None:
+            return f"a dictionary with {known[0]} under {key!r}", known[1]
+    remedy = "kl takes one of the distributions in it, pairwise_kl all of them, as list(d.values())"
+    return ("a dictionary", remedy) if held else ("empty", _EMPTY)
+
+
 def numbers_in(side: Any) -> str | None:
     """What a sequence is that holds numbers where distributions are wanted, and what to do; else None."""
     return mistaken(side) if len(side) and all(isinstance(one, Real) for one in side) else None
@@ -134,7 +142,7 @@ def numbers_in(side: Any) -> str | None:
 def _listed_numbers(obj: Any) -> tuple[str, str]:
     """What lists and their like are where nothing in them is a distribution."""
     if not len(obj):
-        return "empty", "pass one distribution, for example scipy.stats.norm(0, 1)"
+        return "empty", _EMPTY
     if any(isinstance(member, list | tuple) for member in obj):
         rows = "numpy.array(x)"
         return "numbers", _rows_of(f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T")
@@ -152,7 +160,8 @@ def _fitted(obj: Any, values: str) -> str:
     if ndim == 1:
         return _line(values)
     if hasattr(obj, "columns"):  # pandas' columns are the variables
-        return _rows_of("x.mean()", "x.cov()", "x.T")
+        same = " and the columns of both sides in the same order"
+        return _rows_of("x.mean()", "x.cov()", "x.T", same)
     rows = values if ndim == 2 else f"{values}.reshape(-1, x.shape[-1])"
     return _rows_of(f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T")
 
@@ -164,10 +173,11 @@ def _line(values: str) -> str:
     )
 
 
-def _rows_of(mean: str, cov: str, columns: str) -> str:
+def _rows_of(mean: str, cov: str, columns: str, order: str = "") -> str:
     return (
-        f"fit a distribution to draws x, one in each row, scipy.stats.multivariate_normal({mean}, {cov}), or "
-        f"pass scipy.stats.gaussian_kde({columns}) to kl_plugins.estimate_kl; {_PARAMETERS}"
+        f"fit a distribution to draws x, one in each row{order}, "
+        f"scipy.stats.multivariate_normal({mean}, {cov}), or pass "
+        f"scipy.stats.gaussian_kde({columns}) to kl_plugins.estimate_kl; {_PARAMETERS}"
     )
 
 

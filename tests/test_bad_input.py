@@ -56,7 +56,12 @@ NOT_A_DISTRIBUTION = [
         "generator is not a distribution, but an iterator: pairwise_kl takes all",
     ),
     ({"a": stats.norm()}, r"dict is not .* a dictionary: .* pairwise_kl all of them, as list\(d.values"),
-    (pd.DataFrame({"a": [1.0]}), "pandas.*DataFrame is not a distribution, but data: "),
+    ({"a": np.ones(3)}, "dict is not .* a dictionary with an array of numbers under 'a': fit a distribution"),
+    ({}, "dict is not a distribution, but empty: "),
+    (
+        pd.DataFrame({"a": [1.0]}),
+        "DataFrame is not .* but data: .* columns .* in the same order",
+    ),
     (xr.DataArray([1.0]), "xarray.*DataArray is not a distribution, but data: "),
     (xr.Dataset(), "xarray.*Dataset is not a distribution, but data: "),
     (

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kl_plugins.errors import HasNames
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.labelled import whose_names
 from kl_plugins.matching import own_rule, recognised
 from kl_plugins.mistakes import numbers_in
+from kl_plugins.pairwise.singly import NO_GRAPHS
 from kl_plugins.pairwise.stacking import members
 from kl_plugins.recognition import load_plugins_of, recognise, representative
 
@@ -73,13 +76,28 @@ def collected(side: Any, name: str, keys: Keys = None) -> Distribution | list[Di
         raise TypeError(f"{name}: {told}")
     places: Any = range(0 if single else len(side)) if keys is None else keys
     names = [name] if single else [f"{name}[{key!r}]" for key in places]
-    made = [recognised(*one) for one in zip([side] if single else side, names, strict=True)]
+    made = [_recognised(*one) for one in zip([side] if single else side, names, strict=True)]
     for which, one in zip(names, made, strict=True):
         if one.ops.symbolic:
-            raise TypeError(f"{which}: pairwise_kl takes numbers, not graphs; kl takes a batch of either")
+            raise TypeError(f"{which}: {NO_GRAPHS}")
         if len(one.batch_shape) != single:
             raise ValueError(
                 f"{which}: pairwise_kl takes one distribution with one batch dimension or a sequence of "
                 f"distributions without any, got {one.describe()} with batch shape {one.batch_shape}"
             )
     return made[0] if single else made
+
+
+def _recognised(obj: object, which: str) -> Distribution:
+    """A member of a side; an error where it has names, of which the table of a list has none."""
+    try:
+        return recognised(obj, which)
+    except HasNames as error:
+        if whose_names({which: obj})[0].symbolic:
+            raise TypeError(f"{which}: {NO_GRAPHS}") from error
+        raise HasNames(
+            f"{which} is of labelled arrays, whose names a table of several distributions has no place for: "
+            "pass one distribution, whose parameters hold all members along a dimension (xarray.concat), or "
+            "single members of plain numbers (.isel picks one of a batch, .values leaves its names out); kl "
+            "takes a pair by name"
+        ) from error

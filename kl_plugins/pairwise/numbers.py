@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import HasNames, NoClosedFormError
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.batches import all_pairs
 from kl_plugins.pairwise.collections import Keys, collected, have_own_rules, objects_of
@@ -35,6 +35,8 @@ def numbers(
     try:
         left = collected(ps, "ps", keys[0])
         right = left if qs is ps else collected(qs, "qs", keys[1])
+    except HasNames:
+        raise
     except (NoClosedFormError, TypeError):  # what nobody recognises may have a density
         both_listed = isinstance(ps, Sequence) and isinstance(qs, Sequence)
         if found.missing is Missing.RAISES or not both_listed:

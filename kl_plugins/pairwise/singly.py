@@ -12,6 +12,7 @@ from kl_plugins.dispatch import kl
 from kl_plugins.errors import NoClosedFormError, NotRecognisedError
 from kl_plugins.estimate.density import has_density
 from kl_plugins.matching import told_of
+from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.recognition import load_plugins_of
 
@@ -25,6 +26,9 @@ class Missing(Enum):
     RAISES = "raises"
     IS_NAN = "is NaN"
     IS_ESTIMATED = "is estimated"
+
+
+NO_GRAPHS = "pairwise_kl takes numbers, not graphs; kl takes a batch of either"
 
 
 class Found:
@@ -65,7 +69,7 @@ def one_by_one(
 def _of_pair(p: object, q: object, where: str, found: Found) -> Any:
     """The divergence, or what stands for it where there is no closed form."""
     try:
-        return kl(p, q)
+        value = kl(p, q)
     except (NoClosedFormError, TypeError) as error:
         if found.missing is Missing.RAISES or not (
             isinstance(error, NoClosedFormError)
@@ -74,6 +78,10 @@ def _of_pair(p: object, q: object, where: str, found: Found) -> Any:
             raise
         if found.missing is Missing.IS_NAN:
             return found.without(error, where)
+    else:
+        if backend_of(value).symbolic:
+            raise TypeError(NO_GRAPHS)
+        return value
     from kl_plugins.estimate.estimation import estimate_kl
 
     return np.float64(estimate_kl(p, q).value)

@@ -1,6 +1,8 @@
 """Tables of labelled batches are those of the numbers alone, with dimensions and coordinates."""
 
 import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from scipy import stats
@@ -99,6 +101,12 @@ def test_what_does_not_go_together():
         pairwise_kl(
             ours, MultivariateNormal(gaussian(4, ("draw", "u", "v"))[0], Diagonal(np.ones(3)), dims=("u",))
         )
+    with pytest.raises(TypeError, match=r"^ps\[1\] is of labelled arrays.*xarray\.concat"):
+        pairwise_kl([stats.norm(), stats.norm(MEAN, 1.0)])
+    with pytest.raises(TypeError, match=r"^qs\[0\] is of labelled arrays"):
+        pairwise_kl(stats.norm(MEAN, 1.0), {"a": stats.norm(MEAN, 1.0)})
+    with pytest.raises(TypeError, match=r"^row 'a', .* pairwise_kl takes numbers, not graphs"):
+        pairwise_kl({"a": pm.Normal.dist(pt.dscalar("mean"), 1.0)})
     with pytest.raises(ValueError, match=r"^ps: scale .*must be positive"):
         pairwise_kl(stats.norm(MEAN, -(MEAN**2)))
 

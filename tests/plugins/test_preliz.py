@@ -1,9 +1,7 @@
 """PreliZ's distributions: each is a family of ours, or refused with what to do instead; none is forgotten."""
 
-import sys
-from importlib.metadata import version
-
 import numpy as np
+import preliz as pz
 import pytest
 from scipy import stats
 
@@ -20,13 +18,6 @@ from kl_plugins import (
 from kl_plugins.extend import density_of, recognise
 from specimens import made
 from tables import in_numbers
-
-if sys.version_info < (3, 12) and version("matplotlib").split(".")[:2] >= ["3", "11"]:
-    pytest.skip(
-        "PreliZ 0.24, the last for Python 3.11, cannot be imported with Matplotlib 3.11",
-        allow_module_level=True,
-    )
-import preliz as pz
 
 # PreliZ 0.24 with PyTensor 2.38.
 pytestmark = pytest.mark.filterwarnings("ignore:The `broadcastable` keyword:DeprecationWarning")
@@ -192,8 +183,9 @@ def test_labels_are_kept_where_preliz_keeps_them():
     np.testing.assert_array_equal(found, [0.0, 2.0])
     with pytest.raises(ValueError, match="different coordinates along 'group'"):
         kl(pz.Normal(means, 1.0), stats.norm(means[::-1], 1.0))
-    with pytest.raises(TypeError, match=r"pass their \.values to go by position"):
-        estimate_kl(pz.Normal(means, 1.0), stats.norm())
+    value = estimate_kl(pz.Normal(means, 1.0), stats.norm()).value
+    assert value.dims == ("group",)
+    np.testing.assert_allclose(value, [0.0, 2.0], atol=1e-8)
 
 
 def test_what_was_elicited_is_taken_as_it_is_now():

@@ -241,7 +241,8 @@ def _(variable: Any) -> Distribution:
     if taken is not None:
         raise HasNames(
             "the dimensions of variables of pymc.dims have names, which only kl, jeffreys, entropy, "
-            "cross_entropy and explain go by: make it of PyMC's ordinary variables, such as pm.Normal.dist"
+            "cross_entropy, explain and independent go by: make it of PyMC's ordinary variables, such as "
+            "pm.Normal.dist"
         )
     node = variable.owner
     if _is_censored(node):

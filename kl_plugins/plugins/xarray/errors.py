@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import combinations
 
 import numpy as np
+from pandas import Index
 
 from kl_plugins.plugins.xarray.arguments import Argument
 
@@ -28,15 +29,32 @@ def misaligned(arguments: Sequence[Argument], *, exact: bool) -> ValueError | No
             if dim in first.indexes and dim in second.indexes:
                 strict = exact or dim in one.core_dims
                 if strict and not first.indexes[dim].equals(second.indexes[dim]):
+                    indexes = first.indexes[dim], second.indexes[dim]
+                    remedy = _remedy(dim, *indexes, of_event=dim in one.core_dims)
                     return ValueError(
-                        f"{both} have different coordinates along {dim!r}, in value or order: align them, "
-                        "for example with xarray.align(..., join='inner'), or choose how in "
-                        "xarray.set_options(arithmetic_join='outer')"
+                        f"{both} have different coordinates along {dim!r}, in value or order: {remedy}"
                     )
             elif first.sizes[dim] != second.sizes[dim]:
                 lengths = f"{first.sizes[dim]} and {second.sizes[dim]}"
                 return ValueError(f"{both} have different lengths along {dim!r}, {lengths}")
     return None
+
+
+def _remedy(dim: Hashable, first: Index, second: Index, *, of_event: bool) -> str:
+    """What makes the same coordinates of these."""
+    rounded = len(first) == len(second) and all(index.dtype.kind == "f" for index in (first, second))
+    if rounded and np.allclose(first, second, rtol=1e-6, atol=0.0):
+        same = f"a.assign_coords({{{dim!r}: b[{dim!r}]}})"
+        return f"they differ by rounding alone; take those of one for both, {same}"
+    if of_event:
+        return (
+            f"these are the variables of an event, all of which both need, in one order, "
+            f"a.sel({{{dim!r}: b[{dim!r}]}}), and the columns of a matrix likewise"
+        )
+    return (
+        "align them, for example with xarray.align(..., join='inner'), or choose how in "
+        "xarray.set_options(arithmetic_join='outer')"
+    )
 
 
 def with_place(
