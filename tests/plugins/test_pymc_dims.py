@@ -317,6 +317,29 @@ def test_dimensions_that_do_not_go_together(p, q, message):
         kl(p, q)
 
 
+def test_arrays_have_the_coordinates_of_the_model():
+    """Variables have none of their own; by label the divergences would be [2, 0, 2]."""
+    p = pmd.Normal.dist(A, 1.0)
+
+    def q(labels):
+        return stats.norm(xr.DataArray([0.0, 1.0, 2.0], coords={"place": labels}))
+
+    turned = q(["z", "y", "x"])
+    with pm.Model(coords={"place": ["x", "y", "z"]}) as model:
+        model.add_coord("time", length=2)
+        for sides in ((p, turned), (turned, p)):
+            with pytest.raises(ValueError, match=r"and the model have different coordinates along 'place'"):
+                kl(*sides)
+        same = kl(p, q(["x", "y", "z"]))
+        assert kl(pmd.Normal.dist(0.0, B), stats.norm(LABELLED)).type.dims == ("time",)
+    assert value(same).tolist() == value(kl(p, turned)).tolist() == [0.0, 0.0, 0.0]
+    for labels in ([1, 2, 3], np.array(["2020-01", "2020-02", "2020-03"], "datetime64[ns]"), [0.5, 1.0, 2.0]):
+        with pm.Model(coords={"place": labels}):
+            kl(p, q(labels))
+            with pytest.raises(ValueError, match=r"^loc of q and the model .* take the array in the order"):
+                kl(p, q(labels[::-1]))
+
+
 def test_what_is_no_random_variable():
     p = pmd.Normal.dist(A, 1.0)
     with pytest.raises(TypeError, match=r"^q: .* is not a random variable but a constant or an input"):
@@ -327,7 +350,7 @@ def test_what_is_no_random_variable():
         kl(p, pmd.Normal.dist(0.0, -1.0))
     with pytest.raises(NoClosedFormError, match=r"kl_plugins.estimate_kl estimates it"):
         kl(p, pmd.Cauchy.dist(A, 1.0))
-    with pytest.raises(TypeError, match=r"make it of PyMC's ordinary variables"):
+    with pytest.raises(TypeError, match="pairwise_kl takes numbers, not graphs"):
         pairwise_kl(p)
     with pytest.raises(TypeError, match=r"name those of an event"):
         independent(p)
@@ -373,6 +396,16 @@ def model_with_term(kind, add):
 def as_likelihood(divergence):
     """A term that PyMC brings to ordinary operations, and so can differentiate."""
     pm.CustomDist("penalty", divergence.values.sum(), logp=lambda value, term: -term, observed=0.0)
+
+
+def test_terms_have_gradients():
+    """By variables that are transformed as well: by mean and log(scale) at 0.5 and 2."""
+    with pm.Model() as model:
+        mean, scale = pmd.Normal("mean", 0.0, 1.0), pmd.HalfNormal("scale", 1.0)
+        as_likelihood(kl(pmd.Normal.dist(mean, scale), pmd.Normal.dist(0.0, 1.0)))
+    point = {"mean": np.array(0.5), "scale_log__": np.log(2.0)}
+    expected = [-0.5 - 0.5, (1.0 - 4.0) - (4.0 - 1.0)]
+    np.testing.assert_allclose(model.compile_dlogp(mode=PYTHON)(point), expected, rtol=1e-12)
 
 
 TERMS = [

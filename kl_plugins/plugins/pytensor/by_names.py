@@ -21,6 +21,7 @@ from kl_plugins.labelled import ByNames, Labelled, by_names_of, labelled
 from kl_plugins.parameters.labels import Axis, Labels, has_names
 from kl_plugins.plugins.pytensor.dims import in_order, listed
 from kl_plugins.plugins.pytensor.graph import random_with_names
+from kl_plugins.plugins.pytensor.open_model import differs_from_open_model
 from kl_plugins.plugins.pytensor.random_variables import name_of_class
 from kl_plugins.recognition import as_written, is_symbolic, recognise
 
@@ -193,6 +194,9 @@ def _check(arguments: Mapping[str, Mapping[int, Argument]], found: Mapping[str, 
         for name in one.dims:
             if name in other.dims:
                 _check_along(name, one, other)
+    for one in every:
+        for name in one.dims:
+            _check_in_model(name, one)
 
 
 def _check_along(name: Hashable, one: Argument, other: Argument) -> None:
@@ -207,6 +211,17 @@ def _check_along(name: Hashable, one: Argument, other: Argument) -> None:
         raise ValueError(
             f"{one} and {other} have different coordinates along {name!r}, in value or order: align them "
             "first, for example with xarray.align"
+        )
+
+
+def _check_in_model(name: Hashable, one: Argument) -> None:
+    """ValueError where an array has other coordinates than the open model, which variables have."""
+    index = one.coordinates(name)
+    if index is not None and differs_from_open_model(index, name):
+        raise ValueError(
+            f"{one} and the model have different coordinates along {name!r}, in value or order: take the "
+            f"array in the order of the model, array.sel({{{name!r}: list(model.coords[{name!r}])}}), or "
+            f"array.drop_vars({name!r}) where they mean the same"
         )
 
 
