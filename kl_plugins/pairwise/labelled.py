@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -97,6 +97,21 @@ class Batch(NamedTuple):
         places = np.ix_(*self.sample.values())
         return np.ravel_multi_index(places, self.sizes).ravel() if self.sizes else np.zeros(1, np.intp)
 
+    def beside(self, taken: Iterable[Hashable]) -> Batch:
+        """The same, with other names for the batch dimensions whose names are taken."""
+        used = {name for array in self.arrays for name in (*array.dims, *array.coords)}
+        names = apart(self.recipe.dims, taken, used)
+        if not names:
+            return self
+        dims = tuple(names.get(dim, dim) for dim in self.recipe.dims)
+        parameters = tuple(
+            one._replace(dims=tuple(names.get(dim, dim) for dim in one.dims))
+            for one in self.recipe.parameters
+        )
+        arrays = tuple(_renamed(array, names) for array in self.arrays)
+        recipe = self.recipe._replace(dims=dims, parameters=parameters)
+        return Batch(recipe, arrays, self.sizes, _coordinates(arrays, dims))
+
     def made(self) -> Distribution:
         """All of them, with one batch dimension."""
         return self.recipe.made([array.values for array in self.arrays])[0]
@@ -126,17 +141,34 @@ def labelled_sides(sides: Mapping[str, object]) -> dict[str, Batch | None]:
 
 def _with_names_apart(arguments: Sequence[Argument]) -> list[Argument]:
     """The parameters, with other names for the batch dimensions of the second side that the first has too."""
-    first = arguments[0].side
-    taken = {dim for one in arguments if one.side == first for dim in one.batch_dims}
-    if all(one.side == first for one in arguments):
-        return list(arguments)
-    apart = []
-    for one in arguments:
-        renamed = (
-            {} if one.side == first else {dim: f"{dim}{SUFFIX}" for dim in one.batch_dims if dim in taken}
-        )
-        apart.append(one._replace(array=one.array.rename(renamed)))
-    return apart
+    ours = [one for one in arguments if one.side == arguments[0].side]
+    others = [one for one in arguments if one.side != arguments[0].side]
+    dims = {dim for one in ours for dim in one.batch_dims}
+    kept = {name for one in ours for name, held in one.array.coords.items() if set(held.dims) <= dims}
+    used = {name for one in arguments for name in (*one.array.dims, *one.array.coords)}
+    names = apart((dim for one in others for dim in one.batch_dims), dims | kept, used)
+    return [*ours, *(one._replace(array=_renamed(one.array, names)) for one in others)]
+
+
+def apart(
+    names: Iterable[Hashable], taken: Iterable[Hashable], used: Iterable[Hashable]
+) -> dict[Hashable, Hashable]:
+    """Other names for those that are taken: with the suffix, once more where that is used, too."""
+    taken, known = set(taken), {*taken, *used}
+    found: dict[Hashable, Hashable] = {}
+    for name in dict.fromkeys(names):
+        if name in taken:
+            new = f"{name}{SUFFIX}"
+            while new in known:
+                new = f"{new}{SUFFIX}"
+            found[name] = new
+            known.add(new)
+    return found
+
+
+def _renamed(array: xr.DataArray, names: Mapping[Hashable, Hashable]) -> xr.DataArray:
+    """The array with other names of its dimensions."""
+    return array.rename({dim: names[dim] for dim in array.dims if dim in names})
 
 
 def _batch(side: str, part: Labelled, arguments: Sequence[Argument]) -> Batch:
@@ -169,4 +201,4 @@ def _coordinates(arrays: Sequence[xr.DataArray], dims: Sequence[Hashable]) -> xr
         )
         for array in arrays
     ]
-    return xr.merge(kept, compat="override", join="exact").coords
+    return xr.merge(kept, compat="minimal", join="exact").coords  # without those that contradict each other

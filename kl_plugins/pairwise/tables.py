@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pandas import Index, MultiIndex
+from pandas import CategoricalIndex, Index, MultiIndex
 from xarray import Coordinates, DataArray
 
 from kl_plugins.errors import NoClosedFormWarning
 from kl_plugins.pairwise.collections import Keys, Named, collected, listed
-from kl_plugins.pairwise.labelled import SUFFIX, Batch
+from kl_plugins.pairwise.labelled import Batch, apart
 from kl_plugins.pairwise.numbers import numbers
 from kl_plugins.pairwise.singly import Found, Missing
 from kl_plugins.pairwise.stacking import as_batch
@@ -42,7 +42,7 @@ def of_sides(
     """The table of two sides, one of which at least has keys or named dimensions."""
     lazy = any(batch is not None and batch.lazy for batch in batches)
     first = _side(sides[0], keyed[0], batches[0], "p", (), lazy)
-    second = _side(sides[1], keyed[1], batches[1], "q", first.dims, lazy)
+    second = _side(sides[1], keyed[1], batches[1], "q", {*first.dims, *first.coordinates}, lazy)
     if sides[1] is sides[0] and not lazy:
         second = second._replace(given=first.given)
     found = Found(Missing.IS_ESTIMATED if estimate else Missing.IS_NAN)
@@ -57,7 +57,7 @@ def of_sides(
     attrs = {"long_name": "Kullback-Leibler divergence", "units": "nats"}
     table = DataArray(values, dims=(*first.dims, *second.dims), name="kl", attrs=attrs)
     table = table.assign_coords(first.coordinates)
-    table = table.assign_coords(_renamed(second.coordinates, table))
+    table = _with_those_of_q(table, second.coordinates)
     if found.count:
         warnings.warn(
             f"{found.count} of {table.size} pairs have no closed form and are NaN; estimate=True has them "
@@ -69,28 +69,35 @@ def of_sides(
 
 
 def _side(
-    side: Any, keyed: Named | None, batch: Batch | None, name: str, taken: Sequence[Hashable], lazy: bool
+    side: Any, keyed: Named | None, batch: Batch | None, name: str, taken: Collection[Hashable], lazy: bool
 ) -> Side:
-    """A side, whose one dimension is called by the `name` if it has no other; `taken` are those of p."""
+    """A side, whose one dimension is called by the `name` if it has no other; `taken` are the names of p."""
     if batch is not None:
+        batch = batch.beside(taken)
         given = batch if lazy else batch.made()
         return Side(given, batch.recipe.dims, batch.sizes, batch.coordinates, None, batch.flat_sample())
     dim = name if keyed is None else _dim(keyed, name)
-    if dim in taken:
-        dim = f"{dim}{SUFFIX}"
+    dim = apart([dim], taken, ()).get(dim, dim)
     if keyed is None:
         return Side(listed(side), (dim,), None, {}, None, None)
     return Side(keyed.distributions, (dim,), None, _coordinates(keyed.keys, dim), list(keyed.keys), None)
 
 
-def _renamed(coordinates: Any, table: DataArray) -> Any:
-    """The coordinates of q, of which those that p has, too, get the suffix."""
+def _with_those_of_q(table: DataArray, coordinates: Any) -> DataArray:
+    """The table with the coordinates of q, of which those that p has, too, get the suffix.
+
+    Of one without dimensions nothing says whose it is: it is kept where both have the same value.
+    """
     if not isinstance(coordinates, Coordinates):
-        return coordinates
+        return table.assign_coords(coordinates)
     held = coordinates.to_dataset()
-    clash = [name for name in held.coords if name in table.coords and name not in held.dims]
-    kept = held.drop_vars([name for name in clash if not held[name].dims])
-    return kept.rename({name: f"{name}{SUFFIX}" for name in clash if name in kept.coords}).coords
+    alone = {
+        name for name in held.coords if name in table.coords and not (held[name].ndim or table[name].ndim)
+    }
+    differ = [name for name in alone if not held[name].variable.equals(table[name].variable)]
+    own = [name for name in held.coords if name not in alone and name not in held.dims]
+    names = apart(own, {*table.dims, *table.coords}, held.coords)
+    return table.drop_vars(differ).assign_coords(held.drop_vars(alone).rename(names).coords)
 
 
 def _batch(side: Side, name: str) -> Any:
@@ -117,6 +124,8 @@ def _coordinates(keys: Any, dim: Hashable) -> Any:
     index = keys if isinstance(keys, Index) else Index(keys)
     if not isinstance(index, MultiIndex):
         labels = index.to_list()
-        return {dim: labels if all(isinstance(label, str) for label in labels) else index.to_numpy()}
+        if all(isinstance(label, str) for label in labels):  # of categories, too: such arrays can be saved
+            return {dim: labels}
+        return {dim: (Index(labels) if isinstance(index, CategoricalIndex) else index).rename(dim)}
     names = [f"{dim}_{i if name is None else name}" for i, name in enumerate(index.names)]
     return Coordinates.from_pandas_multiindex(index.rename(names), dim)

@@ -115,3 +115,34 @@ def test_nothing_has_no_pairs():
     p = stats.norm(MEAN, 1.0)
     nothing = stats.norm(MEAN[:0], 1.0)
     assert (pairwise_kl(nothing, p).shape, pairwise_kl(p, nothing).shape) == ((0, 3), (3, 0))
+
+
+GRID = xr.DataArray(np.arange(9.0).reshape(3, 3), coords={"a": [1, 2, 3], "a_bis": [1, 2, 3]})
+LINE = xr.DataArray([0.0, 5.0, 7.0], coords={"a": [1, 2, 3]})
+NAMES = {
+    "suffix used by p": (GRID, LINE, ("a", "a_bis", "a_bis_bis")),
+    "suffix used by q": (LINE, GRID, ("a", "a_bis_bis", "a_bis")),
+    "suffix used by both": (GRID, GRID, ("a", "a_bis", "a_bis_bis", "a_bis_bis_bis")),
+    "suffix used by a coordinate": (LINE.assign_coords(a_bis=("a", list("xyz"))), LINE, ("a", "a_bis_bis")),
+    "a coordinate without dimensions": (LINE.sel(a=2), LINE, ("a_bis",)),
+    "a list's": (None, LINE.rename(a="p"), ("p", "p_bis")),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dimensions_have_names_that_are_free(name):
+    mean, other, dims = NAMES[name]
+    p = [stats.norm()] if mean is None else stats.norm(mean, 1.0)
+    table = pairwise_kl(p, stats.norm(other, 1.0))
+    assert table.dims == dims
+    flat = np.zeros(1) if mean is None else mean.values.ravel()
+    np.testing.assert_array_equal(
+        table.values.ravel(), np.subtract.outer(flat, other.values).ravel() ** 2 / 2
+    )
+
+
+def test_coordinates_without_dimensions_are_kept_where_they_agree():
+    old, new = LINE.assign_coords(version=1), LINE.assign_coords(version=2)
+    assert pairwise_kl(stats.norm(old, 1.0)).version == 1
+    assert "version" not in pairwise_kl(stats.norm(old, 1.0), stats.norm(new, 1.0)).coords
+    assert "version" not in pairwise_kl(stats.norm(old, new + 1.0)).coords
