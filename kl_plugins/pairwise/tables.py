@@ -94,7 +94,11 @@ def _with_those_of_q(table: DataArray, coordinates: Any) -> DataArray:
     alone = {
         name for name in held.coords if name in table.coords and not (held[name].ndim or table[name].ndim)
     }
-    differ = [name for name in alone if not held[name].variable.equals(table[name].variable)]
+    differ = [
+        name
+        for name in alone
+        if not held[name].variable.equals(table[name].variable)  # type: ignore[no-untyped-call]
+    ]
     own = [name for name in held.coords if name not in alone and name not in held.dims]
     names = apart(own, {*table.dims, *table.coords}, held.coords)
     return table.drop_vars(differ).assign_coords(held.drop_vars(alone).rename(names).coords)
