@@ -57,19 +57,25 @@ def sd_errors(sd: FloatArray, fourth: FloatArray, count: float | FloatArray) -> 
     return errors
 
 
-def sampling_divergence(blocks: list[FloatArray], mean: FloatArray, factor: FloatArray) -> float:
+def sampling_divergence(blocks: list[FloatArray], of_means: FloatArray, of_squares: FloatArray) -> float:
     """The expected divergence, in nats, of the Gaussian with the draws' moments from that with the true ones.
 
-    To second order in the errors of the moments it is ½ Σᵢ Var z̄ᵢ + ¼ Σᵢⱼ Var (zᵢzⱼ)‾ with z = L⁻¹(x − μ), L
-    the Cholesky factor of the covariance, whichever way the divergence goes. The variances are those of
-    averages over blocks, which allows for dependence of the draws and for any distribution of theirs. For n
-    independent draws of a Gaussian it is (d + d(d + 1)/2) / 2n.
+    `blocks` are of draws z = L⁻¹(x − μ), L the Cholesky factor of their covariance; the others are effective
+    sample sizes, shape (d,), of the means of z and of z². To second order in the errors of the moments it is
+    ½ Σᵢ Var z̄ᵢ + ¼ Σᵢⱼ Var (zᵢzⱼ)‾, whichever way the divergence goes. For n independent draws of a Gaussian
+    this is (d + d(d + 1)/2) / 2n. Sample sizes of all products would be too dear: their variances are those
+    of averages over blocks, all multiplied by what those of squares are too small by, as blocks that are
+    short beside the autocorrelation time are not independent.
     """
-    d, count, total = len(mean), len(blocks), 0.0
+    d, count = len(of_means), len(blocks)
+    products, squares, fourth = 0.0, 0.0, np.zeros(d)
     for block in blocks:
-        z = solve_triangular(factor, (block - mean).T, lower=True)
-        n = z.shape[1]
-        products = (z.T @ z if n < d else z @ z.T) / n  # of the same norm and trace
-        from_identity = np.sum(products**2) - 2.0 * np.trace(products) + d
-        total += 0.5 * np.sum(z.mean(axis=1) ** 2) + 0.25 * from_identity
-    return float(total / (count * (count - 1)))
+        n = len(block)
+        product = (block @ block.T if n < d else block.T @ block) / n  # of the same norm and trace
+        products += np.sum(product**2) - 2.0 * np.trace(product) + d
+        squares += np.sum((np.mean(block**2, axis=0) - 1.0) ** 2)
+        fourth += np.sum(block**4, axis=0)
+    of_blocks = squares / (count * (count - 1))
+    variances = fourth / sum(map(len, blocks)) - 1.0
+    ratio = np.sum(variances / of_squares) / of_blocks
+    return float(0.5 * np.sum(1.0 / of_means) + 0.25 * ratio * products / (count * (count - 1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import arviz
@@ -47,12 +47,25 @@ def posterior_of(trace: Any, called: str, others: str = "or a Dataset") -> xr.Da
     else:
         raise TypeError(
             f"{called} must be an InferenceData or DataTree with a posterior group, {others}, got "
-            f"{kind.__qualname__}"
+            f"{kind.__qualname__}{_as_dataset(trace)}"
         )
+    has = f"it has {', '.join(map(str, groups))}" if groups else "it is empty"
     raise ValueError(
-        f"{called} has no group {POSTERIOR} (it has {', '.join(map(str, groups)) or 'none'}): give draws "
-        "of the posterior, as pm.sample returns them"
+        f"{called} has no group {POSTERIOR} ({has}): give draws of the posterior, as pm.sample returns them"
     )
+
+
+def _as_dataset(trace: Any) -> str:
+    """How to make a Dataset of draws that are held otherwise."""
+    if isinstance(trace, xr.DataArray):
+        return '. Pass x.to_dataset(name="x")'
+    if isinstance(trace, Mapping):
+        return ". Pass arviz.dict_to_dataset(x), for arrays x[name] of shape (chains, draws, ...)"
+    if isinstance(trace, pd.DataFrame):
+        return ". Of one chain, pass arviz.dict_to_dataset({name: x[name].values[None] for name in x})"
+    if isinstance(trace, np.ndarray):
+        return '. Pass arviz.dict_to_dataset({"x": x}), for x of shape (chains, draws, ...)'
+    return ""
 
 
 def selected(posterior: xr.Dataset, var_names: Any, filter_vars: Any) -> xr.Dataset:

@@ -19,9 +19,13 @@ NOTHING = "there is nothing to summarise: {}; the posterior has {}"
 
 def constrained_draws(
     trace: Any, var_names: Any, filter_vars: Any
-) -> tuple[FloatArray, tuple[Variable, ...]]:
-    """The draws that are chosen, shape (chains, draws, d), and the variables whose elements they are of."""
+) -> tuple[FloatArray, tuple[Variable, ...], tuple[str, ...]]:
+    """The draws that are chosen, shape (chains, draws, d), and the variables whose elements they are of.
+
+    The last are the names by which `var_names` chooses the variables.
+    """
     posterior = posterior_of(trace, TRACE)
+    var_names = _checked(var_names, filter_vars, posterior, {})
     found = set(SAMPLE) <= set(posterior.dims)  # without them ArviZ does not choose
     chosen = selected(posterior, var_names, filter_vars) if found else posterior
     _check_kinds(chosen)
@@ -31,12 +35,12 @@ def constrained_draws(
     loaded = chosen.compute()  # where Dask holds them
     arrays = [np.asarray(one.transpose(*SAMPLE, ...), dtype=float) for one in loaded.data_vars.values()]
     flat = [array.reshape(*array.shape[:2], -1) for array in arrays]
-    return np.concatenate(flat, axis=2), variables
+    return np.concatenate(flat, axis=2), variables, tuple(variable.name for variable in variables)
 
 
 def unconstrained_draws(
     trace: Any, var_names: Any, filter_vars: Any, model: Any
-) -> tuple[FloatArray, tuple[Variable, ...]]:
+) -> tuple[FloatArray, tuple[Variable, ...], tuple[str, ...]]:
     """The same of the model's value variables: draws of its free variables through their transforms."""
     from kl_plugins.variational.evidence.references import points_of_draws
     from kl_plugins.variational.target.density import value_variables
@@ -44,9 +48,11 @@ def unconstrained_draws(
     if not hasattr(model, "free_RVs"):
         raise TypeError(f"model must be a pymc.Model, got {type(model).__name__}")
     posterior = posterior_of(trace, TRACE)
-    names = list(selected(posterior, var_names, filter_vars).data_vars)
     free = {rv.name: model.rvs_to_values[rv] for rv in model.free_RVs}
-    given = [var_names] if isinstance(var_names, str) else list(var_names or ())
+    owners = {value.name: name for name, value in free.items()}
+    var_names = _checked(var_names, filter_vars, posterior, owners)
+    names = list(selected(posterior, var_names, filter_vars).data_vars)
+    given = list(var_names or ())
     if filter_vars is None and (strange := [name for name in given if name in names and name not in free]):
         raise ValueError(
             f"{some_of(strange)}: not free in the model, whose unconstrained scale is that of "
@@ -61,7 +67,40 @@ def unconstrained_draws(
     chains = points_of_draws(posterior, model, every, TRACE)
     chosen = {free[name].name for name in wanted}
     columns = np.repeat([variable.name in chosen for variable in every], [one.size for one in every])
-    return chains[:, :, columns], tuple(variable for variable in every if variable.name in chosen)
+    variables = tuple(variable for variable in every if variable.name in chosen)
+    return chains[:, :, columns], variables, tuple(owners[variable.name] for variable in variables)
+
+
+def _checked(
+    var_names: Any, filter_vars: Any, posterior: xr.Dataset, owners: dict[str, str]
+) -> list[str] | None:
+    """The names as a list, each of a variable that there is where they are whole ones.
+
+    `owners` says of the value variables of a model whose they are.
+    """
+    if var_names is None:
+        return None
+    if hasattr(var_names, "free_RVs"):
+        raise TypeError("var_names must be names, got a model: gaussian(trace, model=model)")
+    names = [var_names] if isinstance(var_names, str) or not np.iterable(var_names) else list(var_names)
+    if strange := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"var_names must be names, got {type(strange[0]).__qualname__}")
+    if filter_vars is None:
+        for name in names:
+            if name not in posterior.data_vars and name.removeprefix("~") not in posterior.data_vars:
+                raise ValueError(_unknown(name.removeprefix("~"), posterior, owners))
+    return [str(name) for name in names]
+
+
+def _unknown(name: str, posterior: xr.Dataset, owners: dict[str, str]) -> str:
+    base = name.partition("[")[0]
+    if name in owners:
+        remedy = f": choose {owners[name]!r}"
+    elif base in posterior.data_vars:
+        remedy = f": choose {base!r}, and elements of it with .sel on the posterior"
+    else:
+        remedy = f", which has {_names(posterior)}"
+    return f"var_names: there is no variable {name!r} in the posterior{remedy}"
 
 
 def _check_kinds(chosen: xr.Dataset) -> None:

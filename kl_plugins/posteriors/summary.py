@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from kl_plugins.covariance.full import Dense
 from kl_plugins.errors import EstimateWarning
@@ -35,7 +36,9 @@ FEWEST_DRAWS = 4
 DRAWS_OF_A_BLOCK = 20
 """A block is worth so many independent draws, so that its average hardly depends on that of the next."""
 MOST_BLOCKS = 200
-OTHER_CHOICE = "drop some with var_names (var_names=['~theta'] leaves theta out) or .sel"
+FEWER = "choose fewer elements with var_names or .sel"
+LEAST_VARIANCE = 1e-290
+"""Nearer to the least and the largest number, floats have fewer digits, and sums no room."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +139,12 @@ def gaussian(
     Raises
     ------
     TypeError
-        If `trace` holds no draws, or some that are no real numbers.
+        If `trace` holds no draws, or some that are no real numbers; if `var_names` are no names.
     ValueError
-        If there is no group posterior or nothing is chosen; if a variable is discrete; if draws are NaN or
-        infinite; if the covariance is singular, as an element does not vary, or others determine it (in a
-        simplex, unless `model` is given); if there are fewer than 2 (d + 20) draws, or 4 in a chain; if draws
-        are not of the model.
+        If there is no group posterior, or nothing or something unknown is chosen; if a variable is discrete;
+        if draws are NaN or infinite; if the covariance is singular, as an element does not vary, or others
+        determine it (in a simplex, unless `model` is given), or beyond the range of floats; if there are
+        fewer than 2 (d + 20) draws, or 4 in a chain; if draws are not of the model.
     ImportError
         If ArviZ is not installed.
 
@@ -161,6 +164,8 @@ def gaussian(
     and nothing else of the posteriors. Finitely many draws make it too large. Two summaries p and q of one
     posterior are not 0 apart but about ``p.sampling.divergence + q.sampling.divergence``, which for n
     independent draws of a d-dimensional Gaussian each is (d + d(d + 1)/2)/n. Less than that is no difference.
+    Dependence of the draws is allowed for by effective sample sizes. Where these are below 2 (d + 20), it is a
+    lower bound: chains that are short beside their autocorrelation do not show all of it.
 
     Examples
     --------
@@ -178,88 +183,124 @@ def gaussian(
     except ImportError as error:
         raise ImportError(f"gaussian needs ArviZ ({error}); install it with: pip install arviz") from error
     if model is None:
-        chains, variables = constrained_draws(trace, var_names, filter_vars)
+        chains, variables, choices = constrained_draws(trace, var_names, filter_vars)
     else:
-        chains, variables = unconstrained_draws(trace, var_names, filter_vars, model)
-    names = element_names(variables)
-    _check_numbers(chains, names)
-    points = chains.reshape(-1, len(names))
-    with np.errstate(over="ignore", invalid="ignore"):
+        chains, variables, choices = unconstrained_draws(trace, var_names, filter_vars, model)
+    elements = Elements(
+        element_names(variables),
+        tuple(np.repeat(choices, [variable.size for variable in variables]).tolist()),
+    )
+    _check_numbers(chains, elements)
+    points = chains.reshape(-1, len(elements.names))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         mean, matrix = points.mean(axis=0), np.atleast_2d(np.cov(points, rowvar=False))
-    if (bad := ~(np.isfinite(mean) & np.isfinite(np.diagonal(matrix)) & (np.diagonal(matrix) > 0.0))).any():
+    variances = np.diagonal(matrix)
+    if (
+        bad := ~((variances > LEAST_VARIANCE) & (variances < 1.0 / LEAST_VARIANCE) & np.isfinite(mean))
+    ).any():
         raise ValueError(
-            f"{_those(names, bad)}: the variance is beyond the range of floats: change the units, for which "
+            f"{elements.those(bad)}: the variance is beyond the range of floats: change the units, for which "
             "divergences do not care"
         )
     if (dependent := linearly_dependent(matrix)).any():
         raise ValueError(
-            f"{_those(names, dependent)}: each follows from others, as of shares that add up to 1, so that "
-            f"the covariance is singular: {OTHER_CHOICE}, or give model=, on whose unconstrained scale all "
-            "numbers are free"
+            f"{elements.those(dependent)}: each follows from others, as of shares that add up to 1, so that "
+            f"the covariance is singular: {elements.without(dependent)}, or give model=, on whose "
+            "unconstrained scale all numbers are free"
         )
     covariance = Dense(matrix)
-    sampling = _errors_of_moments(chains, mean, np.asarray(covariance.factor))
-    _warn_of_few(sampling, names)
+    sampling = _errors_of_moments(chains, mean, np.sqrt(variances), np.asarray(covariance.factor))
+    _warn_of_few(sampling, elements)
     return GaussianSummary(mean, covariance, variables, sampling)
 
 
-def _check_numbers(chains: FloatArray, names: tuple[str, ...]) -> None:
+@dataclass(frozen=True)
+class Elements:
+    """What elements are called, and the variables by which `var_names` chooses them."""
+
+    names: tuple[str, ...]
+    choices: tuple[str, ...]
+
+    def those(self, chosen: Any) -> str:
+        """Names of some elements."""
+        return some_of([name for name, one in zip(self.names, chosen, strict=True) if one])
+
+    def without(self, chosen: Any) -> str:
+        """In code how to leave out the variables of some elements."""
+        bad = list(dict.fromkeys(name for name, one in zip(self.choices, chosen, strict=True) if one))
+        trio = [[name, f"{name}_corr", f"{name}_stds"] for name in dict.fromkeys(self.choices)]
+        if thrice := [names for names in trio if set(names) <= set(self.choices)]:
+            name, *others = thrice[0]
+            left_out = [f"~{other}" for other in others]
+            return f"{name}, {' and '.join(others)} are one matrix; keep the first, var_names={left_out}"
+        if set(bad) == set(self.choices):
+            return "drop some elements with .sel"
+        if len(bad) > 1:
+            return f"drop some with var_names (var_names={['~' + bad[-1]]} leaves {bad[-1]} out) or .sel"
+        return f"leave {bad[0]} out with var_names={['~' + bad[0]]}, or elements of it with .sel"
+
+
+def _check_numbers(chains: FloatArray, elements: Elements) -> None:
     """Raise ValueError unless there are enough draws, all finite, and every element varies."""
     count, draws, d = chains.shape
     if (bad := ~np.isfinite(chains).all(axis=(0, 1))).any():
         raise ValueError(
-            f"{_those(names, bad)}: NaN or infinite in some of the draws, which have no moments then: "
-            f"{OTHER_CHOICE}, or mend the sampler"
+            f"{elements.those(bad)}: NaN or infinite in some of the draws, which have no moments then: "
+            f"{elements.without(bad)}, or mend the sampler"
         )
     if count * draws < draws_needed(d) or draws < FEWEST_DRAWS:
         raise ValueError(
             f"{count * draws} draws, {draws} in a chain, are too few for the covariance of {d} elements: it "
             f"needs at least {draws_needed(d)}, {FEWEST_DRAWS} in a chain, better thousands. Draw more, or "
-            f"{OTHER_CHOICE}"
+            f"{FEWER}"
         )
     if (constant := still(chains.reshape(-1, d))).any():
         raise ValueError(
-            f"{_those(names, constant)}: the same in all draws, as the first element of a Cholesky factor of "
-            f"correlations is, so that the covariance is singular: {OTHER_CHOICE}. Where nothing varies, the "
-            "sampler is stuck"
+            f"{elements.those(constant)}: varies by no more than rounding, as the first element of a "
+            "Cholesky factor of correlations does, so that the covariance is singular: "
+            f"{elements.without(constant)}. Where a large constant hides what varies, subtract it; where "
+            "nothing varies, the sampler is stuck"
         )
 
 
-def _those(names: tuple[str, ...], chosen: Any) -> str:
-    return some_of([name for name, one in zip(names, chosen, strict=True) if one])
-
-
-def _errors_of_moments(chains: FloatArray, mean: FloatArray, factor: FloatArray) -> MonteCarloErrors:
+def _errors_of_moments(
+    chains: FloatArray, mean: FloatArray, sd: FloatArray, factor: FloatArray
+) -> MonteCarloErrors:
     """The errors of moments that ArviZ's effective sample sizes amount to."""
     from kl_plugins.plugins.arviz import effective_sample_sizes, rhats
 
     count, draws, d = chains.shape
-    squares = (chains - mean) ** 2
-    of_mean, of_variance = effective_sample_sizes(chains), effective_sample_sizes(squares)
-    sd = chains.reshape(-1, d).std(axis=0, ddof=1)
+    centred = chains - mean
+    standard, white = centred / sd, np.empty_like(centred)
+    for of_chain, one in zip(white, centred, strict=True):
+        of_chain[:] = solve_triangular(factor, one.T, lower=True).T
+    of_mean, of_variance = effective_sample_sizes(standard), effective_sample_sizes(standard**2)
     ess = np.minimum(of_mean, of_variance)
     blocks = int(np.clip(ess.min() / DRAWS_OF_A_BLOCK, BLOCKS, MOST_BLOCKS))
-    halves = np.array(np.split(chains[0, : draws // 2 * 2], 2)) if count == 1 else chains
+    halves = np.array(np.split(standard[0, : draws // 2 * 2], 2)) if count == 1 else standard
     return MonteCarloErrors(
         chains=count,
         draws=draws,
         ess=ess,
         mcse_mean=sd / np.sqrt(of_mean),
-        mcse_sd=sd_errors(sd, (squares**2).mean(axis=(0, 1)), of_variance),
+        mcse_sd=sd * sd_errors(np.ones(d), (standard**4).mean(axis=(0, 1)), of_variance),
         r_hat=rhats(halves),
-        divergence=sampling_divergence(blocks_of(chains, blocks), mean, factor),
+        divergence=sampling_divergence(
+            blocks_of(white, blocks), effective_sample_sizes(white), effective_sample_sizes(white**2)
+        ),
     )
 
 
-def _warn_of_few(sampling: MonteCarloErrors, names: tuple[str, ...]) -> None:
+def _warn_of_few(sampling: MonteCarloErrors, elements: Elements) -> None:
     """Warn of chains that have not converged, and of dependent draws that are worth too few."""
+    names = elements.names
     worst, least = int(np.argmax(sampling.r_hat)), int(np.argmin(sampling.ess))
     if not sampling.r_hat[worst] <= CONVERGED:
         beyond = int(np.sum(~(sampling.r_hat <= CONVERGED)))
         warnings.warn(
-            f"the chains have not converged: R-hat of {names[worst]} is {sampling.r_hat[worst]:.4g}, and "
-            f"above {CONVERGED} for {beyond} of {len(names)} elements. These moments are not those of the "
-            "posterior yet: run longer chains, or mend the model",
+            f"the chains have not converged: R-hat of {names[worst]} is {sampling.r_hat[worst]:.4f}, and "
+            f"above {CONVERGED} for {beyond} of {len(names)} elements. These moments may "
+            "not be those of the posterior: run longer chains, or mend the model",
             EstimateWarning,
             stacklevel=3,
         )
@@ -267,7 +308,7 @@ def _warn_of_few(sampling: MonteCarloErrors, names: tuple[str, ...]) -> None:
         warnings.warn(
             f"the draws of {names[least]} are worth {sampling.ess[least]:.0f} independent ones, and a "
             f"covariance of {len(names)} elements needs {draws_needed(len(names))}: divergences of this "
-            f"Gaussian are far too large. Draw more, or {OTHER_CHOICE}",
+            f"Gaussian are far too large. Draw more, or {FEWER}",
             EstimateWarning,
             stacklevel=3,
         )

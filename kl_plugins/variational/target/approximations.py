@@ -58,7 +58,9 @@ def snapshot(approximation: Approximation) -> Snapshot:
     np.float64(0.0)
     """
     if not isinstance(approximation, Approximation):
-        raise TypeError(f"snapshot takes a PyMC approximation, got {told(approximation)}")
+        draws = isinstance(approximation, Mapping)  # InferenceData, DataTree or Dataset
+        hint = "; of a sampler's draws, use kl_plugins.gaussian(draws, model=model)" if draws else ""
+        raise TypeError(f"snapshot takes a PyMC approximation, got {told(approximation)}{hint}")
     parameters = Parameters(approximation)
     with np.errstate(invalid="ignore"):  # NaN of a diverged fit is refused by name, further on
         (row,) = parameters.coordinates(parameters.read()[None])
