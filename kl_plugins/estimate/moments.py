@@ -77,5 +77,5 @@ def sampling_divergence(blocks: list[FloatArray], of_means: FloatArray, of_squar
         fourth += np.sum(block**4, axis=0)
     of_blocks = squares / (count * (count - 1))
     variances = fourth / sum(map(len, blocks)) - 1.0
-    ratio = np.sum(variances / of_squares) / of_blocks
+    ratio = np.sum(variances / of_squares) / of_blocks if of_blocks > 0.0 else 1.0
     return float(0.5 * np.sum(1.0 / of_means) + 0.25 * ratio * products / (count * (count - 1)))

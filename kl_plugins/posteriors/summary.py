@@ -164,7 +164,7 @@ def gaussian(
     and nothing else of the posteriors. Finitely many draws make it too large. Two summaries p and q of one
     posterior are not 0 apart but about ``p.sampling.divergence + q.sampling.divergence``, which for n
     independent draws of a d-dimensional Gaussian each is (d + d(d + 1)/2)/n. Less than that is no difference.
-    Dependence of the draws is allowed for by effective sample sizes. Where these are below 2 (d + 20), it is a
+    Effective sample sizes allow for dependence of the draws. Where they are below 2 (d + 20), it is a
     lower bound: chains that are short beside their autocorrelation do not show all of it.
 
     Examples

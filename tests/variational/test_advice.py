@@ -108,7 +108,7 @@ def test_a_reference_without_a_posterior(summed):
     prior = groups(prior=np.zeros((1, 50, 2)), prior_predictive=np.zeros((1, 50, 2)))
     with pytest.raises(ValueError, match=r"no group posterior \(it has prior, prior_predictive\)"):
         reference_draws(prior, summed, variables_in(summed))
-    with pytest.raises(ValueError, match=r"no group posterior \(it has none\)"):
+    with pytest.raises(ValueError, match=r"no group posterior \(it is empty\)"):
         reference_draws(groups(), summed, variables_in(summed))
 
 
