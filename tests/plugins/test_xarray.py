@@ -334,6 +334,18 @@ def test_coordinates_are_aligned_as_the_option_says():
             assert found.isnull().sum() == (join != "right")
 
 
+@pytest.mark.parametrize("chains", [2, 3])
+def test_a_dimension_of_the_batch_named_for_columns_is_doubted(chains):
+    covariances = np.arange(1.0, chains + 1)[:, None, None] * (np.eye(3) + 0.1)
+    covariance = xr.DataArray(covariances, dims=("chain", "x", "x_bis"))
+    p = MultivariateNormal(np.zeros(3), Dense(covariance), dims=("x", "chain"))
+    with pytest.raises(ValueError, match=r"are along 'chain' here: .* dims=\('x', 'x_bis'\)\?$"):
+        entropy(p)
+    asymmetric = covariance + xr.DataArray(np.triu(np.ones((3, 3))), dims=("x", "x_bis"))
+    with pytest.raises(ValueError, match=r"if that is what is meant$"):
+        entropy(MultivariateNormal(np.zeros(3), Dense(asymmetric), dims=("x", "x_bis")))
+
+
 def test_coordinates_that_differ_by_rounding_are_told_so():
     first = xr.DataArray([0.0, 1.0], coords={"time": [0.1, 0.3]})
     second = xr.DataArray([1.0, 2.0], coords={"time": [0.1, 0.1 + 0.2]})

@@ -10,7 +10,7 @@ import xarray as xr
 
 from kl_plugins.labelled import ByNames, Labelled, by_names_of
 from kl_plugins.plugins.xarray.arguments import Argument, arguments_of, check_together
-from kl_plugins.plugins.xarray.errors import misaligned, with_place
+from kl_plugins.plugins.xarray.errors import doubt_of_columns, misaligned, with_place
 from kl_plugins.recognition import recognise
 
 _LONG_NAMES = {
@@ -44,6 +44,8 @@ def compute(
         if told is None and not options:
             recognised = OfArrays(_recognised, arguments, sides, found)
             told = with_place(error, lambda some: _applied(recognised, some), arguments)
+        if told is None and (doubt := doubt_of_columns(arguments, found)):
+            told = ValueError(f"{error}; {doubt}")
         if told is None:
             raise
         raise told from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 from pandas import Index
+from xarray import DataArray
 
+from kl_plugins.labelled import Labelled
 from kl_plugins.plugins.xarray.arguments import Argument
 
 _LOOKED_AT = 8
@@ -55,6 +57,34 @@ def _remedy(dim: Hashable, first: Index, second: Index, *, of_event: bool) -> st
         "align them, for example with xarray.align(..., join='inner'), or choose how in "
         "xarray.set_options(arithmetic_join='outer')"
     )
+
+
+def doubt_of_columns(arguments: Sequence[Argument], found: Mapping[str, Labelled | None]) -> str:
+    """Whether the columns of a matrix may be along another dimension, in words; nothing where they are not.
+
+    They may be where the matrix is not symmetric as it is, but is with a dimension of its batch for columns.
+    """
+    for one in arguments:
+        part = found[one.side]
+        if part is None or one.lazy:
+            continue
+        for row, column in part.columns:
+            if not {row, column} <= set(one.core_dims) or _is_symmetric(one.array, row, column):
+                continue
+            for dim in one.batch_dims:
+                if _is_symmetric(one.array, row, dim):
+                    return (
+                        f"columns of {one.called} of {one.side} are along {column!r} here: are they along "
+                        f"{dim!r}, dims=({row!r}, {dim!r})?"
+                    )
+    return ""
+
+
+def _is_symmetric(array: DataArray, row: Hashable, column: Hashable) -> bool:
+    """Whether matrices with such rows and columns are symmetric."""
+    matrices = array.transpose(..., row, column).values
+    square = matrices.shape[-1] == matrices.shape[-2]
+    return square and np.allclose(matrices, np.swapaxes(matrices, -1, -2))
 
 
 def with_place(
