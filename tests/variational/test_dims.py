@@ -107,6 +107,10 @@ def test_information_gained(models):
         gained.append(information_gained(q, model))
     assert gained[0] == pytest.approx(gained[1], nan_ok=True)
     assert np.isfinite(gained[0]["mean"])
+    with models[0]:
+        terms = kl_terms(models[0], pm.MeanField(random_seed=1), var_names=["mean", "spread", "noise"])
+    for name, term in zip(terms, pytensor.function([], list(terms.values()), mode=PYTHON)(), strict=True):
+        assert gained[0][name] == pytest.approx(float(term), rel=1e-12)
 
 
 def test_draws_as_a_reference():

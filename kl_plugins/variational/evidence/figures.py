@@ -17,7 +17,6 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.moments import sd_errors
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import Snapshot, element_names
-from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.coordinates import with_coordinates
 from kl_plugins.plugins.pytensor.graph import without_names
@@ -35,6 +34,8 @@ from kl_plugins.variational.optimum.scale_families import (
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum, too_large
 from kl_plugins.variational.optimum.starts import starts_from
 from kl_plugins.variational.target.density import TargetDensity
+from kl_plugins.variational.target.parts import independent_part
+from kl_plugins.variational.target.priors import InfiniteTermError, closed_form
 from kl_plugins.variational.target.transforms import constrained
 
 
@@ -88,32 +89,30 @@ def _depends(rv: Any, model: Model) -> bool:
 def information_gained(q: Snapshot, model: Model) -> dict[str, float]:
     """KL(q‖prior) of each variable by name, in nats; NaN where it has no closed form.
 
-    It has one where the variable is not transformed, its prior's parameters do not depend on other
-    variables, and the pair of families has one. Dependence within a variable counts:
+    It has one where its prior's parameters do not depend on other variables, and the pair of families has
+    one; it is that of `kl_terms` then. Dependence within a variable counts:
     KL(q‖∏ priors) = KL(q‖∏ qᵢ) + Σ KL(qᵢ‖priorᵢ).
     """
     slices, sd = q.slices, standard_deviations(q)
     shapes = {variable.name: variable.shape for variable in q.variables}
-    found: dict[str, float] = dict.fromkeys(q.names, np.nan)
+    own = {model.rvs_to_values[rv].name: rv for rv in model.free_RVs}
+    found: dict[str, float] = {own[name].name: np.nan for name in q.names}
     graphs: dict[str, Any] = {}
-    for rv in model.free_RVs:
-        if model.rvs_to_transforms[rv] is not None or _depends(rv, model):
+    for value_name, rv in own.items():
+        name, transform, part = rv.name, model.rvs_to_transforms[rv], slices[value_name]
+        if _depends(rv, model) or part.start == part.stop:  # the latter is a variable without elements
             continue
-        name = model.rvs_to_values[rv].name
-        part = slices[name]
-        if part.start == part.stop:
-            continue  # a variable without elements
         mean, scale = np.asarray(q.mean[part]), sd[part]
         try:
             prior = without_names(rv)
-            if getattr(prior.owner.op, "ndim_supp", 0) == 0:
-                shape = shapes[name]
-                graphs[name] = kl(Normal(mean.reshape(shape), scale.reshape(shape)), prior).sum()
-                dependence = _block(q, part), MultivariateNormal(mean, DiagonalScales(scale))
-                found[name] = float(kl(*dependence))
+            if transform is not None or getattr(prior.owner.op, "ndim_supp", 0) == 0:
+                graphs[name] = closed_form(rv, transform, independent_part(mean, scale), shapes[value_name])
+                found[name] = float(kl(_block(q, part), MultivariateNormal(mean, DiagonalScales(scale))))
             elif rv.type.ndim == 1:
                 graphs[name] = kl(_block(q, part), prior)
                 found[name] = 0.0
+        except InfiniteTermError:
+            found[name] = np.inf
         except (NoClosedFormError, TypeError):
             continue
     values = pytensor.function([], list(graphs.values()), mode="FAST_COMPILE", on_unused_input="ignore")()

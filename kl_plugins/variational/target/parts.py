@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pymc.variational.opvi import Approximation
 
 from kl_plugins.covariance.full import Cholesky
-from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.plugins.pymc.approximations import covariance
 
 _HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
@@ -38,6 +38,12 @@ class Part:
     def log_density(self) -> Array:
         """Logarithm of its density at its draw, given the variables before it."""
         return (-0.5 * self.noise**2 - pt.log(self.own) - _HALF_LOG_2PI).sum()
+
+
+def independent_part(mean: FloatArray, scale: FloatArray) -> Part:
+    """A part of numbers, whose coordinates are independent."""
+    scales = pt.constant(scale)
+    return Part(pt.constant(mean), scales, None, scales, pt.zeros(len(mean)))
 
 
 class Parts:

@@ -60,7 +60,7 @@ def terms_of_noise(model: Model, parts: Parts, chosen: Sequence[Any], estimated:
             raise ValueError(f"{rv.name!r} was added to the model after the approximation was made")
         part = parts.part(name, given=_depends_on_coupled(model, parts, rv))
         try:
-            term = _closed_form(rv, model.rvs_to_transforms[rv], part, parts.shape(name))
+            term = closed_form(rv, model.rvs_to_transforms[rv], part, parts.shape(name))
         except (TypeError, NoClosedFormError) as error:
             refused[rv] = getattr(error, "why", None) or str(error)
             term = pt.zeros(())
@@ -98,12 +98,19 @@ def _depends_on_coupled(model: Model, parts: Parts, rv: Any) -> bool:
     return bool(found)
 
 
-def _closed_form(rv: Any, transform: Any, part: Part, shape: tuple[int, ...]) -> Array:
+def closed_form(rv: Any, transform: Any, part: Part, shape: tuple[int, ...]) -> Array:
     """The divergence of a part of the approximation from the prior of the variable.
 
     It is that of the part from a product of its members, which are independent under the prior, plus that of
     the product from the prior: normal coordinates of standard deviations s are ∑ log s − ∑ log own away from
     independent ones. The same is left of the variables before this one.
+
+    Raises
+    ------
+    InfiniteTermError
+        If the part leaves the support of the prior, whatever its parameters.
+    NoClosedFormError
+        If no closed form is known.
     """
 
     def divergence_of(part: Distribution, prior: Any) -> Array:
@@ -135,8 +142,12 @@ def _closed_form(rv: Any, transform: Any, part: Part, shape: tuple[int, ...]) ->
     return divergence + 0.5 * covariance.log_det().sum() - pt.log(part.own).sum()
 
 
+class InfiniteTermError(ValueError):
+    """The approximation leaves the support of the prior, whatever its parameters."""
+
+
 def _check_support(rv: Any, single: Distribution, prior: Distribution) -> None:
-    """Raise ValueError where the approximation certainly leaves the support of the prior."""
+    """Raise InfiniteTermError where the approximation certainly leaves the support of the prior."""
     if not (isinstance(single, Continuous) and isinstance(prior, Continuous)):
         return
     if outside(single, prior, affine_map(single, prior)) is not True:
@@ -146,7 +157,7 @@ def _check_support(rv: Any, single: Distribution, prior: Distribution) -> None:
         transform = "log"
     elif certainly_is(prior.loc, 0.0) and certainly_is(prior.scale, 1.0) and prior.ends == (0.0, 1.0):
         transform = "logodds"
-    raise ValueError(
+    raise InfiniteTermError(
         f"the term of {rv.name!r} is infinite whatever the parameters: the approximation has mass outside of "
         f"the support of the prior, {as_written(rv)}. Make the variable with a transform to that support, as "
         f"transform=pm.distributions.transforms.{transform}"
