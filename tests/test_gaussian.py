@@ -77,6 +77,8 @@ def test_elements_are_aligned_by_name_and_coordinates():
     for turned in (moved, in_groups(posterior=moved)):
         assert kl(p, gaussian(turned)) == pytest.approx(float(kl(p, q)), rel=1e-9)
         assert jeffreys(gaussian(turned), p) == pytest.approx(float(jeffreys(p, q)), rel=1e-9)
+    elsewhere = draws_of(2).rename(row="L_dim_0", column="L_dim_1", school="School")  # no names, and labels
+    assert kl(p, gaussian(elsewhere)) == kl(p, q)
     plain = [MultivariateNormal(one.mean, one.covariance) for one in (p, q)]
     assert kl(p, q) == kl(*plain)
 
@@ -86,10 +88,14 @@ def test_elements_are_aligned_by_name_and_coordinates():
     [
         (DRAWS.isel(school=[0, 1]), r"theta\[Phillips Andover\] only in p\. Choose the same elements"),
         (DRAWS.drop_vars("L"), "'L' only in p"),
-        (DRAWS.rename(tau="sigma"), r"'tau' only in p; 'sigma' only in q\. .* by var_names, or \.sel"),
+        (
+            DRAWS.rename(tau="sigma"),
+            r"'tau' only in p; 'sigma' only in q\. .* by var_names, or \.sel for \w+$",
+        ),
+        (DRAWS.rename(row="b", column="a"), r"'L' has dimensions \(row, column\) in p and \(b, a\) in q"),
         (
             DRAWS.assign_coords(school=["a", "b", "c"]),
-            r"theta\[Choate\], .* only in p; theta\[a\], .* only in q",
+            r"theta\[Choate\], .* only in p; theta\[a\], .* only in q \(where .* by \.assign_coords\)\. C",
         ),
     ],
 )

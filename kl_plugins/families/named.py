@@ -69,8 +69,11 @@ class Variable:
         """Where the elements of `other` are among those of this one; None unless they are the same ones.
 
         Axes are matched by the names of their dimensions, places along them by their labels. Where one side
-        does not know them it is by position.
+        does not know them it is by position, and where the names are others, if only the labels tell axes
+        apart.
         """
+        if self.is_ambiguous(other):
+            return None
         place = np.arange(self.size, dtype=np.intp).reshape(self.shape)
         labels, others = ([labels for _, labels in one.coords] for one in (self, other))
         dims, wanted = ([dim for dim, _ in one.coords] for one in (self, other))
@@ -86,6 +89,20 @@ class Variable:
                     return None
                 place = place.take([known[label] for label in sought], axis=axis)
         return place.ravel()
+
+    def is_ambiguous(self, other: Variable) -> bool:
+        """Whether axes have other names in `other` and the same labels as each other, so that any may be any.
+
+        Names that say the position of the axis, such as ``theta_dim_0``, are none.
+        """
+        strange = []
+        for one, another in ((self, other), (other, self)):
+            known = {dim for dim, _ in another.coords}
+            own = [(axis, dim, labels) for axis, (dim, labels) in enumerate(one.coords) if dim not in known]
+            if not own or any(dim.endswith(f"_dim_{axis}") for axis, dim, _ in own):
+                return False
+            strange.append([frozenset(labels) for _, _, labels in own])
+        return any(len(set(labels)) < len(labels) for labels in strange)
 
 
 class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
@@ -109,6 +126,8 @@ class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
 
     choice: ClassVar[str] = ""
     """How somebody chooses which elements it is over, to be told where those of two are not the same."""
+    other_scale: ClassVar[str] = ""
+    """How somebody gets variables after their transforms, to be told where the other side has them so."""
 
     def check_shapes(self) -> None:
         super().check_shapes()
@@ -201,21 +220,35 @@ def check_same_variables(p: NamedMultivariateNormal, q: NamedMultivariateNormal)
     for name in (name for name in of_p if name in of_q):
         problems += _differences(of_p[name], of_q[name])
     if problems:
-        choice = p.choice or q.choice
-        raise ValueError(
-            f"p and q are over different variables: {'; '.join(problems)}{choice and '. '}{choice}"
-        )
+        advice = [p.choice or q.choice]
+        if any(_is_transform(one, other) or _is_transform(other, one) for one in of_p for other in of_q):
+            advice.append(p.other_scale or q.other_scale)
+        told = ". ".join(["; ".join(problems), *filter(None, advice)])
+        raise ValueError(f"p and q are over different variables: {told}")
+
+
+def _is_transform(name: str, of: str) -> bool:
+    """Whether a name is that of another variable after its transform, as PyMC calls it."""
+    return name.startswith(f"{of}_") and name.endswith("__")
 
 
 def _differences(p: Variable, q: Variable) -> list[str]:
     """In words which elements of a variable only one side has; nothing where they are the same."""
     if p.positions_of(q) is not None:
         return []
+    if p.is_ambiguous(q):
+        dims, others = (", ".join(dim for dim, _ in one.coords) for one in (p, q))
+        return [
+            f"{p.name!r} has dimensions ({dims}) in p and ({others}) in q, whose labels do not tell which is "
+            "which: give those of one side the names of the other, by .rename on the posterior"
+        ]
     of_p, of_q = p.elements, q.elements
     sides = ([x for x in of_p if x not in set(of_q)], "p"), ([x for x in of_q if x not in set(of_p)], "q")
     told = [f"{some_of(names)} only in {side}" for names, side in sides if names]
     if told and p.coords and q.coords:
-        return told
+        same = p.shape == q.shape and len(p.shape) > 0
+        hint = " (where these are the same elements, give both the same labels by .assign_coords)"
+        return [*told[:-1], told[-1] + hint] if same else told
     return [f"{p.name!r} has shape {p.shape} in p and {q.shape} in q"]
 
 

@@ -100,9 +100,9 @@ class GaussianSummary(NamedMultivariateNormal[np.float64, FloatArray]):
 
     sampling: MonteCarloErrors | None = constant(default=None)
 
-    choice: ClassVar[str] = (
-        "Choose the same elements for both by var_names, or .sel for coordinates; after their transforms, as "
-        "a fit has them (tau_log__), variables are with kl_plugins.gaussian(draws, model=model)"
+    choice: ClassVar[str] = "Choose the same elements for both by var_names, or .sel for coordinates"
+    other_scale: ClassVar[str] = (
+        "After their transforms, as a fit has them, variables are with kl_plugins.gaussian(draws, model=model)"
     )
 
 
