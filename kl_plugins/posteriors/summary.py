@@ -102,7 +102,7 @@ class GaussianSummary(NamedMultivariateNormal[np.float64, FloatArray]):
 
     choice: ClassVar[str] = "Choose the same elements for both by var_names, or .sel for coordinates"
     other_scale: ClassVar[str] = (
-        "After their transforms, as a fit has them, variables are with kl_plugins.gaussian(draws, model=model)"
+        "After transforms, as a fit has them, variables are with kl_plugins.gaussian(draws, model=model)"
     )
 
 
