@@ -140,6 +140,31 @@ def estimate_kl(
     >>> estimate_kl(p, q, random_state=1)
     KLEstimate(0.8107 ± 0.006, monte carlo, n=40000)
     """
+    found, why = estimate(
+        p,
+        q,
+        method=method,
+        draws=draws,
+        tolerance=tolerance,
+        random_state=random_state,
+        time_limit=time_limit,
+    )
+    if why:
+        warnings.warn(f"the {found.method} is not to be relied on: {why}", EstimateWarning, stacklevel=2)
+    return found
+
+
+def estimate(
+    p: object,
+    q: object,
+    *,
+    method: MethodName | str | None = None,
+    draws: int = 20_000,
+    tolerance: float = 1e-9,
+    random_state: Seed = None,
+    time_limit: float = 10.0,
+) -> tuple[KLEstimate, str]:
+    """As `estimate_kl`: the estimate, and why it is not to be relied on, if it is not."""
     if method is not None and method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
     if not isinstance(draws, Integral) or draws < 2:
@@ -148,21 +173,20 @@ def estimate_kl(
         raise ValueError(f"tolerance must be a number between 0 and 1, got {tolerance!r}")
     if not _is_number(time_limit) or not time_limit > 0.0:
         raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit!r}")
-    rng = _generator(random_state)
+    rng = generator_of(random_state)
     try:
         sides = _density(p, "p"), _density(q, "q")
         named = False
     except HasNames:
         named = True
     if named:
-        return _by_name(
-            p, q, method=method, draws=draws, tolerance=tolerance, random_state=rng, time_limit=time_limit
-        )
+        options = {"draws": draws, "tolerance": tolerance, "random_state": rng, "time_limit": time_limit}
+        return _by_name(p, q, method=method, **options), ""
     _warn_of_present_values(p=p, q=q)
     batch = _check(*sides)
     measures = [side.measure for side in sides]
     if measures[0] != measures[1] and measures != ["continuous", "mixed"]:
-        return _result(np.full(batch, np.inf), np.zeros(batch), Method.SUPPORT, 0, np.full(batch, True))
+        return _result(np.full(batch, np.inf), np.zeros(batch), Method.SUPPORT, 0, np.full(batch, True)), ""
     univariate = sides[0].event_shape == ()
     fit = [kind for kind in _METHODS if univariate and set(measures) == {_MEASURES.get(kind)}]
     chosen = (fit or [Method.MONTE_CARLO])[0] if method is None else Method(method)
@@ -174,8 +198,7 @@ def estimate_kl(
 
         with answered_in_time():
             value, error, n, good, why = monte_carlo(*sides, draws, rng, clock)
-        _warn(why, chosen)
-        return _result(value, error, chosen, n, good)
+        return _result(value, error, chosen, n, good), why
     with answered_in_time():
         return _one_by_one(*sides, chosen, tolerance, batch, clock)
 
@@ -188,7 +211,7 @@ def _warn_of_present_values(**given: object) -> None:
             f"{changing}: parameters depend on shared variables. The estimate is a number at their present "
             "values, without gradients: in a graph take pm.logp(p, w) - pm.logp(q, w) at draws w of p",
             EstimateWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -254,8 +277,8 @@ def _check(p: Density, q: Density) -> tuple[int, ...]:
 
 def _one_by_one(
     p: Density, q: Density, method: Method, tolerance: float, batch: tuple[int, ...], clock: Clock
-) -> KLEstimate:
-    """Each pair of a batch by itself."""
+) -> tuple[KLEstimate, str]:
+    """Each pair of a batch by itself, and why that is not to be relied on, if it is not."""
     from kl_plugins.estimate.pair import Pair
     from kl_plugins.estimate.terms import UNDEFINED
 
@@ -276,8 +299,7 @@ def _one_by_one(
         value[index], error[index], good[index] = found.value, found.error, not found.why
         n += found.n
         reasons[found.why] = None
-    _warn("; ".join(filter(None, reasons)), method)
-    return _result(value, error, method, n, good)
+    return _result(value, error, method, n, good), "; ".join(filter(None, reasons))
 
 
 def _result(value: Any, error: Any, method: Method, n: int, good: Any) -> KLEstimate:
@@ -289,17 +311,12 @@ def _result(value: Any, error: Any, method: Method, n: int, good: Any) -> KLEsti
     return KLEstimate(arrays[0], arrays[1], method, n, arrays[2])
 
 
-def _warn(why: str, method: Method) -> None:
-    if why:
-        warnings.warn(f"the {method} is not to be relied on: {why}", EstimateWarning, stacklevel=4)
-
-
 def _is_number(value: object) -> bool:
     """Whether an option that has to be a number is one; True is none."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _generator(random_state: Any) -> np.random.Generator:
+def generator_of(random_state: Any) -> np.random.Generator:
     """A generator for whatever SciPy takes as random_state."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.Generator(random_state._bit_generator)

@@ -15,18 +15,22 @@ from kl_plugins.pairwise.singly import Found, Missing
 if TYPE_CHECKING:
     from xarray import DataArray
 
+    from kl_plugins.estimate.estimation import Seed
+
 
 @overload
 def pairwise_kl(  # type: ignore[overload-overlap]  # a dictionary is an object, too
-    ps: Mapping[Any, object], qs: object = None, *, estimate: bool = False
+    ps: Mapping[Any, object], qs: object = None, *, estimate: bool = False, random_state: Seed = None
 ) -> DataArray: ...
 @overload
 def pairwise_kl(  # type: ignore[overload-overlap]
-    ps: object, qs: Mapping[Any, object], *, estimate: bool = False
+    ps: object, qs: Mapping[Any, object], *, estimate: bool = False, random_state: Seed = None
 ) -> DataArray: ...
 @overload
-def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False) -> FloatArray: ...
-def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False) -> Any:
+def pairwise_kl(
+    ps: object, qs: object = None, *, estimate: bool = False, random_state: Seed = None
+) -> FloatArray: ...
+def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False, random_state: Seed = None) -> Any:
     """KL divergence, in nats, of every one of N distributions from every one of M.
 
     Parameters
@@ -36,8 +40,11 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False) -> Any
     qs : the same, optional
         By default `ps` itself.
     estimate : bool, optional
-        Whether pairs without a closed form are estimated by `estimate_kl`, which warns of estimates that are
-        not to be relied on. Their errors are left out: call it yourself where you need them.
+        Whether pairs without a closed form are estimated by `estimate_kl`. Their errors are left out: call it
+        yourself where you need them.
+    random_state : None, int, numpy.random.Generator or numpy.random.RandomState, optional
+        Seed of the estimates by Monte Carlo, as in `estimate_kl`. With a whole number each pair has the value
+        that `estimate_kl` gives it with that number, whatever is beside it.
 
     Returns
     -------
@@ -60,7 +67,10 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False) -> Any
     Warns
     -----
     NoClosedFormWarning
-        If pairs of a DataArray are NaN as they have no closed form; it counts them.
+        If pairs of a DataArray are NaN as they have no closed form, or pairs of any table as they could not
+        be estimated either; it counts them.
+    EstimateWarning
+        If estimates are not to be relied on; it counts them, and says why of the first.
 
     Notes
     -----
@@ -87,6 +97,10 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False) -> Any
     """
     sides = {"ps": ps, "qs": ps if qs is None else qs}
     keyed = [named(side, name) for name, side in sides.items()]
+    if random_state is not None:
+        from kl_plugins.estimate.estimation import generator_of
+
+        generator_of(random_state)  # an error where it is none
     if any(keyed) or any(labelled_of(side) is not None for side in sides.values()):
         if find_spec("xarray") is None:
             raise ImportError(
@@ -96,7 +110,11 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False) -> Any
         from kl_plugins.pairwise.labelled import labelled_sides
         from kl_plugins.pairwise.tables import of_sides
 
-        return of_sides(list(sides.values()), keyed, list(labelled_sides(sides).values()), estimate)
+        found = Found(Missing.IS_ESTIMATED if estimate else Missing.IS_NAN, random_state)
+        return of_sides(list(sides.values()), keyed, list(labelled_sides(sides).values()), found)
     left = listed(ps)
     right = left if qs is None else listed(qs)
-    return numbers(left, right, Found(Missing.IS_ESTIMATED if estimate else Missing.RAISES))
+    found = Found(Missing.IS_ESTIMATED if estimate else Missing.RAISES, random_state)
+    table = numbers(left, right, found)
+    found.warn(f"{table.size} pairs", 2)
+    return table

@@ -5,18 +5,17 @@ A chunk of the table is a chunk of p against a chunk of q. Its values have the b
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import dask.array as da
 import numpy as np
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
-from kl_plugins.errors import NoClosedFormError, NoClosedFormWarning
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops.numpy import part_of
 from kl_plugins.ops.numpy.pair_products import Side
@@ -26,6 +25,9 @@ from kl_plugins.pairwise.labelled import Batch, Recipe
 from kl_plugins.pairwise.singly import Found, Missing, Name, one_by_one
 from kl_plugins.pairwise.stacking import as_batch, members
 from kl_plugins.recognition import as_written
+
+if TYPE_CHECKING:
+    from kl_plugins.estimate.estimation import Seed
 
 _BLOCK_BYTES = 1 << 27
 """What a block of the table takes, where a side that is in memory is cut for it."""
@@ -52,7 +54,7 @@ class Chunk:
         return slice(prod(self.shape))
 
 
-def table(p: Batch | Distribution, q: Batch | Distribution, missing: Missing) -> da.Array:
+def table(p: Batch | Distribution, q: Batch | Distribution, missing: Missing, random_state: Seed) -> da.Array:
     """The divergences, of shape (batch of p, batch of q), of two sides of which one at least is lazy."""
     pairs = prod(_shape(p)) * prod(_shape(q))
     centre = _centre(q)
@@ -70,6 +72,7 @@ def table(p: Batch | Distribution, q: Batch | Distribution, missing: Missing) ->
         columns,
         pairs=pairs,
         missing=missing,
+        random_state=random_state,
         name=None,
         token="kl",
         dtype=dtype,
@@ -263,7 +266,7 @@ def _with_shared(prepared: Prepared, shape: tuple[int, ...], centre: Any, which:
     return Chunk(prepared, shape, shared)
 
 
-def _block(p: Chunk, q: Chunk, pairs: int, missing: Missing) -> FloatArray:
+def _block(p: Chunk, q: Chunk, pairs: int, missing: Missing, random_state: Seed) -> FloatArray:
     """The divergences of a chunk of p from a chunk of q."""
     shape = (*p.shape, *q.shape)
     if 0 in shape:
@@ -275,22 +278,15 @@ def _block(p: Chunk, q: Chunk, pairs: int, missing: Missing) -> FloatArray:
             else:
                 value = gathered_table(p.prepared, q.prepared)
         except NoClosedFormError:
-            value = _each(p, q, missing)
+            value = _each(p, q, Found(missing, random_state))
     return value[p.kept(), q.kept()].reshape(shape)
 
 
-def _each(p: Chunk, q: Chunk, missing: Missing) -> FloatArray:
+def _each(p: Chunk, q: Chunk, found: Found) -> FloatArray:
     """The pairs of a block one by one, as some have no closed form."""
-    found = Found(missing)
     ps, qs = (members(side.prepared.made)[side.kept()] for side in (p, q))
     value = one_by_one(ps, qs, (_called(p), _called(q)), found)
-    if found.count:
-        warnings.warn(
-            f"{found.count} of {value.size} pairs of a block have no closed form and are NaN; estimate=True "
-            f"has them estimated. The first: {found.first}",
-            NoClosedFormWarning,
-            stacklevel=2,
-        )
+    found.warn(f"{value.size} pairs of a block", 2)
     return value
 
 

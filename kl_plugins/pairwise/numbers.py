@@ -38,10 +38,9 @@ def numbers(
     except HasNames:
         raise
     except (NoClosedFormError, TypeError):  # what nobody recognises may have a density
-        both_listed = isinstance(ps, Sequence) and isinstance(qs, Sequence)
-        if found.missing is Missing.RAISES or not both_listed:
+        if found.missing is Missing.RAISES or not (isinstance(ps, Sequence) or isinstance(qs, Sequence)):
             raise
-        return one_by_one(ps, qs, called, found)
+        return one_by_one(objects_of(ps, "ps"), objects_of(qs, "qs"), called, found)
     rows = as_batch(left)
     columns = rows if right is left else as_batch(right)
     if rows is not None and columns is not None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kl_plugins.dispatch import kl
-from kl_plugins.errors import NoClosedFormError, NotRecognisedError
+from kl_plugins.errors import EstimateWarning, NoClosedFormError, NoClosedFormWarning, NotRecognisedError
 from kl_plugins.estimate.density import has_density
 from kl_plugins.matching import told_of
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.recognition import load_plugins_of
+
+if TYPE_CHECKING:
+    from kl_plugins.estimate.estimation import Seed
 
 Name = Callable[[int], str]
 """What a member of a side is called."""
@@ -31,20 +35,46 @@ class Missing(Enum):
 NO_GRAPHS = "pairwise_kl takes numbers, not graphs; kl takes a batch of either"
 
 
-class Found:
-    """A table in the making, and its pairs without a closed form."""
+class Counted:
+    """Some pairs of a table."""
 
-    def __init__(self, missing: Missing) -> None:
-        self.missing = missing
+    def __init__(self) -> None:
         self.count = 0
         self.first = ""
         """The first of them, and what is in the way."""
 
-    def without(self, error: Exception, where: str) -> float:
-        """NaN for one more pair that has none."""
+    def add(self, where: str, why: object) -> None:
         self.count += 1
-        self.first = self.first or f"{where}: {error}"
-        return np.nan
+        self.first = self.first or f"{where}: {why}"
+
+
+class Found:
+    """A table in the making, and its pairs without a value that can be relied on."""
+
+    def __init__(self, missing: Missing, random_state: Seed = None) -> None:
+        self.missing = missing
+        self.random_state = random_state
+        self.without = Counted()
+        self.doubtful = Counted()
+
+    def warn(self, pairs: str, stacklevel: int) -> None:
+        """Warn of the pairs that have no value, and of estimates; `pairs` is of how many."""
+        if self.without.count:
+            estimated = self.missing is Missing.IS_ESTIMATED
+            what = "; estimate=True has them estimated" if not estimated else ", and cannot be estimated"
+            warnings.warn(
+                f"{self.without.count} of {pairs} have no closed form and are NaN{what}. "
+                f"The first: {self.without.first}",
+                NoClosedFormWarning,
+                stacklevel=stacklevel + 1,
+            )
+        if self.doubtful.count:
+            warnings.warn(
+                f"{self.doubtful.count} of {pairs} are estimates that are not to be relied on. "
+                f"The first: {self.doubtful.first}",
+                EstimateWarning,
+                stacklevel=stacklevel + 1,
+            )
 
 
 def one_by_one(
@@ -77,14 +107,27 @@ def _of_pair(p: object, q: object, where: str, found: Found) -> Any:
         ):
             raise
         if found.missing is Missing.IS_NAN:
-            return found.without(error, where)
+            found.without.add(where, error)
+            return np.nan
     else:
         if backend_of(value).symbolic:
             raise TypeError(NO_GRAPHS)
         return value
-    from kl_plugins.estimate.estimation import estimate_kl
+    return _estimated(p, q, where, found)
 
-    return np.float64(estimate_kl(p, q).value)
+
+def _estimated(p: object, q: object, where: str, found: Found) -> np.float64:
+    """The estimate, or NaN where there is none; both are counted where they are no value to rely on."""
+    from kl_plugins.estimate.estimation import estimate
+
+    try:
+        value, why = estimate(p, q, random_state=found.random_state)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        found.without.add(where, error)
+        return np.float64(np.nan)
+    if why:
+        found.doubtful.add(where, why)
+    return np.float64(value.value)
 
 
 def _has_density(obj: object) -> bool:

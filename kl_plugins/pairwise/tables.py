@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 from pandas import CategoricalIndex, Index, MultiIndex
 from xarray import Coordinates, DataArray
 
-from kl_plugins.errors import NoClosedFormWarning
 from kl_plugins.pairwise.collections import Keys, Named, collected, listed
 from kl_plugins.pairwise.labelled import Batch, apart
 from kl_plugins.pairwise.numbers import numbers
-from kl_plugins.pairwise.singly import Found, Missing
+from kl_plugins.pairwise.singly import Found
 from kl_plugins.pairwise.stacking import as_batch
 
 _SIDES = "p", "q"
@@ -37,7 +35,7 @@ class Side(NamedTuple):
 
 
 def of_sides(
-    sides: Sequence[Any], keyed: Sequence[Named | None], batches: Sequence[Batch | None], estimate: bool
+    sides: Sequence[Any], keyed: Sequence[Named | None], batches: Sequence[Batch | None], found: Found
 ) -> DataArray:
     """The table of two sides, one of which at least has keys or named dimensions."""
     lazy = any(batch is not None and batch.lazy for batch in batches)
@@ -45,11 +43,10 @@ def of_sides(
     second = _side(sides[1], keyed[1], batches[1], "q", {*first.dims, *first.coordinates}, lazy)
     if sides[1] is sides[0] and not lazy:
         second = second._replace(given=first.given)
-    found = Found(Missing.IS_ESTIMATED if estimate else Missing.IS_NAN)
     if lazy:
         from kl_plugins.pairwise.chunked import table as of_chunks
 
-        values = of_chunks(_batch(first, "ps"), _batch(second, "qs"), found.missing)
+        values = of_chunks(_batch(first, "ps"), _batch(second, "qs"), found.missing, found.random_state)
     else:
         flat = numbers(first.given, second.given, found, (first.keys, second.keys), second.sample)
         shapes = zip((first.shape, second.shape), flat.shape, strict=True)
@@ -58,13 +55,7 @@ def of_sides(
     table = DataArray(values, dims=(*first.dims, *second.dims), name="kl", attrs=attrs)
     table = table.assign_coords(first.coordinates)
     table = _with_those_of_q(table, second.coordinates)
-    if found.count:
-        warnings.warn(
-            f"{found.count} of {table.size} pairs have no closed form and are NaN; estimate=True has them "
-            f"estimated. The first: {found.first}",
-            NoClosedFormWarning,
-            stacklevel=3,
-        )
+    found.warn(f"{table.size} pairs", 3)
     return table
 
 
