@@ -161,6 +161,11 @@ BAD = {
         ValueError,
         r"chol, chol_corr and chol_stds are one .* var_names=\['~chol_corr', '~chol_stds'\]",
     ),
+    "one beside three": (
+        xr.Dataset({**dict.fromkeys(["chol", "chol_corr", "chol_stds"], DRAWS.tau), "n": 0.0 * DRAWS.tau}),
+        ValueError,
+        r"^n: varies .* leave n out with var_names=\['~n'\]",
+    ),
     "a large constant": (DRAWS.assign(tau=1e9 + 1e-7 * DRAWS.tau), ValueError, "^tau: varies by no more"),
     "shares": (
         DRAWS.assign(p=SHARES),

@@ -205,7 +205,7 @@ def gaussian(
     if (dependent := linearly_dependent(matrix)).any():
         raise ValueError(
             f"{elements.those(dependent)}: each follows from others, as of shares that add up to 1, so that "
-            f"the covariance is singular: {elements.without(dependent)}, or give model=, on whose "
+            f"the covariance is singular: {elements.regular(dependent)}, or give model=, on whose "
             "unconstrained scale all numbers are free"
         )
     covariance = Dense(matrix)
@@ -227,17 +227,25 @@ class Elements:
 
     def without(self, chosen: Any) -> str:
         """In code how to leave out the variables of some elements."""
-        bad = list(dict.fromkeys(name for name, one in zip(self.choices, chosen, strict=True) if one))
-        trio = [[name, f"{name}_corr", f"{name}_stds"] for name in dict.fromkeys(self.choices)]
-        if thrice := [names for names in trio if set(names) <= set(self.choices)]:
-            name, *others = thrice[0]
-            left_out = [f"~{other}" for other in others]
-            return f"{name}, {' and '.join(others)} are one matrix; keep the first, var_names={left_out}"
+        bad = self._variables(chosen)
         if set(bad) == set(self.choices):
             return "drop some elements with .sel"
         if len(bad) > 1:
             return f"drop some with var_names (var_names={['~' + bad[-1]]} leaves {bad[-1]} out) or .sel"
         return f"leave {bad[0]} out with var_names={['~' + bad[0]]}, or elements of it with .sel"
+
+    def regular(self, chosen: Any) -> str:
+        """The same where a covariance is singular: of PyMC's three variables of one matrix one stays."""
+        bad = set(self._variables(chosen))
+        for name in dict.fromkeys(self.choices):
+            others = [f"{name}_corr", f"{name}_stds"]
+            if {name, *others} <= set(self.choices) and bad & {name, *others}:
+                left_out = [f"~{other}" for other in others]
+                return f"{name}, {' and '.join(others)} are one matrix; keep the first, var_names={left_out}"
+        return self.without(chosen)
+
+    def _variables(self, chosen: Any) -> list[str]:
+        return list(dict.fromkeys(name for name, one in zip(self.choices, chosen, strict=True) if one))
 
 
 def _check_numbers(chains: FloatArray, elements: Elements) -> None:
@@ -258,7 +266,7 @@ def _check_numbers(chains: FloatArray, elements: Elements) -> None:
         raise ValueError(
             f"{elements.those(constant)}: varies by no more than rounding, as the first element of a "
             "Cholesky factor of correlations does, so that the covariance is singular: "
-            f"{elements.without(constant)}. Where a large constant hides what varies, subtract it; where "
+            f"{elements.regular(constant)}. Where a large constant hides what varies, subtract it; where "
             "nothing varies, the sampler is stuck"
         )
 
