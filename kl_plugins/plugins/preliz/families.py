@@ -1,4 +1,4 @@
-"""PreliZ's distributions: families by PyMC's and SciPy's names for them, densities by their own methods."""
+"""PreliZ's distributions as families, by PyMC's and SciPy's names for them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 from preliz.distributions.distributions import Distribution as Univariate
-from preliz.distributions.distributions import DistributionTransformer as Modified
 from preliz.distributions.distributions_multivariate import Multivariate
 
 from kl_plugins.covariance.detection import from_matrix
 from kl_plugins.errors import Requirement, no_closed_form_of_one
-from kl_plugins.estimate.density import Density, density_of, event_shape_of
 from kl_plugins.families.binomial import Binomial
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import Maker, made_by, pymc_names, scipy_names
@@ -21,11 +19,10 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.wishart import Wishart
 from kl_plugins.families.zero_inflated import ZeroInflated
 from kl_plugins.labelled import Labelled, labelled
-from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import are_plain, has_names, labels_of_parameters
+from kl_plugins.plugins.preliz.parameters import check_set, own, parts
 from kl_plugins.recognition import (
     as_written,
-    load_plugins_of,
     parameters_as_written,
     recognise,
     requirement_as_written,
@@ -105,10 +102,14 @@ _MADE: dict[str, Callable[[Any], Distribution]] = {
 """By class: what makes a family of ours where neither library has a name for it."""
 
 
+KNOWN = frozenset({*_PYMC, *_SCIPY, *_MADE})
+"""The classes that are families."""
+
+
 @recognise.register(Univariate)
 @recognise.register(Multivariate)
 def _(obj: Any) -> Distribution:
-    _check_set(obj)
+    check_set(obj)
     try:
         return _family(obj)
     except (ValueError, np.linalg.LinAlgError) as error:
@@ -142,7 +143,7 @@ def _class_of(obj: Any) -> str:
 
 def _of(make: Maker, values: tuple[Any, ...], obj: Any) -> Distribution:
     made = made_by(make, [*map(_number, values)], as_written(obj))
-    return made if are_plain(values) else made.labelled(labels_of_parameters(_own(obj)))
+    return made if are_plain(values) else made.labelled(labels_of_parameters(own(obj)))
 
 
 def _number(value: Any) -> Any:
@@ -150,62 +151,6 @@ def _number(value: Any) -> Any:
     if isinstance(value, int | float | np.number):
         return float(value)
     return np.asarray(value) if isinstance(value, list | tuple) else value
-
-
-_MODIFIERS = {
-    "Censored": ("lower", "upper"),
-    "Hurdle": ("psi",),
-    "Mixture": ("weights",),
-    "Truncated": ("lower", "upper"),
-}
-"""By class: the parameters that a modifier has of its own."""
-
-
-def _own(obj: Any) -> dict[str, Any]:
-    """The parameters, by the names that they were given by, but for those of what is modified."""
-    names = _MODIFIERS.get(type(obj).__name__, obj.param_names)
-    return {name: getattr(obj, name, None) for name in names}
-
-
-def _parts(obj: Any) -> list[Any]:
-    """What is modified or mixed."""
-    if not isinstance(obj, Modified):
-        return []
-    return list(obj.dist) if isinstance(obj.dist, list | tuple) else [obj.dist]
-
-
-def _check_set(obj: Any) -> None:
-    """ValueError, which names them, where a distribution has parameters without a value."""
-    for part in _parts(obj):
-        _check_set(part)
-    unset = [name for name, value in _own(obj).items() if value is None]
-    if not (unset or obj.is_frozen):  # an end that PreliZ has a value for, but waits for
-        unset = [name for name, value in zip(obj.param_names, obj.params, strict=True) if value is None]
-    if not unset:
-        return
-    given = [*(["..."] if _parts(obj) else []), *(f"{name}=..." for name in _own(obj))]
-    fitted = not _parts(obj) and isinstance(obj, Univariate)
-    fit = ", or have it found, for example by pz.maxent" if fitted else ""
-    raise ValueError(
-        f"{as_written(obj)} has no value for {' and '.join(unset)}: give it, "
-        f"pz.{type(obj).__name__}({', '.join(given)}){fit}"
-    )
-
-
-@as_written.register(Univariate)
-@as_written.register(Multivariate)
-def _(obj: Any) -> str:
-    """With the parameters that have a value."""
-    parts = ", ".join(map(as_written, _parts(obj)))
-    given = [f"{name}={_brief(value)}" for name, value in _own(obj).items() if np.all(value != None)]  # noqa: E711
-    whole = [f"[{parts}]" if "weights" in _own(obj) else parts] if parts else []
-    return f"pz.{type(obj).__name__}({', '.join([*whole, *given])})"
-
-
-def _brief(value: Any) -> str:
-    if np.ndim(value):
-        return f"array of shape {np.shape(value)}"
-    return f"{value:.4g}" if isinstance(value, int | float | np.number) else str(value)[:20]
 
 
 @parameters_as_written.register(Univariate)
@@ -219,108 +164,11 @@ def _(obj: Any) -> Words:
 @labelled.register(Univariate)
 def _(obj: Any) -> Labelled | None:
     """PreliZ keeps the names of dimensions in a normal distribution; others have plain arrays."""
-    own = {} if _parts(obj) else _own(obj)
-    if not has_names(tuple(own.values())):
+    given = {} if parts(obj) else own(obj)
+    if not has_names(tuple(given.values())):
         return None
 
     def rebuilt(*arrays: Any) -> Any:
-        return type(obj)(**dict(zip(own, arrays, strict=True)))
+        return type(obj)(**dict(zip(given, arrays, strict=True)))
 
-    return Labelled(tuple(own.values()), ((),) * len(own), tuple(own), rebuilt)
-
-
-@density_of.register(Univariate)
-def _(obj: Any) -> Density:
-    """PreliZ compiles a method for each pattern of shapes: it is called with several points, in float64."""
-    _check_set(obj)
-    _check_domains(obj)
-    batch, atoms = _batch(obj), _has_atoms(obj)
-    low, high = (0.0, np.inf) if type(obj).__name__ == "Hurdle" else obj.support
-
-    def log_density(x: FloatArray) -> FloatArray:
-        points = np.ascontiguousarray(np.concatenate([x, x[-1:]]), np.float64)
-        outside = (points < low) | (points > high)
-        return np.where(outside, -np.inf, _log_density(obj, points))[:-1]
-
-    def sample(count: int, rng: np.random.Generator) -> FloatArray:
-        drawn = np.asarray(obj.rvs((count, *batch) if batch else count, random_state=rng))
-        return rng.permutation(drawn)  # those of a mixture come one component after the other
-
-    def quantile(u: FloatArray) -> FloatArray:
-        parts = _parts(obj) if type(obj).__name__ == "Mixture" else [obj]
-        return np.concatenate([part.ppf(u.reshape(-1, *(1,) * len(batch))) for part in parts])
-
-    if not atoms:
-        quantile(np.array([0.25, 0.75]))  # compiled before the time of an estimate runs
-    return Density(
-        name=as_written(obj),
-        measure="mixed" if atoms else str(obj.kind),
-        log_density=log_density,
-        sample=sample,
-        quantile=None if atoms else quantile,
-        support=None if atoms else (low, high),
-        batch_shape=batch,
-        labels=labels_of_parameters(_own(obj)),
-    )
-
-
-def _log_density(obj: Any, x: FloatArray) -> Any:
-    """PreliZ's own but for mixtures, which in PreliZ 0.24 are the mean of the logarithms."""
-    if type(obj).__name__ != "Mixture":
-        return obj.logpdf(x)
-    parts = [np.log(w) + _log_density(part, x) for part, w in zip(_parts(obj), obj.weights, strict=True)]
-    return np.logaddexp.reduce(parts)
-
-
-def _check_domains(obj: Any) -> None:
-    """ValueError where a parameter is out of its domain, of which PreliZ's own methods say nothing."""
-    for part in _parts(obj):
-        _check_domains(part)
-    name, own = type(obj).__name__, _own(obj)
-    if name in (*_PYMC, *_SCIPY, *_MADE):
-        recognise(obj)  # refuses it
-    elif name == "Mixture":
-        _require(obj, "weights", bool(np.all(obj.weights >= 0.0)), "not negative")
-    elif "upper" in own:
-        _require(obj, "upper", bool(np.all(np.less(own["lower"], own["upper"]))), "above lower")
-    elif name == "Hurdle":
-        _require(obj, "psi", bool(np.all((own["psi"] > 0.0) & (own["psi"] <= 1.0))), "positive and at most 1")
-    else:
-        for (key, value), (low, high) in zip(own.items(), obj.params_support, strict=True):
-            within = np.all((np.asarray(value) >= low) & (np.asarray(value) <= high))
-            demand = f"between {low:.4f} and {high:.4f}" if np.isfinite(high) else f"above {low:.4f}"
-            _require(obj, key, bool(within), demand)
-
-
-def _require(obj: Any, name: str, holds: bool, demand: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} must be {demand}, in {as_written(obj)}")
-
-
-def _has_atoms(obj: Any) -> bool:
-    """Whether some points of a continuous variable have a probability."""
-    own = type(obj).__name__ in ("Censored", "Hurdle") and obj.kind != "discrete"
-    return own or any(map(_has_atoms, _parts(obj)))
-
-
-def _batch(obj: Any) -> tuple[int, ...]:
-    """The shape that the parameters broadcast to."""
-    name = type(obj).__name__
-    own = () if name in ("Categorical", "Mixture") else _own(obj).values()
-    return np.broadcast_shapes(*map(_batch, _parts(obj)), *map(np.shape, own))
-
-
-@density_of.register(Multivariate)
-def _(obj: Any) -> Density:
-    """Most are frozen distributions of SciPy inside."""
-    _check_set(obj)
-    if obj.rv_frozen is not None:
-        load_plugins_of(type(obj.rv_frozen))
-        return density_of(obj.rv_frozen)
-    return Density(
-        name=as_written(obj),
-        measure="continuous",
-        log_density=obj.logpdf,
-        sample=lambda count, rng: obj.rvs(count, random_state=rng),
-        event_shape=event_shape_of(lambda count, rng: obj.rvs(count, random_state=rng)),
-    )
+    return Labelled(tuple(given.values()), ((),) * len(given), tuple(given), rebuilt)
