@@ -24,7 +24,7 @@ from kl_plugins.pairwise.batches import Prepared, by_products, gathered_table, s
 from kl_plugins.pairwise.labelled import Batch, Recipe
 from kl_plugins.pairwise.singly import Found, Missing, Name, one_by_one
 from kl_plugins.pairwise.stacking import as_batch, members
-from kl_plugins.recognition import as_written
+from kl_plugins.recognition import as_written, told_of
 
 if TYPE_CHECKING:
     from kl_plugins.estimate.estimation import Seed
@@ -242,15 +242,22 @@ def _chunks(side: Batch | Distribution, which: str, pairs: int, centre: da.Array
 def _centre_of(*arrays: FloatArray, recipe: Recipe) -> Any:
     if any(0 in np.shape(array) for array in arrays):
         return _Held(None)
-    prepared = Prepared(as_batch(recipe.made(arrays)[0]) or recipe.made(arrays)[0])
+    try:
+        made = recipe.made(arrays)[0]
+        prepared = Prepared(as_batch(made) or made)
+    except np.linalg.LinAlgError:  # which the chunk of that member says better
+        return _Held(None)
     return _Held(prepared.centre(np.arange(prepared.count)))
 
 
 def _chunk_of(*arrays: Any, recipe: Recipe, which: str, pairs: int) -> Chunk:
     *blocks, centre = arrays
-    made, shape = recipe.made(blocks)
-    with part_of(recipe.members):
-        prepared = Prepared(as_batch(made) or made)
+    try:
+        made, shape = recipe.made(blocks)
+        with part_of(recipe.members):
+            prepared = Prepared(as_batch(made) or made)
+    except np.linalg.LinAlgError as error:  # of a member by its place in the chunk
+        raise told_of(error, f"{recipe.side}, in one of its chunks") from error
     return _with_shared(prepared, shape, centre.value, which, pairs)
 
 

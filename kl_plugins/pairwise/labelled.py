@@ -112,6 +112,10 @@ class Batch(NamedTuple):
         recipe = self.recipe._replace(dims=dims, parameters=parameters)
         return Batch(recipe, arrays, self.sizes, _coordinates(arrays, dims))
 
+    def called(self, side: str) -> Batch:
+        """The same, which errors call by another side."""
+        return self._replace(recipe=self.recipe._replace(side=side))
+
     def made(self) -> Distribution:
         """All of them, with one batch dimension."""
         return self.recipe.made([array.values for array in self.arrays])[0]

@@ -39,6 +39,8 @@ def of_sides(
 ) -> DataArray:
     """The table of two sides, one of which at least has keys or named dimensions."""
     lazy = any(batch is not None and batch.lazy for batch in batches)
+    if sides[1] is sides[0]:  # errors call it as it was given
+        batches = [batches[0], batches[1] and batches[1].called("ps")]
     first = _side(sides[0], keyed[0], batches[0], "p", (), lazy)
     second = _side(sides[1], keyed[1], batches[1], "q", {*first.dims, *first.coordinates}, lazy)
     if sides[1] is sides[0] and not lazy:

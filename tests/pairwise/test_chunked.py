@@ -175,3 +175,14 @@ def test_pairs_without_a_closed_form_are_nan_where_they_are_computed():
 def test_kl_by_name_is_lazy_too():
     p = lazily("normal", 5)
     assert kl(p, stats.norm(0.0, 1.0)).chunks == ((5, 5, 5, 5, 3),)
+
+
+def test_errors_of_a_chunk_name_the_side():
+    bad = MATRIX.copy()
+    bad[7] = -np.eye(3)
+    lazy = MultivariateNormal(MEAN, Dense(bad.chunk(i=5)), dims=("x", "y"))
+    with pytest.raises(np.linalg.LinAlgError, match=r"^ps, in one of its chunks: .* member 2 of"):
+        pairwise_kl(lazy).compute(scheduler="synchronous")
+    scale = xr.DataArray([1.0, -1.0], dims="i").chunk(i=1)
+    with pytest.raises(ValueError, match=r"^ps: scale .* must be positive"):
+        pairwise_kl(stats.norm(0.0, scale)).compute(scheduler="synchronous")
