@@ -34,7 +34,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 600
 nb_merge_streams = True
 # Examples are doctests: what is copied is what is typed.
 copybutton_prompt_text = r">>> |\.\.\. "
