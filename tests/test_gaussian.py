@@ -379,6 +379,7 @@ def test_dates_and_labels_that_are_not_unique():
     np.testing.assert_allclose(found.mean[:3], DRAWS.theta.mean(("chain", "draw")))
 
 
+@pytest.mark.slow
 def test_a_simplex_and_a_discrete_variable():
     with pm.Model(coords={"kind": ["a", "b", "c"], "site": ["x", "y"]}) as shares:
         pm.Dirichlet("p", np.ones(3), dims=("site", "kind"))

@@ -12,6 +12,8 @@ class _None:
     """Operations of which each is a `HasNames` where it is asked for."""
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # what Python and its tools ask of any object
+            raise AttributeError(name)
         raise HasNames
 
     def __repr__(self) -> str:

@@ -119,7 +119,7 @@ class Distance:
         lower, upper = bounds
         sides = [Side.of(lower, upper, self.at), Side.of(upper, lower, self.at)]
         near = [float(computed_near_base(side, self.values)[1][0]) for side in sides]
-        if not min(near, default=math.inf) < 0.01:
+        if not np.nanmin([*near, math.inf]) < 0.01:  # NaN where the family ends within the bounds
             raise ValueError(
                 f"family(parameter) tends to its base at neither end of bounds=({lower:g}, {upper:g}): near "
                 f"them its distances are {near[0]:.3g} and {near[1]:.3g} times that of at={self.at!r}. Where "

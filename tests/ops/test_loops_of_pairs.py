@@ -172,7 +172,9 @@ EXTREME = [5e-324, 1e-310, 1e-200, 1e-40, 1e20, 1e200, 1.7e308]
 
 
 @np.errstate(all="ignore")  # of SciPy's parameters, as they become ours
-@pytest.mark.parametrize("p_name", FAMILIES)
+@pytest.mark.parametrize(
+    "p_name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "truncnorm")) for name in FAMILIES]
+)
 def test_extreme_parameters(p_name):
     """Each parameter is each of the extreme numbers, where the family takes that."""
     for q_name, make in FAMILIES.items():

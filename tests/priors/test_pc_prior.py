@@ -17,7 +17,16 @@ from kl_plugins.priors import pc_prior
 from priors_known import CASES, INF, autoregressive
 
 PROBABILITY = 0.1
-CLOSED = [name for name, case in CASES.items() if case.distance]
+HEAVY = {"correlation"}
+"""Its graph is of a multivariate normal, which takes long to compile."""
+
+
+def slow_if_heavy(names):
+    """The names as parameters of a test, the heavy ones slow."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in HEAVY else []) for name in names]
+
+
+CLOSED = slow_if_heavy(name for name, case in CASES.items() if case.distance)
 
 
 @cache
@@ -84,7 +93,7 @@ def test_draws_follow_the_cumulative_probability(name):
     assert stats.kstest(cdf(name, draws), "uniform").pvalue > 0.01
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_if_heavy(CASES))
 def test_gradients_near_the_base_and_far_from_it(name):
     case = CASES[name]
     for theta in case.places:

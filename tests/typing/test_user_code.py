@@ -107,6 +107,7 @@ def test_values_have_the_types_that_checkers_claim(user_code):
     user_code.multivariate_numbers()
     user_code.new_infrastructure()
     user_code.labelled()
+    user_code.draws()
     user_code.explanations_estimates_and_tables()
     user_code.strangers()
 

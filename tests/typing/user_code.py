@@ -23,18 +23,21 @@ from kl_plugins import (
     Diagonal,
     EstimateWarning,
     Explanation,
+    GaussianSummary,
     Isotropic,
     KLEstimate,
     Kronecker,
     LowRank,
     MultivariateNormal,
     NoClosedFormError,
+    NoClosedFormWarning,
     Precision,
     cross_entropy,
     entropy,
     estimate_kl,
     explain,
     extend,
+    gaussian,
     independent,
     jeffreys,
     kl,
@@ -117,14 +120,20 @@ def labelled() -> None:
     is_a(assert_type(kl(p, q), xr.DataArray), xr.DataArray)
     is_a(assert_type(kl(q, p), xr.DataArray), xr.DataArray)
     is_a(assert_type(entropy(p), xr.DataArray), xr.DataArray)
-    gaussian = MultivariateNormal(mu, Dense(matrix), dims=("x", "x_bis"))
-    is_a(
-        assert_type(jeffreys(gaussian, MultivariateNormal(mu, Isotropic(1.0, 2))), xr.DataArray), xr.DataArray
-    )
+    normal = MultivariateNormal(mu, Dense(matrix), dims=("x", "x_bis"))
+    is_a(assert_type(jeffreys(normal, MultivariateNormal(mu, Isotropic(1.0, 2))), xr.DataArray), xr.DataArray)
     is_a(
         assert_type(entropy(multivariate_normal(mu, matrix, dims=("x", "x_bis"))), xr.DataArray), xr.DataArray
     )
-    is_a(kl(independent(p, "x"), gaussian), xr.DataArray)
+    is_a(kl(independent(p, "x"), normal), xr.DataArray)
+
+
+def draws() -> None:
+    """Summaries of a sampler's draws."""
+    x = np.random.default_rng(1).normal(size=(2, 100))
+    trace = xr.Dataset({"x": (("chain", "draw"), x)})
+    is_a(summary := assert_type(gaussian(trace), GaussianSummary), GaussianSummary)
+    is_a(assert_type(kl(summary, summary), np.float64), np.float64)
 
 
 def graphs(normal: Graph, approximation: pm.MeanField) -> None:
@@ -289,6 +298,7 @@ def strangers() -> None:
     except NoClosedFormError as error:
         is_a(error, NoClosedFormError)
     assert issubclass(EstimateWarning, UserWarning)
+    assert issubclass(NoClosedFormWarning, UserWarning)
     assert kl_plugins.__version__
     assert kl_plugins.variational is variational
     assert kl_plugins.extend is extend

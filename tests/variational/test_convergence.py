@@ -92,6 +92,7 @@ def test_the_optimum_can_be_written_instead(converged):
     assert jeffreys(snapshot(approximation), monitor.average) < 1e-20
 
 
+@pytest.mark.slow
 def test_at_rest_off_the_optimum_is_said():
     """The default optimiser rests at log sd 0.083 too much: 2 · 0.083² · 3 nats from the optimum."""
     monitor = KLConvergence(0.02, random_seed=1)
@@ -201,6 +202,7 @@ def test_without_the_check_stationarity_is_all_that_is_claimed():
     assert len(monitor.averages) == len(monitor.history)
 
 
+@pytest.mark.slow
 def test_minibatches_leave_stationarity_alone():
     data = np.random.default_rng(1).normal(2.0, 1.0, size=500)
     with pm.Model() as model:
