@@ -17,8 +17,8 @@ from kl_plugins.priors import pc_prior
 from priors_known import CASES, INF, autoregressive
 
 PROBABILITY = 0.1
-HEAVY = {"correlation"}
-"""Its graph is of a multivariate normal, which takes long to compile."""
+HEAVY = {"correlation", "correlation near 1"}
+"""Their graphs are of multivariate normals, which take long to compile."""
 
 
 def slow_if_heavy(names):
@@ -72,7 +72,7 @@ def test_known_densities(name):
     np.testing.assert_allclose(logp(name, theta), expected, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_if_heavy(CASES))
 def test_mass_is_one_and_beyond_at_it_is_the_probability(name):
     case = CASES[name]
     ends = sorted({*case.bounds, *case.nearer} | ({case.base} if case.inside else set()))
@@ -87,7 +87,7 @@ def test_mass_is_one_and_beyond_at_it_is_the_probability(name):
     np.testing.assert_allclose(np.cumsum(masses)[:-1], cdf(name, ends[1:-1]), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_if_heavy(CASES))
 def test_draws_follow_the_cumulative_probability(name):
     draws = pm.draw(prior(name), 600, random_seed=4)
     assert stats.kstest(cdf(name, draws), "uniform").pvalue > 0.01
@@ -104,7 +104,7 @@ def test_gradients_near_the_base_and_far_from_it(name):
         np.testing.assert_allclose(found, slope, rtol=1e-5, atol=1e-6 + 1e-9 / step)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_if_heavy(CASES))
 def test_outside_of_the_bounds_there_is_nothing(name):
     lower, upper = CASES[name].bounds
     for beyond in (lower, lower - 1.0, upper, upper + 1.0):
@@ -113,7 +113,7 @@ def test_outside_of_the_bounds_there_is_nothing(name):
     assert cdf(name, upper + 1.0)[0] == 1.0
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.inside])
+@pytest.mark.parametrize("name", slow_if_heavy(name for name, case in CASES.items() if case.inside))
 def test_at_the_base_the_density_is_that_of_its_neighbours(name):
     base, (_, nearest, *_) = CASES[name].base, CASES[name].places
     near = base + np.array([-1.0, 1.0]) * 1e-5 * abs(nearest - base)
