@@ -36,7 +36,7 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False, random
     Parameters
     ----------
     ps : iterable of distributions, dictionary or pandas Series of distributions, or one batch
-        As in `kl`; numbers, not graphs. A batch has batch shape (N,).
+        As in `kl`; numbers, not graphs. A batch has batch shape (N,), or named dimensions.
     qs : the same, optional
         By default `ps` itself.
     estimate : bool, optional
@@ -52,6 +52,8 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False, random
         Entry (i, j) is the divergence of ``ps[i]`` from ``qs[j]``, exactly 0.0 where the two are equal. Where
         a side has keys, a DataArray of the name "kl": the keys are coordinates of the dimensions "p" and "q",
         or what the index of a Series is called, the second with the suffix "_bis" where both have one name.
+        Where a side is a batch with named dimensions (xarray's), these are the dimensions of the table; it is
+        lazy where parameters are in chunks (Dask's).
 
     Raises
     ------
