@@ -189,6 +189,7 @@ def test_a_fit_too_short_to_be_looked_at_says_so():
     assert monitor.history == []
 
 
+@pytest.mark.slow
 def test_without_the_check_stationarity_is_all_that_is_claimed():
     monitor = KLConvergence(check=False)
     with warnings.catch_warnings():

@@ -55,7 +55,9 @@ def far_apart():
     return {"x": 20.0}
 
 
-@pytest.mark.parametrize("build", [labels, square, five_squares, product, far_apart])
+@pytest.mark.parametrize(
+    "build", [pytest.param(labels, marks=pytest.mark.slow), square, five_squares, product, far_apart]
+)
 def test_a_saddle_is_not_certified(build):
     with pm.Model() as model:
         start = build()

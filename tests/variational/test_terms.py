@@ -152,7 +152,7 @@ def awkward():
     return model
 
 
-@pytest.mark.parametrize("family", [pm.MeanField, pm.FullRank])
+@pytest.mark.parametrize("family", [pytest.param(pm.MeanField, marks=pytest.mark.slow), pm.FullRank])
 def test_what_has_no_closed_form_is_estimated_on_request(awkward, family):
     with awkward:
         approximation = disturbed(family())
