@@ -99,7 +99,8 @@ def known(value: Array) -> Array:
 
 
 def take_along_last(values: Array, index: Array) -> Array:
-    index = pt.cast(index, "int64")
+    if index.dtype.startswith("float"):  # NaN is no place: what is taken there becomes NaN elsewhere
+        index = pt.cast(pt.where(pt.isnan(index), 0.0, index), "int64")
     if values.ndim == 1 or index.ndim == 1:
         return values[..., index]
     stretched = values + pt.zeros_like(index[..., 0], dtype=values.dtype)[..., None]
