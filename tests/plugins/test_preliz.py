@@ -303,7 +303,6 @@ ESTIMATED = {
     "DiscreteWeibull": (stats.geom(0.5, loc=-1), None),
     "ExGaussian": (stats.exponnorm(2.0, 0.0, 1.0), 0.0),
     "Mixture": (stats.norm(1.0, 2.0), None),
-    "Rice": (stats.rice(0.5, scale=2.0), 0.0),
     "SkewNormal": (stats.skewnorm(2.0), 0.0),
     "SkewStudentT": (stats.jf_skew_t(2.0, 3.0), 0.0),
     "Truncated": (stats.uniform(1.0, 2.0), None),
