@@ -109,11 +109,10 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False, random
                 "pairwise_kl labels the divergences of what has keys, by xarray: install it with "
                 'pip install "kl-plugins[xarray]", or pass list(d.values()) for an array without labels'
             )
-        from kl_plugins.pairwise.labelled import labelled_sides
         from kl_plugins.pairwise.tables import of_sides
 
         found = Found(Missing.IS_ESTIMATED if estimate else Missing.IS_NAN, random_state)
-        return of_sides(list(sides.values()), keyed, list(labelled_sides(sides).values()), found)
+        return of_sides(sides, keyed, found)
     left = listed(ps)
     right = left if qs is None else listed(qs)
     found = Found(Missing.IS_ESTIMATED if estimate else Missing.RAISES, random_state)

@@ -21,23 +21,23 @@ from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy import part_of
-from kl_plugins.ops.numpy.pair_products import Gaussians, Side, blocks, centre_of, side_of_p, side_of_q
+from kl_plugins.ops.numpy.pair_products import (
+    Gaussians,
+    Side,
+    blocks,
+    centre_of,
+    sampled,
+    side_of_p,
+    side_of_q,
+)
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.stacking import make_factors, taken, with_factors
 
 _AT_ONCE = 250_000
 """Numbers of the matrices of one side that the pairs computed together may have: 2 MB."""
 
-SAMPLED = 32
-"""Members that say where the means of a batch are."""
-
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """The rows and the columns of some pairs."""
-
-
-def sampled(count: int, most: int = SAMPLED) -> NDArray[np.intp]:
-    """The members of a batch that say where its means are: they depend on nothing but their number."""
-    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).astype(np.intp))
 
 
 class Prepared:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pandas import CategoricalIndex, Index, MultiIndex
-from xarray import Coordinates, DataArray
 
+from kl_plugins.labelled import labelled_of, whose_names
+from kl_plugins.matching import recognised
 from kl_plugins.pairwise.collections import Keys, Named, collected, listed
-from kl_plugins.pairwise.labelled import Batch, apart
 from kl_plugins.pairwise.numbers import numbers
-from kl_plugins.pairwise.singly import Found
+from kl_plugins.pairwise.singly import NO_GRAPHS, Found
 from kl_plugins.pairwise.stacking import as_batch
+from kl_plugins.plugins.xarray.batches import Batch, apart, labelled_sides
+from kl_plugins.plugins.xarray.tables import coordinates_of, table
 
-_SIDES = "p", "q"
+if TYPE_CHECKING:
+    from xarray import DataArray
 
 
 class Side(NamedTuple):
@@ -34,16 +36,16 @@ class Side(NamedTuple):
     sample: NDArray[np.intp] | None
 
 
-def of_sides(
-    sides: Sequence[Any], keyed: Sequence[Named | None], batches: Sequence[Batch | None], found: Found
-) -> DataArray:
+def of_sides(sides: Mapping[str, Any], keyed: Sequence[Named | None], found: Found) -> DataArray:
     """The table of two sides, one of which at least has keys or named dimensions."""
+    batches = _batches(sides)
+    p, q = sides.values()
     lazy = any(batch is not None and batch.lazy for batch in batches)
-    if sides[1] is sides[0]:  # errors call it as it was given
+    if q is p:  # errors call it as it was given
         batches = [batches[0], batches[1] and batches[1].called("ps")]
-    first = _side(sides[0], keyed[0], batches[0], "p", (), lazy)
-    second = _side(sides[1], keyed[1], batches[1], "q", {*first.dims, *first.coordinates}, lazy)
-    if sides[1] is sides[0] and not lazy:
+    first = _side(p, keyed[0], batches[0], "p", (), lazy)
+    second = _side(q, keyed[1], batches[1], "q", {*first.dims, *first.coordinates}, lazy)
+    if q is p and not lazy:
         second = second._replace(given=first.given)
     if lazy:
         from kl_plugins.pairwise.chunked import table as of_chunks
@@ -53,12 +55,17 @@ def of_sides(
         flat = numbers(first.given, second.given, found, (first.keys, second.keys), second.sample)
         shapes = zip((first.shape, second.shape), flat.shape, strict=True)
         values = flat.reshape([n for shape, count in shapes for n in ((count,) if shape is None else shape)])
-    attrs = {"long_name": "Kullback-Leibler divergence", "units": "nats"}
-    table = DataArray(values, dims=(*first.dims, *second.dims), name="kl", attrs=attrs)
-    table = table.assign_coords(first.coordinates)
-    table = _with_those_of_q(table, second.coordinates)
-    found.warn(f"{table.size} pairs", 3)
-    return table
+    labelled = table(values, (*first.dims, *second.dims), first.coordinates, second.coordinates)
+    found.warn(f"{labelled.size} pairs", 3)
+    return labelled
+
+
+def _batches(sides: Mapping[str, Any]) -> list[Batch | None]:
+    """What has named dimensions of each side; None for a side that has none, or is no single object."""
+    named = any(labelled_of(side) is not None for side in sides.values())
+    if named and whose_names(sides)[0].symbolic:
+        raise TypeError(NO_GRAPHS)
+    return list(labelled_sides(sides, recognised).values())
 
 
 def _side(
@@ -73,28 +80,7 @@ def _side(
     dim = apart([dim], taken, ()).get(dim, dim)
     if keyed is None:
         return Side(listed(side), (dim,), None, {}, None, None)
-    return Side(keyed.distributions, (dim,), None, _coordinates(keyed.keys, dim), list(keyed.keys), None)
-
-
-def _with_those_of_q(table: DataArray, coordinates: Any) -> DataArray:
-    """The table with the coordinates of q, of which those that p has, too, get the suffix.
-
-    Of one without dimensions nothing says whose it is: it is kept where both have the same value.
-    """
-    if not isinstance(coordinates, Coordinates):
-        return table.assign_coords(coordinates)
-    held = coordinates.to_dataset()
-    alone = {
-        name for name in held.coords if name in table.coords and not (held[name].ndim or table[name].ndim)
-    }
-    differ = [
-        name
-        for name in alone
-        if not held[name].variable.equals(table[name].variable)  # type: ignore[no-untyped-call]
-    ]
-    own = [name for name in held.coords if name not in alone and name not in held.dims]
-    names = apart(own, {*table.dims, *table.coords}, held.coords)
-    return table.drop_vars(differ).assign_coords(held.drop_vars(alone).rename(names).coords)
+    return Side(keyed.distributions, (dim,), None, coordinates_of(keyed.keys, dim), list(keyed.keys), None)
 
 
 def _batch(side: Side, name: str) -> Any:
@@ -114,15 +100,3 @@ def _dim(one: Named, side: str) -> Hashable:
     """What the dimension of a side is called: by the name of its pandas.Index, if it has one."""
     name = getattr(one.keys, "name", None)
     return side if name is None else str(name)
-
-
-def _coordinates(keys: Any, dim: Hashable) -> Any:
-    """The coordinates of a dimension; keys of several parts, as a pandas.MultiIndex has, are levels."""
-    index = keys if isinstance(keys, Index) else Index(keys)
-    if not isinstance(index, MultiIndex):
-        labels = index.to_list()
-        if all(isinstance(label, str) for label in labels):  # of categories, too: such arrays can be saved
-            return {dim: labels}
-        return {dim: (Index(labels) if isinstance(index, CategoricalIndex) else index).rename(dim)}
-    names = [f"{dim}_{i if name is None else name}" for i, name in enumerate(index.names)]
-    return Coordinates.from_pandas_multiindex(index.rename(names), dim)

@@ -25,7 +25,8 @@ def normals(count, dim, seed):
 
 
 def test_a_worker_that_dies_midway_loses_its_chunks_alone():
-    distributed = pytest.importorskip("distributed", reason="an extra")
+    import distributed  # takes a second
+
     p, q = normals(2000, "p", 1), normals(2000, "q", 2)
     expected = pairwise_kl(*(stats.norm(*[x.values for x in side.args]) for side in (p, q)))
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}

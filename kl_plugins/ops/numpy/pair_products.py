@@ -38,6 +38,9 @@ _DEPTH = 240
 _FEWEST, _MOST, _PAIRS = TILE, 1024, 1 << 17
 """Bounds on the rows and columns of a block, multiples of a tile, and on its pairs."""
 
+SAMPLED = 32
+"""Members that say where the means of a batch are."""
+
 _MODERATE = 32
 """From this dimension on LAPACK inverts one matrix after the other."""
 
@@ -85,6 +88,11 @@ class Side(NamedTuple):
         tiles, each = slice(start // TILE, -(-stop // TILE)), slice(start, stop)
         gaps = self.gaps[each if self.gaps.ndim == 1 else tiles]
         return Side(self.rows[tiles], self.log_dets[each], self.spreads[tiles], gaps, self.is_diagonal)
+
+
+def sampled(count: int, most: int = SAMPLED) -> NDArray[np.intp]:
+    """The members of a batch that say where its means are: they depend on nothing but their number."""
+    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).astype(np.intp))
 
 
 def centre_of(means: FloatArray) -> FloatArray:

@@ -107,6 +107,12 @@ def _checked(side: str, called: str, value: Any, core: tuple[Hashable, ...]) -> 
 _NAMED = "give names to what is an array, xarray.DataArray(values, dims=...)"
 
 
+def without_batch(value: Any, core_ndim: int) -> Any:
+    """A value without names; of one that has batch dimensions these have one member, and are left out."""
+    shape = np.shape(value)
+    return value if len(shape) == core_ndim else np.reshape(value, shape[len(shape) - core_ndim :])
+
+
 def _check_plain(side: str, called: str, value: Any, core: tuple[Hashable, ...]) -> None:
     """TypeError or ValueError where a parameter without names cannot go beside others with names."""
     if backend_of(value).symbolic:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from kl_plugins.labelled import ByNames, Labelled, by_names_of
-from kl_plugins.plugins.xarray.arguments import Argument, arguments_of, check_together
+from kl_plugins.plugins.xarray.arguments import Argument, arguments_of, check_together, without_batch
 from kl_plugins.plugins.xarray.errors import doubt_of_columns, misaligned, with_place
 from kl_plugins.recognition import recognise
 
@@ -51,9 +51,15 @@ def compute(
         raise told from error
     results = results if isinstance(results, tuple) else (results,)
     for name, result in zip(names, results, strict=True):
-        result.name = name
-        result.attrs = {"long_name": _LONG_NAMES[name], "units": "nats"} if name in _LONG_NAMES else {}
+        described(result, name)
     return results[0] if len(names) == 1 else results
+
+
+def described(result: xr.DataArray, name: str) -> xr.DataArray:
+    """The result, which is nobody else's yet, with its name and units."""
+    result.name = name
+    result.attrs = {"long_name": _LONG_NAMES[name], "units": "nats"} if name in _LONG_NAMES else {}
+    return result
 
 
 def stand_ins(sides: Mapping[str, object], found: Mapping[str, Labelled | None]) -> tuple[object, ...]:
@@ -125,7 +131,7 @@ class OfArrays:
                 continue
             own = {one.place: _Array(i) for i, one in enumerate(arguments) if one.side == side}
             given = enumerate(zip(part.values, part.core_dims, strict=True))
-            values = [own[i] if i in own else _number(value, len(core)) for i, (value, core) in given]
+            values = [own[i] if i in own else without_batch(value, len(core)) for i, (value, core) in given]
             self.sides.append((part.rebuild, values))
 
     def __call__(self, *arrays: Any) -> Any:
@@ -148,12 +154,6 @@ class OfArrays:
         while array.ndim > len(shape) and array.shape[0] == 1:
             array = array[0]
         return array if array.shape == shape else np.broadcast_to(array, shape)
-
-
-def _number(value: Any, core_ndim: int) -> Any:
-    """A value without names; of one that has batch dimensions these have one member, and are left out."""
-    shape = np.shape(value)
-    return value if len(shape) == core_ndim else np.reshape(value, shape[len(shape) - core_ndim :])
 
 
 class _Array(NamedTuple):

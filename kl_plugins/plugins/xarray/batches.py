@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -11,15 +11,17 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.labelled import Labelled, labelled_of, whose_names
-from kl_plugins.matching import recognised
+from kl_plugins.labelled import Labelled, labelled_of
 from kl_plugins.ops.numpy import part_of
-from kl_plugins.pairwise.batches import SAMPLED, sampled
-from kl_plugins.plugins.xarray.arguments import Argument, arguments_of, check_together
+from kl_plugins.ops.numpy.pair_products import SAMPLED, sampled
+from kl_plugins.plugins.xarray.arguments import Argument, arguments_of, check_together, without_batch
 from kl_plugins.plugins.xarray.errors import misaligned
 
 SUFFIX = "_bis"
 """What the second of two dimensions of one name is called by, as in ArviZ."""
+
+Recognised = Callable[[object, str], Distribution]
+"""What makes one of our distributions of a side; errors say which."""
 
 
 class Parameter(NamedTuple):
@@ -44,6 +46,8 @@ class Recipe(NamedTuple):
     members: int
     """How many the whole batch has."""
 
+    recognised: Recognised
+
     def made(self, arrays: Sequence[Any]) -> tuple[Distribution, tuple[int, ...]]:
         """The distributions of these arrays of the parameters, and the shape of their batch.
 
@@ -58,7 +62,7 @@ class Recipe(NamedTuple):
         for parameter, array in zip(self.parameters, arrays, strict=True):
             values[parameter.place] = self._flat(np.asarray(array), parameter, sizes, shape)
         with part_of(self.members):
-            return recognised(self.part.rebuild(*values), self.side), shape
+            return self.recognised(self.part.rebuild(*values), self.side), shape
 
     def _flat(
         self, array: NDArray[Any], parameter: Parameter, sizes: dict[Hashable, int], shape: tuple[int, ...]
@@ -121,14 +125,12 @@ class Batch(NamedTuple):
         return self.recipe.made([array.values for array in self.arrays])[0]
 
 
-def labelled_sides(sides: Mapping[str, object]) -> dict[str, Batch | None]:
+def labelled_sides(sides: Mapping[str, object], recognised: Recognised) -> dict[str, Batch | None]:
     """What has named dimensions of each side; None for a side that has none, or is no single object."""
     found = {side: labelled_of(obj) for side, obj in sides.items()}
     known = {side: part for side, part in found.items() if part is not None}
     if not known:
         return dict.fromkeys(sides)
-    if whose_names(sides)[0].symbolic:
-        raise TypeError("pairwise_kl takes numbers, not graphs; kl takes a batch of either")
     arguments = arguments_of({side: sides[side] for side in known}, known)
     arguments = _with_names_apart(arguments)
     check_together(arguments, known)
@@ -136,7 +138,7 @@ def labelled_sides(sides: Mapping[str, object]) -> dict[str, Batch | None]:
     if error is not None:
         raise error
     return {
-        side: _batch(side, part, [one for one in arguments if one.side == side])
+        side: _batch(side, part, [one for one in arguments if one.side == side], recognised)
         if (part := found[side]) is not None
         else None
         for side in sides
@@ -175,7 +177,7 @@ def _renamed(array: xr.DataArray, names: Mapping[Hashable, Hashable]) -> xr.Data
     return array.rename({dim: names[dim] for dim in array.dims if dim in names})
 
 
-def _batch(side: str, part: Labelled, arguments: Sequence[Argument]) -> Batch:
+def _batch(side: str, part: Labelled, arguments: Sequence[Argument], recognised: Recognised) -> Batch:
     dims = tuple(dict.fromkeys(dim for one in arguments for dim in one.batch_dims))
     arrays = []
     parameters = []
@@ -186,15 +188,13 @@ def _batch(side: str, part: Labelled, arguments: Sequence[Argument]) -> Batch:
         parameters.append(Parameter(one.place, own, len(one.core_dims)))
         sizes |= {dim: one.array.sizes[dim] for dim in own}
     places = {one.place for one in arguments}
-    values = tuple(None if i in places else _plain(value) for i, value in enumerate(part.values))
+    values = tuple(
+        None if i in places else without_batch(value, len(core))
+        for i, (value, core) in enumerate(zip(part.values, part.core_dims, strict=True))
+    )
     count = prod(sizes.values())
-    recipe = Recipe(side, dims, part._replace(values=values), tuple(parameters), count)
+    recipe = Recipe(side, dims, part._replace(values=values), tuple(parameters), count, recognised)
     return Batch(recipe, tuple(arrays), tuple(sizes[dim] for dim in dims), _coordinates(arrays, dims))
-
-
-def _plain(value: Any) -> Any:
-    """A value without names: one number, in whatever shape, as a number."""
-    return value if np.ndim(value) == 0 or np.size(value) != 1 else np.reshape(np.asarray(value), ())
 
 
 def _coordinates(arrays: Sequence[xr.DataArray], dims: Sequence[Hashable]) -> xr.Coordinates:
