@@ -104,8 +104,8 @@ def _what(obj: Any) -> tuple[str, str] | None:
         if any(_what(member) is None for member in obj):
             return (
                 "several",
-                "pairwise_kl takes sequences (list(...) makes one), "
-                "kl one distribution, whose parameters may be arrays",
+                "pairwise_kl takes sequences (list(...) makes one) and Series of distributions; here "
+                "pass one distribution, whose parameters may be arrays",
             )
         if not objects:
             return _listed_numbers(obj)
@@ -130,7 +130,7 @@ def _of_dictionary(held: dict[Any, Any]) -> tuple[str, str]:
     for key, value in held.items():
         if (known := _what(value)) is not None:
             return f"a dictionary with {known[0]} under {key!r}", known[1]
-    remedy = "kl takes one of the distributions in it, pairwise_kl all of them, as list(d.values())"
+    remedy = "pass one of the distributions in it; pairwise_kl takes all of them, and their keys as labels"
     return ("a dictionary", remedy) if held else ("empty", _EMPTY)
 
 

@@ -65,9 +65,14 @@ def unit_student_t(df):
     return pm.StudentT.dist(df, sigma=pt.sqrt((df - 2.0) / df))
 
 
+def sum_and_difference(rho):
+    """Two standardised variables of this correlation, by their sum and difference, which are independent."""
+    return independent(pm.Normal.dist(0.0, pt.sqrt(1.0 + rho * np.array([1.0, -1.0]))))
+
+
 def correlated(z):
-    """Two standardised variables, whose correlation has this z of Fisher, by their sum and difference."""
-    return independent(pm.Normal.dist(0.0, pt.sqrt(1.0 + pt.tanh(z) * np.array([1.0, -1.0]))))
+    """Two standardised variables, whose correlation has this z of Fisher."""
+    return sum_and_difference(pt.tanh(z))
 
 
 def _correlation(rho):
@@ -116,7 +121,7 @@ CASES = {
         slope=lambda t: 0.5 * t**-1.5,
     ),
     "correlation": Case(
-        family=autoregressive,
+        family=sum_and_difference,
         base=0.0,
         at=0.5,
         bounds=(-1.0, 1.0),
@@ -126,7 +131,7 @@ CASES = {
         slope=lambda r: r / ((1.0 - r**2) * _correlation(r)),
     ),
     "correlation near 1": Case(
-        family=autoregressive,
+        family=sum_and_difference,
         base=1.0,
         at=0.5,
         bounds=(-1.0, 1.0),
@@ -135,6 +140,16 @@ CASES = {
         distance=lambda r: np.sqrt(1.0 - r),
         slope=lambda r: 0.5 / np.sqrt(1.0 - r),
         largest=np.sqrt(2.0),
+    ),
+    "autoregression": Case(
+        family=autoregressive,
+        base=0.0,
+        at=0.5,
+        bounds=(-1.0, 1.0),
+        nearer=(-0.5, 0.5),
+        places=(0.95, 1e-4, -0.9),
+        distance=_correlation,
+        slope=lambda r: r / ((1.0 - r**2) * _correlation(r)),
     ),
     "Weibull": Case(
         family=lambda a: pm.Weibull.dist(a, 1.0),

@@ -14,11 +14,11 @@ import pytest
 from scipy import integrate, stats
 
 from kl_plugins.priors import pc_prior
-from priors_known import CASES, INF, autoregressive
+from priors_known import CASES, INF, sum_and_difference
 
 PROBABILITY = 0.1
-HEAVY = {"correlation", "correlation near 1"}
-"""Their graphs are of multivariate normals, which take long to compile."""
+HEAVY = {"autoregression"}
+"""The graph is of multivariate normals, which take long to compile."""
 
 
 def slow_if_heavy(names):
@@ -143,7 +143,7 @@ def model():
         deviation("one")
         deviation("several", shape=2)
         deviation("groups", dims="group")
-        pc_prior("rho", autoregressive, 0.0, at=0.5, probability=0.1, bounds=(-1, 1), shape=(2, 1))
+        pc_prior("rho", sum_and_difference, 0.0, at=0.5, probability=0.1, bounds=(-1, 1), shape=(2, 1))
         pc_prior("mean", normal, 0, at=np.float32(2.0), probability=0.1)
         deviation("started", initval=5.0, transform=None)
     return made

@@ -44,7 +44,8 @@ def mixture(labels):
     return places, model
 
 
-@pytest.mark.parametrize("labels", [pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("labels", [2, 3])
 def test_exchanged_labels_are_modes(labels):
     """They are 25 sds apart; each is found once, and each has its part of the posterior."""
     places, model = mixture(labels)

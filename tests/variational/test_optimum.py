@@ -352,6 +352,7 @@ def test_draws_have_exact_moments(count, dimension):
     assert np.array_equal(draws, normal_draws(count, dimension, np.random.default_rng(1)))
 
 
+@pytest.mark.slow
 def test_an_optimum_as_good_as_another_is_not_far_from_itself():
     """A spike on a slab: the ELBO has two maxima of almost the same height."""
     with pm.Model():

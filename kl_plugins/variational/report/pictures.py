@@ -104,7 +104,7 @@ def plot_kl(
     ax.set_axisbelow(True)
     hidden = len(places) - len(order)
     known = np.isfinite([marginal.kl_to[order], marginal.kl_from[order]]).any()
-    ax.set_xlim(*_decades(ax.dataLim.intervalx) if known else (1e-8, 1.0))
+    ax.set_xlim(*_decades(*ax.dataLim.intervalx) if known else (1e-8, 1.0))
     title = PlotText.KL_TITLE_HIDDEN if hidden else PlotText.KL_TITLE
     title = title if known else PlotText.KL_NOT_KNOWN
     ax.set(xlabel=PlotText.KL_AXIS.told(), title=title.told(source=diagnosis.source, hidden=hidden))
@@ -112,10 +112,9 @@ def plot_kl(
     return ax
 
 
-def _decades(interval: FloatArray) -> tuple[float, float]:
+def _decades(low: float, high: float) -> tuple[float, float]:
     """The powers of ten around an interval, so that a logarithmic axis has some to name."""
-    low, high = np.log10(interval)
-    return 10.0 ** np.floor(low - 0.1), 10.0 ** np.ceil(high + 0.1)
+    return 10.0 ** np.floor(np.log10(low) - 0.1), 10.0 ** np.ceil(np.log10(high) + 0.1)
 
 
 def plot_importance(diagnosis: Findings, ax: Axes | None = None) -> Axes:
