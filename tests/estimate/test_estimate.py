@@ -240,6 +240,7 @@ def test_without_a_sampler_of_q():
         estimate_kl(Density(), stats.norm(), method="monte carlo")
 
 
+@pytest.mark.slow
 def test_mixtures_of_pymc_and_of_scipy():
     p = pm.Mixture.dist([0.3, 0.7], [pm.Normal.dist(-2, 1), pm.Normal.dist(3, 0.5)])
     q = pm.Normal.dist(1, 3)

@@ -41,8 +41,12 @@ def pairs(mean, scale, cov, factor):
     ]
 
 
-@pytest.mark.parametrize("mode", BACKENDS)
+@pytest.mark.parametrize(
+    "mode",
+    [pytest.param("NUMBA", marks=pytest.mark.slow) if "NUMBA" in mode.values else mode for mode in BACKENDS],
+)
 def test_values_and_gradients(mode):
+    """Numba takes half a minute to compile them; other tests compile smaller gradients with it."""
     inputs = [vector("mean"), vector("scale"), matrix("cov"), matrix("factor")]
     numbers = [MEAN, np.array([0.4, 1.1, 2.3]), COV + np.eye(3), ROOT]
     graphs = pairs(*inputs)
