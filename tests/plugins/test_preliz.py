@@ -237,6 +237,7 @@ OUT_OF_DOMAIN = {
     "Normal(0.0, -1.0)": "sigma (the standard deviation) must be positive, in pz.Normal(mu=0, sigma=-1)",
     "Poisson(-1.0)": "mu (the mean) must not be negative, in pz.Poisson(mu=-1)",
     "Uniform(1.0, 0.0)": "scale (upper less lower end) must be positive, in pz.Uniform(lower=1, upper=0)",
+    "ZeroInflatedBinomial(1.5, 3, 0.5)": "psi (the weight) must be at most 1, in pz.ZeroInflatedBinomial(",
 }
 
 

@@ -94,12 +94,15 @@ _SCIPY: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]], Words]] = {
 }
 """By class: SciPy's name of what is not as in PyMC, what it takes, and what PreliZ calls our parameters."""
 
-_MADE: dict[str, Callable[[Any], Distribution]] = {
-    "MvNormal": lambda d: MultivariateNormal(d.mu, from_matrix(d.cov)),
-    "Wishart": lambda d: Wishart(d.nu, d.V),
-    "ZeroInflatedBinomial": lambda d: ZeroInflated(_number(d.psi), Binomial(_number(d.n), _number(d.p))),
+_MADE: dict[str, tuple[Callable[[Any], Distribution], Words]] = {
+    "MvNormal": (lambda d: MultivariateNormal(d.mu, from_matrix(d.cov)), pymc_words["MvNormalRV"]),
+    "Wishart": (lambda d: Wishart(d.nu, d.V), pymc_words["WishartRV"]),
+    "ZeroInflatedBinomial": (
+        lambda d: ZeroInflated(_number(d.psi), Binomial(_number(d.n), _number(d.p))),
+        {"weight": "psi"},
+    ),
 }
-"""By class: what makes a family of ours where neither library has a name for it."""
+"""By class: what makes a family where neither library has a name for it, and PreliZ's names of parameters."""
 
 
 KNOWN = frozenset({*_PYMC, *_SCIPY, *_MADE})
@@ -123,7 +126,7 @@ def _family(obj: Any) -> Distribution:
     """The family of a distribution that has all its parameters."""
     name = _class_of(obj)
     if name in _MADE:
-        return _MADE[name](obj)
+        return _MADE[name][0](obj)
     if name == "Truncated" and _class_of(obj.dist) == "Normal":
         return _of(pymc_names["TruncatedNormalRV"], (obj.dist.mu, obj.dist.sigma, obj.lower, obj.upper), obj)
     if name in _PYMC:
@@ -158,6 +161,8 @@ def _number(value: Any) -> Any:
 def _(obj: Any) -> Words:
     """PreliZ's names are PyMC's, where PyMC has the distribution."""
     name = _class_of(obj)
+    if name in _MADE:
+        return _MADE[name][1]
     return _SCIPY[name][2] if name in _SCIPY else pymc_words.get(_PYMC.get(name, (f"{name}RV",))[0], {})
 
 
