@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from kl_plugins.conditions import guarded
 from kl_plugins.errors import HasNames, NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.labelled import by_name
-from kl_plugins.matching import in_words_of_caller, match, recognised, told_of
+from kl_plugins.matching import in_words_of_caller, match, pair_as_written, recognised, told_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.rules import Rule
 from kl_plugins.signatures import of_one, of_pair
@@ -82,7 +83,7 @@ def kl(p: object, q: object) -> Array:
         return _kl(p, q)
     except HasNames:
         pass
-    return by_name("kl", kl, beforehand=_foreseen(match, p, q), p=p, q=q)
+    return _pair_by_name("kl", kl, p, q)
 
 
 @of_pair
@@ -119,7 +120,7 @@ def jeffreys(p: object, q: object) -> Array:
         return _kl(p, q) + _kl(q, p)
     except HasNames:
         pass
-    return by_name("jeffreys", jeffreys, beforehand=_foreseen(match, p, q), p=p, q=q)
+    return _pair_by_name("jeffreys", jeffreys, p, q)
 
 
 @of_one
@@ -154,7 +155,7 @@ def entropy(p: object) -> Array:
         return _entropy(p)
     except HasNames:
         pass
-    return by_name("entropy", entropy, beforehand=_foreseen(_entropy, p), p=p)
+    return by_name("entropy", entropy, beforehand=_foreseen(_entropy), p=p)
 
 
 @of_pair
@@ -187,7 +188,7 @@ def cross_entropy(p: object, q: object) -> Array:
         return _entropy(p) + _kl(p, q)
     except HasNames:
         pass
-    return by_name("cross_entropy", cross_entropy, beforehand=_foreseen(match, p, q), p=p, q=q)
+    return _pair_by_name("cross_entropy", cross_entropy, p, q)
 
 
 def _kl(p: object, q: object) -> Array:
@@ -207,18 +208,18 @@ def _entropy(p: object) -> Array:
     return ours.ops.evaluate(type(ours).entropy, ours)
 
 
-def _foreseen(function: Callable[..., object], *sides: object) -> Callable[..., None]:
+def _pair_by_name(name: str, function: Callable[..., Array], p: object, q: object) -> Array:
+    """The function of a pair by the names of its dimensions; errors call the sides as they were written."""
+    with pair_as_written(p, q):
+        return by_name(name, function, beforehand=_foreseen(match), p=p, q=q)
+
+
+def _foreseen(function: Callable[..., object]) -> Callable[..., None]:
     """What tells of stand-ins for the sides whether a rule is missing; nothing else is certain of them."""
 
     def find(*known: object) -> None:
-        try:
+        with suppress(ValueError):
             function(*known)
-        except NoClosedFormError as error:
-            if error.why is None or len(sides) < 2:
-                raise
-            raise in_words_of_caller(error, *sides) from None
-        except ValueError:
-            pass
 
     return find
 

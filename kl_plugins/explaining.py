@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kl_plugins.errors import HasNames, NoClosedFormError
 from kl_plugins.labelled import by_position
-from kl_plugins.matching import in_words_of_caller, match, name_of
+from kl_plugins.matching import in_words_of_caller, match, name_of, pair_as_written
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def explain(p: object, q: object) -> Explanation:
         return _explain(p, q)
     except HasNames:
         pass
-    return _explain(*by_position(p=p, q=q))
+    with pair_as_written(p, q):
+        return _explain(*by_position(p=p, q=q))
 
 
 def _explain(p: object, q: object) -> Explanation:

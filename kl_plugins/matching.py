@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kl_plugins.errors import HasNames, NoClosedFormError, NotRecognisedError, advised, no_closed_form_of_pair
@@ -104,6 +105,17 @@ def in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClos
     """The same error, with the sides called as the caller wrote them."""
     why = str(error) if error.why is None else error.why  # a stranger's says only that
     return no_closed_form(p, q, why)
+
+
+@contextmanager
+def pair_as_written(p: object, q: object) -> Iterator[None]:
+    """What finds no closed form of the pair in another form says so of the sides as they were written."""
+    try:
+        yield
+    except NoClosedFormError as error:
+        if error.why is None:  # it is about one side, or a stranger's
+            raise
+        raise in_words_of_caller(error, p, q) from None
 
 
 def recognised(obj: object, side: str, other: object = None) -> Distribution:

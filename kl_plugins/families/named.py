@@ -58,12 +58,18 @@ class Variable:
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """Their names, as ArviZ has them: ``name`` of a scalar, else ``name[0, 1]`` or ``name[label]``."""
+        """Their names, as ArviZ has them: ``name`` of a scalar, else ``name[0, 1]`` or ``name[label]``.
+
+        Labels are in quotes where commas in them would make one name of two elements.
+        """
         if not self.shape:
             return (self.name,)
         labels = [labels for _, labels in self.coords] or [()] * len(self.shape)
         axes = [own or tuple(map(str, range(n))) for own, n in zip(labels, self.shape, strict=True)]
-        return tuple(f"{self.name}[{', '.join(place)}]" for place in product(*axes))
+        places = [", ".join(place) for place in product(*axes)]
+        if len(set(places)) < len(places):
+            places = [", ".join(map(repr, place)) for place in product(*axes)]
+        return tuple(f"{self.name}[{place}]" for place in places)
 
     def positions_of(self, other: Variable) -> NDArray[np.intp] | None:
         """Where the elements of `other` are among those of this one; None unless they are the same ones.

@@ -1,5 +1,6 @@
 """Distributions whose parameters have named dimensions: what is computed by name and not by position."""
 
+from kl_plugins.labelled.agreement import check_events, listed
 from kl_plugins.labelled.computing import (
     ByNames,
     Compute,
@@ -10,6 +11,7 @@ from kl_plugins.labelled.computing import (
     dims_of,
     labelled,
     labelled_of,
+    labelled_side,
     whose_names,
 )
 
@@ -20,8 +22,11 @@ __all__ = [
     "by_name",
     "by_names_of",
     "by_position",
+    "check_events",
     "dims_of",
     "labelled",
     "labelled_of",
+    "labelled_side",
+    "listed",
     "whose_names",
 ]

@@ -113,7 +113,7 @@ def by_position(**sides: object) -> tuple[object, ...]:
 
 def whose_names(sides: Mapping[str, object]) -> tuple[ByNames, dict[str, Labelled | None]]:
     """Who computes by the names of the sides, and what is labelled of each."""
-    found = {side: _labelled_side(obj, side) for side, obj in sides.items()}
+    found = {side: labelled_side(obj, side) for side, obj in sides.items()}
     who = [
         driver
         for parts in found.values()
@@ -138,7 +138,7 @@ def labelled_of(obj: object) -> Labelled | None:
     return labelled(obj)
 
 
-def _labelled_side(obj: object, side: str) -> Labelled | None:
+def labelled_side(obj: object, side: str) -> Labelled | None:
     """As `labelled_of`; errors say which side it is."""
     try:
         part = labelled_of(obj)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
 
-from kl_plugins.labelled import labelled_of
+from kl_plugins.labelled import labelled_side
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.collections import listed, named
 from kl_plugins.pairwise.numbers import numbers
@@ -103,7 +103,7 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False, random
         from kl_plugins.estimate.estimation import generator_of
 
         generator_of(random_state)  # an error where it is none
-    if any(keyed) or any(labelled_of(side) is not None for side in sides.values()):
+    if any(keyed) or any(labelled_side(side, name) is not None for name, side in sides.items()):
         if find_spec("xarray") is None:
             raise ImportError(
                 "pairwise_kl labels the divergences of what has keys, by xarray: install it with "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.labelled import labelled_of, whose_names
+from kl_plugins.labelled import labelled_side, whose_names
 from kl_plugins.matching import recognised
 from kl_plugins.pairwise.collections import Keys, Named, collected, listed
 from kl_plugins.pairwise.numbers import numbers
@@ -62,7 +62,7 @@ def of_sides(sides: Mapping[str, Any], keyed: Sequence[Named | None], found: Fou
 
 def _batches(sides: Mapping[str, Any]) -> list[Batch | None]:
     """What has named dimensions of each side; None for a side that has none, or is no single object."""
-    named = any(labelled_of(side) is not None for side in sides.values())
+    named = any(labelled_side(side, name) is not None for name, side in sides.items())
     if named and whose_names(sides)[0].symbolic:
         raise TypeError(NO_GRAPHS)
     return list(labelled_sides(sides, recognised).values())

@@ -10,6 +10,7 @@ from xarray_einstats.stats import XrRV, multivariate_normal
 from kl_plugins.covariance.full import Dense
 from kl_plugins.errors import HasNames
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.names import shape_names
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.labelled import Labelled, labelled
 from kl_plugins.parameters.labels import has_names
@@ -27,8 +28,7 @@ def _(obj: Any) -> Labelled | None:
     values = (*obj.args, *obj.kwargs.values())
     if not has_names(values):
         return None
-    shapes = [name.strip() for name in (getattr(obj.dist, "shapes", "") or "").split(",") if name.strip()]
-    called = (*[*shapes, "loc", "scale"][: len(obj.args)], *obj.kwargs)
+    called = (*[*shape_names(obj.dist), "loc", "scale"][: len(obj.args)], *obj.kwargs)
     return Labelled(values, ((),) * len(values), called, _wrapped(obj))
 
 

@@ -31,6 +31,11 @@ pymc_names: dict[str, Maker] = {}
 """By the name of the class of a random variable's operation: a function of its parameters."""
 
 
+def shape_names(generator: Any) -> list[str]:
+    """The names of the shape parameters of a generator of SciPy, in its order."""
+    return [name.strip() for name in (getattr(generator, "shapes", None) or "").split(",") if name.strip()]
+
+
 def from_scipy(*names: str) -> Callable[[Made], Made]:
     """Register the decorated function, which makes a family of SciPy's parameters, under these names.
 

@@ -153,9 +153,8 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
         return found
     if any(array.ndim != 1 for array in arrays):
         return value(*args, _HERE)
-    if size_of_whole(length) <= _SHORT and all(  # noqa: F405
-        len(array) == length for array in arrays
-    ):
+    alike = all(len(array) == length for array in arrays)
+    if alike and size_of_whole(length) <= _SHORT:  # noqa: F405
         args = tuple(np.full(length, arg) if type(arg) is float else arg for arg in args)
         rows = list(zip(*[arg.tolist() for arg in args], strict=True))
         try:

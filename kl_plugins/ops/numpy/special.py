@@ -39,10 +39,8 @@ def take_along_last(values: Array, index: Array) -> Array:
     ndim = max(values.ndim, index.ndim)
     values = values.reshape((1,) * (ndim - values.ndim) + values.shape)
     index = index.reshape((1,) * (ndim - index.ndim) + index.shape)
-    places = np.where(np.isnan(index), 0.0, index).astype(
-        np.intp
-    )  # what is taken for NaN becomes it elsewhere
-    return np.take_along_axis(values, places, -1)
+    places = np.where(np.isnan(index), 0.0, index)  # what is taken there becomes NaN elsewhere
+    return np.take_along_axis(values, places.astype(np.intp), -1)
 
 
 arctan = np.arctan

@@ -116,9 +116,16 @@ class _Numbers:
         self.taken = taken
         self.root = root
         self.leaves: dict[Place, Any] = {}
+        self._known: dict[tuple[Variable, Indices], Any] = {}
         self.loops: list[list[Length]] = [[] for _ in range(root.ndim)]
 
     def scalar_of(self, variable: Variable, indices: Indices) -> Any:
+        """The number of a variable at these indices, made once however often the graph uses it."""
+        if (variable, indices) not in self._known:
+            self._known[variable, indices] = self._made(variable, indices)
+        return self._known[variable, indices]
+
+    def _made(self, variable: Variable, indices: Indices) -> Any:
         dtype, node = variable.type.dtype, variable.owner
         if isinstance(variable, TensorConstant) and variable.data.size == 1 and variable is not self.root:
             return ps.constant(variable.data.item(), dtype=dtype)

@@ -62,7 +62,7 @@ def _first_failing(count: int) -> Elemwise:
 def one_number(node: Apply, within: Collection[Variable] = ()) -> Array:
     """The check of one number that is made of the conditions, where they are single ones."""
     value, *holds = node.inputs
-    if len(holds) > 127 or any(condition.ndim for condition in holds):
+    if any(condition.ndim for condition in holds):
         return node.outputs[0]
     failing = first_failing(Taken(holds, within))
     if failing is None:

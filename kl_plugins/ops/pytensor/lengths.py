@@ -26,7 +26,6 @@ class SameLengths(Op):  # type: ignore[misc]
 
     __props__ = ("families", "places")
     view_map = {0: [0]}  # noqa: RUF012  (so PyTensor has it)
-    view_map = {0: [0]}  # noqa: RUF012  (so PyTensor has it)
 
     def __init__(self, families: tuple[str, str], places: Sequence[Entry | Length]) -> None:
         self.families = families

@@ -10,7 +10,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from pytensor.scalar.basic import Composite, ScalarType
 
 from kl_plugins.ops.pytensor.check_node import CheckAll, Error
-from kl_plugins.ops.pytensor.entrywise import Counter, Length, Place
+from kl_plugins.ops.pytensor.entrywise import Counter, Entry, Length, Place
 from kl_plugins.ops.pytensor.for_numba import CheckEntries, FusedFormulas
 from kl_plugins.ops.pytensor.formula_node import Formula
 from kl_plugins.ops.pytensor.lengths import SameLengths
@@ -76,11 +76,16 @@ for _op in (Formula, FusedFormulas):
 def numba_funcify_same_lengths(op: SameLengths, node: Apply, **kwargs: Any) -> tuple[Any, str | None]:
     """Names the families and not the lengths: functions from the cache of Numba cannot raise with numbers."""
     names = [f"x{i}" for i in range(len(node.inputs) - 1)]
-    lengths = [_value(of, names) for of in op.places]
-    half = len(lengths) // 2
+    half = len(op.places) // 2
+
+    def differ(*pair: Entry | Length) -> str:
+        text = " != ".join(_value(of, names) for of in pair)
+        of_batch = any(isinstance(of, Entry) and node.inputs[1 + of.input].ndim for of in pair)
+        return f"np.any({text})" if of_batch else text
+
     lines = [
         f"def same_lengths(value, {', '.join(names)}):",
-        f"    if {' or '.join(f'{a} != {b}' for a, b in zip(lengths[:half], lengths[half:], strict=True))}:",
+        f"    if {' or '.join(map(differ, op.places[:half], op.places[half:]))}:",
         f"        raise ValueError({op.message()!r})",
         "    return value",
     ]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from functools import cache
-from weakref import WeakKeyDictionary
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 import numpy as np
 import pymc as pm
@@ -19,6 +18,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.op import Op
 from pytensor.graph.replace import clone_replace, vectorize_graph
+from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
 
@@ -33,22 +33,25 @@ from kl_plugins.recognition import recognise
 _MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
 """Elementwise operations on long arrays are as fast in NumPy, and there is nothing to wait for."""
 
-_known: WeakKeyDictionary[Variable, Density] = WeakKeyDictionary()
-
 
 @density.register(Op)
 def _(op: Op, variable: Variable) -> Density:
     """Of a random variable whose parameters are numbers."""
-    known = _known.get(variable)
-    if known is None:
-        known = _density(variable, None)
-    elif any(isinstance(x, SharedVariable) and not isinstance(x.type, RandomType) for x in _above(variable)):
-        known = _density(variable, known.log_density)  # its support and its shape may have changed
-    _known[variable] = known
-    return known
+    found = _remembered(variable)
+    if any(
+        isinstance(x, SharedVariable) and not isinstance(x.type, RandomType) for x in ancestors([variable])
+    ):
+        return _density(variable, found.log_density)  # its support and its shape may have changed
+    return found
 
 
-def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray] | None) -> Density:
+@lru_cache(maxsize=128)  # which holds the variables, as what draws of them does, too
+def _remembered(variable: Variable) -> Density:
+    """What was found when the variable was looked at first; the log density is compiled once."""
+    return _density(variable)
+
+
+def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray] | None = None) -> Density:
     """`log_density` is what was compiled for it before."""
     variable = original(variable)
     if not _is_random(variable):
@@ -92,23 +95,10 @@ def _is_random(variable: Variable) -> bool:
     return node is not None and hasattr(node.op, "dist_params") and hasattr(node.op, "ndim_supp")
 
 
-def _above(variable: Variable) -> Iterator[Variable]:
-    """All that the variable is computed from."""
-    seen, waiting = set(), [variable]
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        yield current
-        if current.owner is not None:
-            waiting += current.owner.inputs
-
-
 def _require_values(variable: Variable) -> None:
     """ValueError where a parameter is symbolic."""
     name = type(variable.owner.op).__name__
-    for source in _above(variable):
+    for source in ancestors([variable]):
         if source.owner is None and not isinstance(source, Constant | SharedVariable):
             raise ValueError(f"{name} depends on {source}, which has no value: estimates need numbers")
 
@@ -124,7 +114,7 @@ def _log_prob(variable: Variable) -> tuple[Variable, Variable]:
         log_prob = pm.logp(variable, value, warn_rvs=False)  # they are looked for below
     except NotImplementedError as error:
         raise TypeError(f"{variable.owner.op} has no density: {error}") from error
-    if any(map(_is_random, _above(log_prob))):
+    if any(map(_is_random, ancestors([log_prob]))):
         name = type(variable.owner.op).__name__
         raise ValueError(f"{name} has a parameter that is random itself: estimates need numbers")
     return _in_doubles(log_prob, variable), value
@@ -133,7 +123,7 @@ def _log_prob(variable: Variable) -> tuple[Variable, Variable]:
 def _has_atoms(variable: Variable) -> bool:
     return any(
         source.owner is not None and type(source.owner.op).__name__ in ("CensoredRV", "DiracDeltaRV")
-        for source in _above(variable)
+        for source in ancestors([variable])
     )
 
 
@@ -180,8 +170,7 @@ def _in_doubles(log_prob: Variable, variable: Variable) -> Variable:
     """The same with small constants as float64: PyTensor makes int8 of 3, and float32 of its logarithm."""
     small = [
         source
-        for parameter in variable.owner.inputs
-        for source in _above(parameter)
+        for source in ancestors(variable.owner.inputs)
         if isinstance(source, TensorConstant) and source.dtype != "float64" and source.dtype[0] in "uif"
     ]
     larger = {constant: pt.constant(constant.data.astype(np.float64)) for constant in small}

@@ -17,9 +17,9 @@ from pytensor.xtensor.vectorization import XRV, XElemwise
 from kl_plugins.errors import HasNames, no_closed_form_of_one
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.labelled import ByNames, Labelled, by_names_of, labelled
+from kl_plugins.labelled import ByNames, Labelled, by_names_of, check_events, labelled, listed
 from kl_plugins.parameters.labels import Axis, Labels, has_names
-from kl_plugins.plugins.pytensor.dims import in_order, listed
+from kl_plugins.plugins.pytensor.dims import in_order
 from kl_plugins.plugins.pytensor.graph import random_with_names
 from kl_plugins.plugins.pytensor.open_model import differs_from_open_model
 from kl_plugins.plugins.pytensor.random_variables import name_of_class
@@ -175,21 +175,7 @@ def _check_batch(side: str, obj: object) -> None:
 def _check(arguments: Mapping[str, Mapping[int, Argument]], found: Mapping[str, Labelled | None]) -> None:
     """ValueError where dimensions of the sides do not go together."""
     every = [one for parts in arguments.values() for one in parts.values()]
-    core = {name: one for one in every for name in one.core_dims}
-    for one in every:
-        for name in one.batch_dims:
-            if name in core:
-                raise ValueError(
-                    f"the dimension {name!r} belongs to an event in {core[name]}, to a batch in {one}: "
-                    "rename one of them"
-                )
-    events = {side: part.event_dims for side, part in found.items() if part is not None and part.event_dims}
-    for (side, dims), (other_side, others) in combinations(events.items(), 2):
-        if dims != others:
-            raise ValueError(
-                f"{side} and {other_side} have different dimensions of an event, {listed(dims)} and "
-                f"{listed(others)}: rename them"
-            )
+    check_events(every, found)
     for one, other in combinations(every, 2):
         for name in one.dims:
             if name in other.dims:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from pytensor.xtensor.type import XTensorVariable
 from pytensor.xtensor.vectorization import XRV
 
 from kl_plugins.errors import NoClosedFormError
+from kl_plugins.labelled import listed
 from kl_plugins.ops.pytensor import runtime_shape
 from kl_plugins.plugins.pytensor.graph import random_with_names
 from kl_plugins.plugins.pytensor.lowering import lowered
@@ -176,7 +177,3 @@ def _is_no_result_by_name(variable: Variable) -> bool:
     """Whether no operation on named dimensions makes a variable, other than that which draws it."""
     op = getattr(variable.owner, "op", None)
     return not isinstance(op, XOp | XTypeCastOp) or isinstance(op, XRV)
-
-
-def listed(dims: Iterable[Any]) -> str:
-    return ", ".join(map(repr, dims))

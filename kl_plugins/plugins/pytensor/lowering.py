@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytensor.tensor as pt
@@ -10,6 +10,7 @@ from pytensor.compile import optdb
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import walk
 
 
 def has_dims(variable: Variable) -> bool:
@@ -25,7 +26,7 @@ def lowered(
     Ordinary variables can be computed for many values at once, and show what they are made of to whoever
     reads structure off graphs: constants, sigmoids, exponentials.
     """
-    above = list(_down_to(graphs, is_leaf))
+    above = list(walk(graphs, lambda variable: () if is_leaf(variable) else variable.owner.inputs))
     if not any(map(has_dims, above)):
         return list(graphs)
     leaves = {x: x.type() for x in above if is_leaf(x) and not isinstance(x, Constant)}
@@ -39,20 +40,6 @@ def lowered(
     back = {copy: leaf for leaf, copy in leaves.items()}
     found: list[Variable] = graph_replace(graph.outputs, back, strict=False)
     return found
-
-
-def _down_to(graphs: Sequence[Variable], is_leaf: Callable[[Variable], bool]) -> Iterator[Variable]:
-    """What the graphs are made of, down to the leaves."""
-    seen: set[Variable] = set()
-    waiting = list(graphs)
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        yield current
-        if not is_leaf(current):
-            waiting += current.owner.inputs
 
 
 def _is_named_constant(variable: Variable) -> bool:

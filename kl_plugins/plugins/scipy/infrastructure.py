@@ -15,7 +15,7 @@ from scipy.stats._distribution_infrastructure import (
 )
 
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.core.names import made_by
+from kl_plugins.families.core.names import made_by, shape_names
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.plugins.scipy.frozen import full_name, maker_of, number
 from kl_plugins.plugins.scipy.parameters import labels_of_new, unsupported
@@ -36,9 +36,9 @@ def _(obj: Any) -> Distribution:
     if generator is None:
         raise unsupported(f"scipy.stats.{kind.__name__}", kind.__name__)
     _valid(obj)
-    names = [name.strip() for name in (generator.shapes or "").split(",") if name.strip()]
+    shapes = [number(obj._original_parameters[name]) for name in shape_names(generator)]
     standard = [0.0] if isinstance(obj, DiscreteDistribution) else [0.0, 1.0]
-    return _made(obj, generator, *[number(obj._original_parameters[name]) for name in names], *standard)
+    return _made(obj, generator, *shapes, *standard)
 
 
 @recognise.register(stats.Normal)

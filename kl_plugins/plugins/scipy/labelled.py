@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen
 from scipy.stats._distribution_infrastructure import ShiftedScaledDistribution, UnivariateDistribution
 
+from kl_plugins.families.core.names import shape_names
 from kl_plugins.labelled import Labelled, labelled
 from kl_plugins.parameters.labels import has_names
 
@@ -32,8 +33,7 @@ def _(obj: Any) -> Labelled | None:
         made.a, made.b = generator._get_support(*shapes)
         return made
 
-    shapes = [name.strip() for name in (generator.shapes or "").split(",") if name.strip()]
-    called = (*[*shapes, "loc", "scale"][:count], *keys)
+    called = (*[*shape_names(generator), "loc", "scale"][:count], *keys)
     return Labelled(values, ((),) * len(values), called, frozen)
 
 

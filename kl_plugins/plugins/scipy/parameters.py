@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from kl_plugins.errors import NoClosedFormError, Requirement
+from kl_plugins.families.core.names import shape_names
 from kl_plugins.parameters.labels import Labels, joined, labels_of_parameters
 
 
 def given_to(generator: Any, shapes: Sequence[Any], places: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a generator's distribution by their names."""
-    names = [name.strip() for name in (generator.shapes or "").split(",")]
-    return dict(zip(names, shapes, strict=False)) | places
+    return dict(zip(shape_names(generator), shapes, strict=False)) | places
 
 
 _CALLED = {

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from kl_plugins.labelled import Labelled
+from kl_plugins.labelled import Labelled, check_events, listed
 from kl_plugins.ops import backend_of
 from kl_plugins.recognition import recognise
 
@@ -22,6 +22,9 @@ class Argument(NamedTuple):
     place: int
     array: xr.DataArray
     core_dims: tuple[Hashable, ...]
+
+    def __str__(self) -> str:
+        return f"{self.called} of {self.side}"
 
     @property
     def lazy(self) -> bool:
@@ -87,7 +90,7 @@ def _checked(side: str, called: str, value: Any, core: tuple[Hashable, ...]) -> 
             raise ValueError(f"{what} has the dimension {dim!r} twice: give one of them another name")
     for dim in core:
         if dim not in array.dims:
-            raise ValueError(f"{what} has no dimension {dim!r}, only {_listed(array.dims)}")
+            raise ValueError(f"{what} has no dimension {dim!r}, only {listed(array.dims)}")
     if array.chunks is None:
         return array
     for dim, chunks in zip(array.dims, array.chunks, strict=True):
@@ -147,28 +150,12 @@ def _check_side(side: str, obj: object) -> None:
 
 
 def check_together(arguments: Sequence[Argument], found: Mapping[str, Labelled | None]) -> None:
-    """ValueError where dimensions of an event are not those of the other side."""
-    events = {side: part.event_dims for side, part in found.items() if part is not None and part.event_dims}
-    for side, dims in events.items():
-        for other, others in events.items():
-            if dims != others:
-                raise ValueError(
-                    f"{side} and {other} have different dimensions of an event, {_listed(dims)} and "
-                    f"{_listed(others)}: rename them, or see kl_plugins.independent(p, dims)"
-                )
-    core = {dim: argument for argument in arguments for dim in argument.core_dims}
+    """ValueError where dimensions of an event are not those of the other side, or of the columns."""
+    check_events(arguments, found)
     for argument in arguments:
-        for dim in argument.batch_dims:
-            if dim in core:
-                inside = core[dim]
-                raise ValueError(
-                    f"the dimension {dim!r} belongs to an event in {inside.called} of {inside.side}, to a "
-                    f"batch in {argument.called} of {argument.side}: rename one of them"
-                )
-    for side, part in found.items():
-        for argument in arguments if part is not None else ():
-            for row, column in part.columns if part is not None and argument.side == side else ():
-                _check_columns(argument, row, column)
+        part = found[argument.side]
+        for row, column in () if part is None else part.columns:
+            _check_columns(argument, row, column)
 
 
 def _check_columns(argument: Argument, row: Hashable, column: Hashable) -> None:
@@ -179,7 +166,3 @@ def _check_columns(argument: Argument, row: Hashable, column: Hashable) -> None:
             f"{argument.side}: {argument.called} has other coordinates along {column!r} than along {row!r}, "
             "which are the same variables: bring the columns into the order of the rows"
         )
-
-
-def _listed(dims: Sequence[Hashable]) -> str:
-    return "(" + ", ".join(map(repr, dims)) + ")"

@@ -27,7 +27,7 @@ def misaligned(arguments: Sequence[Argument], *, exact: bool) -> ValueError | No
         for dim in first.dims:
             if dim not in second.dims:
                 continue
-            both = f"{one.called} of {one.side} and {other.called} of {other.side}"
+            both = f"{one} and {other}"
             if dim in first.indexes and dim in second.indexes:
                 strict = exact or dim in one.core_dims
                 if strict and not first.indexes[dim].equals(second.indexes[dim]):
@@ -74,7 +74,7 @@ def doubt_of_columns(arguments: Sequence[Argument], found: Mapping[str, Labelled
             for dim in one.batch_dims:
                 if _is_symmetric(one.array, row, dim):
                     return (
-                        f"columns of {one.called} of {one.side} are along {column!r} here: are they along "
+                        f"columns of {one} are along {column!r} here: are they along "
                         f"{dim!r}, dims=({row!r}, {dim!r})?"
                     )
     return ""
