@@ -24,6 +24,9 @@ def test_what_elements_are_called():
     assert Variable("x", (2,)).elements == ("x[0]", "x[1]")
     assert Variable("x", (1, 2)).elements == ("x[0, 0]", "x[0, 1]")
     assert labelled("ab", "c").elements == ("x[a, c]", "x[b, c]")
+    assert labelled(["a, b"], ["c"]).elements == ("x[a, b, c]",)
+    of_commas = labelled(["a", "a, b"], ["b, c", "c"]).elements
+    assert of_commas == ("x['a', 'b, c']", "x['a', 'c']", "x['a, b', 'b, c']", "x['a, b', 'c']")
     assert Variable("x", (2, 2), (("g", ("a", "b")), ("h", ()))).elements[1] == "x[a, 1]"
     assert Variable("x", (0,)).elements == ()
 

@@ -91,6 +91,19 @@ def test_checks_say_which_condition_does_not_hold(mode):
             function([1.0, bad])
 
 
+def test_what_a_condition_uses_twice_is_taken_apart_once():
+    """Else work doubles with each of the operations."""
+    x = pt.dscalar("x")
+    y, between = x, set()
+    for _ in range(60):
+        y = pt.sin(y) + pt.cos(y)
+        between |= {y, *y.owner.inputs}
+    taken = Taken([y > 0.0], between)
+    assert taken.inputs == [x]
+    (condition,) = taken.conditions
+    assert len(condition.holds.fgraph.apply_nodes) == 3 * 60 + 1
+
+
 def test_in_c_conditions_on_entries_are_one_node_that_finds_the_first():
     entries, matrix, number = pt.dvector(), pt.dmatrix(), pt.dscalar()
     holds = [pt.all(entries > 0.0), number < 5.0, pt.all(pt.invert(pt.isnan(matrix))), pt.all(entries < 9.0)]

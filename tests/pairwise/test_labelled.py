@@ -97,6 +97,10 @@ def test_what_does_not_go_together():
         pairwise_kl(stats.norm(MEAN, MEAN[::-1] ** 2))
     with pytest.raises(ValueError, match=r"ps and mean of qs have different coordinates along 'x'"):
         pairwise_kl(ours, ours.remade(mean=mean.assign_coords(x=list("cba"))))
+    uncertain = MultivariateNormal(mean, Diagonal(mean**2 + 1.0))
+    for sides, name in (((uncertain, ours), "ps"), ((ours, uncertain), "qs"), ((uncertain,), "ps")):
+        with pytest.raises(ValueError, match=f"^{name}: which dimensions belong to an event is not certain"):
+            pairwise_kl(*sides)
     with pytest.raises(ValueError, match="ps and qs have different dimensions of an event"):
         pairwise_kl(
             ours, MultivariateNormal(gaussian(4, ("draw", "u", "v"))[0], Diagonal(np.ones(3)), dims=("u",))

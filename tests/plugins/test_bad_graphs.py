@@ -8,6 +8,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pymc.logprob.utils import ParameterValueError
+from pytensor.graph.replace import vectorize_graph
 
 from graphs import AS_WRITTEN, BACKENDS, value
 from kl_plugins import NoClosedFormError, entropy, kl
@@ -128,6 +129,15 @@ def test_compilers_name_both_sides_of_another_event_shape(mode):
     message = "different event shapes: p is Dirichlet{}, q is Dirichlet{}".format(*lengths)
     with pytest.raises(ValueError, match=message):
         function(np.ones(2), np.ones(3))
+
+
+@pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
+def test_event_shapes_of_a_vectorised_graph(mode):
+    graph = vectorize_graph(kl(*PAIRS["Dirichlet"]), {m: S})
+    function = pytensor.function([S, n], graph, mode=mode)
+    np.testing.assert_array_equal(function(np.ones((3, 2)), np.ones(2)), np.zeros(3))
+    with pytest.raises(ValueError, match="different event shapes: p is Dirichlet"):
+        function(np.ones((3, 2)), np.ones(3))
 
 
 def test_a_shape_error_is_one_in_a_log_density_too():

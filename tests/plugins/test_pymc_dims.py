@@ -317,6 +317,13 @@ def test_dimensions_that_do_not_go_together(p, q, message):
         kl(p, q)
 
 
+def test_a_pair_without_a_closed_form_is_called_as_it_was_written():
+    sides = pmd.Normal.dist(A, 1.0), pmd.StudentT.dist(nu=3.0, mu=A, sigma=1.0)
+    for function in (kl, explain):
+        with pytest.raises(NoClosedFormError, match=r"p: pmd\.Normal and q: pmd\.StudentT: it needs"):
+            function(*sides)
+
+
 def test_arrays_have_the_coordinates_of_the_model():
     """Variables have none of their own; by label the divergences would be [2, 0, 2]."""
     p = pmd.Normal.dist(A, 1.0)

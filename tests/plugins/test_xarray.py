@@ -259,7 +259,7 @@ def refused():
             gaussian,
             MultivariateNormal(other, Diagonal(other)),
             ValueError,
-            r"dimensions of an event, \('x'\) and \('y'\)",
+            r"dimensions of an event, 'x' and 'y'",
         ),
         "columns": (
             gaussian,
