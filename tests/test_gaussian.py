@@ -16,6 +16,8 @@ from scipy.signal import lfilter
 import posteriors
 from kl_plugins import Dense, EstimateWarning, MultivariateNormal, gaussian, jeffreys, kl
 from kl_plugins.variational import snapshot
+from kl_plugins.variational.evidence.references import reference_draws
+from kl_plugins.variational.target.density import variables_in
 from traces import dataset, in_groups, inference_data
 
 SCHOOLS = ["Choate", "Deerfield", "Phillips Andover"]
@@ -81,6 +83,48 @@ def test_elements_are_aligned_by_name_and_coordinates():
     assert kl(p, gaussian(elsewhere)) == kl(p, q)
     plain = [MultivariateNormal(one.mean, one.covariance) for one in (p, q)]
     assert kl(p, q) == kl(*plain)
+
+
+SQUARE = DRAWS[["L"]].assign_coords(row=[0, 1], column=[0, 1])
+TURNED = SQUARE.assign(L=SQUARE.L * [[1.0, 2.0], [3.0, 4.0]]).transpose("chain", "draw", "column", "row")
+
+
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize(
+    "names", [{}, {"column": "b"}, {"row": "b"}, {"row": "L_dim_0", "column": "L_dim_1"}], ids=str
+)
+def test_a_square_matrix_is_the_same_one_turned(labels, names):
+    """What is left when axes have been matched by their names is the other one."""
+    turned = TURNED if labels else TURNED.drop_vars(["row", "column"])
+    straight, given = gaussian(turned.transpose("chain", "draw", "row", "column")), turned.rename(names)
+    assert kl(straight, gaussian(given)) == 0.0
+    with pm.Model(coords={"row": [0, 1], "column": [0, 1]}) as model:
+        pm.Normal("L", dims=("row", "column"))
+    assert kl(straight, gaussian(given, model=model)) == 0.0
+    want = turned.L.transpose("chain", "draw", "row", "column").values.reshape(4, 500, 4)
+    np.testing.assert_array_equal(reference_draws(given, model, variables_in(model)), want)
+
+
+@pytest.mark.parametrize("shape", [{"shape": (2, 2)}, {"dims": ("row", "column")}])
+def test_axes_that_are_counted_have_their_order_by_name(shape):
+    with pm.Model(coords={"row": [0, 1], "column": [0, 1]}) as model:
+        pm.Normal("L", **shape)
+    counted = TURNED.rename(row="L_dim_0", column="L_dim_1")
+    straight = gaussian(counted.transpose("chain", "draw", "L_dim_0", "L_dim_1"), model=model)
+    assert kl(straight, gaussian(counted, model=model)) == 0.0
+    assert kl(straight, gaussian(counted)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_square_matrix_with_names_that_tell_nothing():
+    with pm.Model(coords={"row": [0, 1], "column": [0, 1]}) as model:
+        pm.Normal("L", dims=("row", "column"))
+    strange = TURNED.rename(row="a", column="b")
+    for call in (
+        lambda: gaussian(strange, model=model),
+        lambda: reference_draws(strange, model, variables_in(model)),
+    ):
+        with pytest.raises(ValueError, match=r"'L' has dimensions \(b, a\) in .* and \(row, column\) in the"):
+            call()
 
 
 @pytest.mark.parametrize(
@@ -352,6 +396,27 @@ def test_variables_of_a_model_are_chosen_by_their_own_names(model):
         gaussian(FREE, ["tau", "scaled"], model=model)
     with pytest.raises(ValueError, match="no free variable of the model is chosen"):
         gaussian(FREE, "scal", "like", model=model)
+
+
+def test_what_is_not_chosen_of_a_model_is_not_looked_at(model):
+    for draws in (FREE.drop_vars("theta"), FREE.assign(theta=np.nan * FREE.theta)):
+        assert gaussian(draws, "tau", model=model).elements == ("tau_log__",)
+    with pm.Model() as bounded:
+        upper = pm.HalfNormal("upper")
+        pm.Uniform("x", 0.0, upper)
+    draws = dataset(upper=np.full((4, 500), 2.0), x=DRAWS.tau.values / 10.0)
+    np.testing.assert_allclose(
+        gaussian(draws, "x", model=bounded).mean, np.mean(np.log(draws.x / (2.0 - draws.x))), rtol=1e-6
+    )
+    with pytest.raises(ValueError, match="'upper' is missing"):
+        gaussian(draws[["x"]], "x", model=bounded)
+    constant = FREE.assign(theta=FREE.theta.where(FREE.school != SCHOOLS[0], 1.0))
+    for var_names, remedy in (
+        (None, r"leave theta out with var_names=\['~theta'\]\."),
+        ("theta", r"choose other variables with var_names\."),
+    ):
+        with pytest.raises(ValueError, match=remedy):
+            gaussian(constant, var_names, model=model)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -71,24 +72,23 @@ class Variable:
             places = [", ".join(map(repr, place)) for place in product(*axes)]
         return tuple(f"{self.name}[{place}]" for place in places)
 
+    @property
+    def axes(self) -> Coordinates:
+        """Dimensions and labels; an axis without a name has that which ArviZ gives it."""
+        return self.coords or tuple((f"{self.name}_dim_{axis}", ()) for axis in range(len(self.shape)))
+
     def positions_of(self, other: Variable) -> NDArray[np.intp] | None:
         """Where the elements of `other` are among those of this one; None unless they are the same ones.
 
-        Axes are matched by the names of their dimensions, places along them by their labels. Where one side
-        does not know them it is by position, and where the names are others, if only the labels tell axes
-        apart.
+        Axes are matched by `axes_of`, places along them by their labels, or where one side does not know
+        them by position.
         """
-        if self.is_ambiguous(other):
+        order = self.axes_of(other)
+        if order is None or tuple(self.shape[axis] for axis in order) != other.shape:
             return None
-        place = np.arange(self.size, dtype=np.intp).reshape(self.shape)
-        labels, others = ([labels for _, labels in one.coords] for one in (self, other))
-        dims, wanted = ([dim for dim, _ in one.coords] for one in (self, other))
-        if dims != wanted and sorted(dims) == sorted(wanted) and len(set(dims)) == len(dims):
-            axes = [dims.index(dim) for dim in wanted]
-            place, labels = place.transpose(axes), [labels[axis] for axis in axes]
-        if place.shape != other.shape:
-            return None
-        for axis, (own, sought) in enumerate(zip(labels, others, strict=False)):
+        place = np.arange(self.size, dtype=np.intp).reshape(self.shape).transpose(order)
+        labels = [self.axes[axis][1] for axis in order]
+        for axis, (own, (_, sought)) in enumerate(zip(labels, other.axes, strict=True)):
             if own and sought and own != sought:
                 known = {label: i for i, label in enumerate(own)}
                 if known.keys() != set(sought):
@@ -96,19 +96,42 @@ class Variable:
                 place = place.take([known[label] for label in sought], axis=axis)
         return place.ravel()
 
-    def is_ambiguous(self, other: Variable) -> bool:
-        """Whether axes have other names in `other` and the same labels as each other, so that any may be any.
+    def axes_of(self, other: Variable) -> tuple[int, ...] | None:
+        """Which axis of this one is each of those of `other`; None where nothing tells.
 
-        Names that say the position of the axis, such as ``theta_dim_0``, are none.
+        Axes of one name are each other's. What is left has other names on the other side. A single one is
+        the one that is left there; of several, names that count the axes, such as ``theta_dim_0``, say their
+        order. Others are taken by position, if labels or lengths tell them apart.
         """
-        strange = []
-        for one, another in ((self, other), (other, self)):
-            known = {dim for dim, _ in another.coords}
-            own = [(axis, dim, labels) for axis, (dim, labels) in enumerate(one.coords) if dim not in known]
-            if not own or any(dim.endswith(f"_dim_{axis}") for axis, dim, _ in own):
-                return False
-            strange.append([frozenset(labels) for _, _, labels in own])
-        return any(len(set(labels)) < len(labels) for labels in strange)
+        own, sought = ([dim for dim, _ in one.axes] for one in (self, other))
+        if own == sought or len(own) != len(sought):
+            return tuple(range(len(own)))
+        rest = [axis for axis, dim in enumerate(own) if dim not in sought]
+        wanted = [axis for axis, dim in enumerate(sought) if dim not in own]
+        if len(rest) != len(wanted) or len({*own}) < len(own) or len({*sought}) < len(sought):
+            return None
+        if len(rest) > 1:
+            counted = self._counted(rest), other._counted(wanted)
+            if counted == (None, None) and not (self._tells(rest) and other._tells(wanted)):
+                return None
+            rest, wanted = counted[0] or rest, counted[1] or wanted
+        matched = dict(zip(wanted, rest, strict=True))
+        return tuple(matched[axis] if axis in matched else own.index(dim) for axis, dim in enumerate(sought))
+
+    def _counted(self, axes: list[int]) -> list[int] | None:
+        """These axes in the order that their names count; None where the names are real ones."""
+        found = {axis: _COUNTED.search(self.axes[axis][0]) for axis in axes}
+        places = {axis: int(count[1]) for axis, count in found.items() if count}
+        return sorted(axes, key=places.__getitem__) if len(places) == len(axes) else None
+
+    def _tells(self, axes: list[int]) -> bool:
+        """Whether labels or lengths tell these axes apart."""
+        kinds = [frozenset(self.axes[axis][1]) or self.shape[axis] for axis in axes]
+        return len(set(kinds)) == len(kinds)
+
+
+_COUNTED = re.compile(r"_dim_(\d+)$")
+"""What ArviZ calls dimensions that have no name."""
 
 
 class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
@@ -242,8 +265,8 @@ def _differences(p: Variable, q: Variable) -> list[str]:
     """In words which elements of a variable only one side has; nothing where they are the same."""
     if p.positions_of(q) is not None:
         return []
-    if p.is_ambiguous(q):
-        dims, others = (", ".join(dim for dim, _ in one.coords) for one in (p, q))
+    if p.axes_of(q) is None:
+        dims, others = (", ".join(dim for dim, _ in one.axes) for one in (p, q))
         return [
             f"{p.name!r} has dimensions ({dims}) in p and ({others}) in q, whose labels do not tell which is "
             "which: give those of one side the names of the other, by .rename on the posterior"

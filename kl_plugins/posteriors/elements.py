@@ -58,17 +58,15 @@ def unconstrained_draws(
             f"{some_of(strange)}: not free in the model, whose unconstrained scale is that of "
             f"{some_of(list(free))}. Deterministic variables are summarised without model="
         )
-    wanted = [name for name in free if name in names]
+    wanted = [name for name in free if var_names is None or name in names]
     if not wanted:
         raise ValueError(NOTHING.format("no free variable of the model is chosen", _names(posterior)))
     if discrete := [name for name in wanted if free[name].dtype.startswith(("int", "uint", "bool"))]:
         raise ValueError(_discrete(discrete))
-    every = value_variables(model)
-    chains = points_of_draws(posterior, model, every, TRACE)
     chosen = {free[name].name for name in wanted}
-    columns = np.repeat([variable.name in chosen for variable in every], [one.size for one in every])
-    variables = tuple(variable for variable in every if variable.name in chosen)
-    return chains[:, :, columns], variables, tuple(owners[variable.name] for variable in variables)
+    variables = tuple(variable for variable in value_variables(model) if variable.name in chosen)
+    chains = points_of_draws(posterior, model, variables, TRACE)
+    return chains, variables, tuple(owners[variable.name] for variable in variables)
 
 
 def _checked(
@@ -124,7 +122,7 @@ def _discrete(names: list[str]) -> str:
     return (
         f"{some_of(names)}: discrete, and a Gaussian has no such variables. Leave them out"
         f"{_left_out(names)}, or where counts are large enough to pass for continuous, give them "
-        "as such: posterior.assign(n=posterior['n'].astype(float))"
+        f"as such: posterior.assign({names[0]}=posterior[{names[0]!r}].astype(float))"
     )
 
 

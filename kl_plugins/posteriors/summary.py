@@ -36,7 +36,6 @@ FEWEST_DRAWS = 4
 DRAWS_OF_A_BLOCK = 20
 """A block is worth so many independent draws, so that its average hardly depends on that of the next."""
 MOST_BLOCKS = 200
-FEWER = "choose fewer elements with var_names or .sel"
 LEAST_VARIANCE = 1e-290
 """Nearer to the least and the largest number, floats have fewer digits, and sums no room."""
 
@@ -189,6 +188,7 @@ def gaussian(
     elements = Elements(
         element_names(variables),
         tuple(np.repeat(choices, [variable.size for variable in variables]).tolist()),
+        whole=model is not None,
     )
     _check_numbers(chains, elements)
     points = chains.reshape(-1, len(elements.names))
@@ -216,10 +216,21 @@ def gaussian(
 
 @dataclass(frozen=True)
 class Elements:
-    """What elements are called, and the variables by which `var_names` chooses them."""
+    """What elements are called, and the variables by which `var_names` chooses them.
+
+    Of a model's variables these are `whole`, as its transforms need them.
+    """
 
     names: tuple[str, ...]
     choices: tuple[str, ...]
+    whole: bool = False
+
+    @property
+    def fewer(self) -> str:
+        """What makes fewer elements."""
+        return (
+            f"choose fewer {'variables with var_names' if self.whole else 'elements with var_names or .sel'}"
+        )
 
     def those(self, chosen: Any) -> str:
         """Names of some elements."""
@@ -229,10 +240,12 @@ class Elements:
         """In code how to leave out the variables of some elements."""
         bad = self._variables(chosen)
         if set(bad) == set(self.choices):
-            return "drop some elements with .sel"
+            return "choose other variables with var_names" if self.whole else "drop some elements with .sel"
+        by_label = "" if self.whole else ", or elements of it with .sel"
         if len(bad) > 1:
-            return f"drop some with var_names (var_names={['~' + bad[-1]]} leaves {bad[-1]} out) or .sel"
-        return f"leave {bad[0]} out with var_names={['~' + bad[0]]}, or elements of it with .sel"
+            example = f"var_names={['~' + bad[-1]]} leaves {bad[-1]} out"
+            return f"drop some with var_names ({example}){by_label.replace(', or elements of it', ' or')}"
+        return f"leave {bad[0]} out with var_names={['~' + bad[0]]}{by_label}"
 
     def regular(self, chosen: Any) -> str:
         """The same where a covariance is singular: of PyMC's three variables of one matrix one stays."""
@@ -260,7 +273,7 @@ def _check_numbers(chains: FloatArray, elements: Elements) -> None:
         raise ValueError(
             f"{count * draws} draws, {draws} in a chain, are too few for the covariance of {d} elements: it "
             f"needs at least {draws_needed(d)}, {FEWEST_DRAWS} in a chain, better thousands. Draw more, or "
-            f"{FEWER}"
+            f"{elements.fewer}"
         )
     if (constant := still(chains.reshape(-1, d))).any():
         raise ValueError(
@@ -316,7 +329,8 @@ def _warn_of_few(sampling: MonteCarloErrors, elements: Elements) -> None:
         warnings.warn(
             f"the draws of {names[least]} are worth {sampling.ess[least]:.0f} independent ones, and a "
             f"covariance of {len(names)} elements needs {draws_needed(len(names))}: divergences of this "
-            f"Gaussian are far too large. Draw more, or {FEWER}",
+            f"Gaussian are far too large. Draw more, or "
+            f"{elements.fewer}",
             EstimateWarning,
             stacklevel=3,
         )

@@ -18,6 +18,7 @@ from pymc.logprob.transforms import (
 from pymc.model import Model
 from pymc.pytensorf import compile
 from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.traversal import ancestors
 
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
@@ -43,12 +44,15 @@ def kind_of(transform: Any) -> type:
     return _KINDS.get(kind.__name__, kind) if kind.__module__.startswith("pymc.dims.") else kind
 
 
-def constrained(model: Model, variables: Sequence[Variable], points: FloatArray) -> dict[str, FloatArray]:
+def constrained(
+    model: Model, variables: Sequence[Variable], points: FloatArray, rvs: Sequence[Any] | None = None
+) -> dict[str, FloatArray]:
     """Values of the free variables by name, each of shape (n, *shape), at unconstrained points (n, d)."""
+    rvs = model.free_RVs if rvs is None else rvs
     x = pt.vector("x", dtype="float64", shape=(points.shape[1],))
-    outputs = in_terms_of(x, model, variables, model.replace_rvs_by_values(model.free_RVs))
+    outputs = in_terms_of(x, model, variables, model.replace_rvs_by_values(rvs))
     function = _over_draws(model, [x], outputs)
-    return dict(zip([rv.name for rv in model.free_RVs], function([points]), strict=True))
+    return dict(zip([rv.name for rv in rvs], function([points]), strict=True))
 
 
 def in_terms_of(x: Any, model: Model, variables: Sequence[Variable], graphs: Sequence[Any]) -> list[Any]:
@@ -63,23 +67,37 @@ def in_terms_of(x: Any, model: Model, variables: Sequence[Variable], graphs: Seq
     return found
 
 
+def depended_on(model: Model, variables: Sequence[Variable]) -> list[str]:
+    """The free variables whose values say those of `variables`: their own, and bounds of them."""
+    inputs, outputs = _forward(model, variables)
+    needed = {x for x in ancestors(outputs) if x in inputs}
+    return [x.name for x in inputs if x in needed]
+
+
 def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, FloatArray]) -> FloatArray:
-    """Unconstrained points (n, d) from values of the free variables, each of shape (n, *shape)."""
+    """Unconstrained points (n, d) from values of the free variables, each of shape (n, *shape).
+
+    Of the free variables those that the `variables` depend on are enough.
+    """
+    inputs, outputs = _forward(model, variables)
+    inputs = [x for x in inputs if x.name in draws]
+    parts = _over_draws(model, inputs, outputs)([draws[x.name].astype(x.dtype) for x in inputs])
+    count = len(parts[0])
+    return np.concatenate([np.asarray(part, dtype=float).reshape(count, -1) for part in parts], axis=1)
+
+
+def _forward(model: Model, variables: Sequence[Variable]) -> tuple[list[Any], list[Any]]:
+    """Inputs for the free variables' values, and graphs of these `variables`, which are after transforms."""
     inputs = [pt.tensor(rv.name, dtype=rv.dtype, shape=rv.type.shape) for rv in model.free_RVs]
     # With the names of dimensions, where the variables of the model have them.
     given = {rv: rv.type.filter_variable(x) for rv, x in zip(model.free_RVs, inputs, strict=True)}
+    owners = {model.rvs_to_values[rv].name: rv for rv in model.free_RVs}
     outputs = []
-    for rv in model.free_RVs:
+    for rv in (owners[variable.name] for variable in variables):
         transform = model.rvs_to_transforms[rv]
         moved = given[rv] if transform is None else transform.forward(given[rv], *rv.owner.inputs)
         outputs.append(graph_replace(moved, given, strict=False))
-    function = _over_draws(model, inputs, lowered(outputs))
-    parts = function([draws[rv.name].astype(rv.dtype) for rv in model.free_RVs])
-    by_name = {model.rvs_to_values[rv].name: part for rv, part in zip(model.free_RVs, parts, strict=True)}
-    count = len(parts[0])
-    return np.concatenate(
-        [np.asarray(by_name[name], dtype=float).reshape(count, -1) for name, _ in variables], axis=1
-    )
+    return inputs, lowered(outputs)
 
 
 def compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
