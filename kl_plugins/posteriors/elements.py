@@ -42,8 +42,8 @@ def unconstrained_draws(
     trace: Any, var_names: Any, filter_vars: Any, model: Any
 ) -> tuple[FloatArray, tuple[Variable, ...], tuple[str, ...]]:
     """The same of the model's value variables: draws of its free variables through their transforms."""
-    from kl_plugins.variational.evidence.references import points_of_draws
     from kl_plugins.variational.target.density import value_variables
+    from kl_plugins.variational.target.draws import points_of_draws
 
     if not hasattr(model, "free_RVs"):
         raise TypeError(f"model must be a pymc.Model, got {type(model).__name__}")

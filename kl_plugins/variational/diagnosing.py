@@ -68,9 +68,9 @@ def diagnose(
     ----------
     approx : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
         What `distance_to_optimum` takes: from elsewhere a `MultivariateNormal` or ``(mean, covariance)`` over
-        the model's unconstrained variables, or what ``pymc_extras.fit_laplace`` returns (see Notes). Also a
-        list of them in the order of a fit, such as snapshots: the last one is diagnosed, all of them make its
-        ``trajectory``.
+        the model's unconstrained variables, or of pymc-extras what `snapshot` takes, such as a fitted Trainer
+        (see Notes). Also a list of them in the order of a fit, such as snapshots: the last one is diagnosed,
+        all of them make its ``trajectory``.
     reference : InferenceData, DataTree, Dataset or dict, optional
         Posterior draws, as of NUTS, on the constrained scale: a group "posterior", or arrays of shape
         (chains, draws, \\*shape) or (draws, \\*shape) by the variables' names.
@@ -114,11 +114,11 @@ def diagnose(
     A. Vehtari et al. (2024), arXiv:1507.02646; Y. Yao et al. (2018), arXiv:1802.02538; J. Huggins et al.
     (2020), arXiv:1910.04102.
 
-    Of pymc-extras (0.10): ``fit_laplace`` keeps its Gaussian with its draws, so that
-    ``diagnose(pymc_extras.fit_laplace(), model=model)`` does; of ``fit(method="dadvi")`` it is
-    ``mean, log_sd = np.split(idata.optimizer_result.x.values, 2)``, so that
-    ``diagnose((mean, np.exp(2 * log_sd)), model=model)`` does. ``fit_pathfinder`` keeps draws of a mixture of
-    Gaussians and none of these, so that there is nothing to diagnose; nor is ``find_MAP`` a Gaussian.
+    Of pymc-extras' functions the Gaussian that was fitted is judged: ``fit_laplace`` and ``fit_dadvi`` keep
+    it with their draws; ``fit_advi`` does not, so that it is estimated from them, with a warning (a Trainer
+    keeps its own). ``fit_pathfinder`` returns draws of several Gaussians, resampled, and none of these: what
+    can be judged is the Gaussian with their mean and covariance, ``kl_plugins.gaussian(draws, model=model)``.
+    Nor is ``find_MAP`` a Gaussian.
 
     Examples
     --------

@@ -145,8 +145,8 @@ def distance_to_optimum(
     approx : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
         From elsewhere: a `NamedMultivariateNormal` over the model's unconstrained variables (such as a
         snapshot), a `MultivariateNormal`, or ``(mean, covariance)`` with the variables in the order of
-        ``model.value_vars``; a vector as covariance holds variances; the InferenceData or DataTree that
-        ``pymc_extras.fit_laplace`` returns. These need `model`. See `diagnose` for others.
+        ``model.value_vars``; a vector as covariance holds variances; of pymc-extras what `snapshot` takes,
+        such as a fitted Trainer. These need `model`.
     model : pymc.Model, optional
         The model approximated, where `approx` does not know it and it is not in context.
     tolerance : float

@@ -1,11 +1,9 @@
-"""Approximations of anybody's as Gaussians over the variables of a model: PyMC's, numbers, pymc-extras'."""
+"""Approximations of anybody's as Gaussians over the variables of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import singledispatch
-from itertools import groupby
-from typing import Any
 
 import numpy as np
 from pymc.model import Model
@@ -16,17 +14,24 @@ from kl_plugins.covariance.full import Dense
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, some_of
 from kl_plugins.plugins.pymc.coordinates import with_coordinates
+from kl_plugins.recognition import load_plugins_of
 from kl_plugins.variational.target.density import model_given_or_in_context, variables_in
 from kl_plugins.variational.target.parameters import Parameters, told
+from kl_plugins.variational.target.stored import stored_gaussian
 
 
-def snapshot(approximation: Approximation) -> Snapshot:
+def snapshot(approximation: object, model: Model | None = None) -> Snapshot:
     """Freeze a fitted approximation to numbers, with the names and slices of its variables.
 
     Parameters
     ----------
-    approximation : pymc.MeanField, pymc.FullRank or an approximation of such groups
-        As ``pm.fit`` returns it, or as it stands in the middle of a fit.
+    approximation : pymc.MeanField, pymc.FullRank, an approximation of such groups, or of pymc-extras
+        As ``pm.fit`` returns it, or as it stands in the middle of a fit. Of pymc-extras a Trainer that was
+        fitted, its state, a tuple ``(guide, state)``, or what ``fit_dadvi``, ``fit_laplace`` and ``fit_advi``
+        return.
+    model : pymc.Model, optional
+        The model approximated, where `approximation` does not know it and it is not in context. Only PyMC's
+        own approximations do.
 
     Returns
     -------
@@ -38,9 +43,15 @@ def snapshot(approximation: Approximation) -> Snapshot:
     Raises
     ------
     TypeError
-        If the approximation has a group that is not Gaussian (such as ``pm.Empirical``).
+        If the approximation has a group that is not Gaussian (such as ``pm.Empirical``), or is none.
     ValueError
-        If the parameters are not finite: the fit diverged.
+        If the parameters are not finite, as the fit diverged; if they are of another model; if nothing was
+        fitted.
+
+    Warns
+    -----
+    EstimateWarning
+        Of what ``fit_advi`` returns: it holds draws, and the Gaussian is known as well as they tell.
 
     Examples
     --------
@@ -57,18 +68,33 @@ def snapshot(approximation: Approximation) -> Snapshot:
     >>> kl(frozen, frozen)
     np.float64(0.0)
     """
-    if not isinstance(approximation, Approximation):
-        draws = isinstance(approximation, Mapping)  # InferenceData, DataTree or Dataset
-        hint = "; of a sampler's draws, use kl_plugins.gaussian(draws, model=model)" if draws else ""
-        raise TypeError(f"snapshot takes a PyMC approximation, got {told(approximation)}{hint}")
+    if isinstance(approximation, Approximation):
+        _check_own_model(approximation, model)
+        return _of_pymc(approximation)
+    _refuse_strangers(
+        approximation,
+        "snapshot",
+        "snapshot(approximation, model=model)",
+        "; of a sampler's draws, use kl_plugins.gaussian(draws, model=model)",
+    )
+    model = model_given_or_in_context(model, "snapshot(approximation, model=model)")
+    return gaussian_of(approximation, model)
+
+
+def _of_pymc(approximation: Approximation) -> Snapshot:
     parameters = Parameters(approximation)
     with np.errstate(invalid="ignore"):  # NaN of a diverged fit is refused by name, further on
         (row,) = parameters.coordinates(parameters.read()[None])
     return parameters.distribution(row)
 
 
-MEAN, COVARIANCE = "mean_vector", "covariance_matrix"
-"""Of the group "fit" that pymc-extras' Laplace approximation adds to its draws."""
+def _check_own_model(approximation: Approximation, model: Model | None) -> None:
+    if model is not None and model is not approximation.model:
+        raise ValueError(
+            "the approximation is of another model than the one given as model. If this one has the same "
+            "variables (as for a fit with minibatches the model on the full data has), give the Gaussian "
+            "alone: snapshot(approximation)"
+        )
 
 
 def model_and_distribution(approx: object, model: Model | None, caller: str) -> tuple[Model, Snapshot]:
@@ -82,21 +108,20 @@ def model_and_distribution(approx: object, model: Model | None, caller: str) -> 
         If it is of another model, diverged, a batch, or over other variables.
     """
     if isinstance(approx, Approximation):
-        if model is not None and model is not approx.model:
-            raise ValueError(
-                "the approximation is of another model than the one given as model. If this one has the same "
-                "variables (as for a fit with minibatches the model on the full data has), give the Gaussian "
-                "alone: snapshot(approximation)"
-            )
+        _check_own_model(approx, model)
         model = approx.model
         try:
-            q = snapshot(approx)
+            q = _of_pymc(approx)
         except ValueError as error:
             raise ValueError(f"{DIVERGED} ({error})") from error
     else:
-        _refuse_strangers(approx, caller)
-        model = model_given_or_in_context(model, f"{caller}(approx, model=model)")
-        q = _named(approx, model)
+        call = f"{caller}(approx, model=model)"
+        _refuse_strangers(
+            approx, caller, call, "; draws of NUTS go into reference=: diagnose(approx, reference=draws)"
+        )
+        model = model_given_or_in_context(model, call)
+        q = gaussian_of(approx, model)
+        check_compared(approx, model)
     if q.batch_shape:
         raise ValueError(f"one approximation at a time, got a batch of shape {q.batch_shape}")
     if not np.isfinite(q.mean).all():
@@ -105,60 +130,51 @@ def model_and_distribution(approx: object, model: Model | None, caller: str) -> 
 
 
 EXPECTED = (
-    "{} takes what pm.fit or variational.fit returns (also a MultivariateNormal, (mean, covariance) or what "
-    "pymc_extras.fit_laplace returns), got {}"
+    "{} takes what pm.fit or variational.fit returns (also a MultivariateNormal, (mean, covariance), a "
+    "fitted Trainer of pymc-extras, or what its fit_laplace, fit_dadvi and fit_advi return), got {}"
 )
 DIVERGED = "the approximation diverged; fit it with a smaller learning rate or by kl_plugins.variational.fit"
 
 
 @singledispatch
-def _named(approx: object, model: Model) -> Snapshot:
-    """An approximation from elsewhere over the variables of the model."""
-    return _stored(_fit_group(approx), model)
+def gaussian_of(approx: object, model: Model) -> Snapshot:
+    """An approximation from elsewhere over the variables of the model; plugins register theirs here."""
+    read = stored_gaussian(approx)
+    if read is None:
+        raise TypeError(EXPECTED.format("the call", told(approx)))
+    return read(model)
 
 
-def _fit_group(approx: Any) -> Any:
-    """The group of an InferenceData or DataTree that holds a Gaussian; None where there is none."""
-    group = getattr(approx, "fit", None)
-    return group if MEAN in getattr(group, "data_vars", ()) else None
+@singledispatch
+def gaussian_of_pair(first: object, second: object, model: Model) -> Snapshot:
+    """An approximation in two parts: mean and covariance, unless somebody registers something else."""
+    mean, covariance = (np.asarray(part, dtype=float) for part in (first, second))
+    structure = Diagonal(covariance) if covariance.ndim == 1 else Dense(covariance)
+    return NamedMultivariateNormal(mean, structure, variables_in(model))
 
 
-def _refuse_strangers(approx: object, caller: str) -> None:
-    """Say what was given instead of an approximation, before anything is said of the model."""
-    if _named.dispatch(type(approx)) is not _named.dispatch(object) or _fit_group(approx) is not None:
+@singledispatch
+def check_compared(approx: object, model: Model) -> None:
+    """ValueError where the model is one that the approximation must not be compared with."""
+
+
+def _refuse_strangers(approx: object, caller: str, call: str, draws: str) -> None:
+    """Say what was given instead of an approximation, before anything is said of the model.
+
+    `call` is how it is called with a model, `draws` what is said of draws.
+    """
+    load_plugins_of(type(approx))
+    if gaussian_of.dispatch(type(approx)) is not gaussian_of.dispatch(object) or stored_gaussian(approx):
         return
     hint = ""
     if hasattr(approx, "free_RVs"):
-        hint = f"; the model goes by name: {caller}(approx, model=model)"
+        hint = f"; the model goes by name: {call}"
     elif isinstance(approx, Mapping):  # InferenceData, DataTree, Dataset or dict
-        hint = "; draws of NUTS go into reference=: diagnose(approx, reference=draws)"
+        hint = draws
     raise TypeError(EXPECTED.format(caller, told(approx)) + hint)
 
 
-def _stored(group: Any, model: Model) -> Snapshot:
-    """The Gaussian of a group of InferenceData; its rows are labelled ``name`` or ``name[place]``."""
-    if COVARIANCE not in group.data_vars:
-        raise TypeError(
-            f"the group fit has a {MEAN} and no {COVARIANCE}: it is a mode, no Gaussian. Use "
-            "pymc_extras.fit_laplace"
-        )
-    mean, covariance = group[MEAN], group[COVARIANCE]
-    owners = [str(label).partition("[")[0] for label in mean.coords[mean.dims[0]].values]
-    known = {variable.name: variable for variable in variables_in(model)}
-    names = [name for name, _ in groupby(owners)]
-    if sorted(names) != sorted(known) or any(owners.count(name) != known[name].size for name in names):
-        raise ValueError(
-            f"the group fit is over {', '.join(names)} ({len(owners)} coordinates), the model over "
-            f"{', '.join(f'{variable.name} of shape {variable.shape}' for variable in known.values())}"
-        )
-    return NamedMultivariateNormal(
-        np.asarray(mean, dtype=float),
-        Dense(np.asarray(covariance, dtype=float)),
-        tuple(known[name] for name in names),
-    )
-
-
-@_named.register(NamedMultivariateNormal)
+@gaussian_of.register(NamedMultivariateNormal)
 def _(approx: Snapshot, model: Model) -> Snapshot:
     """With the names and the order that the elements have in the model."""
     own = with_coordinates(model, [(variable.name, variable.shape) for variable in approx.variables])
@@ -171,15 +187,14 @@ def _(approx: Snapshot, model: Model) -> Snapshot:
     return approx.reorder(own)
 
 
-@_named.register
+@gaussian_of.register
 def _(approx: MultivariateNormal, model: Model) -> Snapshot:
     return NamedMultivariateNormal(approx.mean, approx.covariance, variables_in(model))
 
 
-@_named.register
+@gaussian_of.register
 def _(approx: tuple, model: Model) -> Snapshot:  # type: ignore[type-arg]
     if len(approx) != 2:
         raise TypeError(f"expected (mean, covariance), got a tuple of {len(approx)}")
-    mean, covariance = (np.asarray(part, dtype=float) for part in approx)
-    structure = Diagonal(covariance) if covariance.ndim == 1 else Dense(covariance)
-    return NamedMultivariateNormal(mean, structure, variables_in(model))
+    load_plugins_of(type(approx[0]))
+    return gaussian_of_pair(*approx, model)

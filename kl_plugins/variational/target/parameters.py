@@ -10,16 +10,18 @@ from pymc.backends.base import MultiTrace
 from pymc.variational.approximations import FullRankGroup, MeanFieldGroup
 from pymc.variational.inference import Inference
 from pymc.variational.opvi import Approximation
-from scipy.linalg import solve_triangular
 
-from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
-from kl_plugins.covariance.full import Cholesky
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
+from kl_plugins.variational.target.coordinates import (
+    FullRankCoordinates,
+    MeanFieldCoordinates,
+    independent_scales,
+)
 
 TINY = -30.0
 """Below this log(1 + eˣ) is eˣ to the last digit of a float64."""
@@ -114,72 +116,34 @@ def parameters_of_watched(approximation: object) -> Parameters:
         ) from None
 
 
-class MeanFieldParameters:
+class MeanFieldParameters(MeanFieldCoordinates):
     """Means and standard deviations; PyMC keeps log(eˢ − 1) of a standard deviation s."""
 
     def __init__(self, group: Any) -> None:
+        super().__init__(int(group.ddim))
         self.shared = (group.params_dict["mu"], group.params_dict["rho"])
-        self.dimension = int(group.ddim)
-        self.size = 2 * self.dimension
 
     def coordinates(self, raw: FloatArray) -> FloatArray:
         """Means and (logarithms or factors of) scales, shape (n, size), from PyMC's parameters."""
         mean, free = np.split(raw, 2, axis=1)
         return np.concatenate([mean, _log_softplus(free)], axis=1)
 
-    def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
-        """Small deviations from `centre`; the sum of a row's squares is the Jeffreys divergence from it."""
-        mean, log_scale = np.split(deviations, 2, axis=1)
-        scale = np.exp(centre[self.dimension :])
-        return np.concatenate([mean / scale, np.sqrt(2.0) * log_scale], axis=1)
-
-    def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]:
-        return centre[: self.dimension], DiagonalScales(np.exp(centre[self.dimension :]))
-
     def raw(self, mean: FloatArray, covariance: Covariance) -> tuple[FloatArray, FloatArray]:
         """PyMC's parameters of a Gaussian."""
-        if not isinstance(covariance, AxisAligned):
-            raise ValueError(f"a mean-field group has no correlations, {type(covariance).__name__} has")
-        return mean, inverse_softplus(np.array(covariance.full_scales()))
+        return mean, inverse_softplus(independent_scales(covariance))
 
 
-class FullRankParameters:
+class FullRankParameters(FullRankCoordinates):
     """Means and Cholesky factor, row by row; PyMC keeps log(eˢ − 1) of an entry s of its diagonal."""
 
     def __init__(self, group: Any) -> None:
+        super().__init__(int(group.ddim))
         self.shared = (group.params_dict["mu"], group.params_dict["L_tril"])
-        self.dimension = d = int(group.ddim)
-        self.triangle = np.tril_indices(d)
-        self.diagonal = d + np.flatnonzero(self.triangle[0] == self.triangle[1])
-        self.size = d + d * (d + 1) // 2
-        self._places = d + d * self.triangle[1] + self.triangle[0]  # among the numbers of `columns`
-        self._taken = np.concatenate([np.arange(d), self._places])
 
     def coordinates(self, raw: FloatArray) -> FloatArray:
         found = raw.copy()
         found[:, self.diagonal] = np.logaddexp(0.0, raw[:, self.diagonal])
         return found
-
-    def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
-        d, n = self.dimension, len(deviations)
-        columns = np.zeros((n, 1 + d, d), dtype=deviations.dtype)  # of (mean, factor): LAPACK's own order
-        columns[:, 0] = deviations[:, :d]
-        flat = columns.reshape(n, -1)
-        flat[:, self._places] = deviations[:, d:]
-        solved = solve_triangular(
-            self.factor(centre), columns.reshape(-1, d).T, lower=True, overwrite_b=True, check_finite=False
-        )
-        found: FloatArray = solved.T.reshape(n, -1)[:, self._taken]
-        found[:, self.diagonal] *= np.sqrt(2.0)
-        return found
-
-    def factor(self, centre: FloatArray) -> FloatArray:
-        matrix = np.zeros((self.dimension, self.dimension), dtype=centre.dtype)
-        matrix[self.triangle] = centre[self.dimension :]
-        return matrix
-
-    def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]:
-        return centre[: self.dimension], Cholesky(self.factor(centre))
 
     def raw(self, mean: FloatArray, covariance: Covariance) -> tuple[FloatArray, FloatArray]:
         factor = np.array(covariance.factor)

@@ -1,0 +1,8 @@
+"""Which files are collected where: those about pymc-extras need an environment with it, for it pins PyMC."""
+
+from importlib.util import find_spec
+
+ABOUT_PYMC_EXTRAS = ["kl_plugins/variational/target/guides.py", "tests/plugins/test_pymc_extras.py"]
+"""`.ci/run` has such an environment, and fails unless these are run there."""
+
+collect_ignore = [] if find_spec("pymc_extras") else ABOUT_PYMC_EXTRAS
