@@ -172,6 +172,7 @@ BAD = {
     "a DataArray": (DRAWS.tau, TypeError, r'Pass x\.to_dataset\(name="x"\)'),
     "a DataFrame": (pd.DataFrame({"a": [1.0]}), TypeError, r"x\[name\]\.values\[None\] for name in x"),
     "an empty tree": (xr.DataTree(), ValueError, r"no group posterior \(it is empty\)"),
+    "no draws": (DRAWS.isel(draw=slice(0, 0)), ValueError, "^0 draws, 0 in a chain, are too few"),
     "no posterior": (
         xr.DataTree.from_dict({"prior": DRAWS}),
         ValueError,
@@ -427,6 +428,8 @@ def test_draws_that_do_not_fit_the_model(model):
         gaussian(FREE.assign_coords(school=list("abc")), model=model)
     with pytest.raises(ValueError, match=r"draws of the trace are NaN or outside .* support: tau_log__"):
         gaussian(FREE.assign(tau=-FREE.tau), model=model)
+    with pytest.raises(ValueError, match="the trace has no draws, 4 chains of 0"):
+        gaussian(FREE.isel(draw=slice(0, 0)), model=model)
     with pytest.raises(TypeError, match=r"model must be a pymc\.Model, got str"):
         gaussian(FREE, model="eight schools")
 

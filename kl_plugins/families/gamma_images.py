@@ -55,7 +55,7 @@ def _pearson_3(skew: Array, loc: Array, scale: Array) -> Continuous:
 
 
 def _folded_normal(c: Array, loc: Array, scale: Array) -> GeneralizedGamma:
-    if np.any(np.not_equal(c, 0.0)):
+    if np.any(np.abs(c) > 0.0):  # NaN may be any number
         raise NoClosedFormError(
             "no closed form is known for scipy.stats.foldnorm with c other than 0, which is the half-normal "
             "distribution; kl_plugins.estimate_kl estimates divergences with their error"

@@ -33,6 +33,7 @@ def _(obj: Any) -> Labelled | None:
         return None
     values = list(_values(obj))
     event, column = _event(obj, values)
+    _check_columns(values, event, column)
     square = event and any(one.core_ndim == 2 and not isinstance(one.holder, LowRank) for one in values)
     mold = _mold(obj)
     return Labelled(
@@ -92,6 +93,19 @@ def _event(obj: Any, values: list[_Value]) -> tuple[tuple[Hashable, ...], tuple[
             "variables, and of the columns of a matrix, MultivariateNormal(..., dims=(row, column))"
         )
     return tuple(event), tuple(columns)
+
+
+def _check_columns(values: list[_Value], event: tuple[Hashable, ...], column: tuple[Hashable, ...]) -> None:
+    """ValueError where a matrix has a dimension of rows and none of columns."""
+    for one in values:
+        if one.core_ndim == 2 and one.dims and event and len(event + column) < 2:
+            others = [dim for dim in one.dims if dim not in event]
+            remedy = "it has none of its columns"
+            if others:
+                remedy = f"give that of its columns, too, dims=({event[0]!r}, {others[-1]!r})"
+            raise ValueError(
+                f"{one.called} has dimensions {one.dims}, of which {event[0]!r} is that of its rows: {remedy}"
+            )
 
 
 def _event_of_one(obj: Any, named: list[_Value]) -> tuple[Hashable, ...]:

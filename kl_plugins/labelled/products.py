@@ -36,6 +36,11 @@ def product_by_name(base: object, dims: tuple[Hashable, ...]) -> ProductByName:
     """The product over these dimensions; ValueError where it has one of them not, or in an event already."""
     part = labelled_of(base)
     if part is None:
+        if not recognise(base).batch_shape:
+            raise TypeError(
+                f"no parameter has the dimension {dims[0]!r}, as all are single numbers: give it to one of "
+                "them, such as xarray.zeros_like(x) for an array x that has it"
+            )
         raise TypeError(
             f"the batch dimensions of p have no names, such as {dims[0]!r}: say how many of the last ones "
             "belong to an event, independent(p, 1)"

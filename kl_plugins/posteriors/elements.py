@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def constrained_draws(
         raise ValueError(NOTHING.format("no elements are chosen", _names(posterior)))
     loaded = chosen.compute()  # where Dask holds them
     arrays = [np.asarray(one.transpose(*SAMPLE, ...), dtype=float) for one in loaded.data_vars.values()]
-    flat = [array.reshape(*array.shape[:2], -1) for array in arrays]
+    flat = [array.reshape(*array.shape[:2], prod(array.shape[2:])) for array in arrays]
     return np.concatenate(flat, axis=2), variables, tuple(variable.name for variable in variables)
 
 

@@ -409,7 +409,47 @@ def test_nothing_is_computed_early():
         estimate_kl(stats.norm(lazy(CHAIN), 1), stats.cauchy(0, GROUP))
 
 
+def test_stand_ins_of_chunks_are_valid():
+    """Where NaN, which may be any number, is refused, as by covariances."""
+    means, q = VARIABLES * 0.0, MultivariateNormal(VARIABLES, Diagonal(VARIABLES))
+    for variance in (GROUP, lazy(GROUP)):
+        p = MultivariateNormal(means, Isotropic(variance, dim=3))
+        assert explain(p, q).rule.endswith("→ diagonal_diagonal")
+        assert entropy(p).dims == kl(p, q).dims == ("group",)
+    np.testing.assert_array_equal(computed(kl(p, q)), kl(MultivariateNormal(means, Isotropic(GROUP, 3)), q))
+    product = independent(stats.norm(lazy(GROUP, group=-1), GROUP), "group")
+    assert computed(kl(product, independent(stats.norm(GROUP, GROUP), "group"))) == 0.0
+    assert (computed(kl(stats.foldnorm(lazy(GROUP * 0.0)), stats.halfnorm())) == 0.0).all()
+
+
+def test_a_member_is_not_called_by_its_place_in_a_chunk():
+    matrices = xr.DataArray([1.0, 1.0, -1.0], dims="chain") * MATRIX
+    p = MultivariateNormal(BOTH, Dense(lazy(matrices, chain=1, x=-1, x_bis=-1)), dims=("x", "x_bis"))
+    with pytest.raises(np.linalg.LinAlgError, match=r"^in one of the chunks: p: covariance"):
+        computed(kl(p, MultivariateNormal(np.zeros(3), Dense(np.eye(3)))))
+
+
+@pytest.mark.parametrize(
+    ("covariance", "dims", "message"),
+    [
+        (Dense(GROUP * MATRIX), "x", r"covariance has .*, too, dims=\('x', 'x_bis'\)$"),
+        (LowRank(VARIABLES, MATRIX.rename(x_bis="k")), "x", r"factor has .*, too, dims=\('x', 'k'\)$"),
+        (Dense(VARIABLES), None, "covariance has .* it has none of its columns"),
+        (
+            Dense(CHAIN * MATRIX),
+            ("x", "chain"),
+            r"covariance .* along 'x_bis', dims=\('x', 'x_bis'\)",
+        ),
+    ],
+)
+def test_columns_that_are_not_named(covariance, dims, message):
+    with pytest.raises(ValueError, match=f"^p: {message}"):
+        entropy(MultivariateNormal(VARIABLES, covariance, dims=dims))
+
+
 def test_independent_by_name():
+    with pytest.raises(TypeError, match=r"no parameter has the dimension 'x', .* xarray\.zeros_like"):
+        independent(stats.norm(0.0, 1.0), "x")
     p, q = stats.norm(BOTH, 1.0), stats.norm(0.0, VARIABLES * GROUP)
     expected = kl(p, q).sum("x")
     found = kl(independent(p, "x"), independent(q, ["x"]))

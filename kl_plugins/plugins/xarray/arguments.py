@@ -43,13 +43,13 @@ class Argument(NamedTuple):
         core_dims = tuple(names.get(dim, dim) for dim in self.core_dims)
         return self._replace(array=self.array.rename(names), core_dims=core_dims)
 
-    def stand_in(self, found: Mapping[str, Labelled | None]) -> xr.DataArray:
-        """An array of no batch, for which nothing is computed: of NaN, or what a vector or matrix may be."""
+    def stand_in(self, found: Mapping[str, Labelled | None], number: float) -> xr.DataArray:
+        """An array of no batch, nothing is computed for it: a number, or what a vector or matrix may be."""
         part = found[self.side]
         assert part is not None
         sizes = {dim: self.array.sizes[dim] for dim in self.core_dims}
         shape = [size for dim, size in sizes.items() if dim not in part.repeated]
-        array = np.asarray(np.nan)
+        array = np.asarray(number)
         if shape:
             array = np.eye(shape[0], shape[1]) if len(shape) == 2 else np.full(shape, 1.0 / shape[0])
         return xr.DataArray(np.broadcast_to(array, tuple(sizes.values())), dims=self.core_dims)
@@ -160,9 +160,14 @@ def check_together(arguments: Sequence[Argument], found: Mapping[str, Labelled |
 
 def _check_columns(argument: Argument, row: Hashable, column: Hashable) -> None:
     """ValueError where rows and columns of a matrix are the same variables in another order."""
-    indexes = argument.array.indexes
-    if row in indexes and column in indexes and not indexes[row].equals(indexes[column]):
-        raise ValueError(
-            f"{argument.side}: {argument.called} has other coordinates along {column!r} than along {row!r}, "
-            "which are the same variables: bring the columns into the order of the rows"
-        )
+    indexes, sizes = argument.array.indexes, argument.array.sizes
+    if row not in indexes or column not in indexes or indexes[row].equals(indexes[column]):
+        return
+    remedy = "bring the columns into the order of the rows"
+    for dim in argument.batch_dims:
+        if sizes[dim] == sizes[row] and (dim not in indexes or indexes[dim].equals(indexes[row])):
+            remedy = f"are these along {dim!r}, dims=({row!r}, {dim!r})?"
+    raise ValueError(
+        f"{argument.side}: {argument.called} has other coordinates along {column!r} than along {row!r}, "
+        f"which are the same variables: {remedy}"
+    )

@@ -11,7 +11,7 @@ import xarray as xr
 from kl_plugins.labelled import ByNames, Labelled, by_names_of
 from kl_plugins.plugins.xarray.arguments import Argument, arguments_of, check_together, without_batch
 from kl_plugins.plugins.xarray.errors import doubt_of_columns, misaligned, with_place
-from kl_plugins.recognition import recognise
+from kl_plugins.recognition import recognise, told_of
 
 _LONG_NAMES = {
     "kl": "Kullback-Leibler divergence",
@@ -65,8 +65,23 @@ def described(result: xr.DataArray, name: str) -> xr.DataArray:
 def stand_ins(sides: Mapping[str, object], found: Mapping[str, Labelled | None]) -> tuple[object, ...]:
     """The sides of plain arrays; of what is lazy, arrays of nothing in particular instead."""
     arguments = _together(sides, found)
-    if is_lazy(found):
-        arguments = [one._replace(array=one.stand_in(found)) for one in arguments]
+    if not is_lazy(found):
+        return _stand_ins(arguments, sides, found)
+
+    def of(number: float) -> tuple[object, ...]:
+        known = [one._replace(array=one.stand_in(found, number)) for one in arguments]
+        return _stand_ins(known, sides, found)
+
+    try:
+        return of(np.nan)  # which may be any number
+    except ValueError:  # covariances refuse NaN
+        return of(1.0)
+
+
+def _stand_ins(
+    arguments: Sequence[Argument], sides: Mapping[str, object], found: Mapping[str, Labelled | None]
+) -> tuple[object, ...]:
+    """The sides of these parameters, as a function of plain arrays takes them."""
     met: list[tuple[object, ...]] = []
 
     def keep(*plain: object) -> float:
@@ -135,18 +150,26 @@ class OfArrays:
             self.sides.append((part.rebuild, values))
 
     def __call__(self, *arrays: Any) -> Any:
-        plain = [
+        try:
+            result = self.function(*self._plain(arrays))
+        except np.linalg.LinAlgError as error:
+            if self.dtype is None:
+                raise
+            raise told_of(error, "in one of the chunks") from error  # a member's place is that in the chunk
+        batches = [np.shape(a)[: np.ndim(a) - core] for a, core in zip(arrays, self.core_ndims, strict=True)]
+        shape = np.broadcast_shapes(*batches)
+        if isinstance(result, tuple):
+            return tuple(self._of_shape(one, shape) for one in result)
+        return self._of_shape(result, shape)
+
+    def _plain(self, arrays: Sequence[Any]) -> list[Any]:
+        """The sides of these arrays."""
+        return [
             values[0]
             if rebuild is None
             else rebuild(*[arrays[one.position] if isinstance(one, _Array) else one for one in values])
             for rebuild, values in self.sides
         ]
-        batches = [np.shape(a)[: np.ndim(a) - core] for a, core in zip(arrays, self.core_ndims, strict=True)]
-        shape = np.broadcast_shapes(*batches)
-        result = self.function(*plain)
-        if isinstance(result, tuple):
-            return tuple(self._of_shape(one, shape) for one in result)
-        return self._of_shape(result, shape)
 
     def _of_shape(self, result: Any, shape: tuple[int, ...]) -> Any:
         """The result without the leading axes of length one that arrays of one number have."""

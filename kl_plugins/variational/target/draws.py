@@ -47,6 +47,8 @@ def points_of_draws(trace: object, model: Model, variables: Sequence[Variable], 
     if problems:
         raise ValueError(f"{called} does not fit the model: {'; '.join(problems)}")
     count = next(iter(leading.values()))
+    if 0 in count:
+        raise ValueError(f"{called} has no draws, {count[0]} chains of {count[1]}")
     flat = {name: array.reshape(-1, *shapes[name]) for name, array in chains.items()}
     points = unconstrained(model, variables, flat)
     if not np.isfinite(points).all():
