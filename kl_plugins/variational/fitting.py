@@ -156,8 +156,8 @@ def fit(
         If there is no model, or an argument of ``pm.fit`` that has no meaning here.
     ValueError
         If `start` does not fit the model, naming the variable. If there is no such optimum to be had:
-        minibatches, discrete variables, more than 500 dimensions with "fullrank_advi", a log density that is
-        not finite at the start, or −∞ in the reach of every Gaussian. If `max_draws` is too small.
+        minibatches without a whole, discrete variables, more than 500 dimensions with "fullrank_advi", a log
+        density that is not finite at the start, or −∞ in the reach of every Gaussian. If `max_draws` is too small.
 
     Warns
     -----
@@ -169,6 +169,11 @@ def fit(
     -----
     Gradients do not see a log density jump (``pm.math.switch``, ``floor``, comparisons): where jumps are met
     between draws, and what gradients miss by them is not small beside the tolerance, nothing is certified.
+
+    A model with ``pm.Minibatch`` and ``total_size`` is fitted to all its data. Every evaluation goes through
+    them chunk by chunk, so that memory stays bounded; with millions of rows a fit takes minutes. Where there
+    is no whole (a potential of a minibatch, rows that a callback hands in, a mean over the batch) that is an
+    error.
 
     Deterministic ADVI: R. Giordano, M. Ingram, T. Broderick (2023), arXiv:2304.05527.
 

@@ -51,8 +51,8 @@ class KLConvergence:
       way through the optimum to where the optimiser settles, and `message` says so;
     * **stationary but not optimal**: it is not, and at the present pace it would need more than ten times as
       many iterations as so far, and than are left. `distance` says how far it is, and holds the optimum;
-    * **stationary**: there is nothing to compare with (``check=False``, minibatches, an optimum that cannot
-      be found). This says nothing of how good the approximation is.
+    * **stationary**: there is nothing to compare with (``check=False``, data that come as a stream, an
+      optimum that cannot be found). This says nothing of how good the approximation is.
 
     The approximation then holds the average. A fit that comes to its last iteration first is *not
     stationary*. Of one that something else ends (another callback, a second monitor, an interrupt) nothing is

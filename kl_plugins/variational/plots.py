@@ -28,8 +28,8 @@ def plot_convergence(monitor: KLConvergence | Mapping[str, KLConvergence], ax: A
     The distance is the Jeffreys divergence, in nats, between the average of the last half of the iterates and
     the Gaussian of the family with the largest ELBO. A ring marks where the monitor stopped the fit, a line
     the tolerance below which a fit counts as converged. Where the monitor has computed no optimum
-    (``check=False``, minibatches) the drift and the Monte Carlo error of the average are shown instead, which
-    say whether the fit is stationary and not how good it is.
+    (``check=False``, data from a stream) the drift and the Monte Carlo error of the average are shown
+    instead, which say whether the fit is stationary and not how good it is.
 
     Parameters
     ----------

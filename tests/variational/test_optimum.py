@@ -261,15 +261,9 @@ def test_an_improper_posterior_is_not_certified():
         assert not fit(model, random_seed=1, progressbar=False).certificate.certified
 
 
-def minibatched():
-    data = pm.Minibatch(np.arange(100.0), batch_size=10)
-    pm.Normal("y", pm.Normal("m"), observed=data, total_size=100)
-
-
 BAD_MODELS = {
     "no variables": (lambda: pm.Normal("y", observed=1.0), "no free variables"),
     "discrete": (lambda: (pm.Normal("x"), pm.Poisson("k", 2.0)), "discrete variables .*: k"),
-    "minibatch": (minibatched, "draws minibatches"),
     "impossible data": (lambda: pm.Normal("y", pm.Normal("m"), observed=[1.0, np.inf]), "initial point"),
     "bounds": (
         lambda: pm.Uniform("u", 0.0, 1.0, default_transform=None),

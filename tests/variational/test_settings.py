@@ -210,7 +210,7 @@ def test_the_end_of_a_fit_says_whose_distance_it_tells():
     assert float(last) == pytest.approx(truth, rel=0.01)
 
 
-def test_minibatches_are_told_what_can_be_done():
+def test_minibatches_that_have_no_whole_are_told_what_can_be_done():
     data = np.random.default_rng(1).normal(2.0, 1.0, size=500)
 
     def build(observed, **options):
@@ -220,8 +220,8 @@ def test_minibatches_are_told_what_can_be_done():
 
     full = build(data)
     with pm.Model() as small:
-        batch = pm.Minibatch(data, batch_size=100)
-        pm.Normal("y", pm.Normal("mean", 0.0, 10.0), 1.0, observed=batch, total_size=len(data))
+        shown = pm.Data("shown", data[:100])
+        pm.Normal("y", pm.Normal("mean", 0.0, 10.0), 1.0, observed=shown, total_size=len(data))
     monitor = KLConvergence(10.0)
     with small, pytest.warns(NotConvergedWarning) as caught:
         approximation = pm.fit(
@@ -235,7 +235,7 @@ def test_minibatches_are_told_what_can_be_done():
     assert monitor.status == "not stationary"
     assert "at most 1.1 is wanted) by" in warning
     assert "variational.fit;" not in warning
-    assert re.search(r"minibatches .*snapshot\(approximation\)", warning)
+    assert re.search(r"total_size of y is 500.*snapshot\(approximation\)", warning)
     with pytest.raises(ValueError, match=r"another model.*snapshot\(approximation\)"):
         distance_to_optimum(approximation, full)
     assert distance_to_optimum(snapshot(approximation), full, random_seed=1).jeffreys > 1.0

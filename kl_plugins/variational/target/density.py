@@ -7,23 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.logprob.transforms import CircularTransform, IntervalTransform, LogOddsTransform, LogTransform
 from pymc.model import Model
-from pytensor.graph.replace import vectorize_graph
-from pytensor.graph.traversal import ancestors, io_toposort
-from pytensor.tensor.random.type import RandomType
+from pytensor.graph.traversal import ancestors
 
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.coordinates import with_coordinates
-from kl_plugins.variational.target.transforms import compiled, in_terms_of, kind_of
-
-CHUNK = 2**17
-"""Numbers (points times data) that one call handles, so that its intermediate results stay in the cache."""
+from kl_plugins.variational.target.additivity import refuse_unless_additive
+from kl_plugins.variational.target.chunks import CompiledTerm
+from kl_plugins.variational.target.minibatches import NO_WHOLE, ON_FULL_DATA, terms_of
+from kl_plugins.variational.target.transforms import in_terms_of, kind_of
 
 LOGARITHMS = (LogTransform, LogOddsTransform, IntervalTransform)
 TURN = 2.0 * np.pi
@@ -35,7 +32,8 @@ class TargetDensity:
     """log p(x, data) and its gradient, the function of x that PyMC's variational inference averages.
 
     x are the model's free variables after their transforms, flattened one after another; the log density
-    includes the transforms' log Jacobians and potentials.
+    includes the transforms' log Jacobians and potentials. It is that of all the data, of models that draw
+    minibatches (``pm.Minibatch``) too: their rows are gone through chunk by chunk, in bounded memory.
 
     Parameters
     ----------
@@ -64,8 +62,9 @@ class TargetDensity:
     Raises
     ------
     ValueError
-        If the model has no free variables, discrete ones, or draws random minibatches; if `variables`
-        are not the model's; if the log density at the initial point is not finite.
+        If the model has no free variables or discrete ones; if minibatches are such that there is no log
+        density of all the data (see `minibatches.terms_of`); if `variables` are not the model's; if the log
+        density at the initial point is not finite.
     """
 
     def __init__(
@@ -92,36 +91,33 @@ class TargetDensity:
         self.bounded = any(transform is not None for transform in model.rvs_to_transforms.values())
         self.evaluations = 0
         self._pace = np.inf
-        self._alone: Callable[[FloatArray], Any] | None = None
-        self._compile_alone: Callable[[], Callable[[FloatArray], Any]] | None = None
-        self._function = self._compile(model)
+        self._alone: list[Callable[[FloatArray], list[FloatArray]]] = []
+        self._terms = self._compile(model)
         self._check_initial(start)
 
     def __call__(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log densities, shape (n,), and their gradients, shape (n, d), at `points`, shape (n, d)."""
         began = time.perf_counter()
-        values, gradients = self._evaluated(self._function, points)
+        values, gradients = self._summed(self._terms, points)
         self._pace = min(self._pace, (time.perf_counter() - began) / max(len(points), 1))
         return values, gradients
 
     def values(self, points: FloatArray) -> FloatArray:
         """The log densities alone, by a function of their own where so many would take long otherwise."""
-        if self._alone is None and self._compile_alone and len(points) * self._pace > PATIENCE:
-            self._alone = self._compile_alone()
-        return self(points)[0] if self._alone is None else self._evaluated(self._alone, points)[0]
+        if not self._alone and len(points) * self._pace > PATIENCE:
+            self._alone = [term.compile_alone() for term in self._terms]
+        if not self._alone:
+            return self(points)[0]
+        return self._summed(self._alone, points)[0]
 
-    def _evaluated(self, function: Callable[[FloatArray], Any], points: FloatArray) -> list[FloatArray]:
-        """What a function gives at the points, a chunk after another."""
+    def _summed(
+        self, terms: Sequence[Callable[[FloatArray], list[FloatArray]]], points: FloatArray
+    ) -> list[FloatArray]:
+        """What the terms give at the points, and what that is together."""
         self.evaluations += len(points)
-        starts = range(0, len(points), self.chunk)
         with np.errstate(all="ignore"):  # far out numbers overflow; who asks looks whether results are finite
-            parts = [self._part(function, points[start : start + self.chunk]) for start in starts]
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-    @staticmethod
-    def _part(function: Callable[[FloatArray], Any], points: FloatArray) -> Any:
-        answer_interrupt()
-        return function(points)
+            found = [term(points) for term in terms]
+            return [sum(parts[1:], parts[0]) for parts in zip(*found, strict=True)]
 
     def folded(self, points: FloatArray, centre: FloatArray) -> FloatArray:
         """The points with their angles within half a turn of those of `centre`."""
@@ -135,37 +131,26 @@ class TargetDensity:
         """Time since this began to be built, compilation included."""
         return time.perf_counter() - self._began
 
-    def _compile(self, model: Model) -> Callable[[FloatArray], Any]:
-        """The function of many points that returns log densities and gradients."""
+    def _compile(self, model: Model) -> list[CompiledTerm]:
+        """The terms of the log density, compiled: one, and a sum over the rows of each minibatch."""
         x = pt.vector("x", dtype="float64", shape=(self.dimension,))
-        log_density = in_terms_of(x, model, self.variables, [model.logp()])[0].astype("float64")
+        terms = terms_of(model)
         answer_interrupt()
-        leaves = list(ancestors([log_density]))
-        _refuse_minibatches(leaves)
-        numbers = max(_data_points(model, leaves), _largest_result(x, log_density))
-        self.chunk = int(np.clip(CHUNK // (self.dimension + numbers), 16, 4096))
-        points = pt.matrix("points", dtype="float64", shape=(None, self.dimension))
-        try:
-            many = vectorize_graph(log_density, {x: points})
-            gradient = pytensor.grad(many.sum(), points, disconnected_inputs="ignore")
-            function: Callable[[FloatArray], Any] = compiled(model, [points], [many, gradient])
-            function(np.stack([self.initial] * 2))
-            self._compile_alone = lambda: compiled(model, [points], [many])
-        # An operation that knows no batches (a scan, somebody's own): point by point. It and its compiler may
-        # raise anything; what is wrong with the density itself is raised again below.
-        except Exception:
-            answer_interrupt()  # a compiler is interrupted, too
-            gradient = pytensor.grad(log_density, x, disconnected_inputs="ignore")
-            single = compiled(model, [x], [log_density, gradient])
-            return lambda points: tuple(
-                np.array(part) for part in zip(*(self._part(single, point) for point in points), strict=True)
-            )
-        return function
+        if terms.sums:
+            refuse_unless_additive(model, terms, x, self.variables, self.initial)
+        graphs = [terms.whole, *(one.log_density for one in terms.sums)]
+        whole, *sums = [graph.astype("float64") for graph in in_terms_of(x, model, self.variables, graphs)]
+        numbers = _data_points(model, list(ancestors([whole])))
+        found = [CompiledTerm(model, x, whole, self.initial, numbers)]
+        for one, graph in zip(terms.sums, sums, strict=True):
+            found.append(CompiledTerm(model, x, graph, self.initial, 1, one.slices, one.arrays))
+        return found
 
     def _check_initial(self, start: FloatArray | None) -> None:
         """Take the first point at which density and gradient are finite; ValueError where none is."""
         for point in (self.initial,) if start is None else (self.initial, start):
             value, gradient = self(point[None])
+            _refuse_random(value, self(point[None])[0])
             if np.isfinite(value).all() and np.isfinite(gradient).all():
                 self.initial = point
                 return
@@ -174,6 +159,15 @@ class TargetDensity:
         raise ValueError(
             f"the model's {what} at {where}; model.point_logps() says which variable it comes "
             "from: check the data for missing or impossible values, and the variables' initval"
+        )
+
+
+def _refuse_random(value: FloatArray, again: FloatArray) -> None:
+    """ValueError where a log density has two values at one point, as an operation that reads a stream has."""
+    if np.isfinite([value, again]).all() and not np.allclose(value, again, rtol=1e-6):
+        raise ValueError(
+            f"the model's log density changes from one evaluation to the next, {NO_WHOLE}: draw the rows by "
+            f"pm.Minibatch with total_size, or {ON_FULL_DATA}"
         )
 
 
@@ -241,32 +235,12 @@ def _initial_point(model: Model) -> dict[str, Any]:
     return {value.name: point[value.name] for value in model.value_vars}
 
 
-def _refuse_minibatches(graph: Sequence[Any]) -> None:
-    if any(isinstance(node.type, RandomType) for node in graph):
-        raise ValueError(
-            "the model's log density is random: it draws minibatches (pm.Minibatch). The optimum is "
-            "that of all the data: build the model on the full data for this (snapshot(approximation) is the "
-            "Gaussian of a fit with minibatches, to be given with that model)"
-        )
-
-
 def _data_points(model: Model, graph: Sequence[Any]) -> int:
     """About how many numbers the log density computes at one point."""
     arrays = [_numbers(node) for node in graph if node.owner is None]
     longest = max((max(array.shape, default=1) for array in arrays), default=1)
     observed = sum(_numbers(model.rvs_to_values[variable]).size for variable in model.observed_RVs)
     return max(longest, observed)
-
-
-def _largest_result(x: Any, log_density: Any) -> int:
-    """The size of the largest intermediate result at one point, such as a covariance matrix."""
-    moving, largest = {x}, 1
-    for node in io_toposort([x], [log_density]):
-        if moving.intersection(node.inputs):
-            moving.update(node.outputs)
-            shapes = [getattr(output.type, "shape", ()) for output in node.outputs]
-            largest = max([largest, *(int(np.prod(shape)) for shape in shapes if None not in shape)])
-    return largest
 
 
 def _numbers(node: object) -> FloatArray:

@@ -100,10 +100,12 @@ def _forward(model: Model, variables: Sequence[Variable]) -> tuple[list[Any], li
     return inputs, lowered(outputs)
 
 
-def compiled(model: Model, inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
+def compiled(
+    model: Model, inputs: list[Any], outputs: list[Any], mode: str | None = None
+) -> Callable[..., Any]:
     """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
     with model:
-        function: Callable[..., Any] = compile(inputs, outputs, on_unused_input="ignore")
+        function: Callable[..., Any] = compile(inputs, outputs, on_unused_input="ignore", mode=mode)
     return function
 
 
