@@ -101,8 +101,8 @@ def diagnose(
         If `approx` is not a Gaussian approximation, or `reference` not of draws.
     ValueError
         If the model has no free variables, discrete ones or minibatches without a whole (see `fit`); if the
-        approximation diverged; if the reference has other variables or shapes; if `draws` is less than 100; if the posterior seems
-        not to be normalisable: its density does not fall along some direction.
+        approximation diverged; if the reference has other variables or shapes; if `draws` is less than 100;
+        if the posterior seems not to be normalisable: its density does not fall along some direction.
 
     Warns
     -----

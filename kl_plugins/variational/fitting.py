@@ -157,7 +157,8 @@ def fit(
     ValueError
         If `start` does not fit the model, naming the variable. If there is no such optimum to be had:
         minibatches without a whole, discrete variables, more than 500 dimensions with "fullrank_advi", a log
-        density that is not finite at the start, or −∞ in the reach of every Gaussian. If `max_draws` is too small.
+        density that is not finite at the start, or −∞ in the reach of every Gaussian. If `max_draws` is too
+        small.
 
     Warns
     -----

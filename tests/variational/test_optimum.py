@@ -318,7 +318,7 @@ def test_the_log_density_is_pymcs(two_variables):
         shift = step * np.eye(6)[i]
         differences = (target(points + shift)[0] - target(points - shift)[0]) / (2 * step)
         np.testing.assert_allclose(gradients[:, i], differences, rtol=1e-5, atol=1e-3)
-    assert target.evaluations == 1 + 7 * 13
+    assert target.evaluations == 2 + 7 * 13
 
 
 def test_a_density_that_knows_no_batches_goes_point_by_point(two_variables, monkeypatch):

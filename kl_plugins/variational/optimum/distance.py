@@ -169,7 +169,8 @@ def distance_to_optimum(
         If `approx` is not a Gaussian approximation.
     ValueError
         If there is no such optimum to be had: minibatches without a whole (see `fit`),
-        discrete variables, more than 500 correlated dimensions, a log density that is −∞ somewhere in the reach of every Gaussian.
+        discrete variables, more than 500 correlated dimensions, a log density that is −∞ somewhere in the
+        reach of every Gaussian.
 
     Notes
     -----
