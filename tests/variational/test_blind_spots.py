@@ -326,7 +326,9 @@ def test_log_densities_without_gradients(monkeypatch):
         x = pm.Normal("x", shape=3)
         pm.Potential("sum", -pm.math.exp(0.1 * x[:, None] * np.linspace(0.0, 1.0, 400)).sum())
     target = TargetDensity(model)
-    assert target.chunk <= 2**17 // 1_200  # not the vector of 400 alone stays in the cache, but the matrix
+    assert (
+        target.terms[0].points_at_once <= 2**17 // 1_200
+    )  # not the vector of 400 alone stays in the cache, but the matrix
     points = np.random.default_rng(1).standard_normal((50, 3))
     want, _ = target(points)
     for patience in (np.inf, 0.0):

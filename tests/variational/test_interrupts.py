@@ -14,8 +14,7 @@ from scipy import stats
 from kl_plugins import estimate_kl
 from kl_plugins.interrupts import answer_interrupt, answered_in_time
 from kl_plugins.variational import KLConvergence, diagnose, distance_to_optimum, fit
-from kl_plugins.variational.target import density, parameters
-from kl_plugins.variational.target.density import TargetDensity
+from kl_plugins.variational.target import chunks, parameters
 
 
 @pytest.fixture(autouse=True)
@@ -131,13 +130,13 @@ def interrupted_at(monkeypatch, evaluation):
     """An interrupt in the evaluation of the log density of that number."""
     count = iter(range(100_000))
 
-    def part(function, points):
+    def answered(function, *arguments):
         answer_interrupt()
         if next(count) == evaluation:
             interrupt()
-        return function(points)
+        return function(*arguments)
 
-    monkeypatch.setattr(TargetDensity, "_part", staticmethod(part))
+    monkeypatch.setattr(chunks, "_answered", answered)
 
 
 CALLS = {
@@ -165,8 +164,8 @@ def test_an_interrupted_compilation_is_no_reason_to_try_another_way(model, monke
         interrupt()
         raise SystemError("returned a result with an exception set")
 
-    monkeypatch.setattr(density, "vectorize_graph", interrupted)
-    monkeypatch.setattr(density, "compiled", lambda *args: pytest.fail("compiled all the same"))
+    monkeypatch.setattr(chunks, "vectorize_graph", interrupted)
+    monkeypatch.setattr(chunks, "compiled", lambda *args: pytest.fail("compiled all the same"))
     with pytest.raises(KeyboardInterrupt):
         fit(model, progressbar=False)
 

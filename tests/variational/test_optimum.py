@@ -324,7 +324,7 @@ def test_the_log_density_is_pymcs(two_variables):
 def test_a_density_that_knows_no_batches_goes_point_by_point(two_variables, monkeypatch):
     expected = TargetDensity(two_variables)
     monkeypatch.setattr(
-        "kl_plugins.variational.target.density.vectorize_graph",
+        "kl_plugins.variational.target.chunks.vectorize_graph",
         lambda *_: (_ for _ in ()).throw(NotImplementedError),
     )
     single = TargetDensity(two_variables)

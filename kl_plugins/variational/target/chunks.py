@@ -92,7 +92,7 @@ class CompiledTerm:
 
     def _evaluated(self, function: Callable[..., Any], points: FloatArray) -> list[FloatArray]:
         """What a function gives at the points, a chunk of them after another."""
-        step = self._points()
+        step = self.points_at_once
         parts = [
             self._summed(function, points[start : start + step]) for start in range(0, len(points), step)
         ]
@@ -108,7 +108,8 @@ class CompiledTerm:
             total = [a + b for a, b in zip(total, found, strict=True)] if total else list(found)
         return total
 
-    def _points(self) -> int:
+    @property
+    def points_at_once(self) -> int:
         """At how many points one call is."""
         if not self._arrays:
             return int(np.clip(CHUNK // (self._dimension + self._numbers), FEWEST_POINTS, MOST_POINTS))

@@ -56,6 +56,8 @@ class TargetDensity:
         Which are logarithms or log-odds of bounded variables.
     bounded : bool
         Whether any variable is bounded, as scales are.
+    terms : list of CompiledTerm
+        The log density is their sum.
     evaluations : int
         At how many points the density was evaluated so far.
 
@@ -92,20 +94,20 @@ class TargetDensity:
         self.evaluations = 0
         self._pace = np.inf
         self._alone: list[Callable[[FloatArray], list[FloatArray]]] = []
-        self._terms = self._compile(model)
+        self.terms = self._compile(model)
         self._check_initial(start)
 
     def __call__(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log densities, shape (n,), and their gradients, shape (n, d), at `points`, shape (n, d)."""
         began = time.perf_counter()
-        values, gradients = self._summed(self._terms, points)
+        values, gradients = self._summed(self.terms, points)
         self._pace = min(self._pace, (time.perf_counter() - began) / max(len(points), 1))
         return values, gradients
 
     def values(self, points: FloatArray) -> FloatArray:
         """The log densities alone, by a function of their own where so many would take long otherwise."""
         if not self._alone and len(points) * self._pace > PATIENCE:
-            self._alone = [term.compile_alone() for term in self._terms]
+            self._alone = [term.compile_alone() for term in self.terms]
         if not self._alone:
             return self(points)[0]
         return self._summed(self._alone, points)[0]
