@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kl_plugins.errors import HasNames, NoClosedFormError
+from kl_plugins.html import block, paragraph, table
 from kl_plugins.labelled import by_position
 from kl_plugins.matching import in_words_of_caller, match, name_of, pair_as_written
 
@@ -37,6 +38,12 @@ class Explanation:
 
     def __str__(self) -> str:
         return f"KL({self.p} ‖ {self.q}) by {self.rule.removeprefix('by_')}, {self.cost}"
+
+    def _repr_html_(self) -> str:
+        names = ("p", "q", "rule", "cost")
+        return block(
+            paragraph("How KL(p‖q) is computed"), table((name, getattr(self, name)) for name in names)
+        )
 
 
 def explain(p: object, q: object) -> Explanation:

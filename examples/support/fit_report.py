@@ -186,7 +186,7 @@ def draw(path: Path, fits: dict[str, Fit], diagnoses: dict[str, Any], names: lis
     if not any(one.pymc_stop for one in fits.values()):
         last = max(one.iterations for one in fits.values())
         text += f".\nPyMC's own criterion\nhad stopped neither\nby {last:,d}"
-    top.annotate(text, (0.985, 0.97), xycoords="axes fraction", ha="right", va="top", color="0.35")
+    top.annotate(text, (0.985, 0.89), xycoords="axes fraction", ha="right", va="top", color="0.35")
     top.set_title(
         "KLConvergence averages the iterates (points),\nand stops when the average is at the optimum"
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
+
+from kl_plugins.html import AMBER, GREEN, Html, block, coloured, paragraph, table
+from kl_plugins.labelled import dims_of
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -89,13 +93,67 @@ class KLEstimate(Generic[Numbers, Truths]):
             numbers = (
                 f"{np.array2string(self.value, precision=6)} ± {np.array2string(self.error, precision=1)}"
             )
-        elif np.isinf(self.value):
-            numbers = "inf"
-        elif self.error == 0.0:
-            numbers = f"{self.value!r}"
         else:
-            numbers = f"{_rounded(self.value, self.error)} ± {self.error:.1g}"
+            numbers = _numbers(self.value, self.error)
         return f"KLEstimate({numbers}, {self.method}, n={self.n}{doubt})"
+
+    def _repr_html_(self) -> str:
+        how = paragraph(f"By {self.method}, with {self.n:,d} evaluations of the pair of densities.")
+        values, errors, converged = (np.asarray(one) for one in (self.value, self.error, self.converged))
+        good = int(converged.sum())
+        if not values.ndim:
+            line = paragraph(f"KL(p‖q) = {_told(float(values), float(errors))} nats: ", _said(good == 1))
+            return block(line, how)
+        shown = list(islice(np.ndindex(values.shape), MOST_ROWS))
+        names = [str(dim) for dim in dims_of(self.value)] or ["place"]
+        rows = [
+            (
+                *_place(self.value, index),
+                _told(float(values[index]), float(errors[index])),
+                _said(bool(converged[index])),
+            )
+            for index in shown
+        ]
+        rest = values.size - len(shown)
+        parts = [paragraph(f"{values.size:,d} estimates, {good:,d} of them converged")]
+        parts.append(table(rows, (*names, "KL(p‖q) (nats)", "")))
+        parts += [paragraph(f"and {rest:,d} more")] if rest else []
+        return block(*parts, how)
+
+
+MOST_ROWS = 20
+"""So many members of a batch are shown in a notebook."""
+
+
+def _said(converged: bool) -> Html:
+    """Whether a value can be relied on; a warning has said why not."""
+    return coloured("converged", GREEN) if converged else coloured("not converged", AMBER)
+
+
+def _place(values: Any, index: tuple[int, ...]) -> tuple[str, ...]:
+    """Where a member of a batch is: its labels, or its index where there are none."""
+    dims = dims_of(values)
+    if not dims:
+        return (", ".join(map(str, index)),)
+    return tuple(
+        str(values.coords[dim].values[i]) if dim in values.coords else str(i)
+        for dim, i in zip(dims, index, strict=True)
+    )
+
+
+def _told(value: float, error: float) -> str:
+    """One value and what is known of its error, in words where that is nothing."""
+    unknown = np.isfinite(value) and not np.isfinite(error)
+    return f"{value:.6g} (error not known)" if unknown else _numbers(value, error)
+
+
+def _numbers(value: float, error: float) -> str:
+    """One value and its error."""
+    if np.isinf(value):
+        return "inf"
+    if error == 0.0:
+        return repr(float(value))
+    return f"{_rounded(value, error)} ± {error:.1g}"
 
 
 def _rounded(value: float, error: float) -> str:

@@ -14,7 +14,9 @@ from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to
 from kl_plugins.variational.plots import plot_convergence
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.diagnosis import Diagnosis
-from kl_plugins.variational.report.pictures import plot_importance, plot_kl, plot_pair
+from kl_plugins.variational.report.pictures.divergences import plot_kl
+from kl_plugins.variational.report.pictures.pairs import plot_pair
+from kl_plugins.variational.report.pictures.ratios import plot_importance
 from kl_plugins.variational.report.stopping import NotConvergedWarning
 from kl_plugins.variational.target.approximations import snapshot
 from kl_plugins.variational.terms import ClosedFormKL, kl_terms

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import Snapshot
+from kl_plugins.html import GREEN, RED, block, coloured, folded, paragraph, table
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
-from kl_plugins.variational.report.formatting import GREEN, RED, against_limit, rounded_up
+from kl_plugins.variational.report.formatting import against_limit, rounded_up
 from kl_plugins.variational.report.wording import CertificateText
 from kl_plugins.variational.target.parameters import Parameters
 
@@ -115,5 +115,34 @@ class Certificate:
         )
 
     def _repr_html_(self) -> str:
-        colour = GREEN if self.certified else RED
-        return f"<p style='color:{colour}'>{escape(str(self))}</p>"
+        if not self.certified:
+            line = paragraph(coloured("Not certified", RED), f": {self.reason}.")
+            if self.changed:  # the numbers are of what it was
+                return block(line)
+        else:
+            line = paragraph(coloured("Certified", GREEN))
+        found = f"{rounded_up(self.jeffreys)} nats" if np.isfinite(self.jeffreys) else "not known"
+        rows = [
+            (AWAY if self.certified else ERROR, found),
+            (TOLERANCE, f"{self.tolerance:g} nats, a certificate needs {self.tolerance / STRICTNESS:g}"),
+            (DRAWS, f"{self.draws:,d}"),
+            (STARTS, f"{self.starts:,d}"),
+            (EVALUATIONS, f"{self.evaluations:,d}"),
+            (SECONDS, f"{self.seconds:.1f} s"),
+        ]
+        if self.other_optima:
+            rows.append((OTHERS, ", ".join(f"{gap:.3g}" for gap in self.other_optima) + " nats"))
+        pairs = [(f"{one.draws:,d}", f"{one.jeffreys:.2g}") for one in self.history]
+        return block(line, table(rows), folded(HISTORY, table(pairs, PAIRS)) if pairs else "")
+
+
+AWAY = "Jeffreys divergence from the best approximation of its family, at most"
+ERROR = "Monte Carlo error of the best approximation"
+TOLERANCE = "tolerance"
+DRAWS = "draws in a set"
+STARTS = "starts"
+EVALUATIONS = "log-density evaluations"
+SECONDS = "time, with compilation"
+OTHERS = "ELBOs of other local optima, less this one's"
+HISTORY = "how far independent optima were apart"
+PAIRS = ("draws", "Jeffreys divergence (nats)")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.html import AMBER, GREEN, RED, Html, block, coloured, folded, listed, paragraph, table
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
-from kl_plugins.variational.report.formatting import AMBER, GREEN, RED, against_limit
-from kl_plugins.variational.report.pictures import drawn_side_by_side
+from kl_plugins.variational.report.formatting import against_limit
+from kl_plugins.variational.report.pictures.side_by_side import drawn_side_by_side
 from kl_plugins.variational.report.verdict import TO_DO, Level
 
 if TYPE_CHECKING:
@@ -219,23 +219,29 @@ class Diagnosis(Findings):
         return f"too heavy a tail of the squared ratios or of a coordinate's squares, or D₂ above {LARGEST:g}"
 
     def _repr_html_(self) -> str:
-        colour = COLOURS[self.verdict.level]
-        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.verdict.reasons)
-        rows = "".join(
-            f"<tr><td style='{CELL}'>{escape(label)}</td><td style='{CELL}'>{escape(text)}</td></tr>"
-            for label, text in self._lines()
-        )
-        table = self.summary().round(3).to_html(max_rows=30)
-        level, conclusion = escape(self.verdict.level.headline), escape(self.verdict.conclusion)
-        todo = f"<p>{TO_DO} {escape(self.verdict.advice)}</p>" if self.verdict.advice else ""
-        return (
-            f"<div><p><b style='color:{colour}'>{level}:</b> {conclusion}.</p>{todo}"
-            f"<ul>{reasons}</ul><p>{UNITS}</p><table style='margin-left: 0'>{rows}</table>"
-            f"<details><summary>coordinates</summary>{table}</details></div>"
+        verdict = self.verdict
+        level = coloured(f"{verdict.level.headline}:", COLOURS[verdict.level])
+        todo = paragraph(f"{TO_DO} {verdict.advice}") if verdict.advice else ""
+        tables = {COORDINATES: self.summary(), ELEMENTS: self.summary("constrained")}
+        return block(
+            paragraph(level, f" {verdict.conclusion}."),
+            todo,
+            listed(verdict.reasons),
+            paragraph(UNITS),
+            table(self._lines()),
+            *(folded(name, _html_of(one)) for name, one in tables.items()),
         )
 
 
-CELL = "text-align: left; padding-right: 1.5em"
+def _html_of(table: pd.DataFrame) -> Html:
+    """A table of pandas, which escapes its cells itself."""
+    return Html(table.rename_axis(None).to_html(max_rows=MOST_ROWS, float_format="{:.3g}".format, border=0))
+
+
+MOST_ROWS = 30
+"""So many rows of a table are shown in a notebook."""
+COORDINATES = "coordinates"
+ELEMENTS = "on the model's own scale"
 UNITS = "Estimates ± standard errors, in nats. q: the approximation; q*: the best of its family."
 EFFECTIVE = "effective sample size"
 NO_BOUNDS = "bounds on errors of means and sds"

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from kl_plugins.variational.evidence.importance import Importance
 
-GREEN, AMBER, RED = "#2f8f4e", "#b07a00", "#d0453c"
-"""Of good, middling and bad news in a notebook; legible on white and on black."""
 MOST_DIGITS = 17
 """So many significant digits tell any two floats apart."""
 

@@ -16,7 +16,7 @@ from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS
 from kl_plugins.variational.report.formatting import against_limit, khat_against_threshold
 from kl_plugins.variational.report.grounds import Grounds, jeffreys_to_optimum
-from kl_plugins.variational.report.wording import Advice, Conclusion, Finding
+from kl_plugins.variational.report.wording import Advice, Conclusion, Finding, Found
 
 RIVAL = -4.0
 """A local optimum whose ELBO is less than this far below may hold some percent of the posterior."""
@@ -58,6 +58,8 @@ class Verdict:
         The coordinates that the approximation itself gets wrong, worst first.
     reasons : tuple of str
         What each check found: support, means and sds, importance ratios, convergence, other modes.
+    findings : tuple of Finding
+        The same for programs: the enumeration that each reason is told by.
     advice : str
         What to do: the least that would help, by what is known. Empty where nothing is called for.
     conclusion : str
@@ -67,6 +69,7 @@ class Verdict:
     level: Level
     discrepancies: tuple[Discrepancy, ...]
     reasons: tuple[str, ...]
+    findings: tuple[Finding, ...]
     advice: str
     conclusion: str
 
@@ -98,17 +101,18 @@ def verdict_on(grounds: Grounds) -> Verdict:
         level = Level.RESAMPLE
     else:
         level = Level.REJECT
-    outside = (Finding.OUTSIDE_SUPPORT.told(where=grounds.outside),) if grounds.outside else ()
+    outside = (Found.of(Finding.OUTSIDE_SUPPORT, where=grounds.outside),) if grounds.outside else ()
     modes = () if grounds.by_reference else rivals or (_no_modes(grounds),)
     ratios = _about_ratios(grounds, raw, weighted)
-    reasons = (*outside, _about_moments(grounds, raw), *ratios, _about_optimum(grounds), *modes)
+    found = (*outside, _about_moments(grounds, raw), *ratios, _about_optimum(grounds), *modes)
     first, *further = _advice(grounds, level, raw, bool(rivals)) or [""]
     # Resampling is enough by itself: what else would help is another way.
     advice = (
         (" Or: " if level is Level.RESAMPLE and further else " ").join([first, " ".join(further)]).strip()
     )
     conclusion = _conclusion(grounds, level, raw, bool(rivals))
-    return Verdict(level, raw.discrepancies, reasons, advice, conclusion)
+    reasons, findings = tuple(one.text for one in found), tuple(one.finding for one in found)
+    return Verdict(level, raw.discrepancies, reasons, findings, advice, conclusion)
 
 
 def _conclusion(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool) -> str:
@@ -125,52 +129,52 @@ def _conclusion(grounds: Grounds, level: Level, raw: MomentComparison, rivals: b
     return Conclusion.NOT_KNOWN.told()
 
 
-def _no_modes(grounds: Grounds) -> str:
-    return Finding.NO_OTHER_MODES.told() if grounds.sought else Finding.MODES_NOT_SOUGHT.told(most=DIMENSIONS)
+def _no_modes(grounds: Grounds) -> Found:
+    return Found.of(Finding.NO_OTHER_MODES if grounds.sought else Finding.MODES_NOT_SOUGHT, most=DIMENSIONS)
 
 
-def _rivals(grounds: Grounds) -> tuple[str, ...]:
+def _rivals(grounds: Grounds) -> tuple[Found, ...]:
     """What speaks for parts of the posterior that the fit does not cover."""
     found = []
     if grounds.modes:
-        found.append(
-            Finding.OTHER_MODES.told(shares=_listed([f"{mode.share:.0%}" for mode in grounds.modes]))
-        )
+        shares = _listed([f"{mode.share:.0%}" for mode in grounds.modes])
+        found.append(Found.of(Finding.OTHER_MODES, shares=shares))
         if any(mode.copy for mode in grounds.modes):
-            found.append(Finding.MIRROR_IMAGES.told())
+            found.append(Found.of(Finding.MIRROR_IMAGES))
     if grounds.distance is not None and any(gap > RIVAL for gap in grounds.distance.other_optima):
-        found.append(Finding.RIVAL_OPTIMUM.told())
+        found.append(Found.of(Finding.RIVAL_OPTIMUM))
     return tuple(found)
 
 
-def _about_ratios(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> tuple[str, ...]:
+def _about_ratios(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> tuple[Found, ...]:
     """What k̂ says, and what it does not see."""
     importance = grounds.importance
     if importance.equal:
-        return ((Finding.RATIOS_EQUAL_INSIDE if grounds.outside else Finding.RATIOS_EQUAL).told(),)
+        return (Found.of(Finding.RATIOS_EQUAL_INSIDE if grounds.outside else Finding.RATIOS_EQUAL),)
     k, above, threshold = khat_against_threshold(importance)
     details = {"khat": k, "threshold": threshold, "ess": importance.ess, "draws": importance.draws}
     if not importance.reliable:
-        return (Finding.RATIOS_HEAVY.told(**details),)
+        return (Found.of(Finding.RATIOS_HEAVY, **details),)
     if above:
-        return (Finding.RATIOS_EVEN.told(**details),)
+        return (Found.of(Finding.RATIOS_EVEN, **details),)
     unsure = importance.k.value + ERRORS * importance.k.error > importance.threshold
-    told = [(Finding.RATIOS_BORDERLINE if unsure else Finding.RATIOS_LIGHT).told(**details, errors=ERRORS)]
+    light = Finding.RATIOS_BORDERLINE if unsure else Finding.RATIOS_LIGHT
+    told = [Found.of(light, **details, errors=ERRORS)]
     missed = grounds.missed
     if missed.value > max(SEEN, 3.0 * missed.error):
-        told.append(Finding.MASS_MISSED.told(share=1.0 - np.exp(-missed.value)))
+        told.append(Found.of(Finding.MASS_MISSED, share=1.0 - np.exp(-missed.value)))
     if heavy := grounds.heavy_tails():
         names = [f"{name} ({against_limit(k, importance.threshold, kind='f').value})" for name, k in heavy]
-        told.append(Finding.VARIANCES_HEAVY.told(threshold=threshold, names=_listed(names)))
+        told.append(Found.of(Finding.VARIANCES_HEAVY, threshold=threshold, names=_listed(names)))
     elif weighted.discrepancies and raw.discrepancies and grounds.reliable:
         wrong = _listed(weighted.discrepancies)
-        told.append(Finding.WEIGHTED_WRONG.told(source=grounds.source, wrong=wrong))
+        told.append(Found.of(Finding.WEIGHTED_WRONG, source=grounds.source, wrong=wrong))
     elif raw.discrepancies and grounds.reliable and not weighted.known:
-        told.append(Finding.WEIGHTED_NOT_KNOWN.told(tolerance=grounds.tolerance))
+        told.append(Found.of(Finding.WEIGHTED_NOT_KNOWN, tolerance=grounds.tolerance))
     return tuple(told)
 
 
-def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
+def _about_moments(grounds: Grounds, raw: MomentComparison) -> Found:
     """What is wrong with means and standard deviations, and how well that is known."""
     wrong = {discrepancy.name for discrepancy in raw.discrepancies}
     beyond = [grounds.names[int(i)] for i in np.flatnonzero(np.isinf(grounds.truth.sd_error))]
@@ -187,7 +191,8 @@ def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
         found = Finding.MOMENTS_NOT_SEEN_WRONG
     else:
         found = Finding.MOMENTS_RIGHT
-    return found.told(
+    return Found.of(
+        found,
         source=grounds.source,
         tolerance=grounds.tolerance,
         wrong=_listed(raw.discrepancies),
@@ -195,16 +200,16 @@ def _about_moments(grounds: Grounds, raw: MomentComparison) -> str:
     )
 
 
-def _about_optimum(grounds: Grounds) -> str:
+def _about_optimum(grounds: Grounds) -> Found:
     """How far the fit is from the optimum of its family."""
     distance = grounds.distance
     if distance is None:
-        return Finding.NOT_COMPARED.told(most=FULL_RANK_DIMENSIONS)
+        return Found.of(Finding.NOT_COMPARED, most=FULL_RANK_DIMENSIONS)
     if not distance.known:
         obstacle = distance.obstacle
         if obstacle is not None and obstacle.reason is Reason.DISCONTINUOUS:
-            return Finding.OPTIMUM_NOT_KNOWN.told(reason=obstacle.what)  # the advice has the remedy
-        return Finding.OPTIMUM_NOT_KNOWN.told(reason=distance.reason)
+            return Found.of(Finding.OPTIMUM_NOT_KNOWN, reason=obstacle.what)  # the advice has the remedy
+        return Found.of(Finding.OPTIMUM_NOT_KNOWN, reason=distance.reason)
     if not distance.reached and not grounds.outside:
         found = Finding.OPTIMUM_UNSURE
     elif not grounds.at_optimum:
@@ -213,9 +218,8 @@ def _about_optimum(grounds: Grounds) -> str:
         found = Finding.CONVERGED_WITHIN_ERROR
     else:
         found = Finding.CONVERGED
-    return found.told(
-        jeffreys=jeffreys_to_optimum(distance), tolerance=grounds.optimum_tolerance, reason=distance.reason
-    )
+    jeffreys = jeffreys_to_optimum(distance)
+    return Found.of(found, jeffreys=jeffreys, tolerance=grounds.optimum_tolerance, reason=distance.reason)
 
 
 def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from kl_plugins.variational.optimum.reasons import Wording
 
 
@@ -52,14 +54,22 @@ class PlotText(Wording):
     KL_TO = "KL(q‖posterior)"
     KL_FROM = "KL(posterior‖q)"
     KL_ERROR_NOT_KNOWN = "{label}, error not known"
-    WEIGHTS_RELIABLE = "k̂ = {khat}: weights can be used"
-    WEIGHTS_UNRELIABLE = "k̂ = {khat}: weights cannot be used"
+    RATIOS_EQUAL = "p/q is the same at all draws"
+    RATIOS_LIGHT = "k̂ = {khat}: weights can be used"
+    RATIOS_BORDERLINE = "k̂ = {khat}: weights are borderline"
+    RATIOS_EVEN = "k̂ = {khat}, but p/q is nearly\nconstant: weights can be used"
+    RATIOS_HEAVY = "k̂ = {khat}: weights cannot be used"
+    MASS_MISSED = "k̂ = {khat}, but the draws\nmiss a part of the posterior"
+    VARIANCES_HEAVY = "k̂ = {khat}, but weights\ncannot correct some sds"
+    WEIGHTED_NOT_KNOWN = "k̂ = {khat}, but weighted\nestimates are not known well"
+    WEIGHTED_WRONG = "k̂ = {khat}, but weighted\nestimates are wrong"
     RATIO_AXIS = "log of p/q over its mean (nats)"
     SHARE_AXIS = "share of draws with a larger p/q"
     RATIO_DRAWS = "draws of q"
     RATIO_TAIL = "fitted Pareto tail, slope k̂"
     RATIO_START = "tail begins "
     PAIR_TITLE = "ellipses of 50 % and 95 %"
+    PAIR_TITLE_WORST = "the worst pair: ellipses of 50 % and 95 %"
     PAIR_FIT = "q, the approximation"
     PAIR_FULL_RANK = "best full-rank"
     PAIR_POSTERIOR = "posterior by {source}"
@@ -163,6 +173,17 @@ class Finding(Wording):
         "other modes: the ELBO has another local optimum of nearly the same height, so the posterior may "
         "have several modes"
     )
+
+
+class Found(NamedTuple):
+    """What a check found, and the same in a sentence."""
+
+    finding: Finding
+    text: str
+
+    @classmethod
+    def of(cls, finding: Finding, **details: Any) -> Found:
+        return cls(finding, finding.told(**details))
 
 
 class Advice(Wording):

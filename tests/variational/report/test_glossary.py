@@ -10,7 +10,7 @@ import pytest
 
 from kl_plugins.variational import diagnose
 from kl_plugins.variational.optimum.reasons import REMEDIES, DistanceText, Reason, Whereabouts
-from kl_plugins.variational.report import diagnosis
+from kl_plugins.variational.report import certificate, diagnosis
 from kl_plugins.variational.report.verdict import Level
 from kl_plugins.variational.report.wording import Advice, CertificateText, Conclusion, Finding, PlotText
 
@@ -42,7 +42,7 @@ def cases(*enumerations, page):
     ],
 )
 def test_every_sentence_is_explained(text, page):
-    assert text.strip() in explained(page)
+    assert " ".join(text.split()) in explained(page)
 
 
 @pytest.mark.parametrize("conclusion", Conclusion)
@@ -53,8 +53,14 @@ def test_every_first_line_is_explained(conclusion):
 
 def test_every_line_of_a_report_is_explained():
     lines = {*diagnosis.LABELS.values(), diagnosis.UNITS, diagnosis.EFFECTIVE, diagnosis.NO_BOUNDS}
-    lines |= {diagnosis.GAINED, diagnosis.WITHOUT_REFERENCE}
+    lines |= {diagnosis.GAINED, diagnosis.WITHOUT_REFERENCE, diagnosis.COORDINATES, diagnosis.ELEMENTS}
     assert lines <= set(explained(VERDICT))
+
+
+def test_every_line_of_a_certificate_is_explained():
+    lines = {certificate.AWAY, certificate.ERROR, certificate.TOLERANCE, certificate.DRAWS}
+    lines |= {certificate.STARTS, certificate.EVALUATIONS, certificate.SECONDS, certificate.OTHERS}
+    assert lines | {certificate.HISTORY, *certificate.PAIRS} <= set(explained(CERTIFICATE))
 
 
 def test_what_is_printed_is_what_is_explained():
