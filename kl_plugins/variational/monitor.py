@@ -1,22 +1,19 @@
-"""A stopping rule for ``pm.fit``: iterates are averaged, and the average is compared with the optimum."""
+"""A stopping rule for ``pm.fit`` and for pymc-extras' Trainer: is the average of the iterates optimal?"""
 
 from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Sequence
-from math import ceil, isfinite, isnan
-from typing import Any, NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-import numpy as np
+from pymc.model import Model
 
 from kl_plugins.families.named import Snapshot
-from kl_plugins.interrupts import answered_in_time
-from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance
-from kl_plugins.variational.optimum.iterates import Iterates, OptimumComparison, Window
+from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.report import stopping
-from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status, rests
+from kl_plugins.variational.report.stopping import NotConvergedWarning, Status
 from kl_plugins.variational.target.parameters import parameters_of_watched
 from kl_plugins.variational.target.settings import (
     Seed,
@@ -26,19 +23,14 @@ from kl_plugins.variational.target.settings import (
     generator,
     refusing_a_call_as_callback,
 )
-
-FIRST_LOOK = 100
-"""Iterates that are kept before the first look at them."""
-GROWTH = 1.4
-"""Looks are at iterations that grow by this factor, so that there are few of them."""
-SLOW = 4.0
-"""The optimum is computed once the drift over the window is no more than so many times the tolerance."""
-PATIENCE = 10.0
-"""A fit is given so many times as long as it took so far, or to its end, to come to the optimum."""
+from kl_plugins.variational.training import TrainerRun
+from kl_plugins.variational.watching import WatchedFit
 
 
-class KLConvergence:
+class KLConvergence(WatchedFit):
     """Callback for ``pm.fit``: averages the iterates, and stops when the average is close to the optimum.
+
+    Its method `train` does the same for the Trainer of pymc-extras, which has no callbacks.
 
     It looks at the last half of the iterates, each look 1.4 times as late as the last: at the Monte Carlo
     error of their average, and at the drift of the parameters that are not stationary (split-R̂ above 1.1).
@@ -127,35 +119,115 @@ class KLConvergence:
         self, tolerance: float = 0.1, *, every: int = 10, check: bool = True, random_seed: Seed = None
     ) -> None:
         generator(random_seed)
-        self.tolerance = check_tolerance(tolerance)
-        self.every = check_count(every, "every")
-        self.check = check_switch(check, "check")
-        self.random_seed = random_seed
-        self._status, self._message = Status.RUNNING, ""
+        super().__init__(
+            check_tolerance(tolerance),
+            check_count(every, "every"),
+            check_switch(check, "check"),
+            random_seed,
+        )
         self._scores: weakref.ref[Any] | None = None
-        self.history: list[Look] = []
-        self._averages: list[FloatArray] = []
-        self._approximation: Any = None
-        self._iteration = 0
-        self._next_look = FIRST_LOOK * self.every
-        self._end: int | None = None
+        self._before = 0  # steps of a Trainer before it was watched
 
     def __call__(self, approximation: object, losses: Sequence[float] | None, iteration: int) -> None:
         """Called by ``pm.fit`` after each iteration; raises StopIteration to stop the fit."""
-        if iteration <= self._iteration or approximation is not self._approximation:
-            self._begin(approximation, losses, iteration)
-        self._iteration = iteration
-        if iteration >= self._iterates.due:
-            self._keep(losses)
-        ending = iteration == self._end
-        if iteration >= self._next_look or ending:
-            self._next_look = ceil(GROWTH * iteration)
-            with answered_in_time():
-                window = self._window()
-                if window is not None:
-                    self._look(window)
-                if ending:
-                    self._not_stationary(window)
+        if iteration <= self._iteration or approximation is not self._watched:
+            self._begin_as_callback(approximation, losses, iteration)
+        self._see(iteration, losses)
+
+    def train(
+        self,
+        trainer: Any,
+        n: int,
+        data: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        model: Model | None = None,
+        observeds: Sequence[Any] | None = None,
+        whole: Model | None = None,
+        random_seed: Any = None,
+        progressbar: bool = True,
+    ) -> Any:
+        """Fit a Trainer of pymc-extras until its parameters are at the optimum, by at most n steps.
+
+        It is fitted in chunks, between which its parameters are looked at. What is said of ``pm.fit``
+        holds of it: when the fit stops, and what is claimed. The average is then in ``trainer.state``, where
+        `snapshot`, `diagnose` and ``trainer.sample_posterior`` find it. From there a further call goes on, as
+        does ``trainer.fit(n, state=trainer.state)``.
+
+        Parameters
+        ----------
+        trainer : pymc_extras.inference.advi.Trainer
+            With one of pymc-extras' own guides: mean-field, full-rank or low-rank.
+        n : int
+            Steps at most.
+        data : iterable of dict, optional
+            Batches, one per step, as ``Trainer.fit`` takes them; one pass over them for all the chunks.
+        model : pymc.Model, optional
+            By default that in context.
+        observeds : list of str or variable, optional
+            As ``Trainer.fit`` takes it, in the first fit alone.
+        whole : pymc.Model, optional
+            With `data`, a model of the same variables with all of the data in it, to compare with. Without it
+            a fit of batches is at most found to be stationary.
+        random_seed : optional
+            For the draws of the fit.
+        progressbar : bool
+            Whether to show how far it is, in a terminal or notebook; pymc-extras' own would show every chunk.
+
+        Returns
+        -------
+        SVIState
+            The Trainer's state.
+
+        Raises
+        ------
+        TypeError
+            If it is no Trainer, or there is no model.
+        ValueError
+            If `n` is not positive, `whole` has other variables or comes without `data`, or the guide is none
+            of pymc-extras' own.
+        FloatingPointError
+            If parameters are not finite.
+
+        Warns
+        -----
+        NotConvergedWarning
+            If the fit is not shown to be at the optimum.
+        """
+        n = check_count(n, "n")
+        run = TrainerRun(trainer, data, model, observeds, whole, random_seed)
+        with progress_line(check_switch(progressbar, "progressbar"), lasting=False) as report:
+            try:
+                self._train(run, n, report)
+            except StopIteration:
+                pass
+            finally:
+                if self._watched is trainer and self._status is Status.RUNNING:
+                    self._status = Status.STOPPED_FROM_OUTSIDE
+        return trainer.state
+
+    def _train(self, run: TrainerRun, n: int, report: Report) -> None:
+        """Take at most n steps, with a look at the parameters whenever one is due."""
+        refined = self._watched is run.trainer and run.step == self._iteration + self._before
+        if not refined:
+            self._before = run.step
+        begin, end, due = run.step, run.step + n, self._iterates.due if refined else self.every
+        self._scores, fresh = None, True
+        while run.step < end and not run.interrupted and not run.exhausted:
+            report(f"step {run.step - begin:,d} of {n:,d}")
+            run.fit(max(1, min(due + self._before, end) - run.step))
+            if not refined:
+                self._start_over(run.trainer, run.parameters)
+                refined = True
+            if fresh:
+                self._begin(run.compared, end - self._before)
+                fresh = False
+            if run.interrupted:
+                self._iteration = run.step - self._before
+                return
+            if run.exhausted:
+                self._end = run.step - self._before
+            self._see(run.step - self._before, run.losses)
+            due = self._iterates.due
 
     @property
     def status(self) -> Status:
@@ -175,7 +247,7 @@ class KLConvergence:
     @property
     def distance(self) -> OptimumDistance | None:
         """Of the average from the optimum, after a check."""
-        return None if self._approximation is None else self._comparison.distance
+        return None if self._watched is None else self._comparison.distance
 
     @property
     def average(self) -> Snapshot:
@@ -186,7 +258,7 @@ class KLConvergence:
         ValueError
             If fewer than 32 iterates were kept so far.
         """
-        window = self._window() if self._approximation is not None else None
+        window = self._window() if self._watched is not None else None
         if window is None:
             raise ValueError("too few iterates to average: no fit was watched for long enough")
         return self._parameters.distribution(window.average)
@@ -218,106 +290,13 @@ class KLConvergence:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_scores": None}  # what is alive here is nothing to a copy
 
-    def _begin(self, approximation: Any, losses: Any, iteration: int) -> None:
+    def _begin_as_callback(self, approximation: Any, losses: Any, iteration: int) -> None:
         """A fit begins, or is refined: PyMC then repeats the number of the last iteration."""
-        if iteration != self._iteration or approximation is not self._approximation:
-            self._parameters = parameters_of_watched(approximation)
-            self._approximation = approximation
-            self._iterates = Iterates(self._parameters.size, self.every)
-            self._next_look = FIRST_LOOK * self.every
-            self.history, self._averages = [], []
-        self._status, self._message = Status.RUNNING, ""
-        self._comparison = OptimumComparison(approximation.model, self._parameters, self.tolerance)
+        if iteration != self._iteration or approximation is not self._watched:
+            self._start_over(approximation, parameters_of_watched(approximation))
         # PyMC hands out the losses so far as the beginning of an array of all that there will be.
         whole = getattr(losses, "base", None)
-        self._end = None if whole is None else iteration - len(losses) + len(whole)
+        self._begin(approximation.model, None if whole is None else iteration - len(losses) + len(whole))
         self._scores = None if whole is None else weakref.ref(whole)
         if losses is None:
             warnings.warn(stopping.WITHOUT_LOSSES, NotConvergedWarning, stacklevel=3)
-
-    def _keep(self, losses: Any) -> None:
-        """Keep the iterate, unless the fit has diverged: FloatingPointError then."""
-        row = self._parameters.read()
-        # The sum is finite if every number is, and quicker to ask.
-        finite = isfinite(row.sum()) or bool(np.isfinite(row).all())
-        if not finite or (losses is not None and isnan(losses[-1])):
-            what = "the loss is NaN" if finite else "its parameters are not finite"
-            self._status, self._message = Status.DIVERGED, stopping.diverged(self._iteration, what)
-            raise FloatingPointError(self._message)
-        self._iterates.keep(row, self._iteration)
-
-    def _window(self) -> Window | None:
-        rows = self._iterates.window()
-        if len(rows) < 32:
-            return None
-        return Window.of(self._parameters.coordinates(rows), self._parameters.whiten)
-
-    def _look(self, window: Window) -> None:
-        """Judge the last half of the iterates; StopIteration where that ends the fit."""
-        optimum, rhat = self._comparison, float(np.max(window.rhat))
-        look = Look(self._iteration, window.jeffreys, rhat, window.drift, optimum.jeffreys_of(window.average))
-        self.history.append(look)
-        self._averages.append(window.average)
-        slow = look.jeffreys <= self.tolerance and look.drift <= SLOW * self.tolerance
-        if self.check and not optimum.tried and (slow or self._iteration == self._end):
-            optimum.find(window.average, self.random_seed)
-            far = optimum.jeffreys_of_each(self._averages)
-            pairs = zip(self.history, far, strict=True)
-            self.history[:] = [past._replace(to_optimum=distance) for past, distance in pairs]
-            look = self.history[-1]
-        at_rest = rests(look, self.history, self.tolerance)
-        if look.to_optimum <= self.tolerance and optimum.is_known:
-            self._stop(Status.CONVERGED, stopping.converged(look, at_rest), warn=False)
-        if look.drift > self.tolerance:
-            return
-        if look.to_optimum > self.tolerance:
-            needed = optimum.iterations_to(window, self._iterates.spacing)
-            remaining = 0 if self._end is None else self._end - self._iteration
-            late = needed > max(PATIENCE * self._iteration, remaining)
-            if late and at_rest and self._is_accurate(window):
-                what = stopping.not_optimal(self.history[-1], self.tolerance, needed, optimum.reason)
-                self._stop(Status.NOT_OPTIMAL, what, warn=True)
-        elif at_rest and self._is_accurate(window):
-            why = optimum.reason or "check=False"
-            self._stop(Status.STATIONARY, stopping.stationary(self.history[-1], why), warn=self.check)
-
-    def _is_accurate(self, window: Window) -> bool:
-        """Whether the average is known well enough, by ArviZ's Monte Carlo errors in the end."""
-        most = REST_SHARE * self.tolerance
-        if window.jeffreys > most:
-            return False
-        careful = window.careful_jeffreys()
-        self.history[-1] = self.history[-1]._replace(jeffreys=careful)
-        return careful <= most
-
-    def _stop(self, status: Status, what: str, *, warn: bool) -> NoReturn:
-        """End the fit with a status, and with the average in the approximation."""
-        self._status = status
-        if self._parameters.writable:
-            self.write_back()
-        taken = stopping.what_was_taken(self._parameters.writable)
-        answer = "you are done, " if status is Status.CONVERGED else ""
-        self._message = f"{status} after {self._iteration:,d} iterations: {answer}{taken}; {what}"
-        if warn:
-            warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
-        raise StopIteration(f"KLConvergence: {self.message}")
-
-    def _not_stationary(self, window: Window | None) -> None:
-        """The fit is at its end, and nothing stopped it."""
-        self._status = Status.NOT_STATIONARY
-        what, comparison = "too few for a look at them", self._comparison
-        if window is not None:
-            look = self.history[-1]
-            what = stopping.still_moving(look, self.tolerance, rests(look, self.history, self.tolerance))
-            if look.to_optimum > self.tolerance:
-                needed = comparison.iterations_to(window, self._iterates.spacing)
-                last = self._parameters.coordinates(self._parameters.read()[None])[0]
-                away = comparison.jeffreys_to(last)
-                arrived = comparison.jeffreys_at_most(away) <= self.tolerance
-                what += stopping.away(look, away, arrived, needed)
-            if self._parameters.writable:
-                what += ". The approximation holds the last iterate: monitor.write_back() puts the average in"
-        self._message = f"{self._status} after {self._iteration:,d} iterations: {what}"
-        failed = comparison.tried and comparison.distance is None
-        advice = stopping.advice(comparison.reason if failed else None)
-        warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)

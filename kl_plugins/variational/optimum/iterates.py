@@ -15,7 +15,7 @@ from kl_plugins.dispatch import kl
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.optimum.progress import say_above_bar
-from kl_plugins.variational.target.parameters import Parameters
+from kl_plugins.variational.target.parameters import WatchedParameters
 from kl_plugins.variational.target.settings import Seed
 
 MOST_NUMBERS = 2**24
@@ -165,12 +165,15 @@ def _averages(coordinates: FloatArray, parts: int) -> FloatArray:
     return averages
 
 
+WITHOUT_MODEL = "its data came in batches: give whole=, a model of the same variables with all of them"
 OPTIMUM_SHARE = 0.1
 """How much of the tolerance the error of the optimum may take up."""
 
 
 class OptimumComparison:
     """Averages of iterates against the best Gaussian of their family.
+
+    Without a model, as of a fit of batches, there is none to be found.
 
     Attributes
     ----------
@@ -182,7 +185,7 @@ class OptimumComparison:
         Of the average that was compared last; its ELBO gap is NaN unless that was the first.
     """
 
-    def __init__(self, model: Model, parameters: Parameters, tolerance: float) -> None:
+    def __init__(self, model: Model | None, parameters: WatchedParameters, tolerance: float) -> None:
         self.model, self.parameters, self.tolerance = model, parameters, tolerance
         self.tried = False
         self.reason = ""
@@ -196,6 +199,9 @@ class OptimumComparison:
     def find(self, average: FloatArray, random_seed: Seed) -> None:
         """Look for the optimum from an average, given by its coordinates."""
         self.tried = True
+        if self.model is None:
+            self.reason = WITHOUT_MODEL
+            return
         say_above_bar("KLConvergence: computing the optimum of the family to compare with, once per fit")
         try:
             self.distance = distance_to_optimum(

@@ -105,13 +105,15 @@ def converged(look: Look, at_rest: bool) -> str:
     return what
 
 
-def what_was_taken(writable: bool) -> str:
+def what_was_taken(writable: bool, holder: str) -> str:
     """What the approximation holds: parameters that graphs of the user's compute cannot be set."""
     if writable:
-        return "the approximation holds the average of the last half of the iterates"
-    return (
-        "monitor.average is that of the last half of the iterates, the approximation holds the last iterate"
-    )
+        return f"{holder} holds the average of the last half of the iterates"
+    return f"monitor.average is that of the last half of the iterates, {holder} holds the last iterate"
+
+
+def holds_last(holder: str) -> str:
+    return f"{holder[0].upper()}{holder[1:]} holds the last iterate"
 
 
 def stationary(look: Look, unchecked: str) -> str:

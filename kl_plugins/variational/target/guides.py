@@ -1,4 +1,4 @@
-"""Guides of pymc-extras and the Trainer that fits them, as Gaussians over a model's variables."""
+"""Guides of pymc-extras and their parameters, as Gaussians over a model's variables."""
 
 from __future__ import annotations
 
@@ -14,16 +14,12 @@ from pymc_extras.inference.advi import (
     AutoGuideModel,
     AutoLowRankMultivariateNormal,
     AutoMultivariateNormal,
-    SVIState,
-    Trainer,
 )
 
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable, some_of
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.recognition import recognise
-from kl_plugins.variational.target.approximations import check_compared, gaussian_of, gaussian_of_pair
 from kl_plugins.variational.target.coordinates import (
     FullRankCoordinates,
     LowRankCoordinates,
@@ -225,62 +221,4 @@ def _own_guide(values: Values, model: Model, owners: Mapping[str, Variable]) -> 
         f"the parameters {some_of(sorted(values))} are not those that {OWN_GUIDES} has over the model's "
         f"variables {some_of(list(owners))}: give the model that was fitted, or of a guide of your own "
         f"{BY_HAND}"
-    )
-
-
-@gaussian_of.register(Trainer)
-def _(trainer: Trainer, model: Model) -> Snapshot:
-    state = fitted(trainer)
-    return GuideParameters(state.params, model, trainer.guide).gaussian(state.params)
-
-
-@gaussian_of.register(SVIState)
-def _(state: SVIState, model: Model) -> Snapshot:
-    return GuideParameters(state.params, model).gaussian(state.params)
-
-
-@gaussian_of.register(AutoGuideModel)
-def _(guide: AutoGuideModel, model: Model) -> Snapshot:
-    raise ValueError(
-        "a guide holds where a fit starts, and none of the parameters that were fitted: give the Trainer, or "
-        "(guide, state) with what Trainer.fit returns"
-    )
-
-
-@gaussian_of_pair.register(AutoGuideModel)
-def _(guide: AutoGuideModel, parameters: Any, model: Model) -> Snapshot:
-    values = parameters.params if isinstance(parameters, SVIState) else parameters
-    if not isinstance(values, Mapping):
-        raise TypeError(
-            "with a guide go its parameters by name, as SVIState.params has them, or the state, got "
-            f"{type(parameters).__name__}"
-        )
-    return GuideParameters(values, model, guide).gaussian(values)
-
-
-def fitted(trainer: Trainer) -> SVIState:
-    """The state of a Trainer after a fit; ValueError before."""
-    if trainer.state is None:
-        raise ValueError("the Trainer has not been fitted yet: call its method fit first")
-    return trainer.state
-
-
-@check_compared.register(Trainer)
-def _(trainer: Trainer, model: Model) -> None:
-    # pymc-extras says in no other way that batches were streamed into the model, which then holds the last.
-    if getattr(trainer, "_fit_model", None) is model:
-        raise ValueError(
-            "the Trainer was fitted to a stream of batches, and this model may hold the last of them alone. "
-            "The optimum is that of all the data: set them in the model, and give the Gaussian alone with "
-            "it, snapshot(trainer, model=model)"
-        )
-
-
-@recognise.register(Trainer)
-@recognise.register(SVIState)
-@recognise.register(AutoGuideModel)
-def _(obj: object) -> Any:
-    raise TypeError(
-        f"{type(obj).__name__} of pymc-extras does not know its model: "
-        "kl_plugins.variational.snapshot(trainer, model=model) is the Gaussian, which does"
     )

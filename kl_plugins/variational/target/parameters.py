@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from pymc.backends.base import MultiTrace
@@ -13,7 +13,7 @@ from pymc.variational.opvi import Approximation
 
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
-from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import not_gaussian, variables_of
@@ -27,12 +27,44 @@ TINY = -30.0
 """Below this log(1 + eˣ) is eˣ to the last digit of a float64."""
 
 
+class WatchedParameters(Protocol):
+    """The parameters of a Gaussian family as iterates: rows of numbers, coordinates, and the way back."""
+
+    size: int
+    """Numbers in a row."""
+    variables: tuple[Variable, ...]
+    """What the Gaussian is over."""
+    holder: str
+    """What holds them, as users call it."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether they can be set."""
+
+    def read(self) -> FloatArray:
+        """The parameters as they stand, shape (size,)."""
+
+    def coordinates(self, raw: FloatArray) -> FloatArray:
+        """Rows of parameters in the coordinates that are averaged, shape (n, size)."""
+
+    def whiten(self, deviations: FloatArray, centre: FloatArray) -> FloatArray:
+        """Small deviations from `centre`; the sum of a row's squares is the Jeffreys divergence from it."""
+
+    def distribution(self, centre: FloatArray) -> Snapshot:
+        """The Gaussian at a point given by its coordinates, shape (size,)."""
+
+    def write(self, distribution: Snapshot) -> None:
+        """Set the parameters to a Gaussian of the same family."""
+
+
 class Parameters:
     """The parameters of a Gaussian approximation, group after group.
 
     Coordinates are the means and, of mean-field groups, the logarithms of the standard deviations, of
     full-rank groups the entries of the Cholesky factor. Iterates are averaged in these.
     """
+
+    holder = "the approximation"
 
     def __init__(self, approximation: Approximation) -> None:
         self.groups = [parameters_of(group) for group in approximation.groups]
