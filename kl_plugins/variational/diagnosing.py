@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from pymc.model import Model
 
+from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, element_names
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.evidence.bounds import error_bounds
@@ -23,7 +24,11 @@ from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
-from kl_plugins.variational.optimum.distance import OptimumDistance, distance_by_search
+from kl_plugins.variational.optimum.distance import (
+    OptimumDistance,
+    distance_by_search,
+    unless_out_of_reach,
+)
 from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.optimum.propriety import mass_outside_support, refuse_collapsed, refuse_improper
 from kl_plugins.variational.optimum.reasons import Reason
@@ -164,6 +169,8 @@ def diagnose(
         refuse_collapsed(target, None if distance is None else distance.optimum)
         report("looking for the best full-rank Gaussian")
         full, full_error = best_full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
+        if distance is not None and isinstance(found[-1][1].covariance, LowRank):
+            distance = unless_out_of_reach(distance, optimum_tolerance)
         refuse_collapsed(target, full)
         known = full if np.isfinite(full_error) else None
         report(f"{draws:,d} draws of the approximation")

@@ -20,7 +20,15 @@ from kl_plugins import jeffreys
 from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.covariance.full import Dense
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.variational import KLConvergence, NotConvergedWarning, plot_convergence, snapshot
+from kl_plugins.variational import (
+    KLConvergence,
+    NotConvergedWarning,
+    diagnose,
+    distance_to_optimum,
+    plot_convergence,
+    snapshot,
+)
+from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.target.coordinates import FullRankCoordinates, LowRankCoordinates
 
 PRECISION = np.array([[2.0, 1.2], [1.2, 1.5]])
@@ -179,6 +187,24 @@ def test_what_cannot_be_trained_is_refused(correlated):
         KLConvergence().train(Trainer(), 100)
     with pytest.raises(ValueError, match="whole= has the variables x, the model that was fitted mu"):
         KLConvergence().train(Trainer(), 99, batches(99), model=mean_of(DATA[:10]), whole=correlated)
+
+
+def test_a_low_rank_is_not_blamed_for_what_it_cannot_reach():
+    """Of three correlated variables a rank of one is far from the best with all correlations."""
+    with pm.Model() as model:
+        pm.MvNormal("x", np.zeros(4), cov=np.kron(np.eye(2), [[1.0, 0.9], [0.9, 1.0]]))
+    trainer = Trainer(guide=GUIDES["low-rank"], optimizer=adam(0.02))
+    monitor = KLConvergence(random_seed=1)
+    with pytest.warns(NotConvergedWarning, match="best Gaussian of its low rank is not looked for"):
+        monitor.train(trainer, 20_000, model=model, random_seed=1)
+    assert monitor.status == "stationary"
+    assert monitor.distance.low_rank
+    assert "its low rank is not looked for" in monitor.message
+    told = diagnose(trainer, model=model, draws=3_000, random_seed=1)
+    assert not told.distance.known
+    assert told.distance.obstacle.reason is Reason.LOW_RANK
+    assert "the best one with all correlations is" in " ".join(told.verdict.reasons).lower()
+    assert "q* has all correlations" in str(distance_to_optimum(trainer, model, random_seed=1))
 
 
 @pytest.mark.parametrize("family", [LowRankCoordinates(4, 2), FullRankCoordinates(4)])

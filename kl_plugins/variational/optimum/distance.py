@@ -8,12 +8,13 @@ from math import inf, isfinite, nan, sqrt
 import numpy as np
 from pymc.model import Model
 
+from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.progress import Report, progress_line
-from kl_plugins.variational.optimum.reasons import DistanceText, Obstacle
+from kl_plugins.variational.optimum.reasons import DistanceText, Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
 from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, find_optimum
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
@@ -55,6 +56,9 @@ class OptimumDistance:
         Why it is not, in words; empty where it is.
     obstacle : Obstacle or None
         The same for programs: its ``reason`` is an enumeration.
+    low_rank : bool
+        Whether q's covariance has a low rank. The best Gaussian of that rank is not looked for: q* has all
+        correlations, so that q may be as good as its family can be and yet far from q*. Near q* it is good.
     history : tuple of (draws, jeffreys)
         By how much the optima over pairs of independent sets of draws differed.
     other_optima : tuple of float
@@ -87,6 +91,7 @@ class OptimumDistance:
     history: tuple[Agreement, ...] = field(default=(), repr=False)
     other_optima: tuple[float, ...] = field(default=(), repr=False)
     obstacle: Obstacle | None = field(default=None, repr=False)
+    low_rank: bool = field(default=False, repr=False)
 
     @property
     def known(self) -> bool:
@@ -118,6 +123,8 @@ class OptimumDistance:
         lines += [DistanceText.ERROR.told(error=self.sampling_error), cost]
         if not self.reached:
             lines.append(DistanceText.NOT_REACHED.told(reason=self.reason))
+        if self.low_rank:
+            lines.append(DistanceText.LOW_RANK.told())
         if self.other_optima:
             gaps = ", ".join(f"{gap:.3g}" for gap in self.other_optima)
             lines.append(DistanceText.OTHERS.told(gaps=gaps))
@@ -136,9 +143,10 @@ def distance_to_optimum(
     """How far an approximation is from the best Gaussian of its family.
 
     The best one, q*, has the largest ELBO of all with the same correlations allowed (mean-field, full-rank or
-    groups). It is found by maximising the ELBO over fixed quasi-random draws with L-BFGS, first from the
-    approximation, from the mode and from others that climbs find (see `fit`), then over ever more draws
-    until two independent sets of them agree twice in a row.
+    groups); beside a covariance of low rank it has all correlations, see ``low_rank``. It is found by
+    maximising the ELBO over fixed quasi-random draws with L-BFGS, first from the approximation, from the mode
+    and from others that climbs find (see `fit`), then over ever more draws until two independent sets of them
+    agree twice in a row.
 
     Parameters
     ----------
@@ -248,4 +256,23 @@ def distance_by_search(
         history=found.history,
         other_optima=others,
         obstacle=found.obstacle,
+        low_rank=isinstance(q.covariance, LowRank),
+    )
+
+
+def unless_out_of_reach(distance: OptimumDistance, tolerance: float) -> OptimumDistance:
+    """The distance of a Gaussian of low rank, if it is within the tolerance; else its reason says how far.
+
+    Farther off it may be the best of its rank, and nothing is known of that.
+    """
+    if not distance.known or distance.interval[0] <= tolerance:
+        return distance
+    obstacle = Reason.LOW_RANK.told(jeffreys=distance.jeffreys)
+    return OptimumDistance(
+        optimum=distance.optimum,
+        reason=str(obstacle),
+        obstacle=obstacle,
+        evaluations=distance.evaluations,
+        seconds=distance.seconds,
+        low_rank=True,
     )

@@ -105,6 +105,10 @@ def converged(look: Look, at_rest: bool) -> str:
     return what
 
 
+OF_ALL_CORRELATIONS = ". That is the best one with all correlations, and at least as good as any of low rank"
+"""Of a fit of low rank that is close to it."""
+
+
 def what_was_taken(writable: bool, holder: str) -> str:
     """What the approximation holds: parameters that graphs of the user's compute cannot be set."""
     if writable:
