@@ -68,12 +68,21 @@ ESTIMATES_NEED_NUMBERS = (
 )
 
 
-def no_closed_form_of_pair(p: str, q: str, why: str = "", symbolic: bool = False) -> NoClosedFormError:
-    """The error for a pair whose sides are called so; `symbolic` is whether estimates lack numbers."""
-    estimate = ESTIMATES_NEED_NUMBERS if symbolic else "kl_plugins.estimate_kl estimates it with its error"
+def no_closed_form_of_pair(
+    p: str, q: str, why: str = "", symbolic: bool = False, estimable: bool = True
+) -> NoClosedFormError:
+    """The error for a pair whose sides are called so.
+
+    `symbolic` is whether estimates lack numbers, `estimable` whether there may be one otherwise.
+    """
+    remedies = ["kl_plugins.register_kl registers a closed form"]
+    if symbolic:
+        remedies.insert(0, ESTIMATES_NEED_NUMBERS)
+    elif estimable:
+        remedies.insert(0, "kl_plugins.estimate_kl estimates it with its error")
     error = NoClosedFormError(
         f"no closed form of KL(p‖q) is known for p: {p} and q: {q}{': ' if why else ''}{why}; "
-        f"{estimate}, kl_plugins.register_kl registers a closed form"
+        f"{', '.join(remedies)}"
     )
     error.why = why
     return error

@@ -97,8 +97,10 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
 
 def no_closed_form(p: object, q: object, why: str = "") -> NoClosedFormError:
     """The error for a pair, with the sides called as the caller wrote them."""
+    from kl_plugins.estimate.families import may_be_estimated  # and with it many families
+
     symbolic = is_symbolic(p) or is_symbolic(q)
-    return no_closed_form_of_pair(as_written(p), as_written(q), why, symbolic)
+    return no_closed_form_of_pair(as_written(p), as_written(q), why, symbolic, may_be_estimated(p, q))
 
 
 def in_words_of_caller(error: NoClosedFormError, p: object, q: object) -> NoClosedFormError:

@@ -17,6 +17,7 @@ from kl_plugins.errors import NoClosedFormError, NotRecognisedError, Requirement
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.mistakes import installed, mistaken, traced
 from kl_plugins.open_functions import OpenFunction
+from kl_plugins.ops.named import BY_NAME
 from kl_plugins.rules import load_all
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def is_symbolic(obj: object) -> bool:
 
 @is_symbolic.register(Distribution)
 def _(obj: Distribution) -> bool:
-    return bool(obj.ops.symbolic)
+    return obj.ops is not BY_NAME and bool(obj.ops.symbolic)
 
 
 shared_classes: dict[type, str] = {}

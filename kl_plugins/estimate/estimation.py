@@ -16,6 +16,7 @@ from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.naming import named_density
 from kl_plugins.estimate.result import KLEstimate, Method
+from kl_plugins.families.independent import factors_of
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.labelled import whose_names
 from kl_plugins.parameters.labels import joined
@@ -174,6 +175,11 @@ def estimate(
     if not _is_number(time_limit) or not time_limit > 0.0:
         raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit!r}")
     rng = generator_of(random_state)
+    if (factors := factors_of(p, q)) is not None:
+        options = {"draws": draws, "tolerance": tolerance, "random_state": rng, "time_limit": time_limit}
+        found, why = estimate(*factors, method=method, **options)
+        sums = found.value.sum(-1), found.error.sum(-1)
+        return _result(sums[0], sums[1], found.method, found.n, found.converged.all(-1)), why
     try:
         sides = _density(p, "p"), _density(q, "q")
         named = False
@@ -235,10 +241,15 @@ def _density(obj: object, side: str) -> Density:
 
 
 def _by_name(p: object, q: object, **options: Any) -> KLEstimate:
-    """The estimates by the names of dimensions, which are those of the value, the error and `converged`."""
+    """The estimates by the names of dimensions, which the value, the error and `converged` have of xarray.
+
+    Those of pymc.dims have the dimensions of p in order, and then those that only q has.
+    """
     sides = {"p": p, "q": q}
     who, found = whose_names(sides)
-    if who.symbolic or who.lazy(found):
+    if who.symbolic:  # PyTensor evaluates what is known of a graph
+        return estimate_kl(*who.stand_ins(sides, found), **options)
+    if who.lazy(found):
         raise ValueError(
             "estimates need numbers at once, not a graph: .compute() the parameters of p and q first"
         )

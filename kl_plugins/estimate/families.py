@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from kl_plugins.errors import HasNames
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.independent import factors_of
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.labelled.products import ProductByName
 from kl_plugins.ops.protocol import FloatArray
 
 
 @density_of.register(Distribution)
-def _(made: Any) -> Density:
+def _no_density(made: Any) -> NoReturn:
     raise TypeError(f"{made.describe()} has no density that estimates could use")
+
+
+@density_of.register(ProductByName)
+def _(made: Any) -> NoReturn:
+    raise HasNames
+
+
+def may_be_estimated(p: object, q: object) -> bool:
+    """Whether a pair may have an estimate: whether none of the two is ours, and known to have no density."""
+    factors = factors_of(p, q)
+    if factors is not None:
+        return may_be_estimated(*factors)
+    return all(density_of.dispatch(type(side)) is not _no_density for side in (p, q))
 
 
 @density_of.register(Continuous)

@@ -93,22 +93,35 @@ def independent_independent(p: Independent, q: Independent) -> Array:
         raise _no_closed_form(p, q) from None
 
 
-def _product(p: MultivariateNormal, pair: tuple[Distribution, Distribution]) -> Independent:
-    """The product of normals that a diagonal one is."""
-    if not isinstance(p.covariance, AxisAligned):
-        raise _no_closed_form(*pair)
-    ops = p.ops
-    mean, scale = ops.broadcast_arrays(p.mean, p.covariance.full_scales())
+def as_product(made: object) -> Independent | None:
+    """The product over the last dimension that it is, as a diagonal normal is one of normals; else None."""
+    if isinstance(made, Independent):
+        return made
+    if not (isinstance(made, MultivariateNormal) and isinstance(made.covariance, AxisAligned)):
+        return None
+    ops = made.ops
+    mean, scale = ops.broadcast_arrays(made.mean, made.covariance.full_scales())
     return Independent.unchecked(ops, base=Normal.unchecked(ops, mean=mean, scale=scale))
 
 
+def factors_of(p: object, q: object) -> tuple[Distribution, Distribution] | None:
+    """What both are products of, one of which at least is called so; None where they are no products."""
+    if not (isinstance(p, Independent) or isinstance(q, Independent)):
+        return None
+    products = as_product(p), as_product(q)
+    if products[0] is None or products[1] is None:
+        return None
+    products[0].check_against(products[1])
+    return products[0].base, products[1].base
+
+
 def _of_products(p: Any, q: Any) -> tuple[Rule, Any, Any]:
-    pair = p, q
-    p = _product(p, pair) if isinstance(p, MultivariateNormal) else p
-    q = _product(q, pair) if isinstance(q, MultivariateNormal) else q
-    rule = kl_rules.find(p, q)
+    products = as_product(p), as_product(q)
+    if None in products:
+        raise _no_closed_form(p, q)
+    rule = kl_rules.find(*products)
     assert rule is not None
-    return rule, p, q
+    return rule, *products
 
 
 @kl_rules.register(Independent, MultivariateNormal, cost=_of_products)

@@ -32,7 +32,10 @@ class Missing(Enum):
     IS_ESTIMATED = "is estimated"
 
 
-NO_GRAPHS = "pairwise_kl takes numbers, not graphs; kl takes a batch of either"
+NO_GRAPHS = (
+    "pairwise_kl takes numbers, not graphs, as PyMC's variables are: make the distributions with SciPy or "
+    "PreliZ; kl takes a batch of either"
+)
 
 
 class Counted:

@@ -7,9 +7,18 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+import xarray as xr
 from scipy import stats
 
-from kl_plugins import Dense, EstimateWarning, MultivariateNormal, NoClosedFormError, estimate_kl, kl
+from kl_plugins import (
+    Dense,
+    EstimateWarning,
+    MultivariateNormal,
+    NoClosedFormError,
+    estimate_kl,
+    independent,
+    kl,
+)
 from kl_plugins.families.gamma import GeneralizedGamma
 
 CLOSED = {
@@ -46,6 +55,50 @@ def test_quadrature_against_closed_forms(name):
     assert found.converged
     assert abs(found.value - value) <= found.error + 4e-16 * value
     assert found.error <= 1e-5 * found.value
+
+
+NORMALS, CAUCHYS = stats.norm([[0.0], [1.0]], [1.0, 2.0]), stats.cauchy([[0.0], [1.0]], [2.0, 1.0])
+
+
+@pytest.mark.parametrize("over", [1, 2])
+def test_products_are_the_sums_of_their_members(over):
+    members, sums = (
+        estimate_kl(NORMALS, CAUCHYS),
+        estimate_kl(*[independent(x, over) for x in (NORMALS, CAUCHYS)]),
+    )
+    axes = (0, 1)[-over:]
+    np.testing.assert_allclose(sums.value, members.value.sum(axes), rtol=1e-12)
+    np.testing.assert_allclose(sums.error, members.error.sum(axes), rtol=0.5)
+    assert np.shape(sums.converged) == np.shape(sums.value)
+    assert np.all(sums.converged)
+    labelled = [
+        independent(kind(xr.DataArray([0.0, 1.0], dims="a"), xr.DataArray(scale, dims="b")), "b")
+        for kind, scale in ((stats.gumbel_r, [1.0, 2.0]), (stats.cauchy, [2.0, 1.0]))
+    ]
+    one = estimate_kl(stats.gumbel_r([[0.0], [1.0]], [1.0, 2.0]), CAUCHYS)
+    np.testing.assert_allclose(estimate_kl(*labelled).value, one.value.sum(1), rtol=1e-12)
+
+
+def test_errors_of_products_promise_no_more_than_there_is():
+    p, q = independent(stats.gamma([1.0, 2.0])), independent(CAUCHYS)
+    with pytest.raises(ValueError, match=r"event shape"):
+        estimate_kl(p, independent(stats.cauchy([0.0, 1.0, 2.0])))
+    with pytest.raises(NoClosedFormError, match=r"of their parts; kl_plugins\.estimate_kl"):
+        kl(p, q)
+    dense = MultivariateNormal([0.0, 0.0], Dense([[1.0, 0.5], [0.5, 1.0]]))
+    with pytest.raises(NoClosedFormError, match=r"of their parts; kl_plugins\.register_kl registers"):
+        kl(p, dense)
+    with pytest.raises(TypeError, match=r"^p: Independent.* has no density"):
+        estimate_kl(p, dense)
+
+
+@pytest.mark.parametrize("prior", [pm.Flat, pm.HalfFlat])
+def test_improper_priors_have_no_estimates(prior):
+    for call, error in ((kl, NoClosedFormError), (estimate_kl, TypeError)):
+        with pytest.raises(
+            error, match=rf"^q: {prior.__name__} is improper, .* take a proper one, .*Normal$"
+        ):
+            call(stats.norm(), prior.dist())
 
 
 @pytest.mark.parametrize("step", [1e-3, 1e-6, 1e-8])

@@ -384,11 +384,16 @@ def test_products_over_dimensions():
 
 
 def test_estimates():
-    p, q = pmd.Normal.dist(A, 1.0), pmd.Normal.dist(0.0, 2.0)
-    found = estimate_kl(p, q, time_limit=100.0)
-    np.testing.assert_allclose(found.value, value(kl(p, q)), rtol=1e-9)
-    with pytest.raises(ValueError, match="have different dimensions"):
-        estimate_kl(p, pmd.Normal.dist(B, 1.0))
+    p, a, b = pmd.Normal.dist(A, 1.0), value(A), value(B)
+    want = kl(stats.norm(a[:, None], 1.0), stats.norm(0.0, b))
+    assert p.type.dims == ("place",)
+    np.testing.assert_allclose(estimate_kl(p, pmd.Normal.dist(0.0, B)).value, want, rtol=1e-9)
+    labelled = stats.norm(0.0, xr.DataArray(b, dims="time"))
+    np.testing.assert_allclose(estimate_kl(p, labelled).value, want, rtol=1e-9)
+    with pytest.raises(ValueError, match=r"q is a batch of shape .* nothing goes by position"):
+        estimate_kl(p, stats.norm([0.0, 1.0, 2.0]))
+    with pytest.raises(ValueError, match=r"^p: .*(number|symbolic|value)"):
+        estimate_kl(pmd.Normal.dist(pmd.as_xtensor(pt.vector("x"), dims=("place",))), labelled)
 
 
 def model_with_term(kind, add):

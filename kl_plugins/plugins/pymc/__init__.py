@@ -1,3 +1,11 @@
 """Objects of PyMC: its own random variables, their densities, and fitted approximations."""
 
-from kl_plugins.plugins.pymc import approximations, densities, mixtures, multivariate, powers, products  # noqa: F401
+from kl_plugins.plugins.pymc import (  # noqa: F401
+    approximations,
+    densities,
+    improper,
+    mixtures,
+    multivariate,
+    powers,
+    products,
+)

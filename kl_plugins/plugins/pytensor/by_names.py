@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from kl_plugins.errors import HasNames, no_closed_form_of_one
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.labelled import ByNames, Labelled, by_names_of, check_events, labelled, listed
-from kl_plugins.parameters.labels import Axis, Labels, has_names
+from kl_plugins.parameters.labels import has_names
 from kl_plugins.plugins.pytensor.dims import in_order
 from kl_plugins.plugins.pytensor.graph import random_with_names
 from kl_plugins.plugins.pytensor.open_model import differs_from_open_model
@@ -276,14 +275,9 @@ def _(variable: Any) -> bool:
 
 @density_of.register(XTensorVariable)
 def _(variable: Any) -> Density:
-    """By position, as estimates go; its names are held against those of the other side."""
     taken = random_with_names(variable)
     if taken is None:
         raise TypeError(f"{variable} is not a random variable")
-    dims = variable.type.dims
-    found = density_of(taken.in_order_of(dims))
-    lengths = (*found.batch_shape, *found.event_shape)
-    axes = [Axis((name,), n, None, "the variable", dims) for name, n in zip(dims, lengths, strict=True)]
-    count = len(found.batch_shape)
-    labels = Labels(tuple(reversed(axes[:count])), tuple(reversed(axes[count:])))
-    return replace(found, labels=labels)
+    if variable.type.dims:
+        raise HasNames
+    return density_of(taken.ordinary(()))
