@@ -57,6 +57,13 @@ def sd_errors(sd: FloatArray, fourth: FloatArray, count: float | FloatArray) -> 
     return errors
 
 
+def jackknife_errors(without: FloatArray) -> FloatArray:
+    """Standard errors of figures, shape (...), given them without each of n parts of the data, (n, ...)."""
+    count = len(without)
+    errors: FloatArray = np.sqrt((count - 1) / count * np.sum((without - without.mean(axis=0)) ** 2, axis=0))
+    return errors
+
+
 def sampling_divergence(blocks: list[FloatArray], of_means: FloatArray, of_squares: FloatArray) -> float:
     """The expected divergence, in nats, of the Gaussian with the draws' moments from that with the true ones.
 

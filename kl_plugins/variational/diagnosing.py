@@ -8,7 +8,7 @@ import numpy as np
 from pymc.model import Model
 
 from kl_plugins.covariance.low_rank import LowRank
-from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, element_names
+from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, element_names, some_of
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.evidence.bounds import error_bounds
 from kl_plugins.variational.evidence.figures import (
@@ -37,7 +37,9 @@ from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_R
 from kl_plugins.variational.optimum.search import MOST_DRAWS, NoFiniteELBOError, too_large
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.grounds import Grounds, Source
+from kl_plugins.variational.report.linear_response import LinearResponse
 from kl_plugins.variational.report.verdict import verdict_on
+from kl_plugins.variational.report.wording import ResponseText
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.settings import Seed, check_count, check_flag, check_tolerance, generator
@@ -74,8 +76,8 @@ def diagnose(
     approx : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
         What `distance_to_optimum` takes: from elsewhere a `MultivariateNormal` or ``(mean, covariance)`` over
         the model's unconstrained variables, or of pymc-extras what `snapshot` takes, such as a fitted Trainer
-        (see Notes). Also a list of them in the order of a fit, such as snapshots: the last one is diagnosed,
-        all of them make its ``trajectory``.
+        (see Notes). What `linear_response` returns is judged by its Gaussian. Also a list of them in the order
+        of a fit, such as snapshots: the last one is diagnosed, all of them make its ``trajectory``.
     reference : InferenceData, DataTree, Dataset or dict, optional
         Posterior draws, as of NUTS, on the constrained scale: a group "posterior", or arrays of shape
         (chains, draws, \\*shape) or (draws, \\*shape) by the variables' names.
@@ -151,7 +153,8 @@ def diagnose(
     members = approx if isinstance(approx, list) else [approx]
     if not members:
         raise ValueError("an empty list of approximations has nothing to diagnose")
-    found = [model_and_distribution(one, model, "diagnose") for one in members]
+    corrected = isinstance(members[-1], LinearResponse)
+    found = [model_and_distribution(*_plain(one, model), "diagnose") for one in members]
     trail, model = [factored(member) for _, member in found], found[-1][0]
     with answered_in_time(), progress_line(progressbar, lasting=False) as report:
         q = trail[-1]
@@ -186,6 +189,8 @@ def diagnose(
         names = element_names(q.variables)
         raw = _exact(q)
         correlated = family_of(q.covariance).every_correlation or target.dimension == 1
+        # The covariances of linear response are not fitted, so that a full-rank fit is something else.
+        mean_field = full is not None and (corrected or not correlated)
         grounds = Grounds(
             names=names,
             raw=raw,
@@ -201,7 +206,7 @@ def diagnose(
             distance=distance,
             best=None if distance is None or not distance.known else _exact(distance.optimum),
             full_rank=None if known is None else _exact(known),
-            mean_field=full is not None and not correlated,
+            mean_field=mean_field,
             tolerance=tolerance,
             optimum_tolerance=optimum_tolerance,
             sd_floor=survey.sd_floor,
@@ -209,6 +214,7 @@ def diagnose(
             sought=target.dimension <= DIMENSIONS,
             untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
             hierarchical=hierarchical(model),
+            corrected=corrected,
         )
         blind = verdict_on(grounds)
         if compared is not None:
@@ -241,6 +247,15 @@ def diagnose(
             outside=grounds.outside,
             trajectory=trajectory(trail, target, goal, rng) if many else None,
         )
+
+
+def _plain(approx: object, model: Model | None) -> tuple[object, Model | None]:
+    """An approximation and its model, of a linear response the Gaussian and the model that it is of."""
+    if not isinstance(approx, LinearResponse):
+        return approx, model
+    if not approx.is_whole:
+        raise ValueError(ResponseText.INCOMPLETE.told(names=some_of(approx.gaussian.names)))
+    return approx.gaussian, model or approx.model
 
 
 def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: float) -> None:

@@ -10,7 +10,7 @@ from pymc.model import Model
 
 from kl_plugins.covariance.full import Dense
 from kl_plugins.dispatch import kl
-from kl_plugins.estimate.moments import blocks_of, draws_needed, still
+from kl_plugins.estimate.moments import blocks_of, draws_needed, jackknife_errors, still
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable, element_names, some_of
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import FloatArray
@@ -124,7 +124,6 @@ def _jackknife(
     biases: list[FloatArray] = []
     for position, value in enumerate(whole):
         members = np.stack([one[position] for one in without])
-        mean = members.mean(axis=0)
-        errors.append(np.sqrt((count - 1) / count * np.sum((members - mean) ** 2, axis=0)))
-        biases.append((count - 1) * (mean - value))
+        errors.append(jackknife_errors(members))
+        biases.append((count - 1) * (members.mean(axis=0) - value))
     return whole, errors, biases

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.estimate.moments import jackknife_errors
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import Target, WhitenedELBO, resolution, whitened_target
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws, scales_of
@@ -209,5 +210,4 @@ def _squared_length(rows: FloatArray) -> SquaredDisplacement:
     value = (total @ total - squares.sum()) / (n * (n - 1))
     without = total @ total - 2.0 * rows @ total + squares
     left_out = (without - squares.sum() + squares) / ((n - 1) * (n - 2))
-    error = np.sqrt((n - 1) / n * np.sum((left_out - left_out.mean()) ** 2))
-    return SquaredDisplacement(float(value), float(error))
+    return SquaredDisplacement(float(value), float(jackknife_errors(left_out)))

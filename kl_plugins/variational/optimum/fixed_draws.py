@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.conjugate_gradients import conjugate_gradients
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws, scales_of
 
 Target = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -105,16 +106,30 @@ def minimise(
 class WhitenedELBO:
     """Coordinates (v, τ) around a reference Gaussian and −ELBO as a function of them."""
 
-    def __init__(self, target: Target, family: ScaleFamily, reference: Gaussian, draws: FloatArray) -> None:
+    def __init__(
+        self,
+        target: Target,
+        family: ScaleFamily,
+        reference: Gaussian,
+        draws: FloatArray,
+        dense_dimensions: int = DENSE_DIMENSIONS,
+    ) -> None:
         self.target, self.family, self.reference, self.draws = target, family, reference, draws
         self.dimension = len(reference.mean)
-        self.rotation = self._rotation()
+        self.rotation = None if self.dimension > dense_dimensions else self._rotation()
         self.weights: FloatArray = np.concatenate([np.ones(self.dimension), family.metric])
         self.value, self.slope = self(np.zeros(len(self.weights)))
 
+    def over(self, draws: FloatArray) -> WhitenedELBO:
+        """The same coordinates, and −ELBO over other draws."""
+        part = copy(self)
+        part.draws = draws
+        part.value, part.slope = part(np.zeros(len(self.weights)))
+        return part
+
     def __call__(self, coordinates: FloatArray) -> tuple[float, FloatArray]:
         """−ELBO (up to a constant) and its gradient by the coordinates, over √weights."""
-        u, change = self._unpacked(coordinates)
+        u, change = self.unpacked(coordinates)
         w = u + self.family.spread(change, self.draws)
         values, gradients = self.target(self.reference.mean + self.family.spread(self.reference.root, w))
         if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
@@ -158,22 +173,8 @@ class WhitenedELBO:
         step = np.zeros_like(self.slope)
         if self.slope @ self.slope > NEAR:
             return step, np.inf
-        product = self._hessian_products()
-        residual = -self.slope
-        direction, size = residual, residual @ residual
-        enough = SOLVER_ACCURACY**2 * size
-        for _ in range(SOLVER_STEPS):
-            if size <= enough:
-                break
-            image = product(direction)
-            curvature = direction @ image
-            if not curvature > 0.0:
-                return step, np.inf
-            step = step + size / curvature * direction
-            residual = residual - size / curvature * image
-            size, before = residual @ residual, size
-            direction = residual + size / before * direction
-        return step, float(step @ step)
+        found = conjugate_gradients(self._hessian_products(), -self.slope, SOLVER_ACCURACY, SOLVER_STEPS)
+        return (step, np.inf) if found is None else (found, float(found @ found))
 
     def lowered(self, step: FloatArray, squared_length: float) -> FloatArray | None:
         """The step, shortened to where the reference's geometry holds, if it lowers −ELBO; else None."""
@@ -195,9 +196,8 @@ class WhitenedELBO:
         if enough >= half:
             part, base = self, self.slope
         else:  # with the mirror images of the draws
-            part = copy(self)
-            part.draws = np.concatenate([self.draws[:enough], self.draws[half : half + enough]])
-            _, base = part(np.zeros_like(self.slope))
+            part = self.over(np.concatenate([self.draws[:enough], self.draws[half : half + enough]]))
+            base = part.slope
 
         length = max(SHORTEST_STEP, float(np.sqrt(resolution(self.reference))))
 
@@ -208,12 +208,20 @@ class WhitenedELBO:
 
         return product
 
+    def hessian_product(self, coordinates: FloatArray, direction: FloatArray) -> FloatArray:
+        """Hessian times vector anywhere, by central differences of gradients; NaN where these are not."""
+        step = max(HESSIAN_STEP, float(np.cbrt(resolution(self.reference)))) / np.sqrt(direction @ direction)
+        ahead, behind = self(coordinates + step * direction), self(coordinates - step * direction)
+        finite = np.isfinite(ahead[0] + behind[0])
+        return (ahead[1] - behind[1]) / (2.0 * step) if finite else np.full_like(direction, np.nan)
+
     def gaussian(self, coordinates: FloatArray) -> Gaussian:
-        u, change = self._unpacked(coordinates)
+        u, change = self.unpacked(coordinates)
         mean = self.reference.mean + self.family.spread(self.reference.root, u)
         return Gaussian(mean, self.family.compose(self.reference.root, change))
 
-    def _unpacked(self, coordinates: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def unpacked(self, coordinates: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(u, T), so that the draws of the Gaussian at these coordinates are m₀ + C₀ (u + T z)."""
         scaled = coordinates / np.sqrt(self.weights)
         u, t = scaled[: self.dimension], scaled[self.dimension :]
         return (u if self.rotation is None else self.rotation @ u), self.family.change(t)
@@ -224,7 +232,7 @@ class WhitenedELBO:
         In the full-rank family the reference itself whitens it.
         """
         d = self.dimension
-        if self.family.every_correlation or d > DENSE_DIMENSIONS:
+        if self.family.every_correlation:
             return None
         centres = self.draws[: int(np.clip(len(self.draws) // (2 * d), 1, 16))]
         hessian = expected_hessian(self.target, self.family, self.reference, centres)

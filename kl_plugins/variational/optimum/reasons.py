@@ -62,6 +62,26 @@ class DistanceText(Wording):
     COST = "{evaluations:,d} log-density evaluations, {seconds:.1f} s"
 
 
+class NoResponse(Wording):
+    """Why there is no linear response, and what to do."""
+
+    OPTIMUM_NOT_KNOWN = (
+        "linear response is that of the best approximation of the family, and that is not known: {reason}"
+    )
+    NO_REST = (
+        "the ELBO over {draws:,d} draws has no maximum near that over many: these are too few. Give more "
+        "draws; where that does not help, reparametrise or run NUTS"
+    )
+    INDEFINITE = (
+        "the ELBO does not fall in every direction from where it was found to be largest: a saddle, or "
+        "rounding. There is no linear response there: reparametrise or run NUTS"
+    )
+    NO_COVARIANCE = (
+        "the covariances by linear response are those of no Gaussian, by rounding or too few draws: give "
+        "more draws, centre or rescale the variables"
+    )
+
+
 class Reason(Enum):
     """A reason why the optimum of a family is not known; the value is its text, with places for details."""
 

@@ -57,6 +57,14 @@ class MeanFieldScales:
         """T from its coordinates."""
         return np.exp(coordinates)
 
+    def diagonal(self, change: FloatArray) -> FloatArray:
+        """The diagonal entries of T."""
+        return change
+
+    def columns(self, row: int) -> NDArray[np.intp]:
+        """Where a row of T has its coordinates, which come row after row."""
+        return np.array([row])
+
     def slope(self, gradients: FloatArray, z: FloatArray, change: FloatArray) -> FloatArray:
         """Derivatives of the mean of f(u + T z) by the coordinates of T; rows of `gradients` are ∇f."""
         slopes: FloatArray = np.einsum("nd,nd->d", gradients, z) / len(z) * change
@@ -120,9 +128,15 @@ class TriangularScales:
         matrix[self.inside] = np.where(self.logarithms, np.exp(coordinates * self.logarithms), coordinates)
         return matrix
 
+    def diagonal(self, change: FloatArray) -> FloatArray:
+        return np.diagonal(change)
+
+    def columns(self, row: int) -> NDArray[np.intp]:
+        return np.flatnonzero(self.inside[row])
+
     def slope(self, gradients: FloatArray, z: FloatArray, change: FloatArray) -> FloatArray:
         slopes: FloatArray = (gradients.T @ z / len(z))[self.inside]
-        slopes[self.logarithms] *= np.diagonal(change)
+        slopes[self.logarithms] *= self.diagonal(change)
         return slopes
 
     def compose(self, root: FloatArray, change: FloatArray) -> FloatArray:

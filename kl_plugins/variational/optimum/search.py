@@ -139,7 +139,7 @@ def find_optimum(
     if limit := too_large(family):
         raise ValueError(limit)
     correlated, d = needs_covariances(family), family.dimension
-    fewest = max(FIRST_DRAWS, _power_of_two(8 * d) if correlated else 0)
+    fewest = fewest_draws(family)
     if most_draws < fewest:
         raise ValueError(
             f"max_draws must be at least {fewest} for {d} correlated variables, got {most_draws}"
@@ -241,6 +241,11 @@ def too_large(family: ScaleFamily) -> str:
 
 def needs_covariances(family: ScaleFamily) -> bool:
     return len(family.metric) > family.dimension
+
+
+def fewest_draws(family: ScaleFamily) -> int:
+    """How many draws a set has at least: over fewer the covariances of correlated coordinates collapse."""
+    return max(FIRST_DRAWS, _power_of_two(8 * family.dimension) if needs_covariances(family) else 0)
 
 
 def _coarse_optima(

@@ -87,6 +87,10 @@ class Certificate:
         # The parameters are shared with whoever fits on, so that this is asked anew each time.
         return self._change() if self.changed else self._not_found
 
+    def holds_within(self, tolerance: float) -> bool:
+        """Whether it is certified within this tolerance, in nats, too."""
+        return self.certified and STRICTNESS * self.jeffreys <= tolerance
+
     def _change(self) -> str:
         """That the parameters are others than those certified, and by how much."""
         (now,) = self._parameters.coordinates(self._parameters.read()[None])

@@ -31,7 +31,8 @@ class Grounds(NamedTuple):
     mean and sd of the best of the family, `full_rank` those of the best full-rank Gaussian. `sd_floor` is
     what the posterior's sds are at least; `outside` says where q has mass and the posterior has none;
     `sought` whether other modes were looked for; `untried` whether a full-rank fit is possible and was not
-    looked at; `hierarchical` whether a variable's prior depends on another variable.
+    looked at; `hierarchical` whether a variable's prior depends on another variable; `corrected` whether the
+    covariances are those of linear response, so that nobody meant them to be the best of a family.
     """
 
     names: Sequence[str]
@@ -56,6 +57,7 @@ class Grounds(NamedTuple):
     sought: bool = True
     untried: bool = False
     hierarchical: bool = False
+    corrected: bool = False
 
     def compare(self, given: Moments) -> MomentComparison:
         """These moments next to the posterior's."""
@@ -77,7 +79,9 @@ class Grounds(NamedTuple):
     @property
     def away_from_optimum(self) -> bool:
         """Whether the fit is known to be farther from the best of its family than was asked for."""
-        return self.distance is not None and self.distance.interval[0] > self.optimum_tolerance
+        if self.distance is None or self.corrected:
+            return False
+        return self.distance.interval[0] > self.optimum_tolerance
 
 
 def jeffreys_to_optimum(distance: OptimumDistance) -> Estimate:

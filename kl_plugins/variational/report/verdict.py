@@ -210,7 +210,9 @@ def _about_optimum(grounds: Grounds) -> Found:
         if obstacle is not None and obstacle.reason is Reason.DISCONTINUOUS:
             return Found.of(Finding.OPTIMUM_NOT_KNOWN, reason=obstacle.what)  # the advice has the remedy
         return Found.of(Finding.OPTIMUM_NOT_KNOWN, reason=distance.reason)
-    if not distance.reached and not grounds.outside:
+    if grounds.corrected:
+        found = Finding.CORRECTED
+    elif not distance.reached and not grounds.outside:
         found = Finding.OPTIMUM_UNSURE
     elif not grounds.at_optimum:
         found = Finding.NOT_CONVERGED
@@ -266,6 +268,8 @@ def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool)
 
 def _advice_of_full_rank(grounds: Grounds, raw: MomentComparison) -> Advice:
     """Where the best full-rank Gaussian is right: whether independence is the cause takes a known optimum."""
+    if grounds.corrected:
+        return Advice.FULL_RANK_CAUSE_NOT_KNOWN
     distance, best = grounds.distance, grounds.best
     if distance is None or best is None or not distance.reached:
         return Advice.FULL_RANK_CAUSE_NOT_KNOWN

@@ -44,6 +44,34 @@ class CertificateText(Wording):
     COST = "{draws:,d} draws, {evaluations:,d} log-density evaluations, {seconds:.1f} s"
 
 
+class ResponseText(Wording):
+    """What a linear response says."""
+
+    HEADLINE = "linear response at the best {family} approximation, {cost}"
+    SDS = "sds are {least:.3g} to {most:.3g} times the uncorrected ones"
+    ERROR = "Monte Carlo error of sds: at most {error:.1%} ({name})"
+    MOVED = (
+        "the approximation given is {jeffreys:.3g} nats (Jeffreys divergence) from that one: means and sds "
+        "are those of the optimum"
+    )
+    PARTIAL = "of {names} alone; all other variables vary with them"
+    TRUST = "diagnose(response) says whether they can be trusted"
+    UNCERTAIN = (
+        "the corrected sd of {names} is known to no more than {error:.0%} (Monte Carlo error): give more "
+        "draws, draws={more}, and ask diagnose(response) before you use it"
+    )
+    NOT_FINITE = (
+        "{name!r} is not finite at draws of the approximation, so it has no standard deviation: leave it out "
+        "by var_names"
+    )
+    TOO_MANY = "{count:,d} elements are too many for the memory at once: choose fewer by var_names"
+    INCOMPLETE = (
+        "this linear response is of {names} alone, and a diagnosis needs all variables: call "
+        "linear_response without var_names"
+    )
+    COST = "{sets} sets of {draws:,d} draws, {evaluations:,d} log-density evaluations, {seconds:.1f} s"
+
+
 class PlotText(Wording):
     """What the pictures of a diagnosis say."""
 
@@ -156,6 +184,10 @@ class Finding(Wording):
     )
     OPTIMUM_NOT_KNOWN = (
         "convergence: not known, as the best approximation of its family was not found: {reason}"
+    )
+    CORRECTED = (
+        "linear response: covariances that were not fitted. The Jeffreys divergence from the best full-rank "
+        "approximation is {jeffreys} nats"
     )
     NOT_COMPARED = (
         "convergence: not checked, as the best approximation is not looked for in more than {most} "

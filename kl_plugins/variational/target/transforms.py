@@ -48,11 +48,20 @@ def constrained(
     model: Model, variables: Sequence[Variable], points: FloatArray, rvs: Sequence[Any] | None = None
 ) -> dict[str, FloatArray]:
     """Values of the free variables by name, each of shape (n, *shape), at unconstrained points (n, d)."""
-    rvs = model.free_RVs if rvs is None else rvs
-    x = pt.vector("x", dtype="float64", shape=(points.shape[1],))
-    outputs = in_terms_of(x, model, variables, model.replace_rvs_by_values(rvs))
-    function = _over_draws(model, [x], outputs)
-    return dict(zip([rv.name for rv in rvs], function([points]), strict=True))
+    return as_functions(model, variables, model.free_RVs if rvs is None else rvs)(points)
+
+
+def as_functions(
+    model: Model, variables: Sequence[Variable], wanted: Sequence[Any]
+) -> Callable[[FloatArray], dict[str, FloatArray]]:
+    """Variables of the model, such as Deterministics, as a function of unconstrained points (n, d).
+
+    It returns their values by name, each of shape (n, *shape).
+    """
+    x = pt.vector("x", dtype="float64", shape=(sum(variable.size for variable in variables),))
+    outputs = in_terms_of(x, model, variables, model.replace_rvs_by_values(list(wanted)))
+    function, names = _over_draws(model, [x], outputs), [variable.name for variable in wanted]
+    return lambda points: dict(zip(names, function([points]), strict=True))
 
 
 def in_terms_of(x: Any, model: Model, variables: Sequence[Variable], graphs: Sequence[Any]) -> list[Any]:

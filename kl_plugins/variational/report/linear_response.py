@@ -1,0 +1,216 @@
+"""What linear response gives: a Gaussian with corrected covariances, as words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pymc.model import Model
+
+from kl_plugins.families.named import Snapshot, element_names, some_of
+from kl_plugins.interrupts import answered_in_time
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.evidence.functions import function_moments
+from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.optimum.progress import progress_line
+from kl_plugins.variational.optimum.response import DENSE_NUMBERS, Curvature, sds_with_errors
+from kl_plugins.variational.optimum.scale_families import MeanFieldScales, family_of, standard_deviations
+from kl_plugins.variational.report.wording import ResponseText
+from kl_plugins.variational.target.derived import Functions, dims_and_coords, functions_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+ROWS = 20
+"""Of a table that is printed."""
+SUMMARY = ("mean", "sd", "mcse_mean", "mcse_sd", "uncorrected_sd")
+"""What is known of each element, called as ArviZ does."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LinearResponse:
+    """Means of the best approximation of a family, with covariances by linear response.
+
+    Attributes
+    ----------
+    gaussian : NamedMultivariateNormal
+        Over the unconstrained variables: ``mean`` and ``std`` of shape (r,), ``covariance.matrix()``,
+        ``names``, ``slices``. `kl`, `jeffreys` and `diagnose` take it.
+    optimum : NamedMultivariateNormal
+        The best approximation of the family, around which the response is taken, over all variables.
+    names : tuple of str
+        Of the r coordinates.
+    uncorrected_sd : ndarray, shape (r,)
+        The standard deviations of `optimum`.
+    mcse_mean, mcse_sd : ndarray, shape (r,)
+        Monte Carlo standard errors of the mean and of the corrected standard deviation, as the draws are
+        finitely many: by the jackknife over the independent sets of draws.
+    distance : OptimumDistance or None
+        How far what was given is from `optimum`; None of a certified fit, which is the optimum.
+    sets, draws : int
+        Independent sets of draws, and how many each has.
+    evaluations, seconds : int, float
+        The cost: evaluations of the log density and its gradient, and time with compilation.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from kl_plugins import variational
+    >>> with pm.Model() as model:
+    ...     x = pm.MvNormal("x", [1.0, 2.0], cov=[[1.0, 0.9], [0.9, 1.0]])
+    ...     total = pm.Deterministic("total", x.sum())
+    ...     mean_field = variational.fit(random_seed=1, progressbar=False)
+    >>> response = variational.linear_response(mean_field, random_seed=1, progressbar=False)
+    >>> response.uncorrected_sd.round(3), response.gaussian.std.round(3)
+    (array([0.436, 0.436]), array([1., 1.]))
+    >>> found = response.to_dataset()
+    >>> found["total"].sel(summary=["sd", "uncorrected_sd"]).values.round(3)
+    array([1.949, 0.616])
+    """
+
+    gaussian: Snapshot
+    optimum: Snapshot
+    mcse_mean: FloatArray
+    mcse_sd: FloatArray
+    distance: OptimumDistance | None
+    sets: int
+    draws: int
+    evaluations: int
+    seconds: float
+    model: Model = field(repr=False)
+    _curvature: Curvature
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return element_names(self.gaussian.variables)
+
+    @property
+    def uncorrected_sd(self) -> FloatArray:
+        return standard_deviations(self.optimum)[self._places]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is of all variables of the model."""
+        return len(self.gaussian.variables) == len(self.optimum.variables)
+
+    @property
+    def _places(self) -> NDArray[np.intp]:
+        """Where its coordinates are among those of the optimum."""
+        slices = self.optimum.slices
+        return np.concatenate(
+            [np.arange(slices[name].start, slices[name].stop) for name in self.gaussian.names]
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """A table of the coordinates of the unconstrained space.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of each coordinate the mean, the corrected sd, the Monte Carlo standard errors of both, and the sd
+            without the correction.
+        """
+        import pandas as pd
+
+        columns = (
+            np.asarray(self.gaussian.mean),
+            standard_deviations(self.gaussian),
+            self.mcse_mean,
+            self.mcse_sd,
+            self.uncorrected_sd,
+        )
+        table = dict(zip(SUMMARY, columns, strict=True))
+        return pd.DataFrame(table, index=pd.Index(self.names, name="coordinate"))
+
+    def to_dataset(
+        self, var_names: str | Sequence[str] | None = None, progressbar: bool = True
+    ) -> xr.Dataset:
+        """Means and corrected standard deviations of the model's own variables, and of its Deterministics.
+
+        A function g of the variables has the mean E_q[g] under the optimum, and the standard deviation that
+        linear response gives that mean: by how much it grows as the log density is tilted along g itself.
+
+        Parameters
+        ----------
+        var_names : str or sequence of str, optional
+            Free variables and Deterministics; by default all that are functions of the variables of this
+            response.
+        progressbar : bool
+            Whether to show what is being done, in a terminal or notebook.
+
+        Returns
+        -------
+        xarray.Dataset
+            By the model's names of variables, with its dimensions and coordinates. The dimension ``summary``,
+            as in ``arviz.summary(fmt="xarray")`` of ArviZ 1, is ``mean``, ``sd``, their Monte Carlo standard
+            errors ``mcse_mean`` and ``mcse_sd``, and ``uncorrected_sd``, without the correction.
+
+        Raises
+        ------
+        ValueError
+            If the model has no such variable, or it is random by itself, or not finite at all draws; if there
+            are too many elements for the memory.
+        """
+        import xarray as xr
+
+        among = self.gaussian.names if var_names is None else self.optimum.names
+        wanted = functions_of(self.model, among, var_names)
+        functions = Functions(self.model, self.optimum.variables, wanted, np.asarray(self.optimum.mean))
+        if self.sets * functions.size * len(self._curvature.places[0]) > DENSE_NUMBERS:
+            raise ValueError(ResponseText.TOO_MANY.told(count=functions.size))
+        with answered_in_time(), progress_line(progressbar, lasting=False) as report:
+            report("moments of the model's variables")
+            moments = function_moments(functions, self._curvature)
+            finite = np.isfinite(moments.variance).all(axis=0) & np.isfinite(moments.sides).all(axis=(0, 2))
+            for name, known in functions.split(finite).items():
+                if not known.all():
+                    raise ValueError(ResponseText.NOT_FINITE.told(name=name))
+            solved = self._curvature.solved(moments.sides.mean(axis=0), report)
+        sd, sd_error = sds_with_errors(solved.variances(moments.sides))
+        mean = moments.mean.mean(axis=0)
+        mean_error = np.std(moments.mean, axis=0, ddof=1) / np.sqrt(self.sets)
+        uncorrected = np.sqrt(moments.variance.mean(axis=0))
+        values = functions.split(np.stack([mean, sd, mean_error, sd_error, uncorrected]))
+        dims, coords = dims_and_coords(self.model, functions.shapes)
+        data = {name: (("summary", *dims[name]), value) for name, value in values.items()}
+        return xr.Dataset(data, coords={"summary": list(SUMMARY), **coords})
+
+    def _lines(self) -> list[str]:
+        """What is said above the table."""
+        ratio = standard_deviations(self.gaussian) / self.uncorrected_sd
+        error = self.mcse_sd / standard_deviations(self.gaussian)
+        family = family_of(self.optimum.covariance)
+        kind = (
+            "mean-field"
+            if isinstance(family, MeanFieldScales)
+            else "full-rank"
+            if family.every_correlation
+            else "grouped"
+        )
+        cost = ResponseText.COST.told(
+            sets=self.sets, draws=self.draws, evaluations=self.evaluations, seconds=self.seconds
+        )
+        lines = [ResponseText.HEADLINE.told(family=kind, cost=cost)]
+        if not self.is_whole:
+            lines.append(ResponseText.PARTIAL.told(names=some_of(self.gaussian.names)))
+        lines.append(ResponseText.SDS.told(least=ratio.min(), most=ratio.max()))
+        worst = int(np.argmax(error))
+        lines.append(ResponseText.ERROR.told(error=error[worst], name=self.names[worst]))
+        if self.distance is not None:
+            lines.append(ResponseText.MOVED.told(jeffreys=self.distance.jeffreys))
+        return [*lines, ResponseText.TRUST.told()]
+
+    def __repr__(self) -> str:
+        table = self.summary()
+        hidden = [f"... and {len(table) - ROWS:,d} more"] if len(table) > ROWS else []
+        shown = table.head(ROWS).to_string(float_format=lambda x: f"{x:.4g}")
+        return "\n".join([*self._lines(), "", shown, *hidden])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<li>{escape(line)}</li>" for line in self._lines())
+        return f"<div><ul>{lines}</ul>{self.summary().to_html(max_rows=ROWS)}</div>"
