@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.response import Curvature
+from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO
+from kl_plugins.variational.optimum.response import Curvature, averages_errors
 
 STEP = 1e-4
 """Of central differences, in sds."""
@@ -17,35 +18,52 @@ MOST_NUMBERS = 2**22
 
 
 class FunctionMoments(NamedTuple):
-    """Of each set of draws, at its own optimum, and of each of m functions.
+    """Of each of m functions under the best Gaussian.
 
     Attributes
     ----------
-    mean, variance : ndarray, shape (sets, m)
-        Under the Gaussian.
-    sides : ndarray, shape (sets, m, k)
+    mean, sd : ndarray, shape (m,)
+    mean_error : ndarray, shape (m,)
+        Standard errors, as the draws are finitely many.
+    sides : ndarray, shape (m, k)
         Derivatives of the means by the coordinates of `Curvature`.
+    sides_of_sets : ndarray, shape (sets, m, k)
+        The same over each set of draws, at the optimum that it gives to first order.
     """
 
     mean: FloatArray
-    variance: FloatArray
+    sd: FloatArray
+    mean_error: FloatArray
     sides: FloatArray
+    sides_of_sets: FloatArray
 
 
 def function_moments(function: Callable[[FloatArray], FloatArray], curvature: Curvature) -> FunctionMoments:
     """Moments of a function of points (n, d) with values of shape (n, m), by differences along the axes."""
-    found = [_over_set(function, curvature, i) for i in range(len(curvature.elbos))]
-    return FunctionMoments(*(np.stack(part) for part in zip(*found, strict=True)))
+    place, others = curvature.place, curvature.sets - 1
+    elbos = [curvature.elbo.over(draws) for draws in np.split(curvature.elbo.draws, curvature.sets)]
+    here = [_over_set(function, elbo, place) for elbo in elbos]
+    means, squares, sides = (np.stack(part) for part in zip(*here, strict=True))
+    # What a set has at its own optimum, to first order, from a part of the way to there.
+    moved = [
+        _over_set(function, elbo, place + shift / others)
+        for elbo, shift in zip(elbos, curvature.shifts, strict=True)
+    ]
+    own_means = means + others * (np.stack([one[0] for one in moved]) - means)
+    own_sides = sides + others * (np.stack([one[2] for one in moved]) - sides)
+    mean, centre = means.mean(axis=0), function(curvature.mean[None])[0]
+    sd = np.sqrt(np.maximum(squares.mean(axis=0) - (mean - centre) ** 2, 0.0))
+    return FunctionMoments(mean, sd, averages_errors(own_means), sides.mean(axis=0), own_sides)
 
 
 def _over_set(
-    function: Callable[[FloatArray], FloatArray], curvature: Curvature, one: int
+    function: Callable[[FloatArray], FloatArray], elbo: WhitenedELBO, place: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    elbo, family = curvature.elbos[one], curvature.elbos[one].family
-    shift, change = elbo.unpacked(curvature.places[one])
-    root, d = elbo.reference.root, elbo.dimension
+    """Means, means of squares about the values at the Gaussian's mean, and derivatives of the means."""
+    family, root, d = elbo.family, elbo.reference.root, elbo.dimension
+    shift, change = elbo.unpacked(place)
     axes = family.spread(root, np.eye(d))
-    centre = function(elbo.gaussian(curvature.places[one]).mean[None])[0]
+    centre = function(elbo.gaussian(place).mean[None])[0]
     size = max(1, MOST_NUMBERS // max(len(centre), d))
     first, second = np.zeros((2, len(centre)))
     of_means, of_scales = np.zeros((d, len(centre))), np.zeros((len(family.metric), len(centre)))
@@ -66,5 +84,4 @@ def _over_set(
     of_scales[family.logarithms] *= family.diagonal(change)[:, None]
     of_means = of_means if elbo.rotation is None else elbo.rotation.T @ of_means
     sides = (np.concatenate([of_means, of_scales]) / count / np.sqrt(elbo.weights)[:, None]).T
-    mean = first / count
-    return centre + mean, np.maximum(second / count - mean**2, 0.0), sides
+    return centre + first / count, second / count, sides

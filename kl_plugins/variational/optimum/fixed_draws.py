@@ -129,17 +129,24 @@ class WhitenedELBO:
 
     def __call__(self, coordinates: FloatArray) -> tuple[float, FloatArray]:
         """−ELBO (up to a constant) and its gradient by the coordinates, over √weights."""
+        value, slopes = self.of_sets(coordinates, 1)
+        return value, slopes[0]
+
+    def of_sets(self, coordinates: FloatArray, sets: int) -> tuple[float, FloatArray]:
+        """−ELBO over all draws, and its gradients over that many sets of them, shape (sets, k)."""
         u, change = self.unpacked(coordinates)
         w = u + self.family.spread(change, self.draws)
         values, gradients = self.target(self.reference.mean + self.family.spread(self.reference.root, w))
         if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
-            return np.inf, np.zeros_like(coordinates)
+            return np.inf, np.zeros((sets, len(coordinates)))
         pulled = -self.family.pull(self.reference.root, gradients)
-        slope_u = pulled.mean(axis=0)
-        slope_u = slope_u if self.rotation is None else slope_u @ self.rotation
-        slope_t = self.family.slope(pulled, self.draws, change) - self.family.logarithms
-        value = float(-values.mean() - self.family.log_det(change))
-        return value, np.concatenate([slope_u, slope_t]) / np.sqrt(self.weights)
+        slopes = []
+        for some, draws in zip(np.split(pulled, sets), np.split(self.draws, sets), strict=True):
+            slope_u = some.mean(axis=0)
+            slope_u = slope_u if self.rotation is None else slope_u @ self.rotation
+            slope_t = self.family.slope(some, draws, change) - self.family.logarithms
+            slopes.append(np.concatenate([slope_u, slope_t]) / np.sqrt(self.weights))
+        return float(-values.mean() - self.family.log_det(change)), np.stack(slopes)
 
     def far_minimum(self) -> FloatArray:
         """Coordinates where L-BFGS ends."""
@@ -207,13 +214,6 @@ class WhitenedELBO:
             return (slope - base) / step if np.isfinite(value) else np.full_like(direction, np.nan)
 
         return product
-
-    def hessian_product(self, coordinates: FloatArray, direction: FloatArray) -> FloatArray:
-        """Hessian times vector anywhere, by central differences of gradients; NaN where these are not."""
-        step = max(HESSIAN_STEP, float(np.cbrt(resolution(self.reference)))) / np.sqrt(direction @ direction)
-        ahead, behind = self(coordinates + step * direction), self(coordinates - step * direction)
-        finite = np.isfinite(ahead[0] + behind[0])
-        return (ahead[1] - behind[1]) / (2.0 * step) if finite else np.full_like(direction, np.nan)
 
     def gaussian(self, coordinates: FloatArray) -> Gaussian:
         u, change = self.unpacked(coordinates)

@@ -8,8 +8,7 @@ does not have.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -18,11 +17,13 @@ from kl_plugins.estimate.moments import jackknife_errors
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.conjugate_gradients import conjugate_gradients
 from kl_plugins.variational.optimum.fixed_draws import (
+    HESSIAN_STEP,
     NEAR,
     SOLVER_ACCURACY,
     SOLVER_STEPS,
     Target,
     WhitenedELBO,
+    resolution,
 )
 from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.reasons import NoResponse
@@ -41,135 +42,181 @@ NEWTON_STEPS, REST = 20, 1e-8
 
 
 class Solutions(NamedTuple):
-    """Solutions x of H x = b, shape (r, k), and the images of these by each set's Hessian, (sets, r, k)."""
-
-    solutions: FloatArray
-    images: FloatArray
-
-    def covariance(self, sides: FloatArray) -> FloatArray:
-        """By each set the covariances of what has these right sides, shape (sets, r, r) of (sets, r, k).
-
-        Their average is bᵀ H⁻¹ b' up to the product of the errors of x and x', for b the average of the
-        sides; that of all but one is the same without a set, to first order in how sets differ.
-        """
-        crossed = sides @ self.solutions.T
-        squares = self.images @ self.solutions.T
-        return crossed + crossed.swapaxes(1, 2) - 0.5 * (squares + squares.swapaxes(1, 2))
-
-    def variances(self, sides: FloatArray) -> FloatArray:
-        """The diagonals of these, shape (sets, r)."""
-        found: FloatArray = np.einsum("srk,rk->sr", 2.0 * sides - self.images, self.solutions)
-        return found
-
-
-def sds_with_errors(variances: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Standard deviations and their standard errors, of variances by each set, shape (sets, r)."""
-    total = variances.sum(axis=0)
-    without = np.sqrt(np.maximum(total - variances, 0.0) / (len(variances) - 1))
-    return np.sqrt(np.maximum(total / len(variances), 0.0)), jackknife_errors(without)
-
-
-class Curvature:
-    """−ELBO over independent sets of draws around an optimum: its minimum over each, and the Hessian there.
-
-    All are in coordinates of `WhitenedELBO` around the optimum, in which the Hessian is about the identity.
+    """Solutions x of H x = b for right sides b.
 
     Attributes
     ----------
-    elbos : list of WhitenedELBO
-        Of each set.
-    places : list of ndarray, shape (k,)
-        Coordinates of the minima.
-    means : ndarray, shape (sets, d)
-        Of the Gaussians there.
+    solutions, image : ndarray, shape (r, k)
+        x and H x.
+    curvatures : ndarray, shape (sets, r)
+        xᵀ H x with the Hessian over each set of draws, at the optimum that the set gives to first order.
+    """
+
+    solutions: FloatArray
+    image: FloatArray
+    curvatures: FloatArray
+
+    def covariance(self, sides: FloatArray) -> FloatArray:
+        """bᵀ H⁻¹ b' = xᵀ b' + bᵀ x' − xᵀ H x', up to the product of the errors of x and x', shape (r, r)."""
+        crossed, squares = sides @ self.solutions.T, self.image @ self.solutions.T
+        return crossed + crossed.T - 0.5 * (squares + squares.T)
+
+    def sds(self, sides: FloatArray, sides_of_sets: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The square roots of its diagonal, and their standard errors.
+
+        Without one set it is, to first order in how sets differ, the average of the others' own figures;
+        `sides_of_sets`, shape (sets, r, k), are the right sides by each.
+        """
+        variances = np.einsum("rk,rk->r", 2.0 * sides - self.image, self.solutions)
+        of_sets = np.einsum("srk,rk->sr", 2.0 * sides_of_sets, self.solutions) - self.curvatures
+        without = (of_sets.sum(axis=0) - of_sets) / (len(of_sets) - 1)
+        errors = jackknife_errors(np.sqrt(np.maximum(without, 0.0)))
+        return np.sqrt(np.maximum(variances, 0.0)), errors
+
+
+class Curvature:
+    """−ELBO around an optimum: its minimum over fixed draws, and the Hessian there.
+
+    The draws are in independent sets: how these differ tells how well the minimum and the Hessian are known.
+    Everything is in coordinates of `WhitenedELBO` around the optimum, in which the Hessian is about the
+    identity.
+
+    Attributes
+    ----------
+    elbo : WhitenedELBO
+        Over all draws.
+    sets : int
+        How many sets they are.
+    place : ndarray, shape (k,)
+        Coordinates of the minimum over all draws.
+    shifts : ndarray, shape (sets, k)
+        To first order, how far from there that over each set is.
 
     Raises
     ------
     ValueError
-        If −ELBO over a set has no minimum near the optimum.
+        If there is no minimum near the optimum.
     """
 
     def __init__(
         self, target: Target, family: ScaleFamily, optimum: Gaussian, sets: list[FloatArray], report: Report
     ) -> None:
-        first = WhitenedELBO(target, family, optimum, sets[0], DENSE_DIMENSIONS)
-        self.elbos = [first, *(first.over(draws) for draws in sets[1:])]
-        self.places = []
-        for i, elbo in enumerate(self.elbos):
-            report(f"optimum over set {i + 1} of {len(sets)} of draws")
-            self.places.append(_minimum(elbo))
-        pairs = zip(self.elbos, self.places, strict=True)
-        self._products = [partial(elbo.hessian_product, place) for elbo, place in pairs]
-        self._matrices: FloatArray | None = None
-        self.means = np.stack([first.gaussian(place).mean for place in self.places])
+        self.elbo = WhitenedELBO(target, family, optimum, np.concatenate(sets), DENSE_DIMENSIONS)
+        self.sets = len(sets)
+        self._factor: Any = None
+        report("optimum over these draws")
+        self.place = self._minimum()
+        report("how far sets of draws would move it")
+        _, slopes = self.elbo.of_sets(self.place, self.sets)
+        self.shifts = np.stack([self._solution(-slope) for slope in slopes])
+
+    @property
+    def mean(self) -> FloatArray:
+        """Of the Gaussian at the minimum, shape (d,)."""
+        return self.elbo.gaussian(self.place).mean
+
+    @property
+    def mean_errors(self) -> FloatArray:
+        """Standard errors of that, shape (d,)."""
+        return averages_errors(self.shifts @ self.sides_of_means().T)
 
     def sides_of_means(self) -> FloatArray:
         """Derivatives of the mean of each coordinate of x by the coordinates, shape (d, k): right sides."""
-        elbo = self.elbos[0]
+        elbo = self.elbo
         rotation = np.eye(elbo.dimension) if elbo.rotation is None else elbo.rotation
         found = np.zeros((elbo.dimension, len(elbo.weights)))
         found[:, : elbo.dimension] = elbo.family.spread(elbo.reference.root, rotation.T).T
         return found
 
     def solved(self, sides: FloatArray, report: Report) -> Solutions:
-        """Solve with the average of the Hessians, for right sides of shape (r, k).
+        """Solve for right sides of shape (r, k).
 
-        By conjugate gradients, with products of the Hessians alone; where that would take more products than
-        there are parameters by the matrices.
+        By conjugate gradients, with products of the Hessian alone; where that would take more of them than
+        there are parameters by the matrix.
 
         Raises
         ------
         ValueError
             If a direction has no curvature.
         """
-        count, size = len(self.elbos), sides.shape[1]
-        few = len(sides) * EXPECTED_STEPS <= size or count * size**2 > DENSE_NUMBERS
-        if self._matrices is None and few:
-            return self._by_products(sides, report)
-        if self._matrices is None:
-            self._matrices = np.empty((count, size, size))
-            for i, axis in enumerate(np.eye(size)):
-                report(f"curvature along parameter {i + 1:,d} of {size:,d}")
-                self._matrices[:, i] = self._each_product(axis)
-        mean = self._matrices.mean(axis=0)
-        try:
-            factor = cho_factor(0.5 * (mean + mean.T))
-        except np.linalg.LinAlgError:
-            raise ValueError(NoResponse.INDEFINITE.told()) from None
-        solutions: FloatArray = cho_solve(factor, sides.T).T
-        return Solutions(solutions, solutions @ self._matrices)
-
-    def _by_products(self, sides: FloatArray, report: Report) -> Solutions:
-        solutions, images = np.empty_like(sides), np.empty((len(self.elbos), *sides.shape))
+        count, size = sides.shape
+        if self._factor is None and count * EXPECTED_STEPS > size and size**2 <= DENSE_NUMBERS:
+            self._factor = self._factored(report)
+        solutions, image = np.zeros_like(sides), np.zeros_like(sides)
+        curvatures = np.zeros((self.sets, count))
+        _, base = self.elbo(self.place)
         for i, side in enumerate(sides):
-            report(f"response {i + 1:,d} of {len(sides):,d}")
-            found = conjugate_gradients(
-                lambda direction: self._each_product(direction).mean(axis=0), side, ACCURACY, MOST_STEPS
-            )
-            if found is None:
-                raise ValueError(NoResponse.INDEFINITE.told())
-            solutions[i] = found
-            images[:, i] = self._each_product(found) if found.any() else 0.0
-        return Solutions(solutions, images)
+            report(f"response {i + 1:,d} of {count:,d}")
+            solutions[i] = found = self._solution(side)
+            if not found.any():
+                continue
+            ahead, behind, step = self._beside(found)
+            images = (ahead - behind) / (2.0 * step)
+            image[i] = images.mean(axis=0)
+            # The derivative of xᵀ H x, from the gradients that are there already.
+            bend = ((ahead + behind).mean(axis=0) - 2.0 * base) / step**2
+            curvatures[:, i] = images @ found + self.shifts @ bend
+        return Solutions(solutions, image, curvatures)
 
-    def _each_product(self, direction: FloatArray) -> FloatArray:
-        """The product of each Hessian with a direction, shape (sets, k)."""
-        return np.stack([product(direction) for product in self._products])
+    def _solution(self, side: FloatArray) -> FloatArray:
+        """x with H x = b; ValueError where a direction has no curvature."""
+        if self._factor is not None:
+            solution: FloatArray = cho_solve(self._factor, side)
+            return solution
+        found = conjugate_gradients(self._product, side, ACCURACY, MOST_STEPS)
+        if found is None:
+            raise ValueError(NoResponse.INDEFINITE.told())
+        return found
+
+    def _factored(self, report: Report) -> Any:
+        """The Cholesky factor of the whole Hessian, as SciPy has it."""
+        size = len(self.place)
+        matrix = np.empty((size, size))
+        for i, axis in enumerate(np.eye(size)):
+            report(f"curvature along parameter {i + 1:,d} of {size:,d}")
+            matrix[i] = self._product(axis)
+        try:
+            return cho_factor(0.5 * (matrix + matrix.T))
+        except (np.linalg.LinAlgError, ValueError):  # the latter of numbers that are not finite
+            raise ValueError(NoResponse.INDEFINITE.told()) from None
+
+    def _product(self, direction: FloatArray) -> FloatArray:
+        """The product of the Hessian over all draws with a direction."""
+        ahead, behind, step = self._beside(direction)
+        product: FloatArray = (ahead - behind).mean(axis=0) / (2.0 * step)
+        return product
+
+    def _beside(self, direction: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        """Gradients over each set, shape (sets, k), a short step ahead of the place and behind it.
+
+        With the step, in multiples of the direction. NaN where −ELBO is not finite.
+        """
+        length = max(HESSIAN_STEP, float(np.cbrt(resolution(self.elbo.reference))))
+        step = length / np.sqrt(direction @ direction)
+        ahead, behind = (
+            self.elbo.of_sets(self.place + sign * step * direction, self.sets) for sign in (1.0, -1.0)
+        )
+        unknown = 0.0 if np.isfinite(ahead[0] + behind[0]) else np.nan
+        return ahead[1] + unknown, behind[1] + unknown, float(step)
+
+    def _minimum(self) -> FloatArray:
+        """Coordinates of the minimum over all draws, by Newton's method from the optimum that was given."""
+        self.place = np.zeros(len(self.elbo.weights))
+        for _ in range(NEWTON_STEPS):
+            value, slope = self.elbo(self.place)
+            if not np.isfinite(value):
+                break
+            step = conjugate_gradients(self._product, -slope, SOLVER_ACCURACY, SOLVER_STEPS)
+            if step is None:
+                break
+            length = float(step @ step)
+            self.place = self.place + float(np.sqrt(NEAR / max(length, NEAR))) * step
+            if length <= REST:
+                return self.place
+        raise ValueError(NoResponse.NO_REST.told(draws=len(self.elbo.draws)))
 
 
-def _minimum(elbo: WhitenedELBO) -> FloatArray:
-    """Coordinates of the minimum of −ELBO near the reference, by Newton's method."""
-    place = np.zeros(len(elbo.weights))
-    for _ in range(NEWTON_STEPS):
-        value, slope = elbo(place)
-        if not np.isfinite(value):
-            break
-        product = partial(elbo.hessian_product, place)
-        step = conjugate_gradients(product, -slope, SOLVER_ACCURACY, SOLVER_STEPS)
-        if step is None:
-            break
-        length = float(step @ step)
-        place = place + float(np.sqrt(NEAR / max(length, NEAR))) * step
-        if length <= REST:
-            return place
-    raise ValueError(NoResponse.NO_REST.told(draws=len(elbo.draws)))
+def averages_errors(of_sets: FloatArray) -> FloatArray:
+    """Standard errors of averages over sets, shape (sets, ...)."""
+    errors: FloatArray = np.std(of_sets, axis=0, ddof=1) / np.sqrt(len(of_sets))
+    return errors

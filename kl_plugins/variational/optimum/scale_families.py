@@ -220,16 +220,28 @@ def normal_draws(count: int, dimension: int, rng: np.random.Generator) -> FloatA
     >>> bool(np.allclose(draws.T @ draws / 64, np.eye(3)) and np.allclose(draws.mean(axis=0), 0.0))
     True
     """
-    half = count // 2
-    if dimension <= MOST_DIMENSIONS:
-        # The middle of the cells that Sobol's 30 bits tell apart: never 0 or 1.
-        uniform = qmc.Sobol(dimension, rng=rng).random(half) + 2.0**-31
-        draws = ndtri(uniform)
-    else:
-        draws = rng.standard_normal((half, dimension))
-    if half >= 2 * dimension:
-        factor = np.linalg.cholesky(draws.T @ draws / half)
+    (draws,) = draws_in_sets(1, count, dimension, rng)
+    return draws
+
+
+def draws_in_sets(sets: int, count: int, dimension: int, rng: np.random.Generator) -> list[FloatArray]:
+    """Independent sets of such draws, of which all together have the exact moments.
+
+    Single sets have not: matched one by one they would all be wrong by as much where tails matter, and their
+    differences would not show it.
+    """
+    draws = np.concatenate([_half_of_draws(count // 2, dimension, rng) for _ in range(sets)])
+    if len(draws) >= 2 * dimension:
+        factor = np.linalg.cholesky(draws.T @ draws / len(draws))
         draws = solve_triangular(factor, draws.T, lower=True).T
     else:
         draws = draws / np.sqrt(np.mean(draws**2, axis=0))
-    return np.concatenate([draws, -draws])
+    return [np.concatenate([half, -half]) for half in np.split(draws, sets)]
+
+
+def _half_of_draws(count: int, dimension: int, rng: np.random.Generator) -> FloatArray:
+    """Quasi-random draws, without their mirror images."""
+    if dimension > MOST_DIMENSIONS:
+        return rng.standard_normal((count, dimension))
+    # The middle of the cells that Sobol's 30 bits tell apart: never 0 or 1.
+    return np.asarray(ndtri(qmc.Sobol(dimension, rng=rng).random(count) + 2.0**-31))

@@ -17,7 +17,7 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.functions import function_moments
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.progress import progress_line
-from kl_plugins.variational.optimum.response import DENSE_NUMBERS, Curvature, sds_with_errors
+from kl_plugins.variational.optimum.response import DENSE_NUMBERS, Curvature
 from kl_plugins.variational.optimum.scale_families import MeanFieldScales, family_of, standard_deviations
 from kl_plugins.variational.report.wording import ResponseText
 from kl_plugins.variational.target.derived import Functions, dims_and_coords, functions_of
@@ -49,7 +49,7 @@ class LinearResponse:
         The standard deviations of `optimum`.
     mcse_mean, mcse_sd : ndarray, shape (r,)
         Monte Carlo standard errors of the mean and of the corrected standard deviation, as the draws are
-        finitely many: by the jackknife over the independent sets of draws.
+        finitely many: by the jackknife over independent sets of draws.
     distance : OptimumDistance or None
         How far what was given is from `optimum`; None of a certified fit, which is the optimum.
     sets, draws : int
@@ -161,21 +161,18 @@ class LinearResponse:
         among = self.gaussian.names if var_names is None else self.optimum.names
         wanted = functions_of(self.model, among, var_names)
         functions = Functions(self.model, self.optimum.variables, wanted, np.asarray(self.optimum.mean))
-        if self.sets * functions.size * len(self._curvature.places[0]) > DENSE_NUMBERS:
+        if self.sets * functions.size * len(self._curvature.place) > DENSE_NUMBERS:
             raise ValueError(ResponseText.TOO_MANY.told(count=functions.size))
         with answered_in_time(), progress_line(progressbar, lasting=False) as report:
             report("moments of the model's variables")
             moments = function_moments(functions, self._curvature)
-            finite = np.isfinite(moments.variance).all(axis=0) & np.isfinite(moments.sides).all(axis=(0, 2))
+            finite = np.isfinite(moments.sd) & np.isfinite(moments.sides_of_sets).all(axis=(0, 2))
             for name, known in functions.split(finite).items():
                 if not known.all():
                     raise ValueError(ResponseText.NOT_FINITE.told(name=name))
-            solved = self._curvature.solved(moments.sides.mean(axis=0), report)
-        sd, sd_error = sds_with_errors(solved.variances(moments.sides))
-        mean = moments.mean.mean(axis=0)
-        mean_error = np.std(moments.mean, axis=0, ddof=1) / np.sqrt(self.sets)
-        uncorrected = np.sqrt(moments.variance.mean(axis=0))
-        values = functions.split(np.stack([mean, sd, mean_error, sd_error, uncorrected]))
+            solved = self._curvature.solved(moments.sides, report)
+        sd, sd_error = solved.sds(moments.sides, moments.sides_of_sets)
+        values = functions.split(np.stack([moments.mean, sd, moments.mean_error, sd_error, moments.sd]))
         dims, coords = dims_and_coords(self.model, functions.shapes)
         data = {name: (("summary", *dims[name]), value) for name, value in values.items()}
         return xr.Dataset(data, coords={"summary": list(SUMMARY), **coords})

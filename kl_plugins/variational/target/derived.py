@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pymc.model import Model
 from pytensor.graph.basic import Variable as Node
 from pytensor.graph.traversal import ancestors
@@ -79,12 +80,12 @@ class Functions:
         parts = self._function(points).values()
         return np.concatenate([np.asarray(part, float).reshape(len(points), -1) for part in parts], axis=1)
 
-    def split(self, values: FloatArray) -> dict[str, FloatArray]:
+    def split(self, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Arrays of shape (..., m) by the names of the variables, each of shape (..., *shape)."""
         ends = np.cumsum([prod(shape) for shape in self.shapes.values()])
         parts = np.split(values, ends[:-1], axis=-1)
         return {
-            name: part.reshape(*values.shape[:-1], *shape)
+            name: part.reshape((*values.shape[:-1], *shape))
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
