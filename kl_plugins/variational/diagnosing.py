@@ -76,8 +76,8 @@ def diagnose(
     approx : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
         What `distance_to_optimum` takes: from elsewhere a `MultivariateNormal` or ``(mean, covariance)`` over
         the model's unconstrained variables, or of pymc-extras what `snapshot` takes, such as a fitted Trainer
-        (see Notes). What `linear_response` returns is judged by its Gaussian. Also a list of them in the order
-        of a fit, such as snapshots: the last one is diagnosed, all of them make its ``trajectory``.
+        (see Notes). Of what `linear_response` returns the Gaussian is judged. Also a list of them in the
+        order of a fit, such as snapshots: the last one is diagnosed, all of them make its ``trajectory``.
     reference : InferenceData, DataTree, Dataset or dict, optional
         Posterior draws, as of NUTS, on the constrained scale: a group "posterior", or arrays of shape
         (chains, draws, \\*shape) or (draws, \\*shape) by the variables' names.
