@@ -44,6 +44,7 @@ _DATA = {
     "pandas.Index": ("data", "x"),
     "xarray.DataArray": ("data", "x.values"),
     "xarray.Dataset": ("data", "x[name].values"),
+    "dask.Array": ("an array of numbers", "x.compute()"),
     "jaxlib.ArrayImpl": ("an array of numbers", "numpy.asarray(x)"),
     "torch.Tensor": ("an array of numbers", "x.numpy()"),
 }
@@ -85,7 +86,8 @@ def _of_class(kind: type) -> str:
     if "torch.Distribution" in _names_of(kind):
         return f"{kind.__module__}.{kind.__qualname__} is {_PYTORCH}"
     own = kind.__qualname__.rpartition("<locals>.")
-    called = own[2] if own[1] else f"{_CALLED.get(package, '')}{kind.__qualname__}"
+    prefix = "pmd." if kind.__module__.startswith("pymc.dims") else _CALLED.get(package, "")
+    called = own[2] if own[1] else f"{prefix}{kind.__qualname__}"
     if package == "pymc" and hasattr(kind, "dist"):
         return (
             f"{called} is a class, not a distribution: make one with {called}.dist(...), or pass a variable"
@@ -99,9 +101,11 @@ def _names_of(kind: type) -> list[str]:
 
 
 def _what(obj: Any) -> tuple[str, str] | None:
-    objects = str(getattr(obj, "dtype", "")) == "object" and obj.ndim == 1  # an array or a Series
+    if isinstance(obj, float) and obj != obj:
+        return "a missing value, NaN", "leave it out, as .dropna() of a Series does"
+    objects = _objects_in(obj)
     if isinstance(obj, list | tuple | Set | ValuesView) or objects:
-        if any(_what(member) is None for member in obj):
+        if any(_what(member) is None for member in objects or obj):
             return (
                 "several",
                 "pairwise_kl takes sequences (list(...) makes one) and Series of distributions; here "
@@ -125,6 +129,13 @@ def _what(obj: Any) -> tuple[str, str] | None:
     return _FUNCTION if is_function else None
 
 
+def _objects_in(obj: Any) -> list[Any]:
+    """The objects that an array, a Series or a frame holds; nothing of what holds numbers, or is no array."""
+    values = getattr(obj, "values", obj)
+    array = obj if callable(values) else values
+    return list(array.ravel()) if str(getattr(array, "dtype", "")) == "object" else []
+
+
 def _of_dictionary(held: dict[Any, Any]) -> tuple[str, str]:
     """What a dictionary is by its values: distributions, or the first of what else it holds."""
     for key, value in held.items():
@@ -136,7 +147,9 @@ def _of_dictionary(held: dict[Any, Any]) -> tuple[str, str]:
 
 def numbers_in(side: Any) -> str | None:
     """What a sequence is that holds numbers where distributions are wanted, and what to do; else None."""
-    return mistaken(side) if len(side) and all(isinstance(one, Real) for one in side) else None
+    if not (len(side) and all(isinstance(one, Real) for one in side)):
+        return None
+    return f"these are no distributions, but numbers: {_listed_numbers(side)[1]}"
 
 
 def _listed_numbers(obj: Any) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import re
 import types
 
 import arviz as az
+import dask.array
 import jax
 import jax.numpy as jnp
 import numpy
@@ -18,6 +19,7 @@ from scipy import stats
 
 import kl_plugins
 from kl_plugins import (
+    Dense,
     NoClosedFormError,
     cross_entropy,
     entropy,
@@ -84,7 +86,7 @@ def test_a_dataset_of_other_data_is_told_to_take_a_variable():
 def test_a_sequence_of_numbers_is_not_one_of_distributions():
     for numbers in (list(LINE), LINE, pd.Series(LINE)):
         with pytest.raises(
-            TypeError, match=r"^ps: list is not a distribution, but numbers: fit a distribution"
+            TypeError, match=r"^ps: these are no distributions, but numbers: fit a distribution"
         ):
             pairwise_kl(numbers)
 
@@ -217,3 +219,35 @@ def test_a_table_of_pairs_names_the_row_and_the_column_as_they_were_written():
         NoClosedFormError, match=r"row 0, scipy.stats.rayleigh\(\), and column 1, scipy.stats.t\(3\)"
     ):
         pairwise_kl([stats.rayleigh()], [stats.rayleigh(), stats.t(3)])
+
+
+OBJECTS = numpy.array([stats.norm(0, 1), stats.norm(1, 1)], dtype=object)
+HELD = {
+    "a DataArray": (xr.DataArray(OBJECTS, dims="m"), r"but several: pairwise_kl"),
+    "a DataFrame": (pd.DataFrame({"a": OBJECTS}), r"but several: pairwise_kl"),
+    "rows": (OBJECTS[None], r"but several: pairwise_kl"),
+    "Dask's": (dask.array.ones(3), r"but an array of numbers: .*x\.compute\(\)"),
+    "NaN": (float("nan"), r"but a missing value, NaN: .*\.dropna\(\)"),
+}
+
+
+@pytest.mark.parametrize("case", HELD)
+def test_what_holds_several(case):
+    obj, message = HELD[case]
+    with pytest.raises(TypeError, match=rf"^q: .* is not a distribution, {message}"):
+        kl(stats.norm(), obj)
+
+
+def test_what_pairwise_kl_says_of_single_ones_and_missing_ones():
+    table = pairwise_kl(xr.DataArray(OBJECTS, {"m": ["a", "b"]}))
+    assert table.dims == ("m", "m_bis")
+    assert float(table.sel(m="a", m_bis="b")) == 0.5
+    with pytest.raises(TypeError, match=r"column 'b', float: q: .* missing value"):
+        pairwise_kl(pd.Series([stats.norm(), numpy.nan], index=["a", "b"]))
+    with pytest.raises(ValueError, match=r"^qs: .* in a list, \[q\], or a slice, \.iloc\[:1\]$"):
+        pairwise_kl([stats.norm()], stats.norm())
+    month = xr.DataArray([0.0, 1.0], {"month": [1, 2]})
+    with pytest.raises(ValueError, match=r"single place .* \.isel\({'month': 0}, drop=True\)$"):
+        kl(stats.norm(month), stats.norm(month[:1]))
+    with pytest.raises(ValueError, match=r"dtype object: convert it with \.astype\(float\)"):
+        Dense(numpy.eye(2).astype(object))

@@ -124,7 +124,7 @@ def test_bad_collections():
         pairwise_kl([batch])
     with pytest.raises(ValueError, match=r"^qs: pairwise_kl takes .* batch shape \(\)"):
         pairwise_kl(batch, stats.norm())
-    with pytest.raises(TypeError, match=r"^qs: list is not a distribution, but numbers: fit"):
+    with pytest.raises(TypeError, match=r"^qs: these are no distributions, but numbers: fit"):
         pairwise_kl(batch, [3])
     with pytest.raises(TypeError, match=r"^ps: pandas.*DataFrame is not a distribution, but data"):
         pairwise_kl(pd.DataFrame({"a": [1.0]}))

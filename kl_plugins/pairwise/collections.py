@@ -27,9 +27,11 @@ class Named(NamedTuple):
 
 
 def named(side: Any, name: str) -> Named | None:
-    """The distributions of a dictionary or a pandas Series with their keys; None of whatever has no keys."""
+    """The distributions of a dictionary, a Series or a DataArray with their keys; None where none has any."""
     if isinstance(side, Mapping):
         return Named(list(side.values()), list(side))
+    if hasattr(side, "dims") and hasattr(side, "to_series") and side.ndim == 1 and side.dtype.kind == "O":
+        side = side.to_series()  # of xarray
     if not (hasattr(side, "reindex") and hasattr(side, "axes")):  # pandas, which need not be there
         return None
     if side.ndim == 1:
@@ -81,9 +83,10 @@ def collected(side: Any, name: str, keys: Keys = None) -> Distribution | list[Di
         if one.ops.symbolic:
             raise TypeError(f"{which}: {NO_GRAPHS}")
         if len(one.batch_shape) != single:
+            remedy = "" if one.batch_shape else ": a single one goes in a list, [q], or a slice, .iloc[:1]"
             raise ValueError(
                 f"{which}: pairwise_kl takes one distribution with one batch dimension or a sequence of "
-                f"distributions without any, got {one.describe()} with batch shape {one.batch_shape}"
+                f"distributions without any, got {one.describe()} with batch shape {one.batch_shape}{remedy}"
             )
     return made[0] if single else made
 

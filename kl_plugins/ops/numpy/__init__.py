@@ -71,7 +71,8 @@ def asarray(value: Array, name: str, beside: Sequence[Array] = ()) -> FloatArray
     if array.dtype == np.float32 or array.dtype == np.float64:
         return array
     if array.dtype.kind not in "biuf":
-        raise ValueError(Requirement(name, f"must be real numbers, got dtype {array.dtype}"))
+        remedy = ": convert it with .astype(float)" if array.dtype.kind == "O" else ""
+        raise ValueError(Requirement(name, f"must be real numbers, got dtype {array.dtype}{remedy}"))
     return array.astype(np.float64)
 
 

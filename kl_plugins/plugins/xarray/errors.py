@@ -53,6 +53,8 @@ def _remedy(dim: Hashable, first: Index, second: Index, *, of_event: bool) -> st
             f"these are the variables of an event, all of which both need, in one order, "
             f"a.sel({{{dim!r}: b[{dim!r}]}}), and the columns of a matrix likewise"
         )
+    if len(first) != len(second) and 1 in (len(first), len(second)):
+        return f"one of the two has a single place along it: leave that out, .isel({{{dim!r}: 0}}, drop=True)"
     return (
         "align them, for example with xarray.align(..., join='inner'), or choose how in "
         "xarray.set_options(arithmetic_join='outer')"
