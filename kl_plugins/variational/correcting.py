@@ -139,18 +139,24 @@ def linear_response(
     model, q = model_and_distribution(approximation, model, "linear_response")
     chosen = _value_names(model, var_names)
     with answered_in_time(), progress_line(progressbar, lasting=False) as report:
+        report("compiling the log density")
+        target = TargetDensity(model, q.variables, np.asarray(q.mean, dtype=float))
         certificate = getattr(approximation, "certificate", None)
         distance = None
         if not (isinstance(certificate, Certificate) and certificate.holds_within(tolerance)):
             distance = distance_by_search(
-                q, model, tolerance, MOST_DRAWS, rng, lambda stage: report(f"best of the family: {stage}")
+                q,
+                model,
+                target,
+                tolerance,
+                MOST_DRAWS,
+                rng,
+                lambda stage: report(f"best of the family: {stage}"),
             )
             if not distance.reached:
                 raise ValueError(NoResponse.OPTIMUM_NOT_KNOWN.told(reason=distance.reason))
             q = distance.optimum
-        report("compiling the log density")
         optimum = np.asarray(q.mean, dtype=float)
-        target = TargetDensity(model, q.variables, optimum)
         family = family_of(q.covariance)
         variables = tuple(variable for variable in q.variables if variable.name in chosen)
         places = np.concatenate([np.arange(len(optimum))[q.slices[name]] for name, _ in variables])
@@ -168,8 +174,8 @@ def linear_response(
             distance=distance,
             sets=SETS,
             draws=count,
-            evaluations=target.evaluations + (0 if distance is None else distance.evaluations),
-            seconds=target.seconds() + (0.0 if distance is None else distance.seconds),
+            evaluations=target.evaluations,
+            seconds=target.seconds(),
             model=model,
             _curvature=curvature,
         )

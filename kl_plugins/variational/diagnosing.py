@@ -24,6 +24,7 @@ from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
+from kl_plugins.variational.evidence.slopes import slope_misfit
 from kl_plugins.variational.optimum.distance import (
     OptimumDistance,
     distance_by_search,
@@ -168,7 +169,7 @@ def diagnose(
         refuse_improper(target, q)
         compared = None if reference is None else compare(q, model, reference)
 
-        distance = _distance(q, model, optimum_tolerance, rng, report)
+        distance = _distance(q, model, target, optimum_tolerance, rng, report)
         refuse_collapsed(target, None if distance is None else distance.optimum)
         report("looking for the best full-rank Gaussian")
         full, full_error = best_full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
@@ -187,7 +188,7 @@ def diagnose(
         report("putting it together")
 
         names = element_names(q.variables)
-        raw = _exact(q)
+        raw, slopes = _exact(q), slope_misfit(target, q, points)
         correlated = family_of(q.covariance).every_correlation or target.dimension == 1
         # The covariances of linear response are not fitted, so that a full-rank fit is something else.
         mean_field = full is not None and (corrected or not correlated)
@@ -215,6 +216,7 @@ def diagnose(
             untried=full is None and not correlated and target.dimension <= FULL_RANK_LIMIT,
             hierarchical=hierarchical(model),
             corrected=corrected,
+            slopes=slopes,
         )
         blind = verdict_on(grounds)
         if compared is not None:
@@ -235,6 +237,7 @@ def diagnose(
             posterior=grounds.truth,
             source=grounds.source,
             survey=survey,
+            slopes=slopes,
             modes=modes,
             elements=elements_of(model, q, own, points, survey),
             distance=distance,
@@ -274,7 +277,12 @@ def _check_settings(draws: int | None, tolerance: float, optimum_tolerance: floa
 
 
 def _distance(
-    q: Snapshot, model: Model, tolerance: float, rng: np.random.Generator, report: Report
+    q: Snapshot,
+    model: Model,
+    target: TargetDensity,
+    tolerance: float,
+    rng: np.random.Generator,
+    report: Report,
 ) -> OptimumDistance | None:
     """The distance to the best of the family; None where the family is too large to look for it."""
     if too_large(family_of(q.covariance)):
@@ -283,6 +291,7 @@ def _distance(
         return distance_by_search(
             q,
             model,
+            target,
             tolerance,
             MOST_DRAWS,
             rng.spawn(1)[0],

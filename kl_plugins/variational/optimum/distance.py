@@ -203,20 +203,25 @@ def distance_to_optimum(
     rng = generator(random_seed).spawn(1)[0]
     model, q = model_and_distribution(approx, model, "distance_to_optimum")
     with answered_in_time(), progress_line(progressbar, lasting=False) as report:
-        return distance_by_search(q, model, tolerance, max_draws, rng, report)
+        report("compiling the log density")
+        target = TargetDensity(model, q.variables)
+        return distance_by_search(q, model, target, tolerance, max_draws, rng, report)
 
 
 def distance_by_search(
     q: Snapshot,
     model: Model,
+    target: TargetDensity,
     tolerance: float,
     max_draws: int,
     rng: np.random.Generator,
     report: Report,
 ) -> OptimumDistance:
-    """What `distance_to_optimum` does with settings that were checked, told stage by stage to `report`."""
-    report("compiling the log density")
-    target = TargetDensity(model, q.variables)
+    """What `distance_to_optimum` does with settings that were checked, told stage by stage to `report`.
+
+    `target` is the model's log density over the variables of q, compiled once for all that is asked of it.
+    """
+    before = target.evaluations
     family = family_of(q.covariance)
     start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
     report("looking for other modes to start from")
@@ -250,7 +255,7 @@ def distance_by_search(
         sampling_error=found.jeffreys,
         reached=found.reached,
         reason=found.reason,
-        evaluations=target.evaluations,
+        evaluations=target.evaluations - before,
         seconds=target.seconds(),
         optimum=best,
         history=found.history,

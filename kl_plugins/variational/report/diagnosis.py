@@ -49,6 +49,8 @@ class Diagnosis(Findings):
     survey : Survey
         Those wide draws. ``survey.evidence_missed(importance)`` is the logarithm of the posterior mass
         over that within reach of q's draws.
+    slopes : SlopeMisfit
+        How different the slopes of log p and log q are along each coordinate, at q's draws.
     modes : tuple of Mode
         Modes outside of the approximation that a search from afar came upon.
     elements : Elements
@@ -131,6 +133,7 @@ class Diagnosis(Findings):
             "kl_from_posterior": self.marginal_kl.kl_from,
             "mean_bound": unknown if self.bounds is None else self.bounds.mean,
             "sd_bound": unknown if self.bounds is None else self.bounds.sd,
+            "slope_misfit": self.slopes.value,
             "at_fault": [name in faulty for name in self.names],
         }
         return pd.DataFrame(table, index=pd.Index(self.names, name="coordinate"))
@@ -151,6 +154,7 @@ class Diagnosis(Findings):
         renamed = {f"kl_{way}_posterior": f"kl_{way}_marginal" for way in ("to", "from")}
         for name, column in self.summary().rename(columns=renamed).items():
             data[str(name)] = ("coordinate", column.to_numpy())
+        data["slope_misfit_error"] = ("coordinate", self.slopes.error)
         data["kl_to_marginal_error"] = ("coordinate", self.marginal_kl.kl_to_error)
         data["kl_from_marginal_error"] = ("coordinate", self.marginal_kl.kl_from_error)
         for kind in ("weighted", "posterior"):

@@ -19,6 +19,7 @@ from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.evidence.proposals import Survey
 from kl_plugins.variational.evidence.references import Reference
+from kl_plugins.variational.evidence.slopes import SlopeMisfit
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.report.grounds import jeffreys_to_optimum
 from kl_plugins.variational.report.verdict import Verdict
@@ -39,6 +40,7 @@ class Findings:
     posterior: Moments
     source: str
     survey: Survey
+    slopes: SlopeMisfit
     modes: tuple[Mode, ...]
     elements: Elements
     distance: OptimumDistance | None

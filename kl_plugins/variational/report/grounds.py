@@ -12,6 +12,7 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Importance
 from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import Estimate, MomentComparison, Moments, compare_moments
+from kl_plugins.variational.evidence.slopes import SlopeMisfit
 from kl_plugins.variational.optimum.distance import OptimumDistance
 
 
@@ -32,7 +33,8 @@ class Grounds(NamedTuple):
     what the posterior's sds are at least; `outside` says where q has mass and the posterior has none;
     `sought` whether other modes were looked for; `untried` whether a full-rank fit is possible and was not
     looked at; `hierarchical` whether a variable's prior depends on another variable; `corrected` whether the
-    covariances are those of linear response, so that nobody meant them to be the best of a family.
+    covariances are those of linear response, so that nobody meant them to be the best of a family; `slopes`
+    how different the slopes of the two log densities are.
     """
 
     names: Sequence[str]
@@ -58,6 +60,7 @@ class Grounds(NamedTuple):
     untried: bool = False
     hierarchical: bool = False
     corrected: bool = False
+    slopes: SlopeMisfit | None = None
 
     def compare(self, given: Moments) -> MomentComparison:
         """These moments next to the posterior's."""
@@ -69,6 +72,12 @@ class Grounds(NamedTuple):
         beyond = np.flatnonzero(self.moment_k > self.importance.threshold)
         order = beyond[np.argsort(-self.moment_k[beyond])]
         return [(self.names[i], float(self.moment_k[i])) for i in order]
+
+    def other_shape(self) -> list[tuple[str, float]]:
+        """Coordinates along which the posterior has another shape than q, worst first, with the misfit."""
+        if self.slopes is None:
+            return []
+        return [(self.names[i], float(self.slopes.value[i])) for i in self.slopes.beyond(self.tolerance)]
 
     @property
     def at_optimum(self) -> bool:

@@ -104,7 +104,8 @@ def verdict_on(grounds: Grounds) -> Verdict:
     outside = (Found.of(Finding.OUTSIDE_SUPPORT, where=grounds.outside),) if grounds.outside else ()
     modes = () if grounds.by_reference else rivals or (_no_modes(grounds),)
     ratios = _about_ratios(grounds, raw, weighted)
-    found = (*outside, _about_moments(grounds, raw), *ratios, _about_optimum(grounds), *modes)
+    shape = _about_shape(grounds, level, raw)
+    found = (*outside, _about_moments(grounds, raw), *shape, *ratios, _about_optimum(grounds), *modes)
     first, *further = _advice(grounds, level, raw, bool(rivals)) or [""]
     # Resampling is enough by itself: what else would help is another way.
     advice = (
@@ -126,6 +127,8 @@ def _conclusion(grounds: Grounds, level: Level, raw: MomentComparison, rivals: b
         return Conclusion.OTHER_MODES.told()
     if raw.discrepancies:
         return Conclusion.WRONG.told(wrong=len(raw.discrepancies), count=len(grounds.names))
+    if shape := grounds.other_shape():
+        return Conclusion.OTHER_SHAPE.told(names=_listed([name for name, _ in shape]))
     return Conclusion.NOT_KNOWN.told()
 
 
@@ -198,6 +201,14 @@ def _about_moments(grounds: Grounds, raw: MomentComparison) -> Found:
         wrong=_listed(raw.discrepancies),
         names=_listed(unknown),
     )
+
+
+def _about_shape(grounds: Grounds, level: Level, raw: MomentComparison) -> tuple[Found, ...]:
+    """Where the posterior's shape is another, if a rejection has no moments to name that are wrong."""
+    shape = grounds.other_shape()
+    if level is not Level.REJECT or raw.discrepancies or not shape:
+        return ()
+    return (Found.of(Finding.OTHER_SHAPE, names=_listed([f"{n} ({misfit:.0%})" for n, misfit in shape])),)
 
 
 def _about_optimum(grounds: Grounds) -> Found:

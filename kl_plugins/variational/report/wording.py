@@ -18,6 +18,10 @@ class Conclusion(Wording):
         "the mean or sd of {wrong} of {count} coordinates is wrong, and importance weights do not reliably "
         "correct that"
     )
+    OTHER_SHAPE = (
+        "the posterior has another shape than the approximation along {names}, and the checks cannot show "
+        "that means and sds are right all the same"
+    )
     NOT_KNOWN = "no mean or sd was found to be wrong, but the checks cannot show that they are right"
 
 
@@ -126,6 +130,11 @@ class Finding(Wording):
     MOMENTS_NOT_KNOWN = (
         "means and sds: not known, by {source}: the importance weights of that check have too heavy a tail "
         "themselves"
+    )
+
+    OTHER_SHAPE = (
+        "shape: at the approximation's draws the slope of the posterior's log density differs most from its "
+        "own along {names}, as a share of its own"
     )
 
     RATIOS_EQUAL = (
