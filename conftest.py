@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 
 ABOUT_PYMC_EXTRAS = [
+    "docs/tutorials/trainer.md",
     "kl_plugins/variational/target/guides.py",
     "kl_plugins/variational/target/trainers.py",
     "tests/plugins/test_pymc_extras.py",
