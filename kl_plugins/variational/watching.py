@@ -13,6 +13,7 @@ from pymc.model import Model
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.iterates import Iterates, OptimumComparison, Window
+from kl_plugins.variational.optimum.rest import jeffreys_at_rest
 from kl_plugins.variational.report import stopping
 from kl_plugins.variational.report.stopping import REST_SHARE, Look, NotConvergedWarning, Status, rests
 from kl_plugins.variational.target.parameters import WatchedParameters
@@ -103,6 +104,8 @@ class WatchedFit:
             self.history[:] = [past._replace(to_optimum=distance) for past, distance in pairs]
             look = self.history[-1]
         at_rest = rests(look, self.history, self.tolerance)
+        if at_rest and isnan(look.to_optimum):
+            look = self.history[-1] = look._replace(at_most=jeffreys_at_rest(window))
         if look.to_optimum <= self.tolerance and optimum.is_known:
             self._stop(Status.CONVERGED, stopping.converged(look, at_rest), warn=False)
         if look.drift > self.tolerance:
@@ -158,6 +161,7 @@ class WatchedFit:
                 away = comparison.jeffreys_to(last)
                 arrived = comparison.jeffreys_at_most(away) <= self.tolerance
                 what += stopping.away(look, away, arrived, needed)
+            what += stopping.by_noise(look)
             if self._parameters.writable:
                 held = stopping.holds_last(self._parameters.holder)
                 what += f". {held}: monitor.write_back() puts the average in"
