@@ -44,6 +44,7 @@ BENCHMARKS = {
     "estimators": Benchmark("bias and error of Monte Carlo rules", 600),
     "optimiser_bias": Benchmark("where PyMC's default optimiser comes to rest", 1200),
     "variational": Benchmark("who claims that a fit converged, and how truly", 1800),
+    "minibatches": Benchmark("certificates of fits with minibatches, and their cost", 7200),
     "verdicts": Benchmark("verdicts on fits beside reference draws", 1200),
 }
 

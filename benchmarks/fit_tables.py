@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from benchmarks.words import Rows, listed, table, time
+from benchmarks.words import Rows, listed, scientific, table, time
 
 
 def fixed_points(rows: Rows) -> str:
@@ -103,3 +103,30 @@ def apart(rows: Rows) -> str:
         if row["without_reference"] != row["by_reference"]
     ]
     return f"Verdicts that the reference draws contradict: {listed(apart) if apart else 'none'}."
+
+
+def minibatches(rows: Rows) -> str:
+    return table(
+        ["what", "rows", "time", "evaluations", "extra memory, MiB", "from the best, nats"],
+        [
+            (
+                row["what"],
+                f"{row['rows']:,d}",
+                time(row["seconds"]),
+                f"{row['evaluations']:,d}",
+                f"{row['extra_mib']:,.0f}",
+                scientific(row["from_best"], 0),
+            )
+            for row in rows
+        ],
+    )
+
+
+def minibatches_in_words(rows: Rows) -> str:
+    """What the certificate claims beside the truth, and what it costs beside the other way."""
+    own, full = rows
+    return (
+        f"The certificate takes {own['seconds'] / full['seconds']:.2f} of the time of the optimum of the "
+        f"full data. It says that the fit is {own['claim']:.4g} nats from the best of its family, and it is "
+        f"{own['true']:.4g}: the claim {'holds' if own['holds'] else 'does not hold'}."
+    )

@@ -35,6 +35,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "optimiser_bias.distances": ("optimiser_bias", fit_tables.from_optimum),
     "variational": ("variational", fit_tables.variational),
     "variational.untrue": ("variational", fit_tables.untrue),
+    "minibatches": ("minibatches", fit_tables.minibatches),
+    "minibatches.said": ("minibatches", fit_tables.minibatches_in_words),
     "verdicts": ("verdicts", fit_tables.verdicts),
     "verdicts.apart": ("verdicts", fit_tables.apart),
 }

@@ -15,15 +15,16 @@ CONFIDENCE = 0.95
 def jeffreys_at_rest(window: Window) -> float:
     """Jeffreys divergence of the average from the optimum, in nats, at most, at a confidence of 95 %.
 
-    Assumes that the iterates have come to rest and that the steps follow the gradient on average. Their average
-    then differs from the optimum by two things. One is noise: normal, with the covariance that averages of 16
-    batches have; the quantile of its squared length is that of an F distribution with as many degrees of freedom
-    as the eigenvalues are worth (Satterthwaite). The other is the bias of steps of finite size, of second order:
-    a log scale that scatters by s about its average is off by up to s² on average. Neither knows of optimisers
-    that divide a gradient by its own size, as PyMC's default does: these rest where scales are too wide.
+    Assumes that the iterates have come to rest and that the steps follow the gradient on average. Then two
+    things keep their average from the optimum. One is noise: normal, with the covariance that averages of
+    16 batches have; the quantile of its squared length is that of an F distribution with as many degrees of
+    freedom as the eigenvalues are worth (Satterthwaite). The other is the bias of steps of finite size, of
+    second order: a log scale that scatters by s about its average is taken to be off by s². Neither knows of
+    optimisers that divide a gradient by its own size, as PyMC's default does: these rest where scales are too
+    wide.
 
-    Sources: F. E. Satterthwaite (1946), Biometrics Bulletin 2; A. Dieuleveut, A. Durmus, F. Bach (2020), Annals
-    of Statistics 48, for the bias.
+    Sources: F. E. Satterthwaite (1946), Biometrics Bulletin 2; of the bias A. Dieuleveut, A. Durmus, F. Bach
+    (2020), Annals of Statistics 48.
     """
     deviations = window.whiten(window.coordinates - window.average, window.average)
     batches = deviations.reshape(BATCHES, -1, deviations.shape[1]).mean(axis=1)

@@ -139,8 +139,8 @@ def by_noise(look: Look) -> str:
         f". By the noise of its steps the average is at most {rounded_up(look.at_most)} nats from that "
         "approximation, at 95 % confidence, if they follow the gradient on average: small steps of pm.sgd, "
         "pm.momentum and pm.adam do, those of pm.fit's default optimiser do not, and settle where scales are "
-        "some 8 % too wide. To know more takes the log density of all the data (pm.Minibatch with total_size), "
-        "or a model of a sample of them, to which distance_to_optimum compares the fit"
+        "some 8 % too wide. To know more takes the log density of all the data (pm.Minibatch with "
+        "total_size), or a model of a sample of them, to which distance_to_optimum compares the fit"
     )
 
 
