@@ -60,7 +60,7 @@ def test_quadrature_against_closed_forms(name):
 NORMALS, CAUCHYS = stats.norm([[0.0], [1.0]], [1.0, 2.0]), stats.cauchy([[0.0], [1.0]], [2.0, 1.0])
 
 
-@pytest.mark.parametrize("over", [1, 2])
+@pytest.mark.parametrize("over", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_products_are_the_sums_of_their_members(over):
     members, sums = (
         estimate_kl(NORMALS, CAUCHYS),

@@ -383,6 +383,7 @@ def test_products_over_dimensions():
         independent(p, "row")
 
 
+@pytest.mark.slow
 def test_estimates():
     p, a, b = pmd.Normal.dist(A, 1.0), value(A), value(B)
     want = kl(stats.norm(a[:, None], 1.0), stats.norm(0.0, b))
