@@ -69,6 +69,8 @@ class TrainerRun:
         self.model = model_given_or_in_context(model, "monitor.train(trainer, n, model=model)")
         if whole is not None and data is None:
             raise ValueError("whole= goes with data=: a fit without batches is compared with its own model")
+        if isinstance(data, Mapping):
+            raise TypeError("data= is a stream of batches, each a dict: a list of dicts, or what yields them")
         if data is None:
             variables_in(self.model)  # raises where there are discrete ones
         self.compared = self.model if data is None else whole
