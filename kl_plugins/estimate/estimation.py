@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, overload
@@ -12,6 +11,7 @@ import numpy as np
 
 from kl_plugins.errors import EstimateWarning, HasNames, NoClosedFormError
 from kl_plugins.estimate import families  # noqa: F401  (registers our own distributions)
+from kl_plugins.estimate.batches import one_by_one, result_of
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.naming import named_density
@@ -21,6 +21,7 @@ from kl_plugins.interrupts import answered_in_time
 from kl_plugins.labelled import whose_names
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.shapes import in_words
+from kl_plugins.progress import AFTER, Report, no_report, progress_line
 from kl_plugins.recognition import is_symbolic, load_plugins_of, recognise
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from kl_plugins.estimate.terms import Outcome
     from kl_plugins.signatures import Batch, Scalar, Untold
 
     Seed: TypeAlias = int | np.integer[Any] | np.random.Generator | np.random.RandomState | None
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
         tolerance: float
         random_state: Seed
         time_limit: float
+        progressbar: bool
 
 
-_MOST = {Method.SUM: 1 << 21, Method.QUADRATURE: 400_000}
 _MEASURES = {Method.SUM: "discrete", Method.QUADRATURE: "continuous"}
 _METHODS = (*_MEASURES, Method.MONTE_CARLO)
 
@@ -72,6 +72,7 @@ def estimate_kl(
     tolerance: float = 1e-9,
     random_state: Seed = None,
     time_limit: float = 10.0,
+    progressbar: bool = True,
 ) -> KLEstimate:
     """Estimate KL(p‖q), in nats, with its error, where no closed form is known.
 
@@ -94,6 +95,8 @@ def estimate_kl(
     time_limit : float
         After so many seconds, for the whole batch, the best so far is returned, with its error, as not
         converged. Nothing else depends on time.
+    progressbar : bool
+        Whether to show what is being done, in a terminal or notebook, once it takes two seconds.
 
     Returns
     -------
@@ -141,15 +144,17 @@ def estimate_kl(
     >>> estimate_kl(p, q, random_state=1)
     KLEstimate(0.8107 ± 0.006, monte carlo, n=40000)
     """
-    found, why = estimate(
-        p,
-        q,
-        method=method,
-        draws=draws,
-        tolerance=tolerance,
-        random_state=random_state,
-        time_limit=time_limit,
-    )
+    with progress_line(progressbar, after=AFTER) as report:
+        found, why = estimate(
+            p,
+            q,
+            method=method,
+            draws=draws,
+            tolerance=tolerance,
+            random_state=random_state,
+            time_limit=time_limit,
+            report=report,
+        )
     if why:
         warnings.warn(f"the {found.method} is not to be relied on: {why}", EstimateWarning, stacklevel=2)
     return found
@@ -164,6 +169,7 @@ def estimate(
     tolerance: float = 1e-9,
     random_state: Seed = None,
     time_limit: float = 10.0,
+    report: Report = no_report,
 ) -> tuple[KLEstimate, str]:
     """As `estimate_kl`: the estimate, and why it is not to be relied on, if it is not."""
     if method is not None and method not in _METHODS:
@@ -177,9 +183,9 @@ def estimate(
     rng = generator_of(random_state)
     if (factors := factors_of(p, q)) is not None:
         options = {"draws": draws, "tolerance": tolerance, "random_state": rng, "time_limit": time_limit}
-        found, why = estimate(*factors, method=method, **options)
+        found, why = estimate(*factors, method=method, report=report, **options)
         sums = found.value.sum(-1), found.error.sum(-1)
-        return _result(sums[0], sums[1], found.method, found.n, found.converged.all(-1)), why
+        return result_of(sums[0], sums[1], found.method, found.n, found.converged.all(-1)), why
     try:
         sides = _density(p, "p"), _density(q, "q")
         named = False
@@ -187,26 +193,28 @@ def estimate(
         named = True
     if named:
         options = {"draws": draws, "tolerance": tolerance, "random_state": rng, "time_limit": time_limit}
-        return _by_name(p, q, method=method, **options), ""
+        report(f"estimating KL(p‖q) by name, for at most {time_limit:g} s")
+        return _by_name(p, q, method=method, progressbar=False, **options), ""
     _warn_of_present_values(p=p, q=q)
     batch = _check(*sides)
     measures = [side.measure for side in sides]
     if measures[0] != measures[1] and measures != ["continuous", "mixed"]:
-        return _result(np.full(batch, np.inf), np.zeros(batch), Method.SUPPORT, 0, np.full(batch, True)), ""
+        return result_of(np.full(batch, np.inf), np.zeros(batch), Method.SUPPORT, 0, np.full(batch, True)), ""
     univariate = sides[0].event_shape == ()
     fit = [kind for kind in _METHODS if univariate and set(measures) == {_MEASURES.get(kind)}]
     chosen = (fit or [Method.MONTE_CARLO])[0] if method is None else Method(method)
     if chosen not in (*fit, Method.MONTE_CARLO):
         raise ValueError(f"the method {method!r} is for univariate {_MEASURES[chosen]} pairs")
     clock = Clock(time_limit)
+    report(f"estimating KL(p‖q) by {chosen}, for at most {time_limit:g} s")
     if chosen is Method.MONTE_CARLO:
         from kl_plugins.estimate.monte_carlo import monte_carlo  # the methods are loaded when they serve
 
         with answered_in_time():
             value, error, n, good, why = monte_carlo(*sides, draws, rng, clock)
-        return _result(value, error, chosen, n, good), why
+        return result_of(value, error, chosen, n, good), why
     with answered_in_time():
-        return _one_by_one(*sides, chosen, tolerance, batch, clock)
+        return one_by_one(*sides, chosen, tolerance, batch, clock, report)
 
 
 def _warn_of_present_values(**given: object) -> None:
@@ -284,42 +292,6 @@ def _check(p: Density, q: Density) -> tuple[int, ...]:
         raise ValueError(
             f"batch shape {p.batch_shape} of p does not broadcast against batch shape {q.batch_shape} of q"
         ) from None
-
-
-def _one_by_one(
-    p: Density, q: Density, method: Method, tolerance: float, batch: tuple[int, ...], clock: Clock
-) -> tuple[KLEstimate, str]:
-    """Each pair of a batch by itself, and why that is not to be relied on, if it is not."""
-    from kl_plugins.estimate.pair import Pair
-    from kl_plugins.estimate.terms import UNDEFINED
-
-    function: Callable[[Pair, float, int], Outcome]
-    if method is Method.SUM:
-        from kl_plugins.estimate.summation import summation as function
-    else:
-        from kl_plugins.estimate.piecewise import piecewise, serves
-        from kl_plugins.estimate.quadrature import quadrature
-
-        function = piecewise if serves(p, q) else quadrature
-    value, error, good = np.empty(batch), np.empty(batch), np.empty(batch, bool)
-    n = 0
-    reasons: dict[str, None] = {}
-    for index in np.ndindex(batch):
-        pair = Pair(p.member(index), q.member(index), clock)
-        found = UNDEFINED if pair.undefined else function(pair, tolerance, _MOST[method])
-        value[index], error[index], good[index] = found.value, found.error, not found.why
-        n += found.n
-        reasons[found.why] = None
-    return _result(value, error, method, n, good), "; ".join(filter(None, reasons))
-
-
-def _result(value: Any, error: Any, method: Method, n: int, good: Any) -> KLEstimate:
-    if np.ndim(value) == 0:
-        return KLEstimate(float(value), float(error), method, n, bool(good))
-    arrays = [np.array(part) for part in (value, error, good)]
-    for array in arrays:
-        array.setflags(write=False)
-    return KLEstimate(arrays[0], arrays[1], method, n, arrays[2])
 
 
 def _is_number(value: object) -> bool:

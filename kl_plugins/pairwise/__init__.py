@@ -11,6 +11,7 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.collections import listed, named
 from kl_plugins.pairwise.numbers import numbers
 from kl_plugins.pairwise.singly import Found, Missing
+from kl_plugins.progress import AFTER, progress_line
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -20,17 +21,39 @@ if TYPE_CHECKING:
 
 @overload
 def pairwise_kl(  # type: ignore[overload-overlap]  # a dictionary is an object, too
-    ps: Mapping[Any, object], qs: object = None, *, estimate: bool = False, random_state: Seed = None
+    ps: Mapping[Any, object],
+    qs: object = None,
+    *,
+    estimate: bool = False,
+    random_state: Seed = None,
+    progressbar: bool = True,
 ) -> DataArray: ...
 @overload
 def pairwise_kl(  # type: ignore[overload-overlap]
-    ps: object, qs: Mapping[Any, object], *, estimate: bool = False, random_state: Seed = None
+    ps: object,
+    qs: Mapping[Any, object],
+    *,
+    estimate: bool = False,
+    random_state: Seed = None,
+    progressbar: bool = True,
 ) -> DataArray: ...
 @overload
 def pairwise_kl(
-    ps: object, qs: object = None, *, estimate: bool = False, random_state: Seed = None
+    ps: object,
+    qs: object = None,
+    *,
+    estimate: bool = False,
+    random_state: Seed = None,
+    progressbar: bool = True,
 ) -> FloatArray: ...
-def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False, random_state: Seed = None) -> Any:
+def pairwise_kl(
+    ps: object,
+    qs: object = None,
+    *,
+    estimate: bool = False,
+    random_state: Seed = None,
+    progressbar: bool = True,
+) -> Any:
     """KL divergence, in nats, of every one of N distributions from every one of M.
 
     Parameters
@@ -45,6 +68,8 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False, random
     random_state : None, int, numpy.random.Generator or numpy.random.RandomState, optional
         Seed of the estimates by Monte Carlo, as in `estimate_kl`. With a whole number each pair has the value
         that `estimate_kl` gives it with that number, whatever is beside it.
+    progressbar : bool, optional
+        Whether to show what is being done, in a terminal or notebook, once it takes two seconds.
 
     Returns
     -------
@@ -111,11 +136,19 @@ def pairwise_kl(ps: object, qs: object = None, *, estimate: bool = False, random
             )
         from kl_plugins.pairwise.tables import of_sides
 
-        found = Found(Missing.IS_ESTIMATED if estimate else Missing.IS_NAN, random_state)
-        return of_sides(sides, keyed, found)
+        with progress_line(progressbar, after=AFTER) as report:
+            report(DIVERGENCES)
+            found = Found(Missing.IS_ESTIMATED if estimate else Missing.IS_NAN, random_state, report)
+            return of_sides(sides, keyed, found)
     left = listed(ps)
     right = left if qs is None else listed(qs)
-    found = Found(Missing.IS_ESTIMATED if estimate else Missing.RAISES, random_state)
-    table = numbers(left, right, found)
+    with progress_line(progressbar, after=AFTER) as report:
+        report(DIVERGENCES)
+        found = Found(Missing.IS_ESTIMATED if estimate else Missing.RAISES, random_state, report)
+        table = numbers(left, right, found)
     found.warn(f"{table.size} pairs", 2)
     return table
+
+
+DIVERGENCES = "divergences of all pairs"
+"""What is being done where nothing more is known."""

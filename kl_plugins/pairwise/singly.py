@@ -15,6 +15,7 @@ from kl_plugins.estimate.density import has_density
 from kl_plugins.matching import told_of
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.progress import Report, no_report
 from kl_plugins.recognition import load_plugins_of
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ class Counted:
 class Found:
     """A table in the making, and its pairs without a value that can be relied on."""
 
-    def __init__(self, missing: Missing, random_state: Seed = None) -> None:
+    def __init__(self, missing: Missing, random_state: Seed = None, report: Report = no_report) -> None:
         self.missing = missing
+        self.report = report
         self.random_state = random_state
         self.without = Counted()
         self.doubtful = Counted()
@@ -88,6 +90,7 @@ def one_by_one(
     for i, p in enumerate(ps):
         values.append([])
         for j, q in enumerate(qs):
+            found.report(f"pair by pair: {i * len(qs) + j:,d} of {len(ps) * len(qs):,d}")
             where = f"row {called[0](i)}, and column {called[1](j)}"
             try:
                 values[-1].append(_of_pair(p, q, where, found))

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from kl_plugins.covariance.full import Dense
 from kl_plugins.errors import EstimateWarning
 from kl_plugins.estimate.moments import (
-    BLOCKS,
-    blocks_of,
     draws_needed,
     linearly_dependent,
-    sampling_divergence,
-    sd_errors,
     still,
 )
 from kl_plugins.families.named import NamedMultivariateNormal, element_names, some_of
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.declarations import constant
+from kl_plugins.posteriors.errors import MonteCarloErrors, errors_of_moments
+from kl_plugins.progress import AFTER, Report, progress_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,40 +30,8 @@ CONVERGED = 1.01
 """Above this R-hat chains have not converged: Vehtari et al. (2021), arXiv:1903.08008."""
 FEWEST_DRAWS = 4
 """Of a chain, from which on ArviZ knows an effective sample size."""
-DRAWS_OF_A_BLOCK = 20
-"""A block is worth so many independent draws, so that its average hardly depends on that of the next."""
-MOST_BLOCKS = 200
 LEAST_VARIANCE = 1e-290
 """Nearer to the least and the largest number, floats have fewer digits, and sums no room."""
-
-
-@dataclass(frozen=True, eq=False)
-class MonteCarloErrors:
-    """How well the moments of a Gaussian are known from draws.
-
-    Attributes
-    ----------
-    chains, draws : int
-        The number of chains, and of draws in each.
-    ess : ndarray, shape (d,)
-        Effective sample sizes: of each element the smaller one of those for its mean and its variance.
-    mcse_mean, mcse_sd : ndarray, shape (d,)
-        Monte Carlo standard errors of means and standard deviations.
-    r_hat : ndarray, shape (d,)
-        Rank-normalised split R-hat. Of a single chain it is that of its two halves, which tells a drift and
-        nothing of where other chains would be.
-    divergence : float
-        The expected Kullback-Leibler divergence, in nats, of this Gaussian from that with the posterior's own
-        moments (either way, to second order), for the draws are finitely many.
-    """
-
-    chains: int
-    draws: int
-    ess: FloatArray = field(repr=False)
-    mcse_mean: FloatArray = field(repr=False)
-    mcse_sd: FloatArray = field(repr=False)
-    r_hat: FloatArray = field(repr=False)
-    divergence: float
 
 
 class GaussianSummary(NamedMultivariateNormal[np.float64, FloatArray]):
@@ -110,6 +75,8 @@ def gaussian(
     var_names: str | Sequence[str] | None = None,
     filter_vars: Literal["like", "regex"] | None = None,
     model: Model | None = None,
+    *,
+    progressbar: bool = True,
 ) -> GaussianSummary:
     """Summarise the draws of a posterior by the Gaussian with their mean and covariance.
 
@@ -129,6 +96,8 @@ def gaussian(
         Takes the draws to the model's unconstrained scale, where a Gaussian suits better and where
         variational fits are. The model's free variables are then what there is to choose from; elements are
         called as its value variables are, such as ``tau_log__``.
+    progressbar : bool
+        Whether to show what is being done, in a terminal or notebook, once it takes two seconds.
 
     Returns
     -------
@@ -177,6 +146,15 @@ def gaussian(
     >>> p.elements, f"{kl(p, q):.1f}"
     (('mu',), '0.5')
     """
+    with progress_line(progressbar, after=AFTER) as report:
+        report("reading the draws")
+        return _gaussian(trace, var_names, filter_vars, model, report)
+
+
+def _gaussian(
+    trace: Any, var_names: Any, filter_vars: Any, model: Model | None, report: Report
+) -> GaussianSummary:
+    """As `gaussian`, told stage by stage to `report`."""
     try:
         from kl_plugins.posteriors.elements import constrained_draws, unconstrained_draws
     except ImportError as error:
@@ -209,7 +187,7 @@ def gaussian(
             "unconstrained scale all numbers are free"
         )
     covariance = Dense(matrix)
-    sampling = _errors_of_moments(chains, mean, np.sqrt(variances), np.asarray(covariance.factor))
+    sampling = errors_of_moments(chains, mean, np.sqrt(variances), np.asarray(covariance.factor), report)
     _warn_of_few(sampling, elements)
     return GaussianSummary(mean, covariance, variables, sampling)
 
@@ -284,34 +262,6 @@ def _check_numbers(chains: FloatArray, elements: Elements) -> None:
         )
 
 
-def _errors_of_moments(
-    chains: FloatArray, mean: FloatArray, sd: FloatArray, factor: FloatArray
-) -> MonteCarloErrors:
-    """The errors of moments that ArviZ's effective sample sizes amount to."""
-    from kl_plugins.plugins.arviz import effective_sample_sizes, rhats
-
-    count, draws, d = chains.shape
-    centred = chains - mean
-    standard, white = centred / sd, np.empty_like(centred)
-    for of_chain, one in zip(white, centred, strict=True):
-        of_chain[:] = solve_triangular(factor, one.T, lower=True).T
-    of_mean, of_variance = effective_sample_sizes(standard), effective_sample_sizes(standard**2)
-    ess = np.minimum(of_mean, of_variance)
-    blocks = int(np.clip(ess.min() / DRAWS_OF_A_BLOCK, BLOCKS, MOST_BLOCKS))
-    halves = np.array(np.split(standard[0, : draws // 2 * 2], 2)) if count == 1 else standard
-    return MonteCarloErrors(
-        chains=count,
-        draws=draws,
-        ess=ess,
-        mcse_mean=sd / np.sqrt(of_mean),
-        mcse_sd=sd * sd_errors(np.ones(d), (standard**4).mean(axis=(0, 1)), of_variance),
-        r_hat=rhats(halves),
-        divergence=sampling_divergence(
-            blocks_of(white, blocks), effective_sample_sizes(white), effective_sample_sizes(white**2)
-        ),
-    )
-
-
 def _warn_of_few(sampling: MonteCarloErrors, elements: Elements) -> None:
     """Warn of chains that have not converged, and of dependent draws that are worth too few."""
     names = elements.names
@@ -323,7 +273,7 @@ def _warn_of_few(sampling: MonteCarloErrors, elements: Elements) -> None:
             f"above {CONVERGED} for {beyond} of {len(names)} elements. These moments may "
             "not be those of the posterior: run longer chains, or mend the model",
             EstimateWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     if not sampling.ess[least] >= draws_needed(len(names)):
         warnings.warn(
@@ -332,5 +282,5 @@ def _warn_of_few(sampling: MonteCarloErrors, elements: Elements) -> None:
             f"Gaussian are far too large. Draw more, or "
             f"{elements.fewer}",
             EstimateWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
