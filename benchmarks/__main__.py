@@ -46,6 +46,7 @@ BENCHMARKS = {
     "variational": Benchmark("who claims that a fit converged, and how truly", 1800),
     "minibatches": Benchmark("certificates of fits with minibatches, and their cost", 7200),
     "verdicts": Benchmark("verdicts on fits beside reference draws", 1200),
+    "linear_response": Benchmark("corrected sds of mean-field fits beside reference draws", 1200),
 }
 
 

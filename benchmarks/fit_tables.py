@@ -130,3 +130,45 @@ def minibatches_in_words(rows: Rows) -> str:
         f"full data. It says that the fit is {own['claim']:.4g} nats from the best of its family, and it is "
         f"{own['true']:.4g}: the claim {'holds' if own['holds'] else 'does not hold'}."
     )
+
+
+def linear_response(rows: Rows) -> str:
+    def between(ends: list[float]) -> str:
+        return " to ".join(f"{end:.2f}" for end in ends)
+
+    columns = [
+        "posterior",
+        "d",
+        "mean field",
+        "corrected",
+        "corrected, own scale",
+        "error",
+        "`diagnose`",
+        "time",
+    ]
+    return table(
+        columns,
+        [
+            (
+                row["posterior"].partition("-")[0],
+                row["d"],
+                *[between(row[key]) for key in ("before", "after", "constrained")],
+                f"{row['error']:.1%}",
+                row["verdict"],
+                time(row["seconds"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def trusted(rows: Rows) -> str:
+    """How many of the claims that the corrected sds can be trusted are true."""
+    claims = [row for row in rows if row["verdict"] == "trust"]
+    true = sum(row["right"] for row in claims)
+    missed = [row["posterior"] for row in rows if row["right"] and row["verdict"] != "trust"]
+    rest = f"; it did not trust {listed(missed)}, where all are" if missed else ""
+    return (
+        f"`diagnose` trusts the corrected Gaussian in {len(claims)} of {len(rows)} posteriors, and in {true} "
+        f"of these {len(claims)} all sds are within 10 % of the reference draws'{rest}."
+    )

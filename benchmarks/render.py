@@ -39,6 +39,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "minibatches.said": ("minibatches", fit_tables.minibatches_in_words),
     "verdicts": ("verdicts", fit_tables.verdicts),
     "verdicts.apart": ("verdicts", fit_tables.apart),
+    "linear_response": ("linear_response", fit_tables.linear_response),
+    "linear_response.trusted": ("linear_response", fit_tables.trusted),
 }
 """A table's name, the benchmark whose rows it takes, and what writes it."""
 
