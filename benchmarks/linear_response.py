@@ -3,7 +3,7 @@
 Six posteriors of posteriordb and three more: a cubic whose coefficients are collinear, a logistic regression
 with groups, and a funnel, which no correction makes right. For each the worst of the sds before and after, on
 the model's own scale too, and whether `diagnose` trusts the corrected Gaussian. It may if all of its sds are
-within 10 % of the reference draws'. Needs the reference draws of posteriordb; those of the groups are by NUTS.
+within 10 % of the reference draws'. Needs the reference draws of posteriordb; those of groups are by NUTS.
 """
 
 from __future__ import annotations

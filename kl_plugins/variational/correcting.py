@@ -169,7 +169,7 @@ def linear_response(
         found = LinearResponse(
             gaussian=_gaussian(curvature.mean[places], solved.covariance(sides), variables),
             optimum=q,
-            mcse_mean=curvature.mean_errors[places],
+            mcse_mean=curvature.errors(solved),
             mcse_sd=solved.sds(sides, np.broadcast_to(sides, (SETS, *sides.shape)))[1],
             distance=distance,
             sets=SETS,

@@ -115,7 +115,7 @@ def test_of_a_single_logarithm_it_is_the_formula():
     start = Gaussian(np.array([0.0]), np.array([0.5]))
     found = curvature(of_log_sigma, family, start, 8, 2**13, np.random.default_rng(3))
     sd, error = sds(found)
-    assert abs(found.mean + 0.5) < 3.0 * found.mean_errors < 0.01
+    assert abs(found.mean + 0.5) < 3.0 * found.errors(solved(found, found.sides_of_means())) < 0.01
     assert abs(sd - 1.0) < 3.0 * error < 0.01
     # E_q[σ] = exp(−¼) has the derivatives exp(−¼) (1, ½).
     moments = function_moments(np.exp, found)

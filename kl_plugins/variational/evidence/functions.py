@@ -47,7 +47,7 @@ def function_moments(function: Callable[[FloatArray], FloatArray], curvature: Cu
     # What a set has at its own optimum, to first order, from a part of the way to there.
     moved = [
         _over_set(function, elbo, place + shift / others)
-        for elbo, shift in zip(elbos, curvature.shifts, strict=True)
+        for elbo, shift in zip(elbos, curvature.shifts(), strict=True)
     ]
     own_means = means + others * (np.stack([one[0] for one in moved]) - means)
     own_sides = sides + others * (np.stack([one[2] for one in moved]) - sides)

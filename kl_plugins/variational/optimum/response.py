@@ -89,8 +89,8 @@ class Curvature:
         How many sets they are.
     place : ndarray, shape (k,)
         Coordinates of the minimum over all draws.
-    shifts : ndarray, shape (sets, k)
-        To first order, how far from there that over each set is.
+    slopes : ndarray, shape (sets, k)
+        Gradients there over each set, of which the average is zero.
 
     Raises
     ------
@@ -106,19 +106,20 @@ class Curvature:
         self._factor: Any = None
         report("optimum over these draws")
         self.place = self._minimum()
-        report("how far sets of draws would move it")
-        _, slopes = self.elbo.of_sets(self.place, self.sets)
-        self.shifts = np.stack([self._solution(-slope) for slope in slopes])
+        _, self.slopes = self.elbo.of_sets(self.place, self.sets)
 
     @property
     def mean(self) -> FloatArray:
         """Of the Gaussian at the minimum, shape (d,)."""
         return self.elbo.gaussian(self.place).mean
 
-    @property
-    def mean_errors(self) -> FloatArray:
-        """Standard errors of that, shape (d,)."""
-        return averages_errors(self.shifts @ self.sides_of_means().T)
+    def shifts(self) -> FloatArray:
+        """To first order, how far the minimum over each set is from there, shape (sets, k)."""
+        return np.stack([self._solution(-slope) for slope in self.slopes])
+
+    def errors(self, solved: Solutions) -> FloatArray:
+        """Standard errors of averages, such as means, whose derivatives were the right sides, shape (r,)."""
+        return averages_errors(self.slopes @ solved.solutions.T)
 
     def sides_of_means(self) -> FloatArray:
         """Derivatives of the mean of each coordinate of x by the coordinates, shape (d, k): right sides."""
@@ -155,7 +156,7 @@ class Curvature:
             image[i] = images.mean(axis=0)
             # The derivative of xᵀ H x, from the gradients that are there already.
             bend = ((ahead + behind).mean(axis=0) - 2.0 * base) / step**2
-            curvatures[:, i] = images @ found + self.shifts @ bend
+            curvatures[:, i] = images @ found - self.slopes @ self._solution(bend)
         return Solutions(solutions, image, curvatures)
 
     def _solution(self, side: FloatArray) -> FloatArray:
