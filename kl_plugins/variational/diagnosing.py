@@ -172,7 +172,15 @@ def diagnose(
         distance = _distance(q, model, target, optimum_tolerance, rng, report)
         refuse_collapsed(target, None if distance is None else distance.optimum)
         report("looking for the best full-rank Gaussian")
-        full, full_error = best_full_rank(q, target, distance, full_rank, optimum_tolerance, rng)
+        full, full_error = best_full_rank(
+            q,
+            target,
+            distance,
+            full_rank,
+            optimum_tolerance,
+            rng,
+            lambda stage: report(f"best full-rank Gaussian: {stage}"),
+        )
         if distance is not None and isinstance(found[-1][1].covariance, LowRank):
             distance = unless_out_of_reach(distance, optimum_tolerance)
         refuse_collapsed(target, full)

@@ -25,6 +25,7 @@ from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.evidence.proposals import Survey, gaussian_draws, log_ratios
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
+from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,
     TriangularScales,
@@ -32,7 +33,7 @@ from kl_plugins.variational.optimum.scale_families import (
     standard_deviations,
 )
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum, too_large
-from kl_plugins.variational.optimum.starts import starts_from
+from kl_plugins.variational.optimum.starts import at_average_curvature, starts_from
 from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.parts import independent_part
 from kl_plugins.variational.target.priors import InfiniteTermError, closed_form
@@ -188,8 +189,13 @@ def best_full_rank(
     wanted: bool | None,
     tolerance: float,
     rng: np.random.Generator,
+    report: Report = lambda message: None,
 ) -> tuple[Snapshot | None, float]:
-    """The best Gaussian with all correlations, and the Jeffreys divergence within which it is known."""
+    """The best Gaussian with all correlations, and the Jeffreys divergence within which it is known.
+
+    The search begins around the best of the family, which was found from many places, and at the mode; where
+    it does not come to rest from there, from more.
+    """
     d = target.dimension
     family = TriangularScales(((d, True),))
     if distance is not None and (family_of(q.covariance).every_correlation or d == 1):
@@ -198,12 +204,17 @@ def best_full_rank(
         return None, np.inf
     centre = q if distance is None else distance.optimum
     start = Gaussian(np.array(centre.mean, dtype=float), family.from_covariance(centre.covariance))
-    starts = [start, *starts_from(target, family, target.initial)]
-    try:
-        found = find_optimum(target, family, starts, tolerance, rng)
-    except NoFiniteELBOError:
-        return None, np.inf
-    return found.distribution, found.jeffreys
+    mode, unit = starts_from(target, family, target.initial)
+    curved = at_average_curvature(target, family, start, rng)
+    found = None
+    for starts in ([curved, mode], [curved, mode, start, unit]):
+        try:
+            found = find_optimum(target, family, starts, tolerance, rng, report=report)
+        except NoFiniteELBOError:
+            continue
+        if found.rested:
+            break
+    return (None, np.inf) if found is None else (found.distribution, found.jeffreys)
 
 
 def full_rank_loss(

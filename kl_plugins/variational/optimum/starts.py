@@ -22,12 +22,20 @@ from kl_plugins.variational.optimum.fixed_draws import (
     expected_hessian,
     positive_eigen,
 )
-from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, ScaleFamily
+from kl_plugins.variational.optimum.scale_families import (
+    Gaussian,
+    MeanFieldScales,
+    ScaleFamily,
+    normal_draws,
+    scales_of,
+)
 from kl_plugins.variational.optimum.search import NO_FURTHER_STARTS, FurtherStarts
 from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.transforms import unconstrained
 
 STEPS = 60
+CENTRES = 16
+"""Draws over which the curvature of a log density is averaged."""
 LENGTHS = 2.0 ** np.arange(2.0, -28.0, -1.0)
 ITERATIONS = 200
 REST = 1e-3
@@ -62,6 +70,25 @@ def at_mode(target: Target, family: ScaleFamily, point: FloatArray) -> Gaussian:
         return Gaussian(point, family.from_hessian(np.eye(d)))
     mode = climb(target, point)
     return Gaussian(mode.point, family.from_hessian(mode.hessian))
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def at_average_curvature(
+    target: Target, family: ScaleFamily, reference: Gaussian, rng: np.random.Generator
+) -> Gaussian:
+    """The family's Gaussian of the curvature that the log density has on average over another Gaussian.
+
+    Of the best Gaussian with all correlations Σ⁻¹ = E_q[−∇² log p] (M. Opper, C. Archambeau 2009): this is
+    a step towards it, from independent coordinates with the scales of the reference.
+    """
+    axes, scales = MeanFieldScales(len(reference.mean)), scales_of(reference)
+    centres = normal_draws(CENTRES, axes.dimension, rng)
+    hessian = expected_hessian(target, axes, Gaussian(reference.mean, scales), centres)
+    if hessian is None:
+        return reference
+    vectors, roots = positive_eigen(hessian)
+    positive = (vectors * roots**2) @ vectors.T / np.outer(scales, scales)
+    return Gaussian(reference.mean, family.from_hessian(positive))
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
