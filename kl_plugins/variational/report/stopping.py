@@ -45,8 +45,8 @@ class NotConvergedWarning(UserWarning):
     ...     warnings.simplefilter("always")
     ...     x = pm.Normal("x", 3.0, 2.0)
     ...     approximation = pm.fit(20, callbacks=[monitor], progressbar=False)
-    >>> [warning.category is NotConvergedWarning for warning in caught], monitor.status
-    ([True], 'not stationary')
+    >>> NotConvergedWarning in [warning.category for warning in caught], monitor.status
+    (True, 'not stationary')
     """
 
 
