@@ -22,7 +22,7 @@ from kl_plugins import kl
 JITTER = 1e-6
 """Share of the prior's variance that is added to the diagonal of K."""
 PYTHON = Mode("py", "merge")
-"""Starts within a second, where compiled code takes a minute or more; a step takes some ten times longer."""
+"""Starts within a second, where compiled code takes a minute or more; a step takes several times longer."""
 
 
 class SparseGP(NamedTuple):
