@@ -30,8 +30,11 @@ from kl_plugins.extend import (
 )
 from univariate import NAMES
 
+SOME = [pytest.param(name, marks=[pytest.mark.slow] * (i % 4 > 0)) for i, name in enumerate(NAMES)]
+"""Every family, of which one in four is enough for every day."""
 
-@pytest.mark.parametrize("name", NAMES)
+
+@pytest.mark.parametrize("name", SOME)
 def test_our_families(name):
     check_family(getattr(extend, name))
 

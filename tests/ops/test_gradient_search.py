@@ -68,6 +68,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.filterwarnings("ignore:(divide|invalid|overflow|underflow):RuntimeWarning")
 def test_gradients_are_the_differences_of_values(name):

@@ -171,10 +171,9 @@ def test_equal_neighbouring_and_missing_members(name, made):
 EXTREME = [5e-324, 1e-310, 1e-200, 1e-40, 1e20, 1e200, 1.7e308]
 
 
+@pytest.mark.slow
 @np.errstate(all="ignore")  # of SciPy's parameters, as they become ours
-@pytest.mark.parametrize(
-    "p_name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "truncnorm")) for name in FAMILIES]
-)
+@pytest.mark.parametrize("p_name", FAMILIES)
 def test_extreme_parameters(p_name):
     """Each parameter is each of the extreme numbers, where the family takes that."""
     for q_name, make in FAMILIES.items():

@@ -82,7 +82,12 @@ APPROXIMATIONS = {
 }
 
 
-@pytest.mark.parametrize("p", APPROXIMATIONS)
+EVERY_DAY = ("mean field", "full rank, other order", "two groups")
+
+
+@pytest.mark.parametrize(
+    "p", [pytest.param(p, marks=[pytest.mark.slow] * (p not in EVERY_DAY)) for p in APPROXIMATIONS]
+)
 def test_pairs_of_approximations(p):
     left = fitted(*APPROXIMATIONS[p], seed=1)
     rights = [fitted(*APPROXIMATIONS[q], seed=2) for q in APPROXIMATIONS]
