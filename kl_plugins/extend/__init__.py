@@ -188,13 +188,14 @@ __all__ = [
 @cache
 def _by_name() -> dict[str, type]:
     """The library's families and structures by the names of their classes."""
-    for folder in ("kl_plugins.families", "kl_plugins.covariance"):
+    folders = ("kl_plugins.families", "kl_plugins.covariance")
+    for folder in folders:
         load_all(folder)
     found, new = set[type](), {Parametrised}
     while new:
         found |= new
         new = {kind for base in new for kind in base.__subclasses__()}
-    ours = [kind for kind in found if kind.__module__.startswith("kl_plugins.")]
+    ours = [kind for kind in found if kind.__module__.startswith(folders)]
     return {kind.__name__: kind for kind in ours if not kind.__name__.startswith("_")}
 
 

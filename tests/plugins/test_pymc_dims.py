@@ -78,8 +78,8 @@ FAMILIES = {
 """Of each family two sides with one batch dimension, where it takes one, and their parameters."""
 
 REFUSED = {
-    "Flat": "no closed form is known for the random variable Flat",
-    "HalfFlat": "no closed form is known for the random variable HalfFlat",
+    "Flat": "Flat is improper",
+    "HalfFlat": "HalfFlat is improper",
     "Censored": "no closed form is known for a censored variable",
     "ZeroSumNormal": "no closed form is known for the random variable ZeroSumNormal",
 }

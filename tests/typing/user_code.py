@@ -325,6 +325,9 @@ def fits(model: pm.Model) -> None:
         again = variational.fit(model, method, random_seed=1, progressbar=False)
         is_a(assert_type(again.certificate.certified, bool), bool)
 
+    response = variational.linear_response(fitted, random_seed=1, progressbar=False)
+    is_a(assert_type(response, variational.LinearResponse), variational.LinearResponse)
+
     frozen = variational.snapshot(fitted)
     assert_type(frozen, NamedMultivariateNormal[np.float64, NDArray[np.floating[Any]]])
     is_a(assert_type(kl(frozen, certificate.distribution), np.float64), np.float64)

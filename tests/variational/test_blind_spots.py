@@ -14,14 +14,13 @@ from rich.console import Console
 from scipy import stats
 
 from graphs import log_add_exp
-from kl_plugins import Dense, Diagonal
+from kl_plugins import Dense, Diagonal, progress
 from kl_plugins.estimate.tails import pareto_khat
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import diagnose, fit
 from kl_plugins.variational.evidence.importance import error_factor, importance, pareto_smoothed
 from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import Survey
-from kl_plugins.variational.optimum import progress
 from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
 from kl_plugins.variational.optimum.starts import prior_points, symmetric_images
 from kl_plugins.variational.target.density import TargetDensity, variables_in
@@ -290,29 +289,32 @@ def test_an_exact_fit_has_no_error():
 
 
 def test_progress_is_shown_in_a_terminal(monkeypatch):
+    monkeypatch.setattr(progress, "may_be_seen", lambda: True)
     with pm.Model() as model:
         pm.Normal("x")
     for terminal, wanted in ((True, True), (True, False), (False, True)):
         screen = io.StringIO()
         console = Console(file=screen, force_terminal=terminal, force_jupyter=False, width=100)
-        monkeypatch.setattr(progress, "get_console", lambda console=console: console)
+        monkeypatch.setattr("rich.get_console", lambda console=console: console)
         look(([0.0], [1.0]), model, progressbar=wanted)
         assert ("looking for" in screen.getvalue()) == (terminal and wanted)
 
 
 @pytest.mark.parametrize("lasting", [True, False])
 def test_the_clock_is_seen_beside_any_stage(monkeypatch, lasting):
+    monkeypatch.setattr(progress, "may_be_seen", lambda: True)
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, force_jupyter=False, width=80)
-    monkeypatch.setattr(progress, "get_console", lambda: console)
+    monkeypatch.setattr("rich.get_console", lambda: console)
     with progress.progress_line(True, lasting=lasting) as report:
         report("x" * 100)
     assert re.search("x… .*0:00:0", screen.getvalue())
 
 
 def test_progress_in_a_notebook_without_widgets_is_silent(monkeypatch, recwarn):
+    monkeypatch.setattr(progress, "may_be_seen", lambda: True)
     console = Console(file=io.StringIO(), force_jupyter=True)
-    monkeypatch.setattr(progress, "get_console", lambda: console)
+    monkeypatch.setattr("rich.get_console", lambda: console)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)  # as if it were not installed
     monkeypatch.setattr(progress, "find_spec", {"ipywidgets": None}.get)
     for lasting in (True, False):

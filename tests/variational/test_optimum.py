@@ -237,7 +237,7 @@ def test_one_agreement_may_be_luck(two_variables):
         approximation = fit(two_variables, random_seed=1, max_draws=512, progressbar=False)
     assert approximation.certificate.history[-1].draws == 512
     assert approximation.hist.shape == (0,)
-    assert "not certified" in approximation.certificate._repr_html_()
+    assert "Not certified" in approximation.certificate._repr_html_()
     with pytest.raises(ValueError, match="max_draws must be at least 1024 for 100 correlated variables"):
         fit(gaussian_model(100, 1.0), "fullrank_advi", max_draws=512, progressbar=False)
 
