@@ -120,14 +120,15 @@ def linear_response(
     >>> import pymc as pm
     >>> from kl_plugins import variational
     >>> with pm.Model():
-    ...     x = pm.MvNormal("x", [1.0, 2.0], cov=[[1.0, 0.9], [0.9, 1.0]])
+    ...     x = pm.Normal("x", 3.0)
+    ...     y = pm.Normal("y", x, 0.5)
     ...     mean_field = variational.fit(random_seed=1, progressbar=False)
     >>> mean_field.std.eval().round(3)
-    array([0.436, 0.436])
+    array([0.447, 0.5  ])
     >>> response = variational.linear_response(mean_field, random_seed=1, progressbar=False)
     >>> response.gaussian.covariance.matrix().round(3)
-    array([[1. , 0.9],
-           [0.9, 1. ]])
+    array([[1.  , 1.  ],
+           [1.  , 1.25]])
     >>> variational.diagnose(response, random_seed=1, progressbar=False).verdict.level
     'trust'
     """

@@ -62,15 +62,16 @@ class LinearResponse:
     >>> import pymc as pm
     >>> from kl_plugins import variational
     >>> with pm.Model() as model:
-    ...     x = pm.MvNormal("x", [1.0, 2.0], cov=[[1.0, 0.9], [0.9, 1.0]])
-    ...     total = pm.Deterministic("total", x.sum())
+    ...     x = pm.Normal("x", 3.0)
+    ...     y = pm.Normal("y", x, 0.5)
+    ...     total = pm.Deterministic("total", x + y)
     ...     mean_field = variational.fit(random_seed=1, progressbar=False)
     >>> response = variational.linear_response(mean_field, random_seed=1, progressbar=False)
     >>> response.uncorrected_sd.round(3), response.gaussian.std.round(3)
-    (array([0.436, 0.436]), array([1., 1.]))
+    (array([0.447, 0.5  ]), array([1.   , 1.118]))
     >>> found = response.to_dataset()
     >>> found["total"].sel(summary=["sd", "uncorrected_sd"]).values.round(3)
-    array([1.949, 0.616])
+    array([2.062, 0.671])
     """
 
     gaussian: Snapshot
