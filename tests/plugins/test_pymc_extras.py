@@ -198,7 +198,7 @@ def test_pathfinder_has_draws_and_no_gaussian(correlated):
         snapshot(found, correlated)
     distance = distance_to_optimum(gaussian(found, model=correlated), correlated, random_seed=1)
     np.testing.assert_allclose(distance.optimum.covariance.matrix(), COVARIANCE, atol=1e-6)
-    assert distance.jeffreys < 0.1
+    assert distance.jeffreys < 0.25  # its draws are resampled, few of them independent
 
 
 def own_guide(model):
