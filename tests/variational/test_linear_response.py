@@ -154,6 +154,7 @@ def scores(target, d, truth, count, repetitions):
     return np.array([(sd - truth) / error for sd, error in found])
 
 
+@pytest.mark.slow
 def test_stated_errors_are_those_of_new_draws():
     """By Student's t with 15 degrees of freedom 94 % are within two errors."""
     found = scores(skewed, 3, None, 32, 15)
@@ -245,6 +246,7 @@ def half_normal():
     return model
 
 
+@pytest.mark.slow
 def test_of_some_variables_alone():
     model = half_normal()
     approximation = fit(model, **QUIET)
