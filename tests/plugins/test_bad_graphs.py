@@ -131,7 +131,7 @@ def test_compilers_name_both_sides_of_another_event_shape(mode):
         function(np.ones(2), np.ones(3))
 
 
-@pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
+@pytest.mark.parametrize("mode", ["FAST_COMPILE", pytest.param("NUMBA", marks=pytest.mark.slow)])
 def test_event_shapes_of_a_vectorised_graph(mode):
     graph = vectorize_graph(kl(*PAIRS["Dirichlet"]), {m: S})
     function = pytensor.function([S, n], graph, mode=mode)
