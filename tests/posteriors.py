@@ -14,9 +14,15 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytest
 from scipy import stats
 
 ROOT = Path(os.environ.get("POSTERIORDB", Path(__file__).resolve().parents[2] / "shared" / "posteriordb"))
+needed = pytest.mark.skipif(
+    not ROOT.is_dir(),
+    reason=f"no reference posteriors in {ROOT}; the variable POSTERIORDB may name their folder",
+)
+"""Of tests against reference draws, which are too large for the repository."""
 
 
 def data_of(name: str) -> dict[str, Any]:

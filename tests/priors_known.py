@@ -141,16 +141,6 @@ CASES = {
         slope=lambda r: 0.5 / np.sqrt(1.0 - r),
         largest=np.sqrt(2.0),
     ),
-    "autoregression": Case(
-        family=autoregressive,
-        base=0.0,
-        at=0.5,
-        bounds=(-1.0, 1.0),
-        nearer=(-0.5, 0.5),
-        places=(0.95, 1e-4, -0.9),
-        distance=_correlation,
-        slope=lambda r: r / ((1.0 - r**2) * _correlation(r)),
-    ),
     "Weibull": Case(
         family=lambda a: pm.Weibull.dist(a, 1.0),
         base=1.0,
@@ -178,3 +168,4 @@ CASES = {
         places=(0.9, 0.5001, 0.1),
     ),
 }
+CASES["autoregression"] = CASES["correlation"]._replace(family=autoregressive)

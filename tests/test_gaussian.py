@@ -461,10 +461,7 @@ def test_a_simplex_and_a_discrete_variable():
         gaussian(trace, model=shares)
 
 
-@pytest.mark.skipif(
-    not posteriors.ROOT.is_dir(),
-    reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
-)
+@posteriors.needed
 def test_a_reference_posterior():
     """A regression with 434 observations, whose posterior is nearly Gaussian on the unconstrained scale."""
     name = "kidiq-kidscore_momiq"

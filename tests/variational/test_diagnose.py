@@ -15,6 +15,7 @@ from scipy import stats
 
 import posteriors
 from graphs import log_add_exp
+from grounds import grounds
 from kl_plugins import (
     BlockDiagonal,
     Dense,
@@ -34,7 +35,6 @@ from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_m
 from kl_plugins.variational.evidence.proposals import factored, gaussian_draws, wide_draws, wide_log_density
 from kl_plugins.variational.evidence.references import compare, reference_draws
 from kl_plugins.variational.optimum.distance import OptimumDistance
-from kl_plugins.variational.report.grounds import Grounds
 from kl_plugins.variational.report.verdict import verdict_on
 from kl_plugins.variational.target.density import variables_in
 from kl_plugins.variational.target.transforms import constrained, unconstrained
@@ -322,19 +322,10 @@ def evidence(**changes):
         "moment_k": np.array([0.5, 0.2]),
         "truth": truth,
         "source": "draws with wider tails",
-        "by_reference": False,
-        "reliable": True,
         "importance": importance(rng.normal(0.0, 0.5, 5_000), rng),
         "missed": Estimate(0.0, 0.01),
-        "modes": (),
-        "distance": None,
-        "best": None,
-        "full_rank": None,
-        "mean_field": False,
-        "tolerance": 0.1,
-        "optimum_tolerance": 0.1,
     }
-    return Grounds(**(facts | changes))
+    return grounds(**(facts | changes))
 
 
 def heavy_importance():
@@ -465,10 +456,7 @@ def test_another_mode(apart, seen):
         assert 0.3 < mode.share < 0.6
 
 
-@pytest.mark.skipif(
-    not posteriors.ROOT.is_dir(),
-    reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
-)
+@posteriors.needed
 @pytest.mark.parametrize(
     ("name", "method", "level", "worst"),
     [

@@ -300,10 +300,7 @@ def test_no_trust_where_the_correction_is_wrong(model):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not posteriors.ROOT.is_dir(),
-    reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
-)
+@posteriors.needed
 @pytest.mark.parametrize("name", ["kidiq-kidscore_momiq", "earnings-logearn_height", "mesquite-logmesquite"])
 def test_reference_draws_have_the_corrected_sds(name):
     """Which mean-field has too small by factors of up to 17."""

@@ -11,10 +11,11 @@ import pymc as pm
 import pytest
 from scipy import stats
 
+from grounds import grounds
 from kl_plugins.variational import diagnose, plot_convergence, plot_importance, plot_kl, plot_pair
 from kl_plugins.variational.evidence.importance import importance
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
-from kl_plugins.variational.report.grounds import Grounds, Source
+from kl_plugins.variational.report.grounds import Source
 from kl_plugins.variational.report.pictures.pairs import worst_pair
 from kl_plugins.variational.report.pictures.ratios import TITLES
 from kl_plugins.variational.report.stopping import Look
@@ -243,19 +244,10 @@ def test_titles_follow_from_the_evidence_of_the_verdict(without_reference, ratio
         "moment_k": np.zeros(1),
         "truth": RIGHT,
         "source": Source.HEAVY_TAILED,
-        "by_reference": False,
-        "reliable": True,
         "importance": own,
         "missed": Estimate(0.0, 0.1),
-        "modes": (),
-        "distance": None,
-        "best": None,
-        "full_rank": None,
-        "mean_field": False,
-        "tolerance": 0.1,
-        "optimum_tolerance": 0.1,
     }
-    verdict = verdict_on(Grounds(**facts | changes))
+    verdict = verdict_on(grounds(**facts | changes))
     assert len(verdict.findings) == len(verdict.reasons)
     drawn = plot_importance(replace(without_reference, importance=own, verdict=verdict)).get_title()
     assert " ".join(drawn.split()).endswith(title)

@@ -9,10 +9,7 @@ from kl_plugins import jeffreys
 from kl_plugins.variational import distance_to_optimum, fit, snapshot
 from kl_plugins.variational.target.density import TargetDensity
 
-pytestmark = pytest.mark.skipif(
-    not posteriors.ROOT.is_dir(),
-    reason=f"no reference posteriors in {posteriors.ROOT}; the variable POSTERIORDB may name their folder",
-)
+pytestmark = posteriors.needed
 
 
 def unconstrained(name, variables, draw):

@@ -9,6 +9,7 @@ import numpy as np
 import pymc as pm
 import pytest
 
+from grounds import grounds
 from kl_plugins.variational import (
     KLConvergence,
     NotConvergedWarning,
@@ -21,7 +22,6 @@ from kl_plugins.variational.evidence.importance import importance
 from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
-from kl_plugins.variational.report.grounds import Grounds
 from kl_plugins.variational.report.stopping import Look, still_moving
 from kl_plugins.variational.report.verdict import verdict_on
 
@@ -159,19 +159,10 @@ def evidence(log_ratios, **changes):
         "moment_k": np.zeros(1),
         "truth": moments,
         "source": "draws",
-        "by_reference": False,
-        "reliable": True,
         "importance": importance(log_ratios, rng),
         "missed": Estimate(0.0, 0.1),
-        "modes": (),
-        "distance": None,
-        "best": None,
-        "full_rank": None,
-        "mean_field": False,
-        "tolerance": 0.1,
-        "optimum_tolerance": 0.1,
     }
-    return Grounds(**(given | changes))
+    return grounds(**(given | changes))
 
 
 def test_more_draws_are_advised_only_where_they_help():
