@@ -30,6 +30,7 @@ class Lines(io.StringIO):
         return super().write(text)
 
 
+@pytest.mark.slow
 def test_without_a_terminal_lines_say_what_is_being_done():
     from support.stages import SILENCE, Stages
 

@@ -40,6 +40,7 @@ def test_the_names_of_a_row_are_one_distribution(row):
         assert (value.eval() if hasattr(value, "eval") else value) == 0.0, one
 
 
+@pytest.mark.slow
 def test_graphs_have_the_same_closed_forms_as_numbers():
     """Pairs of PyMC's variables, whose numbers are asked of SciPy's distributions."""
     both = [row for row in UNIVARIATE_ROWS if len(row) > 1 and row[-1].startswith("pm.")]

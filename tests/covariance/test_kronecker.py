@@ -186,6 +186,7 @@ def test_matrix_normal_of_pymc():
         kl(unknown, q)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.0, 0.7])
 def test_kronecker_normal_of_pymc(sigma):
     rng = np.random.default_rng(7)

@@ -105,6 +105,7 @@ UNUSUAL = ("arcsine", "triang, rising", "uniform, inside", "beta, elsewhere")
 INSIDE = [(p, q) for p in FROZEN for q in FROZEN | OTHERS if p not in UNUSUAL]
 
 
+@pytest.mark.slow
 @QUIET
 def test_pairs_against_quadrature():
     every = FROZEN | OTHERS

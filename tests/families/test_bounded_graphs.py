@@ -98,6 +98,7 @@ def test_values(graphs):
         assert value == expected or value == pytest.approx(expected, rel=1e-11), name
 
 
+@pytest.mark.slow
 def test_gradients_against_finite_differences(graphs):
     chosen = [graphs[name] for name in DIFFERENTIATED]
     gradients = [pytensor.grad(graph, [A, B, S], disconnected_inputs="ignore") for graph, _ in chosen]

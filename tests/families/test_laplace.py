@@ -93,6 +93,7 @@ def test_gamma_like_ones_against_laplace():
     assert np.isnan(found[:, 2]).all()
 
 
+@pytest.mark.slow
 def test_graphs_of_gamma_like_ones_against_laplace():
     errors = errors_of_graph(
         lambda a, b, loc, scale: (pm.Gamma.dist(a, b), pm.Laplace.dist(loc, scale)),

@@ -102,6 +102,7 @@ def test_batches():
     assert np.isnan(value[1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters", [(2.0, 0.3, 0.7, -0.4), (80.0, 0.1, 82.0, 0.2), (0.01, 0.0, 0.02, 1.0)]
 )

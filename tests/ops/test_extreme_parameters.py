@@ -93,6 +93,7 @@ GRAPHS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graphs(name):
     make, ends = GRAPHS[name]
@@ -115,6 +116,7 @@ def of_betas(a, b, c, d):
     return log_beta(c, d) - log_beta(a, b) - (c - a) * by_a - (d - b) * by_b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shapes",
     [

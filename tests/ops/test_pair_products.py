@@ -175,6 +175,7 @@ def peak(function):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separated", [True, False], ids=["products", "as kl"])
 @pytest.mark.parametrize(("count", "dimension"), [(300, 20), pytest.param(100, 60, marks=pytest.mark.slow)])
 def test_memory_does_not_grow_with_pairs_times_matrices(count, dimension, separated):

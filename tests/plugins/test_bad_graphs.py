@@ -118,6 +118,7 @@ def test_numbers_of_outcomes_that_only_a_running_graph_knows(parameter, known):
         value(graph, given | {m: thirds})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", BACKENDS)
 def test_compilers_name_both_sides_of_another_event_shape(mode):
     p, q = PAIRS["Dirichlet"]

@@ -133,6 +133,7 @@ MEMBERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "names"), [(AS_WRITTEN, list(MEMBERS)), ("JAX", ["normal", "isotropic"])])
 def test_each_member_has_its_own_conditions(mode, names):
     graphs = [kl(*MEMBERS[name]) for name in names]
@@ -170,6 +171,7 @@ def test_graphs_made_for_many_points_at_once():
     assert np.isfinite(found[1][0]).all()
 
 
+@pytest.mark.slow
 def test_covariances_under_an_lkj_prior():
     """Far out the factor of PyMC's prior overflows or has zeros on its diagonal."""
     with pm.Model() as model:

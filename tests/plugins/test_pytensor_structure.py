@@ -194,6 +194,7 @@ def test_parametrisations_of_pymc(parameters, structure):
     np.testing.assert_allclose(got, kl(st.multivariate_normal(MEAN, matrix), OTHER), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_factor_of_lkj_prior():
     with pm.Model():
         chol, _, _ = pm.LKJCholeskyCov("chol", n=3, eta=2.0, sd_dist=pm.Exponential.dist(1.0))

@@ -460,8 +460,14 @@ def test_another_mode(apart, seen):
 @pytest.mark.parametrize(
     ("name", "method", "level", "worst"),
     [
-        ("eight_schools-eight_schools_noncentered", "fullrank_advi", "reject", "tau_log__"),
-        ("mesquite-logmesquite", "advi", "reject", "beta[1]"),
+        pytest.param(
+            "eight_schools-eight_schools_noncentered",
+            "fullrank_advi",
+            "reject",
+            "tau_log__",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("mesquite-logmesquite", "advi", "reject", "beta[1]", marks=pytest.mark.slow),
         ("mesquite-logmesquite", "fullrank_advi", "trust", None),
     ],
 )
@@ -589,6 +595,7 @@ def test_a_reference_has_to_vary(positive_model):
         reference_draws({"sigma": np.ones(300), "u": u}, positive_model, variables)
 
 
+@pytest.mark.slow
 def test_a_reference_off_the_simplex():
     with pm.Model() as model:
         pm.Dirichlet("p", np.ones(3))

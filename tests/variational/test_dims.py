@@ -113,6 +113,7 @@ def test_information_gained(models):
         assert gained[0][name] == pytest.approx(float(term), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_draws_as_a_reference():
     """Compositions, which have to come back from the unconstrained space."""
     with pm.Model(coords=COORDS) as model:

@@ -117,6 +117,7 @@ def test_variables_keep_their_places(two_variables):
     assert abs(samples["link"].mean() - 12.0) < 4.0
 
 
+@pytest.mark.slow
 def test_approximations_from_elsewhere(two_variables):
     with two_variables:
         ours = pm.MeanField()
@@ -431,6 +432,7 @@ def with_scale():
     return model
 
 
+@pytest.mark.slow
 def test_a_start_that_is_far_off_is_replaced(with_scale):
     expected = snapshot(fit(with_scale, random_seed=2, progressbar=False))
     for start in ({"x": 1e160}, {"s": 1e-300}):

@@ -44,6 +44,7 @@ def test_the_log_density_is_the_stan_programs(name):
     np.testing.assert_allclose(values - values[0], np.array(expected) - expected[0], atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["advi", "fullrank_advi"])
 def test_a_badly_scaled_regression_is_fitted(method):
     """Against PyMC's start, thousands of nats away; the optimum does not depend on where one starts."""

@@ -127,6 +127,7 @@ def test_modes_with_flat_tops():
     assert shares[1] / shares[-1] == pytest.approx(1.0, abs=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kappa", [4.0, 50.0])
 def test_ratios_that_are_nearly_equal_have_no_tail(kappa):
     with pm.Model() as model:

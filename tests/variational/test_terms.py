@@ -128,6 +128,7 @@ def test_full_rank_terms_of_gaussians_sum_to_the_joint_divergence():
     assert found["a"] == pytest.approx(kl(marginal, stats.multivariate_normal([1, 1], 4.0)), rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [pytest.param(pm.MeanField, marks=pytest.mark.slow), pm.FullRank])
 def test_nested_priors_at_draws(nested, family):
     with nested:
@@ -152,6 +153,7 @@ def awkward():
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [pytest.param(pm.MeanField, marks=pytest.mark.slow), pm.FullRank])
 def test_what_has_no_closed_form_is_estimated_on_request(awkward, family):
     with awkward:
@@ -298,6 +300,7 @@ def _(op, node, *inputs):
     raise NotImplementedError
 
 
+@pytest.mark.slow
 def test_operations_that_know_no_batches():
     """Estimated row after row."""
 

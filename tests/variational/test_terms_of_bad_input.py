@@ -167,6 +167,7 @@ def test_what_is_no_gaussian_approximation(scaled):
         kl_terms(model, {"w": 3.0})
 
 
+@pytest.mark.slow
 def test_variables_are_called_as_their_makers_are():
     normal, vector = pm.Normal.dist(), pm.MvNormal.dist(np.zeros(2), np.eye(2))
     with pm.Model() as model:
