@@ -17,7 +17,7 @@ from kl_plugins.variational.optimum.progress import progress_line
 from kl_plugins.variational.optimum.reasons import NoResponse
 from kl_plugins.variational.optimum.response import Curvature
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, draws_in_sets, family_of
-from kl_plugins.variational.optimum.search import MOST_DRAWS, fewest_draws, needs_covariances
+from kl_plugins.variational.optimum.search import MOST_DRAWS, draws_for_covariances
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.linear_response import LinearResponse
 from kl_plugins.variational.report.wording import ResponseText
@@ -165,7 +165,7 @@ def linear_response(
         sets = draws_in_sets(SETS, count, family.dimension, rng)
         start = Gaussian(optimum, family.from_covariance(q.covariance))
         curvature = Curvature(target, family, start, sets, report)
-        sides = curvature.sides_of_means()[places]
+        sides = curvature.sides_of_means(places)
         solved = curvature.solved(sides, report)
         found = LinearResponse(
             gaussian=_gaussian(curvature.mean[places], solved.covariance(sides), variables),
@@ -210,7 +210,7 @@ def _warn_of_errors(response: LinearResponse) -> None:
 
 def _draws_of_a_set(draws: int | None, count: int, family: ScaleFamily) -> int:
     """How many draws a set has, for the covariances of so many coordinates."""
-    fewest = fewest_draws(family) if needs_covariances(family) else 0
+    fewest = draws_for_covariances(family)
     if draws is None:
         return max(_power_of_two(int(np.clip(NUMBERS // count, FEWEST_DRAWS, DRAWS)) // SETS), fewest)
     if draws < SETS * fewest:

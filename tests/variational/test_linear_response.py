@@ -8,7 +8,7 @@ import pytest
 
 import posteriors
 from kl_plugins.variational import LinearResponse, diagnose, fit, linear_response, snapshot
-from kl_plugins.variational.correcting import SETS
+from kl_plugins.variational.correcting import SETS, _draws_of_a_set
 from kl_plugins.variational.evidence.functions import function_moments
 from kl_plugins.variational.optimum.fixed_draws import minimise
 from kl_plugins.variational.optimum.response import Curvature
@@ -18,6 +18,7 @@ from kl_plugins.variational.optimum.scale_families import (
     TriangularScales,
     draws_in_sets,
 )
+from kl_plugins.variational.target.derived import functions_of
 
 QUIET = {"random_seed": 1, "progressbar": False}
 FAMILIES = {
@@ -132,6 +133,7 @@ def test_functions_have_the_derivatives_of_their_means(family):
     found = curvature(skewed, family, start, 2, 256, np.random.default_rng(4))
     moments = function_moments(lambda x: np.concatenate([x, x[:, :1] * x[:, 1:]], axis=1), found)
     np.testing.assert_allclose(moments.sides[:3], found.sides_of_means(), atol=1e-7)
+    np.testing.assert_array_equal(found.sides_of_means(np.array([2, 0])), found.sides_of_means()[[2, 0]])
 
     def mean_product(elbo, coordinates):
         q = elbo.gaussian(coordinates)
@@ -142,6 +144,49 @@ def test_functions_have_the_derivatives_of_their_means(family):
     steps = 1e-5 * np.eye(len(place))
     slopes = [mean_product(both, place + step) - mean_product(both, place - step) for step in steps]
     np.testing.assert_allclose(moments.sides[3:], np.transpose(slopes) / 2e-5, atol=1e-7)
+
+
+SMOOTH = {
+    "linear": lambda x: x @ [1.0, -2.0, 1e-6],
+    "in a tail": lambda x: np.exp(4.0 * x[:, 0]),
+    "steep": lambda x: np.tanh(30.0 * x[:, 0]),
+    "waves": lambda x: np.cos(9.0 * x[:, 0]),
+    "constant": lambda x: 3.0 + 0.0 * x[:, 0],
+    "with a kink": lambda x: np.maximum(x[:, 0], 0.3),
+    "overflow": lambda x: np.exp(1e3 * x[:, 0]),
+}
+JUMPS = {
+    "step": lambda x: np.where(x[:, 0] > 0.3, 1.0, 0.0),
+    "step of a sum": lambda x: np.where(x.sum(axis=1) > 1.0, 1e9, 0.0),
+    "rounded": lambda x: np.floor(2.0 * x[:, 1]),
+    "angle": lambda x: 0.1 * x[:, 0] + np.where(x[:, 0] > 0.0, -6.0, 0.0),
+}
+
+
+def test_functions_that_jump_are_told_from_steep_ones():
+    family = MeanFieldScales(3)
+    start = Gaussian(np.zeros(3), family.from_hessian(np.eye(3)))
+    found = curvature(skewed, family, start, SETS, 32, np.random.default_rng(6))
+    every = [*SMOOTH.values(), *JUMPS.values()]
+    with np.errstate(over="ignore"):
+        moments = function_moments(lambda x: np.stack([f(x) for f in every], axis=1), found)
+    assert moments.jumps.tolist() == [False] * len(SMOOTH) + [True] * len(JUMPS)
+
+
+def test_draws_are_as_many_as_said():
+    full = FAMILIES["full-rank"]
+    assert _draws_of_a_set(None, 3, full(3)) == _draws_of_a_set(None, 3, MeanFieldScales(3)) == 4_096 // SETS
+    assert _draws_of_a_set(512, 3, full(3)) == 512 // SETS
+    assert _draws_of_a_set(None, 40, full(40)) == 512
+    with pytest.raises(ValueError, match="at least 8192 for 40 correlated variables"):
+        _draws_of_a_set(4_096, 40, full(40))
+
+
+def test_nothing_may_depend_on_the_chosen_variables_alone():
+    with pm.Model() as model:
+        pm.Uniform("x", 0.0, pm.HalfNormal("top"))
+    with pytest.raises(ValueError, match=r"x_interval__ alone: .*'x' depends on top_log__ as well"):
+        functions_of(model, ("x_interval__",), None)
 
 
 def scores(target, d, truth, count, repetitions):
@@ -178,6 +223,8 @@ def correlated():
         pm.Deterministic("rest", x[1:])
         pm.Deterministic("root", pm.math.sqrt(x - 1.0), dims="group")
         pm.Deterministic("noisy", x[0] + pm.Normal.dist())
+        pm.Deterministic("step", pm.math.switch(x[0] > 1.0, 2.0, 0.0))
+        pm.Deterministic("above", x > 1.0)
         approximation = fit(**QUIET)
     return model, approximation
 
@@ -209,7 +256,14 @@ def test_of_a_fit_that_is_certified(correlated):
     np.testing.assert_allclose(
         found["total"].sel(summary="uncorrected_sd"), np.linalg.norm(snapshot(approximation).std)
     )
-    for name, why in {"root": "not finite", "noisy": "randomness", "y": "there are x, total"}.items():
+    refused = {
+        "root": "not finite",
+        "noisy": "randomness",
+        "step": "jumps",
+        "above": "discrete",
+        "y": "there are x, total",
+    }
+    for name, why in refused.items():
         with pytest.raises(ValueError, match=f"'{name}' .*{why}"):
             response.to_dataset(name, progressbar=False)
     assert diagnose(response, draws=2_500, **QUIET).verdict.level == "trust"

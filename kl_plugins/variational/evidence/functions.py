@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO
@@ -13,6 +14,12 @@ from kl_plugins.variational.optimum.response import Curvature, averages_errors
 
 STEP = 1e-4
 """Of central differences, in sds."""
+UNEXPLAINED = 2.0
+"""A function jumps where its variance is more than so many times the most that its slopes allow.
+
+Of a smooth function of standard-normal draws that is the mean of its squared gradient (Poincaré's inequality
+for the normal distribution; H. Chernoff 1981, Annals of Probability 9).
+"""
 MOST_NUMBERS = 2**22
 """Values of the functions that are held at once."""
 
@@ -29,6 +36,8 @@ class FunctionMoments(NamedTuple):
         Derivatives of the means by the coordinates of `Curvature`.
     sides_of_sets : ndarray, shape (sets, m, k)
         The same over each set of draws, at the optimum that it gives to first order.
+    jumps : ndarray of bool, shape (m,)
+        Whether it varies by more than its slopes allow: the derivatives are not those of the means then.
     """
 
     mean: FloatArray
@@ -36,36 +45,50 @@ class FunctionMoments(NamedTuple):
     mean_error: FloatArray
     sides: FloatArray
     sides_of_sets: FloatArray
+    jumps: NDArray[np.bool_]
 
 
+class SetMoments(NamedTuple):
+    """Of each of m functions over one set of draws."""
+
+    mean: FloatArray
+    square: FloatArray
+    """The mean of squares about the value at the Gaussian's mean."""
+    steepness: FloatArray
+    """The mean of the squared length of the gradient by the draws, which are standard normal."""
+    side: FloatArray
+
+
+@np.errstate(over="ignore", invalid="ignore")  # whoever asks looks whether moments are finite
 def function_moments(function: Callable[[FloatArray], FloatArray], curvature: Curvature) -> FunctionMoments:
     """Moments of a function of points (n, d) with values of shape (n, m), by differences along the axes."""
     place, others = curvature.place, curvature.sets - 1
     elbos = [curvature.elbo.over(draws) for draws in np.split(curvature.elbo.draws, curvature.sets)]
     here = [_over_set(function, elbo, place) for elbo in elbos]
-    means, squares, sides = (np.stack(part) for part in zip(*here, strict=True))
+    means, squares, steepness, sides = (np.stack(part) for part in zip(*here, strict=True))
     # What a set has at its own optimum, to first order, from a part of the way to there.
     moved = [
         _over_set(function, elbo, place + shift / others)
         for elbo, shift in zip(elbos, curvature.shifts(), strict=True)
     ]
-    own_means = means + others * (np.stack([one[0] for one in moved]) - means)
-    own_sides = sides + others * (np.stack([one[2] for one in moved]) - sides)
+    own_means = means + others * (np.stack([one.mean for one in moved]) - means)
+    own_sides = sides + others * (np.stack([one.side for one in moved]) - sides)
     mean, centre = means.mean(axis=0), function(curvature.mean[None])[0]
     sd = np.sqrt(np.maximum(squares.mean(axis=0) - (mean - centre) ** 2, 0.0))
-    return FunctionMoments(mean, sd, averages_errors(own_means), sides.mean(axis=0), own_sides)
+    beyond = squares - (means - centre) ** 2 > UNEXPLAINED * steepness
+    jumps = beyond.sum(axis=0) > 0.5 * curvature.sets
+    return FunctionMoments(mean, sd, averages_errors(own_means), sides.mean(axis=0), own_sides, jumps)
 
 
 def _over_set(
     function: Callable[[FloatArray], FloatArray], elbo: WhitenedELBO, place: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Means, means of squares about the values at the Gaussian's mean, and derivatives of the means."""
+) -> SetMoments:
     family, root, d = elbo.family, elbo.reference.root, elbo.dimension
     shift, change = elbo.unpacked(place)
     axes = family.spread(root, np.eye(d))
     centre = function(elbo.gaussian(place).mean[None])[0]
     size = max(1, MOST_NUMBERS // max(len(centre), d))
-    first, second = np.zeros((2, len(centre)))
+    first, second, steepness = np.zeros((3, len(centre)))
     of_means, of_scales = np.zeros((d, len(centre))), np.zeros((len(family.metric), len(centre)))
     for start in range(0, len(elbo.draws), size):
         z = elbo.draws[start : start + size]
@@ -77,6 +100,7 @@ def _over_set(
         for a in range(d):
             slope = (function(points + STEP * axes[a]) - function(points - STEP * axes[a])) / (2.0 * STEP)
             columns = family.columns(a)
+            steepness += (slope**2).sum(axis=0)
             of_means[a] += slope.sum(axis=0)
             of_scales[entries : entries + len(columns)] += z[:, columns].T @ slope
             entries += len(columns)
@@ -84,4 +108,4 @@ def _over_set(
     of_scales[family.logarithms] *= family.diagonal(change)[:, None]
     of_means = of_means if elbo.rotation is None else elbo.rotation.T @ of_means
     sides = (np.concatenate([of_means, of_scales]) / count / np.sqrt(elbo.weights)[:, None]).T
-    return centre + first / count, second / count, sides
+    return SetMoments(centre + first / count, second / count, steepness / count, sides)

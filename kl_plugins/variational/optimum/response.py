@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from kl_plugins.estimate.moments import jackknife_errors
@@ -68,7 +69,7 @@ class Solutions(NamedTuple):
         `sides_of_sets`, shape (sets, r, k), are the right sides by each.
         """
         variances = np.einsum("rk,rk->r", 2.0 * sides - self.image, self.solutions)
-        of_sets = np.einsum("srk,rk->sr", 2.0 * sides_of_sets, self.solutions) - self.curvatures
+        of_sets = 2.0 * np.einsum("srk,rk->sr", sides_of_sets, self.solutions) - self.curvatures
         without = (of_sets.sum(axis=0) - of_sets) / (len(of_sets) - 1)
         errors = jackknife_errors(np.sqrt(np.maximum(without, 0.0)))
         return np.sqrt(np.maximum(variances, 0.0)), errors
@@ -121,12 +122,13 @@ class Curvature:
         """Standard errors of averages, such as means, whose derivatives were the right sides, shape (r,)."""
         return averages_errors(self.slopes @ solved.solutions.T)
 
-    def sides_of_means(self) -> FloatArray:
-        """Derivatives of the mean of each coordinate of x by the coordinates, shape (d, k): right sides."""
-        elbo = self.elbo
-        rotation = np.eye(elbo.dimension) if elbo.rotation is None else elbo.rotation
-        found = np.zeros((elbo.dimension, len(elbo.weights)))
-        found[:, : elbo.dimension] = elbo.family.spread(elbo.reference.root, rotation.T).T
+    def sides_of_means(self, places: NDArray[np.intp] | None = None) -> FloatArray:
+        """Derivatives of the means of x at r places, by default all: right sides, shape (r, k)."""
+        elbo, every = self.elbo, np.arange(self.elbo.dimension)
+        units = np.equal.outer(every if places is None else places, every).astype(float)
+        rows = elbo.family.pull(elbo.reference.root, units)
+        found = np.zeros((len(units), len(elbo.weights)))
+        found[:, : elbo.dimension] = rows if elbo.rotation is None else rows @ elbo.rotation
         return found
 
     def solved(self, sides: FloatArray, report: Report) -> Solutions:

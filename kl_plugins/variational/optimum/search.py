@@ -243,9 +243,14 @@ def needs_covariances(family: ScaleFamily) -> bool:
     return len(family.metric) > family.dimension
 
 
+def draws_for_covariances(family: ScaleFamily) -> int:
+    """Over fewer draws the covariances of correlated coordinates collapse; 0 where there are none."""
+    return _power_of_two(8 * family.dimension) if needs_covariances(family) else 0
+
+
 def fewest_draws(family: ScaleFamily) -> int:
-    """How many draws a set has at least: over fewer the covariances of correlated coordinates collapse."""
-    return max(FIRST_DRAWS, _power_of_two(8 * family.dimension) if needs_covariances(family) else 0)
+    """How many draws a set has at least."""
+    return max(FIRST_DRAWS, draws_for_covariances(family))
 
 
 def _coarse_optima(

@@ -139,8 +139,8 @@ class LinearResponse:
         Parameters
         ----------
         var_names : str or sequence of str, optional
-            Free variables and Deterministics; by default all that are functions of the variables of this
-            response.
+            Free variables and Deterministics; by default all that are continuous functions of the variables
+            of this response.
         progressbar : bool
             Whether to show what is being done, in a terminal or notebook.
 
@@ -154,8 +154,8 @@ class LinearResponse:
         Raises
         ------
         ValueError
-            If the model has no such variable, or it is random by itself, or not finite at all draws; if there
-            are too many elements for the memory.
+            If the model has no such variable, or it is random by itself, discrete, seen to jump, or not
+            finite at all draws; if there are too many elements for the memory.
         """
         import xarray as xr
 
@@ -168,9 +168,10 @@ class LinearResponse:
             report("moments of the model's variables")
             moments = function_moments(functions, self._curvature)
             finite = np.isfinite(moments.sd) & np.isfinite(moments.sides_of_sets).all(axis=(0, 2))
-            for name, known in functions.split(finite).items():
-                if not known.all():
-                    raise ValueError(ResponseText.NOT_FINITE.told(name=name))
+            for problem, told in ((~finite, ResponseText.NOT_FINITE), (moments.jumps, ResponseText.JUMPS)):
+                for name, has_it in functions.split(problem).items():
+                    if has_it.any():
+                        raise ValueError(told.told(name=name))
             solved = self._curvature.solved(moments.sides, report)
         sd, sd_error = solved.sds(moments.sides, moments.sides_of_sets)
         values = functions.split(np.stack([moments.mean, sd, moments.mean_error, sd_error, moments.sd]))

@@ -68,6 +68,10 @@ class ResponseText(Wording):
         "{name!r} is not finite at draws of the approximation, so it has no standard deviation: leave it out "
         "by var_names"
     )
+    JUMPS = (
+        "{name!r} jumps: it varies by more than its slopes allow, and linear response goes by slopes. Leave "
+        "it out by var_names, and take draws of the corrected Gaussian for it"
+    )
     TOO_MANY = "{count:,d} elements are too many for the memory at once: choose fewer by var_names"
     INCOMPLETE = (
         "this linear response is of {names} alone, and a diagnosis needs all variables: call "

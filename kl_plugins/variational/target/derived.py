@@ -19,15 +19,15 @@ from kl_plugins.variational.target.transforms import as_functions
 
 
 def functions_of(model: Model, given: Sequence[str], wanted: str | Sequence[str] | None) -> list[Any]:
-    """Free variables and Deterministics that are functions of these value variables.
+    """Free variables and Deterministics that are continuous functions of these value variables.
 
     All that are where `wanted` is None, else those that are named.
 
     Raises
     ------
     ValueError
-        Naming what the model does not have, what has randomness of its own, and what depends on more
-        variables than these.
+        Naming what the model does not have, what has randomness of its own, what is discrete, and what
+        depends on more variables than these; if nothing is left.
     """
     every = [*model.free_RVs, *model.deterministics]
     found, problems = {}, {}
@@ -36,10 +36,15 @@ def functions_of(model: Model, given: Sequence[str], wanted: str | Sequence[str]
         others = [value.name for value in model.value_vars if value in leaves and value.name not in given]
         if any(isinstance(leaf.type, RandomType) for leaf in leaves):
             problems[variable.name] = "has randomness of its own"
+        elif not np.issubdtype(variable.dtype, np.floating):
+            problems[variable.name] = "is discrete, so that it has no slopes"
         elif others:
             problems[variable.name] = f"depends on {some_of(others)} as well"
         else:
             found[variable.name] = variable
+    if wanted is None and not found:
+        why = "; ".join(f"{name!r} {problem}" for name, problem in problems.items())
+        raise ValueError(f"there is no function of {some_of(given)} alone: {why}")
     if wanted is None:
         return list(found.values())
     names = [_name(one) for one in ([wanted] if isinstance(wanted, str | Node) else wanted)]
