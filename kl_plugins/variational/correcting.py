@@ -12,11 +12,11 @@ from kl_plugins.covariance.full import Dense
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable, some_of
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.distance import distance_by_search
-from kl_plugins.variational.optimum.progress import progress_line
+from kl_plugins.variational.optimum.distance import OptimumDistance, distance_by_search
+from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.optimum.reasons import NoResponse
 from kl_plugins.variational.optimum.response import Curvature
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, draws_in_sets, family_of
+from kl_plugins.variational.optimum.scale_families import ScaleFamily, draws_in_sets, family_of, member_of
 from kl_plugins.variational.optimum.search import MOST_DRAWS, draws_for_covariances
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.linear_response import LinearResponse
@@ -57,8 +57,9 @@ def linear_response(
     Parameters
     ----------
     approximation : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
-        What `distance_to_optimum` takes. A fit by `variational.fit` that is certified is taken as it is;
-        of any other the optimum of its family is found first, and the response is that of the optimum.
+        What `distance_to_optimum` takes. A fit by `variational.fit` that is certified is taken as it is,
+        unless the model's data were changed since; of any other the optimum of its family is found first,
+        and the response is that of the optimum.
     model : pymc.Model, optional
         The model approximated, where `approximation` does not know it and it is not in context.
     var_names : str or sequence of str, optional
@@ -145,26 +146,19 @@ def linear_response(
         certificate = getattr(approximation, "certificate", None)
         distance = None
         if not (isinstance(certificate, Certificate) and certificate.holds_within(tolerance)):
-            distance = distance_by_search(
-                q,
-                model,
-                target,
-                tolerance,
-                MOST_DRAWS,
-                rng,
-                lambda stage: report(f"best of the family: {stage}"),
-            )
-            if not distance.reached:
-                raise ValueError(NoResponse.OPTIMUM_NOT_KNOWN.told(reason=distance.reason))
+            distance = _searched(q, model, target, tolerance, rng, report)
             q = distance.optimum
-        optimum = np.asarray(q.mean, dtype=float)
         family = family_of(q.covariance)
         variables = tuple(variable for variable in q.variables if variable.name in chosen)
-        places = np.concatenate([np.arange(len(optimum))[q.slices[name]] for name, _ in variables])
+        places = np.concatenate([np.arange(target.dimension)[q.slices[name]] for name, _ in variables])
         count = _draws_of_a_set(draws, len(places), family)
         sets = draws_in_sets(SETS, count, family.dimension, rng)
-        start = Gaussian(optimum, family.from_covariance(q.covariance))
-        curvature = Curvature(target, family, start, sets, report)
+        curvature = Curvature(target, family, member_of(family, q), sets, report)
+        if distance is None and curvature.moved > tolerance:
+            # A certificate does not know that the model's data were changed after the fit.
+            distance = _searched(q, model, target, tolerance, rng, report)
+            q = distance.optimum
+            curvature = Curvature(target, family, member_of(family, q), sets, report)
         sides = curvature.sides_of_means(places)
         solved = curvature.solved(sides, report)
         found = LinearResponse(
@@ -182,6 +176,29 @@ def linear_response(
         )
     _warn_of_errors(found)
     return found
+
+
+def _searched(
+    q: Snapshot,
+    model: Model,
+    target: TargetDensity,
+    tolerance: float,
+    rng: np.random.Generator,
+    report: Report,
+) -> OptimumDistance:
+    """How far q is from the optimum of its family; ValueError where that is not known."""
+    distance = distance_by_search(
+        q,
+        model,
+        target,
+        tolerance,
+        MOST_DRAWS,
+        rng,
+        lambda stage: report(f"best of the family: {stage}"),
+    )
+    if not distance.reached:
+        raise ValueError(NoResponse.OPTIMUM_NOT_KNOWN.told(reason=distance.reason))
+    return distance
 
 
 def _value_names(model: Model, wanted: str | Sequence[str] | None) -> set[str]:

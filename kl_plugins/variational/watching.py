@@ -32,6 +32,11 @@ PATIENCE = 10.0
 class WatchedFit:
     """What is known of a fit, iterate after iterate, and whether that ends it; see `KLConvergence`."""
 
+    # Of the fit that is watched, once there is one.
+    _parameters: WatchedParameters
+    _iterates: Iterates
+    _comparison: OptimumComparison
+
     def __init__(self, tolerance: float, every: int, check: bool, random_seed: Seed) -> None:
         self.tolerance = tolerance
         self.every = every

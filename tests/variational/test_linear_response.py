@@ -279,6 +279,20 @@ def test_of_any_other_it_is_that_of_the_optimum(correlated):
     np.testing.assert_allclose(response.gaussian.covariance.matrix(), COVARIANCE, atol=1e-8)
 
 
+@pytest.mark.slow
+def test_a_certificate_does_not_outlive_the_data():
+    with pm.Model() as model:
+        shown = pm.Data("shown", np.zeros(3))
+        pm.Normal("y", pm.Normal("x", 0.0, 1.0), 1.0, observed=shown)
+        approximation = fit(**QUIET)
+        pm.set_data({"shown": np.ones(15)})
+    assert approximation.certificate.certified
+    response = linear_response(approximation, model, **QUIET)
+    assert response.distance.jeffreys > 1.0
+    for sd in (response.gaussian.std, response.uncorrected_sd):
+        np.testing.assert_allclose(sd, 0.25, rtol=1e-6)
+
+
 def test_what_cannot_be_had_is_said(correlated):
     model, approximation = correlated
     for settings, message in (

@@ -27,9 +27,9 @@ from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.scale_families import (
-    Gaussian,
     TriangularScales,
     family_of,
+    member_of,
     standard_deviations,
 )
 from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum, too_large
@@ -203,7 +203,7 @@ def best_full_rank(
     if wanted is False or (wanted is None and d > FULL_RANK_DIMENSIONS) or too_large(family):
         return None, np.inf
     centre = q if distance is None else distance.optimum
-    start = Gaussian(np.array(centre.mean, dtype=float), family.from_covariance(centre.covariance))
+    start = member_of(family, centre)
     mode, unit = starts_from(target, family, target.initial)
     curved = at_average_curvature(target, family, start, rng)
     found = None
@@ -226,9 +226,7 @@ def full_rank_loss(
 ) -> FullRankOptimum:
     """What the approximation throws away beside the best full-rank one."""
     family = TriangularScales(((target.dimension, True),))
-    mine, best = (
-        Gaussian(np.array(one.mean, dtype=float), family.from_covariance(one.covariance)) for one in (q, full)
-    )
+    mine, best = (member_of(family, one) for one in (q, full))
     gain = Estimate(*elbo_gap(target, family, mine, best, GAIN_DRAWS, rng))
 
     def known(divergence: float) -> Estimate:

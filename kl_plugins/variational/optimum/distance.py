@@ -15,7 +15,7 @@ from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.optimum.reasons import DistanceText, Obstacle, Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, family_of
+from kl_plugins.variational.optimum.scale_families import family_of, member_of
 from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, find_optimum
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.target.approximations import model_and_distribution
@@ -223,7 +223,7 @@ def distance_by_search(
     """
     before = target.evaluations
     family = family_of(q.covariance)
-    start = Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
+    start = member_of(family, q)
     report("looking for other modes to start from")
     more = starts_at_other_modes(target, model, family, target.initial, rng.spawn(1)[0])
     starts = [start, *starts_from(target, family, target.initial)]

@@ -114,6 +114,11 @@ class Curvature:
         """Of the Gaussian at the minimum, shape (d,)."""
         return self.elbo.gaussian(self.place).mean
 
+    @property
+    def moved(self) -> float:
+        """Jeffreys divergence, in nats and to second order, of the minimum from the optimum given."""
+        return float(self.place @ self.place)
+
     def shifts(self) -> FloatArray:
         """To first order, how far the minimum over each set is from there, shape (sets, k)."""
         return np.stack([self._solution(-slope) for slope in self.slopes])

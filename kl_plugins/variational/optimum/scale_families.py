@@ -224,6 +224,11 @@ def normal_draws(count: int, dimension: int, rng: np.random.Generator) -> FloatA
     return draws
 
 
+def member_of(family: ScaleFamily, q: Snapshot) -> Gaussian:
+    """The member of a family with q's mean, and its covariance as far as the family has that."""
+    return Gaussian(np.array(q.mean, dtype=float), family.from_covariance(q.covariance))
+
+
 def draws_in_sets(sets: int, count: int, dimension: int, rng: np.random.Generator) -> list[FloatArray]:
     """Independent sets of such draws, of which all together have the exact moments.
 

@@ -84,14 +84,16 @@ class LowRankCoordinates:
         changes, log_changes = self._parts(deviations)
         lower = np.linalg.cholesky(factor[0] @ factor[0].T + np.diag(np.exp(2.0 * log_scales[0])))
         inverse = solve_triangular(lower, np.eye(d), lower=True)
-        half = np.einsum("ij,njk,lk->nil", inverse, changes, inverse @ factor[0], optimize=True)
-        half += np.einsum(
-            "ij,nj,lj->nil", inverse, np.exp(2.0 * log_scales) * log_changes, inverse, optimize=True
-        )
-        whole = (half + half.transpose(0, 2, 1)) / np.sqrt(2.0)
-        rows, columns = np.tril_indices(d)
-        weights = np.where(rows == columns, 1.0, np.sqrt(2.0))
-        return np.concatenate([deviations[:, :d] @ inverse.T, weights * whole[:, rows, columns]], axis=1)
+        along, steps = inverse @ factor[0], np.exp(2.0 * log_scales) * log_changes
+        below = np.tril_indices(d)
+        weights = np.where(below[0] == below[1], np.sqrt(0.5), 1.0)
+        found = np.empty((len(deviations), d + len(weights)))
+        found[:, :d] = deviations[:, :d] @ inverse.T
+        # One after another: all matrices at once would not fit into memory where one does easily.
+        for row, change, step in zip(found, changes, steps, strict=True):
+            half = inverse @ change @ along.T + (inverse * step) @ inverse.T
+            row[d:] = weights * (half + half.T)[below]
+        return found
 
     def mean_and_covariance(self, centre: FloatArray) -> tuple[FloatArray, Covariance]:
         (factor,), (log_scales,) = self._parts(centre[None])
