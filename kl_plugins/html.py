@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GREEN, AMBER, RED = "#2f8f4e", "#b07a00", "#d0453c"
 """Of good, middling and bad news; legible on white and on black."""
@@ -40,6 +44,11 @@ def table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> Html:
     body = "".join(f"<tr>{_cells(row, 'td')}</tr>" for row in rows)
     style = "margin-left: 0; font-variant-numeric: tabular-nums"
     return Html(f"<table style='{style}'>{head}<tbody>{body}</tbody></table>")
+
+
+def frame(table: pd.DataFrame, most: int) -> Html:
+    """At most so many rows of a table of pandas, which escapes its cells itself."""
+    return Html(table.rename_axis(None).to_html(max_rows=most, float_format="{:.3g}".format, border=0))
 
 
 def folded(summary: str, *parts: str) -> Html:

@@ -181,8 +181,8 @@ def estimate(
     if not _is_number(time_limit) or not time_limit > 0.0:
         raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit!r}")
     rng = generator_of(random_state)
+    options = {"draws": draws, "tolerance": tolerance, "random_state": rng, "time_limit": time_limit}
     if (factors := factors_of(p, q)) is not None:
-        options = {"draws": draws, "tolerance": tolerance, "random_state": rng, "time_limit": time_limit}
         found, why = estimate(*factors, method=method, report=report, **options)
         sums = found.value.sum(-1), found.error.sum(-1)
         return result_of(sums[0], sums[1], found.method, found.n, found.converged.all(-1)), why
@@ -192,7 +192,6 @@ def estimate(
     except HasNames:
         named = True
     if named:
-        options = {"draws": draws, "tolerance": tolerance, "random_state": rng, "time_limit": time_limit}
         report(f"estimating KL(p‖q) by name, for at most {time_limit:g} s")
         return _by_name(p, q, method=method, progressbar=False, **options), ""
     _warn_of_present_values(p=p, q=q)

@@ -206,9 +206,8 @@ class Elements:
     @property
     def fewer(self) -> str:
         """What makes fewer elements."""
-        return (
-            f"choose fewer {'variables with var_names' if self.whole else 'elements with var_names or .sel'}"
-        )
+        what = "variables with var_names" if self.whole else "elements with var_names or .sel"
+        return f"choose fewer {what}"
 
     def those(self, chosen: Any) -> str:
         """Names of some elements."""
@@ -219,10 +218,10 @@ class Elements:
         bad = self._variables(chosen)
         if set(bad) == set(self.choices):
             return "choose other variables with var_names" if self.whole else "drop some elements with .sel"
-        by_label = "" if self.whole else ", or elements of it with .sel"
         if len(bad) > 1:
             example = f"var_names={['~' + bad[-1]]} leaves {bad[-1]} out"
-            return f"drop some with var_names ({example}){by_label.replace(', or elements of it', ' or')}"
+            return f"drop some with var_names ({example}){'' if self.whole else ' or with .sel'}"
+        by_label = "" if self.whole else ", or elements of it with .sel"
         return f"leave {bad[0]} out with var_names={['~' + bad[0]]}{by_label}"
 
     def regular(self, chosen: Any) -> str:
@@ -279,8 +278,7 @@ def _warn_of_few(sampling: MonteCarloErrors, elements: Elements) -> None:
         warnings.warn(
             f"the draws of {names[least]} are worth {sampling.ess[least]:.0f} independent ones, and a "
             f"covariance of {len(names)} elements needs {draws_needed(len(names))}: divergences of this "
-            f"Gaussian are far too large. Draw more, or "
-            f"{elements.fewer}",
+            f"Gaussian are far too large. Draw more, or {elements.fewer}",
             EstimateWarning,
             stacklevel=4,
         )

@@ -101,13 +101,13 @@ class KLConvergence(WatchedFit):
     deviations are several per cent too wide, and on badly scaled models small steps change little from the
     first iteration on.
 
-    Of a model with ``pm.Minibatch`` and ``total_size`` the optimum is that of all the data: each of the some
-    25,000 evaluations that it takes goes through all rows. Where the data come as a stream, there is no such
-    optimum. What is then said of a fit at rest, ``history[-1].at_most``, holds if its steps follow the
-    gradient on average, as small steps of ``pm.sgd``, ``pm.momentum`` and ``pm.adam`` do. In simulated
-    streams of a regression it covered the distance 236 of 236 times. It was some ten times as large with
-    small steps, and far more with large ones, whose bias it allows for. Steps of ``pm.fit``'s default
-    optimiser do not follow the gradient: scales are then too wide by more than it says.
+    Of a model with ``pm.Minibatch`` and ``total_size`` the optimum is that of all the data: each of the
+    evaluations that it takes (``monitor.distance.evaluations``) goes through all rows. Where the data come as
+    a stream, there is no such optimum. What is then said of a fit at rest, ``history[-1].at_most``, holds if
+    its steps follow the gradient on average, as small steps of ``pm.sgd``, ``pm.momentum`` and ``pm.adam``
+    do. It may be far larger than the distance itself, above all with large steps, whose bias it allows for.
+    Steps of ``pm.fit``'s default optimiser do not follow the gradient: scales may then be too wide by more
+    than it says.
 
     Examples
     --------

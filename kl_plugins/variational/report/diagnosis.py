@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.html import AMBER, GREEN, RED, Html, block, coloured, folded, listed, paragraph, table
+from kl_plugins.html import AMBER, GREEN, RED, block, coloured, folded, frame, listed, paragraph, table
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
@@ -233,13 +233,8 @@ class Diagnosis(Findings):
             listed(verdict.reasons),
             paragraph(UNITS),
             table(self._lines()),
-            *(folded(name, _html_of(one)) for name, one in tables.items()),
+            *(folded(name, frame(one, MOST_ROWS)) for name, one in tables.items()),
         )
-
-
-def _html_of(table: pd.DataFrame) -> Html:
-    """A table of pandas, which escapes its cells itself."""
-    return Html(table.rename_axis(None).to_html(max_rows=MOST_ROWS, float_format="{:.3g}".format, border=0))
 
 
 MOST_ROWS = 30

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from pymc.model import Model
 
 from kl_plugins.families.named import Snapshot, element_names, some_of
+from kl_plugins.html import block, frame, listed
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.functions import function_moments
@@ -211,5 +211,4 @@ class LinearResponse:
         return "\n".join([*self._lines(), "", shown, *hidden])
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"<li>{escape(line)}</li>" for line in self._lines())
-        return f"<div><ul>{lines}</ul>{self.summary().to_html(max_rows=ROWS)}</div>"
+        return block(listed(self._lines()), frame(self.summary(), ROWS))
