@@ -112,9 +112,10 @@ def _check_kinds(chosen: xr.Dataset) -> None:
         )
     if discrete := [name for name, array in arrays.items() if array.dtype.kind in "iub"]:
         raise ValueError(_discrete(discrete))
-    if others := [f"{name} ({array.dtype})" for name, array in arrays.items() if array.dtype.kind != "f"]:
+    if others := [name for name, array in arrays.items() if array.dtype.kind != "f"]:
+        kinds = some_of([f"{name} ({arrays[name].dtype})" for name in others])
         raise TypeError(
-            f"{some_of(others)}: no real numbers. Convert them, as posterior[name].astype(float) does, or "
+            f"{kinds}: no real numbers. Convert them, as posterior[name].astype(float) does, or "
             f"leave them out{_left_out(others)}"
         )
 
@@ -123,13 +124,13 @@ def _discrete(names: list[str]) -> str:
     return (
         f"{some_of(names)}: discrete, and a Gaussian has no such variables. Leave them out"
         f"{_left_out(names)}, or where counts are large enough to pass for continuous, give them "
-        f"as such: posterior.assign({names[0]}=posterior[{names[0]!r}].astype(float))"
+        f"as such: posterior.assign({{{names[0]!r}: posterior[{names[0]!r}].astype(float)}})"
     )
 
 
 def _left_out(names: list[str]) -> str:
     """The choice that leaves variables out, in code."""
-    return f", var_names={['~' + name.partition(' ')[0] for name in names]}"
+    return f", var_names={['~' + name for name in names]}"
 
 
 def _names(posterior: xr.Dataset) -> str:
