@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,10 @@ class CompiledTerm:
         slices: Sequence[Any] = (),
         arrays: Arrays = (),
     ) -> None:
-        self._numbers = max(numbers, largest_result(x, log_density, by_rows=bool(arrays)))
-        self._arrays = arrays
-        self._dimension = len(initial)
+        self._dimension, self._arrays = len(initial), arrays
+        whole, of_a_row = largest_results(x, log_density)
+        self._numbers = max(numbers, of_a_row if arrays else whole)
+        self._beside = max(self._dimension, whole if arrays else 0)
         points = pt.matrix("points", dtype="float64", shape=(None, self._dimension))
         self._alone: Callable[[], Callable[..., Any]] | None = None
         try:
@@ -112,30 +114,36 @@ class CompiledTerm:
     def points_at_once(self) -> int:
         """At how many points one call is."""
         if not self._arrays:
-            return int(np.clip(CHUNK // (self._dimension + self._numbers), FEWEST_POINTS, MOST_POINTS))
-        each = max(self._dimension, FEWEST_ROWS * self._numbers)
+            return int(np.clip(CHUNK // (self._beside + self._numbers), FEWEST_POINTS, MOST_POINTS))
+        each = max(self._beside, FEWEST_ROWS * self._numbers)
         return int(np.clip(CHUNK // each, FEWEST_POINTS, MOST_POINTS_OF_ROWS))
 
     def _chunks(self, points: int) -> Iterator[Arrays]:
-        """The rows, so many at a time that memory is bounded and that a call is worth it."""
-        step = max(FEWEST_ROWS, CHUNK // (points * self._numbers))
+        """The rows, so many at a time that memory is bounded and that a call is worth it.
+
+        Every call computes what is beside the rows, too, such as the gradient: that is not to be most of it.
+        """
+        step = max(FEWEST_ROWS, CHUNK // (points * self._numbers), self._beside // self._numbers)
         for start in range(0, len(self._arrays[0]), step):
             yield [array[start : start + step] for array in self._arrays]
 
 
-def largest_result(x: Any, log_density: Any, by_rows: bool) -> int:
-    """The size of the largest intermediate result at one point, such as a covariance matrix.
+def largest_results(x: Any, log_density: Any) -> tuple[int, int]:
+    """The sizes of the largest intermediate results at one point, such as a covariance matrix.
 
-    Unknown lengths are those of chunks of rows, if there are such, and the size is that for a row.
+    First of those whose size is known, then of those with a dimension of unknown length, in graphs of rows
+    that of the rows: what they have for one of it.
     """
-    moving, largest = {x}, 1
+    moving, known, unknown = {x}, 1, 1
     for node in io_toposort([x], [log_density]):
         if moving.intersection(node.inputs):
             moving.update(node.outputs)
-            shapes = [getattr(output.type, "shape", ()) for output in node.outputs]
-            known = [[n for n in shape if n is not None] for shape in shapes if by_rows or None not in shape]
-            largest = max([largest, *(int(np.prod(shape)) for shape in known)])
-    return largest
+            for shape in (getattr(output.type, "shape", ()) for output in node.outputs):
+                if None in shape:
+                    unknown = max(unknown, prod(n for n in shape if n is not None))
+                else:
+                    known = max(known, prod(shape))
+    return known, unknown
 
 
 def _answered(function: Callable[..., Any], *arguments: Any) -> Any:
