@@ -215,7 +215,7 @@ def fit(
         def search(place: FloatArray) -> Optimum:
             starts = starts_from(target, family, place)
             report("looking for other optima")
-            more = starts_at_other_modes(target, model, family, place, np.random.default_rng(seeds))
+            more = starts_at_other_modes(target.sketch, model, family, place, np.random.default_rng(seeds))
             return find_optimum(target, family, starts, tolerance, rng, max_draws, report, more)
 
         found = _from_start_or_default(search, point, target.initial) if values else search(point)

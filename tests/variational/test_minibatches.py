@@ -306,3 +306,38 @@ def test_a_fit_and_its_diagnosis_are_of_all_the_data():
     diagnosis = diagnose(approximation, draws=2_500, random_seed=1, progressbar=False)
     assert diagnosis.verdict.level == "trust"
     assert diagnosis.importance.k.value < 0.1
+
+
+@pytest.fixture
+def many_rows(monkeypatch):
+    """Rows count as many."""
+    monkeypatch.setattr("kl_plugins.variational.target.chunks.MANY_ROWS", 500)
+    monkeypatch.setattr("kl_plugins.variational.target.chunks.SOME_ROWS", 250)
+    monkeypatch.setattr("kl_plugins.variational.optimum.search.EXTENSIVE", 1_000)
+
+
+def test_a_search_among_many_rows_begins_with_some(many_rows):
+    model, exact = linear_regression()
+    target = TargetDensity(model)
+    values, gradients = target(points := np.random.default_rng(1).normal(size=(5, 3)))
+    about, slopes = target.sketch(points)
+    assert target.evaluations == 6 + 1  # with those at the start
+    np.testing.assert_allclose(about, values, rtol=0.2)
+    np.testing.assert_allclose(slopes, gradients, atol=0.2 * abs(gradients).max())
+    certificate = fit(model, "fullrank_advi", random_seed=1, progressbar=False).certificate
+    assert certificate.certified
+    assert (certificate.draws, certificate.evaluations < 10_000) == (256, True)
+    assert jeffreys(certificate.distribution, exact) < 1e-6
+
+
+def test_optima_of_some_rows_that_differ_are_sought_among_all(many_rows):
+    rng = np.random.default_rng(2)
+    with pm.Model() as model:
+        root = pm.Normal("root", sigma=2.0)
+        some = pm.Minibatch(rng.normal(1.0, 1.0, size=1_000), batch_size=100)
+        pm.Normal("y", root**2, 5.0, observed=some, total_size=1_000)
+        pm.Potential("slant", 0.5 * root)
+    certificate = fit(model, random_seed=1, progressbar=False).certificate
+    assert certificate.certified
+    assert certificate.distribution.mean[0] > 0.5
+    assert certificate.other_optima

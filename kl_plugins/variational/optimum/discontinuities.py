@@ -91,7 +91,7 @@ def find_discontinuity(
         left = _narrowed(whitened, segments, 100.0 * resolution(gaussian))
         if len(left.low) and left.unexplained[0] > largest:
             largest, along, place = float(left.unexplained[0]), left.stop[0] - left.start[0], left.start[0]
-    if not largest > max(SMALLEST, BEYOND_ROUNDOFF * _roundoff(whitened, points, place, along)):
+    if largest <= SMALLEST or largest <= BEYOND_ROUNDOFF * _roundoff(whitened, points, place, along):
         return None
     place = gaussian.mean + family.spread(gaussian.root, place[None])[0]
     axis = _axis(target, place, scales_of(gaussian), float(np.linalg.norm(along)), largest)

@@ -225,7 +225,7 @@ def distance_by_search(
     family = family_of(q.covariance)
     start = member_of(family, q)
     report("looking for other modes to start from")
-    more = starts_at_other_modes(target, model, family, target.initial, rng.spawn(1)[0])
+    more = starts_at_other_modes(target.sketch, model, family, target.initial, rng.spawn(1)[0])
     starts = [start, *starts_from(target, family, target.initial)]
     found = find_optimum(target, family, starts, tolerance, rng, max_draws, report, more)
     report("difference of the ELBOs")

@@ -9,7 +9,7 @@ import numpy as np
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
-from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.candidates import COARSE_DRAWS, Candidate, coarse_optima
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
 from kl_plugins.variational.optimum.nonconvergence import (
     discontinuity_obstacle,
@@ -23,7 +23,8 @@ from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily,
 from kl_plugins.variational.target.density import TargetDensity
 
 FIRST_DRAWS = 512
-COARSE_DRAWS = 128
+EXTENSIVE = 2**17
+"""A log density of so many numbers is evaluated over as few draws as will do."""
 MOST_DRAWS = 2**16
 MOST_NUMBERS = 2**27
 """Draws times dimensions that are held at once (a gigabyte)."""
@@ -31,8 +32,6 @@ STRICTNESS = 4.0
 """Two optima must agree to the tolerance over this."""
 FULL_RANK_DIMENSIONS = 500
 """Above so many correlated dimensions the d(d + 1)/2 covariances take too many draws."""
-ALIKE = 0.1
-"""Nats by which the ELBO of an earlier start's optimum may be lower for it to be taken all the same."""
 
 
 class Agreement(NamedTuple):
@@ -102,15 +101,6 @@ class FurtherStarts(NamedTuple):
 NO_FURTHER_STARTS = FurtherStarts([], 0)
 
 
-class Candidate(NamedTuple):
-    """A coarse optimum: what `Minimum` says, and from which start it was reached."""
-
-    gaussian: Gaussian
-    value: float
-    remaining: float
-    start: int
-
-
 class NoFiniteELBOError(ValueError):
     """No Gaussian that was tried has an ELBO."""
 
@@ -131,10 +121,11 @@ def find_optimum(
     """Maximise the ELBO over ever more fixed draws until independent sets of them agree.
 
     A coarse optimum from every start and from `further`, over the same few draws; the best of them starts
-    the pairs, of equals the one from the earliest start. Each pair
-    is two independent sets of draws, twice as many as the pair before, until the optima over them agree
-    to a quarter of the tolerance twice in a row (one agreement may be luck), and the ELBO over a fresh
-    set has its maximum that close too. Gradients do not see jumps of the log density: these are looked for.
+    the pairs, of equals the one from the earliest start. Each pair is two independent sets of draws, twice
+    as many as the pair before, until the optima over them agree to a quarter of the tolerance twice in a row
+    (one agreement may be luck), and the ELBO over a fresh set has its maximum that close too. Sets of fewer
+    draws than usual have to agree that much better. Gradients do not see jumps of the log density: these are
+    looked for.
     """
     if limit := too_large(family):
         raise ValueError(limit)
@@ -150,11 +141,11 @@ def find_optimum(
     report("coarse optimum from every start")
     coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
     every = [*starts, *further.starts]
-    candidates = _coarse_optima(target, family, every, coarse, 0.1 * tolerance)
+    candidates = coarse_optima(target, family, every, coarse, 0.1 * tolerance)
     if not candidates:
         raise NoFiniteELBOError
 
-    current, draws = candidates[0].gaussian, fewest
+    current, draws = candidates[0].gaussian, first_draws(target, family)
     history: list[Agreement] = []
     obstacle = wraps_around(target, current)
     if obstacle is not None:
@@ -186,7 +177,7 @@ def find_optimum(
         if obstacle := wraps_around(target, current):
             history[-1], current = Agreement(draws, np.inf), within_turn(target, starts[0])
             break
-        if len(history) > 1 and _latest(history) <= goal:
+        if len(history) > 1 and _latest(history) <= goal * min(1.0, history[-2].draws / fewest):
             _, moved = WhitenedELBO(target, family, current, normal_draws(draws, d, rng)).newton_step()
             history[-1] = Agreement(draws, max(history[-1].jeffreys, moved))
             reached = moved <= goal
@@ -221,6 +212,17 @@ def find_optimum(
     )
 
 
+def first_draws(target: TargetDensity, family: ScaleFamily) -> int:
+    """How many draws the first sets have: fewer than usual where each takes long, as those of many rows do.
+
+    The more rows, the nearer a posterior is to a Gaussian, of which sets with exact moments agree at once.
+    """
+    fewest = fewest_draws(family)
+    if target.numbers < EXTENSIVE:
+        return fewest
+    return min(fewest, max(COARSE_DRAWS, draws_for_covariances(family), _power_of_two(4 * family.dimension)))
+
+
 def _disagreement(history: list[Agreement], goal: float) -> Obstacle:
     """What is missing where no more draws are allowed."""
     draws, apart = history[-1]
@@ -251,22 +253,6 @@ def draws_for_covariances(family: ScaleFamily) -> int:
 def fewest_draws(family: ScaleFamily) -> int:
     """How many draws a set has at least."""
     return max(FIRST_DRAWS, draws_for_covariances(family))
-
-
-def _coarse_optima(
-    target: TargetDensity, family: ScaleFamily, starts: list[Gaussian], draws: FloatArray, accuracy: float
-) -> list[Candidate]:
-    """The optima that the starts lead to, best first; of about equal ones the earliest."""
-    found = [
-        Candidate(*minimise(target, family, start, draws, accuracy), i) for i, start in enumerate(starts)
-    ]
-    finite = [one for one in found if np.isfinite(one.value)]
-    # Turns apart an angle's density is the same: beyond one the entropy grows, and nothing else changes.
-    finite = [one for one in finite if not wraps_around(target, one.gaussian)] or finite[:1]
-    least = min((one.value for one in finite), default=0.0)
-    return sorted(
-        finite, key=lambda one: (one.value > least + ALIKE, one.value * (one.value > least + ALIKE))
-    )
 
 
 def _other_optima(

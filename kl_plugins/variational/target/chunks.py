@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from math import prod
 from typing import Any
 
@@ -24,6 +25,9 @@ FEWEST_POINTS, MOST_POINTS, MOST_POINTS_OF_ROWS = 16, 4096, 256
 FEWEST_ROWS = 64
 """Of a sum over rows, so that a call is worth it."""
 
+SOME_ROWS, MANY_ROWS = 2**14, 2**16
+"""So many rows, of more than so many, stand for all where a search begins."""
+
 Arrays = Sequence[NDArray[Any]]
 
 
@@ -43,6 +47,12 @@ class CompiledTerm:
         About how many numbers are computed at one point; for each row, if it is a sum over rows.
     slices, arrays : sequences of TensorVariable, ndarray
         What stands for rows in the graph of such a sum, and all rows; empty for any other.
+
+    Attributes
+    ----------
+    arrays : sequence of ndarray
+    weight : float
+        How many rows each of theirs stands for.
     """
 
     def __init__(
@@ -55,7 +65,7 @@ class CompiledTerm:
         slices: Sequence[Any] = (),
         arrays: Arrays = (),
     ) -> None:
-        self._dimension, self._arrays = len(initial), arrays
+        self._dimension, self.arrays, self.weight = len(initial), arrays, 1.0
         whole, of_a_row = largest_results(x, log_density)
         self._numbers = max(numbers, of_a_row if arrays else whole)
         self._beside = max(self._dimension, whole if arrays else 0)
@@ -102,18 +112,33 @@ class CompiledTerm:
 
     def _summed(self, function: Callable[..., Any], points: FloatArray) -> list[FloatArray]:
         """What a function gives at some points, summed over chunks of rows where there are any."""
-        if not self._arrays:
+        if not self.arrays:
             return list(_answered(function, points))
         total: list[FloatArray] = []
         for rows in self._chunks(len(points)):
             found = _answered(function, points, *rows)
             total = [a + b for a, b in zip(total, found, strict=True)] if total else list(found)
-        return total
+        return [self.weight * part for part in total]
+
+    @property
+    def numbers(self) -> int:
+        """About how many are computed at one point."""
+        return self._numbers * (len(self.arrays[0]) if self.arrays else 1)
+
+    def of_some_rows(self, rng: np.random.Generator) -> CompiledTerm:
+        """The sum over rows chosen at random, times as many as they stand for; itself where these are few."""
+        if not self.arrays or len(self.arrays[0]) <= MANY_ROWS:
+            return self
+        chosen = np.sort(rng.choice(len(self.arrays[0]), SOME_ROWS, replace=False))
+        part = copy(self)
+        part.arrays = [array[chosen] for array in self.arrays]
+        part.weight = len(self.arrays[0]) / SOME_ROWS
+        return part
 
     @property
     def points_at_once(self) -> int:
         """At how many points one call is."""
-        if not self._arrays:
+        if not self.arrays:
             return int(np.clip(CHUNK // (self._beside + self._numbers), FEWEST_POINTS, MOST_POINTS))
         each = max(self._beside, FEWEST_ROWS * self._numbers)
         return int(np.clip(CHUNK // each, FEWEST_POINTS, MOST_POINTS_OF_ROWS))
@@ -124,8 +149,8 @@ class CompiledTerm:
         Every call computes what is beside the rows, too, such as the gradient: that is not to be most of it.
         """
         step = max(FEWEST_ROWS, CHUNK // (points * self._numbers), self._beside // self._numbers)
-        for start in range(0, len(self._arrays[0]), step):
-            yield [array[start : start + step] for array in self._arrays]
+        for start in range(0, len(self.arrays[0]), step):
+            yield [array[start : start + step] for array in self.arrays]
 
 
 def largest_results(x: Any, log_density: Any) -> tuple[int, int]:

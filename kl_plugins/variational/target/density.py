@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,6 +60,10 @@ class TargetDensity:
         Whether any variable is bounded, as scales are.
     terms : list of CompiledTerm
         The log density is their sum.
+    alone : list of callables
+        The terms without gradients, once these are compiled.
+    numbers : int
+        About how many numbers the density computes at one point.
     evaluations : int
         At how many points the density was evaluated so far.
 
@@ -93,8 +99,9 @@ class TargetDensity:
         self.bounded = any(transform is not None for transform in model.rvs_to_transforms.values())
         self.evaluations = 0
         self._pace = np.inf
-        self._alone: list[Callable[[FloatArray], list[FloatArray]]] = []
+        self.alone: list[Callable[[FloatArray], list[FloatArray]]] = []
         self.terms = self._compile(model)
+        self.numbers = sum(term.numbers for term in self.terms)
         self._check_initial(start)
 
     def __call__(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -106,11 +113,11 @@ class TargetDensity:
 
     def values(self, points: FloatArray) -> FloatArray:
         """The log densities alone, by a function of their own where so many would take long otherwise."""
-        if not self._alone and len(points) * self._pace > PATIENCE:
-            self._alone = [term.compile_alone() for term in self.terms]
-        if not self._alone:
+        if not self.alone and len(points) * self._pace > PATIENCE:
+            self.alone = [term.compile_alone() for term in self.terms]
+        if not self.alone:
             return self(points)[0]
-        return self._summed(self._alone, points)[0]
+        return self._summed(self.alone, points)[0]
 
     def _summed(
         self, terms: Sequence[Callable[[FloatArray], list[FloatArray]]], points: FloatArray
@@ -120,6 +127,19 @@ class TargetDensity:
         with np.errstate(all="ignore"):  # far out numbers overflow; who asks looks whether results are finite
             found = [term(points) for term in terms]
             return [sum(parts[1:], parts[0]) for parts in zip(*found, strict=True)]
+
+    @cached_property
+    def sketch(self) -> TargetDensity:
+        """The density of some rows, chosen at random, which stand for all; itself where there are few.
+
+        It has about the same modes, and takes no time: for finding where to start from.
+        """
+        terms = [term.of_some_rows(np.random.default_rng(0)) for term in self.terms]
+        if all(some is term for some, term in zip(terms, self.terms, strict=True)):
+            return self
+        part = copy(self)
+        part.terms, part.alone = terms, []
+        return part
 
     def folded(self, points: FloatArray, centre: FloatArray) -> FloatArray:
         """The points with their angles within half a turn of those of `centre`."""
