@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 
-import pytest
 from hypothesis import settings
 
 # Machines differ in speed, and the first call of a function may compile it.
@@ -29,12 +28,3 @@ def pytest_configure(config):
         folder = tempfile.TemporaryDirectory(prefix="kl_plugins-tests-")
         config.add_cleanup(folder.cleanup)
         os.environ["NUMBA_CACHE_DIR"] = folder.name
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quickly_compiled():
-    """Graphs run by Python's own loop, unless a test names a mode: to compile so many would take longer."""
-    import pytensor
-
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
