@@ -25,17 +25,19 @@ from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
 from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
 from kl_plugins.variational.evidence.slopes import slope_misfit
+from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
 from kl_plugins.variational.optimum.distance import (
     OptimumDistance,
     distance_by_search,
     unless_out_of_reach,
 )
+from kl_plugins.variational.optimum.draw_counts import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
+from kl_plugins.variational.optimum.draw_counts import MOST_DRAWS, too_large
 from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.optimum.propriety import mass_outside_support, refuse_collapsed, refuse_improper
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import family_of, standard_deviations
-from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
-from kl_plugins.variational.optimum.search import MOST_DRAWS, NoFiniteELBOError, too_large
+from kl_plugins.variational.optimum.search import NoFiniteELBOError
 from kl_plugins.variational.report.diagnosis import Diagnosis
 from kl_plugins.variational.report.grounds import Grounds, Source
 from kl_plugins.variational.report.linear_response import LinearResponse
@@ -59,6 +61,7 @@ def diagnose(
     tolerance: float = 0.1,
     optimum_tolerance: float = 0.1,
     full_rank: bool | None = None,
+    max_evaluations: int = MOST_EVALUATIONS,
     random_seed: Seed = None,
     progressbar: bool = True,
 ) -> Diagnosis:
@@ -94,6 +97,10 @@ def diagnose(
     full_rank : bool, optional
         Whether to find the best full-rank Gaussian, to say what a mean-field fit throws away and to look
         around for the posterior; by default up to 100 dimensions.
+    max_evaluations : int
+        How often the log density is evaluated at most to find the best of the family and, with what is left
+        of them, the best full-rank Gaussian. What was not found by then is said not to be known. The draws
+        and the search for other modes come on top.
     random_seed : int, sequence of int or numpy.random.Generator, optional
     progressbar : bool
         Whether to show what is being done, in a terminal or notebook.
@@ -147,6 +154,7 @@ def diagnose(
     """
     _check_settings(draws, tolerance, optimum_tolerance)
     full_rank = check_flag(full_rank, "full_rank")
+    max_evaluations = check_count(max_evaluations, "max_evaluations")
     # A stream of its own: with the draws that a fit of the same seed was made with, it would look perfect.
     rng = generator(random_seed).spawn(1)[0]
     refuse_model_as_reference(reference)
@@ -167,9 +175,10 @@ def diagnose(
         if draws is None:
             draws = int(np.clip(MOST_NUMBERS // target.dimension, ENOUGH_DRAWS, DRAWS))
         refuse_improper(target, q)
+        most = target.evaluations + max_evaluations
         compared = None if reference is None else compare(q, model, reference)
 
-        distance = _distance(q, model, target, optimum_tolerance, rng, report)
+        distance = _distance(q, model, target, optimum_tolerance, rng, report, max_evaluations)
         refuse_collapsed(target, None if distance is None else distance.optimum)
         report("looking for the best full-rank Gaussian")
         full, full_error = best_full_rank(
@@ -180,6 +189,7 @@ def diagnose(
             optimum_tolerance,
             rng,
             lambda stage: report(f"best full-rank Gaussian: {stage}"),
+            most,
         )
         if distance is not None and isinstance(found[-1][1].covariance, LowRank):
             distance = unless_out_of_reach(distance, optimum_tolerance)
@@ -291,6 +301,7 @@ def _distance(
     tolerance: float,
     rng: np.random.Generator,
     report: Report,
+    max_evaluations: int,
 ) -> OptimumDistance | None:
     """The distance to the best of the family; None where the family is too large to look for it."""
     if too_large(family_of(q.covariance)):
@@ -304,6 +315,7 @@ def _distance(
             MOST_DRAWS,
             rng.spawn(1)[0],
             lambda stage: report(f"best of the family: {stage}"),
+            max_evaluations,
         )
     except NoFiniteELBOError:
         obstacle = Reason.NO_FINITE_ELBO.told()

@@ -13,11 +13,11 @@ from pymc.model import Model
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.plugins.pymc.approximations import variables_of
+from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
+from kl_plugins.variational.optimum.draw_counts import FIRST_DRAWS, MOST_DRAWS
 from kl_plugins.variational.optimum.progress import progress_line
 from kl_plugins.variational.optimum.scale_families import MeanFieldScales, TriangularScales
 from kl_plugins.variational.optimum.search import (
-    FIRST_DRAWS,
-    MOST_DRAWS,
     NoFiniteELBOError,
     Optimum,
     find_optimum,
@@ -55,18 +55,19 @@ if TYPE_CHECKING:
 
         start: Mapping[str, ArrayLike] | None
         max_draws: int
+        max_evaluations: int
         random_seed: Seed
         progressbar: bool
 
 
 METHODS = {"advi": pm.MeanField, "fullrank_advi": pm.FullRank}
-ENDS_BY_ITSELF = "leave it out: fit stops by itself, at its `tolerance` (in nats) or at `max_draws`"
+ENDS_BY_ITSELF = "leave it out: fit stops by itself, at its `tolerance` (in nats) or at `max_evaluations`"
 NO_STEPS = "leave it out: fit takes no stochastic steps, so that there is nothing to tune"
 NOT_TAKEN = {
     "n": ENDS_BY_ITSELF,
     "callbacks": "leave it out: the certificate says whether the fit converged (KLConvergence is for pm.fit)",
     "score": "leave it out: there are no losses to keep; `approximation.certificate` says what was reached",
-    "obj_n_mc": "leave it out: the number of draws is doubled until it is enough, up to `max_draws`",
+    "obj_n_mc": "leave it out: the number of draws is raised until it is enough, up to `max_draws`",
     "obj_optimizer": NO_STEPS,
     "total_grad_norm_constraint": NO_STEPS,
     "start_sigma": "leave it out: scales are found from the curvature of the log density",
@@ -113,6 +114,7 @@ def fit(
     *,
     start: Mapping[str, ArrayLike] | None = None,
     max_draws: int = MOST_DRAWS,
+    max_evaluations: int = MOST_EVALUATIONS,
     random_seed: Seed = None,
     progressbar: bool = True,
     **settings_of_pm_fit: Any,
@@ -139,9 +141,12 @@ def fit(
         it leads to no optimum the search begins again where PyMC would start.
     max_draws : int
         The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
+    max_evaluations : int
+        How often the log density is evaluated at most. After so many the fit ends with the best that was
+        found, not certified. How many seconds that is depends on the model: the progress line counts them.
     random_seed : int or sequence of int, optional
     progressbar : bool
-        Whether to show the stage and the time that it takes.
+        Whether to show the stage, how many evaluations there were and the time that it takes.
     **settings_of_pm_fit
         None: what else ``pm.fit`` takes (``n``, ``callbacks``, ...) is refused with what to do instead.
 
@@ -196,6 +201,7 @@ def fit(
     _refuse(settings_of_pm_fit)
     _check_what_is_fitted(model, method)
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
+    max_evaluations = check_count(max_evaluations, "max_evaluations")
     rng = generator(random_seed)
     model = model_given_or_in_context(model, "fit(model)")
     with answered_in_time(), progress_line(progressbar, lasting=True) as report:
@@ -213,10 +219,12 @@ def fit(
         seeds = rng.spawn(1)[0].integers(2**63)
 
         def search(place: FloatArray) -> Optimum:
-            starts = starts_from(target, family, place)
+            starts = starts_from(target, family, place, np.random.default_rng(seeds))
             report("looking for other optima")
             more = starts_at_other_modes(target.sketch, model, family, place, np.random.default_rng(seeds))
-            return find_optimum(target, family, starts, tolerance, rng, max_draws, report, more)
+            return find_optimum(
+                target, family, starts, tolerance, rng, max_draws, report, more, max_evaluations
+            )
 
         found = _from_start_or_default(search, point, target.initial) if values else search(point)
     parameters = Parameters(approximation)

@@ -313,7 +313,7 @@ def many_rows(monkeypatch):
     """Rows count as many."""
     monkeypatch.setattr("kl_plugins.variational.target.chunks.MANY_ROWS", 500)
     monkeypatch.setattr("kl_plugins.variational.target.chunks.SOME_ROWS", 250)
-    monkeypatch.setattr("kl_plugins.variational.optimum.search.EXTENSIVE", 1_000)
+    monkeypatch.setattr("kl_plugins.variational.optimum.draw_counts.EXTENSIVE", 1_000)
 
 
 def test_a_search_among_many_rows_begins_with_some(many_rows):

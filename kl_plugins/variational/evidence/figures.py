@@ -23,7 +23,9 @@ from kl_plugins.plugins.pytensor.graph import without_names
 from kl_plugins.variational.evidence.importance import Importance, elbo
 from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.evidence.proposals import Survey, gaussian_draws, log_ratios
+from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
 from kl_plugins.variational.optimum.distance import OptimumDistance
+from kl_plugins.variational.optimum.draw_counts import too_large
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.scale_families import (
@@ -32,7 +34,7 @@ from kl_plugins.variational.optimum.scale_families import (
     member_of,
     standard_deviations,
 )
-from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum, too_large
+from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum
 from kl_plugins.variational.optimum.starts import at_average_curvature, starts_from
 from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.parts import independent_part
@@ -157,6 +159,8 @@ def trajectory(
 
 FULL_RANK_DIMENSIONS = 100
 """Up to so many dimensions the best full-rank Gaussian is sought unasked."""
+COORDINATES = 16
+"""A tolerance is for so many: divergences add up over coordinates, so that of more it is as much larger."""
 GAIN_DRAWS = 512
 """Quasi-random draws, four times, for the difference of two ELBOs."""
 
@@ -190,11 +194,13 @@ def best_full_rank(
     tolerance: float,
     rng: np.random.Generator,
     report: Report = lambda message: None,
+    most_evaluations: int = MOST_EVALUATIONS,
 ) -> tuple[Snapshot | None, float]:
     """The best Gaussian with all correlations, and the Jeffreys divergence within which it is known.
 
     The search begins around the best of the family, which was found from many places, and at the mode; where
-    it does not come to rest from there, from more.
+    it does not come to rest from there, from more. In many dimensions the tolerance is larger, for the same
+    error in each.
     """
     d = target.dimension
     family = TriangularScales(((d, True),))
@@ -202,14 +208,23 @@ def best_full_rank(
         return distance.optimum, distance.sampling_error
     if wanted is False or (wanted is None and d > FULL_RANK_DIMENSIONS) or too_large(family):
         return None, np.inf
+    tolerance *= max(1.0, d / COORDINATES)
     centre = q if distance is None else distance.optimum
     start = member_of(family, centre)
-    mode, unit = starts_from(target, family, target.initial)
+    *modes, unit = starts_from(target, family, target.initial, rng)
     curved = at_average_curvature(target, family, start, rng)
     found = None
-    for starts in ([curved, mode], [curved, mode, start, unit]):
+    for starts in ([curved, *modes], [curved, *modes, start, unit]):
         try:
-            found = find_optimum(target, family, starts, tolerance, rng, report=report)
+            found = find_optimum(
+                target,
+                family,
+                starts,
+                tolerance,
+                rng,
+                report=report,
+                most_evaluations=most_evaluations,
+            )
         except NoFiniteELBOError:
             continue
         if found.rested:

@@ -10,12 +10,12 @@ import numpy as np
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.fixed_draws import minimise, negative_elbo
+from kl_plugins.variational.optimum.budget import OutOfEvaluationsError
+from kl_plugins.variational.optimum.fixed_draws import Target, minimise, negative_elbo
 from kl_plugins.variational.optimum.propriety import wraps_around
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
 from kl_plugins.variational.target.density import TargetDensity
 
-COARSE_DRAWS = 128
 ALIKE = 0.1
 """Nats by which the ELBO of an earlier start's optimum may be lower for it to be taken all the same."""
 SAME = 0.1
@@ -32,16 +32,23 @@ class Candidate(NamedTuple):
 
 
 def coarse_optima(
-    target: TargetDensity, family: ScaleFamily, starts: list[Gaussian], draws: FloatArray, accuracy: float
+    target: TargetDensity,
+    density: Target,
+    family: ScaleFamily,
+    starts: list[Gaussian],
+    draws: FloatArray,
+    accuracy: float,
 ) -> list[Candidate]:
     """The optima that the starts lead to, best first; of about equal ones the earliest.
 
     Of many rows some are enough to see which starts lead to one optimum, and only one of these goes on.
+    `density` is the target's, which may run out of evaluations. Before the first optimum the start itself
+    stands for it then.
     """
     chosen = list(enumerate(starts))
     if target.sketch is not target and len(starts) > 1:
         chosen = _one_of_each(target, family, starts, draws, accuracy)
-    found = _finite_optima(target, family, chosen, draws, accuracy)
+    found = _finite_optima(density, family, chosen, draws, accuracy)
     # Turns apart an angle's density is the same: beyond one the entropy grows, and nothing else changes.
     found = [one for one in found if not wraps_around(target, one.gaussian)] or found[:1]
     least = min((one.value for one in found), default=0.0)
@@ -49,14 +56,20 @@ def coarse_optima(
 
 
 def _finite_optima(
-    target: TargetDensity,
+    target: Target,
     family: ScaleFamily,
     starts: Iterable[tuple[int, Gaussian]],
     draws: FloatArray,
     accuracy: float,
 ) -> list[Candidate]:
     """Where numbered starts lead, as far as the ELBO is finite there."""
-    found = [Candidate(*minimise(target, family, start, draws, accuracy), i) for i, start in starts]
+    found: list[Candidate] = []
+    for i, start in starts:
+        try:
+            found.append(Candidate(*minimise(target, family, start, draws, accuracy), i))
+        except OutOfEvaluationsError:
+            found = found or [Candidate(start, 0.0, np.inf, i)]
+            break
     return [one for one in found if np.isfinite(one.value)]
 
 

@@ -12,11 +12,13 @@ from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import Snapshot
 from kl_plugins.interrupts import answered_in_time
+from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
+from kl_plugins.variational.optimum.draw_counts import FIRST_DRAWS, MOST_DRAWS
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.optimum.reasons import DistanceText, Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import family_of, member_of
-from kl_plugins.variational.optimum.search import FIRST_DRAWS, MOST_DRAWS, Agreement, find_optimum
+from kl_plugins.variational.optimum.search import Agreement, find_optimum
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.target.approximations import model_and_distribution
 from kl_plugins.variational.target.density import TargetDensity
@@ -137,6 +139,7 @@ def distance_to_optimum(
     *,
     tolerance: float = 0.01,
     max_draws: int = MOST_DRAWS,
+    max_evaluations: int = MOST_EVALUATIONS,
     random_seed: Seed = None,
     progressbar: bool = True,
 ) -> OptimumDistance:
@@ -145,8 +148,8 @@ def distance_to_optimum(
     The best one, q*, has the largest ELBO of all with the same correlations allowed (mean-field, full-rank or
     groups); beside a covariance of low rank it has all correlations, see ``low_rank``. It is found by
     maximising the ELBO over fixed quasi-random draws with L-BFGS, first from the approximation, from the mode
-    and from others that climbs find (see `fit`), then over ever more draws until two independent sets of them
-    agree twice in a row.
+    and from others that climbs find (see `fit`), then over ever more draws until independent sets of them
+    agree.
 
     Parameters
     ----------
@@ -161,6 +164,9 @@ def distance_to_optimum(
         How well q* has to be known: a Jeffreys divergence in nats.
     max_draws : int
         The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
+    max_evaluations : int
+        How often the log density is evaluated at most to find q*. After so many the search ends, ``reached``
+        is False, and ``reason`` says so.
     random_seed : int, sequence of int or numpy.random.Generator, optional
     progressbar : bool
         Whether to show what is being done, in a terminal or notebook.
@@ -199,13 +205,14 @@ def distance_to_optimum(
     True
     """
     tolerance, max_draws = check_tolerance(tolerance), check_count(max_draws, "max_draws", FIRST_DRAWS)
+    max_evaluations = check_count(max_evaluations, "max_evaluations")
     # a stream of its own: `fit` with the same seed must not have seen the draws that judge it
     rng = generator(random_seed).spawn(1)[0]
     model, q = model_and_distribution(approx, model, "distance_to_optimum")
     with answered_in_time(), progress_line(progressbar, lasting=False) as report:
         report("compiling the log density")
         target = TargetDensity(model, q.variables)
-        return distance_by_search(q, model, target, tolerance, max_draws, rng, report)
+        return distance_by_search(q, model, target, tolerance, max_draws, rng, report, max_evaluations)
 
 
 def distance_by_search(
@@ -216,30 +223,35 @@ def distance_by_search(
     max_draws: int,
     rng: np.random.Generator,
     report: Report,
+    max_evaluations: int = MOST_EVALUATIONS,
 ) -> OptimumDistance:
     """What `distance_to_optimum` does with settings that were checked, told stage by stage to `report`.
 
     `target` is the model's log density over the variables of q, compiled once for all that is asked of it.
     """
     before = target.evaluations
+    most = before + max_evaluations
     family = family_of(q.covariance)
     start = member_of(family, q)
     report("looking for other modes to start from")
     more = starts_at_other_modes(target.sketch, model, family, target.initial, rng.spawn(1)[0])
-    starts = [start, *starts_from(target, family, target.initial)]
-    found = find_optimum(target, family, starts, tolerance, rng, max_draws, report, more)
+    starts = [start, *starts_from(target, family, target.initial, rng.spawn(1)[0])]
+    found = find_optimum(target, family, starts, tolerance, rng, max_draws, report, more, most)
     report("difference of the ELBOs")
     gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
     others = found.others
     if (
         found.rested
+        and not found.cut_short
         and isfinite(found.jeffreys)
         and np.isfinite(gap)
         and gap <= ERRORS * gap_error
         and jeffreys(q, found.distribution) > FAR
     ):
         # Elsewhere, and no better: there are two optima, and the one next to the approximation is meant.
-        found = find_optimum(target, family, [start], tolerance, rng, max_draws, report)
+        found = find_optimum(
+            target, family, [start], tolerance, rng, max_draws, report, most_evaluations=most
+        )
         gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
         others = (*others, 0.0)
     best = found.distribution

@@ -11,7 +11,15 @@ from scipy.optimize import minimize
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.conjugate_gradients import conjugate_gradients
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws, scales_of
+from kl_plugins.variational.optimum.draw_counts import draws_for_curvature
+from kl_plugins.variational.optimum.scale_families import (
+    Gaussian,
+    ScaleFamily,
+    mirrored,
+    normal_draws,
+    scales_of,
+    with_exact_moments,
+)
 
 Target = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Points of shape (n, d) → log densities and gradients."""
@@ -24,8 +32,6 @@ LARGEST_LOG_SCALE = 4.0
 """How far one run may take the logarithm of a scale, so that no step overflows the log density."""
 DENSE_DIMENSIONS = 300
 """Up to so many dimensions the means are preconditioned by the whole Hessian."""
-CURVATURE_DRAWS = 2048
-"""The Hessian is that over so many of the draws: it changes the steps of Newton's method, not their end."""
 SHORTEST_STEP, HESSIAN_STEP = 1e-5, 1e-4
 """Of differences of gradients, in sds, one-sided and central; longer near the resolution of floats."""
 SOLVER_STEPS = 80
@@ -86,8 +92,8 @@ def minimise(
     that their Hessian is the identity: L-BFGS while far, Newton's method (conjugate gradients, with products
     of the Hessian by differences of gradients) when near; then again around where that ended. The squared
     length of Newton's step is, to second order, the Jeffreys divergence that is left. The gradient's
-    would not do: where means and scales trade off, as in a funnel, it is thousands of times smaller. At
-    `accuracy` it stops.
+    would not do: where means and scales trade off, as in a funnel, it is thousands of times smaller. A step
+    within `accuracy` is the last one, and leaves less than its own length.
     """
     gaussian, remaining = start, np.inf
     for _ in range(RESTARTS):
@@ -96,9 +102,10 @@ def minimise(
             return Minimum(gaussian, np.inf, np.inf)
         if resolution(gaussian) > 1.0:  # its draws are no more than rounding
             break
-        step, remaining = whitened.newton_step()
+        step, remaining = whitened.newton_step(accuracy)
         if remaining <= accuracy:
-            return Minimum(whitened.gaussian(step), whitened.elbo_loss(), remaining)
+            gained = -0.5 * float(whitened.slope @ step)
+            return Minimum(whitened.gaussian(step), whitened.elbo_loss() - gained, remaining)
         found = whitened.lowered(step, remaining) if remaining <= NEAR else None
         found = whitened.far_minimum() if found is None else found
         if not found.any() and np.isfinite(remaining):  # L-BFGS was stuck
@@ -181,12 +188,16 @@ class WhitenedELBO:
         found: FloatArray = result.x
         return found
 
-    def newton_step(self) -> tuple[FloatArray, float]:
-        """Newton's step from the reference and its squared length; infinite where that is no minimum's."""
+    def newton_step(self, accuracy: float) -> tuple[FloatArray, float]:
+        """Newton's step from the reference and its squared length; infinite where that is no minimum's.
+
+        It is a rough one where its squared length is above `accuracy`.
+        """
         step = np.zeros_like(self.slope)
         if self.slope @ self.slope > NEAR:
             return step, np.inf
-        found = conjugate_gradients(self._hessian_products(), -self.slope, SOLVER_ACCURACY, SOLVER_STEPS)
+        products = self._hessian_products()
+        found = conjugate_gradients(products, -self.slope, SOLVER_ACCURACY, SOLVER_STEPS, accuracy)
         return (step, np.inf) if found is None else (found, float(found @ found))
 
     def lowered(self, step: FloatArray, squared_length: float) -> FloatArray | None:
@@ -205,12 +216,12 @@ class WhitenedELBO:
 
     def _hessian_products(self) -> Callable[[FloatArray], FloatArray]:
         """Hessian times vector at the reference, by differences of gradients over some of the draws."""
-        half, enough = len(self.draws) // 2, max(CURVATURE_DRAWS, 8 * self.dimension) // 2
-        if enough >= half:
-            part, base = self, self.slope
-        else:  # with the mirror images of the draws
-            part = self.over(np.concatenate([self.draws[:enough], self.draws[half : half + enough]]))
-            base = part.slope
+        half, enough = len(self.draws) // 2, draws_for_curvature(self.family) // 2
+        part = self
+        # The Hessian changes the steps, not where they end: that over fewer draws will do.
+        if enough < half:
+            part = self.over(mirrored(with_exact_moments(self.draws[:enough])))
+        base = part.slope
 
         length = max(SHORTEST_STEP, float(np.sqrt(resolution(self.reference))))
 

@@ -106,13 +106,12 @@ class Reason(Enum):
         "the log density jumps, by {size:.2g} nats {where} (switch, comparisons, floor, rounding). Gradients "
         "do not see jumps, and these move the optimum by {moved} nats (Jeffreys)"
     )
-    ONE_AGREEMENT = (
-        "only one pair of independent optima, over {draws:,d} draws, agrees to {apart:.2g} nats, which may "
-        "be luck: two pairs in a row must agree to {goal:.2g} nats, the tolerance over {share:g}"
-    )
     DISAGREEMENT = (
         "independent optima over {draws:,d} draws do not agree to {goal:.2g} nats, the tolerance over "
         "{share:g}"
+    )
+    OUT_OF_EVALUATIONS = (
+        "the {most:,d} evaluations of the log density that were allowed did not suffice to find the optimum"
     )
     OUTSIDE_SUPPORT = "{where}"
     LOW_RANK = (
@@ -150,8 +149,8 @@ REMEDIES = {
         "Make it smooth, such as pm.math.sigmoid((x - c) / width) for switch(x > c, 1, 0), marginalise what "
         "takes steps, or use MCMC"
     ),
-    Reason.ONE_AGREEMENT: "Allow more draws (max_draws)",
     Reason.DISAGREEMENT: "Allow more draws (max_draws), or a larger tolerance",
+    Reason.OUT_OF_EVALUATIONS: "Allow more (max_evaluations), or a larger tolerance",
     Reason.OUTSIDE_SUPPORT: "Give the variable a transform to the support of its density",
     Reason.LOW_RANK: "Use variational.fit(method='fullrank_advi'), or raise the rank",
     Reason.NO_FINITE_ELBO: _SUPPORT,

@@ -236,12 +236,24 @@ def draws_in_sets(sets: int, count: int, dimension: int, rng: np.random.Generato
     differences would not show it.
     """
     draws = np.concatenate([_half_of_draws(count // 2, dimension, rng) for _ in range(sets)])
-    if len(draws) >= 2 * dimension:
-        factor = np.linalg.cholesky(draws.T @ draws / len(draws))
-        draws = solve_triangular(factor, draws.T, lower=True).T
-    else:
-        draws = draws / np.sqrt(np.mean(draws**2, axis=0))
-    return [np.concatenate([half, -half]) for half in np.split(draws, sets)]
+    return [mirrored(half) for half in np.split(with_exact_moments(draws), sets)]
+
+
+def mirrored(draws: FloatArray) -> FloatArray:
+    """The draws, and after them their mirror images."""
+    return np.concatenate([draws, -draws])
+
+
+def with_exact_moments(draws: FloatArray) -> FloatArray:
+    """The draws scaled so that with their mirror images they have the second moments of the standard normal.
+
+    All of them where there are at least two draws per dimension, else the variances alone.
+    """
+    count, dimension = draws.shape
+    if count < 2 * dimension:
+        return np.asarray(draws / np.sqrt(np.mean(draws**2, axis=0)))
+    factor = np.linalg.cholesky(draws.T @ draws / count)
+    return np.asarray(solve_triangular(factor, draws.T, lower=True).T)
 
 
 def _half_of_draws(count: int, dimension: int, rng: np.random.Generator) -> FloatArray:

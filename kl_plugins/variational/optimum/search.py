@@ -9,8 +9,22 @@ import numpy as np
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
-from kl_plugins.variational.optimum.candidates import COARSE_DRAWS, Candidate, coarse_optima
-from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
+from kl_plugins.variational.optimum.budget import (
+    MOST_EVALUATIONS,
+    MeteredDensity,
+    OutOfEvaluationsError,
+)
+from kl_plugins.variational.optimum.candidates import ALIKE, Candidate, coarse_optima
+from kl_plugins.variational.optimum.draw_counts import (
+    MOST_DRAWS,
+    coarse_draws,
+    fewest_draws,
+    first_draws,
+    more_draws,
+    most_draws,
+    too_large,
+)
+from kl_plugins.variational.optimum.fixed_draws import minimise
 from kl_plugins.variational.optimum.nonconvergence import (
     discontinuity_obstacle,
     hides_optimum,
@@ -22,16 +36,10 @@ from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws
 from kl_plugins.variational.target.density import TargetDensity
 
-FIRST_DRAWS = 512
-EXTENSIVE = 2**17
-"""A log density of so many numbers is evaluated over as few draws as will do."""
-MOST_DRAWS = 2**16
-MOST_NUMBERS = 2**27
-"""Draws times dimensions that are held at once (a gigabyte)."""
 STRICTNESS = 4.0
 """Two optima must agree to the tolerance over this."""
-FULL_RANK_DIMENSIONS = 500
-"""Above so many correlated dimensions the d(d + 1)/2 covariances take too many draws."""
+REST = 0.5
+"""An optimiser rests where the step that is left is within this share of what optima may differ by."""
 
 
 class Agreement(NamedTuple):
@@ -52,8 +60,8 @@ class Optimum:
     obstacle : Obstacle or None
         Why it is not known within the tolerance.
     jeffreys : float
-        Its error, in nats: the largest of what the last two pairs differed by, what the optimiser left and
-        what a fresh set of draws would still have moved.
+        Its error, in nats: the largest of what the last two pairs differed by, how far apart they led, and
+        what the optimiser left.
     history : tuple of Agreement
     draws : int
         Number of draws in each of the last sets.
@@ -87,8 +95,13 @@ class Optimum:
 
     @property
     def rested(self) -> bool:
-        """Whether the optimiser came to rest, so that more draws are all that may be missing."""
+        """Whether the optimiser came to rest, or was stopped: all that may be missing is more to go on."""
         return self.obstacle is None or self.obstacle.reason not in WITHOUT_REST
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the search ended as it had no evaluations left."""
+        return self.obstacle is not None and self.obstacle.reason is Reason.OUT_OF_EVALUATIONS
 
 
 class FurtherStarts(NamedTuple):
@@ -114,38 +127,34 @@ def find_optimum(
     starts: list[Gaussian],
     tolerance: float,
     rng: np.random.Generator,
-    most_draws: int = MOST_DRAWS,
+    max_draws: int = MOST_DRAWS,
     report: Report = lambda message: None,
     further: FurtherStarts = NO_FURTHER_STARTS,
+    most_evaluations: int = MOST_EVALUATIONS,
 ) -> Optimum:
     """Maximise the ELBO over ever more fixed draws until independent sets of them agree.
 
     A coarse optimum from every start and from `further`, over the same few draws; the best of them starts
-    the pairs, of equals the one from the earliest start. Each pair is two independent sets of draws, twice
-    as many as the pair before, until the optima over them agree to a quarter of the tolerance twice in a row
-    (one agreement may be luck), and the ELBO over a fresh set has its maximum that close too. Sets of fewer
-    draws than usual have to agree that much better. Gradients do not see jumps of the log density: these are
-    looked for.
+    the pairs, of equals the one from the earliest start. Each pair is two independent sets of draws, more
+    than those before, until the optima over them agree to a quarter of the tolerance. As one agreement may
+    be luck another pair over as many draws has to agree, and to lead to the same place. Sets of fewer draws
+    than usual have to agree that much better. Gradients do not see jumps of the log density: these are looked
+    for. After `most_evaluations` of the target the search ends.
     """
     if limit := too_large(family):
         raise ValueError(limit)
-    correlated, d = needs_covariances(family), family.dimension
-    fewest = fewest_draws(family)
-    if most_draws < fewest:
-        raise ValueError(
-            f"max_draws must be at least {fewest} for {d} correlated variables, got {most_draws}"
-        )
-    most = max(fewest, min(most_draws, MOST_NUMBERS // d))
-    goal, accuracy = tolerance / STRICTNESS, 1e-2 * tolerance
+    fewest, most = fewest_draws(family), most_draws(family, max_draws)
+    goal, d = tolerance / STRICTNESS, family.dimension
 
-    report("coarse optimum from every start")
-    coarse = normal_draws(max(COARSE_DRAWS, _power_of_two(4 * d) if correlated else 0), d, rng)
+    density = MeteredDensity(target, most_evaluations, report)
+    density.begin("coarse optimum from every start")
+    coarse = normal_draws(coarse_draws(family), d, rng)
     every = [*starts, *further.starts]
-    candidates = coarse_optima(target, family, every, coarse, 0.1 * tolerance)
+    candidates = coarse_optima(target, density, family, every, coarse, min(tolerance, ALIKE))
     if not candidates:
         raise NoFiniteELBOError
 
-    current, draws = candidates[0].gaussian, first_draws(target, family)
+    current, draws = candidates[0].gaussian, first_draws(family, target.numbers)
     history: list[Agreement] = []
     obstacle = wraps_around(target, current)
     if obstacle is not None:
@@ -154,11 +163,17 @@ def find_optimum(
         obstacle = Reason.UNBOUNDED_ELBO.told(where=endless)
     if obstacle is not None:
         history.append(Agreement(len(coarse), np.inf))
-    reached = False
+    reached, agreed = False, False
     while not (reached or obstacle):
-        first, second = (
-            minimise(target, family, current, normal_draws(draws, d, rng), accuracy) for _ in range(2)
-        )
+        density.begin(f"two optima over {draws:,d} draws each")
+        try:
+            first, second = (
+                minimise(density, family, current, normal_draws(draws, d, rng), REST * goal) for _ in range(2)
+            )
+        except OutOfEvaluationsError:
+            obstacle = Reason.OUT_OF_EVALUATIONS.told(most=most_evaluations)
+            history = history or [Agreement(draws, np.inf)]
+            break
         left = max(first.remaining, second.remaining)
         if not np.isfinite(left):
             history.append(Agreement(draws, np.inf))
@@ -172,26 +187,28 @@ def find_optimum(
         apart = float(jeffreys(*(_named(one.gaussian, target, family) for one in (first, second))))
         history.append(Agreement(draws, max(apart, left)))
         report(f"{draws:,d} draws: optima agree to {history[-1].jeffreys:.2g} nats")
-        p, q = first.gaussian, second.gaussian
-        current = Gaussian(0.5 * (p.mean + q.mean), family.middle(p.root, q.root))
+        before, current = current, _middle(family, first.gaussian, second.gaussian)
         if obstacle := wraps_around(target, current):
             history[-1], current = Agreement(draws, np.inf), within_turn(target, starts[0])
             break
-        if len(history) > 1 and _latest(history) <= goal * min(1.0, history[-2].draws / fewest):
-            _, moved = WhitenedELBO(target, family, current, normal_draws(draws, d, rng)).newton_step()
+        agrees = history[-1].jeffreys <= goal * min(1.0, draws / fewest)
+        if agrees and agreed:
+            moved = float(jeffreys(*(_named(one, target, family) for one in (before, current))))
             history[-1] = Agreement(draws, max(history[-1].jeffreys, moved))
             reached = moved <= goal
             if reached and hides_optimum(target, family, current, goal):
                 obstacle = Reason.COLLINEAR.told()
         elif left > goal and len(history) > 1:
             obstacle = why_not_converged(target, family, current, goal, rng)
-        if not (reached or obstacle):
-            if 2 * draws > most:
-                obstacle = _disagreement(history, goal)
+        agreed = agrees and not agreed
+        if not (reached or obstacle or agreed):
+            more = min(more_draws(draws, history[-1].jeffreys, goal), most)
+            if more <= draws:
+                obstacle = Reason.DISAGREEMENT.told(draws=draws, goal=goal, share=STRICTNESS)
             else:
-                draws *= 2
+                draws = more
     # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
-    if obstacle is None or obstacle.reason not in WITHOUT_OPTIMUM:
+    if obstacle is None or obstacle.reason not in WITHOUT_OPTIMUM | {Reason.OUT_OF_EVALUATIONS}:
         jump = discontinuity_obstacle(target, family, current, goal, rng.spawn(1)[0])
         if jump is not None:
             obstacle, history[-1] = jump, Agreement(draws, np.inf)
@@ -212,47 +229,9 @@ def find_optimum(
     )
 
 
-def first_draws(target: TargetDensity, family: ScaleFamily) -> int:
-    """How many draws the first sets have: fewer than usual where each takes long, as those of many rows do.
-
-    The more rows, the nearer a posterior is to a Gaussian, of which sets with exact moments agree at once.
-    """
-    fewest = fewest_draws(family)
-    if target.numbers < EXTENSIVE:
-        return fewest
-    return min(fewest, max(COARSE_DRAWS, draws_for_covariances(family), _power_of_two(4 * family.dimension)))
-
-
-def _disagreement(history: list[Agreement], goal: float) -> Obstacle:
-    """What is missing where no more draws are allowed."""
-    draws, apart = history[-1]
-    if apart > goal:
-        return Reason.DISAGREEMENT.told(draws=draws, goal=goal, share=STRICTNESS)
-    return Reason.ONE_AGREEMENT.told(draws=draws, apart=apart, goal=goal, share=STRICTNESS)
-
-
-def too_large(family: ScaleFamily) -> str:
-    """Why the family has too many dimensions, empty where it has not."""
-    if needs_covariances(family) and family.dimension > FULL_RANK_DIMENSIONS:
-        return (
-            f"the optimum of correlated approximations is found for at most {FULL_RANK_DIMENSIONS} "
-            f"dimensions, this one has {family.dimension}; the mean-field optimum can be had"
-        )
-    return ""
-
-
-def needs_covariances(family: ScaleFamily) -> bool:
-    return len(family.metric) > family.dimension
-
-
-def draws_for_covariances(family: ScaleFamily) -> int:
-    """Over fewer draws the covariances of correlated coordinates collapse; 0 where there are none."""
-    return _power_of_two(8 * family.dimension) if needs_covariances(family) else 0
-
-
-def fewest_draws(family: ScaleFamily) -> int:
-    """How many draws a set has at least."""
-    return max(FIRST_DRAWS, draws_for_covariances(family))
+def _middle(family: ScaleFamily, p: Gaussian, q: Gaussian) -> Gaussian:
+    """Half way between two that are close."""
+    return Gaussian(0.5 * (p.mean + q.mean), family.middle(p.root, q.root))
 
 
 def _other_optima(
@@ -275,7 +254,3 @@ def _named(gaussian: Gaussian, target: TargetDensity, family: ScaleFamily) -> Sn
 def _latest(history: list[Agreement]) -> float:
     """The larger of the last two disagreements, or the only one."""
     return max(agreement.jeffreys for agreement in history[-2:])
-
-
-def _power_of_two(least: int) -> int:
-    return 1 << max(least - 1, 0).bit_length()

@@ -16,10 +16,12 @@ from scipy.optimize import minimize
 from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.draw_counts import COARSE_DRAWS, FIRST_DRAWS, draws_for_covariances
 from kl_plugins.variational.optimum.fixed_draws import (
     DENSE_DIMENSIONS,
     Target,
     expected_hessian,
+    minimise,
     positive_eigen,
 )
 from kl_plugins.variational.optimum.scale_families import (
@@ -65,9 +67,6 @@ class LocalMode(NamedTuple):
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a density that rises without bound
 def at_mode(target: Target, family: ScaleFamily, point: FloatArray) -> Gaussian:
     """The family's Gaussian of the curvature at the mode of the log density uphill of a point."""
-    d = len(point)
-    if d > DENSE_DIMENSIONS:
-        return Gaussian(point, family.from_hessian(np.eye(d)))
     mode = climb(target, point)
     return Gaussian(mode.point, family.from_hessian(mode.hessian))
 
@@ -153,9 +152,23 @@ def ascend(target: Target, point: FloatArray, scales: FloatArray) -> FloatArray 
     return mode if np.max(abs(slope)) < REST * max(1.0, abs(result.fun)) ** 0.5 else None
 
 
-def starts_from(target: Target, family: ScaleFamily, point: FloatArray) -> list[Gaussian]:
-    """The starts that need no fit: the mode, and where PyMC starts, with unit scales around the point."""
-    return [at_mode(target, family, point), Gaussian(point, family.from_hessian(np.eye(len(point))))]
+def starts_from(
+    target: Target, family: ScaleFamily, point: FloatArray, rng: np.random.Generator
+) -> list[Gaussian]:
+    """The mode, up to `DENSE_DIMENSIONS`, and where PyMC starts, with unit scales around the point.
+
+    Of many correlated coordinates each step from there would take thousands of draws. Independent ones take
+    few: where these lead, with the curvature on average over them, is the start then.
+    """
+    d = len(point)
+    begin = Gaussian(point, family.from_hessian(np.eye(d)))
+    if draws_for_covariances(family) > FIRST_DRAWS:
+        axes = MeanFieldScales(d)
+        draws = normal_draws(COARSE_DRAWS, d, rng)
+        independent = minimise(target, axes, Gaussian(point, np.ones(d)), draws, SAME)
+        if np.isfinite(independent.value):
+            begin = at_average_curvature(target, family, independent.gaussian, rng)
+    return [begin] if d > DENSE_DIMENSIONS else [at_mode(target, family, point), begin]
 
 
 def starts_at_other_modes(

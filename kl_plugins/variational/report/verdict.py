@@ -12,8 +12,8 @@ import numpy as np
 from kl_plugins.variational.evidence.importance import MOST_SHAPE
 from kl_plugins.variational.evidence.modes import DIMENSIONS
 from kl_plugins.variational.evidence.moments import ERRORS, Discrepancy, MomentComparison, Moments
+from kl_plugins.variational.optimum.draw_counts import FULL_RANK_DIMENSIONS
 from kl_plugins.variational.optimum.reasons import Reason
-from kl_plugins.variational.optimum.search import FULL_RANK_DIMENSIONS
 from kl_plugins.variational.report.formatting import against_limit, khat_against_threshold
 from kl_plugins.variational.report.grounds import Grounds, jeffreys_to_optimum
 from kl_plugins.variational.report.wording import Advice, Conclusion, Finding, Found
