@@ -142,8 +142,9 @@ def fit(
     max_draws : int
         The largest number of draws in a set, at least 512; more where hundreds of variables are correlated.
     max_evaluations : int
-        How often the log density is evaluated at most. After so many the fit ends with the best that was
-        found, not certified. How many seconds that is depends on the model: the progress line counts them.
+        How often the log density is evaluated at most, but for the few thousand times that starts and jumps
+        are looked for. After so many the fit ends with the best that was found, not certified. How many
+        seconds that takes depends on the model: the progress line counts them.
     random_seed : int or sequence of int, optional
     progressbar : bool
         Whether to show the stage, how many evaluations there were and the time that it takes.

@@ -14,6 +14,7 @@ from pymc.variational.opvi import Approximation, Group
 from kl_plugins import Cholesky, Diagonal, MultivariateNormal, jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import distance_to_optimum, fit, snapshot
+from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import MeanFieldScales, TriangularScales, normal_draws
 from kl_plugins.variational.optimum.search import find_optimum
 from kl_plugins.variational.optimum.starts import starts_from
@@ -239,6 +240,24 @@ def test_one_agreement_may_be_luck(two_variables):
     assert approximation.hist.shape == (0,)
     with pytest.raises(ValueError, match="max_draws must be at least 1024 for 100 correlated variables"):
         fit(gaussian_model(100, 1.0), "fullrank_advi", max_draws=512, progressbar=False)
+
+
+@pytest.mark.parametrize("most", [2_000, 12_000, 40_000])
+def test_a_search_ends_where_its_evaluations_do(eight_schools, most):
+    """Among the coarse optima, in the first pair and after it."""
+    given = {"random_seed": 1, "progressbar": False, "max_evaluations": most}
+    with pytest.warns(UserWarning, match=rf"the {most:,d} evaluations .* did not suffice .*max_evaluations"):
+        approximation = fit(eight_schools, tolerance=1e-4, **given)
+    certificate = approximation.certificate
+    assert not certificate.certified
+    assert most / 3 < certificate.evaluations <= most + 10_000 * (most == 40_000)  # jumps are looked for
+    assert np.isfinite(certificate.jeffreys) == (most == 40_000)
+    with pytest.warns(UserWarning, match="did not suffice"):
+        again = fit(eight_schools, tolerance=1e-4, **given)
+    np.testing.assert_array_equal(snapshot(again).mean, snapshot(approximation).mean)
+    distance = distance_to_optimum(approximation, tolerance=1e-4, **given)
+    assert distance.obstacle.reason is Reason.OUT_OF_EVALUATIONS
+    assert not distance.reached
 
 
 def test_means_and_scales_that_trade_off():

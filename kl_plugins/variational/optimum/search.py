@@ -163,7 +163,7 @@ def find_optimum(
         obstacle = Reason.UNBOUNDED_ELBO.told(where=endless)
     if obstacle is not None:
         history.append(Agreement(len(coarse), np.inf))
-    reached, agreed = False, False
+    reached, agreed, nowhere = False, False, False
     while not (reached or obstacle):
         density.begin(f"two optima over {draws:,d} draws each")
         try:
@@ -172,6 +172,7 @@ def find_optimum(
             )
         except OutOfEvaluationsError:
             obstacle = Reason.OUT_OF_EVALUATIONS.told(most=most_evaluations)
+            nowhere = not history
             history = history or [Agreement(draws, np.inf)]
             break
         left = max(first.remaining, second.remaining)
@@ -208,7 +209,7 @@ def find_optimum(
             else:
                 draws = more
     # Jumps may be why the optimiser did not rest, or it may rest where gradients alone are zero.
-    if obstacle is None or obstacle.reason not in WITHOUT_OPTIMUM | {Reason.OUT_OF_EVALUATIONS}:
+    if not nowhere and (obstacle is None or obstacle.reason not in WITHOUT_OPTIMUM):
         jump = discontinuity_obstacle(target, family, current, goal, rng.spawn(1)[0])
         if jump is not None:
             obstacle, history[-1] = jump, Agreement(draws, np.inf)
