@@ -2,6 +2,7 @@
 
 import numpy as np
 import pymc as pm
+import pymc.dims as pmd
 import pytensor
 import pytensor.tensor as pt
 import pytest
@@ -89,6 +90,29 @@ def with_a_shape(whole, b, s):
     pm.Normal("y", b[0], s, observed=observed(y, whole), shape=ROWS if whole else BATCH, **said)
 
 
+def custom(name, mu, s, **observed):
+    pm.CustomDist(name, mu, s, dist=lambda mu, s, size: 2.0 * pm.Laplace.dist(mu, s, size=size), **observed)
+
+
+def custom_pair(name, mean, s, **observed):
+    def normal(mean, s, size):
+        return pm.MvNormal.dist(mean, s**2 * np.eye(2), size=size)
+
+    pm.CustomDist(name, mean, s, dist=normal, signature="(k),()->(k)", **observed)
+
+
+def with_names_of_dimensions(whole):
+    """Priors and predictors of pymc.dims, rows in an ordinary variable: PyMC takes no others."""
+    with pm.Model(coords={"column": range(3), "group": range(5)}) as model:
+        b, s = pmd.Normal("b", 0.0, 1.0, dims="column"), pmd.HalfNormal("s", 1.0)
+        effects = pmd.Normal("effects", 0.0, s, dims="group")
+        (x, y, group), said = drawn(whole, X, Y, GROUPS)
+        x, group = pmd.as_xtensor(x, dims=("row", "column")), pmd.as_xtensor(group, dims=("row",))
+        mu = (x * b).sum("column") + effects.isel(group=group)
+        pm.Normal("y", mu.values, s.values, observed=observed(y, whole), **said)
+    return model
+
+
 def linear(b, s, mu):
     return mu
 
@@ -139,6 +163,9 @@ CASES = {
     "multivariate": one_likelihood(
         pm.MvNormal, PAIRS, lambda b, s, mu: in_columns(mu, 0.0 * mu), lambda b, s, mu: np.eye(2)
     ),
+    "custom": one_likelihood(custom, Y, linear, scale),
+    "custom pair": one_likelihood(custom_pair, PAIRS, lambda b, s, mu: b[:2], scale),
+    "dims": with_names_of_dimensions,
     "multinomial": one_likelihood(
         pm.Multinomial,
         VOTES,
@@ -216,6 +243,12 @@ def in_a_potential(b):
     pm.Potential("likelihood", -ROWS / BATCH * ((y - b[0]) ** 2).sum())
 
 
+def of_a_custom_part(b):
+    y = pm.Minibatch(Y, batch_size=BATCH)
+    part = pm.CustomDist.dist(b[0], dist=lambda mu, size: pm.Normal.dist(mu, size=size))
+    pm.Mixture("y", [0.3, 0.7], [part, pm.Normal.dist(b[0], 2.0)], observed=y, total_size=ROWS)
+
+
 def in_a_prior(b):
     x, y = pm.Minibatch(X, Y, batch_size=BATCH)
     scale = pm.Normal("scale", x.mean(), 1.0)
@@ -270,6 +303,7 @@ NO_WHOLE = {
     of_minibatches: r"y depends on minibatches of minibatches",
     in_a_potential: r"pm\.Potential 'likelihood' uses a minibatch.*pm\.CustomDist",
     in_a_prior: r"the prior of scale depends on a minibatch",
+    of_a_custom_part: r"density of y cannot be derived for any other number of rows",
     as_one_event: r"y is one event that spans all rows of a minibatch",
     centred_in_the_batch: r"density of y of several rows is not the sum .*Compute it from all",
     with_places_in_the_batch: r"density of y of several rows is not the sum .*places of rows",

@@ -10,6 +10,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.data import MinibatchOp
+from pymc.distributions.custom import CustomSymbolicDistRV
 from pymc.distributions.shape_utils import change_dist_size
 from pymc.logprob.basic import conditional_logp
 from pymc.model import Model
@@ -27,6 +28,11 @@ NO_WHOLE = "so there is no log density of all the data, and no optimum to find"
 ON_FULL_DATA = (
     "build the model on the full data for this; snapshot(approximation) is the Gaussian of a fit with "
     "minibatches, to be given with that model"
+)
+
+OF_A_BATCH = (
+    "the log density of {} cannot be derived for any other number of rows than that of a minibatch{}: "
+    f"{ON_FULL_DATA}"
 )
 
 
@@ -103,7 +109,7 @@ def terms_of(model: Model) -> Terms:
         rest = model.logp(vars=[*model.free_RVs, *ordinary, *model.potentials])
         terms = Terms(rest, tuple(_row_sum(model, batched[rvs[0]][0], rvs) for rvs in together.values()))
     graphs = [terms.whole, *(one.log_density for one in terms.sums)]
-    if any(isinstance(node.type, RandomType) for node in ancestors(graphs)):
+    if _is_random(graphs):
         raise ValueError(
             f"the model's log density is random, and not by pm.Minibatch, {NO_WHOLE}: draw the rows by "
             f"pm.Minibatch with total_size, or {ON_FULL_DATA}"
@@ -240,14 +246,31 @@ def _log_density(name: str, inner: Variable, value: Variable, rows: Variable) ->
     size = [rows, *(value.shape[axis] for axis in range(1, outer))]
     try:
         # PyMC gave the variable the length of a batch.
-        (density,) = conditional_logp({change_dist_size(inner, size): value}, warn_rvs=False).values()
+        (density,) = conditional_logp({_resized(inner, size): value}, warn_rvs=False).values()
     except (NotImplementedError, RuntimeError) as error:
         answer_interrupt()
-        raise ValueError(
-            f"the log density of {name} cannot be derived for any other number of rows than that of a "
-            f"minibatch ({error}): {ON_FULL_DATA}"
-        ) from error
+        raise ValueError(OF_A_BATCH.format(name, f" ({error})")) from error
+    if _is_random([density]):
+        raise ValueError(OF_A_BATCH.format(name, ""))
     return density
+
+
+def _is_random(graphs: Sequence[Variable]) -> bool:
+    """Whether anything in graphs is drawn at random."""
+    return any(isinstance(node.type, RandomType) for node in ancestors(graphs))
+
+
+def _resized(rv: Any, size: Sequence[Variable]) -> Any:
+    """A random variable of another size, of the parents that it has in the graph.
+
+    PyMC gives a CustomDist those that it was made with, whatever has taken their places since.
+    """
+    resized = change_dist_size(rv, size)
+    if not isinstance(rv.owner.op, CustomSymbolicDistRV):
+        return resized
+    parents = [x for x in rv.owner.inputs[1:] if not isinstance(x.type, RandomType)]
+    made_with, *others = resized.owner.inputs
+    return resized.owner.op(made_with, *parents, *others[len(parents) :])
 
 
 def rebuilt(graphs: Sequence[Variable], replacements: Mapping[Variable, Variable]) -> list[Any]:
