@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kl_plugins.estimate.estimation import estimate_kl
     from kl_plugins.estimate.result import KLEstimate
     from kl_plugins.families.multivariate_normal import MultivariateNormal
+    from kl_plugins.mixtures.bounds import KLBounds, kl_bounds
+    from kl_plugins.mixtures.mixing import mixture
     from kl_plugins.pairwise import pairwise_kl
     from kl_plugins.posteriors.summary import GaussianSummary, gaussian
 
@@ -37,6 +39,7 @@ __all__ = [
     "Explanation",
     "GaussianSummary",
     "Isotropic",
+    "KLBounds",
     "KLEstimate",
     "Kronecker",
     "LowRank",
@@ -52,6 +55,8 @@ __all__ = [
     "independent",
     "jeffreys",
     "kl",
+    "kl_bounds",
+    "mixture",
     "pairwise_kl",
     "register_kl",
 ]
@@ -63,6 +68,7 @@ _HOMES = {
     "Diagonal": "covariance.axis_aligned",
     "Isotropic": "covariance.axis_aligned",
     "GaussianSummary": "posteriors.summary",
+    "KLBounds": "mixtures.bounds",
     "KLEstimate": "estimate.result",
     "Kronecker": "covariance.kronecker",
     "LowRank": "covariance.low_rank",
@@ -70,6 +76,8 @@ _HOMES = {
     "Precision": "covariance.precision",
     "estimate_kl": "estimate.estimation",
     "gaussian": "posteriors.summary",
+    "kl_bounds": "mixtures.bounds",
+    "mixture": "mixtures.mixing",
     "pairwise_kl": "pairwise",
 }
 """The modules of the names that are imported when first asked for, which keeps `import kl_plugins` light."""

@@ -97,6 +97,7 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
 
 def no_closed_form(p: object, q: object, why: str = "") -> NoClosedFormError:
     """The error for a pair, with the sides called as the caller wrote them."""
+    from kl_plugins.estimate import mixtures  # noqa: F401  (registers them)
     from kl_plugins.estimate.families import may_be_estimated  # and with it many families
 
     symbolic = is_symbolic(p) or is_symbolic(q)

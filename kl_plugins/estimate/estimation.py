@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from kl_plugins.errors import EstimateWarning, HasNames, NoClosedFormError
-from kl_plugins.estimate import families  # noqa: F401  (registers our own distributions)
+from kl_plugins.estimate import families, mixtures  # noqa: F401  (register our own distributions)
 from kl_plugins.estimate.batches import one_by_one, result_of
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density, density_of

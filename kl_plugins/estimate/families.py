@@ -38,7 +38,7 @@ def may_be_estimated(p: object, q: object) -> bool:
 @density_of.register(Continuous)
 def _(made: Any) -> Density:
     """Without a sampler: these are integrated. They live within some standard deviations of the mean."""
-    labels, made = made.labels, _numbers(made)
+    labels, made = made.labels, numbers_of(made)
     first, last = (made.loc + made.sign * made.scale * end for end in made.standard_ends())
     ends = np.minimum(first, last), np.maximum(first, last)
 
@@ -60,7 +60,7 @@ def _(made: Any) -> Density:
 @density_of.register(Discrete)
 def _(made: Any) -> Density:
     """Without a sampler: these are summed, from where their probabilities are large."""
-    labels, made = made.labels, _numbers(made)
+    labels, made = made.labels, numbers_of(made)
     low, high = (made.loc + end for end in made.standard_ends())
 
     def log_density(x: FloatArray) -> FloatArray:
@@ -82,7 +82,7 @@ def _finite(value: object) -> Any:
 
 @density_of.register(MultivariateNormal)
 def _(made: Any) -> Density:
-    labels, made = made.labels, _numbers(made)
+    labels, made = made.labels, numbers_of(made)
     factor = np.linalg.cholesky(np.asarray(made.covariance.matrix(), np.float64))  # refuses singular ones
 
     def sample(count: int, rng: np.random.Generator) -> FloatArray:
@@ -97,7 +97,8 @@ def _density(made: Any, labels: Any, measure: str, log_density: Any, **known: An
     return Density(made.describe(), measure, log_density, **known)
 
 
-def _numbers(made: Any) -> Any:
+def numbers_of(made: Any) -> Any:
+    """The same with arrays of numbers; ValueError where a graph has yet to compute them."""
     if made.ops.symbolic:
         raise ValueError(f"{made.describe()} is symbolic: estimates need numbers")
     return made.to_arrays()

@@ -10,6 +10,7 @@ from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.overlaps import overlap_of
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Log, Log1m, Statistic
 from kl_plugins.families.gamma import GeneralizedGamma
@@ -25,6 +26,7 @@ from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import weighted_exp_remainder
 from kl_plugins.formulas.gamma import log_moment
 from kl_plugins.formulas.gamma_ratios import residue_divergence
+from kl_plugins.formulas.overlaps import beta_overlap
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal
@@ -180,3 +182,10 @@ from_scipy("powerlaw")(lambda a, loc, scale: Beta(a, 1.0, loc, scale))
 
 from_pymc("BetaRV")(Beta)
 from_pymc("KumaraswamyRV")(lambda a, b: Beta(1.0, b, power=a))
+
+
+@overlap_of(Beta, Beta)
+def beta_beta_overlap(p: Beta, q: Beta, s: Array, t: Array, balanced: bool) -> Array:
+    """Of those on one interval, of one power."""
+    alike = all(p.ops.same(getattr(p, name), getattr(q, name)) for name in ("loc", "scale", "power"))
+    return beta_overlap((p.a, p.b), (q.a, q.b), s, t, p.ops) if alike and balanced else None

@@ -6,7 +6,9 @@ from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.outcomes import by_outcomes
+from kl_plugins.families.core.overlaps import overlap_of
 from kl_plugins.formulas.discrete import bernoulli_divergence, log_binomial
+from kl_plugins.formulas.overlaps import bernoulli_overlap
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import is_literal
 from kl_plugins.parameters.declarations import COUNT, PROBABILITY, REAL, parameter
@@ -40,6 +42,16 @@ def binomial_binomial(p: Binomial, q: Binomial) -> Array:
     if not is_literal(p.n) or p.n == 0.0:
         value = ops.where(ops.equal(p.n, 0.0), 0.0 * p.p, value)
     return q.broadcast(p.broadcast(value))
+
+
+@overlap_of(Binomial, Binomial)
+def binomial_binomial_overlap(p: Binomial, q: Binomial, s: Array, t: Array, balanced: bool) -> Array:
+    """n times that of one trial, where both have n trials."""
+    ops = p.ops
+    if not (balanced and ops.same(p.n, q.n) and ops.same(p.loc, q.loc)):
+        return None
+    trial = bernoulli_overlap((p.p, ops.complement(p.p)), (q.p, ops.complement(q.p)), s, t, ops)
+    return p.n * trial
 
 
 from_scipy("bernoulli")(lambda p, loc: Binomial(1.0, p, loc))

@@ -10,10 +10,12 @@ from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
+from kl_plugins.families.core.overlaps import overlap_of
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Power
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.gamma import log_gamma_divergence, log_moment
+from kl_plugins.formulas.overlaps import gamma_overlap
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.old_names import old_names
 from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
@@ -191,3 +193,15 @@ from_pymc("WeibullBetaRV")(lambda c, scale: Weibull(1.0, scale, c))
 from_pymc("HalfNormalRV")(lambda loc, scale: _square_root(1.0, loc, scale))
 
 __getattr__ = old_names(__name__, {"Gamma": f"{__name__}.GeneralizedGamma"})
+
+
+@overlap_of(GeneralizedGamma, GeneralizedGamma)
+def gamma_gamma_overlap(p: GeneralizedGamma, q: GeneralizedGamma, s: Array, t: Array, balanced: bool) -> Array:
+    """That of the gamma variables, of which both are the same power."""
+    ops = p.ops
+    alike = all(ops.same(getattr(p, name), getattr(q, name)) for name in ("loc", "power", "sign"))
+    if not (alike and balanced):
+        return None
+    scales = (side.scale**side.power for side in (p, q))
+    first, second = zip((p.concentration, q.concentration), scales, strict=True)
+    return gamma_overlap(first, second, s, t, ops)

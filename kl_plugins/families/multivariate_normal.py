@@ -6,9 +6,13 @@ import math
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
+from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import Covariance, divergence_rule, gaussian_divergence
+from kl_plugins.covariance.full import Dense
 from kl_plugins.errors import Requirement
 from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.formulas.overlaps import bounded, normal_overlap, normal_ratio_mean
+from kl_plugins.families.core.overlaps import overlap_of, ratio_mean_of
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
@@ -192,3 +196,38 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
     Source: https://statproofbook.github.io/P/mvn-kl, in the form without cancellation.
     """
     return gaussian_divergence(p.covariance, q.covariance, p.mean - q.mean)
+
+
+@overlap_of(MultivariateNormal, MultivariateNormal)
+def overlap(p: MultivariateNormal, q: MultivariateNormal, s: Array, t: Array, balanced: bool) -> Array:
+    """By the covariance tΣp + sΣq; variable by variable, where both are diagonal."""
+    ops, step, first, second = p.ops, p.mean - q.mean, p.covariance, q.covariance
+    if isinstance(first, AxisAligned) and isinstance(second, AxisAligned):
+        scales = first.full_scales(), second.full_scales()
+        return ops.sum_last(normal_overlap(*scales, step, s[..., None], t[..., None], ops))
+    both = Dense.unchecked(ops, covariance=_times(t, first.matrix()) + _times(s, second.matrix()))
+    dimension = 0.5 * (s + t - 1.0) * ops.asarray(p.mean.shape[-1], "dimension")
+    sizes = [0.5 * t * first.log_det(), 0.5 * (1.0 - t) * second.log_det(), -0.5 * both.log_det()]
+    return bounded([-s * t * both.quadratic_form(step), *sizes, dimension], ops)
+
+
+def _times(exponents: Array, matrices: Array) -> Array:
+    return exponents[..., None, None] * matrices
+
+
+@ratio_mean_of(MultivariateNormal, MultivariateNormal)
+def ratio_mean(p: MultivariateNormal, c: MultivariateNormal, b: MultivariateNormal, power: Array) -> Array:
+    """Variable by variable, where all are diagonal; else of two components that share one covariance."""
+    ops, steps = p.ops, [p.mean - side.mean for side in (c, b)]
+    covariances = [side.covariance for side in (p, c, b)]
+    if all(isinstance(covariance, AxisAligned) for covariance in covariances):
+        scale, *others = (covariance.full_scales() for covariance in covariances)  # type: ignore[attr-defined]
+        return ops.sum_last(normal_ratio_mean(scale, *zip(steps, others, strict=True), power[..., None], ops))
+    own, shared = covariances[:2]
+    if any(length != 1 for length in shared.batch_shape):
+        return None
+    whitened = [shared.whiten(step) for step in steps]
+    slope = power[..., None] * (whitened[0] - whitened[1])
+    spread = ops.matmul(ops.transpose(shared.whiten_columns(own.factor)), slope[..., None])[..., 0]
+    along = ops.sum_last(slope * (whitened[0] + whitened[1]))
+    return bounded([0.5 * ops.sum_of_squares_last(spread), -0.5 * along], ops)

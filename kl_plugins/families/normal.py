@@ -8,8 +8,10 @@ from kl_plugins.families.core.affine import AffineMap, times
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.overlaps import overlap_of, ratio_mean_of
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Square
+from kl_plugins.formulas.overlaps import normal_overlap, normal_ratio_mean
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array
@@ -83,6 +85,17 @@ def exp(p: Normal, statistic: Exp, at: AffineMap) -> Array:
     """The moment generating function, https://statproofbook.github.io/P/norm-mgf."""
     spread = times(statistic.rate, at.ratio)
     return p.ops.exp(times(statistic.rate, at.shift) + (0.5 * spread) * spread)
+
+
+@overlap_of(Normal, Normal)
+def normal_normal_overlap(p: Normal, q: Normal, s: Array, t: Array, balanced: bool) -> Array:
+    return normal_overlap(p.scale, q.scale, p.mean - q.mean, s, t, p.ops)
+
+
+@ratio_mean_of(Normal, Normal)
+def normal_ratio(p: Normal, c: Normal, b: Normal, power: Array) -> Array:
+    sides = ((p.mean - side.mean, side.scale) for side in (c, b))
+    return normal_ratio_mean(p.scale, *sides, power, p.ops)
 
 
 from_scipy("norm")(Normal)

@@ -10,6 +10,7 @@ from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_p
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.overlaps import overlap_of
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import (
     Absolute,
@@ -34,6 +35,7 @@ from kl_plugins.formulas.interval_means import (
     power_uniform_mean,
     uniform_mean,
 )
+from kl_plugins.formulas.overlaps import uniform_overlap
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
@@ -68,6 +70,13 @@ def uniform_uniform(p: Uniform, q: Uniform) -> Array:
     ops, at = p.ops, affine_map(p, q)
     value = ops.maximum(log_ratio(q.scale, p.scale, ops), 0.0)
     return in_shape_of_pair(p, q, value, outside(p, q, at))
+
+
+@overlap_of(Uniform, Uniform)
+def uniform_uniform_overlap(p: Uniform, q: Uniform, s: Array, t: Array, balanced: bool) -> Array:
+    ops = p.ops
+    common = ops.minimum(p.loc + p.scale, q.loc + q.scale) - ops.maximum(p.loc, q.loc)
+    return uniform_overlap(p.scale, common, q.scale, s, t, ops)
 
 
 @closed_form(Beta, Uniform)

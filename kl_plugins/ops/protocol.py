@@ -182,6 +182,12 @@ class ArrayOperations(Operations, Protocol):
     def frozen(self, x: Array, /) -> Array:
         """What nobody else can write to: what is computed from it stays true."""
 
+    def max_last(self, x: Array, /) -> Array:
+        """The largest number along the last axis, NaN where one is NaN."""
+
+    def min_first(self, x: Array, /) -> Array:
+        """The smallest number along the first axis, NaN where one is NaN."""
+
     def runtime_shape(self, x: Array, /) -> tuple[Array, ...]:
         """The shape as a running graph knows it."""
 

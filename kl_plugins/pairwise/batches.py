@@ -31,7 +31,7 @@ from kl_plugins.ops.numpy.pair_products import (
     side_of_q,
 )
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.pairwise.stacking import make_factors, taken, with_factors
+from kl_plugins.families.core.stacking import make_factors, taken, with_factors
 
 _AT_ONCE = 250_000
 """Numbers of the matrices of one side that the pairs computed together may have: 2 MB."""

@@ -42,6 +42,14 @@ def sum_last(value: FloatArray) -> Array:
     return np.add.reduce(value, axis=-1)
 
 
+def max_last(value: FloatArray) -> Array:
+    return np.max(value, axis=-1)
+
+
+def min_first(value: FloatArray) -> Array:
+    return np.min(value, axis=0)
+
+
 def sum_of_squares(matrix: FloatArray) -> Array:
     return np.einsum("...ij,...ij->...", matrix, matrix)
 

@@ -30,6 +30,14 @@ def sum_last(value: Array) -> Array:
     return pt.sum(value, axis=-1)
 
 
+def max_last(value: Array) -> Array:
+    return pt.max(value, axis=-1)
+
+
+def min_first(value: Array) -> Array:
+    return pt.min(value, axis=0)
+
+
 def sum_of_squares(matrix: Array) -> Array:
     return pt.sum(pt.square(matrix), axis=(-2, -1))
 

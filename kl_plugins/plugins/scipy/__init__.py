@@ -1,3 +1,10 @@
 """Objects of SciPy: frozen distributions, the new distribution classes, and their densities."""
 
-from kl_plugins.plugins.scipy import densities, frozen, infrastructure, labelled, multivariate  # noqa: F401
+from kl_plugins.plugins.scipy import (  # noqa: F401
+    densities,
+    frozen,
+    infrastructure,
+    labelled,
+    mixtures,
+    multivariate,
+)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
-from scipy.special import ndtri
 from scipy.stats import Mixture, gaussian_kde, rv_continuous, rv_discrete, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
@@ -160,26 +160,29 @@ def _sampler(obj: Any, name: str) -> Callable[[int, np.random.Generator], Any] |
 
 @density_of.register(gaussian_kde)
 def _(obj: Any) -> Density:
-    """Of one dimension with quantiles, roughly: those of the data, moved by the quantiles of the kernel."""
-    d, width = obj.d, np.sqrt(np.diagonal(np.atleast_2d(obj.covariance)))
+    """That of the mixture of Gaussians that it is; of a subclass its own."""
+    if type(obj) is gaussian_kde:
+        return replace(density_of(recognise(obj)), name="gaussian_kde", sample=_resampler(obj))
+    event: tuple[int, ...] = () if obj.d == 1 else (obj.d,)
+    return Density(
+        name=type(obj).__name__,
+        measure="continuous",
+        log_density=lambda x: np.asarray(obj.logpdf(x.reshape(-1, obj.d).T)).reshape(len(x)),
+        sample=_resampler(obj),
+        support=None if event else (-np.inf, np.inf),
+        familiar=False,
+        event_shape=event,
+    )
 
-    def log_density(x: FloatArray) -> FloatArray:
-        return np.asarray(obj.logpdf(x.reshape(-1, d).T)).reshape(len(x))
+
+def _resampler(obj: Any) -> Callable[[int, np.random.Generator], FloatArray]:
+    """Of a kernel density estimate."""
 
     def sample(count: int, rng: np.random.Generator) -> FloatArray:
         seed = np.random.RandomState(rng.integers(2**31 - 1))
-        return np.asarray(obj.resample(count, seed=seed)).T.reshape(count, *event)
+        return np.asarray(obj.resample(count, seed=seed)).T.reshape(count, *(() if obj.d == 1 else (obj.d,)))
 
-    event: tuple[int, ...] = () if d == 1 else (d,)
-    return Density(
-        name="gaussian_kde",
-        measure="continuous",
-        log_density=log_density,
-        sample=sample,
-        quantile=(lambda u: np.quantile(obj.dataset[0], u) + width[0] * ndtri(u)) if d == 1 else None,
-        support=None if event else (-np.inf, np.inf),
-        event_shape=event,
-    )
+    return sample
 
 
 def _of_rows(

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import stats
-from scipy.stats import Mixture, _covariance, rv_histogram
+from scipy.stats import _covariance, rv_histogram
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen, rv_generic, rv_sample
 from scipy.stats._multivariate import (
     matrix_normal_frozen,
@@ -190,7 +190,6 @@ def _(obj: Any) -> Distribution:
 
 
 @recognise.register(rv_histogram)
-@recognise.register(Mixture)
 def _(obj: object) -> Distribution:
     name = type(obj).__name__
     raise unsupported(f"{name} objects", name)

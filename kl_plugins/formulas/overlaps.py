@@ -1,0 +1,105 @@
+"""Overlaps of two densities of one family: log ∫ fˢgᵗ + (s + t − 1) H(f), H the entropy.
+
+The exponents s and t are arrays that broadcast against the others. It does not change with the scale that the
+variable is measured in. It is Chernoff's coefficient for s + t = 1.
+An exponential family with log-partition function A has A(sη_f + tη_g) − sA(η_f) − tA(η_g) there.
+"""
+
+from __future__ import annotations
+
+from kl_plugins.formulas.beta import log_beta
+from kl_plugins.ops.protocol import Array, Operations
+
+_ROUNDING = 32.0
+
+
+def bounded(terms: list[Array], ops: Operations) -> Array:
+    """The sum of terms that may nearly cancel, and what rounding may have taken from it."""
+    value, size = terms[0], abs(terms[0])
+    for term in terms[1:]:
+        value, size = value + term, size + abs(term)
+    return value + _ROUNDING * ops.epsilon(size) * size
+
+
+def normal_overlap(p_scale: Array, q_scale: Array, step: Array, s: Array, t: Array, ops: Operations) -> Array:
+    """Of two normals whose means differ by `step`, as ratios of their scales."""
+    ratio = q_scale / p_scale
+    size = ops.maximum(ratio, 1.0)
+    spread = ops.log(size) + 0.5 * ops.log(t / size**2 + s * (ratio / size) ** 2)
+    whitened = (step / p_scale) / size
+    distance = whitened**2 / (t / size**2 + s * (ratio / size) ** 2)
+    return bounded(
+        [(1.0 - t) * ops.log(ratio), -spread, -0.5 * s * t * distance, 0.5 * (s + t - 1.0)], ops
+    )
+
+
+def normal_ratio_mean(
+    scale: Array, c: tuple[Array, Array], b: tuple[Array, Array], power: Array, ops: Operations
+) -> Array:
+    """log E[(g_c/g_b)ᵃ] of a normal of that `scale`, g_c and g_b (steps from its mean to theirs, scales).
+
+    +∞ where it diverges.
+    """
+    (step, wide), (other, narrow) = c, b
+    c_ratio, b_ratio = scale / wide, scale / narrow
+    curvature = 1.0 + power * (c_ratio - b_ratio) * (c_ratio + b_ratio)
+    diverges = curvature <= 1e-8
+    curvature = ops.where(diverges, 1.0, curvature)
+    slope = power * (c_ratio * (step / wide) - b_ratio * (other / narrow))
+    terms = [
+        0.5 * slope**2 / curvature - 0.5 * ops.log(curvature),
+        -0.5 * power * ((step / wide - other / narrow) * (step / wide + other / narrow)),
+        power * ops.log(narrow / wide),
+    ]
+    return ops.where(diverges, float("inf"), bounded(terms, ops))
+
+
+def uniform_overlap(p_width: Array, width: Array, q_width: Array, s: Array, t: Array, ops: Operations) -> Array:
+    """Of two uniform densities, by the width of the interval that they have in common; −∞ where that is none."""
+    nothing = width <= 0.0
+    common = ops.where(nothing, 1.0, width)
+    value = ops.log(common / p_width) - t * ops.log(q_width / p_width)
+    return ops.where(nothing, -float("inf"), value)
+
+
+def gamma_overlap(
+    p: tuple[Array, Array], q: tuple[Array, Array], s: Array, t: Array, ops: Operations
+) -> Array:
+    """Of two gamma densities of (concentration, scale), s + t = 1."""
+    (a, scale), (b, other) = p, q
+    middle = s * a + t * b
+    rate = s + t * (scale / other)
+    return bounded(
+        [
+            ops.gammaln(middle) - middle * ops.log(rate),
+            -s * ops.gammaln(a),
+            -t * ops.gammaln(b),
+            t * b * ops.log(scale / other),
+        ],
+        ops,
+    )
+
+
+def beta_overlap(
+    p: tuple[Array, Array], q: tuple[Array, Array], s: Array, t: Array, ops: Operations
+) -> Array:
+    """Of two beta densities on one interval, s + t = 1."""
+    (a, b), (c, d) = p, q
+    middle = log_beta(s * a + t * c, s * b + t * d, ops)
+    return bounded([middle, -s * log_beta(a, b, ops), -t * log_beta(c, d, ops)], ops)
+
+
+def poisson_overlap(p: Array, q: Array, s: Array, t: Array, ops: Operations) -> Array:
+    """Of two Poisson distributions, by their means, s + t = 1."""
+    return bounded([p**s * q**t, -s * p, -t * q], ops)
+
+
+def bernoulli_overlap(
+    p: tuple[Array, Array], q: tuple[Array, Array], s: Array, t: Array, ops: Operations
+) -> Array:
+    """Of two trials, by their probabilities of success and of failure, s + t = 1."""
+    total = p[0] ** s * q[0] ** t + p[1] ** s * q[1] ** t
+    nothing = total <= 0.0
+    value = ops.log(ops.where(nothing, 1.0, total)) + _ROUNDING * ops.epsilon(total)
+    return ops.where(nothing, -float("inf"), value)
+

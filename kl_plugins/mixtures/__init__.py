@@ -1,0 +1,1 @@
+"""Mixtures: made of any distributions, and bounds on their divergences."""
