@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def log_density_of(made: Mixture, parts: list[Density]) -> Callable[[FloatArray]
     (group,) = made.groups if len(made.groups) == 1 else (None,)
     shared = isinstance(group, MultivariateNormal) and group.covariance.batch_shape == () == made.batch_shape
     of_piece = _of_kernels(made) if shared else _of_components(made, parts)
-    each = made.weights.shape[-1] * max(1, int(np.prod(made.batch_shape + made.event_shape, dtype=int)))
+    each = made.weights.shape[-1] * prod(length or 1 for length in (*made.batch_shape, *made.event_shape))
     step = max(1, _AT_ONCE // max(each, 1))
 
     def log_density(x: FloatArray) -> FloatArray:
@@ -99,9 +99,7 @@ def _of_kernels(made: Mixture) -> Callable[[FloatArray], FloatArray]:
     return of_piece
 
 
-def _sampler(
-    made: Mixture, parts: list[Density]
-) -> Callable[[int, np.random.Generator], FloatArray] | None:
+def _sampler(made: Mixture, parts: list[Density]) -> Callable[[int, np.random.Generator], FloatArray] | None:
     """Each component in turn, as often as its weight says up to one draw: that varies less than by chance."""
     samplers = [part.sample for part in parts]
     if any(sampler is None for sampler in samplers) or made.batch_shape:
@@ -121,12 +119,13 @@ def _sampler_of_gaussians(
     weights: FloatArray, group: MultivariateNormal
 ) -> Callable[[int, np.random.Generator], FloatArray]:
     covariance = group.covariance
-    factors = np.broadcast_to(covariance.factor, (*group.batch_shape, *np.shape(covariance.factor)[-2:]))
-    means = np.broadcast_to(group.mean, (*group.batch_shape, *group.event_shape))
+    number, dimension = len(weights), np.shape(group.mean)[-1]
+    factors = np.broadcast_to(covariance.factor, (number, dimension, dimension))
+    means = np.broadcast_to(group.mean, (number, dimension))
 
     def sample(count: int, rng: np.random.Generator) -> FloatArray:
         chosen = in_turn(weights, count, rng)
-        normal = rng.standard_normal((count, means.shape[-1], 1))
+        normal = rng.standard_normal((count, dimension, 1))
         if covariance.batch_shape == ():
             return np.asarray(means[chosen] + (factors[0] @ normal)[..., 0])
         return np.asarray(means[chosen] + (factors[chosen] @ normal)[..., 0])
@@ -175,11 +174,3 @@ def _support(parts: list[Density]) -> tuple[FloatArray, FloatArray]:
     shape = np.broadcast_shapes(*(one.shape for one in low))
     stacked = [[np.broadcast_to(one, shape) for one in side] for side in (low, high)]
     return np.min(stacked[0], axis=0), np.max(stacked[1], axis=0)
-
-
-def with_places_of(density: Density, made: Mixture) -> Density:
-    """The density of a mixture by other means, with where the components live."""
-    if density.event_shape:
-        return density
-    found = density_of(made)
-    return replace(density, quantile=found.quantile)

@@ -196,7 +196,9 @@ __getattr__ = old_names(__name__, {"Gamma": f"{__name__}.GeneralizedGamma"})
 
 
 @overlap_of(GeneralizedGamma, GeneralizedGamma)
-def gamma_gamma_overlap(p: GeneralizedGamma, q: GeneralizedGamma, s: Array, t: Array, balanced: bool) -> Array:
+def gamma_gamma_overlap(
+    p: GeneralizedGamma, q: GeneralizedGamma, s: Array, t: Array, balanced: bool
+) -> Array:
     """That of the gamma variables, of which both are the same power."""
     ops = p.ops
     alike = all(ops.same(getattr(p, name), getattr(q, name)) for name in ("loc", "power", "sign"))

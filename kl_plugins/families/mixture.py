@@ -59,10 +59,11 @@ class Mixture(Distribution):
             raise ValueError(f"weights are those of {shape[-1]} components, and there are {number}")
         first = self.groups[0]
         for other in self.groups[1:]:
-            if other.event_shape != first.event_shape and None not in (*other.event_shape, *first.event_shape):
+            events = first.event_shape, other.event_shape
+            if events[0] != events[1] and None not in (*events[0], *events[1]):
                 raise ValueError(
-                    f"components must have one event shape, got {first.event_shape} of {first.describe()} and "
-                    f"{other.event_shape} of {other.describe()}"
+                    f"components must have one event shape, got {events[0]} of {first.describe()} and "
+                    f"{events[1]} of {other.describe()}"
                 )
             if isinstance(other, Discrete) != isinstance(first, Discrete):
                 raise ValueError(
@@ -124,15 +125,20 @@ def mixture_of(components: list[Distribution], weights: Array) -> Mixture:
 
 
 def sides_of(p: Distribution, q: Distribution) -> list[tuple[Array, Groups]]:
-    """The weights, which sum to one, and components of both; what is no mixture has one component."""
+    """The weights, which sum to one, and components of both; what is no mixture has one component.
+
+    Weights have as many batch axes as there are in the pair.
+    """
     found: list[tuple[Array, Groups]] = []
+    ndim = max(len(p.batch_shape), len(q.batch_shape)) + 1
     for side in (p, q):
         if isinstance(side, Mixture):
             total = side.ops.expand_last(side.ops.sum_last(side.weights))
-            found.append((side.weights / total, side.groups))
+            weights, groups = side.weights / total, side.groups
         else:
-            group = as_group(side)
-            found.append((group.ops.asarray([1.0], "weights"), (group,)))
+            groups = (as_group(side),)
+            weights = groups[0].ops.asarray([1.0], "weights")
+        found.append((weights[(None,) * (ndim - weights.ndim)], groups))
     return found
 
 
@@ -162,14 +168,11 @@ def _alike(p: Any, q: Any) -> bool:
     if not (isinstance(p, Mixture) and isinstance(q, Mixture)):
         return False
     shapes = [[p.ops.shape(value) for value in side.values()] for side in (p, q)]
-    groups = len(p.groups) == len(q.groups) and zip(p.groups, q.groups, strict=True)
-    return (
-        shapes[0] == shapes[1]
-        and equal_where(p.weights, q.weights, p.ops) is not False
-        and bool(np.all(equal_where(p.weights, q.weights, p.ops)))
-        and bool(groups)
-        and all(first.same_where(second) is True for first, second in groups)
-    )
+    if shapes[0] != shapes[1] or len(p.groups) != len(q.groups):
+        return False
+    if not np.all(equal_where(p.weights, q.weights, p.ops)):
+        return False
+    return all(first.same_where(second) is True for first, second in zip(p.groups, q.groups, strict=True))
 
 
 def _disjoint(p: Distribution, q: Distribution) -> str:
@@ -219,8 +222,9 @@ def of_components_apart(p: Any, q: Any) -> Array:
     divergences = of_pairs(component_divergence, own, others, zeros_of_pairs(w, v, ops), ops)
     if ops.symbolic:
         return divergences[..., 0, 0]
-    chosen = np.where(partners > 0.0, divergences - np.log(np.where(partners > 0.0, v[..., None, :], 1.0)), 0.0)
-    rows = np.where(partners.sum(-1) > 0.0, chosen.sum(-1), np.inf)
+    meet = partners > 0.0
+    chosen = np.where(meet, divergences - np.log(np.where(meet, v[..., None, :], 1.0)), 0.0)
+    rows = np.where(meet.any(-1), chosen.sum(-1), np.inf)
     weightless = w == 0.0
     value = np.where(weightless, 0.0, w * (np.log(np.where(weightless, 1.0, w)) + rows))
     return np.maximum(ops.sum_last(value), 0.0)

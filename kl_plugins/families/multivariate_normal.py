@@ -11,8 +11,8 @@ from kl_plugins.covariance.base import Covariance, divergence_rule, gaussian_div
 from kl_plugins.covariance.full import Dense
 from kl_plugins.errors import Requirement
 from kl_plugins.families.core.distribution import Distribution, kl_rules
-from kl_plugins.formulas.overlaps import bounded, normal_overlap, normal_ratio_mean
 from kl_plugins.families.core.overlaps import overlap_of, ratio_mean_of
+from kl_plugins.formulas.overlaps import bounded, normal_overlap, normal_ratio_mean
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
@@ -218,12 +218,11 @@ def _times(exponents: Array, matrices: Array) -> Array:
 @ratio_mean_of(MultivariateNormal, MultivariateNormal)
 def ratio_mean(p: MultivariateNormal, c: MultivariateNormal, b: MultivariateNormal, power: Array) -> Array:
     """Variable by variable, where all are diagonal; else of two components that share one covariance."""
-    ops, steps = p.ops, [p.mean - side.mean for side in (c, b)]
-    covariances = [side.covariance for side in (p, c, b)]
-    if all(isinstance(covariance, AxisAligned) for covariance in covariances):
-        scale, *others = (covariance.full_scales() for covariance in covariances)  # type: ignore[attr-defined]
-        return ops.sum_last(normal_ratio_mean(scale, *zip(steps, others, strict=True), power[..., None], ops))
-    own, shared = covariances[:2]
+    ops, steps = p.ops, (p.mean - c.mean, p.mean - b.mean)
+    own, shared, other = p.covariance, c.covariance, b.covariance
+    if isinstance(own, AxisAligned) and isinstance(shared, AxisAligned) and isinstance(other, AxisAligned):
+        scales = own.full_scales(), shared.full_scales(), other.full_scales()
+        return ops.sum_last(normal_ratio_mean(scales, steps, power[..., None], ops))
     if any(length != 1 for length in shared.batch_shape):
         return None
     whitened = [shared.whiten(step) for step in steps]

@@ -94,8 +94,8 @@ def normal_normal_overlap(p: Normal, q: Normal, s: Array, t: Array, balanced: bo
 
 @ratio_mean_of(Normal, Normal)
 def normal_ratio(p: Normal, c: Normal, b: Normal, power: Array) -> Array:
-    sides = ((p.mean - side.mean, side.scale) for side in (c, b))
-    return normal_ratio_mean(p.scale, *sides, power, p.ops)
+    scales, steps = (p.scale, c.scale, b.scale), (p.mean - c.mean, p.mean - b.mean)
+    return normal_ratio_mean(scales, steps, power, p.ops)
 
 
 from_scipy("norm")(Normal)

@@ -76,7 +76,7 @@ def uniform_uniform(p: Uniform, q: Uniform) -> Array:
 def uniform_uniform_overlap(p: Uniform, q: Uniform, s: Array, t: Array, balanced: bool) -> Array:
     ops = p.ops
     common = ops.minimum(p.loc + p.scale, q.loc + q.scale) - ops.maximum(p.loc, q.loc)
-    return uniform_overlap(p.scale, common, q.scale, s, t, ops)
+    return uniform_overlap(p.scale, q.scale, common, t, ops)
 
 
 @closed_form(Beta, Uniform)

@@ -1,10 +1,10 @@
 """Bounds on divergences of mixtures p = Σ wₐfₐ from q = Σ v_b g_b, by what is known of pairs of components.
 
-Everything rests on E_fₐ[log p] + H(fₐ) and E_fₐ[log q] + H(fₐ), between whose bounds the divergence
-Σ wₐ (E_fₐ[log p] − E_fₐ[log q]) lies. Sources: J.-L. Durrieu, J.-P. Thiran and F. Kelly, Lower and upper bounds
-for approximation of the Kullback-Leibler divergence between Gaussian mixture models, 2012; A. Kolchinsky and
-B. Tracey, Estimating mixture entropy with pairwise distances, 2017 (arXiv:1706.02419); J. Hershey and P. Olsen,
-Approximating the Kullback-Leibler divergence between Gaussian mixture models, 2007.
+Everything rests on E_fₐ[log p] + H(fₐ) and E_fₐ[log q] + H(fₐ), by whose bounds the divergence
+Σ wₐ (E_fₐ[log p] − E_fₐ[log q]) is bounded. Sources: J.-L. Durrieu, J.-P. Thiran and F. Kelly, Lower and
+upper bounds for approximation of the Kullback-Leibler divergence between Gaussian mixture models, 2012;
+A. Kolchinsky and B. Tracey, Estimating mixture entropy with pairwise distances, 2017 (arXiv:1706.02419);
+J. Hershey and P. Olsen, Approximating the Kullback-Leibler divergence between Gaussian mixture models, 2007.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kl_plugins.formulas.cancellation_free import exp_minus_tangent
 from kl_plugins.formulas.discrete import counts_divergence
 from kl_plugins.ops.protocol import Array, ArrayOperations
 
@@ -141,7 +142,7 @@ def bounds_by_rows(rows: Rows, weights: Array, ops: ArrayOperations) -> tuple[Ar
     """Lower and upper bounds, the lower one perhaps negative, moved outwards by their rounding."""
 
     def mean(values: Array) -> Array:
-        return ops.sum_last(_times(weights, values, ops))
+        return _mean(weights, values, ops)
 
     def rounding(size: Array) -> Array:
         return ops.where(ops.isfinite(size), _ROUNDING * ops.epsilon(size) * size, 0.0)
@@ -155,10 +156,14 @@ def bounds_by_rows(rows: Rows, weights: Array, ops: ArrayOperations) -> tuple[Ar
     return own - highest - rounding(ops.absolute(highest) - own), upper
 
 
-def _times(weights: Array, values: Array, ops: ArrayOperations) -> Array:
-    """The products; what has no weight counts for nothing, whatever it is."""
-    none = ops.equal(weights, 0.0)
-    return ops.where(none, 0.0, weights * ops.where(none, 0.0, values))
+def _mean(weights: Array, values: Array, ops: ArrayOperations) -> Array:
+    """Σ w x over the last axis: what has no weight counts for nothing, and infinity has no derivative."""
+    infinite = ops.isinf(values)
+    finite = ops.sum_last(weights * ops.where(infinite, 0.0, values))
+    counts = infinite & (weights > 0.0)
+    above = ops.max_last(ops.where(counts & (values > 0.0), 1.0, 0.0)) > 0.0
+    below = ops.max_last(ops.where(counts & (values < 0.0), 1.0, 0.0)) > 0.0
+    return ops.where(above, _INFINITY, ops.where(below, -_INFINITY, finite))
 
 
 def coupling_bound(divergences: Array, p: Array, q: Array, ops: ArrayOperations) -> Array:
@@ -189,7 +194,7 @@ def coupling_bound(divergences: Array, p: Array, q: Array, ops: ArrayOperations)
 
 def chain_bound(divergences: Array, p: Array, q: Array, ops: ArrayOperations) -> Array:
     """KL(w‖v) + Σ wₐ KL(fₐ‖gₐ), of components in pairs: at least the divergence, by the chain rule."""
-    return ops.sum_last(counts_divergence(p, q, ops)) + ops.sum_last(_times(p, divergences, ops))
+    return ops.sum_last(counts_divergence(p, q, ops)) + _mean(p, divergences, ops)
 
 
 def _largest_in_row(values: Array, ops: ArrayOperations) -> Array:
@@ -208,9 +213,9 @@ def _of_coupling(shares: Array, divergences: Array, p: Array, ops: ArrayOperatio
     """−Σ wₐ log rₐ, rₐ = Σ_b ψ_ab exp(−D_ab)/wₐ, as Σ wₐ (rₐ − 1 − log rₐ) + Σ ψ_ab (1 − exp(−D_ab))."""
     safe = ops.where(p > 0.0, p, 1.0)
     log_ratio = log_sum(-divergences, shares, ops) - ops.log(safe)
-    beyond = ops.expm1(log_ratio) - log_ratio
+    nothing = ops.isinf(log_ratio)
+    log_ratio = ops.where(nothing, 0.0, log_ratio)
+    beyond = ops.where(nothing, _INFINITY, exp_minus_tangent(log_ratio, ops))
     rest = ops.sum_last(ops.sum_last(-shares * ops.expm1(-divergences)))
-    rounding = _ROUNDING * ops.epsilon(log_ratio)
-    value = ops.sum_last(_times(p, beyond, ops)) + rest
-    size = ops.sum_last(_times(p, ops.absolute(log_ratio), ops)) + rest
-    return ops.where(ops.isfinite(size), value + rounding * size, value)
+    rounding = _ROUNDING * ops.epsilon(log_ratio) * (_mean(p, ops.absolute(log_ratio), ops) + rest)
+    return _mean(p, beyond, ops) + rest + rounding

@@ -28,19 +28,17 @@ def normal_overlap(p_scale: Array, q_scale: Array, step: Array, s: Array, t: Arr
     spread = ops.log(size) + 0.5 * ops.log(t / size**2 + s * (ratio / size) ** 2)
     whitened = (step / p_scale) / size
     distance = whitened**2 / (t / size**2 + s * (ratio / size) ** 2)
-    return bounded(
-        [(1.0 - t) * ops.log(ratio), -spread, -0.5 * s * t * distance, 0.5 * (s + t - 1.0)], ops
-    )
+    return bounded([(1.0 - t) * ops.log(ratio), -spread, -0.5 * s * t * distance, 0.5 * (s + t - 1.0)], ops)
 
 
 def normal_ratio_mean(
-    scale: Array, c: tuple[Array, Array], b: tuple[Array, Array], power: Array, ops: Operations
+    scales: tuple[Array, Array, Array], steps: tuple[Array, Array], power: Array, ops: Operations
 ) -> Array:
-    """log E[(g_c/g_b)ᵃ] of a normal of that `scale`, g_c and g_b (steps from its mean to theirs, scales).
+    """log E_f[(g_c/g_b)ᵗ] of normals, t the power, +∞ where it diverges.
 
-    +∞ where it diverges.
+    `scales` are those of f, g_c and g_b, `steps` the mean of f less those of the others.
     """
-    (step, wide), (other, narrow) = c, b
+    (scale, wide, narrow), (step, other) = scales, steps
     c_ratio, b_ratio = scale / wide, scale / narrow
     curvature = 1.0 + power * (c_ratio - b_ratio) * (c_ratio + b_ratio)
     diverges = curvature <= 1e-8
@@ -54,8 +52,8 @@ def normal_ratio_mean(
     return ops.where(diverges, float("inf"), bounded(terms, ops))
 
 
-def uniform_overlap(p_width: Array, width: Array, q_width: Array, s: Array, t: Array, ops: Operations) -> Array:
-    """Of two uniform densities, by the width of the interval that they have in common; −∞ where that is none."""
+def uniform_overlap(p_width: Array, q_width: Array, width: Array, t: Array, ops: Operations) -> Array:
+    """Of two uniform densities, by the `width` of the interval that they have in common; −∞ where none is."""
     nothing = width <= 0.0
     common = ops.where(nothing, 1.0, width)
     value = ops.log(common / p_width) - t * ops.log(q_width / p_width)
@@ -102,4 +100,3 @@ def bernoulli_overlap(
     nothing = total <= 0.0
     value = ops.log(ops.where(nothing, 1.0, total)) + _ROUNDING * ops.epsilon(total)
     return ops.where(nothing, -float("inf"), value)
-

@@ -10,7 +10,15 @@ import numpy as np
 from kl_plugins.conditions import guarded
 from kl_plugins.dispatch import kl
 from kl_plugins.errors import HasNames, NoClosedFormError
-from kl_plugins.families.core.components import Groups, count, in_table, of_pairs, pairs_of, rows_of, with_axis
+from kl_plugins.families.core.components import (
+    Groups,
+    count,
+    in_table,
+    of_pairs,
+    pairs_of,
+    rows_of,
+    with_axis,
+)
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.overlaps import overlap, ratio_mean
 from kl_plugins.families.mixture import Mixture, component_divergence, sides_of, zeros_of_pairs
@@ -218,8 +226,8 @@ def _ratio_means(p: Groups, q: Groups, ndim: int, ops: ArrayOperations) -> Array
     """log E_fₐ[(g_c/g_b)ᵗ] of all three, where it is known, and they are not too many."""
     if len(p) > 1 or len(q) > 1:
         return None
-    number = count(p), count(q)
-    if None not in number and number[0] * number[1] ** 2 * _numbers_each(p[0]) > _AT_ONCE:
+    k, m = count(p) or 1, count(q) or 1
+    if k * m * m * _numbers_each(p[0]) > _AT_ONCE:
         return None
     f, c = with_axis(with_axis(p[0], -1), -1), with_axis(with_axis(q[0], -2), -3)
     b = with_axis(with_axis(q[0], -1), -3)

@@ -19,8 +19,8 @@ def mixture(components: object, weights: Any = None) -> Mixture:
     Parameters
     ----------
     components : sequence of distributions, or one batch
-        As in `kl`, all continuous or all discrete, and of one event shape. Of a batch the last batch dimension
-        is that of the components.
+        As in `kl`, all continuous or all discrete, and of one event shape. Of a batch the last batch
+        dimension is that of the components.
     weights : array_like or TensorVariable, shape (..., k), optional
         Not negative; they sum to 1. All the same by default.
 
@@ -51,7 +51,7 @@ def mixture(components: object, weights: Any = None) -> Mixture:
         if not len(components):
             raise ValueError("components must be at least one distribution, got none")
         made = [_component(one, f"component {i}") for i, one in enumerate(components)]
-        number = len(made)
+        number: int | None = len(made)
         batch = None
         if not any(one.ops.symbolic or one.batch_shape for one in made):
             batch = as_batch(made)
@@ -59,7 +59,8 @@ def mixture(components: object, weights: Any = None) -> Mixture:
         made, batch = [], _component(components, "components")
         if not batch.batch_shape:
             raise ValueError(
-                f"components must be a sequence of distributions or a batch of them, got a single {batch.describe()}"
+                "components must be a sequence of distributions or a batch of them, got a single "
+                f"{batch.describe()}"
             )
         number = batch.batch_shape[-1]
     if weights is None:

@@ -18,6 +18,7 @@ from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.full import Full
 from kl_plugins.dispatch import kl
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.stacking import make_factors, taken, with_factors
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.numpy import part_of
@@ -31,7 +32,6 @@ from kl_plugins.ops.numpy.pair_products import (
     side_of_q,
 )
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.families.core.stacking import make_factors, taken, with_factors
 
 _AT_ONCE = 250_000
 """Numbers of the matrices of one side that the pairs computed together may have: 2 MB."""

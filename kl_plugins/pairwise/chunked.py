@@ -17,12 +17,12 @@ from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.stacking import as_batch, members
 from kl_plugins.ops.numpy import part_of
 from kl_plugins.ops.numpy.pair_products import Side
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.batches import Prepared, by_products, gathered_table, share_work
 from kl_plugins.pairwise.singly import Found, Missing, Name, one_by_one
-from kl_plugins.families.core.stacking import as_batch, members
 from kl_plugins.plugins.xarray.batches import Batch, Recipe
 from kl_plugins.recognition import as_written, told_of
 

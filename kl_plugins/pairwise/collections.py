@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from kl_plugins.errors import HasNames
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.stacking import members
 from kl_plugins.labelled import whose_names
 from kl_plugins.matching import own_rule, recognised
 from kl_plugins.mistakes import numbers_in
 from kl_plugins.pairwise.singly import NO_GRAPHS
-from kl_plugins.families.core.stacking import members
 from kl_plugins.recognition import load_plugins_of, recognise, representative
 
 Keys = Sequence[object] | None

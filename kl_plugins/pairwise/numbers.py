@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kl_plugins.errors import HasNames, NoClosedFormError
+from kl_plugins.families.core.stacking import as_batch, members
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.pairwise.batches import all_pairs
 from kl_plugins.pairwise.collections import Keys, collected, have_own_rules, objects_of
 from kl_plugins.pairwise.singly import Found, Missing, Name, one_by_one
-from kl_plugins.families.core.stacking import as_batch, members
 from kl_plugins.recognition import as_written
 
 

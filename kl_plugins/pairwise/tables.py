@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kl_plugins.families.core.stacking import as_batch
 from kl_plugins.labelled import labelled_side, whose_names
 from kl_plugins.matching import recognised
 from kl_plugins.pairwise.collections import Keys, Named, collected, listed
 from kl_plugins.pairwise.numbers import numbers
 from kl_plugins.pairwise.singly import NO_GRAPHS, Found
-from kl_plugins.families.core.stacking import as_batch
 from kl_plugins.plugins.xarray.batches import Batch, apart, labelled_sides
 from kl_plugins.plugins.xarray.tables import coordinates_of, table
 

@@ -265,12 +265,9 @@ def test_invalid_graphs_raise_when_they_run():
 
 
 WITHOUT = {
-    "a mixture .pm.Mixture.: zero-inflated Poisson": lambda: pm.ZeroInflatedPoisson.dist(0.4, 2.0),
     "a hurdle model .pm.Hurdle": lambda: pm.HurdlePoisson.dist(0.4, 2.0),
     "a truncated variable .pm.Truncated": lambda: pm.Truncated.dist(pm.Poisson.dist(2.0), lower=1),
     "a censored variable .pm.Censored": lambda: pm.Censored.dist(pm.Normal.dist(), lower=0, upper=1),
-    "a mixture .pm.Mixture": lambda: pm.Mixture.dist([0.3, 0.7], [pm.Normal.dist(), pm.Normal.dist(1.0)]),
-    "a mixture": lambda: pm.Mixture.dist([0.3, 0.7], pm.Binomial.dist([4, 5], 0.3)),
 }
 
 

@@ -1,4 +1,4 @@
-"""Components of mixtures: groups of distributions along the last batch axis, and what holds of pairs of them."""
+"""Components of mixtures, in groups along the last batch axis; and what holds of pairs of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def as_group(component: Distribution) -> Distribution:
         component = component.to_arrays()
     if not component.batch_shape:
         return component.to(array_backend_of(*component.values())).expand((1,))
-    return with_axis(component, -1)
+    made: Distribution = with_axis(component, -1)
+    return made
 
 
 def with_axis(made: Any, place: int) -> Any:
@@ -93,4 +94,5 @@ def _places(groups: Groups) -> list[slice]:
 def count(groups: Groups) -> int | None:
     """How many components there are; None where a graph does not know it before it runs."""
     sizes = [group.batch_shape[-1] for group in groups]
-    return None if None in sizes else sum(sizes)
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None

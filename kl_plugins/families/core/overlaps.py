@@ -1,6 +1,6 @@
 """How much components of mixtures overlap: log ∫ fˢgᵗ, in closed form where that is known.
 
-The exponents s and t are arrays: many along a first axis, and then as many of length 1 as there are batch axes.
+The exponents s and t are arrays: many along a first axis, then as many of length 1 as there are batch axes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ratio_means = RuleTable("ratio_means", "kl_plugins.families")
 
 
 def ratio_mean_of(p_type: type, q_type: type) -> Callable[[Any], Any]:
-    """Register the decorated function of (f, g_c, g_b, power) for log E_f[(g_c/g_b)^power] of two families."""
+    """Register the decorated function of (f, g_c, g_b, power) for log E_f[(g_c/g_b)^power]."""
     return _ratio_means.register(p_type, q_type, cost="O(1)")
 
 
@@ -80,6 +80,5 @@ def _ends(p: Univariate) -> tuple[Array, Array]:
     low, high = p.standard_ends()
     if p.sign == -1.0:
         low, high = -high, -low
-    return tuple(  # type: ignore[return-value]
-        end if certainly_infinite(end) else p.loc + p.scale * end for end in (low, high)
-    )
+    first, last = (end if certainly_infinite(end) else p.loc + p.scale * end for end in (low, high))
+    return first, last

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+from pymc.distributions.mixture import MixtureRV
 from pymc.distributions.multivariate import CARRV
 from pymc.distributions.shape_utils import change_dist_size
 from pymc.distributions.transforms import _default_transform
@@ -23,7 +26,9 @@ from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.covariance.precision import Precision
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.families.mixture import Mixture
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.plugins.pytensor.graph import original
@@ -67,7 +72,7 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
     measure = "discrete" if discrete else "mixed" if _has_atoms(variable) else "continuous"
     if type(variable.owner.op).__name__ in ("DirichletRV", "StickBreakingWeightsRV"):
         measure = "simplex"
-    return Density(
+    found = Density(
         name=type(variable.owner.op).__name__.removesuffix("RV"),
         measure=measure,
         log_density=log_density,
@@ -76,6 +81,33 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
         batch_shape=batch,
         event_shape=event,
     )
+    return _with_components(found, variable) if isinstance(variable.owner.op, MixtureRV) else found
+
+
+def _with_components(found: Density, variable: Variable) -> Density:
+    """The density of a mixture with where its components live; NaN where a parameter is."""
+    try:
+        made = recognise(variable)
+    except (TypeError, NoClosedFormError):
+        return found
+    if not isinstance(made, Mixture):
+        return found
+    values = [value for value in made.values() if isinstance(value, Variable)]
+    numbers = dict(zip(map(id, values), pytensor.function([], values, mode=_MODE)(), strict=True))
+    known = density_of(_in_numbers(made, numbers))
+    if any(np.isnan(value).any() for value in numbers.values()):
+        return replace(found, support=(np.nan, np.nan))
+    return replace(found, quantile=known.quantile)
+
+
+def _in_numbers(made: Any, numbers: Mapping[int, FloatArray]) -> Any:
+    """The same of the numbers of its variables, checked as what a caller makes of numbers is."""
+    state = {
+        name: numbers.get(id(value), value)
+        for name, value in made.__getstate__().items()
+    }
+    state |= made.parts_by(lambda part: _in_numbers(part, numbers))
+    return type(made)(**state)
 
 
 def _gaussian(variable: Variable) -> Density:

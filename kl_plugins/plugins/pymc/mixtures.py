@@ -53,7 +53,9 @@ def _recognised(variable: Variable) -> Distribution:
     try:
         return recognise(variable)
     except (TypeError, NoClosedFormError) as error:
-        raise no_closed_form_of_one(f"a mixture (pm.Mixture) with the component {variable}: {error}") from error
+        raise no_closed_form_of_one(
+            f"a mixture (pm.Mixture) with the component {variable}: {error}"
+        ) from error
 
 
 def in_one_group(groups: list[Distribution]) -> tuple[Distribution, ...]:
