@@ -49,6 +49,7 @@ def kl(p: object, q: object) -> Array:
     See Also
     --------
     estimate_kl : An estimate with its error, for pairs without a closed form.
+    kl_bounds : Bounds in closed form, for mixtures.
     pairwise_kl : All pairs of two collections at once.
     explain : Which formula is used and what it costs.
 

@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.logistic import Logistic as Logistic
     from kl_plugins.families.logit_normal import LogitNormal as LogitNormal
     from kl_plugins.families.matrix_normal import MatrixNormal as MatrixNormal
+    from kl_plugins.families.mixture import Mixture as Mixture
     from kl_plugins.families.multivariate_normal import MultivariateNormal as MultivariateNormal
     from kl_plugins.families.named import NamedMultivariateNormal as NamedMultivariateNormal
     from kl_plugins.families.negative_binomial import NegativeBinomial as NegativeBinomial

@@ -140,7 +140,16 @@ VECTOR = np.array([0.5, -0.2, 1.1])
 ON_ARRAYS = {
     **dict.fromkeys(["diagonal", "flip", "transpose", "eye_like", "sum_of_squares", "is_finite"], (MATRIX,)),
     **dict.fromkeys(
-        ["is_symmetric", "strictly_lower", "max_last", "min_first", "square", "sum_last", "sum_of_squares_last"], (MATRIX,)
+        [
+            "is_symmetric",
+            "strictly_lower",
+            "max_last",
+            "min_first",
+            "square",
+            "sum_last",
+            "sum_of_squares_last",
+        ],
+        (MATRIX,),
     ),
     **dict.fromkeys(["expand_last", "from_diagonal", "frozen", "stop_gradient"], (VECTOR,)),
     **dict.fromkeys(["inverse_lower", "cholesky_of_root"], (ROOT,)),
