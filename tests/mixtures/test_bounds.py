@@ -1,5 +1,7 @@
 """Bounds on divergences of mixtures hold what quadrature, sums and mpmath say."""
 
+from functools import partial
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -114,12 +116,12 @@ def test_against_mpmath():
             def log_of(x, side):
                 return mp.log(sum(w * mp.npdf(x, m, s) for w, m, s in zip(*map(list, side), strict=True)))
 
-            places = sorted(
-                {float(m + k * s) for _, m, s in zip(*p, strict=True) for k in (-12, -3, 0, 3, 12)}
-            )
-            value = mp.quad(
-                lambda x: mp.exp(log_of(x, p)) * (log_of(x, p) - log_of(x, q)), places, maxdegree=7
-            )
+            def term(x, p, q):
+                return mp.exp(log_of(x, p)) * (log_of(x, p) - log_of(x, q))
+
+            steps = np.array([-12.0, -3.0, 0.0, 3.0, 12.0])[:, None]
+            places = sorted({*np.ravel(np.array(p[1]) + steps * np.array(p[2]))})
+            value = mp.quad(partial(term, p=p, q=q), places, maxdegree=7)
         assert float(value) == pytest.approx(divergence(p, q), rel=1e-8)
         holds(kl_bounds(of_normals(*p), of_normals(*q)), float(value), 1e-9)
 
@@ -173,11 +175,15 @@ def test_other_families_against_quadrature(family):
 def planes(rng, dense):
     """Weights, means and covariances of up to four components in the plane."""
     k = rng.integers(1, 5)
-    roots = (
-        rng.normal(size=(k, 2, 2)) if dense else np.exp(0.3 * rng.normal(size=(k, 2)))[..., None] * np.eye(2)
-    )
+    scales = np.exp(0.3 * rng.normal(size=(k, 2)))
+    roots = rng.normal(size=(k, 2, 2)) if dense else scales[..., None] * np.eye(2)
     matrices = roots @ np.swapaxes(roots, 1, 2) + 0.3 * np.eye(2)
     return weights_of(rng, k), rng.choice([1.0, 4.0]) * rng.normal(size=(k, 2)), matrices
+
+
+def of_planes(x, side):
+    found = [stats.multivariate_normal(mean, matrix).logpdf(x) for _, mean, matrix in zip(*side, strict=True)]
+    return special.logsumexp(found, axis=0, b=side[0][:, None])
 
 
 def cubature(p, q):
@@ -190,11 +196,7 @@ def cubature(p, q):
         total = 0.0
         for w, mean, matrix in zip(*p, strict=True):
             x = mean + grid @ np.linalg.cholesky(matrix).T
-            logs = [
-                special.logsumexp([stats.multivariate_normal(m, c).logpdf(x) for _, m, c in zip(*s, strict=True)],
-                                  axis=0, b=s[0][:, None])
-                for s in (p, q)
-            ]  # fmt: skip
+            logs = [of_planes(x, side) for side in (p, q)]
             total += w * np.dot(each, logs[0] - logs[1])
         return total
 

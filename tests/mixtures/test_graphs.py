@@ -17,7 +17,7 @@ VALUES = np.array([0.3, 0.7]), np.array([-2.0, 3.0]), np.array([1.0, 0.5])
 
 
 def of_vectors(swapped=False):
-    """Vectors of weights, means and standard deviations, and the bounds on the mixture from Q, or of Q from it."""
+    """Vectors of weights, means and standard deviations, and bounds: of the mixture from Q, or the reverse."""
     vectors = [pt.dvector(name) for name in ("w", "mu", "sd")]
     p = pm.NormalMixture.dist(vectors[0], vectors[1], vectors[2])
     return vectors, kl_bounds(Q, p) if swapped else kl_bounds(p, Q)
@@ -34,7 +34,7 @@ def test_values_are_those_of_numbers():
     for values in (VALUES, ([1.0, 0.0], *VALUES[1:]), (VALUES[0], [-2e3, 3e3], VALUES[2])):
         np.testing.assert_allclose(function(*values), number(*map(np.array, values)), rtol=1e-12)
     assert np.isnan(function(VALUES[0], [np.nan, 3.0], VALUES[2])).all()
-    three = function([0.2, 0.3, 0.5], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0])
+    three = np.array([0.2, 0.3, 0.5]), np.arange(3.0), np.ones(3)
     np.testing.assert_allclose(
         three, number(np.array([0.2, 0.3, 0.5]), np.arange(3.0), np.ones(3)), rtol=1e-12
     )
