@@ -141,13 +141,13 @@ ON_ARRAYS = {
     **dict.fromkeys(["diagonal", "flip", "transpose", "eye_like", "sum_of_squares", "is_finite"], (MATRIX,)),
     **dict.fromkeys(
         [
-            "is_symmetric",
-            "strictly_lower",
+            "square",
             "max_last",
             "min_first",
-            "square",
             "sum_last",
             "sum_of_squares_last",
+            "is_symmetric",
+            "strictly_lower",
         ],
         (MATRIX,),
     ),
