@@ -17,7 +17,7 @@ VALUES = np.array([0.3, 0.7]), np.array([-2.0, 3.0]), np.array([1.0, 0.5])
 
 
 def of_vectors(swapped=False):
-    """Vectors of weights, means and standard deviations, and bounds: of the mixture from Q, or the reverse."""
+    """Weights, means and standard deviations, and bounds: of the mixture from Q, or the reverse."""
     vectors = [pt.dvector(name) for name in ("w", "mu", "sd")]
     p = pm.NormalMixture.dist(vectors[0], vectors[1], vectors[2])
     return vectors, kl_bounds(Q, p) if swapped else kl_bounds(p, Q)
@@ -76,6 +76,7 @@ def test_others_have_those_of_numbers(name):
     np.testing.assert_allclose(found, kl_bounds(numbers, q), rtol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:Scan return signature:DeprecationWarning")  # PyMC 5, truncating
 def test_zero_inflated_counts():
     """The one that has finitely many outcomes has a closed form; the other has bounds, found by hand here."""
     assert kl(pm.ZeroInflatedBinomial.dist(0.4, 5, 0.3), stats.binom(5, 0.3)).eval(mode=QUICK) > 0.0

@@ -226,7 +226,7 @@ def test_shapes_of_distributions_by_hand():
         ({"w": pm.Normal.dist(np.zeros(4))}, ValueError, r"of 'w' has shape \(4,\), the variable \(3,\)"),
         ({"k": pm.Poisson.dist([1.0, 2.0])}, ValueError, r"of 'k' has shape \(2,\), the variable \(\)"),
         ({"flat": pm.Normal.dist()}, NoClosedFormError, "prior of 'flat' is improper"),
-        ({"w": pm.NormalMixture.dist([0.5, 0.5], [0, 1], [1, 1])}, NoClosedFormError, "term of 'w': .*bounds"),
+        ({"w": pm.NormalMixture.dist([0.5, 0.5], [0, 1], [1, 1])}, NoClosedFormError, "term of 'w': .*bound"),
         ({"x": pm.Normal.dist()}, ValueError, "'x' is not a free variable of the model; there are 'w', 'f'"),
         ({"w": 3.0}, TypeError, "distribution of 'w': float is not a distribution"),
     ):

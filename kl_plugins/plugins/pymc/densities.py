@@ -102,10 +102,7 @@ def _with_components(found: Density, variable: Variable) -> Density:
 
 def _in_numbers(made: Any, numbers: Mapping[int, FloatArray]) -> Any:
     """The same of the numbers of its variables, checked as what a caller makes of numbers is."""
-    state = {
-        name: numbers.get(id(value), value)
-        for name, value in made.__getstate__().items()
-    }
+    state = {name: numbers.get(id(value), value) for name, value in made.__getstate__().items()}
     state |= made.parts_by(lambda part: _in_numbers(part, numbers))
     return type(made)(**state)
 
