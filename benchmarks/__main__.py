@@ -45,6 +45,7 @@ BENCHMARKS = {
     "optimiser_bias": Benchmark("where PyMC's default optimiser comes to rest", 1200),
     "variational": Benchmark("who claims that a fit converged, and how truly", 1800),
     "minibatches": Benchmark("certificates of fits with minibatches, and their cost", 7200),
+    "large_models": Benchmark("certificates and verdicts of large models, and their cost", 3600),
     "verdicts": Benchmark("verdicts on fits beside reference draws", 1200),
     "linear_response": Benchmark("corrected sds of mean-field fits beside reference draws", 1200),
 }

@@ -172,3 +172,47 @@ def trusted(rows: Rows) -> str:
         f"`diagnose` trusts the corrected Gaussian in {len(claims)} of {len(rows)} posteriors, and in {true} "
         f"of these {len(claims)} all sds are within 10 % of the reference draws'{rest}."
     )
+
+
+def large_models(rows: Rows) -> str:
+    columns = [
+        "model",
+        "d",
+        "method",
+        "certified within",
+        "truly",
+        "evaluations",
+        "each",
+        "compilation",
+        "`fit`",
+        "`diagnose`",
+        "verdict",
+    ]
+    return table(
+        columns,
+        [
+            (
+                row["model"],
+                f"{row['d']:,d}",
+                {"advi": "mean field", "fullrank_advi": "full rank"}[row["method"]],
+                f"{float(row['claimed']):.2g}" if row["certified"] else "–",
+                "–" if row["jeffreys"] is None else scientific(row["jeffreys"]),
+                f"{row['evaluations']:,d}",
+                *[time(row[key]) for key in ("evaluation", "compiling", "fitting", "diagnosing")],
+                row["verdict"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def large_models_in_words(rows: Rows) -> str:
+    """How many of the certificates are true."""
+    certified = [row for row in rows if row["certified"]]
+    judged = [row for row in certified if row["jeffreys"] is not None]
+    true = sum(row["jeffreys"] <= row["tolerance"] for row in judged)
+    slowest = max(max(row["fitting"], row["diagnosing"]) for row in rows)
+    return (
+        f"{len(certified)} of {len(rows)} fits are certified. The optimum of {len(judged)} is known, "
+        f"and {true} are within {rows[0]['tolerance']:g} nats of it. The longest call took {time(slowest)}."
+    )

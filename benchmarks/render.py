@@ -37,6 +37,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "variational.untrue": ("variational", fit_tables.untrue),
     "minibatches": ("minibatches", fit_tables.minibatches),
     "minibatches.said": ("minibatches", fit_tables.minibatches_in_words),
+    "large_models": ("large_models", fit_tables.large_models),
+    "large_models.said": ("large_models", fit_tables.large_models_in_words),
     "verdicts": ("verdicts", fit_tables.verdicts),
     "verdicts.apart": ("verdicts", fit_tables.apart),
     "linear_response": ("linear_response", fit_tables.linear_response),
