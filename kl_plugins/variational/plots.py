@@ -10,7 +10,7 @@ import numpy as np
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.iterates import MOVING
 from kl_plugins.variational.report.diagnosis import Diagnosis
-from kl_plugins.variational.report.formatting import against_limit
+from kl_plugins.variational.report.formatting import against_limit, rounded_up
 from kl_plugins.variational.report.pictures.canvas import COLOURS, axes_or_new
 from kl_plugins.variational.report.stopping import STOPPED, Status
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 OTHER_PLOTS = "; a diagnosis has .plot(), plot_kl, plot_importance and plot_pair"
 LINE = 1.4
 """Height of a line of text, in font sizes."""
+ARROW = 2.5
+"""By which factor the arrow from an upper bound goes down."""
+UNDER_TEXT = {"fc": "w", "ec": "none", "alpha": 0.6, "pad": 1.0}
+"""Lines behind text do not disturb it."""
 AT_END = (*STOPPED, Status.NOT_STATIONARY)
 """Of fits whose last look was at their end."""
 
@@ -43,7 +47,9 @@ def plot_convergence(
     found. Open points are looks at which R̂ of some parameter was above 1.1. A ring marks where the
     monitor stopped the fit, a line the tolerance below which a fit counts as converged. Where the monitor has
     computed no optimum (``check=False``, data from a stream) the drift and the Monte Carlo error of the
-    average are shown instead, which say whether the fit is stationary and not how good it is.
+    average are shown instead, which say whether the fit is stationary and not how good it is. A bar with an
+    arrow down from it is then how far a fit at rest is from the optimum at most, if its steps follow the
+    gradient on average (``history[-1].at_most``).
 
     Parameters
     ----------
@@ -155,6 +161,14 @@ def _curves(ax: Any, monitor: Any, colour: str, compared: bool) -> None:
         above = np.max(values[shown[: (len(shown) + 1) // 2]])  # of the part that it is written over
         place = iterations[shown[0]], above
         ax.annotate(label, place, (2, 6), color=colour, textcoords="offset points", va="bottom")
+    bounds = _positive([look.at_most for look in monitor.history])
+    if (known := np.isfinite(bounds)).any():
+        down = {"yerr": bounds[known] * (1.0 - 1.0 / ARROW), "uplims": True}
+        ax.errorbar(iterations[known], bounds[known], fmt="_", color=colour, ms=14, mew=2.0, **down)
+        place = iterations[known][0], bounds[known][0]
+        text = "at most so far\nfrom the optimum"
+        beside = {"textcoords": "offset points", "ha": "right", "va": "top", "linespacing": 1.0}
+        ax.annotate(text, place, (-12, -2), color=colour, bbox=UNDER_TEXT, **beside)
 
 
 def _readable(ax: Any, tolerances: Sequence[float], lines: int) -> None:
@@ -212,15 +226,17 @@ def _ending(ax: Any, label: str, monitor: Any, colour: str, line: int) -> None:
     """How the fit ended: a ring around the last point where the monitor stopped it, and a line of text."""
     last = monitor.history[-1]
     stopped = monitor.status in STOPPED
-    known = np.isfinite(last.to_optimum)
-    place = (last.iteration, last.to_optimum if known else max(last.drift, last.jeffreys))
+    known, bounded = np.isfinite(last.to_optimum), np.isfinite(last.at_most)
+    moved = last.at_most if bounded else max(last.drift, last.jeffreys)
+    place = (last.iteration, last.to_optimum if known else moved)
     if stopped and place[1] > 0.0:
         ax.plot(*place, "o", ms=12, mfc="none", mec=colour, mew=2.0)
     verb = "stopped" if stopped else "ended" if monitor.status in AT_END else "seen last"
     text = f"{label}: {verb}" if label else verb
     text += f" at {last.iteration:,d}"
     away = float(f"{last.to_optimum:.2g}")  # two digits, and no exponent
-    text += f", {away:,.10g} nats away" if known else ", distance not computed"
+    unknown = f"at most {rounded_up(last.at_most)} nats away" if bounded else "distance not computed"
+    text += f", {away:,.10g} nats away" if known else f", {unknown}"
     if known and not monitor.distance.reached:
         text += f" (optimum known to {monitor.distance.sampling_error:.2g})"
     text += f", R̂ {against_limit(last.rhat, MOVING, 3).value}"

@@ -139,6 +139,18 @@ def test_convergence_without_an_optimum_is_drift_and_error():
         plot_convergence(monitor(history=[]))
 
 
+def test_convergence_without_an_optimum_has_an_upper_bound_where_the_fit_rests():
+    looks = [Look(100, 0.2, 2.0, 3.0, np.nan), Look(200, 0.001, 1.0, 0.02, np.nan, 0.0123)]
+    ax = plot_convergence(monitor(history=looks, status="stationary"))
+    (bound,) = ax.containers
+    assert bound.has_yerr
+    assert bound[0].get_xydata().tolist() == [[200, 0.0123]]
+    (arrow,) = bound[1]
+    assert arrow.get_ydata()[0] < 0.0123
+    assert "at most so far\nfrom the optimum" in texts(ax)
+    assert texts(ax)[-1] == "stopped at 200, at most 0.013 nats away, R̂ 1"
+
+
 def test_divergences_are_sorted_and_faults_bold(found):
     ax = plot_kl(found)
     ticks = ax.get_yticklabels()
