@@ -5,6 +5,7 @@ python -m benchmarks --only speed          replace the rows of one, at the commi
 python -m benchmarks --render              only write the tables of README and docs from results.json
 python -m benchmarks --quick               small sizes, to see that they run; nothing is kept
 python -m benchmarks --pythons A:B         compile_times with these interpreters, for two generations of PyMC
+python -m benchmarks --extras PATH         trainer with this interpreter, whose environment has pymc-extras
 """
 
 from __future__ import annotations
@@ -47,15 +48,18 @@ BENCHMARKS = {
     "minibatches": Benchmark("certificates of fits with minibatches, and their cost", 7200),
     "large_models": Benchmark("certificates and verdicts of large models, and their cost", 3600),
     "verdicts": Benchmark("verdicts on fits beside reference draws", 1200),
+    "trainer": Benchmark("watched fits of pymc-extras' Trainer, and the steps they save", 3600),
     "linear_response": Benchmark("corrected sds of mean-field fits beside reference draws", 1200),
 }
 
 
-def run(name: str, quick: bool, options: Sequence[str] = ()) -> tuple[Any, float]:
+def run(
+    name: str, quick: bool, options: Sequence[str] = (), python: str = sys.executable
+) -> tuple[Any, float]:
     """The rows of a benchmark, or why there are none, and how long it took; in a process of its own."""
     with TemporaryDirectory() as folder:
         target = Path(folder) / "rows.json"
-        command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(target), *options]
+        command = [python, "-m", f"benchmarks.{name}", "--json", str(target), *options]
         command += ["--quick"] * quick
         began = time.perf_counter()
         try:
@@ -93,6 +97,7 @@ def main() -> None:
     parser.add_argument("--render", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--pythons", default=sys.executable, metavar="PATHS")
+    parser.add_argument("--extras", default=sys.executable, metavar="PATH")
     args = parser.parse_args()
     if args.render:
         print("\n".join(write_pages(record.read())))
@@ -105,7 +110,7 @@ def main() -> None:
     for name in args.only or BENCHMARKS:
         print(f"{name:16s} {BENCHMARKS[name].shows:55s}", end="", flush=True)
         options = ["--pythons", args.pythons] if name == "compile_times" else []
-        found, seconds = run(name, args.quick, options)
+        found, seconds = run(name, args.quick, options, args.extras if name == "trainer" else sys.executable)
         print(f"{seconds:6.0f} s" + (f"  {found}" if isinstance(found, str) else ""), flush=True)
         if isinstance(found, str) and found.startswith(("failed", "not done")):
             failures.append(name)

@@ -132,6 +132,50 @@ def minibatches_in_words(rows: Rows) -> str:
     )
 
 
+def trainer(rows: Rows) -> str:
+    lines = []
+    for model, guide in dict.fromkeys((row["model"], row["guide"]) for row in rows):
+        mine = [row for row in rows if (row["model"], row["guide"]) == (model, guide)]
+        claimed = [row for row in mine if row["claimed"]]
+        figures = (
+            len(mine),
+            len(claimed),
+            sum(row["true"] for row in claimed),
+            f"{max(float(row['jeffreys']) for row in mine):.2g}",
+            f"{statistics.median(row['steps'] for row in mine):,.0f}",
+            f"{float(mine[0]['fixed_jeffreys']):.2g}",
+            time(statistics.median(row["seconds"] for row in mine)),
+        )
+        lines.append((model, guide, *figures))
+    columns = [
+        "model",
+        "guide",
+        "fits",
+        "claims",
+        "of these true",
+        "farthest, nats",
+        "median steps",
+        f"after {rows[0]['fixed_steps']:,d} steps, nats",
+        "median time",
+    ]
+    return table(columns, lines, left=2)
+
+
+def trainer_in_words(rows: Rows) -> str:
+    """How many claims are true, and the steps that they saved beside the fixed number."""
+    claimed = [row for row in rows if row["claimed"]]
+    tolerance, fixed = rows[0]["tolerance"], rows[0]["fixed_steps"]
+    true, saved = sum(row["true"] for row in claimed), sum(fixed - row["steps"] for row in claimed)
+    reached = {(row["model"], row["guide"]): float(row["fixed_jeffreys"]) <= tolerance for row in rows}
+    rest = {f"{row['model'].partition(',')[0]} ({row['guide']})" for row in rows if not row["claimed"]}
+    return (
+        f"{len(claimed)} of {len(rows)} fits are claimed to be within {tolerance:g} nats of the optimum, and "
+        f"{true} of these claims are true. They take {saved:,d} fewer steps than as many fits of the fixed "
+        f"number, after which {sum(reached.values())} of {len(reached)} fits are within the tolerance. Not "
+        f"claimed of every seed: {listed(sorted(rest)) if rest else 'none'}."
+    )
+
+
 def linear_response(rows: Rows) -> str:
     def between(ends: list[float]) -> str:
         return " to ".join(f"{end:.2f}" for end in ends)

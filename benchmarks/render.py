@@ -41,6 +41,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "large_models.said": ("large_models", fit_tables.large_models_in_words),
     "verdicts": ("verdicts", fit_tables.verdicts),
     "verdicts.apart": ("verdicts", fit_tables.apart),
+    "trainer": ("trainer", fit_tables.trainer),
+    "trainer.said": ("trainer", fit_tables.trainer_in_words),
     "linear_response": ("linear_response", fit_tables.linear_response),
     "linear_response.trusted": ("linear_response", fit_tables.trusted),
 }

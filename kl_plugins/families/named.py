@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import divergence_rule
+from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.multivariate_normal import (
     MultivariateNormal,
@@ -185,10 +186,14 @@ class NamedMultivariateNormal(MultivariateNormal[Value, Vectors]):
     @property
     def std(self) -> Vectors:
         """Standard deviation of each coordinate, shape (d,)."""
-        scales: Any = getattr(self.covariance, "scales", None)
-        if scales is None:
-            scales = self.ops.sqrt(self.ops.sum_of_squares_last(self.covariance.factor))
-        known: Vectors = scales
+        known: Vectors
+        if isinstance(self.covariance, AxisAligned):
+            known = self.covariance.scales
+        elif isinstance(self.covariance, LowRank):
+            common = self.ops.sum_of_squares_last(self.covariance.loadings)
+            known = self.ops.sqrt(self.covariance.diagonal + common)
+        else:
+            known = self.ops.sqrt(self.ops.sum_of_squares_last(self.covariance.factor))
         return known
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from pymc.model import Model
 
 from kl_plugins.covariance.full import Dense
+from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, Variable, some_of
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.ops.protocol import FloatArray
@@ -59,7 +60,7 @@ def linear_response(
     approximation : pymc.MeanField, pymc.FullRank, an approximation of such groups, or one from elsewhere
         What `distance_to_optimum` takes. A fit by `variational.fit` that is certified is taken as it is,
         unless the model's data were changed since; of any other the optimum of its family is found first,
-        and the response is that of the optimum.
+        and the response is that of the optimum. Of a low rank it is that of the best with all correlations.
     model : pymc.Model, optional
         The model approximated, where `approximation` does not know it and it is not in context.
     var_names : str or sequence of str, optional
@@ -139,6 +140,8 @@ def linear_response(
     # A stream of its own: `fit` with the same seed must not have seen these draws.
     rng = generator(random_seed).spawn(1)[0]
     model, q = model_and_distribution(approximation, model, "linear_response")
+    if isinstance(q.covariance, LowRank):
+        q = NamedMultivariateNormal(q.mean, Dense(q.covariance.matrix()), q.variables)
     chosen = _value_names(model, var_names)
     with answered_in_time(), progress_line(progressbar, lasting=False) as report:
         report("compiling the log density")

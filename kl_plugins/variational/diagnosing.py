@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 from pymc.model import Model
 
-from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot, element_names, some_of
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.evidence.bounds import error_bounds
@@ -29,7 +28,6 @@ from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
 from kl_plugins.variational.optimum.distance import (
     OptimumDistance,
     distance_by_search,
-    unless_out_of_reach,
 )
 from kl_plugins.variational.optimum.draw_counts import FULL_RANK_DIMENSIONS as FULL_RANK_LIMIT
 from kl_plugins.variational.optimum.draw_counts import MOST_DRAWS, too_large
@@ -191,8 +189,6 @@ def diagnose(
             lambda stage: report(f"best full-rank Gaussian: {stage}"),
             most,
         )
-        if distance is not None and isinstance(found[-1][1].covariance, LowRank):
-            distance = unless_out_of_reach(distance, optimum_tolerance)
         refuse_collapsed(target, full)
         known = full if np.isfinite(full_error) else None
         report(f"{draws:,d} draws of the approximation")

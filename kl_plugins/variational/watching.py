@@ -115,7 +115,7 @@ class WatchedFit:
             self._stop(Status.CONVERGED, stopping.converged(look, at_rest), warn=False)
         if look.drift > self.tolerance:
             return
-        if look.to_optimum > self.tolerance and not optimum.out_of_reach:
+        if look.to_optimum > self.tolerance:
             needed = optimum.iterations_to(window, self._iterates.spacing)
             remaining = 0 if self._end is None else self._end - self._iteration
             late = needed > max(PATIENCE * self._iteration, remaining)
@@ -123,7 +123,7 @@ class WatchedFit:
                 what = stopping.not_optimal(self.history[-1], self.tolerance, needed, optimum.reason)
                 self._stop(Status.NOT_OPTIMAL, what, warn=True)
         elif at_rest and self._is_accurate(window):
-            why = optimum.reason or optimum.out_of_reach or "check=False"
+            why = optimum.reason or "check=False"
             self._stop(Status.STATIONARY, stopping.stationary(self.history[-1], why), warn=self.check)
 
     def _is_accurate(self, window: Window) -> bool:
@@ -144,8 +144,8 @@ class WatchedFit:
             self._parameters.write(self._parameters.distribution(average))
         taken = stopping.what_was_taken(writable, self._parameters.holder)
         answer = "you are done, " if status is Status.CONVERGED else ""
-        if status is Status.CONVERGED and self._comparison.out_of_reach:
-            what += stopping.OF_ALL_CORRELATIONS
+        if status is Status.CONVERGED and self._comparison.distance is not None:
+            what += stopping.of_rank(self._comparison.distance)
         self._message = f"{status} after {self._iteration:,d} iterations: {answer}{taken}; {what}"
         if warn:
             warnings.warn(f"KLConvergence: {self._message}", NotConvergedWarning, stacklevel=2)
@@ -158,9 +158,7 @@ class WatchedFit:
         if window is not None:
             look = self.history[-1]
             what = stopping.still_moving(look, self.tolerance, rests(look, self.history, self.tolerance))
-            if look.to_optimum > self.tolerance and comparison.out_of_reach:
-                what += f". {comparison.out_of_reach}"
-            elif look.to_optimum > self.tolerance:
+            if look.to_optimum > self.tolerance:
                 needed = comparison.iterations_to(window, self._iterates.spacing)
                 last = self._parameters.coordinates(self._parameters.read()[None])[0]
                 away = comparison.jeffreys_to(last)

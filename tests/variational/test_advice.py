@@ -41,10 +41,10 @@ def groups(**draws):
 def test_independence_is_not_the_cause_of_what_missing_convergence_does(summed):
     far = look((np.full(2, 30.0), np.full(2, 0.08)), summed)
     assert far.distance.jeffreys > 1_000.0
-    assert far.verdict.advice == Advice.FULL_RANK_UNCONVERGED.told()
+    assert far.verdict.advice == Advice.FULL_RANK_UNCONVERGED.told(family="mean-field")
     best = far.distance.optimum
     there = look((best.mean, best.std**2), summed)
-    assert there.verdict.advice.endswith(Advice.FULL_RANK.told())
+    assert there.verdict.advice.endswith(Advice.FULL_RANK.told(lack="mean-field's independence"))
 
 
 def test_mean_field_is_advised_where_it_would_do():

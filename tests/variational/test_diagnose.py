@@ -177,6 +177,7 @@ def test_draws_of_every_structure(structure):
     covariance = STRUCTURES[structure]
     q = factored(NamedMultivariateNormal(MEAN, covariance, (Variable("x", (3,)),)))
     other = stats.multivariate_normal(MEAN, covariance.matrix())
+    np.testing.assert_allclose(q.std**2 * np.ones(3), np.diagonal(covariance.matrix()), rtol=1e-12)
     for draw in (gaussian_draws, wide_draws):
         points, densities = draw(q, 4_000, np.random.default_rng(1))
         if draw is gaussian_draws:

@@ -28,14 +28,13 @@ from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.draw_counts import too_large
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.progress import Report
+from kl_plugins.variational.optimum.ranks import FULL_RANK_DIMENSIONS, find_full_rank
 from kl_plugins.variational.optimum.scale_families import (
     TriangularScales,
     family_of,
     member_of,
     standard_deviations,
 )
-from kl_plugins.variational.optimum.search import NoFiniteELBOError, find_optimum
-from kl_plugins.variational.optimum.starts import at_average_curvature, starts_from
 from kl_plugins.variational.target.density import TargetDensity
 from kl_plugins.variational.target.parts import independent_part
 from kl_plugins.variational.target.priors import InfiniteTermError, closed_form
@@ -157,10 +156,6 @@ def trajectory(
     )
 
 
-FULL_RANK_DIMENSIONS = 100
-"""Up to so many dimensions the best full-rank Gaussian is sought unasked."""
-COORDINATES = 16
-"""A tolerance is for so many: divergences add up over coordinates, so that of more it is as much larger."""
 GAIN_DRAWS = 512
 """Quasi-random draws, four times, for the difference of two ELBOs."""
 
@@ -198,9 +193,7 @@ def best_full_rank(
 ) -> tuple[Snapshot | None, float]:
     """The best Gaussian with all correlations, and the Jeffreys divergence within which it is known.
 
-    The search begins around the best of the family, which was found from many places, and at the mode; where
-    it does not come to rest from there, from more. In many dimensions the tolerance is larger, for the same
-    error in each.
+    The search begins around the best of the family, which was found from many places.
     """
     d = target.dimension
     family = TriangularScales(((d, True),))
@@ -208,27 +201,8 @@ def best_full_rank(
         return distance.optimum, distance.sampling_error
     if wanted is False or (wanted is None and d > FULL_RANK_DIMENSIONS) or too_large(family):
         return None, np.inf
-    tolerance *= max(1.0, d / COORDINATES)
     centre = q if distance is None else distance.optimum
-    start = member_of(family, centre)
-    *modes, unit = starts_from(target, family, target.initial, rng)
-    curved = at_average_curvature(target, family, start, rng)
-    found = None
-    for starts in ([curved, *modes], [curved, *modes, start, unit]):
-        try:
-            found = find_optimum(
-                target,
-                family,
-                starts,
-                tolerance,
-                rng,
-                report=report,
-                most_evaluations=most_evaluations,
-            )
-        except NoFiniteELBOError:
-            continue
-        if found.rested:
-            break
+    found = find_full_rank(target, member_of(family, centre), tolerance, rng, report, most_evaluations)
     return (None, np.inf) if found is None else (found.distribution, found.jeffreys)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO
+from kl_plugins.variational.optimum.low_rank_scales import LowRankScales
 from kl_plugins.variational.optimum.response import Curvature, averages_errors
 
 STEP = 1e-4
@@ -84,6 +85,7 @@ def _over_set(
     function: Callable[[FloatArray], FloatArray], elbo: WhitenedELBO, place: FloatArray
 ) -> SetMoments:
     family, root, d = elbo.family, elbo.reference.root, elbo.dimension
+    assert not isinstance(family, LowRankScales)  # that of low rank is of all correlations
     shift, change = elbo.unpacked(place)
     axes = family.spread(root, np.eye(d))
     centre = function(elbo.gaussian(place).mean[None])[0]

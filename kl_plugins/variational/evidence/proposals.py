@@ -11,6 +11,7 @@ from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Dense, Full
+from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.importance import Importance, importance
@@ -26,12 +27,12 @@ CUTS = (0.005, 0.02, 0.1)
 
 
 def factored(q: Snapshot) -> Snapshot:
-    """The same Gaussian; its covariance is axis-aligned, has a Cholesky factor, or has blocks of these."""
+    """The same Gaussian, its covariance axis-aligned, low-rank, with a Cholesky factor, or of such blocks."""
     return NamedMultivariateNormal(q.mean, _factored(q.covariance), q.variables)
 
 
 def _factored(covariance: Covariance) -> Covariance:
-    if isinstance(covariance, AxisAligned | Full):
+    if isinstance(covariance, AxisAligned | Full | LowRank):
         return covariance
     if isinstance(covariance, BlockDiagonal):
         return BlockDiagonal(tuple(_factored(block) for block in covariance.blocks))

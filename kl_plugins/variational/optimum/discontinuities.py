@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from kl_plugins.estimate.moments import jackknife_errors
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import Target, WhitenedELBO, resolution, whitened_target
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws, scales_of
+from kl_plugins.variational.optimum.scale_families import (
+    Gaussian,
+    ScaleFamily,
+    normal_draws,
+    scales_of,
+    with_constant_metric,
+)
 
 PAIRS = 512
 """Draws, each with its mirror image, between which jumps are looked for."""
@@ -168,6 +174,8 @@ def displacement_by_discontinuities(
     out of f first: it changes nothing but the noise.
     """
     d = len(gaussian.mean)
+    # A low rank can move nowhere where all correlations cannot.
+    family, gaussian = with_constant_metric(family, gaussian)
     whitened = whitened_target(target, family, gaussian)
     control = normal_draws(max(FEWEST_DRAWS, 1 << (4 * d - 1).bit_length()), d, rng)
     rotation = WhitenedELBO(target, family, gaussian, control).rotation

@@ -8,15 +8,16 @@ from math import inf, isfinite, nan, sqrt
 import numpy as np
 from pymc.model import Model
 
-from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import Snapshot
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
 from kl_plugins.variational.optimum.draw_counts import FIRST_DRAWS, MOST_DRAWS
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
+from kl_plugins.variational.optimum.low_rank_scales import LowRankScales
 from kl_plugins.variational.optimum.progress import Report, progress_line
-from kl_plugins.variational.optimum.reasons import DistanceText, Obstacle, Reason
+from kl_plugins.variational.optimum.ranks import find_low_rank
+from kl_plugins.variational.optimum.reasons import DistanceText, Obstacle
 from kl_plugins.variational.optimum.scale_families import family_of, member_of
 from kl_plugins.variational.optimum.search import Agreement, find_optimum
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
@@ -59,8 +60,11 @@ class OptimumDistance:
     obstacle : Obstacle or None
         The same for programs: its ``reason`` is an enumeration.
     low_rank : bool
-        Whether q's covariance has a low rank. The best Gaussian of that rank is not looked for: q* has all
-        correlations, so that q may be as good as its family can be and yet far from q*. Near q* it is good.
+        Whether q* has a covariance of low rank. It is then the best of that rank that was found: of low ranks
+        the ELBO may have several maxima.
+    full_rank_gain, full_rank_gain_error : float
+        Of a low rank in up to 100 dimensions: what the best Gaussian with all correlations gains over q*, in
+        nats of ELBO, and its standard error. No other Gaussian of the rank can gain more. Else NaN.
     history : tuple of (draws, jeffreys)
         By how much the optima over pairs of independent sets of draws differed.
     other_optima : tuple of float
@@ -94,6 +98,8 @@ class OptimumDistance:
     other_optima: tuple[float, ...] = field(default=(), repr=False)
     obstacle: Obstacle | None = field(default=None, repr=False)
     low_rank: bool = field(default=False, repr=False)
+    full_rank_gain: float = field(default=nan, repr=False)
+    full_rank_gain_error: float = field(default=nan, repr=False)
 
     @property
     def known(self) -> bool:
@@ -111,6 +117,16 @@ class OptimumDistance:
         distance, error = sqrt(self.jeffreys), sqrt(self.sampling_error)
         return max(distance - error, 0.0) ** 2, (distance + error) ** 2
 
+    @property
+    def about_rank(self) -> tuple[str, ...]:
+        """What is known of q* where its covariance has a low rank, in sentences."""
+        if not self.low_rank:
+            return ()
+        if not isfinite(self.full_rank_gain):
+            return (DistanceText.BEST_OF_RANK.told(),)
+        most = DistanceText.MOST_GAINED.told(gain=self.full_rank_gain, error=self.full_rank_gain_error)
+        return DistanceText.BEST_OF_RANK.told(), most
+
     def __str__(self) -> str:
         cost = DistanceText.COST.told(evaluations=self.evaluations, seconds=self.seconds)
         if not self.known:
@@ -125,8 +141,7 @@ class OptimumDistance:
         lines += [DistanceText.ERROR.told(error=self.sampling_error), cost]
         if not self.reached:
             lines.append(DistanceText.NOT_REACHED.told(reason=self.reason))
-        if self.low_rank:
-            lines.append(DistanceText.LOW_RANK.told())
+        lines += self.about_rank
         if self.other_optima:
             gaps = ", ".join(f"{gap:.3g}" for gap in self.other_optima)
             lines.append(DistanceText.OTHERS.told(gaps=gaps))
@@ -145,11 +160,11 @@ def distance_to_optimum(
 ) -> OptimumDistance:
     """How far an approximation is from the best Gaussian of its family.
 
-    The best one, q*, has the largest ELBO of all with the same correlations allowed (mean-field, full-rank or
-    groups); beside a covariance of low rank it has all correlations, see ``low_rank``. It is found by
-    maximising the ELBO over fixed quasi-random draws with L-BFGS, first from the approximation, from the mode
-    and from others that climbs find (see `fit`), then over ever more draws until independent sets of them
-    agree.
+    The best one, q*, has the largest ELBO of all with the same correlations allowed (mean-field, full-rank,
+    groups, or a low rank). It is found by maximising the ELBO over fixed quasi-random draws with L-BFGS,
+    first from the approximation, from the mode and from others that climbs find (see `fit`), then over ever
+    more draws until independent sets of them agree. Of a low rank the ELBO may have several maxima, also
+    where the posterior is Gaussian: see ``full_rank_gain``.
 
     Parameters
     ----------
@@ -232,11 +247,16 @@ def distance_by_search(
     before = target.evaluations
     most = before + max_evaluations
     family = family_of(q.covariance)
+    low_rank = isinstance(family, LowRankScales)
     start = member_of(family, q)
     report("looking for other modes to start from")
     more = starts_at_other_modes(target.sketch, model, family, target.initial, rng.spawn(1)[0])
     starts = [start, *starts_from(target, family, target.initial, rng.spawn(1)[0])]
-    found = find_optimum(target, family, starts, tolerance, rng, max_draws, report, more, most)
+    bound = None
+    if isinstance(family, LowRankScales):
+        found, bound = find_low_rank(target, family, starts, tolerance, rng, max_draws, report, more, most)
+    else:
+        found = find_optimum(target, family, starts, tolerance, rng, max_draws, report, more, most)
     report("difference of the ELBOs")
     gap, gap_error = elbo_gap(target, family, start, found.gaussian, found.draws, rng)
     others = found.others
@@ -273,23 +293,7 @@ def distance_by_search(
         history=found.history,
         other_optima=others,
         obstacle=found.obstacle,
-        low_rank=isinstance(q.covariance, LowRank),
-    )
-
-
-def unless_out_of_reach(distance: OptimumDistance, tolerance: float) -> OptimumDistance:
-    """The distance of a Gaussian of low rank, if it is within the tolerance; else its reason says how far.
-
-    Farther off it may be the best of its rank, and nothing is known of that.
-    """
-    if not distance.known or distance.interval[0] <= tolerance:
-        return distance
-    obstacle = Reason.LOW_RANK.told(jeffreys=distance.jeffreys)
-    return OptimumDistance(
-        optimum=distance.optimum,
-        reason=str(obstacle),
-        obstacle=obstacle,
-        evaluations=distance.evaluations,
-        seconds=distance.seconds,
-        low_rank=True,
+        low_rank=low_rank,
+        full_rank_gain=nan if bound is None else bound.gain,
+        full_rank_gain_error=nan if bound is None else bound.error,
     )

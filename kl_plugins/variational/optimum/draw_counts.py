@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kl_plugins.variational.optimum.low_rank_scales import LowRankScales
 from kl_plugins.variational.optimum.scale_families import ScaleFamily
 
 FIRST_DRAWS = 512
@@ -11,6 +12,8 @@ EXTENSIVE = 2**17
 """A log density of so many numbers is evaluated over as few draws as will do."""
 COARSE_DRAWS = 128
 CURVATURE_DRAWS = 512
+SOFT_CURVATURE_DRAWS = 2048
+"""For low ranks, of which scales and factors trade off along directions of little curvature."""
 MOST_DRAWS = 2**16
 MOST_NUMBERS = 2**27
 """Draws times dimensions that are held at once (a gigabyte)."""
@@ -29,7 +32,7 @@ def too_large(family: ScaleFamily) -> str:
 
 
 def needs_covariances(family: ScaleFamily) -> bool:
-    return len(family.metric) > family.dimension
+    return isinstance(family, LowRankScales) or len(family.metric) > family.dimension
 
 
 def draws_for_covariances(family: ScaleFamily) -> int:
@@ -44,7 +47,8 @@ def coarse_draws(family: ScaleFamily) -> int:
 
 def draws_for_curvature(family: ScaleFamily) -> int:
     """Over how many draws the Hessian of the ELBO is enough for the steps of Newton's method."""
-    return max(CURVATURE_DRAWS, 4 * family.dimension if needs_covariances(family) else 0)
+    fewest = SOFT_CURVATURE_DRAWS if isinstance(family, LowRankScales) else CURVATURE_DRAWS
+    return max(fewest, 4 * family.dimension if needs_covariances(family) else 0)
 
 
 def fewest_draws(family: ScaleFamily) -> int:

@@ -13,6 +13,7 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.conjugate_gradients import conjugate_gradients
 from kl_plugins.variational.optimum.draw_counts import draws_for_curvature
 from kl_plugins.variational.optimum.scale_families import (
+    ConstantMetric,
     Gaussian,
     ScaleFamily,
     mirrored,
@@ -130,7 +131,8 @@ class WhitenedELBO:
         self.target, self.family, self.reference, self.draws = target, family, reference, draws
         self.dimension = len(reference.mean)
         self.rotation = None if self.dimension > dense_dimensions else self._rotation()
-        self.weights: FloatArray = np.concatenate([np.ones(self.dimension), family.metric])
+        self.chart = family.around(reference.root)
+        self.weights: FloatArray = np.concatenate([np.ones(self.dimension), self.chart.metric])
         self.value, self.slope = self(np.zeros(len(self.weights)))
 
     def over(self, draws: FloatArray) -> WhitenedELBO:
@@ -148,7 +150,7 @@ class WhitenedELBO:
     def of_sets(self, coordinates: FloatArray, sets: int) -> tuple[float, FloatArray]:
         """−ELBO over all draws, and its gradients over that many sets of them, shape (sets, k)."""
         u, change = self.unpacked(coordinates)
-        w = u + self.family.spread(change, self.draws)
+        w = u + self.chart.spread(change, self.draws)
         values, gradients = self.target(self.reference.mean + self.family.spread(self.reference.root, w))
         if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
             return np.inf, np.zeros((sets, len(coordinates)))
@@ -157,9 +159,9 @@ class WhitenedELBO:
         for some, draws in zip(np.split(pulled, sets), np.split(self.draws, sets), strict=True):
             slope_u = some.mean(axis=0)
             slope_u = slope_u if self.rotation is None else slope_u @ self.rotation
-            slope_t = self.family.slope(some, draws, change) - self.family.logarithms
+            slope_t = self.chart.slope(some, draws, change) - self.chart.log_det_slope(change)
             slopes.append(np.concatenate([slope_u, slope_t]) / np.sqrt(self.weights))
-        return float(-values.mean() - self.family.log_det(change)), np.stack(slopes)
+        return float(-values.mean() - self.chart.log_det(change)), np.stack(slopes)
 
     def far_minimum(self) -> FloatArray:
         """Coordinates where L-BFGS ends."""
@@ -178,7 +180,8 @@ class WhitenedELBO:
                 raise StopIteration
 
         upper = np.full(len(self.weights), np.inf)
-        upper[self.dimension :][self.family.logarithms] = LARGEST_LOG_SCALE * np.sqrt(2.0)
+        upper[self.dimension :] = np.where(self.chart.logarithms, LARGEST_LOG_SCALE, np.inf)
+        upper = upper * np.sqrt(self.weights)
         options = {"maxiter": ITERATIONS, "gtol": 0.0, "ftol": 0.0, "maxcor": 20}
         bounds = np.column_stack([-upper, upper])
         start = np.zeros_like(upper)
@@ -196,9 +199,23 @@ class WhitenedELBO:
         step = np.zeros_like(self.slope)
         if self.slope @ self.slope > NEAR:
             return step, np.inf
-        products = self._hessian_products()
-        found = conjugate_gradients(products, -self.slope, SOLVER_ACCURACY, SOLVER_STEPS, accuracy)
-        return (step, np.inf) if found is None else (found, float(found @ found))
+        few, longest = draws_for_curvature(self.family), accuracy
+        counts = [few]
+        if not isinstance(self.chart, ConstantMetric):
+            # A long step may change little. And over all draws there is curvature where some have none.
+            longest = np.inf
+            counts += [len(self.draws)] * (few < len(self.draws))
+        found = None
+        for count in counts:
+            if found is None:
+                products = self.hessian_products(count)
+                found = conjugate_gradients(products, -self.slope, SOLVER_ACCURACY, SOLVER_STEPS, longest)
+        return (step, np.inf) if found is None else (found, self.squared_length(found))
+
+    def squared_length(self, step: FloatArray) -> float:
+        """The Jeffreys divergence of a small step."""
+        means, scales = np.split(step / np.sqrt(self.weights), [self.dimension])
+        return float(means @ means) + self.chart.squared_length(scales)
 
     def lowered(self, step: FloatArray, squared_length: float) -> FloatArray | None:
         """The step, shortened to where the reference's geometry holds, if it lowers −ELBO; else None."""
@@ -214,9 +231,9 @@ class WhitenedELBO:
         constant = 0.5 * self.dimension * (1.0 + np.log(2.0 * np.pi))
         return float(self.value - self.family.log_det(self.reference.root) - constant)
 
-    def _hessian_products(self) -> Callable[[FloatArray], FloatArray]:
-        """Hessian times vector at the reference, by differences of gradients over some of the draws."""
-        half, enough = len(self.draws) // 2, draws_for_curvature(self.family) // 2
+    def hessian_products(self, most: int) -> Callable[[FloatArray], FloatArray]:
+        """Hessian times vector at the reference, by differences of gradients over so many of the draws."""
+        half, enough = len(self.draws) // 2, most // 2
         part = self
         # The Hessian changes the steps, not where they end: that over fewer draws will do.
         if enough < half:
@@ -228,20 +245,24 @@ class WhitenedELBO:
         def product(direction: FloatArray) -> FloatArray:
             step = length / np.sqrt(direction @ direction)
             value, slope = part(step * direction)
-            return (slope - base) / step if np.isfinite(value) else np.full_like(direction, np.nan)
+            if not np.isfinite(value):
+                return np.full_like(direction, np.nan)
+            image: FloatArray = (slope - base) / step
+            image[self.dimension :] += self.chart.support(direction[self.dimension :])
+            return image
 
         return product
 
     def gaussian(self, coordinates: FloatArray) -> Gaussian:
         u, change = self.unpacked(coordinates)
         mean = self.reference.mean + self.family.spread(self.reference.root, u)
-        return Gaussian(mean, self.family.compose(self.reference.root, change))
+        return Gaussian(mean, self.chart.compose(self.reference.root, change))
 
     def unpacked(self, coordinates: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(u, T), so that the draws of the Gaussian at these coordinates are m₀ + C₀ (u + T z)."""
         scaled = coordinates / np.sqrt(self.weights)
         u, t = scaled[: self.dimension], scaled[self.dimension :]
-        return (u if self.rotation is None else self.rotation @ u), self.family.change(t)
+        return (u if self.rotation is None else self.rotation @ u), self.chart.change(t)
 
     def _rotation(self) -> FloatArray | None:
         """R with Rᵀ H R = I, H the expected Hessian by the means; None where it is near the identity.

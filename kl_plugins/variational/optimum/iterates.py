@@ -15,7 +15,6 @@ from kl_plugins.dispatch import kl
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.optimum.progress import say_above_bar
-from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.target.parameters import WatchedParameters
 from kl_plugins.variational.target.settings import Seed
 
@@ -191,13 +190,6 @@ class OptimumComparison:
         self.tried = False
         self.reason = ""
         self.distance: OptimumDistance | None = None
-
-    @property
-    def out_of_reach(self) -> str:
-        """Why the optimum may be another family's, empty where it is not: a low rank's is not looked for."""
-        if self.distance is None or not self.distance.low_rank:
-            return ""
-        return Reason.LOW_RANK.told(jeffreys=self.distance.jeffreys).what
 
     @property
     def is_known(self) -> bool:

@@ -54,9 +54,10 @@ class DistanceText(Wording):
     ELBO = "ELBO(q*) − ELBO(q) = {gap:.4g} ± {error:.2g} nats"
     ERROR = "Monte Carlo error of q*: {error:.2g} nats (Jeffreys divergence)"
     NOT_REACHED = "q* was not found to within the tolerance: {reason}"
-    LOW_RANK = (
-        "q's covariance has a low rank. The best of that rank is not looked for: q* has all correlations, "
-        "and may be out of reach"
+    BEST_OF_RANK = "q* is the best Gaussian of q's rank that was found, a local optimum"
+    MOST_GAINED = (
+        "with all correlations the ELBO is {gain:.2g} ± {error:.1g} nats larger, and of no other Gaussian of "
+        "that rank it is larger than that"
     )
     OTHERS = "there are other local optima, their ELBO less that of q*: {gaps} nats"
     COST = "{evaluations:,d} log-density evaluations, {seconds:.1f} s"
@@ -114,10 +115,7 @@ class Reason(Enum):
         "the {most:,d} evaluations of the log density that were allowed did not suffice to find the optimum"
     )
     OUTSIDE_SUPPORT = "{where}"
-    LOW_RANK = (
-        "the best Gaussian of its low rank is not looked for. The best one with all correlations is "
-        "{jeffreys:.3g} nats (Jeffreys divergence) away, which may be out of its reach"
-    )
+    SADDLE = "from where the gradient of the ELBO is zero it grows in some direction, again and again"
     NO_FINITE_ELBO = (
         "no Gaussian that was tried has a finite ELBO: the log density is −∞ or NaN at points that each of "
         "them reaches"
@@ -152,7 +150,7 @@ REMEDIES = {
     Reason.DISAGREEMENT: "Allow more draws (max_draws), or a larger tolerance",
     Reason.OUT_OF_EVALUATIONS: "Allow more (max_evaluations), or a larger tolerance",
     Reason.OUTSIDE_SUPPORT: "Give the variable a transform to the support of its density",
-    Reason.LOW_RANK: "Use variational.fit(method='fullrank_advi'), or raise the rank",
+    Reason.SADDLE: "Use variational.fit(method='fullrank_advi'), or another rank",
     Reason.NO_FINITE_ELBO: _SUPPORT,
 }
 """What to do about each reason."""

@@ -7,7 +7,7 @@ information at the reference is 2 for the diagonal and 1 for the others, whateve
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,10 @@ from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.covariance.base import Covariance
 from kl_plugins.covariance.block_diagonal import BlockDiagonal
 from kl_plugins.covariance.full import Cholesky
+from kl_plugins.covariance.low_rank import LowRank
 from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.variational.optimum.low_rank_scales import LowRankScales
 
 
 class Gaussian(NamedTuple):
@@ -30,17 +32,40 @@ class Gaussian(NamedTuple):
     root: FloatArray
 
 
-class MeanFieldScales:
+class ConstantMetric:
+    """A family whose coordinates, and their Fisher information, are the same around all of its members."""
+
+    metric: FloatArray
+    """Fisher information of the coordinates of T, shape (k,)."""
+    logarithms: NDArray[np.bool_]
+    """Which coordinates are logarithms of diagonal entries, shape (k,)."""
+
+    def around(self, root: FloatArray) -> Self:
+        """The coordinates around a member."""
+        return self
+
+    def log_det_slope(self, change: FloatArray) -> FloatArray:
+        """Derivatives of log |T| by the coordinates."""
+        return self.logarithms.astype(float)
+
+    def squared_length(self, coordinates: FloatArray) -> float:
+        """The Jeffreys divergence of a small change, to second order."""
+        return float(np.sum(self.metric * coordinates**2))
+
+    def support(self, coordinates: FloatArray) -> FloatArray:
+        """What is added to the product of the Hessian of −ELBO with a direction: nothing."""
+        return np.zeros_like(coordinates)
+
+
+class MeanFieldScales(ConstantMetric):
     """Independent coordinates: the root is the vector of standard deviations."""
 
     every_correlation = False
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
-        self.metric: FloatArray = np.full(dimension, 2.0)
-        """Fisher information of the coordinates of T, shape (k,)."""
-        self.logarithms: NDArray[np.bool_] = np.ones(dimension, dtype=bool)
-        """Which coordinates are logarithms of diagonal entries, shape (k,)."""
+        self.metric = np.full(dimension, 2.0)
+        self.logarithms = np.ones(dimension, dtype=bool)
 
     def spread(self, root: FloatArray, z: FloatArray) -> FloatArray:
         """C z for every row z."""
@@ -93,7 +118,7 @@ class MeanFieldScales:
         return DiagonalScales(root)
 
 
-class TriangularScales:
+class TriangularScales(ConstantMetric):
     """Blocks of correlated or independent coordinates: the root is a lower triangular matrix.
 
     Parameters
@@ -111,8 +136,8 @@ class TriangularScales:
         for part, correlated in self.blocks:
             inside[part, part] |= correlated
         self.inside = np.tril(inside)
-        self.logarithms: NDArray[np.bool_] = np.eye(d, dtype=bool)[self.inside]
-        self.metric: FloatArray = np.where(self.logarithms, 2.0, 1.0)
+        self.logarithms = np.eye(d, dtype=bool)[self.inside]
+        self.metric = np.where(self.logarithms, 2.0, 1.0)
 
     def spread(self, root: FloatArray, z: FloatArray) -> FloatArray:
         return z @ root.T
@@ -165,7 +190,7 @@ class TriangularScales:
         return found[0] if len(found) == 1 else BlockDiagonal(found)
 
 
-ScaleFamily = MeanFieldScales | TriangularScales
+ScaleFamily = MeanFieldScales | TriangularScales | LowRankScales
 """The operations on roots that an optimum is found with."""
 
 
@@ -177,13 +202,27 @@ def family_of(covariance: Any) -> ScaleFamily:
         return TriangularScales(
             tuple((int(block.dimension), not isinstance(block, AxisAligned)) for block in covariance.blocks)  # type: ignore[arg-type]
         )
-    return TriangularScales(((int(covariance.dimension), True),))
+    d = int(covariance.dimension)
+    if isinstance(covariance, LowRank) and np.shape(covariance.loadings)[-1] < d - 1:
+        return LowRankScales(d, np.shape(covariance.loadings)[-1])
+    # Less its smallest eigenvalue, every covariance matrix has a rank of d − 1.
+    return TriangularScales(((d, True),))
+
+
+def with_constant_metric(
+    family: ScaleFamily, gaussian: Gaussian
+) -> tuple[MeanFieldScales | TriangularScales, Gaussian]:
+    """The same Gaussian in a family whose metric is constant: of a low rank that of all correlations."""
+    if not isinstance(family, LowRankScales):
+        return family, gaussian
+    root = np.linalg.cholesky(family.covariance(gaussian.root).matrix())
+    return TriangularScales(((family.dimension, True),)), Gaussian(gaussian.mean, root)
 
 
 def scales_of(gaussian: Gaussian) -> FloatArray:
     """Standard deviations of the coordinates, shape (d,)."""
     root = gaussian.root
-    scales: FloatArray = root if root.ndim == 1 else np.linalg.norm(root, axis=1)
+    scales: FloatArray = root if root.ndim == 1 else np.linalg.norm(root, axis=1)  # of (F, s), too
     return scales
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from math import isfinite, nan
 from typing import NamedTuple
 
+from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.iterates import MOVING
 from kl_plugins.variational.report.formatting import against_limit, rounded_up
 
@@ -109,8 +110,9 @@ def converged(look: Look, at_rest: bool) -> str:
     return what
 
 
-OF_ALL_CORRELATIONS = ". That is the best one with all correlations, and at least as good as any of low rank"
-"""Of a fit of low rank that is close to it."""
+def of_rank(distance: OptimumDistance) -> str:
+    """What the optimum is of a fit of low rank; empty of any other."""
+    return "".join(f". {line[0].upper()}{line[1:]}" for line in distance.about_rank)
 
 
 def what_was_taken(writable: bool, holder: str) -> str:

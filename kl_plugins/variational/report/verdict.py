@@ -260,7 +260,7 @@ def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool)
         return [*resample, Advice.REFIT.told()]
     seen = grounds.importance.reliable or grounds.by_reference or bool(raw.discrepancies)
     if grounds.mean_field and seen and would_do(grounds.full_rank):
-        return [*resample, _advice_of_full_rank(grounds, raw).told()]
+        return [*resample, _advice_of_full_rank(grounds, raw)]
     if grounds.away_from_optimum:
         resample.append(Advice.CONVERGE.told())
     if level is Level.RESAMPLE:
@@ -277,17 +277,18 @@ def _advice(grounds: Grounds, level: Level, raw: MomentComparison, rivals: bool)
     return [*resample, other.told()]
 
 
-def _advice_of_full_rank(grounds: Grounds, raw: MomentComparison) -> Advice:
+def _advice_of_full_rank(grounds: Grounds, raw: MomentComparison) -> str:
     """Where the best full-rank Gaussian is right: whether independence is the cause takes a known optimum."""
-    if grounds.corrected:
-        return Advice.FULL_RANK_CAUSE_NOT_KNOWN
+    not_known = Advice.FULL_RANK_CAUSE_NOT_KNOWN.told()
     distance, best = grounds.distance, grounds.best
-    if distance is None or best is None or not distance.reached:
-        return Advice.FULL_RANK_CAUSE_NOT_KNOWN
+    if grounds.corrected or distance is None or best is None or not distance.reached:
+        return not_known
     if grounds.away_from_optimum:
         wrong = grounds.reliable and grounds.compare(best).discrepancies
-        return Advice.FULL_RANK_UNCONVERGED if wrong else Advice.FULL_RANK_CAUSE_NOT_KNOWN
-    return Advice.FULL_RANK if raw.discrepancies else Advice.FULL_RANK_CAUSE_NOT_KNOWN
+        family = "the best that was found of that rank" if distance.low_rank else "mean-field"
+        return Advice.FULL_RANK_UNCONVERGED.told(family=family) if wrong else not_known
+    lack = "the low rank" if distance.low_rank else "mean-field's independence"
+    return Advice.FULL_RANK.told(lack=lack) if raw.discrepancies else not_known
 
 
 def _advice_of_nothing_seen(grounds: Grounds, raw: MomentComparison) -> Advice:

@@ -242,11 +242,11 @@ class Advice(Wording):
     REFIT = "It has not converged. Refit with variational.fit: the best approximation of its family is right."
     CONVERGE = "It has not converged: use variational.fit."
     FULL_RANK = (
-        "Use variational.fit(model, method='fullrank_advi'): mean-field's independence is the cause, the "
-        "best full-rank fit is right."
+        "Use variational.fit(model, method='fullrank_advi'): {lack} is the cause, the best full-rank fit is "
+        "right."
     )
     FULL_RANK_UNCONVERGED = (
-        "It has not converged, and mean-field would not do either: use variational.fit(model, "
+        "It has not converged, and {family} would not do either: use variational.fit(model, "
         "method='fullrank_advi')."
     )
     FULL_RANK_CAUSE_NOT_KNOWN = (
