@@ -50,7 +50,7 @@ class RankGap:
     full_rank : Optimum
         The best Gaussian with all correlations.
     gain, error : float
-        Its ELBO less that of the Gaussian of low rank, in nats, with the standard error.
+        Its ELBO less that of the Gaussian of low rank, in nats, and by how much that may be too little.
     """
 
     full_rank: Optimum
@@ -129,11 +129,12 @@ def find_low_rank(
         found = replace(better, others=found.others, starts=found.starts, led=found.led)
     else:
         found = replace(found, obstacle=Reason.SADDLE.told(), jeffreys=np.inf)
-    if wide is None or not wide.reached or not np.isfinite(found.jeffreys):
+    if wide is None or not wide.rested or not np.isfinite(wide.jeffreys + found.jeffreys):
         return found, None
     all_correlations, mine = with_constant_metric(family, found.gaussian)
     gain, error = elbo_gap(target, all_correlations, mine, wide.gaussian, max(found.draws, wide.draws), rng)
-    return found, RankGap(wide, gain, error)
+    # The ELBO falls short of its maximum by half the Jeffreys divergence from there.
+    return found, RankGap(wide, gain, error + 0.5 * wide.jeffreys)
 
 
 def has_uphill(
