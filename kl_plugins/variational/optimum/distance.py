@@ -64,7 +64,8 @@ class OptimumDistance:
         the ELBO may have several maxima.
     full_rank_gain, full_rank_gain_error : float
         Of a low rank in up to 100 dimensions: what the best Gaussian with all correlations gains over q*, in
-        nats of ELBO, and by how much that may be too little. No other Gaussian of the rank can gain more. Else NaN.
+        nats of ELBO, and by how much that may be too little. No other Gaussian of the rank can gain more.
+        Else NaN.
     history : tuple of (draws, jeffreys)
         By how much the optima over pairs of independent sets of draws differed.
     other_optima : tuple of float
