@@ -43,6 +43,7 @@ BENCHMARKS = {
     "gradients": Benchmark("time of value and gradient in graphs", 600),
     "compile_times": Benchmark("time to compile graphs", 2400),
     "estimators": Benchmark("bias and error of Monte Carlo rules", 600),
+    "draws": Benchmark("estimates from draws, and how often their intervals hold the truth", 3000),
     "optimiser_bias": Benchmark("where PyMC's default optimiser comes to rest", 1200),
     "variational": Benchmark("who claims that a fit converged, and how truly", 1800),
     "minibatches": Benchmark("certificates of fits with minibatches, and their cost", 7200),

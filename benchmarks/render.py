@@ -31,6 +31,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "compile_times.loading": ("compile_times", tables.loading_of_families),
     "compile_times.slower": ("compile_times", tables.slower_to_compile),
     "estimators": ("estimators", tables.estimators),
+    "draws": ("draws", tables.from_draws),
     "optimiser_bias.predicted": ("optimiser_bias", fit_tables.fixed_points),
     "optimiser_bias.distances": ("optimiser_bias", fit_tables.from_optimum),
     "variational": ("variational", fit_tables.variational),

@@ -248,6 +248,27 @@ def estimators(rows: Rows) -> str:
     )
 
 
+def from_draws(rows: Rows) -> str:
+    """Bias, half of the interval, and how often it holds the truth."""
+    names = list(rows[0]["methods"])
+
+    def cell(found: dict[str, Any] | None) -> str:
+        if found is None:
+            return "–"
+        bias = f"{float(found['bias']):+.3f}"
+        if "half" not in found:
+            return f"{bias}, no interval"
+        return f"{bias} ± {float(found['half']):.3f}, {100 * found['covered']:.0f} %"
+
+    return table(
+        ["pair", "KL (nats)", *[f"{name}: bias ± half, covered" for name in names]],
+        [
+            (row["pair"], f"{row['kl']:.4g}", *[cell(row["methods"].get(name)) for name in names])
+            for row in rows
+        ],
+    )
+
+
 def summary(results: dict[str, Any]) -> str:
     """At most eight rows for README: digits first, then time."""
     names = ["kl_plugins", CHECKED, UNCHECKED, "NumPyro"]

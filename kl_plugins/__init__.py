@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.kronecker import Kronecker
     from kl_plugins.covariance.low_rank import LowRank
     from kl_plugins.covariance.precision import Precision
+    from kl_plugins.estimate.draws.sample import draws
     from kl_plugins.estimate.estimation import estimate_kl
     from kl_plugins.estimate.result import KLEstimate
     from kl_plugins.families.multivariate_normal import MultivariateNormal
@@ -48,6 +49,7 @@ __all__ = [
     "NoClosedFormWarning",
     "Precision",
     "cross_entropy",
+    "draws",
     "entropy",
     "estimate_kl",
     "explain",
@@ -74,6 +76,7 @@ _HOMES = {
     "LowRank": "covariance.low_rank",
     "MultivariateNormal": "families.multivariate_normal",
     "Precision": "covariance.precision",
+    "draws": "estimate.draws.sample",
     "estimate_kl": "estimate.estimation",
     "gaussian": "posteriors.summary",
     "kl_bounds": "mixtures.bounds",

@@ -13,7 +13,11 @@ TRACED = (
     "JAX traces it (in jax.jit, jax.grad or jax.vmap), and kl_plugins computes with NumPy: call it outside, "
     'or make the graph in PyTensor and compile that with mode="JAX"'
 )
-_TRACE = "kl_plugins.gaussian(trace) is the Gaussian with their means and covariances"
+_TRACE = (
+    "kl_plugins.gaussian(trace) is the Gaussian with their means and covariances; kl_plugins.estimate_kl "
+    "takes "
+    "draws as they are"
+)
 _KINDS: dict[str, tuple[str, str]] = {
     "builtins.NoneType": ("nothing", "was a return forgotten, or a method called that works in place?"),
     "builtins.str": ("text", "make the distribution itself, for example scipy.stats.norm(0, 1)"),
@@ -25,6 +29,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "jax.Tracer": ("a number", TRACED),
     "xarray.DataTree": ("draws", _TRACE),
     "arviz.InferenceData": ("draws", _TRACE),
+    "kl_plugins.Draws": ("draws", "kl_plugins.estimate_kl takes them"),
     "builtins.generator": ("an iterator", "pairwise_kl takes all that it yields, kl one distribution"),
     "pymc.Model": (
         "a model",
@@ -158,7 +163,9 @@ def _listed_numbers(obj: Any) -> tuple[str, str]:
         return "empty", _EMPTY
     if any(isinstance(member, list | tuple) for member in obj):
         rows = "numpy.array(x)"
-        return "numbers", _rows_of(f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T")
+        return "numbers", _rows_of(
+            f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T", rows=rows
+        )
     remedy = _line("x" if isinstance(obj, list | tuple) else "list(x)")
     return "numbers", remedy.replace("norm(mean, sd)", "norm(*x)") if isinstance(obj, tuple) else remedy
 
@@ -176,21 +183,23 @@ def _fitted(obj: Any, values: str) -> str:
         same = " and the columns of both sides in the same order"
         return _rows_of("x.mean()", "x.cov()", "x.T", same)
     rows = values if ndim == 2 else f"{values}.reshape(-1, x.shape[-1])"
-    return _rows_of(f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T")
+    return _rows_of(f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T", rows=rows)
 
 
 def _line(values: str) -> str:
     return (
         f"fit a distribution to draws x, scipy.stats.norm(*scipy.stats.norm.fit({values})), or pass "
-        f"scipy.stats.gaussian_kde({values}) to kl_plugins.estimate_kl; {_PARAMETERS}"
+        f"scipy.stats.gaussian_kde({values}) or kl_plugins.draws({values}) to kl_plugins.estimate_kl; "
+        f"{_PARAMETERS}"
     )
 
 
-def _rows_of(mean: str, cov: str, columns: str, order: str = "") -> str:
+def _rows_of(mean: str, cov: str, columns: str, order: str = "", rows: str = "x") -> str:
     return (
         f"fit a distribution to draws x, one in each row{order}, "
         f"scipy.stats.multivariate_normal({mean}, {cov}), or pass "
-        f"scipy.stats.gaussian_kde({columns}) to kl_plugins.estimate_kl; {_PARAMETERS}"
+        f"scipy.stats.gaussian_kde({columns}) or kl_plugins.draws({rows}) to kl_plugins.estimate_kl; "
+        f"{_PARAMETERS}"
     )
 
 

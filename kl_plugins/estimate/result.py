@@ -31,8 +31,20 @@ class Method(StrEnum):
     QUADRATURE = "quadrature"
     MONTE_CARLO = "monte carlo"
     SUPPORT = "support"
+    NEIGHBOURS = "nearest neighbours"
+    COUNTS = "counts"
 
     __repr__ = str.__repr__  # users compare with, and print, the text
+
+    @property
+    def phrase(self) -> str:
+        """How a sentence about it begins."""
+        return f"the {self} {'are' if self.takes_draws else 'is'}"
+
+    @property
+    def takes_draws(self) -> bool:
+        """Whether it is for draws."""
+        return self in (Method.NEIGHBOURS, Method.COUNTS)
 
 
 class Doubt(StrEnum):
@@ -47,6 +59,24 @@ class Doubt(StrEnum):
     TAIL = "a tail that could not be followed may hold {tail:.1g}"
     DOMINATED = "a few draws dominate: log p − log q has a tail that draws cannot follow"
     TIME = "the time limit of {limit:g} s was reached"
+    APART = (
+        "{share:.0%} of p's draws are further out than all of q's, where nothing shows how small q is. "
+        "Give q as "
+        "a distribution with a density, or more draws of it"
+    )
+    FEW_DRAWS = (
+        "the draws are worth {worth:.0f} independent ones, and {d} dimensions need {needed}: draw more, or "
+        "choose fewer variables"
+    )
+    SHAPE = (
+        "the draws have a shape that nearest neighbours show in part only in {d} dimensions: choose fewer "
+        "variables, or draw many more"
+    )
+    UNSEEN = (
+        "{share:.1%} of p's draws have values that q's draws lack, so that it may be infinite: draw more "
+        "of q, or "
+        "give it as a distribution"
+    )
     NOT_A_NUMBER = " (a log density is not a number inside its support)"
 
 
@@ -60,12 +90,12 @@ class KLEstimate(Generic[Numbers, Truths]):
         KL(p‖q) in nats.
     error : float or ndarray
         Bound on the error of a sum or of a quadrature, as far as one can be had from what was evaluated;
-        standard error of Monte Carlo. ``inf`` where nothing can be said.
+        standard error of Monte Carlo and of estimates from draws. ``inf`` where nothing can be said.
     method : str
-        ``"exact sum"``, ``"quadrature"``, ``"monte carlo"``, or ``"support"`` where the supports alone make
-        it infinite.
+        ``"exact sum"``, ``"quadrature"``, ``"monte carlo"``, of draws ``"nearest neighbours"`` or
+        ``"counts"``, or ``"support"`` where the supports alone make it infinite.
     n : int
-        How often the pair of log densities was evaluated.
+        How often the pair of log densities was evaluated; of draws, how many draws of p counted.
     converged : bool or ndarray
         Whether the value can be relied on to within `error`. Where it cannot, a warning has said why.
 
@@ -98,7 +128,8 @@ class KLEstimate(Generic[Numbers, Truths]):
         return f"KLEstimate({numbers}, {self.method}, n={self.n}{doubt})"
 
     def _repr_html_(self) -> str:
-        how = paragraph(f"By {self.method}, with {self.n:,d} evaluations of the pair of densities.")
+        of_what = "draws of p" if self.method.takes_draws else "evaluations of the pair of densities"
+        how = paragraph(f"By {self.method}, with {self.n:,d} {of_what}.")
         values, errors, converged = (np.asarray(one) for one in (self.value, self.error, self.converged))
         good = int(converged.sum())
         if not values.ndim:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from kl_plugins.estimate.draws.reading import POSTERIOR, has_groups, posterior_in
 from kl_plugins.families.named import Coordinates, Variable
 from kl_plugins.ops.protocol import FloatArray
 
-POSTERIOR = "posterior"
 SAMPLE = ("chain", "draw")
 _LABELLER = arviz.labels.BaseLabeller()
 
@@ -28,31 +28,19 @@ def posterior_of(trace: Any, called: str, others: str = "or a Dataset") -> xr.Da
     ValueError
         If it has groups, and none of the posterior.
     """
-    if isinstance(trace, xr.Dataset):
-        return trace
-    kind = type(trace)
-    if hasattr(kind, "children") and hasattr(kind, "to_dataset"):  # a DataTree, whole or one of its groups
-        if POSTERIOR in trace.children:
-            found: xr.Dataset = trace.children[POSTERIOR].to_dataset()
-            return found
-        if len(trace.data_vars):
-            found = trace.to_dataset()
-            return found
-        groups = list(trace.children)
-    elif hasattr(kind, "groups") and hasattr(kind, "add_groups"):
-        groups = list(trace.groups())
-        if POSTERIOR in groups:
-            found = trace[POSTERIOR]
-            return found
-    else:
+    if not (isinstance(trace, xr.Dataset) or has_groups(trace)):
         raise TypeError(
             f"{called} must be an InferenceData or DataTree with a posterior group, {others}, got "
-            f"{kind.__qualname__}{_as_dataset(trace)}"
+            f"{type(trace).__qualname__}{_as_dataset(trace)}"
         )
-    has = f"it has {', '.join(map(str, groups))}" if groups else "it is empty"
-    raise ValueError(
-        f"{called} has no group {POSTERIOR} ({has}): give draws of the posterior, as pm.sample returns them"
-    )
+    try:
+        found: xr.Dataset = posterior_in(trace)
+    except ValueError as error:
+        raise ValueError(
+            f"{called} has no group {POSTERIOR} ({error}): give draws of the posterior, as pm.sample "
+            "returns them"
+        ) from None
+    return found
 
 
 def _as_dataset(trace: Any) -> str:

@@ -1,0 +1,1 @@
+"""Divergences from draws: nearest neighbours where they look normal, or counts."""

@@ -1,0 +1,174 @@
+"""Divergences where one side or both are draws of a density."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.estimate.clock import Clock
+from kl_plugins.estimate.density import Density
+from kl_plugins.estimate.draws.gaussianising import Map, likeliest_map, log_normal_density
+from kl_plugins.estimate.draws.margins import Logarithms
+from kl_plugins.estimate.draws.neighbours import Remainder, remainder
+from kl_plugins.estimate.draws.weighted import effective_number
+from kl_plugins.estimate.moments import BLOCKS, draws_needed, jackknife_errors
+from kl_plugins.estimate.result import Doubt
+from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.progress import Report
+
+_UNSEEN = 0.5
+"""Of the part of the remainder that neighbours do not show, so much again is taken for possible."""
+_APART = 0.5
+"""From this share of p's draws on that are further out than all of q's, q's log density is a guess."""
+_SHARE = 2.0
+
+
+@dataclass(frozen=True)
+class Points:
+    """Independent draws, as far as they can be told from such: shape (n, d), and weights that add up to 1."""
+
+    values: FloatArray
+    weights: FloatArray
+
+    @property
+    def worth(self) -> float:
+        return effective_number(self.weights)
+
+    def blocks_left_out(self) -> Iterator[tuple[FloatArray, FloatArray, NDArray[np.intp]]]:
+        """The draws without each of some blocks of consecutive ones, their weights, and which these are."""
+        for block in np.array_split(np.arange(len(self.values)), BLOCKS):
+            kept = np.delete(np.arange(len(self.values), dtype=np.intp), block)
+            weights = self.weights[kept]
+            yield self.values[kept], weights / weights.sum(), kept
+
+
+@dataclass(frozen=True)
+class Found:
+    """The estimate, before it is known to be none below 0; why it is not to be relied on."""
+
+    value: float
+    error: float
+    n: int
+    why: str = ""
+
+
+def divergence(
+    p: Points | Density,
+    q: Points | Density,
+    *,
+    count: int,
+    rng: np.random.Generator,
+    clock: Clock,
+    report: Report,
+) -> Found:
+    """KL(p‖q) of draws, or draws and a density, by maps to normals and nearest neighbours.
+
+    Each side of draws gets a map T that makes them normal as nearly as they tell. Its log density is that of
+    T's image plus log |T′|; nearest neighbours in the image find what T has missed. The bias of both is that
+    of as many normal draws: so that what T explains has none, in any dimension, and what is left over is
+    small. The error is the jackknife's of T, the spread of the neighbours over normal draws, and half of what
+    they found, as they are slow to find it in many dimensions.
+    """
+    own = p if isinstance(p, Points) else _sampled(p, count, rng)
+    sides = [side for side in (p, q) if isinstance(side, Points)]
+    logarithms = Logarithms(
+        np.concatenate([side.values for side in sides]),
+        np.concatenate([side.weights for side in sides]) / len(sides),
+    )
+    report("maps to normal draws")
+    maps = [likeliest_map(s.values, s.weights, logarithms) if isinstance(s, Points) else None for s in (p, q)]
+    terms_of_p: FloatArray = maps[0].log_density if maps[0] is not None else known_log_density(p, own.values)
+    terms_of_q: FloatArray
+    beyond = 0.0
+    if maps[1] is not None:
+        z, log_det = maps[1](own.values)
+        terms_of_q = log_normal_density(z) + log_det
+        furthest = np.max(np.sum(maps[1].z ** 2, axis=1))
+        beyond = float(own.weights @ (np.sum(z**2, axis=1) > furthest))
+    else:
+        terms_of_q = known_log_density(q, own.values)
+        if np.isneginf(terms_of_q).any():
+            return Found(math.inf, 0.0, len(own.values))
+    report("nearest neighbours")
+    remainders: list[Remainder | None] = [None, None]
+    if maps[0] is not None:
+        remainders[0] = remainder(maps[0], own.weights, None, rng, clock)
+    if maps[1] is not None and isinstance(q, Points):
+        remainders[1] = remainder(maps[1], q.weights, (z, own.weights), rng, clock)
+    report("errors")
+    value = float(own.weights @ (terms_of_p - terms_of_q))
+    left, variance = 0.0, 0.0
+    spread: Any = 0.0
+    for sign, part in zip((1.0, -1.0), remainders, strict=True):
+        if part is not None:
+            value -= sign * part.map_bias
+            left += sign * part.value
+            variance += part.variance
+            spread = spread + sign * part.terms
+    bias_variance = sum(part.bias_variance for part in remainders if part is not None)
+    over = next(part.weights for part in remainders if part is not None)
+    by_terms = float(over @ (spread - over @ spread) ** 2 * np.sum(over**2))
+    of_map = _jackknife(own, q, maps, terms_of_p, terms_of_q) ** 2 + bias_variance
+    of_neighbours = max(variance, by_terms)
+    doubtful = _UNSEEN * abs(left)
+    error = math.sqrt(of_map + of_neighbours + doubtful**2)
+    why = _doubt(sides, beyond, doubtful, math.sqrt(of_map + of_neighbours), clock)
+    return Found(value + left, math.inf if beyond > _APART else error, len(own.values), why)
+
+
+def _doubt(sides: list[Points], beyond: float, doubtful: float, error: float, clock: Clock) -> str:
+    """Why the estimate is not to be relied on, if so."""
+    d = sides[0].values.shape[1]
+    worth = min(side.worth for side in sides)
+    if beyond > _APART:
+        return Doubt.APART.format(share=beyond)
+    if worth < draws_needed(d):
+        return Doubt.FEW_DRAWS.format(worth=worth, d=d, needed=draws_needed(d))
+    if doubtful > _SHARE * error and d > 2:
+        return Doubt.SHAPE.format(d=d)
+    return clock.why if clock.cut else ""
+
+
+def _sampled(p: Density, count: int, rng: np.random.Generator) -> Points:
+    """Draws of a distribution that has a sampler."""
+    if p.sample is None:
+        raise TypeError(f"p: {p.name} has no sampler, which it needs beside draws: a method rvs or sample")
+    drawn = np.asarray(p.sample(count, rng), float).reshape(count, -1)
+    return Points(drawn, np.full(count, 1.0 / count))
+
+
+def known_log_density(side: Points | Density, points: FloatArray) -> FloatArray:
+    """The log density of a distribution at points."""
+    assert isinstance(side, Density)
+    with np.errstate(all="ignore"):
+        found = side.log_density(points.reshape(len(points), *side.event_shape))
+        if side.support is not None and not side.event_shape:
+            x = points[:, 0]
+            found = np.where((x < side.support[0]) | (x > side.support[1]), -np.inf, found)
+    if (np.isnan(found) | np.isposinf(found)).any():
+        raise ValueError(f"the log density of {side.name} is NaN or infinite at some of the draws")
+    return found
+
+
+def _jackknife(
+    own: Points,
+    q: Points | Density,
+    maps: list[Map | None],
+    terms_of_p: FloatArray,
+    terms_of_q: FloatArray,
+) -> float:
+    """The standard error of what the maps tell, by leaving out blocks of consecutive draws of each side."""
+    of_p, of_q = [], []
+    for values, weights, kept in own.blocks_left_out():
+        terms = maps[0].refitted(values, weights).log_density if maps[0] is not None else terms_of_p[kept]
+        of_p.append(weights @ (terms - terms_of_q[kept]))
+    if maps[1] is not None and isinstance(q, Points):
+        for values, weights, _ in q.blocks_left_out():
+            z, log_det = maps[1].refitted(values, weights)(own.values)
+            of_q.append(own.weights @ (log_normal_density(z) + log_det))
+    return math.hypot(*(float(jackknife_errors(np.array(one))) for one in (of_p, of_q) if one))

@@ -1,0 +1,187 @@
+"""From what a caller hands in to points: as good as independent, weighted, with nothing wrong about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.estimate.draws.continuous import Points
+from kl_plugins.estimate.draws.dependence import in_order, thinning
+from kl_plugins.estimate.draws.sample import Draws
+from kl_plugins.estimate.moments import draws_needed, linearly_dependent, still
+from kl_plugins.families.named import some_of
+from kl_plugins.ops.protocol import FloatArray
+
+_ATOM, _TIMES = 0.01, 6
+"""A value that comes so often, in share and number, has a probability of its own."""
+_LEAST_VARIANCE = 1e-290
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The points of a side, whether they count or measure, and a value that comes again and again."""
+
+    points: Points
+    discrete: bool
+    atom: tuple[str, float] | None = None
+
+
+def prepared(given: Draws) -> Prepared:
+    """What is known of a side's draws; ValueError where nothing can be made of them."""
+    chains = np.asarray(given.chains, float)
+    _check_finite(chains, given.elements)
+    if len(set(given.counting)) > 1:
+        raise ValueError(
+            f"{_those(given.elements, given.counting)}: integers, and the others are floats, of which "
+            "there is no "
+            "estimate together. Take variables by themselves, kl_plugins.draws(x, joint=False), or give "
+            "counts "
+            "that are large as floats"
+        )
+    step = 1
+    if not given.independent and (given.chained or not in_order(chains[0])):
+        step = thinning(chains)
+    thinned = chains[:, ::step]
+    weights = np.full(chains.shape[:2], 1.0) if given.weights is None else given.weights
+    kept = weights[:, ::step]
+    if discrete := any(given.counting) or _counts(thinned):
+        values, weight = thinned.reshape(-1, thinned.shape[2]), kept.ravel()
+    else:
+        values, weight = _merged(thinned, kept)
+    values, weight = values[weight > 0.0], weight[weight > 0.0]
+    if not len(values):
+        raise ValueError("no draws of weight are left")
+    points = Points(values, weight / weight.sum())
+    _check_number(points, chains, step, given.weights is not None)
+    if discrete:
+        return Prepared(points, True)
+    _check_constant(points, given.elements)
+    return Prepared(points, False, _atom(points, given.elements))
+
+
+def _check_constant(points: Points, elements: tuple[str, ...]) -> None:
+    """Raise ValueError where an element does not vary."""
+    if (constant := still(points.values)).any():
+        raise ValueError(
+            f"{_those(elements, constant)}: all draws are the same, up to rounding, and a density has no "
+            "such: leave "
+            "it out, on both sides"
+        )
+
+
+def check_spread(points: Points, elements: tuple[str, ...]) -> None:
+    """Raise ValueError unless the covariance of draws that measure is regular."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = points.values - points.weights @ points.values
+        covariance = (centred * points.weights[:, None]).T @ centred
+    variances = np.diagonal(covariance)
+    if (bad := ~((variances > _LEAST_VARIANCE) & (variances < 1.0 / _LEAST_VARIANCE))).any():
+        raise ValueError(
+            f"{_those(elements, bad)}: the variance is beyond the range of floats: change the units"
+        )
+    if (dependent := linearly_dependent(covariance)).any():
+        raise ValueError(
+            f"{_those(elements, dependent)}: each follows from others, as of shares that add up to 1, so "
+            "that there "
+            "is no density: leave one of them out, on both sides"
+        )
+
+
+def _those(elements: tuple[str, ...], chosen: Any) -> str:
+    return some_of([name for name, one in zip(elements, chosen, strict=True) if one])
+
+
+def _check_finite(chains: FloatArray, elements: tuple[str, ...]) -> None:
+    if (bad := ~np.isfinite(chains).all(axis=(0, 1))).any():
+        raise ValueError(
+            f"{_those(elements, bad)}: NaN or infinite in some of the draws. Leave these draws out, if "
+            "they are "
+            "missing at random"
+        )
+
+
+def _counts(chains: FloatArray) -> bool:
+    """Whether floats are counts: whole numbers of which at least half come more than once."""
+    flat = chains.reshape(-1, chains.shape[2])
+    return bool((flat == np.round(flat)).all()) and 2 * len(np.unique(flat, axis=0)) < len(flat)
+
+
+def _merged(chains: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Draws of chains that stay where they are, as where a proposal is rejected, as one of more weight."""
+    values, merged = [], []
+    for chain, own in zip(chains, weights, strict=True):
+        starts = np.flatnonzero(np.concatenate([[True], (chain[1:] != chain[:-1]).any(axis=1)]))
+        values.append(chain[starts])
+        merged.append(np.add.reduceat(own, starts))
+    return np.concatenate(values), np.concatenate(merged)
+
+
+def _check_number(points: Points, chains: FloatArray, step: int, weighted: bool) -> None:
+    """Raise ValueError where draws are too few for anything."""
+    d, needed = chains.shape[2], draws_needed(chains.shape[2])
+    worth = points.worth
+    if 2.0 * worth >= needed:
+        return
+    given = chains.shape[0] * chains.shape[1]
+    why = " by their weights" if weighted else " as they follow each other" if step > 1 else ""
+    remedy = " (kl_plugins.draws(x, independent=True), if they do not)" if step > 1 else ""
+    said = f", worth {worth:.0f} independent ones{why}{remedy}" if worth < given - 0.5 else ""
+    raise ValueError(
+        f"too few draws for {d} {'dimension' if d == 1 else 'dimensions'}: {given}{said}. An estimate needs "
+        f"at least {needed // 2}, better thousands: draw more, or choose fewer variables"
+    )
+
+
+def _atom(points: Points, elements: tuple[str, ...]) -> tuple[str, float] | None:
+    """A value of one element that has a probability; ValueError where all are rounded, or come twice."""
+    found: tuple[str, float] | None = None
+    for name, column in zip(elements, points.values.T, strict=True):
+        values, counts = _unique(column)
+        if 2 * len(values) < len(column):
+            raise ValueError(
+                f"{name}: {len(column)} draws have only {len(values)} different values, as rounded ones "
+                "and such drawn "
+                "with replacement have, and no density is that of repeated draws. Give the digits, or each "
+                "draw once, "
+                "with weights; what counts is given as integers"
+            )
+        most = int(np.argmax(counts))
+        if counts[most] >= max(_TIMES, _ATOM * len(column)) and found is None:
+            found = name, float(values[most])
+    return found
+
+
+def _unique(column: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
+    values, counts = np.unique(column, return_counts=True)
+    return values, counts
+
+
+def matched(p: Draws, q: Draws) -> Draws:
+    """q's draws with their elements in the order of p's."""
+    sizes = p.chains.shape[2], q.chains.shape[2]
+    if p.variables is not None and q.variables is not None:
+        only = [[name for name in a.elements if name not in b.elements] for a, b in ((p, q), (q, p))]
+        if any(only):
+            said = " and ".join(
+                f"only {side} has {some_of(o)}" for side, o in zip("pq", only, strict=True) if o
+            )
+            raise ValueError(
+                f"p and q have different variables: {said}. Choose the same, as idata.posterior[names] does"
+            )
+        return q.columns([q.elements.index(name) for name in p.elements])
+    named = [side for side in (p, q) if side.variables is not None and len(side.variables) > 1]
+    if named:
+        side, other = ("p", "q") if named[0] is p else ("q", "p")
+        raise ValueError(
+            f"{side} has variables by name, {some_of([one.name for one in named[0].variables or ()])}, and "
+            f"{other} draws "
+            "without names, and nothing goes by position there: give both names, or neither"
+        )
+    if sizes[0] != sizes[1]:
+        raise ValueError(
+            f"p and q have different event shapes: draws of {sizes[0]} against draws of {sizes[1]} numbers"
+        )
+    return q

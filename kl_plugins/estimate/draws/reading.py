@@ -1,0 +1,173 @@
+"""What holds draws, and how they are read off it: by what objects offer, without their libraries."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kl_plugins.families.named import Variable, element_names, some_of
+
+CHAIN, DRAW = "chain", "draw"
+SAMPLES = ("sample", "__sample__")
+"""What ArviZ and xarray call stacked chains and draws."""
+_HOLDERS = {
+    "numpy.ndarray",
+    "pandas.Series",
+    "pandas.DataFrame",
+    "xarray.DataArray",
+    "xarray.Dataset",
+    "xarray.DataTree",
+    "arviz.InferenceData",
+}
+POSTERIOR = "posterior"
+
+
+class Read(NamedTuple):
+    """Draws as they were read: arrays of shape (chains, draws, elements), one for each variable."""
+
+    arrays: list[NDArray[Any]]
+    variables: tuple[Variable, ...] | None
+    """None where they have no names."""
+
+    chained: bool
+    """Whether the object says which draws are of one chain."""
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The names of the columns, or what to call them."""
+        if self.variables is not None:
+            return element_names(self.variables)
+        return tuple(f"column {j}" for j in range(sum(array.shape[2] for array in self.arrays)))
+
+
+def holds_draws(obj: object) -> bool:
+    """Whether the object is of a kind that holds draws; what holds other objects than numbers is not."""
+    names = [f"{base.__module__.partition('.')[0]}.{base.__qualname__}" for base in type(obj).__mro__]
+    if not _HOLDERS.intersection(names) or "numpy.matrix" in names:
+        return False
+    kinds = getattr(obj, "dtypes", getattr(obj, "dtype", None))
+    if "pandas.DataFrame" in names:
+        return "O" not in [kind.kind for kind in kinds]  # type: ignore[union-attr]
+    return getattr(kinds, "kind", "f") != "O" and getattr(obj, "ndim", 1) != 0
+
+
+def read(obj: Any, chain_dim: Any) -> Read:
+    """The draws that an object holds; `chain_dim` is the axis or the dimension of chains, if that is said."""
+    if hasattr(obj, "data_vars") or hasattr(obj, "groups"):
+        try:
+            posterior = posterior_in(obj)
+        except ValueError as error:
+            raise ValueError(
+                f"there is no group {POSTERIOR} ({error}): pass one of its groups, x[name]"
+            ) from None
+        if not len(posterior.data_vars):
+            raise ValueError("there are no variables in it")
+        return _of_labelled(list(posterior.data_vars.values()), chain_dim)
+    if hasattr(obj, "dims"):
+        return _of_labelled([obj], chain_dim)
+    if hasattr(obj, "columns"):
+        _no_chains(obj, chain_dim)
+        arrays = [obj.iloc[:, j].to_numpy()[None, :, None] for j in range(obj.shape[1])]
+        names = [str(name) for name in obj.columns]
+        if len(set(names)) < len(names):
+            raise ValueError("two of its columns have the same name: rename them")
+        return Read(arrays, tuple(Variable(name, ()) for name in names), False)
+    if hasattr(obj, "to_numpy"):
+        _no_chains(obj, chain_dim)
+        return Read([obj.to_numpy()[None, :, None]], None, False)
+    return _of_array(np.asarray(obj), chain_dim)
+
+
+def has_groups(obj: object) -> bool:
+    """Whether the object is a DataTree, whole or one of its groups, or an InferenceData."""
+    kind = type(obj)
+    return _is_tree(kind) or (hasattr(kind, "groups") and hasattr(kind, "add_groups"))
+
+
+def _is_tree(kind: type) -> bool:
+    return hasattr(kind, "children") and hasattr(kind, "to_dataset")
+
+
+def posterior_in(obj: Any) -> Any:
+    """The Dataset itself, or the posterior's among groups; ValueError, which says what there is, if not."""
+    if not has_groups(obj):
+        return obj
+    if _is_tree(type(obj)):
+        if POSTERIOR in obj.children:
+            return obj.children[POSTERIOR].to_dataset()
+        if len(obj.data_vars):
+            return obj.to_dataset()
+        groups = list(obj.children)
+    else:
+        groups = list(obj.groups())
+        if POSTERIOR in groups:
+            return obj[POSTERIOR]
+    raise ValueError(f"it has {', '.join(map(str, groups))}" if groups else "it is empty")
+
+
+def _no_chains(obj: object, chain_dim: Any) -> None:
+    if chain_dim is not None:
+        raise ValueError(
+            f"chain_dim is for arrays, and dimensions of xarray, not for {type(obj).__qualname__}: pass an "
+            "array "
+            "of shape (chains, draws, d)"
+        )
+
+
+def _of_array(array: NDArray[Any], chain_dim: Any) -> Read:
+    """Shape (n,) or (n, d), and with an axis of chains (chains, n) or (chains, n, d)."""
+    if chain_dim is None:
+        array = array[None]
+    else:
+        if not isinstance(chain_dim, int | np.integer) or not -array.ndim <= chain_dim < array.ndim:
+            raise ValueError(
+                f"chain_dim must be an axis of the array, which has shape {array.shape}, got {chain_dim!r}"
+            )
+        array = np.moveaxis(array, int(chain_dim), 0)
+    if array.ndim not in (2, 3):
+        shape = array.shape[1:] if chain_dim is None else array.shape
+        raise ValueError(
+            f"draws are an array of shape (n,) or (n, d), got shape {shape}. Of chains, shape (chains, n, "
+            "d), they "
+            "are kl_plugins.draws(x, chain_dim=0); of matrices, reshape each into a vector"
+        )
+    return Read([array.reshape(*array.shape[:2], prod(array.shape[2:]))], None, chain_dim is not None)
+
+
+def _of_labelled(held: list[Any], chain_dim: Any) -> Read:
+    """Arrays of xarray, by the names of their dimensions."""
+    named = {str(array.name) for array in held}
+    chain = CHAIN if chain_dim is None else chain_dim
+    arrays, variables, chained = [], [], False
+    for array in held:
+        called = "the array" if array.name is None else repr(str(array.name))
+        dims = list(array.dims)
+        if chain_dim is not None and chain not in dims:
+            raise ValueError(
+                f"{called} has no dimension {chain!r}, but {some_of([str(dim) for dim in dims])}"
+            )
+        draw = next((dim for dim in (DRAW, *SAMPLES) if dim in dims and dim != chain), None)
+        others = [dim for dim in dims if dim not in (chain, draw)]
+        if draw is None and len(others) == 1 and (len(held) == 1 or chain in dims):
+            draw = others.pop()
+        if draw is None:
+            raise ValueError(
+                f"{called} has no dimension {DRAW!r}, but {some_of([str(dim) for dim in dims]) or 'none'}: "
+                "rename "
+                f"the dimension that the draws are along, as .rename({{name: {DRAW!r}}}) does"
+            )
+        before = [dim for dim in (chain, draw) if dim in dims]
+        values = np.asarray(array.transpose(*before, *others).values)
+        values = values if chain in dims else values[None]
+        shape = values.shape[2:]
+        chained |= chain in dims
+        coords = tuple((str(dim), tuple(map(str, array[dim].values))) for dim in others)
+        arrays.append(values.reshape(*values.shape[:2], prod(shape)))
+        variables.append(Variable("x" if array.name is None else str(array.name), shape, coords))
+    if len({array.shape[:2] for array in arrays}) > 1:
+        raise ValueError(f"{some_of(sorted(named))} have different numbers of draws")
+    nameless = len(held) == 1 and held[0].name is None
+    return Read(arrays, None if nameless else tuple(variables), chained)
