@@ -90,7 +90,7 @@ def _left_out(side: Points) -> list[tuple[NDArray[np.intp], FloatArray]]:
 def _logs(places: NDArray[np.intp], weights: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
     """The share of each value, and its logarithm, ψ(count) − ψ(n): hardly biased in a mean over draws."""
     worth = effective_number(weights)
-    share = np.bincount(places, weights, minlength=size)
+    share: FloatArray = np.bincount(places, weights, minlength=size).astype(float)
     logs = np.where(share > 0.0, digamma(np.maximum(share * worth, 1e-9)) - digamma(worth), 0.0)
     return share, logs
 
