@@ -6,13 +6,13 @@ import math
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
-from kl_plugins.covariance.axis_aligned import AxisAligned
+from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
 from kl_plugins.covariance.base import Covariance, divergence_rule, gaussian_divergence
 from kl_plugins.covariance.full import Dense
 from kl_plugins.errors import Requirement
 from kl_plugins.families.core.distribution import Distribution, kl_rules
-from kl_plugins.families.core.overlaps import overlap_of, ratio_mean_of
-from kl_plugins.formulas.overlaps import bounded, normal_overlap, normal_ratio_mean
+from kl_plugins.families.core.overlaps import overlap_of, ratio_mean_of, references_of
+from kl_plugins.formulas.overlaps import bounded, moments, normal_overlap, normal_ratio_mean
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Conditions
@@ -230,3 +230,29 @@ def ratio_mean(p: MultivariateNormal, c: MultivariateNormal, b: MultivariateNorm
     spread = ops.matmul(ops.transpose(shared.whiten_columns(own.factor)), slope[..., None])[..., 0]
     along = ops.sum_last(slope * (whitened[0] + whitened[1]))
     return bounded([0.5 * ops.sum_of_squares_last(spread), -0.5 * along], ops)
+
+
+@references_of(MultivariateNormal, MultivariateNormal)
+def gaussians_of_mixtures(
+    p: MultivariateNormal, w: Array, q: MultivariateNormal, v: Array
+) -> tuple[MultivariateNormal, MultivariateNormal]:
+    """Of the mixtures' means, with the variances of each where all are diagonal; else with q's covariance."""
+    ops = p.ops
+    if isinstance(p.covariance, AxisAligned) and isinstance(q.covariance, AxisAligned):
+        return _like(p, p.covariance.full_scales(), w), _like(q, q.covariance.full_scales(), v)
+    means = [ops.matmul(weights[..., None, :], side.mean) for side, weights in ((p, w), (q, v))]
+    step, share = q.mean - means[1], v[..., None]
+    within = (share[..., None] * q.covariance.matrix()).sum(axis=-3)
+    between = ops.matmul(ops.transpose(share * step), step)
+    shared = Dense.unchecked(ops, covariance=(within + between)[..., None, :, :])
+    first, second = (MultivariateNormal.unchecked(ops, mean=mean, covariance=shared) for mean in means)
+    return first, second
+
+
+def _like(group: MultivariateNormal, scales: Array, weights: Array) -> MultivariateNormal:
+    """The diagonal one of the means and variances of a mixture, as a group of one component."""
+    ops = group.ops
+    means, spreads = ops.broadcast_arrays(group.mean, scales)
+    mean, scale = moments(ops.transpose(means), ops.transpose(spreads), weights[..., None, :], ops)
+    covariance = DiagonalScales.unchecked(ops, scales=scale[..., None, :])
+    return MultivariateNormal.unchecked(ops, mean=mean[..., None, :], covariance=covariance)

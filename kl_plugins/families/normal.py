@@ -8,10 +8,10 @@ from kl_plugins.families.core.affine import AffineMap, times
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.overlaps import overlap_of, ratio_mean_of
+from kl_plugins.families.core.overlaps import overlap_of, ratio_mean_of, references_of
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Square
-from kl_plugins.formulas.overlaps import normal_overlap, normal_ratio_mean
+from kl_plugins.formulas.overlaps import moments, normal_overlap, normal_ratio_mean
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array
@@ -96,6 +96,18 @@ def normal_normal_overlap(p: Normal, q: Normal, s: Array, t: Array, balanced: bo
 def normal_ratio(p: Normal, c: Normal, b: Normal, power: Array) -> Array:
     scales, steps = (p.scale, c.scale, b.scale), (p.mean - c.mean, p.mean - b.mean)
     return normal_ratio_mean(scales, steps, power, p.ops)
+
+
+@references_of(Normal, Normal)
+def normals_of_mixtures(p: Normal, w: Array, q: Normal, v: Array) -> tuple[Normal, Normal]:
+    return _like(p, w), _like(q, v)
+
+
+def _like(group: Normal, weights: Array) -> Normal:
+    """The normal of the mean and variance of a mixture, as a group of one component."""
+    ops = group.ops
+    mean, scale = moments(group.mean, group.scale, weights, ops)
+    return Normal.unchecked(ops, mean=ops.expand_last(mean), scale=ops.expand_last(scale))
 
 
 from_scipy("norm")(Normal)

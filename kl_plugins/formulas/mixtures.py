@@ -42,6 +42,8 @@ LINEAR = Tilts((1.0, 0.75, 0.5, 0.25, 0.125), (1.0,) * 5, False)
 """Those of q itself, of which the first is the product of densities."""
 POWERS = (0.25, 0.5, 0.75)
 """Of ratios of two components."""
+REFERRED = (0.5, 0.75, 1.0)
+"""Of the ratio of two references."""
 
 
 class Overlaps(NamedTuple):
@@ -145,7 +147,7 @@ def bounds_by_rows(rows: Rows, weights: Array, ops: ArrayOperations) -> tuple[Ar
         return _mean(weights, values, ops)
 
     def rounding(size: Array) -> Array:
-        return ops.where(ops.isfinite(size), _ROUNDING * ops.epsilon(size) * size, 0.0)
+        return ops.where(ops.isfinite(size), _ROUNDING * ops.epsilon(rows.low) * size, 0.0)
 
     cross = mean(rows.low)
     highest = mean(rows.own_high)
@@ -164,6 +166,22 @@ def _mean(weights: Array, values: Array, ops: ArrayOperations) -> Array:
     above = ops.max_last(ops.where(counts & (values > 0.0), 1.0, 0.0)) > 0.0
     below = ops.max_last(ops.where(counts & (values < 0.0), 1.0, 0.0)) > 0.0
     return ops.where(above, _INFINITY, ops.where(below, -_INFINITY, finite))
+
+
+def bound_by_references(
+    towards: Array, away: Array, means: Array, p: Array, q: Array, ops: ArrayOperations
+) -> Array:
+    """At most the divergence, by the variational formula of Donsker and Varadhan, E_p[T] − log E_q[exp T].
+
+    T is a power of log c/b, of any densities c and b: `towards` is KL(fₐ‖c), `away` KL(fₐ‖b), shape (..., k),
+    and `means` log E_g[(c/b)ᵗ] for each power t and component of q, shape (T, ..., m).
+    """
+    powers = along_first(REFERRED, len(ops.shape(p)) - 1, ops)
+    expected = powers * _mean(p, away - towards, ops)
+    size = powers * _mean(p, away + towards, ops)
+    value = expected - log_sum(means, q, ops) - _ROUNDING * ops.epsilon(towards) * size
+    best = -ops.min_first(-value)
+    return ops.where(ops.isnan(best), -_INFINITY, best)
 
 
 def coupling_bound(divergences: Array, p: Array, q: Array, ops: ArrayOperations) -> Array:
@@ -217,5 +235,5 @@ def _of_coupling(shares: Array, divergences: Array, p: Array, ops: ArrayOperatio
     log_ratio = ops.where(nothing, 0.0, log_ratio)
     beyond = ops.where(nothing, _INFINITY, exp_minus_tangent(log_ratio, ops))
     rest = ops.sum_last(ops.sum_last(-shares * ops.expm1(-divergences)))
-    rounding = _ROUNDING * ops.epsilon(log_ratio) * (_mean(p, ops.absolute(log_ratio), ops) + rest)
+    rounding = _ROUNDING * ops.epsilon(divergences) * (_mean(p, ops.absolute(log_ratio), ops) + rest)
     return _mean(p, beyond, ops) + rest + rounding

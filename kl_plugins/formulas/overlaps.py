@@ -8,7 +8,7 @@ An exponential family with log-partition function A has A(sη_f + tη_g) − sA(
 from __future__ import annotations
 
 from kl_plugins.formulas.beta import log_beta
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 
 _ROUNDING = 32.0
 
@@ -50,6 +50,13 @@ def normal_ratio_mean(
         power * ops.log(narrow / wide),
     ]
     return ops.where(diverges, float("inf"), bounded(terms, ops))
+
+
+def moments(mean: Array, scale: Array, weights: Array, ops: ArrayOperations) -> tuple[Array, Array]:
+    """The mean and standard deviation of a mixture, whose components are along the last axis."""
+    centre = ops.sum_last(weights * mean)
+    variance = ops.sum_last(weights * (scale**2 + (mean - ops.expand_last(centre)) ** 2))
+    return centre, ops.sqrt(variance)
 
 
 def uniform_overlap(p_width: Array, q_width: Array, width: Array, t: Array, ops: Operations) -> Array:

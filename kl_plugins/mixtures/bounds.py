@@ -20,15 +20,17 @@ from kl_plugins.families.core.components import (
     with_axis,
 )
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.core.overlaps import overlap, ratio_mean
+from kl_plugins.families.core.overlaps import overlap, ratio_mean, references
 from kl_plugins.families.mixture import Mixture, component_divergence, sides_of, zeros_of_pairs
 from kl_plugins.formulas.mixtures import (
     CHERNOFF,
     LINEAR,
     POWERS,
+    REFERRED,
     Overlaps,
     Rows,
     along_first,
+    bound_by_references,
     bounds_by_rows,
     coupling_bound,
     expected_log_from_above,
@@ -100,7 +102,8 @@ def kl_bounds(p: object, q: object) -> KLBounds:
     normals of any dimension, and within gamma, beta, Poisson, binomial and uniform families. Of other
     families the lower bound may be 0 where supports overlap. The upper bound is the least of those of Hershey
     and Olsen's coupling of components, of the chain rule, of Durrieu and others and of Kolchinsky and Tracey;
-    the lower one the largest of Durrieu's and of its like with powers of the densities. The variational
+    the lower one the largest of Durrieu's, of its like with powers of the densities, and, of normals, of what
+    the moments say by Donsker and Varadhan's formula. The variational
     approximation of Hershey and Olsen is not among them: it is no bound. The cost is O(k² + km) for k and m
     components.
 
@@ -134,10 +137,23 @@ def kl_bounds(p: object, q: object) -> KLBounds:
             sides = {"p": (ours_p, p), "q": (ours_q, q)}
             found = bounds(ours_p.checked_against(ours_q), ours_q)
             return KLBounds(*(guarded("kl_bounds", value, sides) for value in found))
-        both = ops.evaluate(lambda p, q: np.stack(bounds(p, q)), ours_p, ours_q)
+        both = ops.evaluate(_in_double, ours_p, ours_q)
     except NoClosedFormError as error:
         raise no_closed_form(p, q, error.why or "") from None
-    return KLBounds(*both)
+    return KLBounds(*_outwards(both[0], both[1]))
+
+
+def _in_double(p: Distribution, q: Distribution) -> Array:
+    """The bounds of numbers, computed in double precision whatever theirs is."""
+    return np.stack(bounds(p.to_arrays(), q.to_arrays()))
+
+
+def _outwards(lower: Any, upper: Any) -> tuple[Any, Any]:
+    """The bounds, of which those in float32 may have been rounded inwards."""
+    if lower.dtype != np.float32:
+        return lower, upper
+    below, above = np.nextafter(lower, np.float32(0.0)), np.nextafter(upper, np.float32(np.inf))
+    return np.where(np.isfinite(lower), below, lower)[()], np.where(upper > 0.0, above, upper)[()]
 
 
 def bounds(p: Distribution, q: Distribution) -> tuple[Array, Array]:
@@ -146,6 +162,8 @@ def bounds(p: Distribution, q: Distribution) -> tuple[Array, Array]:
     (w, own), (v, others) = sides_of(p, q)
     rows, divergences = _all_rows(w, own, v, others, ops)
     lower, upper = bounds_by_rows(rows, w, ops)
+    if (referred := _by_references(w, own, v, others, ops)) is not None:
+        lower = ops.maximum(lower, referred)
     if divergences is not None:
         upper = ops.minimum(upper, coupling_bound(divergences, w, v, ops))
     upper = ops.maximum(upper, 0.0)
@@ -220,6 +238,22 @@ def _known_divergence(known: list[bool]) -> Callable[[Any, Any], Array]:
         return found
 
     return of
+
+
+def _by_references(w: Array, own: Groups, v: Array, others: Groups, ops: ArrayOperations) -> Array | None:
+    """The lower bound by two distributions that are like p and q, where such are known."""
+    if len(own) > 1 or len(others) > 1:
+        return None
+    found = references(own[0], w, others[0], v)
+    if found is None:
+        return None
+    like_p, like_q = found
+    powers = along_first(REFERRED, len(ops.shape(v)), ops)
+    means = ratio_mean(others[0], like_p, like_q, powers)
+    if means is None:
+        return None
+    towards, away = (component_divergence(own[0], like) for like in found)
+    return bound_by_references(towards, away, means, w, v, ops)
 
 
 def _ratio_means(p: Groups, q: Groups, ndim: int, ops: ArrayOperations) -> Array | None:

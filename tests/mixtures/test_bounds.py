@@ -96,6 +96,16 @@ def test_units_do_not_matter(scale):
     assert found == pytest.approx(kl_bounds(of_normals(*p), of_normals(*q)), rel=1e-11)
 
 
+def test_single_precision():
+    means, q = np.array([0.1, 3.3], np.float32), stats.norm(np.float32(1.1), np.float32(1.7))
+    single = kl_bounds(mixture(stats.norm(means, np.float32(0.7)), np.array([0.5, 0.5], np.float32)), q)
+    assert single.lower.dtype == single.upper.dtype == np.float32
+    wide = mixture(stats.norm(means.astype(float), float(np.float32(0.7))))
+    double = kl_bounds(wide, stats.norm(*map(float, q.args)))
+    assert double.lower - 1e-6 < single.lower <= double.lower
+    assert double.upper <= single.upper < double.upper + 1e-6
+
+
 def test_far_apart_the_interval_closes():
     p, q = (np.array([0.3, 0.7]), [-9.0, 9.0], [1.0, 0.5]), (np.array([0.6, 0.4]), [-8.0, 9.5], [1.0, 0.8])
     exact = np.dot(p[0], np.log(p[0] / q[0]) + kl(stats.norm(p[1], p[2]), stats.norm(q[1], q[2])))
@@ -212,6 +222,12 @@ def test_planes_against_cubature(dense, count):
         made = [mixture(MultivariateNormal(mean, Dense(matrix)), w) for w, mean, matrix in (p, q)]
         value, error = cubature(p, q)
         holds(kl_bounds(*made), value, 3.0 * error)
+
+
+def test_moments_tell_how_far_a_kernel_density_is_from_a_normal():
+    p = stats.gaussian_kde(np.random.default_rng(11).normal(3.0, 1.0, 100))
+    value = estimate_kl(p, stats.norm()).value
+    assert 0.95 * value < kl_bounds(p, stats.norm()).lower <= value
 
 
 def test_kernel_densities():

@@ -54,6 +54,25 @@ def ratio_mean(p: Distribution, c: Distribution, b: Distribution, power: Array) 
     return None if rule is None else rule.function(p, c, b, power)
 
 
+_references = RuleTable("references", "kl_plugins.families")
+"""Functions of (p, weights of p, q, weights of q), groups of components, by their types."""
+
+
+def references_of(p_type: type, q_type: type) -> Callable[[Any], Any]:
+    """Register the decorated function of (p, w, q, v) for a pair of references of two groups of components.
+
+    They are of one component each, as near as may be to the two mixtures, and the mean of powers of the ratio
+    of their densities has to be known.
+    """
+    return _references.register(p_type, q_type, cost="O(k)")
+
+
+def references(p: Distribution, w: Array, q: Distribution, v: Array) -> tuple[Any, Any] | None:
+    """A distribution that is like the mixture p, and one that is like q; None where none are known."""
+    rule = _references.find(p, q)
+    return None if rule is None else rule.function(p, w, q, v)
+
+
 def apart(p: Distribution, q: Distribution) -> Array:
     """Whether the supports of two distributions have nothing in common: False, or an array."""
     if not (isinstance(p, Univariate) and isinstance(q, Univariate)):
