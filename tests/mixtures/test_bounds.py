@@ -52,7 +52,7 @@ def holds(bounds, value, error=0.0):
     assert value <= upper + slack
 
 
-@pytest.mark.parametrize("count", [50, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [20, pytest.param(400, marks=pytest.mark.slow)])
 def test_normal_mixtures_against_quadrature(count):
     rng = np.random.default_rng(count)
     widths = []

@@ -69,13 +69,16 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name != "counts" else ()) for name in OTHERS]
+)
 def test_others_have_those_of_numbers(name):
     graph, numbers, q = OTHERS[name]
     found = pytensor.function([], list(kl_bounds(graph(), q)), mode=QUICK)()
     np.testing.assert_allclose(found, kl_bounds(numbers, q), rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Scan return signature:DeprecationWarning")  # PyMC 5, truncating
 def test_zero_inflated_counts():
     """The one that has finitely many outcomes has a closed form; the other has bounds, found by hand here."""
