@@ -246,7 +246,7 @@ def test_one_agreement_may_be_luck(two_variables):
 def test_a_search_ends_where_its_evaluations_do(eight_schools, most):
     """Among the coarse optima, in the first pair and after it."""
     given = {"random_seed": 1, "progressbar": False, "max_evaluations": most}
-    with pytest.warns(UserWarning, match=rf"the {most:,d} evaluations .* did not suffice .*max_evaluations"):
+    with pytest.warns(UserWarning, match=r"the evaluations .* did not suffice .*max_evaluations"):
         approximation = fit(eight_schools, tolerance=1e-4, **given)
     certificate = approximation.certificate
     assert not certificate.certified

@@ -23,7 +23,6 @@ from kl_plugins.plugins.pytensor.graph import without_names
 from kl_plugins.variational.evidence.importance import Importance, elbo
 from kl_plugins.variational.evidence.moments import Estimate, Moments
 from kl_plugins.variational.evidence.proposals import Survey, gaussian_draws, log_ratios
-from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.draw_counts import too_large
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
@@ -189,7 +188,7 @@ def best_full_rank(
     tolerance: float,
     rng: np.random.Generator,
     report: Report = lambda message: None,
-    most_evaluations: int = MOST_EVALUATIONS,
+    most_evaluations: int | None = None,
 ) -> tuple[Snapshot | None, float]:
     """The best Gaussian with all correlations, and the Jeffreys divergence within which it is known.
 

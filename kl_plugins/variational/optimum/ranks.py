@@ -64,7 +64,7 @@ def find_full_rank(
     tolerance: float,
     rng: np.random.Generator,
     report: Report = lambda message: None,
-    most_evaluations: int = MOST_EVALUATIONS,
+    most_evaluations: int | None = None,
 ) -> Optimum | None:
     """The best Gaussian with all correlations; None where none that was tried has an ELBO.
 

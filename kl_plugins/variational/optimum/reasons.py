@@ -112,7 +112,7 @@ class Reason(Enum):
         "{share:g}"
     )
     OUT_OF_EVALUATIONS = (
-        "the {most:,d} evaluations of the log density that were allowed did not suffice to find the optimum"
+        "the evaluations of the log density that were allowed did not suffice to find the optimum"
     )
     OUTSIDE_SUPPORT = "{where}"
     SADDLE = "from where the gradient of the ELBO is zero it grows in some direction, again and again"

@@ -130,7 +130,7 @@ def find_optimum(
     max_draws: int = MOST_DRAWS,
     report: Report = lambda message: None,
     further: FurtherStarts = NO_FURTHER_STARTS,
-    most_evaluations: int = MOST_EVALUATIONS,
+    most_evaluations: int | None = None,
 ) -> Optimum:
     """Maximise the ELBO over ever more fixed draws until independent sets of them agree.
 
@@ -139,13 +139,16 @@ def find_optimum(
     than those before, until the optima over them agree to a quarter of the tolerance. As one agreement may
     be luck another pair over as many draws has to agree, and to lead to the same place. Sets of fewer draws
     than usual have to agree that much better. Gradients do not see jumps of the log density: these are looked
-    for. After `most_evaluations` of the target the search ends.
+    for. Once the target has had `most_evaluations` in all the search
+    ends, by default after `MOST_EVALUATIONS` of its own.
     """
     if limit := too_large(family):
         raise ValueError(limit)
     fewest, most = fewest_draws(family), most_draws(family, max_draws)
     goal, d = tolerance / STRICTNESS, family.dimension
 
+    if most_evaluations is None:
+        most_evaluations = target.evaluations + MOST_EVALUATIONS
     density = MeteredDensity(target, most_evaluations, report)
     density.begin("coarse optimum from every start")
     coarse = normal_draws(coarse_draws(family), d, rng)
@@ -171,7 +174,7 @@ def find_optimum(
                 minimise(density, family, current, normal_draws(draws, d, rng), REST * goal) for _ in range(2)
             )
         except OutOfEvaluationsError:
-            obstacle = Reason.OUT_OF_EVALUATIONS.told(most=most_evaluations)
+            obstacle = Reason.OUT_OF_EVALUATIONS.told()
             nowhere = not history
             history = history or [Agreement(draws, np.inf)]
             break
