@@ -208,6 +208,7 @@ def linear_response(rows: Rows) -> str:
 
 def trusted(rows: Rows) -> str:
     """How many of the claims that the corrected sds can be trusted are true."""
+    rows = [row for row in rows if row["verdict"] != "not asked"]
     claims = [row for row in rows if row["verdict"] == "trust"]
     true = sum(row["right"] for row in claims)
     missed = [row["posterior"] for row in rows if row["right"] and row["verdict"] != "trust"]

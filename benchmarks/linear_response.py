@@ -4,6 +4,7 @@ Six posteriors of posteriordb and three more: a cubic whose coefficients are col
 with groups, and a funnel, which no correction makes right. For each the worst of the sds before and after, on
 the model's own scale too, and whether `diagnose` trusts the corrected Gaussian. It may if all of its sds are
 within 10 % of the reference draws'. Needs the reference draws of posteriordb; those of groups are by NUTS.
+Then random effects of many groups: the sd of their common mean alone, beside the exact one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(TESTS))
 import posteriors
 
 TOLERANCE = 0.1
+GROUPS = (500, 2_000, 5_000)
 QUICK = {"only": "kidiq"}
 
 
@@ -123,12 +125,43 @@ def row(name: str) -> Row:
     }
 
 
+def effects(groups: int) -> pm.Model:
+    with pm.Model() as model:
+        mean = pm.Normal("mean")
+        effect = pm.Normal("effect", mean, 1.0, shape=groups)
+        pm.Normal("y", effect, 2.0, observed=np.random.default_rng(7).normal(size=groups))
+    return model
+
+
+def row_of_effects(groups: int) -> Row:
+    """Of one variable among many, whose posterior variance is 1/(1 + groups/5); `diagnose` is not asked."""
+    model = effects(groups)
+    approximation = fit(model, random_seed=1, progressbar=False)
+    start = processor_time()
+    response = linear_response(approximation, model, var_names="mean", random_seed=1, progressbar=False)
+    seconds = processor_time() - start
+    truth = (1.0 + groups / 5.0) ** -0.5
+    before, after = float(response.uncorrected_sd[0]) / truth, float(response.gaussian.std[0]) / truth
+    return {
+        "posterior": "effects",
+        "d": groups + 1,
+        "before": [before, before],
+        "after": [after, after],
+        "constrained": [after, after],
+        "error": float(response.mcse_sd[0] / response.gaussian.std[0]),
+        "verdict": "not asked",
+        "right": abs(after - 1.0) <= TOLERANCE,
+        "seconds": seconds,
+    }
+
+
 def rows(only: str = "") -> list[Row]:
     """A row for each posterior."""
     if not posteriors.ROOT.exists():
         raise CannotRunError(f"no reference draws of posteriordb ({posteriors.ROOT.name})")
     logging.getLogger("pymc").setLevel(logging.ERROR)
-    return [row(name) for name in [*posteriors.MODELS, *OWN] if only in name]
+    found = [row(name) for name in [*posteriors.MODELS, *OWN] if only in name]
+    return found + [row_of_effects(groups) for groups in GROUPS if only in "effects"]
 
 
 if __name__ == "__main__":

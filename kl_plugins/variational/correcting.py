@@ -33,6 +33,8 @@ DRAWS, FEWEST_DRAWS = 4096, 512
 """Of all sets together, for few coordinates and for many."""
 NUMBERS = 2**19
 """Draws times coordinates that are asked for, from which on there are fewer draws."""
+HELD = 2**22
+"""The same of all coordinates: numbers that an evaluation of all draws holds, several times."""
 UNCERTAIN = 0.1
 """A Monte Carlo error of a standard deviation, relative to it, that is worth a warning."""
 
@@ -68,8 +70,8 @@ def linear_response(
         elements; all others respond all the same.
     draws : int, optional
         Of the standard normal, in 16 independent sets; at least 512, and rounded down to a power of two. By
-        default 4,096; fewer where the covariances of more than 128 elements are wanted, and more for
-        full-rank fits of more than 32.
+        default 4,096; fewer where the covariances of more than 128 elements are wanted or the model has more
+        than 1,000, and more for full-rank fits of more than 32.
     tolerance : float
         The Jeffreys divergence in nats within which the optimum has to be known.
     random_seed : int, sequence of int or numpy.random.Generator, optional
@@ -232,7 +234,8 @@ def _draws_of_a_set(draws: int | None, count: int, family: ScaleFamily) -> int:
     """How many draws a set has, for the covariances of so many coordinates."""
     fewest = draws_for_covariances(family)
     if draws is None:
-        return max(_power_of_two(int(np.clip(NUMBERS // count, FEWEST_DRAWS, DRAWS)) // SETS), fewest)
+        most = min(NUMBERS // count, HELD // family.dimension)
+        return max(_power_of_two(int(np.clip(most, FEWEST_DRAWS, DRAWS)) // SETS), fewest)
     if draws < SETS * fewest:
         raise ValueError(
             f"draws must be at least {SETS * fewest} for {family.dimension} correlated variables, got {draws}"

@@ -175,6 +175,7 @@ def test_functions_that_jump_are_told_from_steep_ones():
 
 def test_draws_are_as_many_as_said():
     full = FAMILIES["full-rank"]
+    assert _draws_of_a_set(None, 1, MeanFieldScales(5_000)) == 512 // SETS
     assert _draws_of_a_set(None, 3, full(3)) == _draws_of_a_set(None, 3, MeanFieldScales(3)) == 4_096 // SETS
     assert _draws_of_a_set(512, 3, full(3)) == 512 // SETS
     assert _draws_of_a_set(None, 40, full(40)) == 512
