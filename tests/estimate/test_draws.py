@@ -383,6 +383,18 @@ def test_what_q_cannot_be_is_infinitely_far(p, q):
 
 DOUBTFUL = {
     "apart": (X, X[::-1] + 30.0, "further out than all of q's", np.inf),
+    "without a mean": (
+        np.random.default_rng(0).standard_cauchy(500),
+        stats.norm(),
+        "a few draws dominate",
+        None,
+    ),
+    "guessed": (
+        np.random.default_rng(0).standard_cauchy(500),
+        normals(500, 1),
+        "further out than all of q's",
+        np.inf,
+    ),
     "few": (X[:30], Y, "are worth 30 independent ones, and 2 dimensions need 44", None),
     "unseen": (RNG.poisson(3.0, 500), RNG.poisson(0.3, 500), "have values that q's draws lack", np.inf),
 }

@@ -18,6 +18,8 @@ from kl_plugins.estimate.draws.neighbours import Remainder, remainder
 from kl_plugins.estimate.draws.weighted import effective_number
 from kl_plugins.estimate.moments import BLOCKS, draws_needed, jackknife_errors
 from kl_plugins.estimate.result import Doubt
+from kl_plugins.estimate.tails import pareto_khat
+from kl_plugins.estimate.terms import Outcome
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.progress import Report
 
@@ -25,7 +27,11 @@ _UNSEEN = 0.5
 """Of the part of the remainder that neighbours do not show, so much again is taken for possible."""
 _APART = 0.5
 """From this share of p's draws on that are further out than all of q's, q's log density is a guess."""
+_GUESSED = 2.0 / 3.0
+"""And so is the divergence, if more than this of it comes from there."""
+_DOMINANT, _HEAVY = 0.5, 0.7
 _SHARE = 2.0
+"""What is more than so many errors is no chance."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +53,6 @@ class Points:
             yield self.values[kept], weights / weights.sum(), kept
 
 
-@dataclass(frozen=True)
-class Found:
-    """The estimate, before it is known to be none below 0; why it is not to be relied on."""
-
-    value: float
-    error: float
-    n: int
-    why: str = ""
-
-
 def divergence(
     p: Points | Density,
     q: Points | Density,
@@ -65,7 +61,7 @@ def divergence(
     rng: np.random.Generator,
     clock: Clock,
     report: Report,
-) -> Found:
+) -> Outcome:
     """KL(p‖q) of draws, or draws and a density, by maps to normals and nearest neighbours.
 
     Each side of draws gets a map T that makes them normal as nearly as they tell. Its log density is that of
@@ -84,16 +80,17 @@ def divergence(
     maps = [likeliest_map(s.values, s.weights, logarithms) if isinstance(s, Points) else None for s in (p, q)]
     terms_of_p: FloatArray = maps[0].log_density if maps[0] is not None else known_log_density(p, own.values)
     terms_of_q: FloatArray
-    beyond = 0.0
+    beyond, outside = 0.0, np.zeros(len(own.values), bool)
     if maps[1] is not None:
         z, log_det = maps[1](own.values)
         terms_of_q = log_normal_density(z) + log_det
         furthest = np.max(np.sum(maps[1].z ** 2, axis=1))
-        beyond = float(own.weights @ (np.sum(z**2, axis=1) > furthest))
+        outside = np.sum(z**2, axis=1) > furthest
+        beyond = float(own.weights @ outside)
     else:
         terms_of_q = known_log_density(q, own.values)
         if np.isneginf(terms_of_q).any():
-            return Found(math.inf, 0.0, len(own.values))
+            return Outcome(math.inf, 0.0, len(own.values))
     report("nearest neighbours")
     remainders: list[Remainder | None] = [None, None]
     if maps[0] is not None:
@@ -117,16 +114,28 @@ def divergence(
     of_neighbours = max(variance, by_terms)
     doubtful = _UNSEEN * abs(left)
     error = math.sqrt(of_map + of_neighbours + doubtful**2)
-    why = _doubt(sides, beyond, doubtful, math.sqrt(of_map + of_neighbours), clock)
-    return Found(value + left, math.inf if beyond > _APART else error, len(own.values), why)
+    terms = terms_of_p - terms_of_q
+    guessed = float((own.weights * terms) @ outside)
+    apart = beyond > _APART or guessed > max(_GUESSED * (value + left), _SHARE * error)
+    if apart:
+        why = Doubt.APART.format(share=beyond)
+    else:
+        why = _doubt(sides, doubtful, math.sqrt(of_map + of_neighbours), clock)
+    if not why and maps[1] is None and _dominated(terms, own.weights):
+        why = Doubt.DOMINATED
+    return Outcome(value + left, math.inf if apart else error, len(own.values), why)
 
 
-def _doubt(sides: list[Points], beyond: float, doubtful: float, error: float, clock: Clock) -> str:
+def _dominated(terms: FloatArray, weights: FloatArray) -> bool:
+    """Whether one draw makes up much of the spread of the terms, which have a tail without a mean."""
+    squares = weights * (terms - weights @ terms) ** 2
+    return bool(squares.max() > _DOMINANT * squares.sum()) and pareto_khat(terms) > _HEAVY
+
+
+def _doubt(sides: list[Points], doubtful: float, error: float, clock: Clock) -> str:
     """Why the estimate is not to be relied on, if so."""
     d = sides[0].values.shape[1]
     worth = min(side.worth for side in sides)
-    if beyond > _APART:
-        return Doubt.APART.format(share=beyond)
     if worth < draws_needed(d):
         return Doubt.FEW_DRAWS.format(worth=worth, d=d, needed=draws_needed(d))
     if doubtful > _SHARE * error and d > 2:

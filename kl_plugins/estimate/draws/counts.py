@@ -8,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from kl_plugins.estimate.draws.continuous import Found, Points
+from kl_plugins.estimate.draws.continuous import Points
 from kl_plugins.estimate.draws.weighted import effective_number
 from kl_plugins.estimate.moments import jackknife_errors
 from kl_plugins.estimate.result import Doubt
+from kl_plugins.estimate.terms import Outcome
 from kl_plugins.ops.protocol import FloatArray
 
 _UNSEEN = 0.05
 """With more of p's draws than this at values that q's lack, the divergence may be infinite."""
 
 
-def from_counts(p: Points, q: Points) -> Found:
+def from_counts(p: Points, q: Points) -> Outcome:
     """KL(p‖q) of draws of both: Z. Zhang and M. Grabchak, Neural Computation 26, 2014.
 
     Their sum over differences of ψ, of which the bias falls exponentially. Where q was never seen it takes
@@ -45,13 +46,13 @@ def from_counts(p: Points, q: Points) -> Found:
     seen = np.bincount(of_q, minlength=size) > 0
     unseen = float(p.weights @ ~seen[of_p])
     why = Doubt.UNSEEN.format(share=unseen) if unseen > _UNSEEN else ""
-    return Found(found, math.inf if why else math.hypot(error, unseen), len(p.values), why)
+    return Outcome(found, math.inf if why else math.hypot(error, unseen), len(p.values), why)
 
 
-def from_mass_function(p: Points, log_q: FloatArray) -> Found:
+def from_mass_function(p: Points, log_q: FloatArray) -> Outcome:
     """KL(p‖q) of draws of p and the log probabilities of q at them."""
     if np.isneginf(log_q).any():
-        return Found(math.inf, 0.0, len(p.values))
+        return Outcome(math.inf, 0.0, len(p.values))
     values, places = np.unique(p.values, axis=0, return_inverse=True)
     places = places.ravel()
 
@@ -61,10 +62,10 @@ def from_mass_function(p: Points, log_q: FloatArray) -> Found:
 
     found = value(np.arange(len(places)), p.weights)
     error = float(jackknife_errors(np.array([value(*one) for one in _left_out(p)])))
-    return Found(found, error, len(places))
+    return Outcome(found, error, len(places))
 
 
-def to_counts(x: FloatArray, log_p: FloatArray, q: Points) -> Found:
+def to_counts(x: FloatArray, log_p: FloatArray, q: Points) -> Outcome:
     """KL(p‖q) of draws x of p, whose log probabilities are known, and draws of q."""
     _, places = np.unique(np.concatenate([x, q.values]), axis=0, return_inverse=True)
     of_p, of_q = np.split(places.ravel(), [len(x)])
@@ -79,7 +80,7 @@ def to_counts(x: FloatArray, log_p: FloatArray, q: Points) -> Found:
     unseen = float(np.mean(np.bincount(of_q, minlength=size)[of_p] == 0))
     why = Doubt.UNSEEN.format(share=unseen) if unseen > _UNSEEN else ""
     error = math.hypot(float(of_blocks), float(now.std(ddof=1)) / math.sqrt(len(x)), unseen)
-    return Found(float(now.mean()), math.inf if why else error, len(x), why)
+    return Outcome(float(now.mean()), math.inf if why else error, len(x), why)
 
 
 def _left_out(side: Points) -> list[tuple[NDArray[np.intp], FloatArray]]:

@@ -11,12 +11,13 @@ from kl_plugins.errors import HasNames
 from kl_plugins.estimate.batches import result_of
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density
-from kl_plugins.estimate.draws.continuous import Found, Points, divergence, known_log_density
+from kl_plugins.estimate.draws.continuous import Points, divergence, known_log_density
 from kl_plugins.estimate.draws.counts import from_counts, from_mass_function, to_counts
 from kl_plugins.estimate.draws.preparing import Prepared, check_spread, matched, prepared
 from kl_plugins.estimate.draws.reading import holds_draws
 from kl_plugins.estimate.draws.sample import Draws, draws
 from kl_plugins.estimate.result import KLEstimate, Method
+from kl_plugins.estimate.terms import Outcome
 from kl_plugins.families.named import some_of
 from kl_plugins.progress import Report
 
@@ -70,7 +71,7 @@ def _one(side: str, one: object, variable: Any) -> object:
         raise ValueError(f"{side} has no variable {variable.name!r}") from None
 
 
-def _told(found: list[Found], shape: tuple[int, ...], method: Method) -> KLEstimate:
+def _told(found: list[Outcome], shape: tuple[int, ...], method: Method) -> KLEstimate:
     """As `estimate_kl` returns it: never below 0."""
     values, errors = (np.reshape([getattr(one, name) for one in found], shape) for name in ("value", "error"))
     good = np.reshape([not one.why for one in found], shape)
@@ -102,7 +103,7 @@ def _pair(
     rng: np.random.Generator,
     clock: Clock,
     report: Report,
-) -> tuple[Found, Method]:
+) -> tuple[Outcome, Method]:
     """One estimate, and by which method."""
     sides = {"p": p, "q": q}
     same = p is q
@@ -118,10 +119,10 @@ def _pair(
     held = {side: _of(side, prepared, one) for side, one in sides.items() if isinstance(one, Draws)}
     discrete = [held[side].discrete if side in held else known[side].measure == "discrete" for side in sides]
     if discrete[0] != discrete[1]:
-        return Found(np.inf, 0.0, 0), Method.SUPPORT
+        return Outcome(np.inf, 0.0, 0), Method.SUPPORT
     if same:
         method = Method.COUNTS if discrete[0] else Method.NEIGHBOURS
-        return Found(0.0, 0.0, len(held["p"].points.values)), method
+        return Outcome(0.0, 0.0, len(held["p"].points.values)), method
     if discrete[0]:
         return _discrete(held, known, count, rng), Method.COUNTS
     if (atom := _atoms(held)) is not None:
@@ -187,7 +188,7 @@ def _beside(one: Draws, side: str, other: Density, pair: tuple[object, object]) 
     return one
 
 
-def _atoms(held: dict[str, Prepared]) -> Found | None:
+def _atoms(held: dict[str, Prepared]) -> Outcome | None:
     """∞, where draws of p have a value again and again that q, which is continuous, has not."""
     atoms = {side: one.atom for side, one in held.items() if one.atom is not None}
     if "q" in atoms or ("p" in atoms and "q" in held and (held["q"].points.values == atoms["p"][1]).any()):
@@ -200,12 +201,12 @@ def _atoms(held: dict[str, Prepared]) -> Found | None:
         )
     if "p" not in atoms:
         return None
-    return Found(np.inf, 0.0, len(held["p"].points.values))
+    return Outcome(np.inf, 0.0, len(held["p"].points.values))
 
 
 def _discrete(
     held: dict[str, Prepared], known: dict[str, Density], count: int, rng: np.random.Generator
-) -> Found:
+) -> Outcome:
     """By counts."""
     if not known:
         return from_counts(held["p"].points, held["q"].points)

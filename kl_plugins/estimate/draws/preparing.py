@@ -18,6 +18,8 @@ from kl_plugins.ops.protocol import FloatArray
 _ATOM, _TIMES = 0.01, 6
 """A value that comes so often, in share and number, has a probability of its own."""
 _LEAST_VARIANCE = 1e-290
+_MOST = 10_000
+"""More draws of a side take longer, and leave an error that hardly matters."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def prepared(given: Draws) -> Prepared:
     step = 1
     if not given.independent and (given.chained or not in_order(chains[0])):
         step = thinning(chains)
+    step = max(step, -(-chains.shape[0] * chains.shape[1] // _MOST))
     thinned = chains[:, ::step]
     weights = np.full(chains.shape[:2], 1.0) if given.weights is None else given.weights
     kept = weights[:, ::step]
