@@ -247,7 +247,6 @@ def _ending(ax: Any, label: str, monitor: Any, colour: str, line: int) -> None:
         xycoords="axes fraction",
         textcoords="offset points",
         color=colour,
-        fontweight="bold",
     )
 
 
