@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError, Requirement, no_closed_form_of_pair
+from kl_plugins.families.categorical import Multinomial
 from kl_plugins.families.core.components import Groups, as_group, count, of_pairs
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.core.overlaps import apart
 from kl_plugins.families.core.univariate import Univariate
+from kl_plugins.families.dirichlet import Dirichlet
+from kl_plugins.families.von_mises_fisher import VonMisesFisher
 from kl_plugins.formulas.mixtures import log_sum
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations, Conditions
@@ -65,9 +68,9 @@ class Mixture(Distribution):
                     f"components must have one event shape, got {events[0]} of {first.describe()} and "
                     f"{events[1]} of {other.describe()}"
                 )
-            if isinstance(other, Discrete) != isinstance(first, Discrete):
+            if _measure(other) is not _measure(first):
                 raise ValueError(
-                    "components must be all continuous or all discrete, got "
+                    "components must be all continuous or all discrete, or all on one simplex or sphere, got "
                     f"{first.describe()} and {other.describe()}"
                 )
         try:
@@ -119,6 +122,13 @@ class Mixture(Distribution):
         return log_sum(found[0] if len(found) == 1 else ops.concatenate(found), self.weights, ops)
 
 
+def _measure(component: Distribution) -> type | None:
+    """What stands for the measure that the density of a family is one of; None is that of volume."""
+    if isinstance(component, Discrete | Multinomial):
+        return Discrete
+    return next((kind for kind in (Dirichlet, VonMisesFisher) if isinstance(component, kind)), None)
+
+
 def mixture_of(components: list[Distribution], weights: Array) -> Mixture:
     """The mixture of single distributions, or of batches of them that broadcast."""
     return Mixture(weights, tuple(map(as_group, components)))
@@ -163,21 +173,34 @@ def _refused(p: Distribution, q: Distribution) -> NoClosedFormError:
     return no_closed_form_of_pair(p.describe(), q.describe(), why)
 
 
-def _alike(p: Any, q: Any) -> bool:
-    """Whether two sides are certainly the same mixture, component by component."""
-    if not (isinstance(p, Mixture) and isinstance(q, Mixture)):
+def alike(first: Any, second: Any) -> bool:
+    """Whether two objects with parameters are certainly the same, number by number; NaN is as NaN."""
+    if type(first) is not type(second):
         return False
-    shapes = [[p.ops.shape(value) for value in side.values()] for side in (p, q)]
-    if shapes[0] != shapes[1] or len(p.groups) != len(q.groups):
+    pairs = [(getattr(first, name), getattr(second, name)) for name in first.parameters]
+    shapes = [tuple(map(first.ops.shape, pair)) for pair in pairs]
+    if any(one != other for one, other in shapes):
         return False
-    if not np.all(equal_where(p.weights, q.weights, p.ops)):
+    if not all(np.all(equal_where(one, other, first.ops)) for one, other in pairs):
         return False
-    return all(first.same_where(second) is True for first, second in zip(p.groups, q.groups, strict=True))
+    state, others = first.__getstate__(), second.__getstate__()
+    rest = [name for name in state if name not in (*first.parameters, *first.parts)]
+    if any(state[name] != others[name] for name in rest):
+        return False
+    parts = first.components(), second.components()
+    return len(parts[0]) == len(parts[1]) and all(map(alike, *parts))
+
+
+def nothing(p: Mixture) -> Array:
+    """The divergence of a mixture from itself: zero, or NaN where a parameter is."""
+    ops = p.ops
+    found = [component_divergence(group, group) for group in p.groups]
+    return ops.sum_last(p.weights * (found[0] if len(found) == 1 else ops.concatenate(found)))
 
 
 def _disjoint(p: Distribution, q: Distribution) -> str:
     """The cost; NoClosedFormError where components overlap, or may do so."""
-    if not _alike(p, q):
+    if not alike(p, q):
         _partners(p, q)
     return "O(km) for k and m components"
 
@@ -216,8 +239,8 @@ def of_components_apart(p: Any, q: Any) -> Array:
     """
     ops = p.ops
     (w, own), (v, others) = sides_of(p, q)
-    if _alike(p, q):
-        return 0.0 * ops.sum_last(w)
+    if alike(p, q):
+        return nothing(p)
     partners, _, _ = _partners(p, q)
     divergences = of_pairs(component_divergence, own, others, zeros_of_pairs(w, v, ops), ops)
     if ops.symbolic:

@@ -200,8 +200,10 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
 
 @overlap_of(MultivariateNormal, MultivariateNormal)
 def overlap(p: MultivariateNormal, q: MultivariateNormal, s: Array, t: Array, balanced: bool) -> Array:
-    """By the covariance tΣp + sΣq; variable by variable, where both are diagonal."""
+    """By the covariance tΣp + sΣq; variable by variable, where both are diagonal. Not of singular ones."""
     ops, step, first, second = p.ops, p.mean - q.mean, p.covariance, q.covariance
+    if _is_singular(first) or _is_singular(second):
+        return None
     if isinstance(first, AxisAligned) and isinstance(second, AxisAligned):
         scales = first.full_scales(), second.full_scales()
         return ops.sum_last(normal_overlap(*scales, step, s[..., None], t[..., None], ops))
@@ -209,6 +211,11 @@ def overlap(p: MultivariateNormal, q: MultivariateNormal, s: Array, t: Array, ba
     dimension = 0.5 * (s + t - 1.0) * ops.asarray(p.mean.shape[-1], "dimension")
     sizes = [0.5 * t * first.log_det(), 0.5 * (1.0 - t) * second.log_det(), -0.5 * both.log_det()]
     return bounded([-s * t * both.quadratic_form(step), *sizes, dimension], ops)
+
+
+def _is_singular(covariance: Covariance) -> bool:
+    """Whether it is known to have no density in all its dimensions."""
+    return covariance.rank is not covariance.dimension and covariance.rank != covariance.dimension
 
 
 def _times(exponents: Array, matrices: Array) -> Array:
@@ -220,6 +227,8 @@ def ratio_mean(p: MultivariateNormal, c: MultivariateNormal, b: MultivariateNorm
     """Variable by variable, where all are diagonal; else of two components that share one covariance."""
     ops, steps = p.ops, (p.mean - c.mean, p.mean - b.mean)
     own, shared, other = p.covariance, c.covariance, b.covariance
+    if any(map(_is_singular, (own, shared, other))):
+        return None
     if isinstance(own, AxisAligned) and isinstance(shared, AxisAligned) and isinstance(other, AxisAligned):
         scales = own.full_scales(), shared.full_scales(), other.full_scales()
         return ops.sum_last(normal_ratio_mean(scales, steps, power[..., None], ops))
@@ -235,11 +244,13 @@ def ratio_mean(p: MultivariateNormal, c: MultivariateNormal, b: MultivariateNorm
 @references_of(MultivariateNormal, MultivariateNormal)
 def gaussians_of_mixtures(
     p: MultivariateNormal, w: Array, q: MultivariateNormal, v: Array
-) -> tuple[MultivariateNormal, MultivariateNormal]:
+) -> tuple[MultivariateNormal, MultivariateNormal] | None:
     """Of the mixtures' means, with the variances of each where all are diagonal; else with q's covariance."""
     ops = p.ops
     if isinstance(p.covariance, AxisAligned) and isinstance(q.covariance, AxisAligned):
         return _like(p, p.covariance.full_scales(), w), _like(q, q.covariance.full_scales(), v)
+    if _is_singular(p.covariance) or _is_singular(q.covariance):
+        return None
     means = [ops.matmul(weights[..., None, :], side.mean) for side, weights in ((p, w), (q, v))]
     step, share = q.mean - means[1], v[..., None]
     within = (share[..., None] * q.covariance.matrix()).sum(axis=-3)

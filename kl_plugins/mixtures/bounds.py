@@ -21,7 +21,14 @@ from kl_plugins.families.core.components import (
 )
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.overlaps import overlap, ratio_mean, references
-from kl_plugins.families.mixture import Mixture, component_divergence, sides_of, zeros_of_pairs
+from kl_plugins.families.mixture import (
+    Mixture,
+    alike,
+    component_divergence,
+    nothing,
+    sides_of,
+    zeros_of_pairs,
+)
 from kl_plugins.formulas.mixtures import (
     CHERNOFF,
     LINEAR,
@@ -159,6 +166,8 @@ def _outwards(lower: Any, upper: Any) -> tuple[Any, Any]:
 def bounds(p: Distribution, q: Distribution) -> tuple[Array, Array]:
     """Lower and upper bounds, of two sides in one backend."""
     ops = p.ops
+    if isinstance(p, Mixture) and alike(p, q):
+        return nothing(p), nothing(p)
     (w, own), (v, others) = sides_of(p, q)
     rows, divergences = _all_rows(w, own, v, others, ops)
     lower, upper = bounds_by_rows(rows, w, ops)

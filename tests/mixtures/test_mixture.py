@@ -58,7 +58,9 @@ BAD = {
     "text": (TWO, ["a", "b"], "weights must be real numbers"),
     "one": (NORMAL, [1.0], "a sequence of distributions or a batch of them, got a single Normal"),
     "none": ([], None, "components must be at least one distribution"),
-    "kinds": ([NORMAL, stats.poisson(3)], None, "all continuous or all discrete, got Normal and Poisson"),
+    "kinds": ([NORMAL, stats.poisson(3)], None, "all continuous or all discrete, .* got Normal and Poisson"),
+    "kinds of vectors": ([PLANE, stats.multinomial(3, [0.5, 0.5])], None, "all continuous or all discrete"),
+    "simplex": ([PLANE, stats.dirichlet([1.0, 2.0])], None, "all on one simplex"),
     "dimensions": ([NORMAL, PLANE], None, "one event shape"),
     "lengths": ([PLANE, stats.multivariate_normal([0, 0, 0])], None, "one event shape"),
     "mixtures": ([SAME, NORMAL], None, "component 0 is a mixture itself: list its components"),
@@ -90,7 +92,18 @@ def test_nan_goes_through():
     for made in (mixture(stats.norm([0.0, np.nan], 1.0)), mixture(TWO, [np.nan, 0.5])):
         assert np.isnan(kl_bounds(made, NORMAL)).all()
         assert np.isnan(kl_bounds(NORMAL, made)).all()
-    assert np.isnan(estimate_kl(mixture(stats.norm([0.0, np.nan], 1.0)), NORMAL).value)
+    made = mixture(stats.norm([0.0, np.nan], 1.0))
+    assert np.isnan(estimate_kl(made, NORMAL).value)
+    assert np.isnan([kl(made, made), *kl_bounds(made, made)]).all()
+
+
+def test_singular_components():
+    """Beside another subspace all is infinite; on one subspace the upper bound is known."""
+    line = [stats.multivariate_normal(m, [[1, 1], [1, 1]], allow_singular=True) for m in ([0, 0], [4, 4])]
+    assert kl_bounds(mixture(line), PLANE) == (np.inf, np.inf)
+    lower, upper = kl_bounds(mixture(line), line[0])
+    value = estimate_kl(mixture(stats.norm([0.0, 4.0], 1.0)), NORMAL).value
+    assert lower <= value <= upper < np.inf
 
 
 def test_infinite_ones():
@@ -101,6 +114,7 @@ def test_infinite_ones():
     assert kl_bounds(p, q) == pytest.approx((np.log(1.5), np.log(1.5)), rel=1e-12)
 
 
+CORRELATED = stats.multivariate_normal([1, 0], [[2, 1], [1, 2]])
 KERNELS = stats.gaussian_kde([0.0, 1.0, 5.0])
 APART = mixture(stats.uniform([0.0, 2.0], 1.0), [0.3, 0.7])
 EXACT = {
@@ -120,6 +134,7 @@ EXACT = {
     "points": (mixture([stats.randint(0, 2), stats.randint(5, 7)]), stats.randint(0, 7), np.log(7 / 4)),
     "itself": (SAME, SAME, 0.0),
     "a kernel density itself": (KERNELS, KERNELS, 0.0),
+    "vectors themselves": (mixture([PLANE, CORRELATED]), mixture([PLANE, CORRELATED]), 0.0),
 }  # fmt: skip
 
 
