@@ -120,8 +120,9 @@ def test_of_a_single_logarithm_it_is_the_formula():
     assert abs(sd - 1.0) < 3.0 * error < 0.01
     # E_q[σ] = exp(−¼) has the derivatives exp(−¼) (1, ½).
     moments = function_moments(np.exp, found)
-    sd, error = solved(found, moments.sides).sds(moments.sides, moments.sides_of_sets)
-    assert abs(sd - np.exp(-0.25) * np.sqrt(0.625)) < 3.0 * error < 0.01
+    sd, error = moments.sds(solved(found, moments.sides))
+    # The response, (½ + ¼ · ½) exp(−½), is what the linear and quadratic terms of σ have under q itself.
+    assert abs(sd - np.sqrt(1.0 - np.exp(-0.5))) < 3.0 * error < 0.01
     assert abs(moments.mean - np.exp(-0.25)) < 3.0 * moments.mean_error < 0.01
 
 
@@ -144,6 +145,35 @@ def test_functions_have_the_derivatives_of_their_means(family):
     steps = 1e-5 * np.eye(len(place))
     slopes = [mean_product(both, place + step) - mean_product(both, place - step) for step in steps]
     np.testing.assert_allclose(moments.sides[3:], np.transpose(slopes) / 2e-5, atol=1e-7)
+
+
+OF_STANDARD_NORMAL = {
+    "cube": (lambda z: z**3, 15.0),
+    "fourth power": (lambda z: z**4, 96.0),
+    "wave": (lambda z: np.sin(5.0 * z), -0.5 * np.expm1(-50.0)),
+    "bracket": (lambda z: np.maximum(z, 0.0), 0.5 - 0.5 / np.pi),
+}
+"""Functions and their variances."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_functions_of_a_gaussian_in_the_family_have_their_variances(family):
+    """Whatever is no combination of linear and quadratic terms."""
+    family, scale = FAMILIES[family](3), np.array([0.5, 1.0, 4.0])
+    target = quadratic(np.diag(scale**-2), np.ones(3))
+    start = Gaussian(np.ones(3), family.from_hessian(np.diag(scale**-2)))
+    found = curvature(target, family, start, 16, 512, np.random.default_rng(7))
+
+    def functions(x):
+        z = (x - 1.0) / scale
+        each = [f(z[:, 1]) for f, _ in OF_STANDARD_NORMAL.values()]
+        return np.stack([*each, z[:, 0] * z[:, 1] * z[:, 2]], axis=1)
+
+    moments = function_moments(functions, found)
+    sd, error = moments.sds(solved(found, moments.sides))
+    truth = np.sqrt([*(variance for _, variance in OF_STANDARD_NORMAL.values()), 1.0])
+    np.testing.assert_array_less(abs(sd - truth), 3.5 * error)
+    np.testing.assert_array_less(error, 0.02 * truth)
 
 
 SMOOTH = {
@@ -226,6 +256,7 @@ def correlated():
         pm.Deterministic("noisy", x[0] + pm.Normal.dist())
         pm.Deterministic("step", pm.math.switch(x[0] > 1.0, 2.0, 0.0))
         pm.Deterministic("above", x > 1.0)
+        pm.Deterministic("same", pm.math.constant(2.0))
         approximation = fit(**QUIET)
     return model, approximation
 
@@ -262,11 +293,14 @@ def test_of_a_fit_that_is_certified(correlated):
         "noisy": "randomness",
         "step": "jumps",
         "above": "discrete",
+        "same": "depends on no free variable",
         "y": "there are x, total",
     }
     for name, why in refused.items():
         with pytest.raises(ValueError, match=f"'{name}' .*{why}"):
             response.to_dataset(name, progressbar=False)
+    with pytest.warns(UserWarning, match="root, step left out"):
+        assert set(response.to_dataset(progressbar=False)) == {"x", "total", "rest"}
     assert diagnose(response, draws=2_500, **QUIET).verdict.level == "trust"
 
 
@@ -327,7 +361,7 @@ def test_of_some_variables_alone():
     found = response.to_dataset(progressbar=False)
     assert list(found.data_vars) == ["sigma"]
     mean, sd, mean_error, sd_error, _ = found["sigma"].values
-    assert abs(sd - np.exp(-0.25) * np.sqrt(0.625)) < 4.0 * sd_error < 0.02
+    assert abs(sd - np.sqrt(1.0 - np.exp(-0.5))) < 4.0 * sd_error < 0.02
     assert abs(mean - np.exp(-0.25)) < 4.0 * mean_error < 0.01
     with pytest.raises(ValueError, match="of sigma_log__ alone, and a diagnosis needs all"):
         diagnose(response, **QUIET)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO
+<<<<<<< HEAD
 from kl_plugins.variational.optimum.low_rank_scales import LowRankScales
 from kl_plugins.variational.optimum.response import Curvature, averages_errors
+=======
+from kl_plugins.variational.optimum.response import Curvature, Solutions, averages_errors
+>>>>>>> d4ae712 (Sds of nonlinear functions by linear response have what the family does not respond to)
 
 STEP = 1e-4
 """Of central differences, in sds."""
@@ -37,6 +41,10 @@ class FunctionMoments(NamedTuple):
         Derivatives of the means by the coordinates of `Curvature`.
     sides_of_sets : ndarray, shape (sets, m, k)
         The same over each set of draws, at the optimum that it gives to first order.
+    rest : ndarray, shape (m,)
+        The variance of what is no combination of the family's scores.
+    rest_of_sets : ndarray, shape (sets, m)
+        The same over each set, at its own optimum.
     jumps : ndarray of bool, shape (m,)
         Whether it varies by more than its slopes allow: the derivatives are not those of the means then.
     """
@@ -46,7 +54,13 @@ class FunctionMoments(NamedTuple):
     mean_error: FloatArray
     sides: FloatArray
     sides_of_sets: FloatArray
+    rest: FloatArray
+    rest_of_sets: FloatArray
     jumps: NDArray[np.bool_]
+
+    def sds(self, solved: Solutions) -> tuple[FloatArray, FloatArray]:
+        """By linear response, with what does not respond, and their standard errors."""
+        return solved.sds(self.sides, self.sides_of_sets, self.rest, self.rest_of_sets)
 
 
 class SetMoments(NamedTuple):
@@ -58,6 +72,8 @@ class SetMoments(NamedTuple):
     steepness: FloatArray
     """The mean of the squared length of the gradient by the draws, which are standard normal."""
     side: FloatArray
+    scores: FloatArray
+    """Coefficients of the z, and of their products that the family has, in what is a combination of scores."""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # whoever asks looks whether moments are finite
@@ -66,19 +82,23 @@ def function_moments(function: Callable[[FloatArray], FloatArray], curvature: Cu
     place, others = curvature.place, curvature.sets - 1
     elbos = [curvature.elbo.over(draws) for draws in np.split(curvature.elbo.draws, curvature.sets)]
     here = [_over_set(function, elbo, place) for elbo in elbos]
-    means, squares, steepness, sides = (np.stack(part) for part in zip(*here, strict=True))
+    means, squares, steepness, sides, scores = (np.stack(part) for part in zip(*here, strict=True))
     # What a set has at its own optimum, to first order, from a part of the way to there.
-    moved = [
-        _over_set(function, elbo, place + shift / others)
-        for elbo, shift in zip(elbos, curvature.shifts(), strict=True)
-    ]
+    ways = [place + shift / others for shift in curvature.shifts()]
+    moved = [_over_set(function, elbo, way) for elbo, way in zip(elbos, ways, strict=True)]
     own_means = means + others * (np.stack([one.mean for one in moved]) - means)
     own_sides = sides + others * (np.stack([one.side for one in moved]) - sides)
     mean, centre = means.mean(axis=0), function(curvature.mean[None])[0]
     sd = np.sqrt(np.maximum(squares.mean(axis=0) - (mean - centre) ** 2, 0.0))
+    # The closest combination of scores leaves the least, so that to first order it is the same for all.
+    closest = np.concatenate([mean[None], scores.mean(axis=0)])
+    rest = np.stack([_rest(function, elbo, place, closest) for elbo in elbos])
+    moved_rest = np.stack([_rest(function, *there, closest) for there in zip(elbos, ways, strict=True)])
+    own_rest = rest + others * (moved_rest - rest)
     beyond = squares - (means - centre) ** 2 > UNEXPLAINED * steepness
     jumps = beyond.sum(axis=0) > 0.5 * curvature.sets
-    return FunctionMoments(mean, sd, averages_errors(own_means), sides.mean(axis=0), own_sides, jumps)
+    mean_error = averages_errors(own_means)
+    return FunctionMoments(mean, sd, mean_error, sides.mean(axis=0), own_sides, rest.mean(axis=0), own_rest, jumps)
 
 
 def _over_set(
@@ -86,15 +106,12 @@ def _over_set(
 ) -> SetMoments:
     family, root, d = elbo.family, elbo.reference.root, elbo.dimension
     assert not isinstance(family, LowRankScales)  # that of low rank is of all correlations
-    shift, change = elbo.unpacked(place)
+    _, change = elbo.unpacked(place)
     axes = family.spread(root, np.eye(d))
     centre = function(elbo.gaussian(place).mean[None])[0]
-    size = max(1, MOST_NUMBERS // max(len(centre), d))
     first, second, steepness = np.zeros((3, len(centre)))
     of_means, of_scales = np.zeros((d, len(centre))), np.zeros((len(family.metric), len(centre)))
-    for start in range(0, len(elbo.draws), size):
-        z = elbo.draws[start : start + size]
-        points = elbo.reference.mean + family.spread(root, shift + family.spread(change, z))
+    for z, points in _points(elbo, place, max(len(centre), d)):
         away = function(points) - centre
         first += away.sum(axis=0)
         second += (away**2).sum(axis=0)
@@ -108,6 +125,36 @@ def _over_set(
             entries += len(columns)
     count = len(elbo.draws)
     of_scales[family.logarithms] *= family.diagonal(change)[:, None]
+    scores = np.concatenate([of_means, of_scales / family.metric[:, None]]) / count
     of_means = of_means if elbo.rotation is None else elbo.rotation.T @ of_means
     sides = (np.concatenate([of_means, of_scales]) / count / np.sqrt(elbo.weights)[:, None]).T
-    return SetMoments(centre + first / count, second / count, steepness / count, sides)
+    return SetMoments(centre + first / count, second / count, steepness / count, sides, scores)
+
+
+def _rest(
+    function: Callable[[FloatArray], FloatArray], elbo: WhitenedELBO, place: FloatArray, closest: FloatArray
+) -> FloatArray:
+    """The mean square of what a constant and a combination of the scores leave of the functions.
+
+    `closest`, shape (1 + d + k, m), is that combination: E[g'] z + E[∂ᵢg zⱼ] (zᵢ zⱼ − δᵢⱼ) / information.
+    """
+    family, d = elbo.family, elbo.dimension
+    assert not isinstance(family, LowRankScales)
+    total = np.zeros(closest.shape[1])
+    for z, points in _points(elbo, place, max(closest.shape)):
+        products = np.concatenate([z[:, [a]] * z[:, family.columns(a)] for a in range(d)], axis=1)
+        known = closest[0] + z @ closest[1 : d + 1] + (products - family.logarithms) @ closest[d + 1 :]
+        total += ((function(points) - known) ** 2).sum(axis=0)
+    return total / len(elbo.draws)
+
+
+def _points(
+    elbo: WhitenedELBO, place: FloatArray, width: int
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """The draws z, and the points of the Gaussian at this place that they are, so many at a time."""
+    shift, change = elbo.unpacked(place)
+    size = max(1, MOST_NUMBERS // width)
+    for start in range(0, len(elbo.draws), size):
+        z = elbo.draws[start : start + size]
+        spread = elbo.family.spread(change, z)
+        yield z, elbo.reference.mean + elbo.family.spread(elbo.reference.root, shift + spread)

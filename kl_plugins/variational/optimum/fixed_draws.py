@@ -142,6 +142,14 @@ class WhitenedELBO:
         part.value, part.slope = part(np.zeros(len(self.weights)))
         return part
 
+    def around(self, coordinates: FloatArray) -> WhitenedELBO:
+        """The same around a Gaussian close by, of which the coordinates are given."""
+        part = copy(self)
+        part.reference = self.gaussian(coordinates)
+        part.chart = self.family.around(part.reference.root)
+        part.value, part.slope = part(np.zeros(len(self.weights)))
+        return part
+
     def __call__(self, coordinates: FloatArray) -> tuple[float, FloatArray]:
         """−ELBO (up to a constant) and its gradient by the coordinates, over √weights."""
         value, slopes = self.of_sets(coordinates, 1)

@@ -4,6 +4,12 @@ Add t f(x) to the log density of the posterior, and its mean of g grows by Cov(f
 Gaussian grows by ∇E[g]ᵀ H⁻¹ ∇E[f] t, with H the Hessian of −ELBO by the family's parameters. For f and g
 coordinates this is the block of H⁻¹ that belongs to the means: it knows the correlations that the family
 does not have.
+
+The family changes the mean of g only as far as g is a combination of its scores: for Gaussians of the
+linear and the quadratic terms that the family has. The rest of g, r = g − E[g] − sᵀ score with
+s = ∇E[g] in coordinates whose Fisher information is the identity, has under q itself the variance
+E[r²] = Var(g) − |s|², and does not respond. So Var(g) is ∇E[g]ᵀ H⁻¹ ∇E[g] + E[r²]: exactly that of q where
+q is the posterior (H is the Fisher information then), and linear response alone where g is linear.
 """
 
 from __future__ import annotations
@@ -62,14 +68,22 @@ class Solutions(NamedTuple):
         crossed, squares = sides @ self.solutions.T, self.image @ self.solutions.T
         return crossed + crossed.T - 0.5 * (squares + squares.T)
 
-    def sds(self, sides: FloatArray, sides_of_sets: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def sds(
+        self,
+        sides: FloatArray,
+        sides_of_sets: FloatArray,
+        rest: FloatArray | float = 0.0,
+        rest_of_sets: FloatArray | float = 0.0,
+    ) -> tuple[FloatArray, FloatArray]:
         """The square roots of its diagonal, and their standard errors.
 
         Without one set it is, to first order in how sets differ, the average of the others' own figures;
-        `sides_of_sets`, shape (sets, r, k), are the right sides by each.
+        `sides_of_sets`, shape (sets, r, k), are the right sides by each. `rest`, shape (r,), are variances
+        that do not respond, and `rest_of_sets`, shape (sets, r), the same by each.
         """
-        variances = np.einsum("rk,rk->r", 2.0 * sides - self.image, self.solutions)
-        of_sets = 2.0 * np.einsum("srk,rk->sr", sides_of_sets, self.solutions) - self.curvatures
+        responding = np.einsum("rk,rk->r", 2.0 * sides - self.image, self.solutions)
+        variances = responding + rest
+        of_sets = 2.0 * np.einsum("srk,rk->sr", sides_of_sets, self.solutions) - self.curvatures + rest_of_sets
         without = (of_sets.sum(axis=0) - of_sets) / (len(of_sets) - 1)
         errors = jackknife_errors(np.sqrt(np.maximum(without, 0.0)))
         return np.sqrt(np.maximum(variances, 0.0)), errors
@@ -89,7 +103,9 @@ class Curvature:
     sets : int
         How many sets they are.
     place : ndarray, shape (k,)
-        Coordinates of the minimum over all draws.
+        Coordinates of the minimum over all draws: zero, as it is their reference.
+    moved : float
+        Jeffreys divergence, in nats and to second order, of the minimum from the optimum given.
     slopes : ndarray, shape (sets, k)
         Gradients there over each set, of which the average is zero.
 
@@ -106,18 +122,15 @@ class Curvature:
         self.sets = len(sets)
         self._factor: Any = None
         report("optimum over these draws")
-        self.place = self._minimum()
+        found = self._minimum()
+        self.moved = float(found @ found)
+        self.elbo, self.place = self.elbo.around(found), np.zeros_like(found)
         _, self.slopes = self.elbo.of_sets(self.place, self.sets)
 
     @property
     def mean(self) -> FloatArray:
         """Of the Gaussian at the minimum, shape (d,)."""
         return self.elbo.gaussian(self.place).mean
-
-    @property
-    def moved(self) -> float:
-        """Jeffreys divergence, in nats and to second order, of the minimum from the optimum given."""
-        return float(self.place @ self.place)
 
     def shifts(self) -> FloatArray:
         """To first order, how far the minimum over each set is from there, shape (sets, k)."""

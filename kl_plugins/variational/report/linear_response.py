@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.progress import progress_line
 from kl_plugins.variational.optimum.response import DENSE_NUMBERS, Curvature
 from kl_plugins.variational.optimum.scale_families import MeanFieldScales, family_of, standard_deviations
+from kl_plugins.variational.report.formatting import rounded_up
 from kl_plugins.variational.report.wording import ResponseText
 from kl_plugins.variational.target.derived import Functions, dims_and_coords, functions_of
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 ROWS = 20
 """Of a table that is printed."""
+SAME = 5e-4
+"""Ratios that print as 1."""
+LEAST_ERROR = 1e-3
+"""Relative, of a standard deviation: less is said to be at most that."""
 SUMMARY = ("mean", "sd", "mcse_mean", "mcse_sd", "uncorrected_sd")
 """What is known of each element, called as ArviZ does."""
 
@@ -133,14 +139,19 @@ class LinearResponse:
     ) -> xr.Dataset:
         """Means and corrected standard deviations of the model's own variables, and of its Deterministics.
 
-        A function g of the variables has the mean E_q[g] under the optimum, and the standard deviation that
-        linear response gives that mean: by how much it grows as the log density is tilted along g itself.
+        A function g of the variables has the mean E_q[g] under the optimum q. Its variance is what linear
+        response gives that mean, by how much it grows as the log density is tilted along g itself, and the
+        variance under q of what is left of g without its combination of linear and quadratic terms, to which
+        q does not respond: Var_q(g) + sᵀ H⁻¹ s − |s|², with s = ∇E_q[g] and H the Hessian of −ELBO in
+        coordinates in which the Fisher information of the family is the identity. It is exact where q is the
+        posterior, and for linear functions linear response alone. `diagnose` does not judge these numbers,
+        but the Gaussian over the unconstrained variables.
 
         Parameters
         ----------
         var_names : str or sequence of str, optional
             Free variables and Deterministics; by default all that are continuous functions of the variables
-            of this response.
+            of this response, and finite.
         progressbar : bool
             Whether to show what is being done, in a terminal or notebook.
 
@@ -154,8 +165,13 @@ class LinearResponse:
         Raises
         ------
         ValueError
-            If the model has no such variable, or it is random by itself, discrete, seen to jump, or not
-            finite at all draws; if there are too many elements for the memory.
+            If the model has no such variable, or it is constant, random by itself, discrete, seen to jump, or
+            not finite at all draws; if there are too many elements for the memory.
+
+        Warns
+        -----
+        UserWarning
+            If variables that were not named are left out, as they jump or are not finite at all draws.
         """
         import xarray as xr
 
@@ -168,15 +184,22 @@ class LinearResponse:
             report("moments of the model's variables")
             moments = function_moments(functions, self._curvature)
             finite = np.isfinite(moments.sd) & np.isfinite(moments.sides_of_sets).all(axis=(0, 2))
-            for problem, told in ((~finite, ResponseText.NOT_FINITE), (moments.jumps, ResponseText.JUMPS)):
-                for name, has_it in functions.split(problem).items():
-                    if has_it.any():
-                        raise ValueError(told.told(name=name))
-            solved = self._curvature.solved(moments.sides, report)
-        sd, sd_error = solved.sds(moments.sides, moments.sides_of_sets)
+            problems = {
+                name: told.told(name=name)
+                for problem, told in ((~finite, ResponseText.NOT_FINITE), (moments.jumps, ResponseText.JUMPS))
+                for name, has_it in functions.split(problem).items()
+                if has_it.any()
+            }
+            shapes = {name: shape for name, shape in functions.shapes.items() if name not in problems}
+            if problems and (var_names is not None or not shapes):
+                raise ValueError(next(iter(problems.values())))
+            solved = self._curvature.solved(np.where(finite[:, None], moments.sides, 0.0), report)
+        if problems:
+            warnings.warn(ResponseText.LEFT_OUT.told(names=some_of(list(problems))), stacklevel=2)
+        sd, sd_error = moments.sds(solved)
         values = functions.split(np.stack([moments.mean, sd, moments.mean_error, sd_error, moments.sd]))
-        dims, coords = dims_and_coords(self.model, functions.shapes)
-        data = {name: (("summary", *dims[name]), value) for name, value in values.items()}
+        dims, coords = dims_and_coords(self.model, shapes)
+        data = {name: (("summary", *dims[name]), values[name]) for name in shapes}
         return xr.Dataset(data, coords={"summary": list(SUMMARY), **coords})
 
     def _lines(self) -> list[str]:
@@ -197,9 +220,12 @@ class LinearResponse:
         lines = [ResponseText.HEADLINE.told(family=kind, cost=cost)]
         if not self.is_whole:
             lines.append(ResponseText.PARTIAL.told(names=some_of(self.gaussian.names)))
-        lines.append(ResponseText.SDS.told(least=ratio.min(), most=ratio.max()))
+        same = bool(np.all(abs(ratio - 1.0) < SAME))
+        told = ResponseText.SDS_SAME if same else ResponseText.SDS
+        lines.append(told.told(least=ratio.min(), most=ratio.max()))
         worst = int(np.argmax(error))
-        lines.append(ResponseText.ERROR.told(error=error[worst], name=self.names[worst]))
+        percent = rounded_up(100.0 * max(float(error[worst]), LEAST_ERROR))
+        lines.append(ResponseText.ERROR.told(error=f"{percent}%", name=self.names[worst]))
         if self.distance is not None:
             lines.append(ResponseText.MOVED.told(jeffreys=self.distance.jeffreys))
         return [*lines, ResponseText.TRUST.told()]

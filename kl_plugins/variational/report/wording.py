@@ -53,13 +53,17 @@ class ResponseText(Wording):
 
     HEADLINE = "linear response at the best {family} approximation, {cost}"
     SDS = "sds are {least:.3g} to {most:.3g} times the uncorrected ones"
-    ERROR = "Monte Carlo error of sds: at most {error:.1%} ({name})"
+    SDS_SAME = "sds are the uncorrected ones: there is nothing to correct"
+    ERROR = "Monte Carlo error of sds: at most {error} ({name})"
     MOVED = (
         "the approximation given is {jeffreys:.3g} nats (Jeffreys divergence) from that one: means and sds "
         "are those of the optimum"
     )
     PARTIAL = "of {names} alone; all other variables vary with them"
-    TRUST = "diagnose(response) says whether they can be trusted"
+    TRUST = (
+        "diagnose(response) says whether they can be trusted: it judges this Gaussian over the unconstrained "
+        "variables, and not what to_dataset() has of functions of them"
+    )
     UNCERTAIN = (
         "the corrected sd of {names} is known to no more than {error:.0%} (Monte Carlo error): give more "
         "draws, draws={more}, and ask diagnose(response) before you use it"
@@ -71,6 +75,10 @@ class ResponseText(Wording):
     JUMPS = (
         "{name!r} jumps: it varies by more than its slopes allow, and linear response goes by slopes. Leave "
         "it out by var_names, and take draws of the corrected Gaussian for it"
+    )
+    LEFT_OUT = (
+        "{names} left out: not finite at draws of the approximation, or jumping. Named in var_names, each is "
+        "refused with the reason"
     )
     TOO_MANY = "{count:,d} elements are too many for the memory at once: choose fewer by var_names"
     INCOMPLETE = (

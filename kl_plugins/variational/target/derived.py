@@ -21,13 +21,13 @@ from kl_plugins.variational.target.transforms import as_functions
 def functions_of(model: Model, given: Sequence[str], wanted: str | Sequence[str] | None) -> list[Any]:
     """Free variables and Deterministics that are continuous functions of these value variables.
 
-    All that are where `wanted` is None, else those that are named.
+    All that are where `wanted` is None, but constants; else those that are named.
 
     Raises
     ------
     ValueError
         Naming what the model does not have, what has randomness of its own, what is discrete, and what
-        depends on more variables than these; if nothing is left.
+        depends on more variables than these or on none; if nothing is left.
     """
     every = [*model.free_RVs, *model.deterministics]
     found, problems = {}, {}
@@ -40,6 +40,8 @@ def functions_of(model: Model, given: Sequence[str], wanted: str | Sequence[str]
             problems[variable.name] = "is discrete, so that it has no slopes"
         elif others:
             problems[variable.name] = f"depends on {some_of(others)} as well"
+        elif not any(value in leaves for value in model.value_vars):
+            problems[variable.name] = "depends on no free variable, so that it has no standard deviation"
         else:
             found[variable.name] = variable
     if wanted is None and not found:
