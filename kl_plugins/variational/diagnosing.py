@@ -22,7 +22,7 @@ from kl_plugins.variational.evidence.importance import ENOUGH_DRAWS, FEWEST_DRAW
 from kl_plugins.variational.evidence.modes import DIMENSIONS, other_modes
 from kl_plugins.variational.evidence.moments import Moments, marginal_kl
 from kl_plugins.variational.evidence.proposals import Survey, draws_of, factored
-from kl_plugins.variational.evidence.references import compare, refuse_model_as_reference
+from kl_plugins.variational.evidence.references import compare, refuse_as_reference
 from kl_plugins.variational.evidence.slopes import slope_misfit
 from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
 from kl_plugins.variational.optimum.distance import (
@@ -155,7 +155,7 @@ def diagnose(
     max_evaluations = check_count(max_evaluations, "max_evaluations")
     # A stream of its own: with the draws that a fit of the same seed was made with, it would look perfect.
     rng = generator(random_seed).spawn(1)[0]
-    refuse_model_as_reference(reference)
+    refuse_as_reference(reference)
     many = isinstance(approx, list)
     members = approx if isinstance(approx, list) else [approx]
     if not members:

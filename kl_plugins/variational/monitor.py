@@ -43,8 +43,8 @@ class KLConvergence(WatchedFit):
       way through the optimum to where the optimiser settles, and `message` says so;
     * **stationary but not optimal**: it is not, and at the present pace it would need more than ten times as
       many iterations as so far, and than are left. `distance` says how far it is, and holds the optimum;
-    * **stationary**: there is nothing to compare with (``check=False``, data that come as a stream, an
-      optimum that cannot be found). How far the average is from the optimum at most is known by the noise
+    * **stationary**: there is nothing to compare with (``check=False``, data that come as a stream or change
+      during the fit, an optimum that cannot be found). How far the average is from the optimum at most is known by the noise
       of the steps alone, and only if they follow the gradient on average (see Notes).
 
     The approximation then holds the average. A fit that comes to its last iteration first is *not
@@ -193,8 +193,8 @@ class KLConvergence(WatchedFit):
         TypeError
             If it is no Trainer, or there is no model.
         ValueError
-            If `n` is not positive, `whole` has other variables or comes without `data`, or the guide is none
-            of pymc-extras' own.
+            If `n` is not positive, `whole` has other variables, is the model itself or comes without `data`,
+            or the guide is none of pymc-extras' own.
         FloatingPointError
             If parameters are not finite.
 

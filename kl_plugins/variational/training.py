@@ -69,6 +69,11 @@ class TrainerRun:
         self.model = model_given_or_in_context(model, "monitor.train(trainer, n, model=model)")
         if whole is not None and data is None:
             raise ValueError("whole= goes with data=: a fit without batches is compared with its own model")
+        if whole is self.model:
+            raise ValueError(
+                "whole= is the model that batches are put into, and holds no more than one: give another model "
+                "of the same variables with all of the data in it, or leave whole= out"
+            )
         if isinstance(data, Mapping):
             raise TypeError("data= is a stream of batches, each a dict: a list of dicts, or what yields them")
         if data is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from math import ceil, isfinite, isnan
+from math import ceil, isfinite, isnan, nan
 from typing import Any, NoReturn
 
 import numpy as np
@@ -98,6 +98,8 @@ class WatchedFit:
     def _look(self, window: Window) -> None:
         """Judge the last half of the iterates; StopIteration where that ends the fit."""
         optimum, rhat = self._comparison, float(np.max(window.rhat))
+        if optimum.forgotten():
+            self.history[:] = [past._replace(to_optimum=nan) for past in self.history]
         look = Look(self._iteration, window.jeffreys, rhat, window.drift, optimum.jeffreys_of(window.average))
         self.history.append(look)
         self._averages.append(window.average)

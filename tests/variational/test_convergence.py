@@ -250,6 +250,42 @@ def test_a_steady_drift_is_not_stationary():
     assert max(look.drift for look in monitor.history) < 0.01
 
 
+def test_of_data_that_change_there_is_no_optimum():
+    """Batches that are put into pm.Data by hand; those that pm.Minibatch draws are no change."""
+    data = np.arange(12.0)
+    with pm.Model() as model:
+        rows = pm.Data("rows", data[:4])
+        pm.Normal("y", pm.Normal("mu"), 1.0, observed=rows)
+        pm.Normal("z", model["mu"], 1.0, observed=pm.Minibatch(data, batch_size=4), total_size=12)
+    comparison = OptimumComparison(model, None, 0.1)
+    pm.draw(model["z"])
+    rows.set_value(data[:4].copy())
+    assert not comparison.forgotten()
+    rows.set_value(data[4:8])
+    assert comparison.forgotten()
+    assert comparison.reason.startswith("its data change during the fit")
+    assert not comparison.forgotten()
+
+
+@pytest.mark.slow
+def test_a_stream_without_total_size_is_stationary_at_most():
+    rng = np.random.default_rng(1)
+    data = rng.normal(1.0, 1.0, size=400)
+    with pm.Model() as model:
+        rows = pm.Data("rows", data[:40])
+        pm.Normal("y", pm.Normal("mu", 0.0, 10.0), np.sqrt(0.1), observed=rows)
+
+    def change(approximation, losses, iteration):
+        rows.set_value(rng.choice(data, 40, replace=False))
+
+    monitor = KLConvergence(random_seed=1)
+    optimizer = pm.adam(learning_rate=0.01)
+    with pytest.warns(NotConvergedWarning, match="its data change during the fit"):
+        pm.fit(20_000, model=model, callbacks=[change, monitor], obj_optimizer=optimizer, progressbar=False)
+    assert monitor.status == "stationary"
+    assert monitor.distance is None
+
+
 def test_refining_goes_on_and_a_new_fit_starts_afresh():
     monitor = KLConvergence(1e-9, check=False)
     with normals(), warnings.catch_warnings():

@@ -610,6 +610,11 @@ def test_a_reference_off_the_simplex():
 def test_a_model_is_no_reference(gaussian_model):
     with pytest.raises(TypeError, match=r"a model: give it by name, diagnose\(approx, model=model\)"):
         diagnose(FITS["exact"], gaussian_model)
+    fitted = xr.DataTree.from_dict(
+        {name: xr.Dataset({"x": 0.0}) for name in ("posterior", "optimizer_result")}
+    )
+    with pytest.raises(TypeError, match="reference given holds draws of a variational fit"):
+        diagnose(FITS["exact"], fitted, gaussian_model)
     with pytest.raises(TypeError, match=r"there is no model: call diagnose\(approx, model=model\)"):
         diagnose(FITS["exact"])
 

@@ -170,6 +170,12 @@ def test_what_cannot_be_trained_is_refused(correlated):
         ((Trainer, 100), {}, TypeError, "got the class Trainer"),
         ((Trainer(), 0), {}, ValueError, "n must be a positive integer, got 0"),
         ((Trainer(), 100), {"whole": correlated}, ValueError, "whole= goes with data="),
+        (
+            (Trainer(), 100),
+            {"whole": correlated, "data": batches(9)},
+            ValueError,
+            "whole= is the model that batches are put into",
+        ),
         ((Trainer(), 100), {"data": {"batch": DATA}}, TypeError, "data= is a stream of batches, each a dict"),
         (
             (Trainer(), 100),

@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO
-<<<<<<< HEAD
 from kl_plugins.variational.optimum.low_rank_scales import LowRankScales
-from kl_plugins.variational.optimum.response import Curvature, averages_errors
-=======
 from kl_plugins.variational.optimum.response import Curvature, Solutions, averages_errors
->>>>>>> d4ae712 (Sds of nonlinear functions by linear response have what the family does not respond to)
 
 STEP = 1e-4
 """Of central differences, in sds."""
@@ -73,7 +69,7 @@ class SetMoments(NamedTuple):
     """The mean of the squared length of the gradient by the draws, which are standard normal."""
     side: FloatArray
     scores: FloatArray
-    """Coefficients of the z, and of their products that the family has, in what is a combination of scores."""
+    """Coefficients of z, and of products of z that the family has, in the closest combination of scores."""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # whoever asks looks whether moments are finite
@@ -97,8 +93,10 @@ def function_moments(function: Callable[[FloatArray], FloatArray], curvature: Cu
     own_rest = rest + others * (moved_rest - rest)
     beyond = squares - (means - centre) ** 2 > UNEXPLAINED * steepness
     jumps = beyond.sum(axis=0) > 0.5 * curvature.sets
-    mean_error = averages_errors(own_means)
-    return FunctionMoments(mean, sd, mean_error, sides.mean(axis=0), own_sides, rest.mean(axis=0), own_rest, jumps)
+    side = sides.mean(axis=0)
+    return FunctionMoments(
+        mean, sd, averages_errors(own_means), side, own_sides, rest.mean(axis=0), own_rest, jumps
+    )
 
 
 def _over_set(
@@ -148,9 +146,7 @@ def _rest(
     return total / len(elbo.draws)
 
 
-def _points(
-    elbo: WhitenedELBO, place: FloatArray, width: int
-) -> Iterator[tuple[FloatArray, FloatArray]]:
+def _points(elbo: WhitenedELBO, place: FloatArray, width: int) -> Iterator[tuple[FloatArray, FloatArray]]:
     """The draws z, and the points of the Gaussian at this place that they are, so many at a time."""
     shift, change = elbo.unpacked(place)
     size = max(1, MOST_NUMBERS // width)

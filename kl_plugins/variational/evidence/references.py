@@ -18,6 +18,7 @@ from kl_plugins.plugins.arviz import bulk_sample_sizes
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.optimum.scale_families import standard_deviations
 from kl_plugins.variational.target.draws import points_of_draws
+from kl_plugins.variational.target.stored import is_of_a_fit
 
 REFERENCE = "the reference"
 
@@ -86,8 +87,13 @@ def compare(q: Snapshot, model: Model, reference: object) -> Reference:
     )
 
 
-def refuse_model_as_reference(reference: object) -> None:
-    """The reference comes before the model among the arguments of `diagnose`."""
+def refuse_as_reference(reference: object) -> None:
+    """TypeError where it is a model, which comes next among the arguments of `diagnose`, or of a fit."""
+    if is_of_a_fit(reference):
+        raise TypeError(
+            "the reference given holds draws of a variational fit, by which no fit can be judged: give draws "
+            "of a sampler, such as pm.sample's, or leave it out"
+        )
     if hasattr(reference, "free_RVs"):
         raise TypeError("the reference given is a model: give it by name, diagnose(approx, model=model)")
 

@@ -15,6 +15,7 @@ from kl_plugins.dispatch import kl
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_to_optimum
 from kl_plugins.variational.optimum.progress import say_above_bar
+from kl_plugins.variational.target.contents import contents
 from kl_plugins.variational.target.parameters import WatchedParameters
 from kl_plugins.variational.target.settings import Seed
 
@@ -166,6 +167,10 @@ def _averages(coordinates: FloatArray, parts: int) -> FloatArray:
 
 
 WITHOUT_MODEL = "its data came in batches: give whole=, a model of the same variables with all of them"
+DATA_CHANGE = (
+    "its data change during the fit: give all rows to pm.Minibatch with total_size, and not a batch of them to "
+    "pm.Data. distance_to_optimum compares a snapshot with a model of all the data"
+)
 OPTIMUM_SHARE = 0.1
 """How much of the tolerance the error of the optimum may take up."""
 
@@ -173,7 +178,8 @@ OPTIMUM_SHARE = 0.1
 class OptimumComparison:
     """Averages of iterates against the best Gaussian of their family.
 
-    Without a model, as of a fit of batches, there is none to be found.
+    Without a model, as of a fit of batches, there is none to be found. Nor is there where the model's data
+    change during the fit.
 
     Attributes
     ----------
@@ -190,6 +196,14 @@ class OptimumComparison:
         self.tried = False
         self.reason = ""
         self.distance: OptimumDistance | None = None
+        self._data = None if model is None else contents(model)
+
+    def forgotten(self) -> bool:
+        """Whether the model's data are not those of the beginning: an optimum is of one batch then, and lost."""
+        if self.model is None or contents(self.model) == self._data:
+            return False
+        self.model, self.tried, self.reason, self.distance = None, True, DATA_CHANGE, None
+        return True
 
     @property
     def is_known(self) -> bool:

@@ -83,7 +83,9 @@ class Solutions(NamedTuple):
         """
         responding = np.einsum("rk,rk->r", 2.0 * sides - self.image, self.solutions)
         variances = responding + rest
-        of_sets = 2.0 * np.einsum("srk,rk->sr", sides_of_sets, self.solutions) - self.curvatures + rest_of_sets
+        of_sets = (
+            2.0 * np.einsum("srk,rk->sr", sides_of_sets, self.solutions) - self.curvatures + rest_of_sets
+        )
         without = (of_sets.sum(axis=0) - of_sets) / (len(of_sets) - 1)
         errors = jackknife_errors(np.sqrt(np.maximum(without, 0.0)))
         return np.sqrt(np.maximum(variances, 0.0)), errors

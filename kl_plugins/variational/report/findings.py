@@ -14,7 +14,7 @@ from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.bounds import ErrorBounds
 from kl_plugins.variational.evidence.figures import Elements, FullRankOptimum
-from kl_plugins.variational.evidence.importance import Importance
+from kl_plugins.variational.evidence.importance import FINITE_VARIANCE, Importance
 from kl_plugins.variational.evidence.modes import Mode
 from kl_plugins.variational.evidence.moments import Estimate, MarginalKL, Moments
 from kl_plugins.variational.evidence.proposals import Survey
@@ -58,17 +58,27 @@ class Findings:
         """KL(q‖posterior) = log p(data) − ELBO, in nats, by the draws that know the evidence best."""
         if self.outside:
             return Estimate(np.inf, 0.0)
+        if self._own_draws_know:
+            return self.importance.kl_to_posterior
         evidence, elbo = self.survey.importance.log_evidence, self.importance.elbo
-        wide = Estimate(max(evidence.value - elbo.value, 0.0), float(np.hypot(evidence.error, elbo.error)))
-        own = self.importance.kl_to_posterior
-        return own if self.importance.reliable and own.error < wide.error else wide
+        return Estimate(max(evidence.value - elbo.value, 0.0), float(np.hypot(evidence.error, elbo.error)))
 
     @property
     def log_evidence(self) -> Estimate:
         """log p(data), in nats, by the draws that know it best: q's own only where they miss nothing."""
+        by = self.importance if self._own_draws_know else self.survey.importance
+        return by.log_evidence
+
+    @property
+    def _own_draws_know(self) -> bool:
+        """Whether q's own draws know the evidence, and better than the wide ones.
+
+        Above k̂ = ½ their ratios have no variance, and an average that is mostly too low.
+        """
         own, wide = self.importance.log_evidence, self.survey.importance.log_evidence
         missed = self.survey.evidence_missed(self.importance)
-        return own if own.error < wide.error and abs(missed.value) <= 3.0 * missed.error else wide
+        harmless = self.importance.k.value <= FINITE_VARIANCE or self.importance.even
+        return harmless and own.error < wide.error and abs(missed.value) <= 3.0 * missed.error
 
     def scalars(self) -> dict[str, Estimate]:
         """The numbers that concern the whole approximation, with their standard errors; nats."""

@@ -103,7 +103,7 @@ def verdict_on(grounds: Grounds) -> Verdict:
         level = Level.REJECT
     outside = (Found.of(Finding.OUTSIDE_SUPPORT, where=grounds.outside),) if grounds.outside else ()
     modes = () if grounds.by_reference else rivals or (_no_modes(grounds),)
-    ratios = _about_ratios(grounds, raw, weighted)
+    ratios = _about_ratios(grounds, level, raw, weighted)
     shape = _about_shape(grounds, level, raw)
     found = (*outside, _about_moments(grounds, raw), *shape, *ratios, _about_optimum(grounds), *modes)
     first, *further = _advice(grounds, level, raw, bool(rivals)) or [""]
@@ -149,7 +149,9 @@ def _rivals(grounds: Grounds) -> tuple[Found, ...]:
     return tuple(found)
 
 
-def _about_ratios(grounds: Grounds, raw: MomentComparison, weighted: MomentComparison) -> tuple[Found, ...]:
+def _about_ratios(
+    grounds: Grounds, level: Level, raw: MomentComparison, weighted: MomentComparison
+) -> tuple[Found, ...]:
     """What k̂ says, and what it does not see."""
     importance = grounds.importance
     if importance.equal:
@@ -165,7 +167,8 @@ def _about_ratios(grounds: Grounds, raw: MomentComparison, weighted: MomentCompa
     told = [Found.of(light, **details, errors=ERRORS)]
     missed = grounds.missed
     if missed.value > max(SEEN, 3.0 * missed.error):
-        told.append(Found.of(Finding.MASS_MISSED, share=1.0 - np.exp(-missed.value)))
+        lost = Finding.MASS_MISSED_OF_NO_ACCOUNT if level is Level.RESAMPLE else Finding.MASS_MISSED
+        told.append(Found.of(lost, share=1.0 - np.exp(-missed.value)))
     if heavy := grounds.heavy_tails():
         names = [f"{name} ({against_limit(k, importance.threshold, kind='f').value})" for name, k in heavy]
         told.append(Found.of(Finding.VARIANCES_HEAVY, threshold=threshold, names=_listed(names)))

@@ -10,9 +10,18 @@ from kl_plugins.variational.optimum.reasons import Wording
 class Conclusion(Wording):
     """The first sentence of a verdict, after the level: why the approximation is at that level."""
 
-    RIGHT = "as far as the checks can see, every mean and sd is within {tolerance:g} posterior sd"
-    RIGHT_BY_REFERENCE = "every mean and sd agrees with the reference draws to {tolerance:g} posterior sd"
-    CORRECTABLE = "importance weights bring every mean and sd to within {tolerance:g} posterior sd"
+    RIGHT = (
+        "as far as the checks can see, every mean and sd of the unconstrained variables is within "
+        "{tolerance:g} posterior sd"
+    )
+    RIGHT_BY_REFERENCE = (
+        "every mean and sd of the unconstrained variables agrees with the reference draws to {tolerance:g} "
+        "posterior sd"
+    )
+    CORRECTABLE = (
+        "importance weights bring every mean and sd of the unconstrained variables to within {tolerance:g} "
+        "posterior sd"
+    )
     OTHER_MODES = "the posterior seems to have other modes, which the approximation does not cover"
     WRONG = (
         "the mean or sd of {wrong} of {count} coordinates is wrong, and importance weights do not reliably "
@@ -176,6 +185,10 @@ class Finding(Wording):
     MASS_MISSED = (
         "importance ratios: about {share:.0%} of the posterior's mass is where the approximation has no "
         "draws, so weights cannot bring it back"
+    )
+    MASS_MISSED_OF_NO_ACCOUNT = (
+        "importance ratios: about {share:.0%} of the posterior's mass is where the approximation has no "
+        "draws; weighted means and sds are right to the tolerance without it"
     )
     VARIANCES_HEAVY = (
         "importance ratios: k̂ of the variance is above {threshold} for {names}, so weights cannot correct "

@@ -55,6 +55,11 @@ def stored_gaussian(approx: Any) -> Callable[[Model], Snapshot] | None:
     return None
 
 
+def is_of_a_fit(draws: object) -> bool:
+    """Whether InferenceData or a DataTree holds what a variational fit left beside its draws."""
+    return any(len(_group(draws, name)) > 0 for name in ("fit", "optimizer_result", "pathfinder"))
+
+
 def _group(approx: Any, name: str) -> Any:
     """The variables of a group; an empty mapping where there is none."""
     if type(approx).__module__.partition(".")[0] not in ("arviz", "xarray"):

@@ -18,6 +18,7 @@ DARK_ORANGE = "#b35900"
 """Of letters in the colour of the posterior, legible on white."""
 TITLES = {
     Finding.MASS_MISSED: PlotText.MASS_MISSED,
+    Finding.MASS_MISSED_OF_NO_ACCOUNT: PlotText.MASS_MISSED,
     Finding.VARIANCES_HEAVY: PlotText.VARIANCES_HEAVY,
     Finding.WEIGHTED_WRONG: PlotText.WEIGHTED_WRONG,
     Finding.WEIGHTED_NOT_KNOWN: PlotText.WEIGHTED_NOT_KNOWN,
