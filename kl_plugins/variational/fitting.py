@@ -24,6 +24,7 @@ from kl_plugins.variational.optimum.search import (
 )
 from kl_plugins.variational.optimum.starts import starts_at_other_modes, starts_from
 from kl_plugins.variational.report.certificate import Certificate
+from kl_plugins.variational.target.contents import contents
 from kl_plugins.variational.target.density import TargetDensity, model_given_or_in_context
 from kl_plugins.variational.target.parameters import Parameters
 from kl_plugins.variational.target.settings import (
@@ -243,6 +244,8 @@ def fit(
         _not_found=found.reason,
         _parameters=parameters,
         _written=parameters.read(),
+        _model=approximation.model,
+        _data=contents(approximation.model),
     )
     approximation.certificate = certificate
     approximation.hist = np.empty(0)  # of losses, as pm.fit leaves them

@@ -10,6 +10,7 @@ from typing import Any
 from pymc.model import Model
 
 from kl_plugins.families.named import Snapshot
+from kl_plugins.html import AMBER, GREEN, RED, coloured, paragraph
 from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.progress import Report, progress_line
 from kl_plugins.variational.report import stopping
@@ -44,8 +45,8 @@ class KLConvergence(WatchedFit):
     * **stationary but not optimal**: it is not, and at the present pace it would need more than ten times as
       many iterations as so far, and than are left. `distance` says how far it is, and holds the optimum;
     * **stationary**: there is nothing to compare with (``check=False``, data that come as a stream or change
-      during the fit, an optimum that cannot be found). How far the average is from the optimum at most is known by the noise
-      of the steps alone, and only if they follow the gradient on average (see Notes).
+      during the fit, an optimum that cannot be found). How far the average is from the optimum at most is
+      known by the noise of the steps alone, and only if they follow the gradient on average (see Notes).
 
     The approximation then holds the average. A fit that comes to its last iteration first is *not
     stationary*. Of one that something else ends (another callback, a second monitor, an interrupt) nothing is
@@ -296,6 +297,10 @@ class KLConvergence(WatchedFit):
     def __repr__(self) -> str:
         settings = f"tolerance={self.tolerance:g}, every={self.every}, check={self.check}"
         return f"KLConvergence({settings}): {self.message}"
+
+    def _repr_html_(self) -> str:
+        colour = {Status.CONVERGED: GREEN, Status.DIVERGED: RED}.get(self.status, AMBER)
+        return paragraph(coloured(self.status, colour), self.message.removeprefix(self.status))
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_scores": None}  # what is alive here is nothing to a copy

@@ -61,7 +61,10 @@ class TrainerRun:
         random_seed: Any,
     ) -> None:
         if PACKAGE not in {base.__module__.partition(".")[0] for base in type(trainer).__mro__}:
-            raise TypeError(f"train takes a Trainer of pymc-extras, got {told(trainer)}")
+            what = told(trainer)
+            if isinstance(trainer, type):
+                what = f"the class {trainer.__name__}: make one, such as {trainer.__name__}()"
+            raise TypeError(f"train takes a Trainer of pymc-extras, got {what}")
         from kl_plugins.variational.target.trainers import check_trainer
 
         check_trainer(trainer)
@@ -71,8 +74,8 @@ class TrainerRun:
             raise ValueError("whole= goes with data=: a fit without batches is compared with its own model")
         if whole is self.model:
             raise ValueError(
-                "whole= is the model that batches are put into, and holds no more than one: give another model "
-                "of the same variables with all of the data in it, or leave whole= out"
+                "whole= is the model that batches are put into, and holds no more than one: give another "
+                "model of the same variables with all of the data in it, or leave whole= out"
             )
         if isinstance(data, Mapping):
             raise TypeError("data= is a stream of batches, each a dict: a list of dicts, or what yields them")

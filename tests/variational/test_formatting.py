@@ -34,6 +34,10 @@ def test_khat_and_its_threshold(k, error, threshold):
     assert (float(found.value.split()[0]) > float(found.limit)) == found.above
 
 
+def test_an_error_that_is_next_to_nothing_is_told_by_its_exponent():
+    assert str(Estimate(1054.28597223, 6.6e-14)) == "1054.286 ± 7e-14"
+
+
 def test_ratios_without_a_tail_do_not_make_khat_small():
     """What weights may be used for is another question than on which side of the threshold k̂ is."""
     rng = np.random.default_rng(0)

@@ -209,6 +209,10 @@ def test_wrong_objects_and_no_coordinates(found):
             plot(monitor())
     with pytest.raises(ValueError, match="most is how many coordinates to show, at least 1, got 0"):
         plot_kl(found, most=0)
+    with pytest.raises(ValueError, match="var_names is empty"):
+        plot_kl(found, var_names=[])
+    with pytest.raises(TypeError, match="var_names has to be names, got 42"):
+        plot_kl(found, var_names=42)
 
 
 def test_one_coordinate_and_no_reference(without_reference):

@@ -13,6 +13,8 @@ from kl_plugins.ops.protocol import FloatArray
 
 ERRORS = 2.0
 """A deviation counts where it exceeds the tolerance by so many standard errors."""
+FEWEST_SHOWN = 1e-7
+"""An error below is told apart from none by its exponent alone."""
 EQUAL = 1e-9
 """Log ratios that spread less than this, in nats, are equal: what is left is rounding."""
 
@@ -46,6 +48,8 @@ class Estimate(NamedTuple):
             return f"{value:.{max(least, 4)}g}", "(error not known)"
         if max(abs(value), error) < 1e-3:
             return f"{value:.1e}" if value else "0", f"± {error:.0e}"
+        if error < FEWEST_SHOWN and not least:
+            return f"{value:.8g}", f"± {error:.0e}"
         decimals = max(least, int(np.clip(1 - np.floor(np.log10(error)), 0, 8)))
         return f"{value:.{decimals}f}", f"± {error:.{decimals}f}"
 

@@ -10,6 +10,7 @@ from pymc.model import Model
 
 from kl_plugins.dispatch import jeffreys, kl
 from kl_plugins.families.named import Snapshot
+from kl_plugins.html import block, listed
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.variational.optimum.budget import MOST_EVALUATIONS
 from kl_plugins.variational.optimum.draw_counts import FIRST_DRAWS, MOST_DRAWS
@@ -127,6 +128,9 @@ class OptimumDistance:
             return (DistanceText.BEST_OF_RANK.told(),)
         most = DistanceText.MOST_GAINED.told(gain=self.full_rank_gain, error=self.full_rank_gain_error)
         return DistanceText.BEST_OF_RANK.told(), most
+
+    def _repr_html_(self) -> str:
+        return block(listed(str(self).splitlines()))
 
     def __str__(self) -> str:
         cost = DistanceText.COST.told(evaluations=self.evaluations, seconds=self.seconds)

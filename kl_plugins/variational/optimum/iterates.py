@@ -168,8 +168,8 @@ def _averages(coordinates: FloatArray, parts: int) -> FloatArray:
 
 WITHOUT_MODEL = "its data came in batches: give whole=, a model of the same variables with all of them"
 DATA_CHANGE = (
-    "its data change during the fit: give all rows to pm.Minibatch with total_size, and not a batch of them to "
-    "pm.Data. distance_to_optimum compares a snapshot with a model of all the data"
+    "its data change during the fit: give all rows to pm.Minibatch with total_size, and not a batch of them "
+    "to pm.Data. distance_to_optimum compares a snapshot with a model of all the data"
 )
 OPTIMUM_SHARE = 0.1
 """How much of the tolerance the error of the optimum may take up."""
@@ -199,7 +199,7 @@ class OptimumComparison:
         self._data = None if model is None else contents(model)
 
     def forgotten(self) -> bool:
-        """Whether the model's data are not those of the beginning: an optimum is of one batch then, and lost."""
+        """Whether the data are not those of the beginning: an optimum is then of a batch, and is lost."""
         if self.model is None or contents(self.model) == self._data:
             return False
         self.model, self.tried, self.reason, self.distance = None, True, DATA_CHANGE, None

@@ -48,7 +48,7 @@ class DistanceText(Wording):
     NOT_KNOWN = "the distance to the best approximation of its family, q*, could not be computed: {reason}"
     JEFFREYS = (
         "Jeffreys divergence of q from q*, the best approximation of its family: {jeffreys:.4g} nats "
-        "({low:.3g} to {high:.3g} with the Monte Carlo error of q*)"
+        "({low:.4g} to {high:.4g} with the Monte Carlo error of q*)"
     )
     KL = "KL(q‖q*) = {there:.4g} nats, KL(q*‖q) = {back:.4g} nats"
     ELBO = "ELBO(q*) − ELBO(q) = {gap:.4g} ± {error:.2g} nats"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from pymc.model import Model
 
 from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.named import Snapshot
@@ -13,6 +14,7 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.search import STRICTNESS, Agreement
 from kl_plugins.variational.report.formatting import against_limit, rounded_up
 from kl_plugins.variational.report.wording import CertificateText
+from kl_plugins.variational.target.contents import contents
 from kl_plugins.variational.target.parameters import Parameters
 
 
@@ -24,7 +26,8 @@ class Certificate:
     ----------
     certified : bool
         Whether the Jeffreys divergence to the optimum is at most `tolerance`, as far as independent sets of
-        draws can tell. False from when the approximation's parameters are changed, as by fitting it further.
+        draws can tell. False from when the approximation's parameters are changed, as by fitting it further,
+        or the model's data, as by ``pm.set_data``.
     jeffreys : float
         What it was found to be, in nats: the largest of the disagreements of the last two pairs of
         independent optima and of what fresh draws would still have moved. To be certified takes a quarter of
@@ -73,6 +76,8 @@ class Certificate:
     _not_found: str
     _parameters: Parameters
     _written: FloatArray
+    _model: Model
+    _data: tuple[bytes, ...]
 
     @property
     def certified(self) -> bool:
@@ -84,15 +89,19 @@ class Certificate:
 
     @property
     def reason(self) -> str:
-        # The parameters are shared with whoever fits on, so that this is asked anew each time.
-        return self._change() if self.changed else self._not_found
+        # Parameters and data are shared with whoever goes on, so that this is asked anew each time.
+        return self._change() or self._not_found
 
     def holds_within(self, tolerance: float) -> bool:
         """Whether it is certified within this tolerance, in nats, too."""
         return self.certified and STRICTNESS * self.jeffreys <= tolerance
 
     def _change(self) -> str:
-        """That the parameters are others than those certified, and by how much."""
+        """That the data or the parameters are others than those certified; empty where they are the same."""
+        if contents(self._model) != self._data:
+            return CertificateText.DATA_CHANGED.told()
+        if not self.changed:
+            return ""
         (now,) = self._parameters.coordinates(self._parameters.read()[None])
         if not np.isfinite(now).all():
             return CertificateText.CHANGED_TO_INFINITY.told()
@@ -103,8 +112,8 @@ class Certificate:
         return f"Certificate({self})"
 
     def __str__(self) -> str:
-        if self.changed:
-            return CertificateText.CHANGED.told(reason=self.reason)
+        if change := self._change():
+            return CertificateText.CHANGED.told(reason=change)
         cost = CertificateText.COST.told(draws=self.draws, evaluations=self.evaluations, seconds=self.seconds)
         if self.certified:
             return CertificateText.CERTIFIED.told(
@@ -121,7 +130,7 @@ class Certificate:
     def _repr_html_(self) -> str:
         if not self.certified:
             line = paragraph(coloured("Not certified", RED), f": {self.reason}.")
-            if self.changed:  # the numbers are of what it was
+            if self._change():  # the numbers are of what it was
                 return block(line)
         else:
             line = paragraph(coloured("Certified", GREEN))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pymc.util import get_untransformed_name, is_transformed_name
@@ -18,13 +18,22 @@ def chosen_coordinates(findings: Findings, names: str | Sequence[str]) -> list[i
 
     Raises
     ------
+    TypeError
+        If these are no names.
     ValueError
-        If nothing has such a name.
+        If nothing has such a name, or there is none.
     """
     known = _places(findings)
+    if not isinstance(names, Iterable):
+        raise TypeError(f"var_names has to be names, got {names!r}")
     given = [names] if isinstance(names, str) else list(names)
+    if not given:
+        raise ValueError(f"var_names is empty; there are {some_of(findings.names)}")
     if unknown := [name for name in given if name not in known]:
-        raise ValueError(f"{unknown[0]!r} is not a coordinate; there are {some_of(findings.names)}")
+        raise ValueError(
+            f"{unknown[0]!r} is not a coordinate, as free variables have and Deterministics have not; there "
+            f"are {some_of(findings.names)}"
+        )
     return list(dict.fromkeys(place for name in given for place in known[name]))
 
 

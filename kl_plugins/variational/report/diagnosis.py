@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.html import AMBER, GREEN, RED, block, coloured, folded, frame, listed, paragraph, table
+from kl_plugins.html import block, folded, frame, paragraph, table
 from kl_plugins.variational.evidence.bounds import LARGEST, MOST_K
 from kl_plugins.variational.evidence.moments import compare_moments
 from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.formatting import against_limit
 from kl_plugins.variational.report.pictures.side_by_side import drawn_side_by_side
-from kl_plugins.variational.report.verdict import TO_DO, Level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,14 +222,9 @@ class Diagnosis(Findings):
         return f"too heavy a tail of the squared ratios or of a coordinate's squares, or D₂ above {LARGEST:g}"
 
     def _repr_html_(self) -> str:
-        verdict = self.verdict
-        level = coloured(f"{verdict.level.headline}:", COLOURS[verdict.level])
-        todo = paragraph(f"{TO_DO} {verdict.advice}") if verdict.advice else ""
         tables = {COORDINATES: self.summary(), ELEMENTS: self.summary("constrained")}
         return block(
-            paragraph(level, f" {verdict.conclusion}."),
-            todo,
-            listed(verdict.reasons),
+            self.verdict._repr_html_(),
             paragraph(UNITS),
             table(self._lines()),
             *(folded(name, frame(one, MOST_ROWS)) for name, one in tables.items()),
@@ -246,7 +240,6 @@ EFFECTIVE = "effective sample size"
 NO_BOUNDS = "bounds on errors of means and sds"
 GAINED = "KL(q‖prior) by variable"
 WITHOUT_REFERENCE = "verdict without the reference"
-COLOURS = {Level.TRUST: GREEN, Level.RESAMPLE: AMBER, Level.REJECT: RED}
 LABELS = {
     "elbo": "ELBO",
     "khat": "k̂",

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from kl_plugins.html import AMBER, GREEN, RED, Html, block, coloured, listed, paragraph
 from kl_plugins.variational.evidence.importance import MOST_SHAPE
 from kl_plugins.variational.evidence.modes import DIMENSIONS
 from kl_plugins.variational.evidence.moments import ERRORS, Discrepancy, MomentComparison, Moments
@@ -40,6 +41,10 @@ class Level(StrEnum):
             Level.RESAMPLE: "Trust it after importance resampling",
             Level.REJECT: "Do not trust it",
         }[self]
+
+    @property
+    def colour(self) -> str:
+        return {Level.TRUST: GREEN, Level.RESAMPLE: AMBER, Level.REJECT: RED}[self]
 
 
 TO_DO = "What to do:"
@@ -83,6 +88,11 @@ class Verdict:
     def headline(self) -> str:
         """The verdict in one sentence."""
         return f"{self.level.headline}: {self.conclusion}."
+
+    def _repr_html_(self) -> Html:
+        level = coloured(f"{self.level.headline}:", self.level.colour)
+        todo = paragraph(f"{TO_DO} {self.advice}") if self.advice else ""
+        return block(paragraph(level, f" {self.conclusion}."), todo, listed(self.reasons))
 
     def __str__(self) -> str:
         todo = [f"{TO_DO} {self.advice}"] if self.advice else []

@@ -51,6 +51,9 @@ class CertificateText(Wording):
         "the approximation's parameters have changed since it was certified, by {moved:.2g} nats "
         "(Jeffreys divergence). distance_to_optimum says how far it is now"
     )
+    DATA_CHANGED = (
+        "the model's data have changed since it was certified. distance_to_optimum says how far it is now"
+    )
     CHANGED_TO_INFINITY = (
         "the approximation's parameters have changed since it was certified, and are not finite"
     )

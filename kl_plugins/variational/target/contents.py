@@ -1,4 +1,4 @@
-"""What a model's data are now: containers (``pm.Data``, shared variables) may be given others during a fit."""
+"""What a model's data are now: containers (``pm.Data``, shared variables) may be given others in a fit."""
 
 from __future__ import annotations
 

@@ -44,9 +44,9 @@ def free_variables(model: Model, wanted: Sequence[Any] | None) -> list[Any]:
 
 
 def _free(model: Model, key: Any) -> Any:
-    """The free variable of this name, or the variable itself; ValueError where the model has none."""
+    """The free variable of this name, on either scale, or itself; ValueError where the model has none."""
     for rv in model.free_RVs:
-        if key is rv or (isinstance(key, str) and key == rv.name):
+        if key is rv or (isinstance(key, str) and key in (rv.name, model.rvs_to_values[rv].name)):
             return rv
     called = key.name if isinstance(key, Variable) and key.name else key
     raise ValueError(f"{called!r} is not a free variable of the model; there are {_known(model)}")

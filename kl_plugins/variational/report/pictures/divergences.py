@@ -45,9 +45,9 @@ def plot_kl(
     Raises
     ------
     TypeError
-        If it is not a diagnosis.
+        If it is not a diagnosis, or `var_names` are no names.
     ValueError
-        If `most` is less than 1, or nothing is of such a name.
+        If `most` is less than 1, `var_names` is empty, or nothing is of such a name.
 
     Examples
     --------

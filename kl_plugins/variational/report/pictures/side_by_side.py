@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,9 @@ from kl_plugins.variational.report.findings import Findings
 from kl_plugins.variational.report.pictures.divergences import plot_kl
 from kl_plugins.variational.report.pictures.pairs import plot_pair
 from kl_plugins.variational.report.pictures.ratios import plot_importance
+
+POINTS, WIDTH, FEWEST = 72.0, 0.55, 20
+"""In an inch; of a letter, in sizes of the font; letters of a line."""
 
 
 def drawn_side_by_side(findings: Findings, figsize: tuple[float, float]) -> NDArray[np.object_]:
@@ -21,6 +26,8 @@ def drawn_side_by_side(findings: Findings, figsize: tuple[float, float]) -> NDAr
     plot_kl(findings, axes[1])
     if pairs:
         plot_pair(findings, ax=axes[2])
-    figure.suptitle(findings.verdict.headline)
+    title = figure.suptitle("")
+    letters = int(figsize[0] * POINTS / (WIDTH * title.get_fontsize()))
+    title.set_text(fill(findings.verdict.headline, max(letters, FEWEST)))
     drawn: NDArray[np.object_] = axes
     return drawn
