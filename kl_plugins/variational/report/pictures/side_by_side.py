@@ -27,7 +27,7 @@ def drawn_side_by_side(findings: Findings, figsize: tuple[float, float]) -> NDAr
     if pairs:
         plot_pair(findings, ax=axes[2])
     title = figure.suptitle("")
-    letters = int(figsize[0] * POINTS / (WIDTH * title.get_fontsize()))
+    letters = int(figsize[0] * POINTS / (WIDTH * float(title.get_fontsize())))
     title.set_text(fill(findings.verdict.headline, max(letters, FEWEST)))
     drawn: NDArray[np.object_] = axes
     return drawn
