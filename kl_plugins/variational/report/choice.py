@@ -31,8 +31,8 @@ def chosen_coordinates(findings: Findings, names: str | Sequence[str]) -> list[i
         raise ValueError(f"var_names is empty; there are {some_of(findings.names)}")
     if unknown := [name for name in given if name not in known]:
         raise ValueError(
-            f"{unknown[0]!r} is not a coordinate, as free variables have and Deterministics have not; there "
-            f"are {some_of(findings.names)}"
+            f"{unknown[0]!r} is not a coordinate; there are {some_of(findings.names)}, and none of "
+            "Deterministics"
         )
     return list(dict.fromkeys(place for name in given for place in known[name]))
 
