@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kl_plugins.estimate.estimation import estimate_kl
     from kl_plugins.estimate.result import KLEstimate
     from kl_plugins.families.multivariate_normal import MultivariateNormal
+    from kl_plugins.information.gain import information_gain
+    from kl_plugins.information.report import InformationGain
     from kl_plugins.mixtures.bounds import KLBounds, kl_bounds
     from kl_plugins.mixtures.mixing import mixture
     from kl_plugins.pairwise import pairwise_kl
@@ -39,6 +41,7 @@ __all__ = [
     "EstimateWarning",
     "Explanation",
     "GaussianSummary",
+    "InformationGain",
     "Isotropic",
     "KLBounds",
     "KLEstimate",
@@ -55,6 +58,7 @@ __all__ = [
     "explain",
     "gaussian",
     "independent",
+    "information_gain",
     "jeffreys",
     "kl",
     "kl_bounds",
@@ -70,6 +74,7 @@ _HOMES = {
     "Diagonal": "covariance.axis_aligned",
     "Isotropic": "covariance.axis_aligned",
     "GaussianSummary": "posteriors.summary",
+    "InformationGain": "information.report",
     "KLBounds": "mixtures.bounds",
     "KLEstimate": "estimate.result",
     "Kronecker": "covariance.kronecker",
@@ -79,6 +84,7 @@ _HOMES = {
     "draws": "estimate.draws.sample",
     "estimate_kl": "estimate.estimation",
     "gaussian": "posteriors.summary",
+    "information_gain": "information.gain",
     "kl_bounds": "mixtures.bounds",
     "mixture": "mixtures.mixing",
     "pairwise_kl": "pairwise",

@@ -60,7 +60,7 @@ def as_functions(
     """
     x = pt.vector("x", dtype="float64", shape=(sum(variable.size for variable in variables),))
     outputs = in_terms_of(x, model, variables, model.replace_rvs_by_values(list(wanted)))
-    function, names = _over_draws(model, [x], outputs), [variable.name for variable in wanted]
+    function, names = over_draws(model, [x], outputs), [variable.name for variable in wanted]
     return lambda points: dict(zip(names, function([points]), strict=True))
 
 
@@ -90,7 +90,7 @@ def unconstrained(model: Model, variables: Sequence[Variable], draws: dict[str, 
     """
     inputs, outputs = _forward(model, variables)
     inputs = [x for x in inputs if x.name in draws]
-    parts = _over_draws(model, inputs, outputs)([draws[x.name].astype(x.dtype) for x in inputs])
+    parts = over_draws(model, inputs, outputs)([draws[x.name].astype(x.dtype) for x in inputs])
     count = len(parts[0])
     return np.concatenate([np.asarray(part, dtype=float).reshape(count, -1) for part in parts], axis=1)
 
@@ -109,29 +109,27 @@ def _forward(model: Model, variables: Sequence[Variable]) -> tuple[list[Any], li
     return inputs, lowered(outputs)
 
 
-def compiled(
-    model: Model, inputs: list[Any], outputs: list[Any], mode: str | None = None
-) -> Callable[..., Any]:
+def compiled(model: Model, inputs: list[Any], outputs: list[Any], mode: Any = None) -> Callable[..., Any]:
     """PyMC's own compilation, in which parameters outside their domain give −∞ and no exception."""
     with model:
         function: Callable[..., Any] = compile(inputs, outputs, on_unused_input="ignore", mode=mode)
     return function
 
 
-def _over_draws(
-    model: Model, inputs: list[Any], outputs: Sequence[Any]
+def over_draws(
+    model: Model, inputs: list[Any], outputs: Sequence[Any], mode: Any = None
 ) -> Callable[[list[FloatArray]], list[FloatArray]]:
     """A function of the inputs with draws as their first dimension."""
     many = [pt.tensor(x.name, dtype=x.dtype, shape=(None, *x.type.shape)) for x in inputs]
     try:
         batched = vectorize_graph(list(outputs), dict(zip(inputs, many, strict=True)))
-        function = compiled(model, many, batched)
+        function = compiled(model, many, batched, mode)
         return lambda values: function(*values)
     # An operation that knows no batches: draw by draw. It and its compiler may raise anything; what is wrong
     # with the graph itself is raised again below.
     except Exception:
         answer_interrupt()
-        single = compiled(model, inputs, list(outputs))
+        single = compiled(model, inputs, list(outputs), mode)
         return lambda values: [
             np.stack(part) for part in zip(*(single(*row) for row in zip(*values, strict=True)), strict=True)
         ]
