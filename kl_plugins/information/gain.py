@@ -71,7 +71,8 @@ def information_gain(
     Warns
     -----
     EstimateWarning
-        If a gain is not to be relied on; its ``converged`` is then False.
+        If the gain of an element is not to be relied on; its ``converged`` is then False. Of the joint gain
+        ``note`` says so.
 
     See Also
     --------

@@ -82,8 +82,8 @@ class Drawn:
         )
         if not discrete and found.method is Method.SUPPORT:
             raise ValueError(
-                "the draws have the same values again and again, as those of a chain that is stuck, and rounded "
-                "ones, and there is no density of such"
+                "the draws have the same values again and again, as those of a chain that is stuck, and "
+                "rounded ones, and there is no density of such"
             )
         return found, why
 

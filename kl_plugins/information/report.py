@@ -34,7 +34,7 @@ class InformationGain:
     joint : KLEstimate or None
         Of all variables together; None where it is not known.
     note : str
-        Why `joint` is not known, or not to be relied on.
+        Why `joint` is not known or not converged, which it often is not in many dimensions; else empty.
 
     Examples
     --------
@@ -164,7 +164,7 @@ class InformationGain:
         if self.joint is None:
             lines.append(f"jointly: not known, as {self.note}")
         else:
-            doubt = f", not to be relied on: {self.note}" if self.note else ""
+            doubt = f": {self.note}" if self.note else ""
             lines.append(f"jointly: {_told(self.joint)}{doubt}")
         lines += [f"all of {name}: {_told(total)}" for name, total in self.totals.items()]
         if not self.summary()["converged"].all():
@@ -183,4 +183,5 @@ class InformationGain:
 
 def _told(found: KLEstimate) -> str:
     """A gain and its standard error."""
-    return f"{float(found.value):.3g} ± {float(found.error):.1g}"
+    doubt = "" if found.converged else ", not converged"
+    return f"{float(found.value):.3g} ± {float(found.error):.1g}{doubt}"
