@@ -150,7 +150,7 @@ class InformationGain:
             ax.legend(frameon=False, loc="lower right")
         ax.set_yticks(rows, list(table.index))
         ax.set_ylim(-0.6, len(rows) - 0.4)
-        ax.set_xlim(left=0.0)
+        ax.set_xlim(left=-0.02 * ax.get_xlim()[1])  # points at 0 are whole
         ax.grid(axis="both", color="0.9", lw=0.8)
         ax.set_axisbelow(True)
         hidden = len(every) - len(table)

@@ -30,12 +30,13 @@ def test_gains_are_those_of_the_known_posterior(case):
     with pm.Model() as model:
         prior()
     truth = float(estimate_kl(posterior, closed).value)
-    gain = information_gain(dataset(x=posterior.rvs(SIZE, random_state=RNG)), model, random_state=1)
+    given = dataset(x=posterior.rvs(SIZE, random_state=RNG))
+    gain = information_gain(given, model, joint=case == "normal", random_state=1)
     found = gain.summary().loc["x"]
     assert abs(found["gain"] - truth) < 4.0 * found["error"] < 0.4
     assert found["converged"]
     assert found["prior"] == "closed form"
-    assert abs(gain.joint.value - truth) < 4.0 * gain.joint.error
+    assert gain.joint is None or abs(gain.joint.value - truth) < 4.0 * gain.joint.error
 
 
 def hierarchy():
