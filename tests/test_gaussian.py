@@ -267,6 +267,15 @@ def test_names_that_are_not_there(var_names, error, message):
         gaussian(DRAWS, var_names)
 
 
+def test_draws_of_a_variational_fit_are_no_chains():
+    with pm.Model() as model:
+        pm.Normal("x")
+    values = np.sort(np.random.default_rng(1).normal(size=(2, 300)))
+    draws = xr.Dataset({"x": (("chain", "draw"), values)})
+    fitted = xr.DataTree.from_dict({"posterior": draws, "pathfinder": xr.Dataset({"num_paths": 2})})
+    assert gaussian(fitted, model=model).names == ("x",)
+
+
 @pytest.mark.parametrize(
     ("trace", "message"),
     [

@@ -161,7 +161,11 @@ def _gaussian(
         raise ImportError(f"gaussian needs ArviZ ({error}); install it with: pip install arviz") from error
     if model is None:
         chains, variables, choices = constrained_draws(trace, var_names, filter_vars)
+        sampled = True
     else:
+        from kl_plugins.variational.target.stored import is_of_a_fit
+
+        sampled = not is_of_a_fit(trace)
         chains, variables, choices = unconstrained_draws(trace, var_names, filter_vars, model)
     elements = Elements(
         element_names(variables),
@@ -188,7 +192,8 @@ def _gaussian(
         )
     covariance = Dense(matrix)
     sampling = errors_of_moments(chains, mean, np.sqrt(variances), np.asarray(covariance.factor), report)
-    _warn_of_few(sampling, elements)
+    if sampled:  # what a variational fit draws, or resamples, makes no chains
+        _warn_of_few(sampling, elements)
     return GaussianSummary(mean, covariance, variables, sampling)
 
 
