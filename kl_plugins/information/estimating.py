@@ -23,6 +23,9 @@ FEW_PARENTS = (
     "on average {worth:.1f} draws of the parents have a say in its prior density, so that this is not known"
 )
 
+SIDES = "of which p is the posterior and q the prior"
+"""For what estimates say of their sides."""
+
 
 class PriorKnown(StrEnum):
     """How a variable's prior density is known."""
@@ -81,7 +84,7 @@ def gains_of(priors: Priors, posterior: Posterior, name: str, rng: np.random.Gen
         try:
             one, why = posterior.divergence([name], None if whole else j, first, names, discrete, rng)
         except ValueError as error:
-            raise ValueError(f"{part}: {error}. var_names={['~' + name]} leaves it out") from error
+            raise ValueError(f"{part}, {SIDES}: {error}. var_names={['~' + name]} leaves it out") from error
         if worth[j] < FEW:
             why = why or FEW_PARENTS.format(worth=worth[j])
         value = max(float(one.value) + float(bias[j]), 0.0)
@@ -115,7 +118,7 @@ def joint_gain(
     try:
         return posterior.divergence(names, None, log_prior, elements, kinds.pop(), rng)
     except ValueError as error:  # too few draws for so many dimensions, or such as lie in a plane
-        return None, str(error)
+        return None, f"{SIDES}, {error}"
 
 
 def _from_draws(priors: Priors, posterior: Posterior, own: Variable, rng: np.random.Generator) -> Gains:
