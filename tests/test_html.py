@@ -10,6 +10,7 @@ import xarray as xr
 from scipy import stats
 
 from kl_plugins import KLEstimate, estimate_kl, explain
+from kl_plugins.estimate.result import Method
 from kl_plugins.html import AMBER, GREEN, RED, block, coloured, folded, listed, paragraph, table
 from pages import texts_of
 
@@ -57,7 +58,7 @@ def test_an_estimate_says_how_far_it_can_be_relied_on():
 
 def test_a_batch_of_estimates_is_a_table_with_an_end():
     value = np.arange(30.0).reshape(15, 2)
-    batch = KLEstimate(value, 0.1 * value, "monte carlo", 1_000, value < 29.0)
+    batch = KLEstimate(value, 0.1 * value, Method.MONTE_CARLO, 1_000, value < 29.0)
     texts = texts_of(batch._repr_html_())
     assert texts[0] == "30 estimates, 29 of them converged"
     assert texts.count("converged") == 20

@@ -107,7 +107,8 @@ def test_values_have_the_types_that_checkers_claim(user_code):
     user_code.multivariate_numbers()
     user_code.new_infrastructure()
     user_code.labelled()
-    user_code.draws()
+    user_code.of_samplers()
+    user_code.mixtures()
     user_code.explanations_estimates_and_tables()
     user_code.strangers()
 
@@ -132,6 +133,7 @@ def test_fits_and_diagnoses_have_the_types_that_checkers_claim(user_code, model)
     user_code.terms_of_an_elbo(model)
     user_code.fits(model)
     user_code.diagnoses(model)
+    user_code.gains(model)
     with pytest.warns(variational.NotConvergedWarning):  # it is a short one
         user_code.watched_fits(model)
 

@@ -24,7 +24,9 @@ from kl_plugins import (
     EstimateWarning,
     Explanation,
     GaussianSummary,
+    InformationGain,
     Isotropic,
+    KLBounds,
     KLEstimate,
     Kronecker,
     LowRank,
@@ -33,14 +35,18 @@ from kl_plugins import (
     NoClosedFormWarning,
     Precision,
     cross_entropy,
+    draws,
     entropy,
     estimate_kl,
     explain,
     extend,
     gaussian,
     independent,
+    information_gain,
     jeffreys,
     kl,
+    kl_bounds,
+    mixture,
     pairwise_kl,
     priors,
     register_kl,
@@ -128,12 +134,28 @@ def labelled() -> None:
     is_a(kl(independent(p, "x"), normal), xr.DataArray)
 
 
-def draws() -> None:
-    """Summaries of a sampler's draws."""
+def of_samplers() -> None:
+    """Summaries of a sampler's draws, and estimates from them."""
     x = np.random.default_rng(1).normal(size=(2, 100))
     trace = xr.Dataset({"x": (("chain", "draw"), x)})
     is_a(summary := assert_type(gaussian(trace), GaussianSummary), GaussianSummary)
     is_a(assert_type(kl(summary, summary), np.float64), np.float64)
+    is_a(estimate_kl(draws(x, chain_dim=0), stats.norm()), KLEstimate)
+    is_a(estimate_kl(x[0], stats.norm()), KLEstimate)
+
+
+def mixtures() -> None:
+    """Bounds are a pair."""
+    p = mixture([stats.norm(0.0, 1.0), stats.norm(5.0, 1.0)], [0.3, 0.7])
+    is_a(found := assert_type(kl_bounds(p, stats.norm(0.0, 3.0)), KLBounds), KLBounds)
+    lower, upper = found
+    assert 0.0 <= lower <= upper == found.upper
+
+
+def gains(model: pm.Model) -> None:
+    found = information_gain(([0.0, 0.0], [0.5, 1.0]), model, progressbar=False)
+    is_a(assert_type(found, InformationGain), InformationGain)
+    is_a(found.summary().shape, tuple)
 
 
 def graphs(normal: Graph, approximation: pm.MeanField) -> None:
