@@ -168,7 +168,10 @@ def estimate_kl(
             report=report,
         )
     if why:
-        warnings.warn(f"{found.method.phrase} not to be relied on: {why}", EstimateWarning, stacklevel=2)
+        said = (
+            f"{found.method.phrase} not to be relied on" if not np.all(found.converged) else "it is infinite"
+        )
+        warnings.warn(f"{said}: {why}", EstimateWarning, stacklevel=2)
     return found
 
 

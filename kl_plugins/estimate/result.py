@@ -77,6 +77,14 @@ class Doubt(StrEnum):
         "of q, or "
         "give it as a distribution"
     )
+    OUTSIDE = (
+        "{share:.1%} of p's draws are where q has none of its {what}. It is so for certain if these draws "
+        "are right: check them, and the parameters of q"
+    )
+    KINDS = (
+        "{discrete} is discrete, and {other} is not. Counts are given as integers, or whole numbers, on both "
+        "sides, measurements as floats"
+    )
     NOT_A_NUMBER = " (a log density is not a number inside its support)"
 
 

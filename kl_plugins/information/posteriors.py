@@ -71,7 +71,7 @@ class Drawn:
             log_prior,
             event_shape=() if element is not None else (points.shape[1],),
         )
-        found, why = estimate_from_draws(
+        return estimate_from_draws(
             replace(given, elements=elements),
             other,
             _as_it_is,
@@ -80,12 +80,6 @@ class Drawn:
             time_limit=TIME_LIMIT,
             report=no_report,
         )
-        if not discrete and found.method is Method.SUPPORT:
-            raise ValueError(
-                "the draws have the same values again and again, as those of a chain that is stuck, and "
-                "rounded ones, and there is no density of such"
-            )
-        return found, why
 
 
 @dataclass(frozen=True)

@@ -269,7 +269,7 @@ DEGENERATE = {
     "rounded": (
         X.round(1),
         ValueError,
-        r"^p: column 0: 200 draws have only \d+ different values, as rounded",
+        r"^p: column 0: 184 draws have only \d+ different values, as rounded",
     ),
     "kinds": (
         pd.DataFrame({"a": X[:, 0], "k": (X[:, 1] > 0)}),
@@ -371,14 +371,55 @@ def test_kl_refuses_draws_and_says_who_takes_them():
     [
         (X[:, 0], stats.poisson(3.0)),
         ((10 * X[:, 0]).astype(int), stats.norm()),
-        (np.where(X[:, 0] > 0.8, 0.0, X[:, 0]), stats.norm()),  # an atom
         (X[:, 0], stats.gamma(2.0)),
         (RNG.poisson(3.0, 500), stats.binom(4, 0.5)),
     ],
 )
 def test_what_q_cannot_be_is_infinitely_far(p, q):
-    found = estimate_kl(p, q)
+    with pytest.warns(EstimateWarning, match="^it is infinite: .*p"):
+        found = estimate_kl(p, q)
     assert (found.value, found.error, found.converged) == (np.inf, 0.0, True)
+
+
+ONE = normals(500, 1)
+RESAMPLED = np.random.default_rng(4)
+REPEATED = {
+    "with replacement": RESAMPLED.choice(ONE, 500),
+    "by weights": RESAMPLED.choice(ONE, 500, p=np.exp(-0.2 * ONE) / np.exp(-0.2 * ONE).sum()),
+    "twice over": np.tile(ONE, 2),
+    "rounded where it does not matter": ONE.round(2),
+    "vectors": RESAMPLED.choice(np.column_stack([ONE, ONE[::-1]]), 500),
+}
+
+
+@pytest.mark.parametrize("case", REPEATED)
+def test_draws_that_come_again_are_one_of_more_weight(case):
+    x, mean = REPEATED[case], -0.2 if case == "by weights" else 0.0
+    q = stats.norm(0.7) if x.ndim == 1 else stats.multivariate_normal([0.7, 0.7])
+    truth = 0.5 * (0.7 - mean) ** 2 * (x.size / len(x))
+    found = estimate_kl(x, q, random_state=1)
+    assert not off_by(found, truth)
+    assert found.n <= 500
+
+
+HEIGHTS = np.random.default_rng(2).normal(170.0, 7.0, 400)
+NO_DENSITY = {
+    "rounded": (normals(2000, 1).round(2), r"different values, as rounded ones have"),
+    "whole numbers": (HEIGHTS.round(), "whole numbers that come again and again, as rounded"),
+    "ones": (np.ones(400), "column 0: all draws are the same"),
+    "halves": (np.full(400, 1.5), "column 0: all draws are the same"),
+    "an atom": (np.where(np.arange(500) % 50 == 0, 0.0, ONE), "column 0 is 0 again and again"),
+    "an atom among resampled ones": (np.where(ONE > 1.0, 1.0, REPEATED["with replacement"]), "is 1 again"),
+}
+
+
+@pytest.mark.parametrize("case", NO_DENSITY)
+def test_what_has_no_density_is_refused_on_either_side(case):
+    x, message = NO_DENSITY[case]
+    for other in (stats.norm(), Y[:, 0]):
+        for side, pair in (("p", (x, other)), ("q", (other, x))):
+            with pytest.raises(ValueError, match=f"^{side}: .*{message}"):
+                estimate_kl(*pair)
 
 
 DOUBTFUL = {

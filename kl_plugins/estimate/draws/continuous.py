@@ -89,8 +89,8 @@ def divergence(
         beyond = float(own.weights @ outside)
     else:
         terms_of_q = known_log_density(q, own.values)
-        if np.isneginf(terms_of_q).any():
-            return Outcome(math.inf, 0.0, len(own.values))
+        if (outside := np.isneginf(terms_of_q)).any():
+            return infinite(own, outside, "density")
     report("nearest neighbours")
     remainders: list[Remainder | None] = [None, None]
     if maps[0] is not None:
@@ -124,6 +124,12 @@ def divergence(
     if not why and maps[1] is None and _dominated(terms, own.weights):
         why = Doubt.DOMINATED
     return Outcome(value + left, math.inf if apart else error, len(own.values), why)
+
+
+def infinite(p: Points, outside: NDArray[np.bool_], what: str) -> Outcome:
+    """What it is where some of p's draws are outside of q's support."""
+    why = Doubt.OUTSIDE.format(share=float(p.weights @ outside), what=what)
+    return Outcome(math.inf, 0.0, len(p.values), why)
 
 
 def _dominated(terms: FloatArray, weights: FloatArray) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from kl_plugins.estimate.draws.continuous import Points
+from kl_plugins.estimate.draws.continuous import Points, infinite
 from kl_plugins.estimate.draws.weighted import effective_number
 from kl_plugins.estimate.moments import jackknife_errors
 from kl_plugins.estimate.result import Doubt
@@ -51,8 +51,8 @@ def from_counts(p: Points, q: Points) -> Outcome:
 
 def from_mass_function(p: Points, log_q: FloatArray) -> Outcome:
     """KL(p‖q) of draws of p and the log probabilities of q at them."""
-    if np.isneginf(log_q).any():
-        return Outcome(math.inf, 0.0, len(p.values))
+    if (outside := np.isneginf(log_q)).any():
+        return infinite(p, outside, "probability")
     values, places = np.unique(p.values, axis=0, return_inverse=True)
     places = places.ravel()
 

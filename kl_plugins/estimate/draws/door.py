@@ -13,10 +13,10 @@ from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.draws.continuous import Points, divergence, known_log_density
 from kl_plugins.estimate.draws.counts import from_counts, from_mass_function, to_counts
-from kl_plugins.estimate.draws.preparing import Prepared, check_spread, matched, prepared
+from kl_plugins.estimate.draws.preparing import Prepared, check_spread, matched, prepared, refuse_whole
 from kl_plugins.estimate.draws.reading import holds_draws
 from kl_plugins.estimate.draws.sample import Draws, draws
-from kl_plugins.estimate.result import KLEstimate, Method
+from kl_plugins.estimate.result import Doubt, KLEstimate, Method
 from kl_plugins.estimate.terms import Outcome
 from kl_plugins.families.named import some_of
 from kl_plugins.progress import Report
@@ -74,7 +74,7 @@ def _one(side: str, one: object, variable: Any) -> object:
 def _told(found: list[Outcome], shape: tuple[int, ...], method: Method) -> KLEstimate:
     """As `estimate_kl` returns it: never below 0."""
     values, errors = (np.reshape([getattr(one, name) for one in found], shape) for name in ("value", "error"))
-    good = np.reshape([not one.why for one in found], shape)
+    good = np.reshape([not one.why or (one.value == np.inf and one.error == 0.0) for one in found], shape)
     return result_of(np.maximum(values, 0.0), errors, method, sum(one.n for one in found), good)
 
 
@@ -119,15 +119,20 @@ def _pair(
     held = {side: _of(side, prepared, one) for side, one in sides.items() if isinstance(one, Draws)}
     discrete = [held[side].discrete if side in held else known[side].measure == "discrete" for side in sides]
     if discrete[0] != discrete[1]:
-        return Outcome(np.inf, 0.0, 0), Method.SUPPORT
+        for side, one in held.items():
+            if one.whole:
+                _of(side, refuse_whole, one.points, sides[side].elements)  # type: ignore[attr-defined]
+        discrete_side = "pq"[discrete.index(True)]
+        why = Doubt.KINDS.format(discrete=discrete_side, other="q" if discrete_side == "p" else "p")
+        return Outcome(np.inf, 0.0, 0, why), Method.SUPPORT
     if same:
         method = Method.COUNTS if discrete[0] else Method.NEIGHBOURS
         return Outcome(0.0, 0.0, len(held["p"].points.values)), method
     if discrete[0]:
         return _discrete(held, known, count, rng), Method.COUNTS
-    if (atom := _atoms(held)) is not None:
-        return atom, Method.SUPPORT
     for side, one in held.items():
+        if one.atom is not None:
+            _refuse_atom(side, *one.atom)
         _of(side, check_spread, one.points, sides[side].elements)  # type: ignore[attr-defined]
     pair: list[Points | Density] = [held[side].points if side in held else known[side] for side in sides]
     found = divergence(pair[0], pair[1], count=min(count, _MOST_OF_P), rng=rng, clock=clock, report=report)
@@ -188,20 +193,13 @@ def _beside(one: Draws, side: str, other: Density, pair: tuple[object, object]) 
     return one
 
 
-def _atoms(held: dict[str, Prepared]) -> Outcome | None:
-    """∞, where draws of p have a value again and again that q, which is continuous, has not."""
-    atoms = {side: one.atom for side, one in held.items() if one.atom is not None}
-    if "q" in atoms or ("p" in atoms and "q" in held and (held["q"].points.values == atoms["p"][1]).any()):
-        side = "q" if "q" in atoms else "p"
-        name, value = atoms[side]
-        raise ValueError(
-            f"{side}: {name} is {value:g} again and again, and other numbers besides: there is no estimate "
-            "of what is "
-            "partly discrete. Take the draws with that value, and the others, by themselves"
-        )
-    if "p" not in atoms:
-        return None
-    return Outcome(np.inf, 0.0, len(held["p"].points.values))
+def _refuse_atom(side: str, name: str, value: float) -> None:
+    """Raise ValueError, as draws are partly discrete."""
+    raise ValueError(
+        f"{side}: {name} is {value:g} again and again, and other numbers besides: there is no estimate of "
+        "what is partly discrete, and beside a density it is infinite. Take the draws with that value, and "
+        "the others, by themselves"
+    )
 
 
 def _discrete(

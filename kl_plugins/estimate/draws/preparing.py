@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kl_plugins.estimate.draws.continuous import Points
 from kl_plugins.estimate.draws.dependence import in_order, thinning
@@ -15,8 +14,9 @@ from kl_plugins.estimate.moments import draws_needed, linearly_dependent, still
 from kl_plugins.families.named import some_of
 from kl_plugins.ops.protocol import FloatArray
 
-_ATOM, _TIMES = 0.01, 6
-"""A value that comes so often, in share and number, has a probability of its own."""
+_ATOM, _TIMES, _OFTENER = 0.01, 6, 3
+"""A value that comes so often, in share and number, and so much more often than others, is an atom."""
+_OFF_LATTICE, _FINEST = 1e-4, 1e-12
 _LEAST_VARIANCE = 1e-290
 _MOST = 10_000
 """More draws of a side take longer, and leave an error that hardly matters."""
@@ -24,10 +24,14 @@ _MOST = 10_000
 
 @dataclass(frozen=True)
 class Prepared:
-    """The points of a side, whether they count or measure, and a value that comes again and again."""
+    """The points of a side, whether they count or measure, and a value that comes again and again.
+
+    `whole`: whether they are taken for counts though they are floats.
+    """
 
     points: Points
     discrete: bool
+    whole: bool = False
     atom: tuple[str, float] | None = None
 
 
@@ -43,6 +47,10 @@ def prepared(given: Draws) -> Prepared:
             "counts "
             "that are large as floats"
         )
+    counting = any(given.counting)
+    discrete = counting or _counts(chains)
+    if not discrete:
+        _check_constant(chains.reshape(-1, chains.shape[2]), given.elements)
     step = 1
     if not given.independent and (given.chained or not in_order(chains[0])):
         step = thinning(chains)
@@ -50,24 +58,34 @@ def prepared(given: Draws) -> Prepared:
     thinned = chains[:, ::step]
     weights = np.full(chains.shape[:2], 1.0) if given.weights is None else given.weights
     kept = weights[:, ::step]
-    if discrete := any(given.counting) or _counts(thinned):
+    if discrete:
         values, weight = thinned.reshape(-1, thinned.shape[2]), kept.ravel()
     else:
         values, weight = _merged(thinned, kept)
     values, weight = values[weight > 0.0], weight[weight > 0.0]
     if not len(values):
         raise ValueError("no draws of weight are left")
+    atom = None
+    if not discrete:
+        values, weight, atom = _without_repeats(values, weight, given.elements)
     points = Points(values, weight / weight.sum())
     _check_number(points, chains, step, given.weights is not None)
-    if discrete:
-        return Prepared(points, True)
-    _check_constant(points, given.elements)
-    return Prepared(points, False, _atom(points, given.elements))
+    return Prepared(points, discrete, discrete and not counting, atom)
 
 
-def _check_constant(points: Points, elements: tuple[str, ...]) -> None:
+def refuse_whole(points: Points, elements: tuple[str, ...]) -> None:
+    """Raise ValueError, as floats that are whole numbers meet a density."""
+    _check_constant(points.values, elements)
+    raise ValueError(
+        "the draws are whole numbers that come again and again, as rounded measurements and counts do, and "
+        "no density is that of such, which the other side has: give the digits; what counts is compared with "
+        "counts"
+    )
+
+
+def _check_constant(values: FloatArray, elements: tuple[str, ...]) -> None:
     """Raise ValueError where an element does not vary."""
-    if (constant := still(points.values)).any():
+    if (constant := still(values)).any():
         raise ValueError(
             f"{_those(elements, constant)}: all draws are the same, up to rounding, and a density has no "
             "such: leave "
@@ -138,28 +156,81 @@ def _check_number(points: Points, chains: FloatArray, step: int, weighted: bool)
     )
 
 
-def _atom(points: Points, elements: tuple[str, ...]) -> tuple[str, float] | None:
-    """A value of one element that has a probability; ValueError where all are rounded, or come twice."""
-    found: tuple[str, float] | None = None
-    for name, column in zip(elements, points.values.T, strict=True):
-        values, counts = _unique(column)
-        if 2 * len(values) < len(column):
-            raise ValueError(
-                f"{name}: {len(column)} draws have only {len(values)} different values, as rounded ones "
-                "and such drawn "
-                "with replacement have, and no density is that of repeated draws. Give the digits, or each "
-                "draw once, "
-                "with weights; what counts is given as integers"
-            )
-        most = int(np.argmax(counts))
-        if counts[most] >= max(_TIMES, _ATOM * len(column)) and found is None:
-            found = name, float(values[most])
+def _atom(values: FloatArray, elements: tuple[str, ...]) -> tuple[str, float] | None:
+    """A value of one element that has a probability: it comes often, and much more often than the others.
+
+    Where numbers are rounded, or drawn with replacement, the most frequent ones have neighbours in frequency.
+    """
+    for name, column in zip(elements, values.T, strict=True):
+        found, counts = np.unique(column, return_counts=True)
+        often = counts >= max(_TIMES, _ATOM * len(column))
+        if often.any() and counts[often].min() > _OFTENER * max(counts[~often], default=1):
+            return name, float(found[np.argmax(counts)])
+    return None
+
+
+def _without_repeats(
+    values: FloatArray, weights: FloatArray, elements: tuple[str, ...]
+) -> tuple[FloatArray, FloatArray, tuple[str, float] | None]:
+    """Different draws, their weights, and an atom; ValueError where numbers are rounded too far.
+
+    Draws that come again are one of more weight; rounded ones are spread over what was rounded to them.
+    """
+    single = values.shape[1] == 1
+    atom = _atom(values, elements) if single else None  # elsewhere equal rows are no sign of one
+    least = _lattice(values[:, 0]) if single else 0.0
+    if atom is None and not least:
+        values, weights = _each_once(values, weights)
+    atom = atom or _atom(values, elements)
+    _check_digits(values, elements, atom)
+    if atom is None and least:
+        values = _spread(values[:, 0], least)[:, None]
+    return values, weights, atom
+
+
+def _lattice(column: FloatArray) -> float:
+    """The least distance of numbers, if all are multiples of it from the first on, as rounded ones; or 0."""
+    found = np.unique(column)
+    least = float(np.diff(found).min(initial=np.inf))
+    if len(found) < 3 or least <= _FINEST * np.max(abs(found)):
+        return 0.0
+    steps = (found - found[0]) / least
+    return least if (abs(steps - np.round(steps)) < _OFF_LATTICE).all() else 0.0
+
+
+def _spread(column: FloatArray, least: float) -> FloatArray:
+    """Equal numbers evenly over the numbers that are rounded to them, none beyond the first and the last."""
+    values, places, counts = np.unique(column, return_inverse=True, return_counts=True)
+    starts = np.cumsum(counts) - counts
+    ranks = np.empty(len(column))
+    ranks[np.argsort(places, kind="stable")] = np.arange(len(column)) - np.repeat(starts, counts)
+    shares = (ranks + 0.5) / counts[places] - 0.5
+    shares[places == 0] = 0.5 * shares[places == 0] + 0.25
+    shares[places == len(values) - 1] = 0.5 * shares[places == len(values) - 1] - 0.25
+    shares[counts[places] == 1] = 0.0
+    found: FloatArray = column + least * shares
     return found
 
 
-def _unique(column: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
-    values, counts = np.unique(column, return_counts=True)
-    return values, counts
+def _each_once(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Draws that come again, as when drawn with replacement, once, with the sum of their weights."""
+    _, first, places = np.unique(values, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(values):
+        return values, weights
+    order = np.argsort(first)
+    merged = np.bincount(places.ravel(), weights)
+    return values[first[order]], merged[order]
+
+
+def _check_digits(values: FloatArray, elements: tuple[str, ...], atom: tuple[str, float] | None) -> None:
+    """Raise ValueError where an element of different draws has few different values."""
+    for name, column in zip(elements, values.T, strict=True):
+        count = len(np.unique(column))
+        if 2 * count < len(column) and (atom is None or name != atom[0]):
+            raise ValueError(
+                f"{name}: {len(column)} draws have only {count} different values, as rounded ones have, and "
+                "no density is that of repeated numbers. Give the digits; what counts is given as integers"
+            )
 
 
 def matched(p: Draws, q: Draws) -> Draws:
