@@ -130,7 +130,12 @@ BAD = {
     "all left out": (lambda: pm.Normal("x"), ONE, {"var_names": "~x"}, "leaves out every"),
     "a stranger": (lambda: pm.Normal("x"), ONE.assign(z=ONE["x"]), {}, "'z' is not a variable of the model"),
     "missing": (lambda: pm.Normal("y"), ONE, {}, "'y' is missing"),
-    "stuck": (lambda: pm.Normal("x"), ONE * 0.0, {}, "x, of which p is the posterior.*all draws are the same"),
+    "stuck": (
+        lambda: pm.Normal("x"),
+        ONE * 0.0,
+        {},
+        "x, of which p is the posterior.*all draws are the same",
+    ),
 }
 
 
