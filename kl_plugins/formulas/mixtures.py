@@ -100,7 +100,7 @@ def expected_log_near_one(divergences: Array, means: Array, weights: Array, ops:
     """
     ndim = len(ops.shape(weights))
     shares = _power(weights, along_first(POWERS, ndim, ops), ops)[..., None, None, :]
-    diverges = ops.isinf(means) & (means > 0.0)
+    diverges = ops.isnan(means) | (ops.isinf(means) & (means > 0.0))  # NaN overflowed: it bounds nothing
     sums = log_sum(ops.where(diverges, 0.0, means), shares, ops) / along_first(POWERS, ndim + 1, ops)
     sums = ops.where(ops.max_last(ops.where(diverges, 1.0, 0.0)) > 0.0, _INFINITY, sums)
     unknown = ops.isinf(divergences)

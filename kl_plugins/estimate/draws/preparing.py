@@ -218,7 +218,7 @@ def _each_once(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, Flo
     if len(first) == len(values):
         return values, weights
     order = np.argsort(first)
-    merged = np.bincount(places.ravel(), weights)
+    merged: FloatArray = np.bincount(places.ravel(), weights).astype(float)
     return values[first[order]], merged[order]
 
 
