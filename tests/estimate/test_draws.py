@@ -265,6 +265,13 @@ DEGENERATE = {
     "complex": (X + 0j, TypeError, "^p: draws must be real numbers"),
     "dates": (X.astype("M8[s]"), TypeError, "^p: draws must be real numbers"),
     "nothing": (X[:0], ValueError, "^p: there are no draws"),
+    "masked": (np.ma.masked_greater(X, 1.0), ValueError, "^p: some of the draws are masked"),
+    "transposed": (X.T, ValueError, r"^p: too few draws for 200 dimensions: 2\..*x\.T.*chain_dim=0"),
+    "numbers of draws": (
+        pd.DataFrame({"chain": 0, "draw": np.arange(200), "a": X[:, 0]}),
+        ValueError,
+        "^p: its columns chain and draw number the draws",
+    ),
     "three axes": (CHAINS[0], ValueError, r"^p: draws are an array .*, got shape \(2, 100, 2\).*chain_dim=0"),
     "rounded": (
         X.round(1),
@@ -298,7 +305,7 @@ DEGENERATE = {
 def test_what_is_wrong_with_draws_is_said(case):
     p, kind, message = DEGENERATE[case]
     q = HOLDERS["frames"][1] if isinstance(p, pd.DataFrame) and case != "kinds" else Y
-    q = p + 1 if case in ("fewer than dimensions", "kinds") else q
+    q = p + 1 if case in ("fewer than dimensions", "kinds", "transposed") else q
     with pytest.raises(kind, match=message):
         estimate_kl(p, q)
 
@@ -307,6 +314,7 @@ WEIGHTS = {
     "negative": (-np.ones(200), "weights must be finite and not negative"),
     "NaN": (np.full(200, np.nan), "weights must be finite"),
     "zero": (np.zeros(200), "weights must not all be 0"),
+    "masked": (np.ma.masked_less(np.arange(200.0), 3.0), "some of the weights are masked"),
     "of another length": (np.ones(5), r"weights have shape \(5,\) for 200 draws"),
 }
 
@@ -317,13 +325,38 @@ def test_what_is_wrong_with_weights_is_said(case):
         draws(X, weights=WEIGHTS[case][0])
 
 
+def test_weights_go_by_labels():
+    weights = np.exp(0.5 * ONE)
+    expected = draws(ONE, weights=weights).weights
+    series, labels = pd.Series(ONE), pd.Series(weights).sort_values()
+    assert (draws(series, weights=labels).weights == expected).all()
+    assert (draws(series.to_frame("a"), weights=labels).weights == expected).all()
+    assert draws(ONE, weights=1e308 * (weights / weights.max())).weights == pytest.approx(expected)
+    chains = dataset(a=ONE.reshape(2, 250)).assign_coords(chain=[0, 1], draw=np.arange(250))
+    table = xr.DataArray(weights.reshape(2, 250), chains.coords, ("chain", "draw"))
+    for one in (table, table.transpose(), table[::-1, ::-1]):
+        assert (draws(chains, weights=one).weights.ravel() == expected.ravel()).all()
+    for held, other in (
+        (series, labels.rename(lambda label: label + 1)),
+        (chains, table.assign_coords(draw=np.arange(250) + 1)),
+        (chains, table.rename(chain="i")),
+    ):
+        with pytest.raises(ValueError, match=r"^weights have (other labels than the draws|no dimension)"):
+            draws(held, weights=other)
+    with pytest.raises(TypeError, match=r"^weights must be real numbers, got str"):
+        draws(ONE, weights="abc")
+
+
 def test_weights_in_one_draw_are_one_draw():
     with pytest.raises(ValueError, match="worth 1 independent ones by their weights"):
         estimate_kl(draws(X, weights=np.eye(200)[0]), Y)
 
 
 REFUSED = {
-    "a batch": (lambda: estimate_kl(X[:, 0], stats.norm([0.0, 1.0])), r"^q is a batch of shape \(2,\)"),
+    "a batch": (
+        lambda: estimate_kl(X[:, 0], stats.norm([0.0, 1.0])),
+        r"^q is a batch of shape \(2,\).*independent\(q\)",
+    ),
     "a method": (lambda: estimate_kl(X, Y, method="monte carlo"), "^draws have their own methods"),
     "event shapes": (
         lambda: estimate_kl(X, stats.norm()),
@@ -456,6 +489,27 @@ def test_time_is_limited():
         found = estimate_kl(X, Y, time_limit=1e-9)
     assert not found.converged
     assert "time limit" in str(caught[0].message)
+
+
+def test_what_the_first_evaluation_takes_is_not_counted(monkeypatch):
+    """It may compile."""
+    from kl_plugins.estimate import clock
+
+    now = [0.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+
+    class Compiled(stats.rv_continuous):
+        def _logpdf(self, x):
+            now[0] += 100.0
+            return stats.norm.logpdf(x)
+
+        def _rvs(self, size=None, random_state=None):
+            now[0] += 100.0
+            return random_state.normal(size=size)
+
+    one = Compiled(name="compiled")()
+    for pair in ((X[:, 0], one), (one, X[:, 0])):
+        assert estimate_kl(*pair, random_state=1).converged
 
 
 def covered(p, q, truth, n, repetitions):

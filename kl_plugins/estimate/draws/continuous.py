@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,27 +71,33 @@ def divergence(
     small. The error is the jackknife's of T, the spread of the neighbours over normal draws, and half of what
     they found, as they are slow to find it in many dimensions.
     """
-    own = p if isinstance(p, Points) else _sampled(p, count, rng)
+    own = p if isinstance(p, Points) else _sampled(p, count, rng, clock)
     sides = [side for side in (p, q) if isinstance(side, Points)]
     logarithms = Logarithms(
         np.concatenate([side.values for side in sides]),
         np.concatenate([side.weights for side in sides]) / len(sides),
     )
+    of_q: FloatArray | None = None
+    if not isinstance(q, Points):  # before anything is timed, as it may compile
+        of_q, _ = clock.timed(partial(known_log_density, q, own.values), counts=False)
+        if (outside := np.isneginf(of_q)).any():
+            return infinite(own, outside, "density")
     report("maps to normal draws")
     maps = [likeliest_map(s.values, s.weights, logarithms) if isinstance(s, Points) else None for s in (p, q)]
-    terms_of_p: FloatArray = maps[0].log_density if maps[0] is not None else known_log_density(p, own.values)
-    terms_of_q: FloatArray
+    if maps[0] is not None:
+        terms_of_p: FloatArray = maps[0].log_density
+    else:
+        terms_of_p, _ = clock.timed(partial(known_log_density, p, own.values), counts=False)
     beyond, outside = 0.0, np.zeros(len(own.values), bool)
-    if maps[1] is not None:
+    if maps[1] is None:
+        assert of_q is not None
+        terms_of_q: FloatArray = of_q
+    else:
         z, log_det = maps[1](own.values)
         terms_of_q = log_normal_density(z) + log_det
         furthest = np.max(np.sum(maps[1].z ** 2, axis=1))
         outside = np.sum(z**2, axis=1) > furthest
         beyond = float(own.weights @ outside)
-    else:
-        terms_of_q = known_log_density(q, own.values)
-        if (outside := np.isneginf(terms_of_q)).any():
-            return infinite(own, outside, "density")
     report("nearest neighbours")
     remainders: list[Remainder | None] = [None, None]
     if maps[0] is not None:
@@ -149,11 +156,12 @@ def _doubt(sides: list[Points], doubtful: float, error: float, clock: Clock) -> 
     return clock.why if clock.cut else ""
 
 
-def _sampled(p: Density, count: int, rng: np.random.Generator) -> Points:
+def _sampled(p: Density, count: int, rng: np.random.Generator, clock: Clock) -> Points:
     """Draws of a distribution that has a sampler."""
     if p.sample is None:
         raise TypeError(f"p: {p.name} has no sampler, which it needs beside draws: a method rvs or sample")
-    drawn = np.asarray(p.sample(count, rng), float).reshape(count, -1)
+    taken, _ = clock.timed(partial(p.sample, count, rng), counts=False)
+    drawn = np.asarray(taken, float).reshape(count, -1)
     return Points(drawn, np.full(count, 1.0 / count))
 
 

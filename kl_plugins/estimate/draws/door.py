@@ -157,7 +157,8 @@ def _distribution(side: str, obj: object, density: Callable[[object, str], Densi
         ) from None
     if found.batch_shape:
         raise ValueError(
-            f"{side} is a batch of shape {found.batch_shape}: draws go with one distribution alone"
+            f"{side} is a batch of shape {found.batch_shape}: draws go with one distribution alone, such as "
+            f"kl_plugins.independent({side}), if its elements are those of a vector"
         )
     if found.measure not in ("continuous", "discrete") or len(found.event_shape) > 1:
         raise ValueError(

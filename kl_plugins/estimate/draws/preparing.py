@@ -150,10 +150,17 @@ def _check_number(points: Points, chains: FloatArray, step: int, weighted: bool)
     why = " by their weights" if weighted else " as they follow each other" if step > 1 else ""
     remedy = " (kl_plugins.draws(x, independent=True), if they do not)" if step > 1 else ""
     said = f", worth {worth:.0f} independent ones{why}{remedy}" if worth < given - 0.5 else ""
+    along = _ALONG if d > given else ""
     raise ValueError(
         f"too few draws for {d} {'dimension' if d == 1 else 'dimensions'}: {given}{said}. An estimate needs "
-        f"at least {needed // 2}, better thousands: draw more, or choose fewer variables"
+        f"at least {needed // 2}, better thousands: draw more, or choose fewer variables{along}"
     )
+
+
+_ALONG = (
+    ". Draws are along the first axis: pass x.T, if they are along the other one, and "
+    "kl_plugins.draws(x, chain_dim=0), if the first is of chains"
+)
 
 
 def _atom(values: FloatArray, elements: tuple[str, ...]) -> tuple[str, float] | None:

@@ -74,11 +74,65 @@ def read(obj: Any, chain_dim: Any) -> Read:
         names = [str(name) for name in obj.columns]
         if len(set(names)) < len(names):
             raise ValueError("two of its columns have the same name: rename them")
+        if {CHAIN, DRAW} <= set(names):
+            raise ValueError(
+                f"its columns {CHAIN} and {DRAW} number the draws, and are none: leave them out, "
+                f"as x.drop(columns=[{CHAIN!r}, {DRAW!r}]) does"
+            )
         return Read(arrays, tuple(Variable(name, ()) for name in names), False)
     if hasattr(obj, "to_numpy"):
         _no_chains(obj, chain_dim)
         return Read([obj.to_numpy()[None, :, None]], None, False)
-    return _of_array(np.asarray(obj), chain_dim)
+    return _of_array(unmasked(obj, "draws"), chain_dim)
+
+
+def unmasked(values: Any, called: str) -> NDArray[Any]:
+    """An array; ValueError where some of it is masked."""
+    if np.ma.isMaskedArray(values) and np.ma.getmaskarray(values).any():
+        raise ValueError(
+            f"some of the {called} are masked. Leave these draws out, if they are missing at random, as "
+            "x.compressed() does for one number a draw"
+        )
+    return np.asarray(values)
+
+
+def in_order_of(draws: Any, weights: Any, chain_dim: Any) -> Any:
+    """Weights in the order of the draws, where both have labels; ValueError where these differ."""
+    if hasattr(weights, "reindex") and hasattr(weights, "index") and hasattr(draws, "index"):
+        if weights.index.equals(draws.index):
+            return weights
+        if _same_labels(weights.index, draws.index):
+            return weights.reindex(draws.index)
+        raise ValueError(_OTHER_LABELS.format(where="their index"))
+    if not hasattr(weights, "dims") or not (has_groups(draws) or hasattr(draws, "dims")):
+        return weights
+    held, chain = posterior_in(draws), CHAIN if chain_dim is None else chain_dim
+    if chain in weights.dims:
+        weights = weights.transpose(chain, ...)
+    elif len(weights.dims) > 1:
+        raise ValueError(
+            f"weights have no dimension {chain!r}, but {some_of([str(d) for d in weights.dims])}"
+        )
+    for dim in weights.dims:
+        if dim not in weights.indexes or dim not in held.indexes:
+            continue
+        own, other = weights.indexes[dim], held.indexes[dim]
+        if not own.equals(other):
+            if not _same_labels(own, other):
+                raise ValueError(_OTHER_LABELS.format(where=f"their coordinates along {dim!r}"))
+            weights = weights.sel({dim: held[dim].values})
+    return weights
+
+
+_OTHER_LABELS = (
+    "weights have other labels than the draws in {where}: align them, or pass an array, which goes by "
+    "position"
+)
+
+
+def _same_labels(one: Any, other: Any) -> bool:
+    """Whether two indexes differ in their order only."""
+    return bool(one.is_unique and other.is_unique and len(one) == len(other) and one.isin(other).all())
 
 
 def has_groups(obj: object) -> bool:

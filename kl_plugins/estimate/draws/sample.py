@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kl_plugins.estimate.draws.reading import Read, holds_draws, read
+from kl_plugins.estimate.draws.reading import Read, holds_draws, in_order_of, read, unmasked
 from kl_plugins.families.named import Variable
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def draws(
         the elements of a variable. Of an InferenceData or DataTree it is the group ``posterior``.
     weights : array_like, optional
         The weights of the draws, such as importance weights, shape (n,), or (chains, n) where there are
-        chains. They need not add up to 1.
+        chains. They need not add up to 1. Where both have labels, weights go by them, else by position.
     chain_dim : int or str, optional
         The axis (of an array) or the dimension (of xarray's) along which chains are; of the latter ``chain``
         is understood.
@@ -111,9 +111,10 @@ def draws(
     Raises
     ------
     TypeError
-        If draws are not numbers.
+        If draws or weights are not numbers.
     ValueError
-        If there are none, their shape is not one of these, or weights are negative, NaN or as good as one.
+        If there are none, some are masked, their shape is not one of these, or weights are negative, NaN,
+        or have other labels.
 
     See Also
     --------
@@ -147,7 +148,9 @@ def draws(
     chains = np.concatenate(found.arrays, axis=2)
     if not chains.size:
         raise ValueError(f"there are no draws: the shape is {chains.shape[1:]}")
-    given = None if weights is None else _weights(weights, chains.shape[:2])
+    given = None
+    if weights is not None:
+        given = _weights(in_order_of(held, weights, chain_dim), chains.shape[:2])
     counting = tuple(kind != "f" for kind, size in _kinds(found) for _ in range(size))
     return Draws(chains, given, found.variables, found.elements, counting, found.chained, independent, joint)
 
@@ -177,14 +180,20 @@ def _check_kinds(found: Read) -> None:
 
 def _weights(weights: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
     """The weights of draws, checked, so that they add up to 1."""
-    given = np.asarray(weights, float)
+    given = unmasked(weights, "weights")
+    if given.dtype.kind not in "fiub":
+        raise TypeError(
+            f"weights must be real numbers, got {type(weights).__qualname__} of type {given.dtype}"
+        )
+    given = given.astype(float)
     if given.size != shape[0] * shape[1] or (given.ndim > 1 and given.shape != shape):
         raise ValueError(
             f"weights have shape {given.shape} for {shape[0] * shape[1]} draws: there has to be one for each"
         )
     if not np.isfinite(given).all() or (given < 0.0).any():
         raise ValueError("weights must be finite and not negative")
-    if not given.sum() > 0.0:
+    if not given.any():
         raise ValueError("weights must not all be 0")
-    shares: NDArray[np.float64] = given.reshape(shape) / given.sum()
+    shares: NDArray[np.float64] = given.reshape(shape) / given.max()  # whose sum is in the range of floats
+    shares /= shares.sum()
     return shares
