@@ -163,6 +163,34 @@ def test_discrete_draws_are_counted(case):
         assert not off_by(found, truth)
 
 
+LONG = {
+    "a power": (stats.zipf(2.0), stats.zipf(3.0), 1000, 0.256295),  # by sums, with their tail by hand
+    "geometric": (stats.geom(0.05), stats.geom(0.1), 300, None),
+    "geometric, wide q": (stats.geom(0.1), stats.geom(0.05), 500, None),
+}
+
+
+@pytest.mark.parametrize("case", LONG)
+def test_values_that_were_not_drawn_are_allowed_for(case):
+    p, q, n, truth = LONG[case]
+    truth = float(kl(p, q)) if truth is None else truth
+    found = [estimate_kl(p.rvs(n, random_state=seed), q) for seed in range(40)]
+    values, errors = np.array([(one.value, one.error) for one in found]).T
+    assert np.mean(abs(values - truth) < 2.0 * errors) >= 0.95
+    assert abs(values.mean() - truth) < 0.5 * errors.mean()
+
+
+def test_modes_in_many_dimensions_are_not_found_with_certainty():
+    rng = np.random.default_rng(0)
+    p, q = (6.0 * (rng.random((500, 4)) < share) + rng.normal(size=(500, 4)) for share in (0.5, 0.3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimateWarning)
+        found = estimate_kl(p, q, random_state=1)
+    truth = 4.0 * 0.5 * (np.log(0.5 / 0.3) + np.log(0.5 / 0.7))
+    assert abs(found.value - truth) < 2.0 * found.error
+    assert found.error > 0.15
+
+
 def test_several_discrete_columns_are_counted_together():
     p = np.column_stack([RNG.integers(0, 2, 3000), RNG.integers(0, 2, 3000)])
     q = p.copy()
@@ -460,6 +488,12 @@ DOUBTFUL = {
     "without a mean": (
         np.random.default_rng(0).standard_cauchy(500),
         stats.norm(),
+        "a few draws dominate",
+        None,
+    ),
+    "without a variance": (
+        np.random.default_rng(2).standard_t(3.0, 500),
+        stats.norm(0.0, 2.0),
         "a few draws dominate",
         None,
     ),

@@ -26,11 +26,15 @@ from kl_plugins.progress import Report
 
 _UNSEEN = 0.5
 """Of the part of the remainder that neighbours do not show, so much again is taken for possible."""
+_ALL_UNSEEN = 4
+"""From so many dimensions on as much as they show of either side, which may not cancel."""
 _APART = 0.5
 """From this share of p's draws on that are further out than all of q's, q's log density is a guess."""
 _GUESSED = 2.0 / 3.0
 """And so is the divergence, if more than this of it comes from there."""
-_DOMINANT, _HEAVY = 0.5, 0.7
+_DOMINANT, _HEAVY = 0.4, 0.6
+_NO_VARIANCE = 0.5
+"""From this k̂ on terms have no variance, and what is beyond the largest counts for more than their spread."""
 _SHARE = 2.0
 """What is more than so many errors is no chance."""
 
@@ -120,8 +124,14 @@ def divergence(
     of_map = _jackknife(own, q, maps, terms_of_p, terms_of_q) ** 2 + bias_variance
     of_neighbours = max(variance, by_terms)
     doubtful = _UNSEEN * abs(left)
-    error = math.sqrt(of_map + of_neighbours + doubtful**2)
+    if own.values.shape[1] >= _ALL_UNSEEN:
+        shown = sum(
+            max(abs(one.value) - math.sqrt(one.variance), 0.0) for one in remainders if one is not None
+        )
+        doubtful = max(doubtful, shown)
     terms = terms_of_p - terms_of_q
+    of_tail = _beyond_the_largest(terms, own.weights) if maps[1] is None else 0.0
+    error = math.sqrt(of_map + of_neighbours + doubtful**2 + of_tail**2)
     guessed = float((own.weights * terms) @ outside)
     apart = beyond > _APART or guessed > max(_GUESSED * (value + left), _SHARE * error)
     if apart:
@@ -137,6 +147,15 @@ def infinite(p: Points, outside: NDArray[np.bool_], what: str) -> Outcome:
     """What it is where some of p's draws are outside of q's support."""
     why = Doubt.OUTSIDE.format(share=float(p.weights @ outside), what=what)
     return Outcome(math.inf, 0.0, len(p.values), why)
+
+
+def _beyond_the_largest(terms: FloatArray, weights: FloatArray) -> float:
+    """About what a tail of terms without a variance holds beyond the largest of them, or as much as that."""
+    k = pareto_khat(terms)
+    if k < _NO_VARIANCE:
+        return 0.0
+    largest = int(np.argmax(terms))
+    return float(weights[largest] * (terms[largest] - weights @ terms))
 
 
 def _dominated(terms: FloatArray, weights: FloatArray) -> bool:

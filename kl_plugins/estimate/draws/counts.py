@@ -19,11 +19,17 @@ _UNSEEN = 0.05
 """With more of p's draws than this at values that q's lack, the divergence may be infinite."""
 
 
+_GUESSED = 0.5
+"""Such a share of what is taken off on account of values that were not drawn may be wrong."""
+_SLOWEST = 0.25
+"""The least power by which the probability of what was not drawn is taken to fall."""
+
+
 def from_counts(p: Points, q: Points) -> Outcome:
     """KL(p‖q) of draws of both: Z. Zhang and M. Grabchak, Neural Computation 26, 2014.
 
-    Their sum over differences of ψ, of which the bias falls exponentially. Where q was never seen it takes
-    1/q for as large as one draw less would have shown; what p holds there is added to the error.
+    Their sum over differences of ψ, less what values beyond the draws leave of its bias. Where q was never
+    seen it takes 1/q for as large as one draw less would have shown; what p holds there adds to the error.
     """
     values, places = np.unique(np.concatenate([p.values, q.values]), axis=0, return_inverse=True)
     of_p, of_q = np.split(places.ravel(), [len(p.values)])
@@ -37,7 +43,7 @@ def from_counts(p: Points, q: Points) -> Outcome:
     ) -> float:
         share, logs = _logs(p_places, p_weights, size)
         log_q = _logs_of_other(q_places, q_weights, size)
-        return float(share @ (logs - log_q))
+        return float(share @ (logs - log_q)) - _beyond(p_places, p_weights)
 
     found = value(of_p, p.weights, of_q, q.weights)
     without_p = [value(of_p[kept], w, of_q, q.weights) for kept, w in _left_out(p)]
@@ -46,7 +52,8 @@ def from_counts(p: Points, q: Points) -> Outcome:
     seen = np.bincount(of_q, minlength=size) > 0
     unseen = float(p.weights @ ~seen[of_p])
     why = Doubt.UNSEEN.format(share=unseen) if unseen > _UNSEEN else ""
-    return Outcome(found, math.inf if why else math.hypot(error, unseen), len(p.values), why)
+    error = math.hypot(error, unseen, _GUESSED * _beyond(of_p, p.weights))
+    return Outcome(found, math.inf if why else error, len(p.values), why)
 
 
 def from_mass_function(p: Points, log_q: FloatArray) -> Outcome:
@@ -58,11 +65,11 @@ def from_mass_function(p: Points, log_q: FloatArray) -> Outcome:
 
     def value(kept: NDArray[np.intp], weights: FloatArray) -> float:
         share, logs = _logs(places[kept], weights, len(values))
-        return float(share @ logs - weights @ log_q[kept])
+        return float(share @ logs - weights @ log_q[kept]) - _beyond(places[kept], weights)
 
     found = value(np.arange(len(places)), p.weights)
     error = float(jackknife_errors(np.array([value(*one) for one in _left_out(p)])))
-    return Outcome(found, error, len(places))
+    return Outcome(found, math.hypot(error, _GUESSED * _beyond(places, p.weights)), len(places))
 
 
 def to_counts(x: FloatArray, log_p: FloatArray, q: Points) -> Outcome:
@@ -86,6 +93,19 @@ def to_counts(x: FloatArray, log_p: FloatArray, q: Points) -> Outcome:
 def _left_out(side: Points) -> list[tuple[NDArray[np.intp], FloatArray]]:
     """Which draws are kept, and their weights, without each of some blocks."""
     return [(kept, weights) for _, weights, kept in side.blocks_left_out()]
+
+
+def _beyond(places: NDArray[np.intp], weights: FloatArray) -> float:
+    """By how much the sum over differences of ψ is too large on account of values that were not drawn.
+
+    Its bias is Σ m(v)/v over v ≥ n, where m(v) is the probability of what v draws do not show (Zhang and
+    Grabchak). Of n draws it is that of values that came once (I. J. Good, Biometrika 40, 1953), and falls
+    with v by the power 2 f₂/f₁, for f₁ values that came once and f₂ twice: so it is m(n) over this power.
+    """
+    counts = np.bincount(places)
+    once = float(weights @ (counts[places] == 1))
+    power = float((2.0 * np.sum(counts == 2) + 1.0) / (np.sum(counts == 1) + 1.0))
+    return once / max(power, _SLOWEST)
 
 
 def _logs(places: NDArray[np.intp], weights: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
