@@ -14,6 +14,7 @@ from kl_plugins.estimate.draws.continuous import Points, divergence
 from kl_plugins.estimate.draws.dependence import thinning
 from kl_plugins.estimate.draws.gaussianising import likeliest_map, log_normal_density
 from kl_plugins.estimate.draws.margins import Logarithms
+from kl_plugins.estimate.draws.sample import Draws
 from traces import dataset, in_groups, inference_data
 
 RNG = np.random.default_rng(7)
@@ -22,6 +23,11 @@ RNG = np.random.default_rng(7)
 def normals(n, d, shift=0.0, seed=1):
     drawn = np.random.default_rng(seed).normal(shift, 1.0, size=(n, d))
     return drawn[:, 0] if d == 1 else drawn
+
+
+def mostly_slow(cases, *quick):
+    """The cases, of which all but a few are slow."""
+    return [one if one in quick else pytest.param(one, marks=pytest.mark.slow) for one in cases]
 
 
 def off_by(found, truth, errors=2.6):
@@ -47,7 +53,7 @@ GAUSSIANS = {
 }
 
 
-@pytest.mark.parametrize("case", GAUSSIANS)
+@pytest.mark.parametrize("case", mostly_slow(GAUSSIANS, "correlated", "exponential"))
 def test_draws_on_either_side_and_both_find_the_closed_form(case):
     p, q = GAUSSIANS[case]
     truth = float(kl(p, q))
@@ -123,7 +129,7 @@ def autoregressive(chains, n, rho, rng, mean=0.0):
     return x + mean
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("rho", mostly_slow([0.0, 0.5, 0.9], 0.9))
 def test_chains_are_worth_what_they_are_worth(rho):
     rng = np.random.default_rng(4)
     p, q = autoregressive(2, 1200, rho, rng), autoregressive(2, 1200, rho, rng, 0.5)
@@ -218,6 +224,14 @@ HOLDERS = {
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
+def test_whatever_holds_them_draws_are_read_the_same(holder):
+    for held, expected in zip(HOLDERS[holder], (X, Y), strict=True):
+        found = held if isinstance(held, Draws) else draws(held)
+        in_order = found.chains[..., np.argsort(found.elements)]
+        assert (in_order.reshape(-1, 2) == expected).all()
+
+
+@pytest.mark.parametrize("holder", mostly_slow(HOLDERS, "datasets"))
 def test_whatever_holds_them_draws_are_the_same(holder):
     found = estimate_kl(*HOLDERS[holder], random_state=1)
     assert found.value == pytest.approx(estimate_kl(X, Y, random_state=1).value, abs=0.03)
@@ -453,7 +467,7 @@ REPEATED = {
 }
 
 
-@pytest.mark.parametrize("case", REPEATED)
+@pytest.mark.parametrize("case", mostly_slow(REPEATED, "by weights", "rounded where it does not matter"))
 def test_draws_that_come_again_are_one_of_more_weight(case):
     x, mean = REPEATED[case], -0.2 if case == "by weights" else 0.0
     q = stats.norm(0.7) if x.ndim == 1 else stats.multivariate_normal([0.7, 0.7])
