@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kl_plugins.errors import HasNames
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.stacking import as_batch
 from kl_plugins.families.mixture import Mixture, mixture_of
@@ -36,7 +37,7 @@ def mixture(components: object, weights: Any = None) -> Mixture:
         If a component is not a distribution that is understood.
     ValueError
         If weights are negative, do not sum to 1, or are not as many as components; if there is no component,
-        one is a mixture itself, or they have different event shapes.
+        one is a mixture itself or has parameters with named dimensions, or they have different event shapes.
 
     Examples
     --------
@@ -71,7 +72,12 @@ def mixture(components: object, weights: Any = None) -> Mixture:
 
 
 def _component(obj: object, called: str) -> Distribution:
-    found = recognised(obj, called)
+    try:
+        found = recognised(obj, called)
+    except HasNames:
+        raise ValueError(
+            f"{called} has parameters with named dimensions, and mixtures go by position: pass their .values"
+        ) from None
     if isinstance(found, Mixture):
         raise ValueError(
             f"{called} is a mixture itself: list its components, with its weights times the weight of it"

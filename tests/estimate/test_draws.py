@@ -304,6 +304,17 @@ DEGENERATE = {
         "^p: column 0, column 1: each follows from others",
     ),
     "text": (np.array([["a", "b"]] * 50), TypeError, r"^p: draws must be real numbers, .*numpy.unique"),
+    "text by name": (
+        pd.DataFrame({"a": X[:, 0], "k": ["u", "v"] * 100}),
+        TypeError,
+        r"^p: draws must be real numbers, and k are",
+    ),
+    "numbers as objects": (
+        pd.DataFrame(X, columns=["a", "b"]).astype(object),
+        TypeError,
+        r"^p: draws must be real numbers, and a are of type object: x\.astype\(float\)",
+    ),
+    "categories": (pd.Series(["u", "v"] * 100).astype("category"), TypeError, "^p: .*numpy.unique"),
     "complex": (X + 0j, TypeError, "^p: draws must be real numbers"),
     "dates": (X.astype("M8[s]"), TypeError, "^p: draws must be real numbers"),
     "nothing": (X[:0], ValueError, "^p: there are no draws"),

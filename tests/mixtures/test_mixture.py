@@ -3,6 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytest
+import xarray as xr
 from scipy import special, stats
 
 from kl_plugins import (
@@ -65,6 +66,11 @@ BAD = {
     "lengths": ([PLANE, stats.multivariate_normal([0, 0, 0])], None, "one event shape"),
     "mixtures": ([SAME, NORMAL], None, "component 0 is a mixture itself: list its components"),
     "parameter": ([NORMAL, stats.norm(0, -1)], None, "component 1: scale .* must be positive"),
+    "names": (
+        [stats.norm(xr.DataArray([0.0, 1.0], dims="i"))],
+        None,
+        "component 0 has parameters with named",
+    ),
     "batches": ([stats.norm([0.0, 1.0]), stats.norm([0.0, 1.0, 2.0])], None, "do not broadcast"),
 }
 

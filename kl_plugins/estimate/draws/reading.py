@@ -50,8 +50,21 @@ def holds_draws(obj: object) -> bool:
         return False
     kinds = getattr(obj, "dtypes", getattr(obj, "dtype", None))
     if "pandas.DataFrame" in names:
-        return "O" not in [kind.kind for kind in kinds]  # type: ignore[union-attr]
-    return getattr(kinds, "kind", "f") != "O" and getattr(obj, "ndim", 1) != 0
+        held: Any = obj
+        columns = [held.iloc[:, j] for j, kind in enumerate(kinds) if kind.kind == "O"]  # type: ignore[arg-type]
+        return all(map(_holds_text, columns))
+    if getattr(obj, "ndim", 1) == 0:
+        return False
+    return getattr(kinds, "kind", "f") != "O" or _holds_text(obj)
+
+
+def _holds_text(obj: Any) -> bool:
+    """Whether objects are text or numbers, of which errors of draws say more than those of distributions."""
+    values = np.asarray(obj)
+    return bool(values.size) and all(one is None or isinstance(one, _PLAIN) for one in values.flat)
+
+
+_PLAIN = str, bytes, int, float
 
 
 def read(obj: Any, chain_dim: Any) -> Read:

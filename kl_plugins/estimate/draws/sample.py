@@ -172,9 +172,11 @@ def _check_kinds(found: Read) -> None:
     for name, kind, array in zip(names, kinds, found.arrays, strict=True):
         if kind not in "fiub":
             remedy = "numpy.unique(x, return_inverse=True)[1] numbers the categories of both sides together"
+            if kind == "O":
+                remedy = f"x.astype(float), if they are numbers; if not, {remedy}"
             raise TypeError(
                 f"draws must be real numbers, and {name} are of type {array.dtype}"
-                + (f": {remedy}" if kind in "SUT" else "")
+                + (f": {remedy}" if kind in "SUTO" else "")
             )
 
 
