@@ -24,6 +24,8 @@ _ROUNDING = 64.0
 """So many units of rounding of what they are sums of bounds are moved outwards by."""
 _ROUNDS = 4
 """So often couplings are improved; each is a bound."""
+_FAR_ABOVE = 80.0
+"""Its exponential is finite in single precision, too."""
 
 
 class Tilts(NamedTuple):
@@ -59,10 +61,16 @@ def along_first(numbers: Sequence[float], ndim: int, ops: ArrayOperations) -> Ar
 
 
 def log_sum(values: Array, weights: Array, ops: ArrayOperations) -> Array:
-    """log Σ w exp(x) over the last axis; −∞, without a derivative, where that is the logarithm of zero."""
-    top = ops.stop_gradient(ops.max_last(values))
+    """log Σ w exp(x) over the last axis; −∞, without a derivative, where that is the logarithm of zero.
+
+    What has no weight counts for nothing, however large its x is.
+    """
+    counts = weights > 0.0
+    top = ops.stop_gradient(ops.max_last(ops.where(counts, values, -_INFINITY)))
     top = ops.where(ops.isfinite(top), top, 0.0)
-    total = ops.sum_last(weights * ops.exp(values - ops.expand_last(top)))
+    above = values - ops.expand_last(top)
+    above = ops.where(counts, above, ops.minimum(above, _FAR_ABOVE))
+    total = ops.sum_last(weights * ops.exp(above))
     nothing = total <= 0.0
     return ops.where(nothing, -_INFINITY, ops.log(ops.where(nothing, 1.0, total)) + top)
 
@@ -195,12 +203,13 @@ def coupling_bound(divergences: Array, p: Array, q: Array, ops: ArrayOperations)
     """
     rows, columns = p[..., :, None], q[..., None, :]
     independent = rows * columns
-    nearest = ops.transpose(ops.expand_last(ops.max_last(ops.transpose(-divergences))))
-    matched = ops.where(ops.equal(-divergences, nearest), 1.0, 0.0)
+    reached = ops.where(independent > 0.0, -divergences, -_INFINITY)
+    nearest = ops.transpose(ops.expand_last(ops.max_last(ops.transpose(reached))))
+    matched = ops.where(ops.equal(reached, nearest), 1.0, 0.0)
     found = [_of_coupling(_with_sums(matched, columns, independent, ops), divergences, p, ops)]
     shares = independent
     for _ in range(_ROUNDS):
-        nearness = shares * ops.exp(-divergences - _largest_in_row(-divergences, ops))
+        nearness = shares * ops.exp(reached - _largest_in_row(reached, ops))
         total = ops.expand_last(ops.sum_last(nearness))
         joint = rows * nearness / ops.where(total <= 0.0, 1.0, total)
         shares = _with_sums(joint, columns, independent, ops)
@@ -212,7 +221,8 @@ def coupling_bound(divergences: Array, p: Array, q: Array, ops: ArrayOperations)
 
 def chain_bound(divergences: Array, p: Array, q: Array, ops: ArrayOperations) -> Array:
     """KL(w‖v) + Σ wₐ KL(fₐ‖gₐ), of components in pairs: at least the divergence, by the chain rule."""
-    return ops.sum_last(counts_divergence(p, q, ops)) + _mean(p, divergences, ops)
+    value = ops.sum_last(counts_divergence(p, q, ops)) + _mean(p, divergences, ops)
+    return value * (1.0 + _ROUNDING * ops.epsilon(value))
 
 
 def _largest_in_row(values: Array, ops: ArrayOperations) -> Array:

@@ -11,6 +11,9 @@ from kl_plugins.formulas.beta import log_beta
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 
 _ROUNDING = 32.0
+_LEAST = 1e-37
+"""Ratios of scales below it are taken for it, which bounds overlaps; its logarithm is finite, in single
+precision, too."""
 
 
 def bounded(terms: list[Array], ops: Operations) -> Array:
@@ -22,13 +25,12 @@ def bounded(terms: list[Array], ops: Operations) -> Array:
 
 
 def normal_overlap(p_scale: Array, q_scale: Array, step: Array, s: Array, t: Array, ops: Operations) -> Array:
-    """Of two normals whose means differ by `step`, as ratios of their scales."""
-    ratio = q_scale / p_scale
-    size = ops.maximum(ratio, 1.0)
-    spread = ops.log(size) + 0.5 * ops.log(t / size**2 + s * (ratio / size) ** 2)
-    whitened = (step / p_scale) / size
-    distance = whitened**2 / (t / size**2 + s * (ratio / size) ** 2)
-    return bounded([(1.0 - t) * ops.log(ratio), -spread, -0.5 * s * t * distance, 0.5 * (s + t - 1.0)], ops)
+    """Of two normals whose means differ by `step`, by their scales beside the larger one."""
+    top = ops.maximum(p_scale, q_scale)
+    own, other = (ops.maximum(scale / top, _LEAST) for scale in (p_scale, q_scale))
+    variance = t * own**2 + s * other**2
+    sizes = [t * ops.log(own), (1.0 - t) * ops.log(other), -0.5 * ops.log(variance)]
+    return bounded([*sizes, -0.5 * s * t * ((step / top) ** 2 / variance), 0.5 * (s + t - 1.0)], ops)
 
 
 def normal_ratio_mean(

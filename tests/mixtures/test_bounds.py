@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate, special, stats
 
 from kl_plugins import Dense, MultivariateNormal, estimate_kl, kl, kl_bounds, mixture
-from kl_plugins.extend import recognise
+from kl_plugins.extend import density_of, recognise
 from kl_plugins.families.core.overlaps import overlap, ratio_mean
 
 ROUNDING = 1e-13
@@ -88,6 +88,19 @@ def test_a_mixture_and_its_permutations_are_no_distance_apart():
         assert kl_bounds(p, q) == pytest.approx((0.0, 0.0), abs=1e-14)
 
 
+def test_what_has_no_weight_changes_nothing():
+    rng = np.random.default_rng(12)
+    for _ in range(10):
+        p, q = normals(rng), normals(rng)
+        more = (np.zeros(3), np.append(q[1][:1], [0.0, 1e4]), np.append(q[2][:1], [1e-3, 1.0]))
+        beside = [tuple(map(np.concatenate, zip(more, side, strict=True))) for side in (p, q)]
+        holds(kl_bounds(of_normals(*beside[0]), of_normals(*beside[1])), divergence(p, q), 1e-10)
+    q = mixture(stats.norm([0.0, 100.0], 1.0), [0.0, 1.0])
+    for p in (stats.norm(), mixture(stats.norm([0.0, 1.0, 100.0], 1.0), [1.0, 0.0, 0.0])):
+        assert kl_bounds(p, q) == pytest.approx((5000.0, 5000.0), rel=1e-9)
+    assert density_of(q).log_density(np.zeros(1)) == pytest.approx(stats.norm.logpdf(100.0), rel=1e-12)
+
+
 @pytest.mark.parametrize("scale", [1e-150, 1e-8, 1.0, 1e8, 1e150])
 def test_units_do_not_matter(scale):
     p, q = (np.array([0.3, 0.7]), [-2.0, 3.0], [1.0, 0.5]), (np.array([0.5, 0.5]), [-1.0, 2.0], [1.0, 1.5])
@@ -96,7 +109,7 @@ def test_units_do_not_matter(scale):
     assert found == pytest.approx(kl_bounds(of_normals(*p), of_normals(*q)), rel=1e-11)
 
 
-@pytest.mark.parametrize("scale", [1e-160, 1e-300, 1e200])
+@pytest.mark.parametrize("scale", [1e-320, 1e-300, 1e-160, 1e200, 1e308])
 def test_scales_that_are_far_apart_leave_the_weights(scale):
     p, q = (of_normals(w, [0.0, 0.0], [scale, 1.0]) for w in (np.array([0.3, 0.7]), np.array([0.5, 0.5])))
     truth = 0.3 * np.log(0.3 / 0.5) + 0.7 * np.log(0.7 / 0.5)  # components hardly overlap
