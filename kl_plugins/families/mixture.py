@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -99,6 +99,16 @@ class Mixture(Distribution):
         shapes = [group.batch_shape[:-1] for group in self.groups]
         return broadcast_shapes(self.ops.shape(self.weights)[:-1], *shapes)
 
+    def expand(self, batch: tuple[Array, ...]) -> Self:
+        """The same mixtures, broadcast to a batch shape, and so are all of their components."""
+        made = super().expand(batch)
+        counts = [group.batch_shape[-1] for group in self.groups]
+        groups = tuple(
+            group if number is None else group.expand((*batch, number))
+            for group, number in zip(self.groups, counts, strict=True)
+        )
+        return made.unchecked(made.ops, **(made.__getstate__() | {"groups": groups}))
+
     @property
     def event_shape(self) -> Shape:
         return self.groups[0].event_shape
@@ -127,11 +137,6 @@ def _measure(component: Distribution) -> type | None:
     if isinstance(component, Discrete | Multinomial):
         return Discrete
     return next((kind for kind in (Dirichlet, VonMisesFisher) if isinstance(component, kind)), None)
-
-
-def mixture_of(components: list[Distribution], weights: Array) -> Mixture:
-    """The mixture of single distributions, or of batches of them that broadcast."""
-    return Mixture(weights, tuple(map(as_group, components)))
 
 
 def sides_of(p: Distribution, q: Distribution) -> list[tuple[Array, Groups]]:

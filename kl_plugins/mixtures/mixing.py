@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.errors import HasNames
+from kl_plugins.families.core.components import as_group
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.stacking import as_batch
-from kl_plugins.families.mixture import Mixture, mixture_of
+from kl_plugins.families.mixture import Mixture
 from kl_plugins.matching import recognised
 
 
@@ -68,7 +69,9 @@ def mixture(components: object, weights: Any = None) -> Mixture:
         if number is None:
             raise ValueError("weights must be given where the number of components is not known")
         weights = np.full(number, 1.0 / number)
-    return mixture_of(made, weights) if batch is None else Mixture(weights, (batch,))
+    found = Mixture(weights, tuple(map(as_group, made)) if batch is None else (batch,))
+    shape = found.batch_shape
+    return found.expand(shape) if shape and None not in shape else found
 
 
 def _component(obj: object, called: str) -> Distribution:

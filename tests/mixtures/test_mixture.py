@@ -19,6 +19,7 @@ from kl_plugins import (
 )
 from kl_plugins.extend import density_of, recognise
 
+PRIOR = stats.norm(0.0, 2.0)
 NORMAL, PLANE = stats.norm(), stats.multivariate_normal([0, 0])
 TWO = stats.norm([0.0, 3.0], 1.0)
 SAME = stats.Mixture([stats.Normal(), stats.Normal(mu=3.0)], weights=[0.3, 0.7])
@@ -189,6 +190,24 @@ def test_batches():
     assert table[0, 0] == 0.0
     assert table[1, 1] == 0.5
     assert table[1, 0] == pytest.approx(estimate_kl(NORMAL, SAME).value, rel=1e-12)
+
+
+@pytest.mark.parametrize("weights", [[0.2, 0.8], [[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]]])
+@pytest.mark.parametrize("family", [stats.norm, stats.laplace])
+@pytest.mark.parametrize("means", [0.0, [0.0, 1.0, 2.0]])
+def test_batches_of_components_and_of_weights_broadcast(family, means, weights):
+    made = mixture([stats.norm(means, 1.0), family(1.0, 1.0)], weights)
+    shape = np.broadcast_shapes(np.shape(means), np.shape(weights)[:-1])
+    assert made.batch_shape == shape
+    values, lower, upper = map(np.asarray, (estimate_kl(made, PRIOR).value, *kl_bounds(made, PRIOR)))
+    places, shares = np.broadcast_to(means, shape), np.broadcast_to(weights, (*shape, 2))
+    for index in np.ndindex(shape):
+        one = mixture([stats.norm(places[index], 1.0), family(1.0, 1.0)], shares[index])
+        assert values[index] == pytest.approx(estimate_kl(one, PRIOR).value, rel=1e-9)
+        assert lower[index] <= values[index] <= upper[index]
+        assert upper[index] == pytest.approx(kl_bounds(one, PRIOR).upper, rel=1e-12)
+    assert np.all(np.equal([kl(made, made), *kl_bounds(made, made)], 0.0))
+    assert np.shape(kl_bounds(PRIOR, made).lower) == shape
 
 
 def test_products_of_normals_as_components():
