@@ -188,15 +188,16 @@ def _all_rows(
     step = max(1, _AT_ONCE // max(numbers, 1))
     if ops.symbolic or len(own) > 1 or w.ndim > 1 or k is None or step >= k:
         return _rows(w, w, own, own, v, others, ops)
-    parts = []
+    coupled = k * (m or 1) <= _MOST_COUPLED
+    parts, tables = [], []
     for start in range(0, k, step):
         part = slice(start, start + step)
-        parts.append(_rows(w[part], w, (rows_of(own[0], part),), own, v, others, ops))
-    coupled = k * (m or 1) <= _MOST_COUPLED
-    fields = zip(*[found for found, _ in parts], strict=True)
-    joined = [None if each[0] is None else ops.concatenate(list(each)) for each in fields]
-    table = np.concatenate([table for _, table in parts], axis=-2) if coupled else None
-    return Rows(*joined), table
+        found, divergences = _rows(w[part], w, (rows_of(own[0], part),), own, v, others, ops)
+        parts.append(found)
+        if coupled:
+            tables.append(divergences)
+    joined = [None if each[0] is None else ops.concatenate(list(each)) for each in zip(*parts, strict=True)]
+    return Rows(*joined), np.concatenate(tables, axis=-2) if coupled else None
 
 
 def _numbers_each(group: Distribution) -> int:
