@@ -204,6 +204,5 @@ def gamma_gamma_overlap(
     alike = all(ops.same(getattr(p, name), getattr(q, name)) for name in ("loc", "power", "sign"))
     if not (alike and balanced):
         return None
-    scales = (side.scale**side.power for side in (p, q))
-    first, second = zip((p.concentration, q.concentration), scales, strict=True)
-    return gamma_overlap(first, second, s, t, ops)
+    shift = p.power * log_ratio(p.scale, q.scale, ops)
+    return gamma_overlap(p.concentration, q.concentration, shift, s, t, ops)

@@ -74,9 +74,7 @@ def uniform_uniform(p: Uniform, q: Uniform) -> Array:
 
 @overlap_of(Uniform, Uniform)
 def uniform_uniform_overlap(p: Uniform, q: Uniform, s: Array, t: Array, balanced: bool) -> Array:
-    ops = p.ops
-    common = ops.minimum(p.loc + p.scale, q.loc + q.scale) - ops.maximum(p.loc, q.loc)
-    return uniform_overlap(p.scale, q.scale, common, t, ops)
+    return uniform_overlap(p.scale, q.scale, q.loc - p.loc, t, p.ops)
 
 
 @closed_form(Beta, Uniform)

@@ -66,10 +66,10 @@ def log_sum(values: Array, weights: Array, ops: ArrayOperations) -> Array:
     What has no weight counts for nothing, however large its x is.
     """
     counts = weights > 0.0
-    top = ops.stop_gradient(ops.max_last(ops.where(counts, values, -_INFINITY)))
+    counted = ops.minimum(values, ops.where(counts, _INFINITY, -_INFINITY))
+    top = ops.stop_gradient(ops.max_last(counted))
     top = ops.where(ops.isfinite(top), top, 0.0)
-    above = values - ops.expand_last(top)
-    above = ops.where(counts, above, ops.minimum(above, _FAR_ABOVE))
+    above = ops.minimum(values - ops.expand_last(top), ops.where(counts, _INFINITY, _FAR_ABOVE))
     total = ops.sum_last(weights * ops.exp(above))
     nothing = total <= 0.0
     return ops.where(nothing, -_INFINITY, ops.log(ops.where(nothing, 1.0, total)) + top)
@@ -95,8 +95,13 @@ def expected_log_from_above(overlaps: Sequence[Overlaps], weights: Array, ops: A
         ndim = len(ops.shape(weights))
         shares = _power(weights, along_first(tilts.t, ndim, ops), ops)
         found = log_sum(values, shares[..., None, :], ops) / along_first(tilts.t, ndim, ops)
-        value = ops.minimum(ops.min_first(found), value)
+        value = ops.minimum(ops.min_first(_where_known(found, ops)), value)
     return value
+
+
+def _where_known(bounds: Array, ops: ArrayOperations) -> Array:
+    """Bounds on what never is positive; those that overflowed bound nothing."""
+    return ops.where(ops.isnan(bounds), 0.0, bounds)
 
 
 def expected_log_near_one(divergences: Array, means: Array, weights: Array, ops: ArrayOperations) -> Array:
@@ -121,7 +126,7 @@ def own_expected_log_from_above(overlaps: Overlaps, weights: Array, ops: ArrayOp
 
     Source: Kolchinsky and Tracey, equation 10: log Σ wₐ' ∫fₐ^(1−α)fₐ'^α.
     """
-    return log_sum(overlaps.values, weights[..., None, :], ops)
+    return _where_known(log_sum(overlaps.values, weights[..., None, :], ops), ops)
 
 
 def _power(weights: Array, exponent: Array, ops: ArrayOperations) -> Array:

@@ -21,7 +21,7 @@ def bounded(terms: list[Array], ops: Operations) -> Array:
     value, size = terms[0], abs(terms[0])
     for term in terms[1:]:
         value, size = value + term, size + abs(term)
-    return value + _ROUNDING * ops.epsilon(size) * size
+    return value + ops.where(ops.isinf(size), 0.0, _ROUNDING * ops.epsilon(size) * size)
 
 
 def normal_overlap(p_scale: Array, q_scale: Array, step: Array, s: Array, t: Array, ops: Operations) -> Array:
@@ -61,8 +61,9 @@ def moments(mean: Array, scale: Array, weights: Array, ops: ArrayOperations) -> 
     return centre, ops.sqrt(variance)
 
 
-def uniform_overlap(p_width: Array, q_width: Array, width: Array, t: Array, ops: Operations) -> Array:
-    """Of two uniform densities, by the `width` of the interval that they have in common; −∞ where none is."""
+def uniform_overlap(p_width: Array, q_width: Array, step: Array, t: Array, ops: Operations) -> Array:
+    """Of two uniform densities, `step` from the beginning of the one to that of the other; −∞ if apart."""
+    width = ops.minimum(p_width - ops.maximum(step, 0.0), q_width + ops.minimum(step, 0.0))
     nothing = width <= 0.0
     common = ops.where(nothing, 1.0, width)
     value = ops.log(common / p_width) - t * ops.log(q_width / p_width)
@@ -70,18 +71,17 @@ def uniform_overlap(p_width: Array, q_width: Array, width: Array, t: Array, ops:
 
 
 def gamma_overlap(
-    p: tuple[Array, Array], q: tuple[Array, Array], s: Array, t: Array, ops: Operations
+    p_concentration: Array, q_concentration: Array, shift: Array, s: Array, t: Array, ops: Operations
 ) -> Array:
-    """Of two gamma densities of (concentration, scale), s + t = 1."""
-    (a, scale), (b, other) = p, q
-    middle = s * a + t * b
-    rate = s + t * (scale / other)
+    """Of two gamma densities, by the logarithm of the ratio of their scales, p's to q's; s + t = 1."""
+    middle = s * p_concentration + t * q_concentration
+    above = ops.maximum(shift, 0.0)
+    below = shift - above
     return bounded(
         [
-            ops.gammaln(middle) - middle * ops.log(rate),
-            -s * ops.gammaln(a),
-            -t * ops.gammaln(b),
-            t * b * ops.log(scale / other),
+            ops.gammaln(middle) - middle * ops.log(s * ops.exp(-above) + t * ops.exp(below)),
+            -s * (ops.gammaln(p_concentration) + p_concentration * above),
+            -t * (ops.gammaln(q_concentration) - q_concentration * below),
         ],
         ops,
     )

@@ -117,6 +117,24 @@ def test_scales_that_are_far_apart_leave_the_weights(scale):
     assert 0.99 * truth <= lower <= upper <= truth * (1.0 + ROUNDING)
 
 
+def test_places_and_scales_beyond_the_digits():
+    """Nothing overflows on the way, and no end of a support is lost in rounding."""
+
+    def weibull(unit):
+        return mixture(stats.weibull_min(50.0, scale=unit * np.array([1.0, 1.2])))
+
+    def gamma(unit):
+        return mixture(stats.gamma([2.0, 3.0], scale=unit * np.array([1.0, 5.0])))
+
+    for made in (weibull, gamma):
+        near = kl_bounds(made(1.0), made(1.1))
+        for unit in (1e-300, 1e300):
+            assert kl_bounds(made(unit), made(1.1 * unit)) == pytest.approx(near, rel=1e-9)
+    p, q = (mixture(stats.uniform([0.0, 1e17], widths)) for widths in (1.0, [2.0, 4.0]))
+    assert kl_bounds(p, q) == pytest.approx((1.5 * np.log(2.0),) * 2, rel=1e-12)
+    assert kl_bounds(mixture(stats.norm([0.0, 1e200])), stats.norm()) == (np.inf, np.inf)
+
+
 def test_single_precision():
     means, q = np.array([0.1, 3.3], np.float32), stats.norm(np.float32(1.1), np.float32(1.7))
     single = kl_bounds(mixture(stats.norm(means, np.float32(0.7)), np.array([0.5, 0.5], np.float32)), q)

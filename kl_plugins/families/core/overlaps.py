@@ -82,6 +82,7 @@ def apart(p: Distribution, q: Distribution) -> Array:
         end, start = _ends(first)[1], _ends(second)[0]
         if certainly_infinite(end) or certainly_infinite(start):
             continue
+        end, start = first.scale * end, (second.loc - first.loc) + second.scale * start
         before = end <= start if _touching_is_apart(p) else end < start
         found = before if found is False else p.ops.logical_or(found, before)
     return found
@@ -95,9 +96,6 @@ def _touching_is_apart(p: Distribution) -> bool:
 
 
 def _ends(p: Univariate) -> tuple[Array, Array]:
-    """Of the support of X."""
+    """Of the support of (X − loc) / scale, which is not rounded as that of X is."""
     low, high = p.standard_ends()
-    if p.sign == -1.0:
-        low, high = -high, -low
-    first, last = (end if certainly_infinite(end) else p.loc + p.scale * end for end in (low, high))
-    return first, last
+    return (-high, -low) if p.sign == -1.0 else (low, high)
