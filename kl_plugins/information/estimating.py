@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,7 +14,7 @@ from kl_plugins.estimate.draws.sample import draws
 from kl_plugins.estimate.estimation import estimate
 from kl_plugins.estimate.result import KLEstimate
 from kl_plugins.families.named import Variable, some_of
-from kl_plugins.information.marginal_priors import DRAWS, FEW, marginal_prior
+from kl_plugins.information.marginal_priors import DRAWS, FEW, exact, marginal_prior
 from kl_plugins.information.posteriors import Posterior, Tabulated
 from kl_plugins.information.priors import Priors
 from kl_plugins.ops.protocol import FloatArray
@@ -57,45 +58,43 @@ def gains_of(priors: Priors, posterior: Posterior, name: str, rng: np.random.Gen
         return _from_draws(priors, posterior, own, rng)
     with_parents = bool(priors.parents(name))
     posterior = posterior.thinned(DRAWS) if with_parents else posterior
-    points = posterior.points([name])
-    table = priors.log_density(name, priors.filled([name], points[:1]))
-    whole = table.shape[1] != points.shape[1]
-    parts = (name,) if whole else own.elements
+    columns = posterior.columns([name])
+    points = posterior.points(columns)
+    table = priors.log_density(name, priors.filled([name], points))
+    whole = table.shape[1] != len(columns)
     discrete = priors.is_discrete(name)
-    bias: FloatArray = np.zeros(len(parts))
-    prior_error: FloatArray = np.zeros(len(parts))
-    worth: FloatArray = np.full(len(parts), np.inf)
     if with_parents:
         marginal = marginal_prior(priors, name, points, whole, rng)
-        table, bias, prior_error, worth = (
-            marginal.log_density,
-            marginal.bias,
-            marginal.error,
-            marginal.worth,
-        )
     else:
-        table = priors.log_density(name, priors.filled([name], points))
-        table = table.sum(axis=1, keepdims=True) if whole else table
-    found, whys = [], []
+        marginal = exact(table.sum(axis=1, keepdims=True) if whole else table)
+    elements = tuple(f"{name}[{i}]" for i in range(len(columns)))
+    found, whys, parts = [], [], (name,) if whole else own.elements
     for j, part in enumerate(parts):
-        log_prior = Tabulated(points[:, j], table[:, j])
-        first = (lambda x, known=log_prior: known(x[:, 0])) if whole else log_prior
-        names = tuple(f"{name}[{i}]" for i in range(points.shape[1])) if whole else (part,)
-        try:
-            one, why = posterior.divergence([name], None if whole else j, first, names, discrete, rng)
-        except ValueError as error:
-            raise ValueError(f"{part}, {SIDES}: {error}. var_names={['~' + name]} leaves it out") from error
-        if worth[j] < FEW:
-            why = why or FEW_PARENTS.format(worth=worth[j])
-        value = max(float(one.value) + float(bias[j]), 0.0)
-        spread = float(np.hypot(one.error, prior_error[j]))
-        found.append(result_of(value, spread, one.method, one.n, one.converged and not why))
+        chosen = slice(None) if whole else slice(j, j + 1)
+        log_prior = Tabulated(points[:, chosen], marginal.log_density[:, j])
+        called = elements if whole else (part,)
+        with _told(name, part):
+            one, why = posterior.divergence(columns[chosen], log_prior, called, discrete, rng)
+        if marginal.worth[j] < FEW:
+            why = FEW_PARENTS.format(worth=marginal.worth[j])
+        value = max(float(one.value) + float(marginal.bias[j]), 0.0)
+        error = float(np.hypot(one.error, marginal.error[j]))
+        found.append(result_of(value, error, one.method, one.n, one.converged and not why))
         whys.append(why)
     total = None
     if not (with_parents or whole) and len(parts) > 1:
         total, _ = joint_gain(priors, posterior, [name], rng)
     prior = PriorKnown.AVERAGE if with_parents else PriorKnown.CLOSED_FORM
     return Gains(own, parts, prior, tuple(found), tuple(whys), total)
+
+
+@contextmanager
+def _told(name: str, part: str) -> Iterator[None]:
+    """Errors of an estimate say of which part of a variable it is, and how to go on without."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{part}, {SIDES}: {error}. var_names={['~' + name]} leaves it out") from error
 
 
 def joint_gain(
@@ -116,7 +115,7 @@ def joint_gain(
 
     elements = tuple(f"{name}[{i}]" for name in names for i in range(priors.variables[name].size))
     try:
-        return posterior.divergence(names, None, log_prior, elements, kinds.pop(), rng)
+        return posterior.divergence(posterior.columns(names), log_prior, elements, kinds.pop(), rng)
     except ValueError as error:  # too few draws for so many dimensions, or such as lie in a plane
         return None, f"{SIDES}, {error}"
 
@@ -130,17 +129,17 @@ def _from_draws(priors: Priors, posterior: Posterior, own: Variable, rng: np.ran
         found = constrained(priors.model, every, points, rvs)[name]
         return found.reshape(len(points), -1)
 
-    of_posterior = posterior.in_chains(
-        values(priors.filled(posterior.names, posterior.points(posterior.names)))
-    )
+    drawn = posterior.points(posterior.columns(posterior.names))
+    of_posterior = posterior.in_chains(values(priors.filled(posterior.names, drawn)))
     of_prior = values(priors.draws([*priors.ancestors(name), name], 4 * DRAWS, rng))
     found, whys = [], []
-    for j in range(own.size):
-        one, why = estimate(
-            draws(of_posterior[..., j : j + 1], chain_dim=0),
-            draws(of_prior[:, j], independent=True),
-            random_state=rng,
-        )
+    for j, part in enumerate(own.elements):
+        with _told(name, part):
+            one, why = estimate(
+                draws(of_posterior[..., j : j + 1], chain_dim=0),
+                draws(of_prior[:, j], independent=True),
+                random_state=rng,
+            )
         found.append(one)
         whys.append(why)
     return Gains(own, own.elements, PriorKnown.DRAWS, tuple(found), tuple(whys))

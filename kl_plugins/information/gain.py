@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from kl_plugins.errors import EstimateWarning
 from kl_plugins.estimate.estimation import generator_of
-from kl_plugins.families.named import some_of
 from kl_plugins.information.report import InformationGain
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.progress import AFTER, Report, progress_line
@@ -137,12 +136,11 @@ def _information_gain(
         model, gaussian = model_and_distribution(posterior, model, "information_gain")
     model = model_given_or_in_context(model, CALL)
     priors = Priors(model)
-    names = _chosen(priors, var_names)
+    names = _chosen(model, var_names)
     _check_priors(priors, names)
-    known: Posterior
     if gaussian is not None:
         owners = {variable.name: name for name, variable in priors.variables.items()}
-        known = gaussian_posterior(gaussian, owners, rng)
+        known: Posterior = gaussian_posterior(gaussian, owners, rng)
     else:
         known = _drawn(priors, posterior_of(posterior, "the posterior"), names)
     gains: list[Gains] = []
@@ -164,22 +162,22 @@ def _holds_draws(posterior: Any) -> bool:
     return has_groups(posterior) or hasattr(posterior, "data_vars")
 
 
-def _chosen(priors: Priors, var_names: Any) -> list[str]:
-    """The free variables that are meant."""
-    if not priors.free:
+def _chosen(model: Model, var_names: Any) -> list[str]:
+    """The free variables that are meant, of which names with a "~" in front leave some out."""
+    from pytensor.graph.basic import Variable
+
+    from kl_plugins.variational.target.given import free_variables
+
+    if not model.free_RVs:
         raise ValueError("the model has no free variables, of which there is anything to learn")
     if var_names is None:
-        return list(priors.free)
-    given = [var_names] if isinstance(var_names, str) else list(var_names)
-    unknown = [name for name in given if str(name).removeprefix("~") not in priors.free]
-    if unknown:
-        raise ValueError(
-            f"var_names: {some_of([str(name) for name in unknown])}: not free in the model, which has "
-            f"{some_of(list(priors.free))}"
-        )
-    left_out = {name[1:] for name in given if name.startswith("~")}
-    taken = [name for name in given if not name.startswith("~")] or list(priors.free)
-    found = [name for name in priors.free if name in taken and name not in left_out]
+        return [rv.name for rv in model.free_RVs]
+    given = [var_names] if isinstance(var_names, str | Variable) else list(var_names)
+    excluded = [one for one in given if isinstance(one, str) and one.startswith("~")]
+    left_out = free_variables(model, [one[1:] for one in excluded]) if excluded else []
+    named = [one for one in given if one not in excluded]
+    taken = free_variables(model, named if named or not excluded else None)
+    found = [rv.name for rv in taken if rv not in left_out]
     if not found:
         raise ValueError("var_names leaves out every free variable of the model")
     return found
@@ -204,7 +202,7 @@ def _check_priors(priors: Priors, names: list[str]) -> None:
 
 def _drawn(priors: Priors, posterior: Any, names: list[str]) -> Posterior:
     """The draws of what is chosen, and of what its bounds depend on, on the unconstrained scale."""
-    from kl_plugins.information.posteriors import Drawn
+    from kl_plugins.information.posteriors import Posterior
     from kl_plugins.variational.target.draws import points_of_draws
     from kl_plugins.variational.target.transforms import depended_on
 
@@ -216,4 +214,4 @@ def _drawn(priors: Priors, posterior: Any, names: list[str]) -> Posterior:
     for name, variable in zip(taken, variables, strict=True):
         slices[name] = slice(start, start + variable.size)
         start += variable.size
-    return Drawn(tuple(taken), chains, slices)
+    return Posterior(tuple(taken), chains, slices)

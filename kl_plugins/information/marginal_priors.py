@@ -31,6 +31,12 @@ class MarginalPrior:
     worth: FloatArray
 
 
+def exact(log_density: FloatArray) -> MarginalPrior:
+    """One that is known, as it has no parents."""
+    nothing = np.zeros(log_density.shape[1])
+    return MarginalPrior(log_density, nothing, nothing, nothing + np.inf)
+
+
 def marginal_prior(
     priors: Priors, name: str, own: FloatArray, whole: bool, rng: np.random.Generator
 ) -> MarginalPrior:
@@ -61,7 +67,7 @@ def marginal_prior(
         of_blocks.append(total)
     assert squares is not None
     blocks = np.stack(of_blocks)
-    whole = np.logaddexp.reduce(blocks)
+    sums = np.logaddexp.reduce(blocks)
     per_block = count // BLOCKS
     left_out = np.stack(
         [
@@ -69,8 +75,10 @@ def marginal_prior(
             for b in range(BLOCKS)
         ]
     )
-    found = whole - np.log(count)
-    bias = (BLOCKS - 1) * (left_out.mean(axis=0) - found.mean(axis=0))
-    with np.errstate(all="ignore"):
-        worth = np.exp(2.0 * whole - squares).mean(axis=0)
-    return MarginalPrior(found, bias, np.asarray(jackknife_errors(left_out), float), worth)
+    found = sums - np.log(count)
+    seen = np.isfinite(found).all(axis=0)  # elsewhere no draw of the parents has a say
+    with np.errstate(invalid="ignore"):
+        bias = np.where(seen, (BLOCKS - 1) * (left_out.mean(axis=0) - found.mean(axis=0)), 0.0)
+        error = np.where(seen, jackknife_errors(left_out), np.inf)
+        worth = np.where(np.isfinite(sums), np.exp(2.0 * sums - squares), 0.0).mean(axis=0)
+    return MarginalPrior(found, bias, error, worth)

@@ -40,13 +40,11 @@ class InformationGain:
     --------
     >>> import numpy as np
     >>> import pymc as pm
-    >>> import xarray as xr
     >>> from kl_plugins import information_gain
     >>> with pm.Model() as model:
     ...     theta = pm.Normal("theta", shape=2)
-    >>> draws = np.random.default_rng(1).normal([0.0, 1.0], [1.0, 0.1], size=(4, 500, 2))
-    >>> posterior = xr.Dataset({"theta": (("chain", "draw", "theta_dim_0"), draws)})
-    >>> gain = information_gain(posterior, model, random_state=1)
+    >>> approximation = np.array([0.0, 1.0]), np.diag([1.0, 0.01])  # mean and covariance
+    >>> gain = information_gain(approximation, model, random_state=1)
     >>> gain.elements
     ('theta[0]', 'theta[1]')
     >>> gain.to_dataset()["theta"].sel(summary="gain").round(1).values  # of truths of 0 and 2.308

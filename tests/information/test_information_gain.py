@@ -5,7 +5,7 @@ import pymc as pm
 import pytest
 from scipy import stats
 
-from kl_plugins import Dense, MultivariateNormal, estimate_kl, information_gain, kl
+from kl_plugins import Dense, EstimateWarning, MultivariateNormal, estimate_kl, information_gain, kl
 from traces import dataset
 
 SIZE = (4, 400)
@@ -114,6 +114,50 @@ def test_random_bounds_are_draws_against_draws():
     assert found["gain"] < 4.0 * found["error"] < 0.4
 
 
+def test_a_table_of_vectors_that_share_numbers_is_one_of_vectors():
+    with pm.Model() as model:
+        pm.Multinomial("k", 10, [0.2, 0.3, 0.5])
+    k = RNG.multinomial(10, [0.6, 0.2, 0.2], SIZE)
+    gain = information_gain(dataset(k=k), model, random_state=1)
+    found = gain.summary().loc["k"]
+    assert (found["gain"], found["error"]) == pytest.approx((gain.joint.value, gain.joint.error))
+
+
+def many():
+    pm.Binomial("x", pm.Poisson("n", 3.0), 0.5)
+
+
+DOUBTFUL = {
+    "a heavy tail": (lambda: pm.HalfNormal("s"), (np.zeros(1), 4.0 * np.eye(1)), "s: a few draws dominate"),
+    "far from parents": (
+        many,
+        dataset(n=RNG.poisson(40.0, SIZE), x=RNG.poisson(20.0, SIZE)),
+        "x: on average .* draws of the parents have a say",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTFUL)
+def test_a_gain_that_is_not_known_is_not_converged(case):
+    prior, posterior, message = DOUBTFUL[case]
+    with pm.Model() as model:
+        prior()
+    with pytest.warns(EstimateWarning, match=message):
+        gain = information_gain(posterior, model, joint=False, random_state=1)
+    assert not gain.summary()["converged"].iloc[-1]
+    assert not gain.summary().isna().any(axis=None)
+
+
+def test_variables_may_be_given_themselves():
+    with pm.Model() as model:
+        for name in "ab":
+            pm.Normal(name)
+    known = np.zeros(2), np.eye(2)
+    for chosen in (model["a"], [model["a"]], "a", ["~b"], [model["a"], model["b"], "~b"]):
+        gain = information_gain(known, model, var_names=chosen, joint=False, random_state=1)
+        assert gain.elements == ("a",)
+
+
 def flat():
     pm.Normal("x", pm.Flat("beta"), 1.0)
 
@@ -126,7 +170,7 @@ ONE = dataset(x=RNG.normal(size=SIZE))
 BAD = {
     "improper": (flat, dataset(x=RNG.normal(size=SIZE), beta=RNG.normal(size=SIZE)), {}, "improper"),
     "restricted": (ordered, dataset(x=np.sort(RNG.normal(size=(*SIZE, 2)))), {}, "lacks a constant"),
-    "unknown name": (lambda: pm.Normal("x"), ONE, {"var_names": "z"}, "'?z'?: not free"),
+    "unknown name": (lambda: pm.Normal("x"), ONE, {"var_names": "z"}, "'z' is not a free variable"),
     "all left out": (lambda: pm.Normal("x"), ONE, {"var_names": "~x"}, "leaves out every"),
     "a stranger": (lambda: pm.Normal("x"), ONE.assign(z=ONE["x"]), {}, "'z' is not a variable of the model"),
     "missing": (lambda: pm.Normal("y"), ONE, {}, "'y' is missing"),
@@ -134,6 +178,12 @@ BAD = {
         lambda: pm.Normal("x"),
         ONE * 0.0,
         {},
+        "x, of which p is the posterior.*all draws are the same",
+    ),
+    "stuck between random bounds": (
+        lambda: pm.Uniform("x", 0.0, pm.Uniform("top", 1.0, 2.0)),
+        dataset(top=RNG.uniform(1.0, 2.0, SIZE), x=np.full(SIZE, 0.3)),
+        {"var_names": "x"},
         "x, of which p is the posterior.*all draws are the same",
     ),
 }
