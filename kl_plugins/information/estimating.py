@@ -61,7 +61,7 @@ def gains_of(priors: Priors, posterior: Posterior, name: str, rng: np.random.Gen
     columns = posterior.columns([name])
     points = posterior.points(columns)
     table = priors.log_density(name, priors.filled([name], points))
-    whole = table.shape[1] != len(columns)
+    whole = not table.shape[1] == len(columns) == own.size
     discrete = priors.is_discrete(name)
     if with_parents:
         marginal = marginal_prior(priors, name, points, whole, rng)
