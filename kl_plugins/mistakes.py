@@ -15,8 +15,7 @@ TRACED = (
 )
 _TRACE = (
     "kl_plugins.gaussian(trace) is the Gaussian with their means and covariances; kl_plugins.estimate_kl "
-    "takes "
-    "draws as they are"
+    "takes draws as they are"
 )
 _KINDS: dict[str, tuple[str, str]] = {
     "builtins.NoneType": ("nothing", "was a return forgotten, or a method called that works in place?"),

@@ -61,8 +61,7 @@ class Doubt(StrEnum):
     TIME = "the time limit of {limit:g} s was reached"
     APART = (
         "{share:.0%} of p's draws are further out than all of q's, where nothing shows how small q is. "
-        "Give q as "
-        "a distribution with a density, or more draws of it"
+        "Give q as a distribution with a density, or more draws of it"
     )
     FEW_DRAWS = (
         "the draws are worth {worth:.0f} independent ones, and {d} dimensions need {needed}: draw more, or "
@@ -74,8 +73,7 @@ class Doubt(StrEnum):
     )
     UNSEEN = (
         "{share:.1%} of p's draws have values that q's draws lack, so that it may be infinite: draw more "
-        "of q, or "
-        "give it as a distribution"
+        "of q, or give it as a distribution"
     )
     OUTSIDE = (
         "{share:.1%} of p's draws are where q has none of its {what}. It is so for certain if these draws "

@@ -72,8 +72,9 @@ def divergence(
     Each side of draws gets a map T that makes them normal as nearly as they tell. Its log density is that of
     T's image plus log |T′|; nearest neighbours in the image find what T has missed. The bias of both is that
     of as many normal draws: so that what T explains has none, in any dimension, and what is left over is
-    small. The error is the jackknife's of T, the spread of the neighbours over normal draws, and half of what
-    they found, as they are slow to find it in many dimensions.
+    small. The error is the jackknife's of T, the spread of the neighbours over normal draws, half of what
+    they found, or from some dimensions on all that they found of either side, as they are slow to find it
+    there, and beside a density q what is beyond the largest of terms that have no variance.
     """
     own = p if isinstance(p, Points) else _sampled(p, count, rng, clock)
     sides = [side for side in (p, q) if isinstance(side, Points)]

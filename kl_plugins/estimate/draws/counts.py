@@ -17,8 +17,6 @@ from kl_plugins.ops.protocol import FloatArray
 
 _UNSEEN = 0.05
 """With more of p's draws than this at values that q's lack, the divergence may be infinite."""
-
-
 _GUESSED = 0.5
 """Such a share of what is taken off on account of values that were not drawn may be wrong."""
 _SLOWEST = 0.25

@@ -67,7 +67,7 @@ def _one(side: str, one: object, variable: Any) -> object:
         return one
     try:
         return one.of(variable)
-    except (KeyError, AssertionError):
+    except KeyError:
         raise ValueError(f"{side} has no variable {variable.name!r}") from None
 
 
@@ -180,16 +180,14 @@ def _beside(one: Draws, side: str, other: Density, pair: tuple[object, object]) 
     if one.variables is not None and len(one.variables) > 1:
         raise ValueError(
             f"{side} has variables by name, {some_of([v.name for v in one.variables])}, and {foreign} has "
-            "none, and "
-            "nothing goes by position there: choose one variable, or pass an array in the order of "
-            f"{other.name}"
+            "none, and nothing goes by position there: choose one variable, or pass an array in the order "
+            f"of {other.name}"
         )
     size = other.event_shape[0] if other.event_shape else 1
     if one.chains.shape[2] != size:
         raise ValueError(
             f"p and q have different event shapes: {side} has draws of {one.chains.shape[2]} numbers, "
-            f"{foreign} is "
-            f"{other.name} with event shape {other.event_shape}"
+            f"{foreign} is {other.name} with event shape {other.event_shape}"
         )
     return one
 

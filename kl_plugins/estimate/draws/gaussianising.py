@@ -136,14 +136,17 @@ class Radius:
 
 
 class Map:
-    """Stages one after the other, fitted to draws of shape (n, d), and the coordinates' order."""
+    """Stages one after the other, fitted to draws of shape (n, d), and the coordinates' order.
+
+    Logarithms are fitted once, to the draws of both sides, and stay as they are.
+    """
 
     def __init__(self, points: FloatArray, weights: FloatArray, stages: tuple[Any, ...], order: Any):
         self.kinds, self.order = stages, order
         self.stages: list[Stage] = []
         z, log_det = points[:, order], np.zeros(len(points))
         for kind in stages:
-            stage = kind if isinstance(kind, Shared) else kind(z, weights)
+            stage = kind if isinstance(kind, Logarithms) else kind(z, weights)
             self.stages.append(stage)
             z, change = stage(z)
             log_det = log_det + change
@@ -167,17 +170,6 @@ class Map:
         return Map(points, weights, self.kinds, self.order)
 
 
-class Shared:
-    """A stage that is fitted once, to the draws of both sides, in an order of the coordinates."""
-
-    def __init__(self, logarithms: Logarithms, order: Any):
-        self.logarithms = Logarithms.__new__(Logarithms)
-        self.logarithms.centre, self.logarithms.width = logarithms.centre[order], logarithms.width[order]
-
-    def __call__(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return self.logarithms(points)
-
-
 OF_NORMALS = Curves, Whitening
 """The stages that are not empty where draws are normal: what an estimate of such draws suffers from."""
 
@@ -190,7 +182,7 @@ def likeliest_map(points: FloatArray, weights: FloatArray, logarithms: Logarithm
     scaled = standardised(points, weights)
     shape = abs(weights @ scaled**3) + 0.5 * abs(weights @ scaled**4 - 3.0)
     order = np.argsort(shape, kind="stable")
-    shared = Shared(logarithms, order)
+    shared = logarithms.in_order(order)
     if points.shape[1] == 1:
         return Map(points, weights, (shared, *OF_NORMALS), order)
     by_itself = (Whitening, Regressions, Curves, Whitening, Radius)

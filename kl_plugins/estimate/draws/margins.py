@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Any
+
 import numpy as np
 
 from kl_plugins.estimate.draws.weighted import effective_number, quantiles
@@ -51,6 +54,12 @@ class Logarithms:
             out[:, j] = np.arcsinh(u)
             log_det -= 0.5 * np.log1p(u**2) + np.log(self.width[j])
         return out, log_det
+
+    def in_order(self, order: Any) -> Logarithms:
+        """The same of the coordinates in another order."""
+        found = copy(self)
+        found.centre, found.width = self.centre[order], self.width[order]
+        return found
 
 
 class Curves:

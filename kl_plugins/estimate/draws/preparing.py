@@ -41,11 +41,9 @@ def prepared(given: Draws) -> Prepared:
     _check_finite(chains, given.elements)
     if len(set(given.counting)) > 1:
         raise ValueError(
-            f"{_those(given.elements, given.counting)}: integers, and the others are floats, of which "
-            "there is no "
-            "estimate together. Take variables by themselves, kl_plugins.draws(x, joint=False), or give "
-            "counts "
-            "that are large as floats"
+            f"{_those(given.elements, given.counting)}: integers, and the others are floats, of which there "
+            "is no estimate together. Take variables by themselves, kl_plugins.draws(x, joint=False), or "
+            "give counts that are large as floats"
         )
     counting = any(given.counting)
     discrete = counting or _counts(chains)
@@ -88,8 +86,7 @@ def _check_constant(values: FloatArray, elements: tuple[str, ...]) -> None:
     if (constant := still(values)).any():
         raise ValueError(
             f"{_those(elements, constant)}: all draws are the same, up to rounding, and a density has no "
-            "such: leave "
-            "it out, on both sides"
+            "such: leave it out, on both sides"
         )
 
 
@@ -106,8 +103,7 @@ def check_spread(points: Points, elements: tuple[str, ...]) -> None:
     if (dependent := linearly_dependent(covariance)).any():
         raise ValueError(
             f"{_those(elements, dependent)}: each follows from others, as of shares that add up to 1, so "
-            "that there "
-            "is no density: leave one of them out, on both sides"
+            "that there is no density: leave one of them out, on both sides"
         )
 
 
@@ -118,9 +114,8 @@ def _those(elements: tuple[str, ...], chosen: Any) -> str:
 def _check_finite(chains: FloatArray, elements: tuple[str, ...]) -> None:
     if (bad := ~np.isfinite(chains).all(axis=(0, 1))).any():
         raise ValueError(
-            f"{_those(elements, bad)}: NaN or infinite in some of the draws. Leave these draws out, if "
-            "they are "
-            "missing at random"
+            f"{_those(elements, bad)}: NaN or infinite in some of the draws. Leave these draws out, if they "
+            "are missing at random"
         )
 
 
@@ -258,8 +253,7 @@ def matched(p: Draws, q: Draws) -> Draws:
         side, other = ("p", "q") if named[0] is p else ("q", "p")
         raise ValueError(
             f"{side} has variables by name, {some_of([one.name for one in named[0].variables or ()])}, and "
-            f"{other} draws "
-            "without names, and nothing goes by position there: give both names, or neither"
+            f"{other} draws without names, and nothing goes by position there: give both names, or neither"
         )
     if sizes[0] != sizes[1]:
         raise ValueError(

@@ -179,8 +179,7 @@ def _no_chains(obj: object, chain_dim: Any) -> None:
     if chain_dim is not None:
         raise ValueError(
             f"chain_dim is for arrays, and dimensions of xarray, not for {type(obj).__qualname__}: pass an "
-            "array "
-            "of shape (chains, draws, d)"
+            "array of shape (chains, draws, d)"
         )
 
 
@@ -198,8 +197,7 @@ def _of_array(array: NDArray[Any], chain_dim: Any) -> Read:
         shape = array.shape[1:] if chain_dim is None else array.shape
         raise ValueError(
             f"draws are an array of shape (n,) or (n, d), got shape {shape}. Of chains, shape (chains, n, "
-            "d), they "
-            "are kl_plugins.draws(x, chain_dim=0); of matrices, reshape each into a vector"
+            "d), they are kl_plugins.draws(x, chain_dim=0); of matrices, reshape each into a vector"
         )
     return Read([array.reshape(*array.shape[:2], prod(array.shape[2:]))], None, chain_dim is not None)
 
@@ -223,8 +221,7 @@ def _of_labelled(held: list[Any], chain_dim: Any) -> Read:
         if draw is None:
             raise ValueError(
                 f"{called} has no dimension {DRAW!r}, but {some_of([str(dim) for dim in dims]) or 'none'}: "
-                "rename "
-                f"the dimension that the draws are along, as .rename({{name: {DRAW!r}}}) does"
+                f"rename the dimension that the draws are along, as .rename({{name: {DRAW!r}}}) does"
             )
         before = [dim for dim in (chain, draw) if dim in dims]
         values = np.asarray(array.transpose(*before, *others).values)

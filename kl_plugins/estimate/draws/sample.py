@@ -51,10 +51,9 @@ class Draws:
         return f"Draws({count} × {length} draws of {d} {'number' if d == 1 else 'numbers'})"
 
     def of(self, variable: Variable) -> Draws:
-        """The draws of one variable."""
-        assert self.variables is not None
+        """The draws of one variable; KeyError where there is none of this name."""
         start = 0
-        for one in self.variables:
+        for one in self.variables or ():
             if one.name == variable.name:
                 part = slice(start, start + one.size)
                 return replace(
@@ -139,9 +138,8 @@ def draws(
     if not holds_draws(held):
         what = type(values).__qualname__
         raise TypeError(
-            "draws must be numbers, in an array, a Series, DataFrame, DataArray, Dataset, InferenceData "
-            "or DataTree, "
-            f"got {what}"
+            "draws must be numbers, in an array, a Series, DataFrame, DataArray, Dataset, InferenceData or "
+            f"DataTree, got {what}"
         )
     found = read(held, chain_dim)
     _check_kinds(found)
