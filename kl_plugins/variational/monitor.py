@@ -247,11 +247,6 @@ class KLConvergence(WatchedFit):
         return Status.STOPPED_FROM_OUTSIDE if over and self._status is Status.RUNNING else self._status
 
     @property
-    def message(self) -> str:
-        unseen = stopping.stopped_from_outside if self.status is not Status.RUNNING else stopping.running
-        return self._message or unseen(self._iteration)
-
-    @property
     def converged(self) -> bool:
         return self.status is Status.CONVERGED
 
@@ -300,7 +295,7 @@ class KLConvergence(WatchedFit):
 
     def _repr_html_(self) -> str:
         colour = {Status.CONVERGED: GREEN, Status.DIVERGED: RED}.get(self.status, AMBER)
-        return paragraph(coloured(self.status, colour), self.message.removeprefix(self.status))
+        return paragraph(coloured(self.status, colour), self._account)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_scores": None}  # what is alive here is nothing to a copy

@@ -42,7 +42,7 @@ class WatchedFit:
         self.every = every
         self.check = check
         self.random_seed = random_seed
-        self._status, self._message = Status.RUNNING, ""
+        self._status, self._ending = Status.RUNNING, ""
         self.history: list[Look] = []
         self._averages: list[FloatArray] = []
         self._watched: Any = None
@@ -57,9 +57,22 @@ class WatchedFit:
         self._next_look = FIRST_LOOK * self.every
         self.history, self._averages = [], []
 
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    @property
+    def _account(self) -> str:
+        """What is said of the fit after its status."""
+        return self._ending or stopping.so_far(self.status, self._iteration)
+
+    @property
+    def message(self) -> str:
+        return f"{self.status}{self._account}"
+
     def _begin(self, model: Model | None, end: int | None) -> None:
         """A fit begins, to be compared with a model's optimum; `end` is its last iteration, if known."""
-        self._status, self._message = Status.RUNNING, ""
+        self._status, self._ending = Status.RUNNING, ""
         self._comparison = OptimumComparison(model, self._parameters, self.tolerance)
         self._end = end
 
@@ -85,8 +98,8 @@ class WatchedFit:
         finite = isfinite(row.sum()) or bool(np.isfinite(row).all())
         if not finite or (losses is not None and isnan(losses[-1])):
             what = "the loss is NaN" if finite else "its parameters are not finite"
-            self._status, self._message = Status.DIVERGED, stopping.diverged(self._iteration, what)
-            raise FloatingPointError(self._message)
+            self._status, self._ending = Status.DIVERGED, stopping.diverged(self._iteration, what)
+            raise FloatingPointError(f"the approximation {self.message}")
         self._iterates.keep(row, self._iteration)
 
     def _window(self) -> Window | None:
@@ -148,10 +161,10 @@ class WatchedFit:
         answer = "you are done, " if status is Status.CONVERGED else ""
         if status is Status.CONVERGED and self._comparison.distance is not None:
             what += stopping.of_rank(self._comparison.distance)
-        self._message = f"{status} after {self._iteration:,d} iterations: {answer}{taken}; {what}"
+        self._ending = stopping.after(self._iteration, f"{answer}{taken}; {what}")
         if warn:
-            warnings.warn(f"KLConvergence: {self._message}", NotConvergedWarning, stacklevel=2)
-        raise StopIteration(f"KLConvergence: {self._message}")
+            warnings.warn(f"KLConvergence: {self.message}", NotConvergedWarning, stacklevel=2)
+        raise StopIteration(f"KLConvergence: {self.message}")
 
     def _not_stationary(self, window: Window | None) -> None:
         """The fit is at its end, and nothing stopped it."""
@@ -170,7 +183,7 @@ class WatchedFit:
             if self._parameters.writable:
                 held = stopping.holds_last(self._parameters.holder)
                 what += f". {held}: monitor.write_back() puts the average in"
-        self._message = f"{self._status} after {self._iteration:,d} iterations: {what}"
+        self._ending = stopping.after(self._iteration, what)
         failed = comparison.tried and comparison.distance is None
         advice = stopping.advice(comparison.reason if failed else None)
-        warnings.warn(f"KLConvergence: {self._message}. {advice}", NotConvergedWarning, stacklevel=2)
+        warnings.warn(f"KLConvergence: {self.message}. {advice}", NotConvergedWarning, stacklevel=2)

@@ -386,6 +386,8 @@ def test_a_diverged_fit_is_an_error():
         FloatingPointError, match=r"iteration 3 \(its parameters are not finite\); try a smaller"
     ):
         monitor(approximation, np.array([1.0, np.nan, 1.0]), 3)
+    assert monitor.message.startswith("diverged by iteration 3 (its")
+    assert ">diverged</b> by iteration 3 (its" in monitor._repr_html_()
 
 
 def test_there_is_no_average_of_nothing():

@@ -193,23 +193,26 @@ def away(look: Look, last: float, arrived: bool, needed: float) -> str:
     return f"{what}; {_pace(needed)}"
 
 
-def running(iteration: int) -> str:
-    return (
-        f"running, last called at iteration {iteration:,d}" if iteration else "running, no iteration seen yet"
-    )
+def after(iteration: int, what: str) -> str:
+    """What follows the status of a fit that was judged."""
+    return f" after {iteration:,d} iterations: {what}"
 
 
-def stopped_from_outside(iteration: int) -> str:
-    return (
-        f"stopped from outside after {iteration:,d} iterations, by another callback, an interrupt or an "
-        "error: whether it had converged is not known"
-    )
+def so_far(status: Status, iteration: int) -> str:
+    """What follows the status of a fit that was not: it runs, or something else has ended it."""
+    if status is not Status.RUNNING:
+        return (
+            f" after {iteration:,d} iterations, by another callback, an interrupt or an error: whether "
+            "it had converged is not known"
+        )
+    return f", last called at iteration {iteration:,d}" if iteration else ", no iteration seen yet"
 
 
 def diverged(iteration: int, what: str) -> str:
+    """What follows the status of a fit whose parameters or loss are no numbers."""
     return (
-        f"the approximation diverged by iteration {iteration} ({what}); try a smaller learning "
-        "rate, rescale the model, or use kl_plugins.variational.fit"
+        f" by iteration {iteration} ({what}); try a smaller learning rate, rescale the model, or use "
+        "kl_plugins.variational.fit"
     )
 
 
