@@ -281,7 +281,14 @@ def test_a_stream_without_total_size_is_stationary_at_most():
     monitor = KLConvergence(random_seed=1)
     optimizer = pm.adam(learning_rate=0.01)
     with pytest.warns(NotConvergedWarning, match="its data change during the fit"):
-        pm.fit(20_000, model=model, callbacks=[change, monitor], obj_optimizer=optimizer, progressbar=False)
+        pm.fit(
+            20_000,
+            model=model,
+            callbacks=[change, monitor],
+            obj_optimizer=optimizer,
+            progressbar=False,
+            random_seed=1,
+        )
     assert monitor.status == "stationary"
     assert monitor.distance is None
 
@@ -290,7 +297,7 @@ def test_refining_goes_on_and_a_new_fit_starts_afresh():
     monitor = KLConvergence(1e-9, check=False)
     with normals(), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
-        inference = pm.ADVI()
+        inference = pm.ADVI(random_seed=1)
         inference.fit(2_000, callbacks=[monitor], progressbar=False)
         first = list(monitor.history)
         inference.refine(2_000, progressbar=False)
