@@ -78,7 +78,13 @@ def variant(name, kind):
 
 
 @pytest.mark.parametrize(
-    "kinds", [("plain", "plain"), ("moved", "plain"), ("plain", "batch"), ("batch", "batch")]
+    "kinds",
+    [
+        ("plain", "plain"),
+        ("moved", "plain"),
+        pytest.param(("plain", "batch"), marks=pytest.mark.slow),
+        ("batch", "batch"),
+    ],
 )
 def test_all_families_are_explained_without_a_formula(kinds, monkeypatch):
     firsts, seconds = ({name: variant(name, kind) for name in FAMILIES} for kind in kinds)

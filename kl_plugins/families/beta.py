@@ -1,4 +1,4 @@
-"""The beta distribution and its powers: arcsine, power-function and Kumaraswamy distributions are some."""
+"""The beta distribution and its powers: arcsine, Kumaraswamy and Wigner's semicircle are some."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar
 from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
-from kl_plugins.families.core.names import from_pymc, from_scipy
+from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.overlaps import overlap_of
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Log, Log1m, Statistic
@@ -171,6 +171,11 @@ def absolute(p: Beta, statistic: Absolute, at: AffineMap) -> Array:
     return ops.absolute(at.ratio) * size
 
 
+def _around(shape: Array, loc: Array, scale: Array) -> Beta:
+    """On (loc − scale, loc + scale), of a density ∝ (1 − z²)^(shape − 1)."""
+    return Beta(shape, shape, loc - scale, 2.0 * scale)
+
+
 def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: ArrayOperations) -> Array:
     below = kink * ops.betainc(a, b, kink) - mean * ops.betainc(a + 1.0, b, kink)
     return mean - kink + 2.0 * below
@@ -179,6 +184,8 @@ def _on_both_sides(a: Array, b: Array, kink: Array, mean: Array, ops: ArrayOpera
 from_scipy("beta")(lambda a, b, loc, scale: Beta(a, b, loc, scale))
 from_scipy("arcsine")(lambda loc, scale: Beta(0.5, 0.5, loc, scale))
 from_scipy("powerlaw")(lambda a, loc, scale: Beta(a, 1.0, loc, scale))
+from_scipy("rdist")(if_positive("c", lambda c, loc, scale: _around(0.5 * c, loc, scale)))
+from_scipy("semicircular")(lambda loc, scale: _around(1.5, loc, scale))
 
 from_pymc("BetaRV")(Beta)
 from_pymc("KumaraswamyRV")(lambda a, b: Beta(1.0, b, power=a))

@@ -1,4 +1,4 @@
-"""The beta prime distribution: the odds of a beta variable."""
+"""The beta prime distribution: the odds of a beta variable; F is one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
-from kl_plugins.families.core.names import from_scipy
+from kl_plugins.families.core.names import from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, Log1p
 from kl_plugins.families.pareto import Pareto, from_lower_end
@@ -121,3 +121,8 @@ def log1p(p: BetaPrime, statistic: Log1p, at: AffineMap) -> Array:
 
 
 from_scipy("betaprime")(BetaPrime)
+from_scipy("f")(
+    if_positive(
+        "dfn dfd", lambda dfn, dfd, loc, scale: BetaPrime(0.5 * dfn, 0.5 * dfd, loc, scale * (dfd / dfn))
+    )
+)

@@ -178,6 +178,9 @@ def _generalised(a: Array, c: Array, loc: Array, scale: Array) -> GeneralizedGam
 from_scipy("weibull_min")(if_positive("c", lambda c, loc, scale: Weibull(1.0, scale, c, loc)))
 from_scipy("weibull_max")(if_positive("c", lambda c, loc, scale: Weibull(1.0, scale, c, loc, -1.0)))
 from_scipy("invweibull")(if_positive("c", lambda c, loc, scale: GeneralizedGamma(1.0, scale, -c, loc)))
+from_scipy("halfgennorm")(
+    if_positive("beta", lambda beta, loc, scale: GeneralizedGamma(1.0 / beta, scale, beta, loc))
+)
 from_scipy("nakagami")(
     if_positive("nu", lambda nu, loc, scale: GeneralizedGamma(nu, scale / nu**0.5, 2.0, loc))
 )

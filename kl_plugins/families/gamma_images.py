@@ -31,10 +31,10 @@ def _extreme_value(c: Array, loc: Array, scale: Array) -> Continuous:
     """
     if np.any(np.isinf(c)):
         raise ValueError("c must be finite")
-    sign = _common_sign(c, "genextreme with shapes c of different signs")
+    sign = common_sign(c, "genextreme with shapes c of different signs")
     if sign == 0.0:
         return LogGamma(1.0, loc + 0.0 * c, scale, -1.0)
-    _refuse_small(c, "genextreme with a shape c this close to 0, a Gumbel distribution's")
+    refuse_small(c, "genextreme with a shape c this close to 0, a Gumbel distribution's")
     return GeneralizedGamma(1.0, scale / abs(c), 1.0 / c, loc + scale / c, -sign)
 
 
@@ -44,10 +44,10 @@ def _pearson_3(skew: Array, loc: Array, scale: Array) -> Continuous:
     https://en.wikipedia.org/wiki/Pearson_distribution#The_Pearson_type_III_distribution.
     """
     skew = np.where(np.abs(skew) < _NEARLY_NORMAL, 0.0, skew)[()]
-    sign = _common_sign(skew, "pearson3 with skewnesses of different signs")
+    sign = common_sign(skew, "pearson3 with skewnesses of different signs")
     if sign == 0.0:
         return Normal(loc + 0.0 * skew, scale)
-    _refuse_small(skew, "pearson3 with a skewness this close to 0, a normal distribution's")
+    refuse_small(skew, "pearson3 with a skewness this close to 0, a normal distribution's")
     with np.errstate(all="ignore"):  # what is beyond the floats is refused for what it becomes
         return GeneralizedGamma(
             4.0 / (skew * skew), 0.5 * scale * abs(skew), 1.0, loc - 2.0 * scale / skew, sign
@@ -63,7 +63,7 @@ def _folded_normal(c: Array, loc: Array, scale: Array) -> GeneralizedGamma:
     return GeneralizedGamma(0.5, 1.4142135623730951 * scale, 2.0, loc + 0.0 * c)
 
 
-def _refuse_small(value: Array, what: str) -> None:
+def refuse_small(value: Array, what: str) -> None:
     """What is a difference of places 1/value apart has lost the digits of its own."""
     if np.any(np.abs(value) < _LEAST):
         raise NoClosedFormError(
@@ -72,7 +72,7 @@ def _refuse_small(value: Array, what: str) -> None:
         )
 
 
-def _common_sign(value: Array, what: str) -> float:
+def common_sign(value: Array, what: str) -> float:
     """The sign of all of the values; families differ where signs do."""
     signs = np.unique(np.sign(np.where(np.isnan(value), 1.0, value)))
     if len(signs) != 1:

@@ -49,19 +49,19 @@ def test_a_rule_that_declines():
 
 
 def test_a_name_of_scipy():
-    """Wigner's semicircle is a beta distribution, which nobody has said yet."""
-    semicircular = stats.semicircular(0.5, 2.0)
+    """The sum of two uniform variables is a triangular one, which nobody has said yet."""
+    of_two = stats.irwinhall(2, 0.5, 2.0)
     with pytest.raises(NoClosedFormError):
-        kl(semicircular, semicircular)
+        kl(of_two, of_two)
 
-    @extend.from_scipy("semicircular")
-    def _(loc, scale):
-        return extend.Beta(1.5, 1.5, loc - scale, 2.0 * scale)
+    @extend.from_scipy("irwinhall")
+    def _(n, loc, scale):
+        return extend.Triangular(0.5, loc, n * scale)
 
     try:
-        assert kl(semicircular, stats.beta(1.5, 1.5, -1.5, 4.0)) == 0.0
+        assert kl(of_two, stats.triang(0.5, 0.5, 4.0)) == 0.0
     finally:
-        del scipy_names["semicircular"]
+        del scipy_names["irwinhall"]
 
 
 def test_it_is_light():

@@ -290,9 +290,9 @@ def exponential_exponential(p: Exponential, q: Exponential) -> Any:
     return ratio - 1.0 - p.ops.log(ratio)
 
 
-@extend.from_scipy("rdist")
-def rdist(c: Any, loc: Any, scale: Any) -> extend.Beta:
-    return extend.Beta(0.5 * c, 0.5 * c, loc - scale, 2.0 * scale)
+@extend.from_scipy("foldcauchy")
+def foldcauchy(c: Any, loc: Any, scale: Any) -> extend.HalfCauchy:
+    return extend.HalfCauchy(loc, scale + 0.0 * c)
 
 
 class Reading:
@@ -311,7 +311,7 @@ def strangers() -> None:
     assert_type(kl(Coin(0.5), Coin(0.5)), Any)
     assert_type(coin_coin(Coin(0.5), Coin(0.5)), float)
     is_a(kl(Exponential(2.0), Exponential(rate=3.0)), np.float64)
-    is_a(assert_type(rdist(3.0, 0.0, 1.0), extend.Beta), extend.Beta)
+    is_a(assert_type(foldcauchy(0.0, 0.0, 1.0), extend.HalfCauchy), extend.HalfCauchy)
     assert exponential_exponential(Exponential(2.0), Exponential(2.0)) == 0.0
     is_a(kl(Reading(0.0, 1.0), stats.norm(0.0, 1.0)), np.float64)
     is_a(assert_type(extend.recognise(Reading(0.0, 1.0)), extend.Distribution), extend.Distribution)

@@ -63,12 +63,14 @@ def from_scipy(*names: str) -> Callable[[Made], Made]:
     --------
     >>> from scipy import stats
     >>> from kl_plugins import kl
-    >>> from kl_plugins.extend import Beta, from_scipy
-    >>> @from_scipy("rdist")
-    ... def rdist(c, loc, scale):  # on (loc − scale, loc + scale)
-    ...     return Beta(0.5 * c, 0.5 * c, loc - scale, 2.0 * scale)
-    >>> kl(stats.rdist(3.0), stats.uniform(-1.0, 2.0)).round(6)
-    np.float64(0.048417)
+    >>> from kl_plugins.extend import HalfCauchy, NoClosedFormError, from_scipy
+    >>> @from_scipy("foldcauchy")
+    ... def folded_cauchy(c, loc, scale):
+    ...     if c != 0.0:
+    ...         raise NoClosedFormError("foldcauchy with c other than 0")
+    ...     return HalfCauchy(loc, scale)
+    >>> kl(stats.foldcauchy(0.0), stats.halfcauchy(scale=2.0)).round(6)
+    np.float64(0.117783)
     """
 
     return _registering("from_scipy", names, scipy_names)
@@ -139,7 +141,7 @@ def _registering(decorator: str, names: Sequence[Any], table: dict[str, Maker]) 
     return decorate
 
 
-_EXAMPLES = {"from_scipy": "gennorm", "from_pymc": "GammaRV"}
+_EXAMPLES = {"from_scipy": "exponnorm", "from_pymc": "GammaRV"}
 
 
 def _called(given: Any) -> str | None:
@@ -200,15 +202,19 @@ def _name(make: Maker) -> str:
     return f"{make.__module__}.{getattr(make, '__qualname__', make)}"
 
 
-def if_positive(name: str, function: Maker) -> Maker:
-    """The maker; ValueError, by the library's name, where its first parameter is not positive. NaN passes."""
+def if_positive(names: str, function: Maker) -> Maker:
+    """The maker; ValueError, by the library's name, where one of its first parameters is not positive.
+
+    NaN passes.
+    """
 
     @wraps(function)
-    def checked(value: Array, *others: Array) -> Any:
-        if np.any(np.less_equal(value, 0.0)):
-            raise ValueError(Requirement(name, "must be positive"))
-        if np.any(np.isinf(value)):
-            raise ValueError(Requirement(name, "must be finite"))
-        return function(value, *others)
+    def checked(*values: Array) -> Any:
+        for name, value in zip(names.split(), values, strict=False):
+            if np.any(np.less_equal(value, 0.0)):
+                raise ValueError(Requirement(name, "must be positive"))
+            if np.any(np.isinf(value)):
+                raise ValueError(Requirement(name, "must be finite"))
+        return function(*values)
 
     return checked
