@@ -13,6 +13,7 @@ from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import Labels
 
+Sampler = Callable[[int, np.random.Generator], FloatArray]
 _MEASURES = ("continuous", "discrete", "mixed")
 """Those that methods of estimation are for; a slip in one would be a measure of its own."""
 
@@ -70,7 +71,7 @@ class Density:
     name: str
     measure: str
     log_density: Callable[[FloatArray], FloatArray]
-    sample: Callable[[int, np.random.Generator], FloatArray] | None = None
+    sample: Sampler | None = None
     quantile: Callable[[FloatArray], FloatArray] | None = None
     support: tuple[Any, Any] | None = None
     points: FloatArray | None = None
@@ -178,7 +179,7 @@ def density_of(obj: object) -> Density:
         quantile=getattr(obj, "ppf", None) if ends is not None else None,
         support=ends,
         familiar=False,
-        event_shape=() if sample is None or ends is not None else event_shape_of(sample),
+        event_shape=_event_shape(obj, sample if ends is None else None),
     )
 
 
@@ -200,7 +201,7 @@ def has_density(obj: object) -> bool:
     return density_of.knows(type(obj)) or bool(_methods(obj))
 
 
-def _sampler(obj: object) -> Callable[[int, np.random.Generator], FloatArray] | None:
+def _sampler(obj: object) -> Sampler | None:
     """The method that draws, called as it wants to be: with a generator where it takes one."""
     for method in ("rvs", "sample"):
         if callable(draw := getattr(obj, method, None)):
@@ -214,6 +215,23 @@ def _sampler(obj: object) -> Callable[[int, np.random.Generator], FloatArray] | 
     return None
 
 
-def event_shape_of(sample: Callable[[int, np.random.Generator], FloatArray]) -> tuple[int, ...]:
+def how_to_say(*sides: Density) -> str:
+    """How event shapes become known, if that of one of these may not be: ends a message."""
+    if all(side.familiar or side.event_shape for side in sides):
+        return ""
+    return (
+        " (an attribute event_shape, such as (2,), says that its draws are vectors, or a method rvs shows it)"
+    )
+
+
+def _event_shape(obj: object, sample: Sampler | None) -> tuple[int, ...]:
+    """What the object says itself, or what its draws show; that of a number where neither is there."""
+    stated = getattr(obj, "event_shape", None)
+    if isinstance(stated, tuple):
+        return tuple(map(int, stated))
+    return () if sample is None else event_shape_of(sample)
+
+
+def event_shape_of(sample: Sampler) -> tuple[int, ...]:
     """The shape of one draw."""
     return np.shape(sample(2, np.random.default_rng(0)))[1:]

@@ -13,7 +13,7 @@ from kl_plugins.errors import EstimateWarning, HasNames, NoClosedFormError
 from kl_plugins.estimate import families, mixtures  # noqa: F401  (register our own distributions)
 from kl_plugins.estimate.batches import one_by_one, result_of
 from kl_plugins.estimate.clock import Clock
-from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.estimate.density import Density, density_of, how_to_say
 from kl_plugins.estimate.draws.sample import are_draws
 from kl_plugins.estimate.naming import named_density
 from kl_plugins.estimate.result import KLEstimate, Method
@@ -303,7 +303,7 @@ def _check(p: Density, q: Density) -> tuple[int, ...]:
         raise ValueError(
             f"p and q have different event shapes, {in_words(p.event_shape)} against "
             f"{in_words(q.event_shape)}: p is {p.name} with event shape {p.event_shape}, q is "
-            f"{q.name} with event shape {q.event_shape}"
+            f"{q.name} with event shape {q.event_shape}{how_to_say(p, q)}"
         )
     joined(p.labels, q.labels, ("p", "q"))
     try:

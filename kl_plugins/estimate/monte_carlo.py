@@ -11,6 +11,7 @@ from kl_plugins.estimate.clock import Clock, TimeIsUpError
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.result import Doubt
 from kl_plugins.estimate.tails import pareto_khat
+from kl_plugins.estimate.terms import Outcome, not_negative
 from kl_plugins.ops.protocol import FloatArray
 
 _AT_ONCE = 1 << 21
@@ -51,13 +52,17 @@ def monte_carlo(
         error = np.sqrt(variance) / len(terms)
     infinite = np.isposinf(value)
     error = np.where(infinite, 0.0, error)
-    good = np.array(infinite | np.isnan(value))
+    value, error, good = np.array(value), np.array(error), np.array(infinite | np.isnan(value))
+    whys: dict[str, None] = {}
     for index in np.ndindex(batch):
-        good[index] |= mean_is_known(terms[0][(slice(None), *index)])
-    value = value if from_both else np.maximum(value, 0.0)
+        known = good[index] or mean_is_known(terms[0][(slice(None), *index)])
+        why = "" if known else Doubt.DOMINATED
+        found = not_negative(Outcome(float(value[index]), float(error[index]), n, why))
+        value[index], error[index], good[index] = found.value, found.error, not found.why
+        whys[found.why] = None
     if n < draws * len(halves):
         return value, error, n, np.zeros(batch, bool), clock.why
-    return value, error, n, good, "" if good.all() else Doubt.DOMINATED
+    return value, error, n, good, "; ".join(filter(None, whys))
 
 
 def _balanced(d: FloatArray) -> FloatArray:

@@ -58,6 +58,10 @@ class Doubt(StrEnum):
     SLOW_TAIL = "a tail does not shrink fast enough to say what it holds"
     TAIL = "a tail that could not be followed may hold {tail:.1g}"
     DOMINATED = "a few draws dominate: log p − log q has a tail that draws cannot follow"
+    NEGATIVE = (
+        "it comes out as {value:.3g} ± {error:.1g}, and no divergence is negative: a log density lacks its "
+        "constant, or draws are not what they are taken for"
+    )
     TIME = "the time limit of {limit:g} s was reached"
     APART = (
         "{share:.0%} of p's draws are further out than all of q's, where nothing shows how small q is. "

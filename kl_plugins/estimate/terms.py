@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,10 +45,22 @@ class Outcome:
     why: str = ""
 
 
+def not_negative(found: Outcome) -> Outcome:
+    """What is below zero by chance is zero; what is so by more is as wrong as that, and doubtful."""
+    if found.value >= 0.0 or math.isnan(found.value):
+        return found
+    if found.value >= -(_BY_CHANCE * found.error + _ROUNDING):
+        return replace(found, value=0.0)
+    why = found.why or Doubt.NEGATIVE.format(value=found.value, error=found.error)
+    return replace(found, value=0.0, error=max(found.error, -found.value), why=why)
+
+
 INFINITE, UNDEFINED = Outcome(math.inf, 0.0, 0), Outcome(math.nan, math.nan, 0)
 _OFF, _HELD, _SEEN = 1e-7, 1e-9, 0.05
 """So far may a mass be off where it does little harm, and where q is said to end; and so much of p's may be
 unseen where a tail diverges."""
+_BY_CHANCE, _ROUNDING = 5.0, 1e-9
+"""By so many errors, and by so much more, an estimate may be below zero."""
 LEAST_LACK = 4e-13
 """So much of a mass may be lacking whatever its log density is like."""
 _HIDDEN = 1e4

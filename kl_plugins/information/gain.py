@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kl_plugins.errors import EstimateWarning
+from kl_plugins.estimate.draws.reading import has_groups, holds_draws
 from kl_plugins.estimate.estimation import generator_of
 from kl_plugins.information.report import InformationGain
 from kl_plugins.interrupts import answered_in_time
@@ -132,7 +133,12 @@ def _information_gain(
     gaussian: Any = None
     if hasattr(posterior, "free_RVs"):
         raise TypeError(f"the posterior comes first: {CALL}")
-    if not _holds_draws(posterior):
+    if holds_draws(posterior) and not _with_names(posterior):
+        raise TypeError(
+            "draws of a posterior come with the names of its variables, in an InferenceData, DataTree or "
+            f"Dataset: xarray.Dataset({{'mu': (('chain', 'draw'), x)}}); got {type(posterior).__qualname__}"
+        )
+    if not _with_names(posterior):
         model, gaussian = model_and_distribution(posterior, model, "information_gain")
     model = model_given_or_in_context(model, CALL)
     priors = Priors(model)
@@ -156,9 +162,8 @@ def _information_gain(
     return InformationGain(tuple(gains), together, note), whys
 
 
-def _holds_draws(posterior: Any) -> bool:
-    from kl_plugins.estimate.draws.reading import has_groups
-
+def _with_names(posterior: Any) -> bool:
+    """Whether it is what ArviZ and xarray have draws in."""
     return has_groups(posterior) or hasattr(posterior, "data_vars")
 
 

@@ -17,6 +17,7 @@ from kl_plugins.estimate.draws.door import estimate_from_draws
 from kl_plugins.estimate.draws.sample import draws
 from kl_plugins.estimate.monte_carlo import mean_is_known
 from kl_plugins.estimate.result import Doubt, KLEstimate, Method
+from kl_plugins.estimate.terms import Outcome, not_negative
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.named import Snapshot
 from kl_plugins.ops.protocol import FloatArray
@@ -108,9 +109,9 @@ class GaussianPosterior(Posterior):
         if np.isposinf(terms).any():
             return result_of(np.inf, 0.0, Method.SUPPORT, len(x), True), ""
         error = terms.std(ddof=1) / np.sqrt(len(x))
-        known = mean_is_known(terms)
-        found = result_of(np.maximum(terms.mean(), 0.0), error, Method.MONTE_CARLO, len(x), known)
-        return found, "" if known else Doubt.DOMINATED
+        why = "" if mean_is_known(terms) else Doubt.DOMINATED
+        found = not_negative(Outcome(terms.mean(), error, len(x), why))
+        return result_of(found.value, found.error, Method.MONTE_CARLO, len(x), not found.why), found.why
 
 
 def gaussian_posterior(

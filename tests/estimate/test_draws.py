@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -254,9 +255,30 @@ def test_variables_by_themselves_have_their_names():
     against = estimate_kl(draws(HOLDERS["frames"][0], joint=False), stats.norm(), random_state=1)
     assert against.value.shape == (2,)
     assert against.converged.all()
-    kinds = xr.Dataset({"a": ("draw", X[:, 0]), "k": ("draw", (X[:, 0] > 0).astype(int))})
-    mixed = estimate_kl(draws(kinds, joint=False), kinds, random_state=1)
+    kinds, others = (
+        xr.Dataset({"a": ("draw", x), "k": ("draw", (x > 0).astype(int))})
+        for x in (X[:, 0], np.random.default_rng(3).normal(size=400))
+    )
+    mixed = estimate_kl(draws(kinds, joint=False), others, random_state=1)
     assert (mixed.value < 2.6 * mixed.error).all()
+    assert (estimate_kl(draws(kinds, joint=False), kinds.copy(deep=True)).value == 0.0).all()
+
+
+@pytest.mark.parametrize("lacking", [0.5, 3.0])
+def test_what_is_negative_by_more_than_chance_is_not_relied_on(lacking):
+    q = SimpleNamespace(logpdf=lambda x: stats.norm.logpdf(x) + lacking)
+    with pytest.warns(EstimateWarning, match="comes out as -.*no divergence is negative"):
+        found = estimate_kl(X[:, 0], q, random_state=1)
+    assert not found.converged
+    assert found.value == 0.0
+    assert found.error == pytest.approx(lacking, abs=0.2)
+    with pytest.warns(EstimateWarning, match="no divergence is negative"):
+        found = estimate_kl(X[:, 0].round().astype(int), SimpleNamespace(logpmf=q.logpdf), random_state=1)
+    assert not found.converged
+    p = stats.multivariate_normal(np.zeros(2))
+    of_two = SimpleNamespace(logpdf=lambda x: p.logpdf(x) + lacking, event_shape=(2,))
+    with pytest.warns(EstimateWarning, match="no divergence is negative"):
+        assert not estimate_kl(p, of_two, random_state=1).converged
 
 
 def test_elements_meet_those_of_a_gaussian_by_name():

@@ -203,6 +203,9 @@ def test_a_model_is_needed_and_comes_second():
         information_gain(ONE)
     with pytest.raises(TypeError, match="the posterior comes first"):
         information_gain(pm.Model(), ONE)
+    for nameless in (ONE["x"], ONE["x"].values, ONE.to_dataframe()):
+        with pytest.raises(TypeError, match="come with the names of its variables"):
+            information_gain(nameless, pm.Model())
 
 
 def test_a_joint_gain_that_is_not_known_says_why():

@@ -10,14 +10,14 @@ import numpy as np
 from kl_plugins.errors import HasNames
 from kl_plugins.estimate.batches import result_of
 from kl_plugins.estimate.clock import Clock
-from kl_plugins.estimate.density import Density
+from kl_plugins.estimate.density import Density, how_to_say
 from kl_plugins.estimate.draws.continuous import Points, divergence, known_log_density
 from kl_plugins.estimate.draws.counts import from_counts, from_mass_function, to_counts
 from kl_plugins.estimate.draws.preparing import Prepared, check_spread, matched, prepared, refuse_whole
 from kl_plugins.estimate.draws.reading import holds_draws
 from kl_plugins.estimate.draws.sample import Draws, draws
 from kl_plugins.estimate.result import Doubt, KLEstimate, Method
-from kl_plugins.estimate.terms import Outcome
+from kl_plugins.estimate.terms import Outcome, not_negative
 from kl_plugins.families.named import some_of
 from kl_plugins.progress import Report
 
@@ -72,10 +72,10 @@ def _one(side: str, one: object, variable: Any) -> object:
 
 
 def _told(found: list[Outcome], shape: tuple[int, ...], method: Method) -> KLEstimate:
-    """As `estimate_kl` returns it: never below 0."""
+    """As `estimate_kl` returns it."""
     values, errors = (np.reshape([getattr(one, name) for one in found], shape) for name in ("value", "error"))
     good = np.reshape([not one.why or (one.value == np.inf and one.error == 0.0) for one in found], shape)
-    return result_of(np.maximum(values, 0.0), errors, method, sum(one.n for one in found), good)
+    return result_of(values, errors, method, sum(one.n for one in found), good)
 
 
 def _labelled(estimate: KLEstimate, names: list[str], given: tuple[object, object]) -> KLEstimate:
@@ -108,7 +108,8 @@ def _pair(
     sides = {"p": p, "q": q}
     same = p is q
     if isinstance(p, Draws) and isinstance(q, Draws) and not same:
-        sides["q"] = matched(p, q)
+        sides["q"] = other = matched(p, q)
+        same = p.weights is other.weights is None and np.array_equal(p.chains, other.chains)
     known = {
         side: _distribution(side, one, density) for side, one in sides.items() if not isinstance(one, Draws)
     }
@@ -129,14 +130,14 @@ def _pair(
         method = Method.COUNTS if discrete[0] else Method.NEIGHBOURS
         return Outcome(0.0, 0.0, len(held["p"].points.values)), method
     if discrete[0]:
-        return _discrete(held, known, count, rng), Method.COUNTS
+        return not_negative(_discrete(held, known, count, rng)), Method.COUNTS
     for side, one in held.items():
         if one.atom is not None:
             _refuse_atom(side, *one.atom)
         _of(side, check_spread, one.points, sides[side].elements)  # type: ignore[attr-defined]
     pair: list[Points | Density] = [held[side].points if side in held else known[side] for side in sides]
     found = divergence(pair[0], pair[1], count=min(count, _MOST_OF_P), rng=rng, clock=clock, report=report)
-    return found, Method.NEIGHBOURS
+    return not_negative(found), Method.NEIGHBOURS
 
 
 def _of(side: str, function: Callable[..., Any], *args: Any) -> Any:
@@ -187,7 +188,7 @@ def _beside(one: Draws, side: str, other: Density, pair: tuple[object, object]) 
     if one.chains.shape[2] != size:
         raise ValueError(
             f"p and q have different event shapes: {side} has draws of {one.chains.shape[2]} numbers, "
-            f"{foreign} is {other.name} with event shape {other.event_shape}"
+            f"{foreign} is {other.name} with event shape {other.event_shape}{how_to_say(other)}"
         )
     return one
 
