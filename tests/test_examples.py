@@ -63,6 +63,7 @@ def test_bar_and_time_fit_beside_any_stage_at_80_columns(monkeypatch):
     assert "… ━━━" in line
 
 
+@pytest.mark.slow
 def test_a_rule_that_watches_does_not_stop_a_fit_nor_change_it():
     from support.watching import Watch
 

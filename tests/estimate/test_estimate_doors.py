@@ -161,6 +161,7 @@ def test_dirichlet_multinomial():
     agrees(p, q, np.sum(p.pmf(x) * (p.logpmf(x) - q.logpmf(x))))
 
 
+@pytest.mark.slow
 def test_numpyro():
     import numpyro.distributions as nd
 

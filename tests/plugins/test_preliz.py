@@ -172,6 +172,7 @@ def test_arrays_are_batches():
     np.testing.assert_array_equal(pairwise_kl(pz.Normal(rates, 1.0)), [[0.0, 0.5], [0.5, 0.0]])
 
 
+@pytest.mark.slow
 def test_labels_are_kept_where_preliz_keeps_them():
     import xarray as xr
 

@@ -129,6 +129,7 @@ def test_the_bounds_that_an_error_about_rounding_names_are_good_ones():
     assert abs(np.mean(abs(draws) > 1.1) - 0.3) < 0.04
 
 
+@pytest.mark.slow
 def test_a_sum_over_outcomes():
     """The beta-binomial has the binomial as its base where its overdispersion vanishes."""
 

@@ -31,6 +31,7 @@ def models():
     return school_models()
 
 
+@pytest.mark.slow
 def test_log_densities_of_many_points_at_once(models):
     named, ordinary = map(TargetDensity, models)
     points = np.random.default_rng(1).normal(size=(5, named.dimension))

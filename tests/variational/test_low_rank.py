@@ -106,7 +106,7 @@ def low_rank_gaussian(d=12, k=2):
     return model, exact
 
 
-@pytest.mark.parametrize("rank", [2, 4])
+@pytest.mark.parametrize("rank", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_posterior_of_the_family_is_found(rank):
     """Also where there are more factors than it takes."""
     model, exact = low_rank_gaussian()
@@ -126,6 +126,7 @@ def test_a_rank_that_is_enough_for_every_covariance_is_full():
     assert isinstance(family_of(LowRank(np.ones(3), np.ones((3, 1)))), LowRankScales)
 
 
+@pytest.mark.slow
 def test_linear_response_is_around_the_best_with_all_correlations():
     model, exact = low_rank_gaussian(d=4, k=1)
     q = MultivariateNormal(exact.mean, LowRank(np.ones(4), np.ones((4, 1))))

@@ -56,7 +56,14 @@ def far_apart():
 
 
 @pytest.mark.parametrize(
-    "build", [pytest.param(labels, marks=pytest.mark.slow), square, five_squares, product, far_apart]
+    "build",
+    [
+        pytest.param(labels, marks=pytest.mark.slow),
+        square,
+        pytest.param(five_squares, marks=pytest.mark.slow),
+        product,
+        far_apart,
+    ],
 )
 def test_a_saddle_is_not_certified(build):
     with pm.Model() as model:
