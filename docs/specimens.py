@@ -96,6 +96,10 @@ DISCRETE: dict[str, list[tuple[str, ...]]] = {
         ("stats.betabinom(5, 1.5, 2.5)", "pm.BetaBinomial.dist(1.5, 2.5, 5)"),
         ("stats.hypergeom(12, 5, 5)", "pm.HyperGeometric.dist(12, 5, 5)"),
         ("stats.nhypergeom(12, 5, 4)",),
+        ("stats.nchypergeom_fisher(12, 5, 5, 1.5)",),
+        ("stats.nchypergeom_wallenius(12, 5, 5, 1.5)",),
+        ("stats.poisson_binom([0.2, 0.3, 0.5])",),
+        ("stats.zipfian(1.2, 6)",),
         ("stats.randint(0, 6)", "pm.DiscreteUniform.dist(0, 5)"),
         ("stats.boltzmann(0.4, 6)",),
         ("pm.Categorical.dist([0.1, 0.2, 0.3, 0.4])",),
@@ -109,6 +113,7 @@ DISCRETE: dict[str, list[tuple[str, ...]]] = {
         ("stats.planck(0.6)",),
         ("stats.logser(0.6)",),
         ("stats.dlaplace(0.8)",),
+        ("stats.zipf(2.5)",),
     ],
 }
 
@@ -121,6 +126,8 @@ SEVERAL: dict[str, list[tuple[str, ...]]] = {
         ("pm.CAR.dist([0.0, 1.0], W=[[0, 1], [1, 0]], alpha=0.5, tau=2.0)",),
         ("pm.KroneckerNormal.dist([0.0, 0.0], covs=[[[2.0]], [[1.0, 0.5], [0.5, 2.0]]])",),
         ("stats.multinomial(5, [0.2, 0.8])", "pm.Multinomial.dist(5, [0.2, 0.8])"),
+        ("stats.dirichlet_multinomial([1.5, 2.5], 5)", "pm.DirichletMultinomial.dist(5, [1.5, 2.5])"),
+        ("stats.multivariate_hypergeom([4, 6], 5)",),
         ("stats.dirichlet([1.5, 2.5])", "pm.Dirichlet.dist([1.5, 2.5])"),
         ("stats.vonmises_fisher([0.6, 0.8], 2.0)",),
         ("stats.uniform_direction(2)",),
@@ -168,9 +175,9 @@ def made(expression: str) -> Any:
 
 
 def scipy_families() -> dict[str, Any]:
-    """SciPy's univariate distributions that have a name there, by that."""
+    """SciPy's univariate distributions that have a name there and parameters that are numbers, by that."""
     expressions = [one for rows in UNIVARIATE.values() for row in rows for one in row]
-    named = {name_of(one): one for one in expressions if one.startswith("stats.") and "values" not in one}
+    named = {name_of(one): one for one in expressions if one.startswith("stats.") and "[" not in one}
     return {name: made(expression) for name, expression in named.items()}
 
 

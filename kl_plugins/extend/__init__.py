@@ -113,10 +113,15 @@ if TYPE_CHECKING:
     from kl_plugins.families.multivariate_normal import MultivariateNormal as MultivariateNormal
     from kl_plugins.families.named import NamedMultivariateNormal as NamedMultivariateNormal
     from kl_plugins.families.negative_binomial import NegativeBinomial as NegativeBinomial
+    from kl_plugins.families.noncentral_hypergeometric import FisherHypergeometric as FisherHypergeometric
+    from kl_plugins.families.noncentral_hypergeometric import (
+        WalleniusHypergeometric as WalleniusHypergeometric,
+    )
     from kl_plugins.families.normal import Normal as Normal
     from kl_plugins.families.pareto import Pareto as Pareto
     from kl_plugins.families.point_masses import PointMasses as PointMasses
     from kl_plugins.families.poisson import Poisson as Poisson
+    from kl_plugins.families.poisson_binomial import PoissonBinomial as PoissonBinomial
     from kl_plugins.families.student_t import Cauchy as Cauchy
     from kl_plugins.families.student_t import HalfCauchy as HalfCauchy
     from kl_plugins.families.student_t import HalfStudentT as HalfStudentT
@@ -128,6 +133,9 @@ if TYPE_CHECKING:
     from kl_plugins.families.uniform import Uniform as Uniform
     from kl_plugins.families.uniform_integers import Dirac as Dirac
     from kl_plugins.families.uniform_integers import DiscreteUniform as DiscreteUniform
+    from kl_plugins.families.urn_counts import DirichletMultinomial as DirichletMultinomial
+    from kl_plugins.families.urn_counts import MultivariateHypergeometric as MultivariateHypergeometric
+    from kl_plugins.families.urn_counts import UrnCounts as UrnCounts
     from kl_plugins.families.von_mises import VonMises as VonMises
     from kl_plugins.families.von_mises import VonMisesLine as VonMisesLine
     from kl_plugins.families.von_mises_fisher import VonMisesFisher as VonMisesFisher
@@ -135,6 +143,8 @@ if TYPE_CHECKING:
     from kl_plugins.families.wishart import Wishart as Wishart
     from kl_plugins.families.wishart import WishartLike as WishartLike
     from kl_plugins.families.zero_inflated import ZeroInflated as ZeroInflated
+    from kl_plugins.families.zipf import Zipf as Zipf
+    from kl_plugins.families.zipf import Zipfian as Zipfian
 
 __all__ = [
     "COUNT",

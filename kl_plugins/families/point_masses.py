@@ -125,7 +125,10 @@ def by_points(p: Discrete, q: Discrete) -> Array:
         of_q = _masses(q)
     shift = p.loc - q.loc
     at, log_p = of_p[0] + ops.expand_last(shift), of_p[1]
-    log_q = q.log_masses(at)
+    try:
+        log_q = q.log_masses(at)
+    except UnknownCountError as error:
+        raise no_closed_form(p, q, str(error)) from None
     there = ops.logical_not(ops.equal(log_p, -_INFINITY))
     value = ops.sum_last(ops.where(there, outcome_divergence(log_p, log_q, ops), 0.0))
     if of_q is None:

@@ -103,12 +103,12 @@ class Discrete(Univariate):
             return arrays.evaluate(type(self).entropy, self.to_arrays())
         try:
             count = self.count_outcomes()
+            if count is None:
+                raise NoClosedFormError(f"the entropy of {self.describe()} has no closed form")
+            log_p = self.log_masses(self.outcomes(0, count))
         except UnknownCountError as error:
             raise NoClosedFormError(f"the entropy of {self.describe()} is not known: {error}") from None
-        if count is None:
-            raise NoClosedFormError(f"the entropy of {self.describe()} has no closed form")
         ops = self.ops
-        log_p = self.log_masses(self.outcomes(0, count))
         missing = ops.equal(log_p, -_INFINITY)
         return 0.0 - ops.sum_last(ops.exp(log_p) * ops.where(missing, 0.0, log_p))
 

@@ -49,8 +49,10 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
     shift = p.loc - q.loc
     extra = _BEYOND if (count + 2 * _BEYOND) * size <= MOST_TERMS else 0
     k = p.outcomes(extra, count)
-    log_p = p.log_masses(k)
-    log_q = q.log_masses(k + ops.expand_last(shift))
+    try:
+        log_p, log_q = p.log_masses(k), q.log_masses(k + ops.expand_last(shift))
+    except UnknownCountError as error:
+        raise no_closed_form(p, q, str(error)) from None
     value = ops.sum_last(outcome_divergence(log_p, log_q, ops))
     low, high = q.standard_ends()
     first = p.standard_ends()[0] + shift - extra
