@@ -49,6 +49,7 @@ SPECIAL |= {"power", "betainc", "gammainc", "gammaincc", "sin", "cos", "arctan"}
 FORMULAS = {"log", "choose", "pick", "select", "elementwise", "sum_last", "in_pieces"} | SPECIAL
 
 PLACES_ARE_COMPUTED = {"lognorm", "fisk", "loglaplace", "loguniform", "reciprocal"}
+PLACES_ARE_COMPUTED |= {"burr", "burr12", "mielke", "powerlognorm"}
 """Whether two logarithms start together, or where a support ends, takes a logarithm or an exponential."""
 
 

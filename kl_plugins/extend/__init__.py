@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.beta import Beta as Beta
     from kl_plugins.families.beta_prime import BetaPrime as BetaPrime
     from kl_plugins.families.binomial import Binomial as Binomial
+    from kl_plugins.families.birnbaum_saunders import BirnbaumSaunders as BirnbaumSaunders
     from kl_plugins.families.categorical import Categorical as Categorical
     from kl_plugins.families.categorical import Multinomial as Multinomial
     from kl_plugins.families.core.univariate import Univariate as Univariate
@@ -88,8 +89,11 @@ if TYPE_CHECKING:
     from kl_plugins.families.discrete_exponential import Boltzmann as Boltzmann
     from kl_plugins.families.discrete_exponential import DiscreteLaplace as DiscreteLaplace
     from kl_plugins.families.discrete_exponential import LogSeries as LogSeries
+    from kl_plugins.families.exponentiated_weibull import ExponentiatedWeibull as ExponentiatedWeibull
     from kl_plugins.families.gamma import GeneralizedGamma as GeneralizedGamma
     from kl_plugins.families.gamma import Weibull as Weibull
+    from kl_plugins.families.generalized_logistic import GeneralizedBetaPrime as GeneralizedBetaPrime
+    from kl_plugins.families.generalized_logistic import GeneralizedLogistic as GeneralizedLogistic
     from kl_plugins.families.gompertz import Gompertz as Gompertz
     from kl_plugins.families.hypergeometric import BetaBinomial as BetaBinomial
     from kl_plugins.families.hypergeometric import Hypergeometric as Hypergeometric
@@ -122,6 +126,10 @@ if TYPE_CHECKING:
     from kl_plugins.families.point_masses import PointMasses as PointMasses
     from kl_plugins.families.poisson import Poisson as Poisson
     from kl_plugins.families.poisson_binomial import PoissonBinomial as PoissonBinomial
+    from kl_plugins.families.power_normal import PowerLogNormal as PowerLogNormal
+    from kl_plugins.families.power_normal import PowerNormal as PowerNormal
+    from kl_plugins.families.reciprocals import Reciprocal as Reciprocal
+    from kl_plugins.families.sinh_transformed import SinhTransformed as SinhTransformed
     from kl_plugins.families.student_t import Cauchy as Cauchy
     from kl_plugins.families.student_t import HalfCauchy as HalfCauchy
     from kl_plugins.families.student_t import HalfStudentT as HalfStudentT

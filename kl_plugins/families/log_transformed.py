@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.affine import AffineMap, identity_map, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
-from kl_plugins.families.core.distribution import kl_rules
+from kl_plugins.families.core.images import Image, of_bases
 from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expectation, expects
 from kl_plugins.families.core.statistics import Exp, Identity, Log, LogSquare, Power, Square, Statistic
@@ -28,38 +26,24 @@ from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.deferred import of_floats
 from kl_plugins.ops.gamma_residues import digamma_residue
-from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
+from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
-from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter, part
 
 
-class LogTransformed(Continuous):
+class LogTransformed(Image):
     """X = loc + sign·scale·exp(B), B of the family `base` on the whole real line.
 
-    A divergence is the same before and after a bijection: where both sides start at the same place it is
-    that of the bases, which stays in the floats where exp(B) does not.
+    Where both sides start at the same place a divergence is that of the bases, which stays in the floats
+    where exp(B) does not.
     """
 
-    base: Any = part()
-    scale: Array = parameter(POSITIVE, default=1.0, static=True)
-    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
-    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
-    def _become_plain(self) -> bool:
-        return self.base.ops.scalar and super()._become_plain()
+    def has_map_of(self, other: Image) -> bool:
+        return isinstance(other, LogTransformed)
 
-    def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
-        own = [getattr(self, name) for name in self.parameters]
-        base = self.base.to(ops, [*beside, *own])
-        return super().converted(ops, [*beside, *base.values()]) | {"base": base}
-
-    def expand(self, batch: tuple[Array, ...]) -> Self:
-        state = self.__getstate__()
-        return self.unchecked(self.ops, **(state | {"base": self.base.expand(batch)}))
-
-    def broadcast(self, value: Array) -> Array:
-        return self.base.broadcast(super().broadcast(value))
+    def base_in(self, scale: Array) -> Continuous:
+        return self.logarithm(scale)
 
     def logarithm(self, scale: Array = 1.0) -> Continuous:
         """The distribution of log(sign·(X − loc) / scale)."""
@@ -90,10 +74,8 @@ class LogTransformed(Continuous):
                 found.append((c, OfLog(statistic, base)))
         return LogDensity(constant - ops.log(base.scale), tuple(found))
 
-    def standard_entropy(self) -> Array:
-        """The entropy of the base and the mean of the change of the variable."""
-        mean = self.base.loc + self.base.sign * self.base.scale * self.base.standard_mean()
-        return self.base.standard_entropy() + self.ops.log(self.base.scale) + mean
+    def mean_log_stretch(self) -> Array:
+        return self.base.loc + self.base.sign * self.base.scale * self.base.standard_mean()
 
     def moment(self, order: Array) -> Array:
         """E[exp(order·B)], infinite where it diverges."""
@@ -115,21 +97,13 @@ class OfLog(Statistic):
         return self.statistic(self.base.sign * (ops.log(z) - self.base.loc) / self.base.scale, ops)
 
 
-@closed_form(LogTransformed, LogTransformed)
-def log_transformed_log_transformed(p: LogTransformed, q: LogTransformed) -> Array:
-    """The divergence of the bases, where both start at the same place; else by statistics."""
-    if not _from_one_place(p, q):
-        return by_statistics(p, q)
-    return _of_logarithms(p, q, p.logarithm(q.scale), q.base)
-
-
 @closed_form(LogTransformed, GeneralizedGamma)
 def log_transformed_gamma(p: LogTransformed, q: GeneralizedGamma) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     q_log = _log_gamma(q)
     if q_log is None or not _from_one_place(p, q):
         return by_statistics(p, q)
-    return _of_logarithms(p, q, p.logarithm(q.scale), q_log)
+    return of_bases(p, q, p.logarithm(q.scale), q_log)
 
 
 @closed_form(GeneralizedGamma, LogTransformed)
@@ -138,20 +112,11 @@ def gamma_log_transformed(p: GeneralizedGamma, q: LogTransformed) -> Array:
     p_log = _log_gamma(p)
     if p_log is None or not _from_one_place(p, q):
         return by_statistics(p, q)
-    return _of_logarithms(p, q, p_log, q.logarithm(p.scale))
+    return of_bases(p, q, p_log, q.logarithm(p.scale))
 
 
 def _from_one_place(p: Continuous, q: Continuous) -> bool:
     return p.sign == q.sign and same_location(p, q)
-
-
-def _of_logarithms(p: Continuous, q: Continuous, p_log: Continuous, q_log: Continuous) -> Array:
-    """The divergence of q_log from p_log; where there is none, the error is that of p and q."""
-    rule = kl_rules.find(p_log, q_log)
-    try:
-        return q.broadcast(p.broadcast(None if rule is None else rule(p_log, q_log)))
-    except NoClosedFormError:
-        return by_statistics(p, q)
 
 
 def _log_gamma(x: GeneralizedGamma) -> LogGamma | None:

@@ -1,4 +1,4 @@
-"""The logit-normal distribution."""
+"""The logit-normal distribution, Johnson's SB."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kl_plugins.families.beta import Beta
-from kl_plugins.families.core.affine import AffineMap
+from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous
-from kl_plugins.families.core.names import from_pymc
+from kl_plugins.families.core.images import unless_common
+from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, Log1m, Statistic
 from kl_plugins.families.normal import Normal, normal_normal
@@ -35,14 +36,17 @@ class LogitSquare(Statistic):
 
 
 class LogitNormal(Continuous):
-    """X on (0, 1), where log(X/(1 − X)) is normal.
+    """X = loc + scale·Z, Z on (0, 1), where log(Z/(1 − Z)) is normal.
 
-    https://en.wikipedia.org/wiki/Logit-normal_distribution
+    https://en.wikipedia.org/wiki/Logit-normal_distribution; with any loc and scale it is Johnson's SB.
     """
 
     mean: Array = parameter(REAL, static=True)
     std: Array = parameter(POSITIVE, meaning="the standard deviation", static=True)
+    loc: Array = parameter(REAL, typical=(0.0,), default=0.0, static=True)
+    scale: Array = parameter(POSITIVE, typical=(1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    common: ClassVar[str] = "loc and scale"
 
     def log_density(self) -> LogDensity:
         terms = ((-0.5, LogitSquare(self.mean, self.std)), (-1.0, Log()), (-1.0, Log1m()))
@@ -51,8 +55,11 @@ class LogitNormal(Continuous):
 
 @closed_form(LogitNormal, LogitNormal)
 def logit_normal_logit_normal(p: LogitNormal, q: LogitNormal) -> Array:
-    """That of the normal distributions of the logits."""
-    return normal_normal(_logit(p), _logit(q))
+    """That of the normal distributions of the logits, where both are on one interval; else by statistics."""
+    at = affine_map(p, q)
+    if not (at.fixes_zero and at.fixes_one):
+        return unless_common(p, q)
+    return q.broadcast(p.broadcast(normal_normal(_logit(p), _logit(q))))
 
 
 def _logit(p: LogitNormal) -> Normal:
@@ -72,4 +79,5 @@ def of_beta(p: Beta | Uniform, statistic: LogitSquare, at: AffineMap) -> Array:
     return distance * distance + variance / statistic.std / statistic.std
 
 
+from_scipy("johnsonsb")(if_positive("_ b", lambda a, b, loc, scale: LogitNormal(-a / b, 1.0 / b, loc, scale)))
 from_pymc("LogitNormal")(LogitNormal)

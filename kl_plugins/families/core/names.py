@@ -205,12 +205,14 @@ def _name(make: Maker) -> str:
 def if_positive(names: str, function: Maker) -> Maker:
     """The maker; ValueError, by the library's name, where one of its first parameters is not positive.
 
-    NaN passes.
+    NaN passes, and anything where the name is an underscore.
     """
 
     @wraps(function)
     def checked(*values: Array) -> Any:
         for name, value in zip(names.split(), values, strict=False):
+            if name == "_":
+                continue
             if np.any(np.less_equal(value, 0.0)):
                 raise ValueError(Requirement(name, "must be positive"))
             if np.any(np.isinf(value)):

@@ -34,6 +34,7 @@ pymc_words: dict[str, Words] = {
     "NormalRV": {"mean": "mu", "scale": "sigma"},
     "ParetoRV": {"scale": "m"},
     "PoissonRV": {"mean": "mu"},
+    "SkewStudentTRV": {"loc": "mu", "scale": ("scale", "sigma √(a + b)")},
     "StudentTRV": {"df": ("nu", "the degrees of freedom"), "loc": "mu"},
     "TriangularRV": {"loc": "lower"},
     "TruncatedNormalRV": {"loc": "mu", "scale": "sigma"},

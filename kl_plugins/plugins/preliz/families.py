@@ -56,6 +56,7 @@ _PYMC: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
     "Normal": ("NormalRV", lambda d: (d.mu, d.sigma)),
     "Pareto": ("ParetoRV", lambda d: (d.alpha, d.m)),
     "Poisson": ("PoissonRV", lambda d: (d.mu,)),
+    "SkewStudentT": ("SkewStudentTRV", lambda d: (d.a, d.b, d.mu, d.sigma)),
     "StudentT": ("StudentTRV", lambda d: (d.nu, d.mu, d.sigma)),
     "Triangular": ("TriangularRV", lambda d: (d.lower, d.c, d.upper)),
     "TruncatedNormal": ("TruncatedNormalRV", lambda d: (d.mu, d.sigma, d.lower, d.upper)),
