@@ -53,8 +53,8 @@ PAIRS = {
         (stats.lomax(4.0, scale=8.0), stats.expon(scale=4.0)),
     ),
     "rdist and semicircular": (
-        (stats.rdist(2.2, 0.3, 2.0), stats.semicircular(0.3, 2.0)),
-        (stats.beta(1.1, 1.1), stats.beta(1.5, 1.5)),
+        (stats.rdist(5.0, 0.3, 2.0), stats.semicircular(0.3, 2.0)),
+        (stats.beta(2.5, 2.5), stats.beta(1.5, 1.5)),
     ),
     "genlogistic": (
         (stats.genlogistic(1.5, 0.3, 2.0), stats.genlogistic(2.5, 0.3, 2.0)),
