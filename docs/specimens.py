@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from kl_plugins import BlockDiagonal, Cholesky, Dense, Diagonal, Isotropic, Kronecker, LowRank, Precision
+from kl_plugins import (
+    Autoregressive,
+    Banded,
+    BlockDiagonal,
+    Cholesky,
+    Dense,
+    Diagonal,
+    Isotropic,
+    Kronecker,
+    LowRank,
+    Precision,
+)
 from kl_plugins.extend import Covariance, Eigendecomposition, Singular  # type: ignore[attr-defined]
 
 CONTINUOUS: dict[str, list[tuple[str, ...]]] = {
@@ -199,6 +210,8 @@ COVARIANCES: dict[str, Callable[[], Covariance]] = {
     "Dense": lambda: Dense(_MATRIX),
     "Cholesky": lambda: Cholesky(np.linalg.cholesky(_MATRIX)),
     "Precision": lambda: Precision(_MATRIX),
+    "Banded": lambda: Banded([np.zeros(12), np.full(12, 2.0)]),
+    "Autoregressive": lambda: Autoregressive(np.ones((12, 1)), np.ones(12)),
     "Eigendecomposition": lambda: Eigendecomposition(*np.linalg.eigh(_MATRIX)),
     "LowRank": lambda: LowRank(np.ones(12), np.ones((12, 1))),
     "Kronecker": lambda: Kronecker((Dense(_MATRIX[:3, :3]), Dense(_MATRIX[:4, :4]))),

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from kl_plugins import priors as priors
     from kl_plugins import variational as variational
     from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
+    from kl_plugins.covariance.banded import Banded
     from kl_plugins.covariance.block_diagonal import BlockDiagonal
     from kl_plugins.covariance.full import Cholesky, Dense
     from kl_plugins.covariance.kronecker import Kronecker
     from kl_plugins.covariance.low_rank import LowRank
+    from kl_plugins.covariance.markov import Autoregressive
     from kl_plugins.covariance.precision import Precision
     from kl_plugins.estimate.draws.sample import draws
     from kl_plugins.estimate.estimation import estimate_kl
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
+    "Autoregressive",
+    "Banded",
     "BlockDiagonal",
     "Cholesky",
     "Dense",
@@ -68,6 +72,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Autoregressive": "covariance.markov",
+    "Banded": "covariance.banded",
     "BlockDiagonal": "covariance.block_diagonal",
     "Cholesky": "covariance.full",
     "Dense": "covariance.full",

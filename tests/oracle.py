@@ -50,6 +50,28 @@ def from_precision(mean: Any, precision: Any) -> Gaussian:
     return Gaussian(vector(mean), _solve_lower(lower, _identity(len(lower))))
 
 
+def from_regressions(mean: Any, coefficients: Any, scales: Any) -> Gaussian:
+    """xₜ = Σₖ φₖ(t) xₜ₋ₖ + σ(t) εₜ: the factor's rows are combinations of those before them."""
+    factor: Matrix = []
+    for t, (row, scale) in enumerate(zip(matrix(coefficients), vector(scales), strict=True)):
+        before = list(zip(row, reversed(factor), strict=False))
+        own = [mpmath.fsum(phi * earlier[i] for phi, earlier in before) for i in range(len(scales))]
+        own[t] += scale
+        factor.append(own)
+    return Gaussian(vector(mean), factor)
+
+
+def from_band(mean: Any, band: Any) -> Gaussian:
+    """Of the upper diagonals of a precision matrix."""
+    rows = matrix(band)
+    size, above = len(rows[0]), len(rows) - 1
+    full = _diagonal(rows[above])
+    for k in range(1, above + 1):
+        for j in range(k, size):
+            full[j - k][j] = full[j][j - k] = rows[above - k][j]
+    return from_precision(mean, full)
+
+
 def from_eigendecomposition(mean: Any, eigenvalues: Any, eigenvectors: Any) -> Gaussian:
     values, vectors = vector(eigenvalues), matrix(eigenvectors)
     scaled = [[w * x for w, x in zip(values, row, strict=True)] for row in vectors]

@@ -55,9 +55,9 @@ def low_rank_any(p: LowRank, q: Covariance) -> Array:
     ops = p.ops
     own = log_det_divergence(DiagonalScales.unchecked(ops, scales=p.scales), q)
     columns = 0.5 * ops.sum_of_squares(q.whiten_columns(p.loadings))
-    log_det, doubt = _half_log_det(p)
+    log_det, doubt = half_log_det(p)
     terms = own + columns + log_det + 0.5 * doubt**2
-    return _kept(own + (columns - log_det), terms, [p, q], lambda: _low_rank_through_factors(p, q))
+    return kept(own + (columns - log_det), terms, [p, q], lambda: _low_rank_through_factors(p, q))
 
 
 def _low_rank_through_factors(p: LowRank, q: Covariance) -> Array:
@@ -92,12 +92,12 @@ def any_low_rank(p: Covariance, q: LowRank) -> Array:
     squares, (rest_norm, whole_norm, less, more) = sums[0], np.sqrt(sums)
     # through square roots: no pair of finite scales leaves the range of floats
     logs = 2.0 * ops.log(ops.sqrt(q.scales) / ops.sqrt(ops.diagonal(p.factor)))
-    log_det, doubt = _half_log_det(q)
+    log_det, doubt = half_log_det(q)
     dimension = by.shape[-2]
     value = 0.5 * (squares - dimension) + (ops.sum_last(logs) + log_det)
     terms = 0.5 * (squares + dimension) + ops.sum_last(ops.absolute(logs)) + log_det + 0.5 * doubt**2
     terms = terms + doubt * rest_norm * whole_norm + 0.5 * less * more
-    return _kept(value, terms, [p, q], lambda: full_full(p, q))
+    return kept(value, terms, [p, q], lambda: full_full(p, q))
 
 
 def _spread(side: LowRank) -> Array:
@@ -105,14 +105,14 @@ def _spread(side: LowRank) -> Array:
     return side.ops.sqrt(side.ops.diagonal(side.capacitance))
 
 
-def _half_log_det(side: LowRank) -> tuple[Array, Array]:
+def half_log_det(side: LowRank) -> tuple[Array, Array]:
     """½ ln|C|, and the norm κ of L⁻¹ with its columns times √diag C: ln|C| is rounded by about ε κ²."""
     ops, lower = side.ops, side.capacitance_factor
     scaled = ops.solve_lower(lower, ops.from_diagonal(_spread(side)))
     return ops.sum_last(ops.log(ops.diagonal(lower))), ops.sqrt(ops.sum_of_squares(scaled))
 
 
-def _kept(value: Array, terms: Array, sides: list[Covariance], through_factors: Callable[[], Array]) -> Array:
+def kept(value: Array, terms: Array, sides: list[Covariance], through_factors: Callable[[], Array]) -> Array:
     """`value` where the sum of its `terms` left it three quarters of its digits, else `through_factors`."""
     epsilon = max(side.ops.epsilon(array) for side in sides for array in side.values())
     kept = np.isfinite(terms) & (value >= epsilon**0.25 * terms)

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.axis_aligned import Diagonal as Diagonal
     from kl_plugins.covariance.axis_aligned import DiagonalScales as DiagonalScales
     from kl_plugins.covariance.axis_aligned import Isotropic as Isotropic
+    from kl_plugins.covariance.banded import Banded as Banded
     from kl_plugins.covariance.block_diagonal import BlockDiagonal as BlockDiagonal
     from kl_plugins.covariance.composite import Composite as Composite
     from kl_plugins.covariance.eigendecomposition import Eigendecomposition as Eigendecomposition
@@ -76,6 +77,8 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.full import Full as Full
     from kl_plugins.covariance.kronecker import Kronecker as Kronecker
     from kl_plugins.covariance.low_rank import LowRank as LowRank
+    from kl_plugins.covariance.markov import Autoregressive as Autoregressive
+    from kl_plugins.covariance.markov import Markov as Markov
     from kl_plugins.covariance.precision import Precision as Precision
     from kl_plugins.covariance.singular import Singular as Singular
     from kl_plugins.families.beta import Beta as Beta

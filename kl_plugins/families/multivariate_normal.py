@@ -37,7 +37,8 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
     Parameters
     ----------
     mean : array_like or TensorVariable, shape (..., d)
-    covariance : Isotropic, Diagonal, Dense, Cholesky, Precision, LowRank, Kronecker or BlockDiagonal
+    covariance : Isotropic, Diagonal, Dense, Cholesky, Precision, Banded, Autoregressive, LowRank, \
+            Kronecker or BlockDiagonal
         The covariance and its structure; leading (batch) dimensions broadcast against the mean's.
     dims : hashable or sequence of hashable, optional
         Of parameters with named dimensions: the name of the dimension of the variables, and of that of the
@@ -101,8 +102,8 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
             raise TypeError(
                 "covariance must say its structure: a plain covariance matrix is Dense(matrix); others are "
                 "Diagonal(variances), Isotropic(variance, dim), Cholesky(factor), Precision(matrix), "
-                "LowRank(diagonal, factor), Kronecker(factors) or BlockDiagonal(blocks), got "
-                f"{type(self.covariance).__name__}"
+                "Banded(precision), Autoregressive(coefficients, scales), LowRank(diagonal, factor), "
+                f"Kronecker(factors) or BlockDiagonal(blocks), got {type(self.covariance).__name__}"
             )
         if self.dims is not None:
             self._state(dims=self._checked_dims(self.dims))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from kl_plugins.covariance.composite import Composite
 from kl_plugins.covariance.low_rank import LowRank
+from kl_plugins.covariance.markov import Autoregressive
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.labelled.computing import Labelled, dims_of, labelled
@@ -34,7 +35,8 @@ def _(obj: Any) -> Labelled | None:
     values = list(_values(obj))
     event, column = _event(obj, values)
     _check_columns(values, event, column)
-    square = event and any(one.core_ndim == 2 and not isinstance(one.holder, LowRank) for one in values)
+    tall = LowRank | Autoregressive
+    square = event and any(one.core_ndim == 2 and not isinstance(one.holder, tall) for one in values)
     mold = _mold(obj)
     return Labelled(
         tuple(one.value for one in values),

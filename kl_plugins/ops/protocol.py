@@ -210,14 +210,23 @@ class ArrayOperations(Operations, Protocol):
     def all_positive(self, x: Array, core_ndim: int, /) -> Array:
         """Whether all numbers of each member are positive, or of all."""
 
+    def below_diagonal(self, matrix: Array, /) -> Array:
+        """What is below the diagonal of matrices that need not be square."""
+
     def cholesky(self, matrix: Array, name: str, remedy: str = "", /) -> Array:
         """The lower Cholesky factor; where there is none NaN in a graph, else LinAlgError with the name.
 
         `remedy` is what the error says of singular matrices.
         """
 
+    def cholesky_band(self, band: Array, name: str, /) -> Array:
+        """The lower Cholesky factor of a banded matrix: entry (k, j) is that of row j + k and column j."""
+
     def cholesky_of_root(self, root: Array, /) -> Array:
         """The lower Cholesky factor of ``root @ root.T``."""
+
+    def covariance_recursion(self, transitions: Array, noises: Array, /) -> Array:
+        """P₀, P₁, … of Pₜ₊₁ = Gₜ Pₜ Gₜᵀ + Qₜ from P₀ = 0, of so many G and symmetric Q (..., d, b, b)."""
 
     def diagonal(self, matrix: Array, /) -> Array: ...
     def eye_like(self, matrix: Array, /) -> Array: ...
@@ -255,6 +264,12 @@ class ArrayOperations(Operations, Protocol):
 
     def solve_lower(self, factor: Array, right: Array, /) -> Array:
         """``factor⁻¹ right``, `factor` lower triangular."""
+
+    def solve_lower_band(self, band: Array, right: Array, /) -> Array:
+        """``factor⁻¹ right`` of vectors; the entry (k, j) is that of the factor's row j + k and column j."""
+
+    def solve_lower_band_transposed(self, band: Array, right: Array, /) -> Array:
+        """``factor.T⁻¹ right`` of vectors, from the same band."""
 
     def solve_lower_transposed(self, factor: Array, right: Array, /) -> Array:
         """``factor.T⁻¹ right``, `factor` lower triangular."""

@@ -29,12 +29,13 @@ def members(contract):
 
 OF_NUMPY_ALONE = {
     *("in_pieces", "of_long_vectors", "plain_covariances", "plain_means"),
-    *("by_loop", "column_norms_below"),
+    *("by_loop", "column_norms_below", "cholesky_band_gradient"),
 }
+NODES = {"SolveLowerBand", "CovarianceRecursion", "CholeskyBand", "CholeskyBandGradient"}
 BACKENDS = {
     "floats": (Operations, ["", ".special"], set()),
-    "numpy": (ArrayOperations, ["", ".matrices", ".special"], OF_NUMPY_ALONE),
-    "pytensor": (SymbolicOperations, ["", ".matrices", ".special"], set()),
+    "numpy": (ArrayOperations, ["", ".bands", ".matrices", ".special"], OF_NUMPY_ALONE),
+    "pytensor": (SymbolicOperations, ["", ".bands", ".matrices", ".special"], NODES),
 }
 
 
@@ -155,6 +156,9 @@ ON_ARRAYS = {
     **dict.fromkeys(["inverse_lower", "cholesky_of_root"], (ROOT,)),
     **dict.fromkeys(["matmul", "solve_lower", "solve_lower_transposed", "lower"], (ROOT, MATRIX)),
     "add_to_diagonal": (MATRIX, VECTOR, ROOT),
+    "below_diagonal": (MATRIX[:, :2],),
+    "covariance_recursion": (np.stack([ROOT, MATRIX, ROOT.T]), np.stack([MATRIX] * 3)),
+    **dict.fromkeys(["solve_lower_band", "solve_lower_band_transposed"], (ROOT[:2] + 1.0, VECTOR)),
     "triangular_ratio_squares": (ROOT, 2.0 * ROOT, np.array([True, False, True])),
     "take_along_last": (VECTOR, np.array([2, 0])),
 }
@@ -166,6 +170,9 @@ OTHERS = {
     "broadcast_arrays": lambda a, v, ops: ops.broadcast_arrays(a, v)[1],
     "broadcast_to": lambda a, v, ops: ops.broadcast_to(v, (2, 3)),
     "cholesky": lambda a, v, ops: ops.cholesky(a, "matrix"),
+    "cholesky_band": lambda a, v, ops: ops.cholesky_band(
+        ops.transpose(ops.concatenate([v[:, None] ** 2 + 3.0, v[:, None]])), "matrix"
+    ),
     "concatenate": lambda a, v, ops: ops.concatenate([a, a]),
     "of_factors": lambda a, v, ops: ops.of_factors(
         lambda x: ops.sum_of_squares_last(x), [lambda x: 2.0 * x], [v], [None]

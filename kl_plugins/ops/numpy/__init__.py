@@ -14,6 +14,7 @@ from kl_plugins.ops import checked, floats
 
 # The backend is one namespace over several rooms.
 from kl_plugins.ops.compiled import *  # noqa: F403
+from kl_plugins.ops.numpy.bands import *  # noqa: F403
 from kl_plugins.ops.numpy.matrices import *  # noqa: F403
 from kl_plugins.ops.protocol import Array, Conditions, FloatArray, Operations
 from kl_plugins.ops.special_functions import loaded_when_asked_for

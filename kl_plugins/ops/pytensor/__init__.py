@@ -18,10 +18,11 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
 from kl_plugins.ops import floats
 from kl_plugins.ops.protocol import Array, Conditions, Operations
-from kl_plugins.ops.pytensor.formula_node import formula
-from kl_plugins.ops.pytensor.literals import beside_literals, of_floats, undressed
 
 # The backend is one namespace over several rooms.
+from kl_plugins.ops.pytensor.bands import *  # noqa: F403
+from kl_plugins.ops.pytensor.formula_node import formula
+from kl_plugins.ops.pytensor.literals import beside_literals, of_floats, undressed
 from kl_plugins.ops.pytensor.matrices import *  # noqa: F403
 from kl_plugins.ops.pytensor.matrices import cholesky, isfinite
 from kl_plugins.ops.special_functions import loaded_when_asked_for

@@ -9,8 +9,15 @@ from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.tensor.blockwise import Blockwise
 
 from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.pytensor.bands import (
+    CholeskyBand,
+    CholeskyBandGradient,
+    CovarianceRecursion,
+    SolveLowerBand,
+)
 from kl_plugins.ops.pytensor.check_node import (
     CheckAll,
     ReplaceChecks,
@@ -43,7 +50,9 @@ class Load(GraphRewriter):  # type: ignore[misc]
 
 
 def _is_ours(node: Apply) -> bool:
-    return isinstance(node.op, CheckAll | SameLengths) or isinstance(
+    op = node.op.core_op if isinstance(node.op, Blockwise) else node.op
+    of_bands = SolveLowerBand | CholeskyBand | CholeskyBandGradient | CovarianceRecursion
+    return isinstance(op, CheckAll | SameLengths | of_bands) or isinstance(
         getattr(node.op, "scalar_op", None), Formula
     )
 

@@ -9,6 +9,12 @@ from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from pytensor.scalar.basic import Composite, ScalarType
 
+from kl_plugins.ops.pytensor.bands import (
+    CholeskyBand,
+    CholeskyBandGradient,
+    CovarianceRecursion,
+    SolveLowerBand,
+)
 from kl_plugins.ops.pytensor.check_node import CheckAll, Error
 from kl_plugins.ops.pytensor.entrywise import Counter, Entry, Length, Place
 from kl_plugins.ops.pytensor.for_numba import CheckEntries, FusedFormulas
@@ -93,3 +99,104 @@ def numba_funcify_same_lengths(op: SameLengths, node: Apply, **kwargs: Any) -> t
 
 
 register_funcify_and_cache_key(SameLengths)(numba_funcify_same_lengths)
+
+
+def numba_funcify_solve_lower_band(op: SolveLowerBand, node: Apply, **kwargs: Any) -> tuple[Any, str | None]:
+    """The recurrence: forwards, or backwards for the transpose."""
+    order, other = ("size - 1, -1, -1", "j + k < size") if op.transposed else ("size", "j >= k")
+    entry, known = ("band[k, j]", "x[j + k]") if op.transposed else ("band[k, j - k]", "x[j - k]")
+    lines = [
+        "def solve_lower_band(band, right):",
+        "    size, width = right.shape[0], band.shape[0]",
+        f"    x = np.empty(size, np.{node.outputs[0].type.dtype})",
+        f"    for j in range({order}):",
+        "        left = right[j]",
+        "        for k in range(1, width):",
+        f"            if {other}:",
+        f"                left -= {entry} * {known}",
+        "        x[j] = left / band[0, j]",
+        "    return x",
+    ]
+    return Source().function("solve_lower_band", lines)
+
+
+register_funcify_and_cache_key(SolveLowerBand)(numba_funcify_solve_lower_band)
+
+
+def numba_funcify_cholesky_band(op: CholeskyBand, node: Apply, **kwargs: Any) -> tuple[Any, str | None]:
+    """Column by column; NaN from where there is none."""
+    lines = [
+        "def cholesky_band(band):",
+        "    width, size = band.shape",
+        "    factor = np.zeros_like(band)",
+        "    for j in range(size):",
+        "        for r in range(min(width, size - j)):",
+        "            left = band[r, j]",
+        "            for k in range(1, min(width - r, j + 1)):",
+        "                left -= factor[r + k, j - k] * factor[k, j - k]",
+        "            if r:",
+        "                factor[r, j] = left / factor[0, j]",
+        "            else:",
+        "                factor[0, j] = np.sqrt(left) if left > 0.0 else np.nan",
+        "    return factor",
+    ]
+    return Source().function("cholesky_band", lines)
+
+
+register_funcify_and_cache_key(CholeskyBand)(numba_funcify_cholesky_band)
+
+
+def numba_funcify_cholesky_band_gradient(
+    op: CholeskyBandGradient, node: Apply, **kwargs: Any
+) -> tuple[Any, str | None]:
+    """What `cholesky_band` does, differentiated from its end to its beginning."""
+    lines = [
+        "def cholesky_band_gradient(factor, gradient):",
+        "    width, size = factor.shape",
+        "    by_factor, by_band = gradient.copy(), np.zeros_like(factor)",
+        "    for j in range(size - 1, -1, -1):",
+        "        for r in range(min(width, size - j) - 1, -1, -1):",
+        "            slope = by_factor[r, j] / factor[0, j]",
+        "            if r:",
+        "                by_factor[0, j] -= slope * factor[r, j]",
+        "            else:",
+        "                slope *= 0.5",
+        "            for k in range(1, min(width - r, j + 1)):",
+        "                by_factor[r + k, j - k] -= slope * factor[k, j - k]",
+        "                by_factor[k, j - k] -= slope * factor[r + k, j - k]",
+        "            by_band[r, j] = slope",
+        "    return by_band",
+    ]
+    return Source().function("cholesky_band_gradient", lines)
+
+
+register_funcify_and_cache_key(CholeskyBandGradient)(numba_funcify_cholesky_band_gradient)
+
+
+def numba_funcify_covariance_recursion(
+    op: CovarianceRecursion, node: Apply, **kwargs: Any
+) -> tuple[Any, str | None]:
+    lines = [
+        "def covariance_recursion(transitions, noises):",
+        "    size, count = noises.shape[0], noises.shape[1]",
+        f"    found = np.zeros((size, count, count), np.{node.outputs[0].type.dtype})",
+        f"    moved = np.zeros((count, count), np.{node.outputs[0].type.dtype})",
+        "    for t in range(size - 1):",
+        "        for i in range(count):",
+        "            for j in range(count):",
+        "                total = 0.0",
+        "                for k in range(count):",
+        "                    total += transitions[t, i, k] * found[t, k, j]",
+        "                moved[i, j] = total",
+        "        for i in range(count):",
+        "            for j in range(count):",
+        "                total = noises[t, i, j]",
+        "                for k in range(count):",
+        "                    total += moved[i, k] * transitions[t, j, k]",
+        "                found[t + 1, i, j] = total",
+        "    return found",
+    ]
+    return Source().function("covariance_recursion", lines)
+
+
+register_funcify_and_cache_key(CovarianceRecursion)(numba_funcify_covariance_recursion)
