@@ -39,7 +39,8 @@ def information_gain(
     ----------
     posterior : InferenceData, DataTree, Dataset or approximation
         Draws, as ``pm.sample`` returns them; or a Gaussian approximation, as ``pm.fit``, `variational.fit`
-        and ``gaussian(trace, model=model)`` return it.
+        and ``gaussian(trace, model=model)`` return it. What it has beside the model's free variables, such as
+        Deterministics, is left aside.
     model : pymc.Model, optional
         Whose priors these are, at the present values of its ``pm.Data``; by default that in context, or the
         approximation's.
@@ -62,9 +63,9 @@ def information_gain(
     TypeError
         If there is no model, or `posterior` is neither draws nor an approximation.
     ValueError
-        If draws are not of the model, or too few; if there is nothing of such a name; if a prior is improper
-        (``pm.Flat``), restricted by a transform that its density does not know of, or cannot be drawn from
-        where that is needed.
+        If draws of a variable are missing, or not as the model has it, or too few; if there is nothing of
+        such a name; if a prior is improper (``pm.Flat``), restricted by a transform that its density does not
+        know of, or cannot be drawn from where that is needed.
     ImportError
         If PyMC or ArviZ is not installed.
 
@@ -214,7 +215,8 @@ def _drawn(priors: Priors, posterior: Any, names: list[str]) -> Posterior:
     needed = set(names) | set(depended_on(priors.model, [priors.variables[name] for name in names]))
     taken = [name for name in priors.free if name in needed]
     variables = [priors.variables[name] for name in taken]
-    chains = points_of_draws(posterior, priors.model, variables, "the posterior")
+    held = posterior[[name for name in posterior.data_vars if name in needed]]
+    chains = points_of_draws(held, priors.model, variables, "the posterior")
     slices, start = {}, 0
     for name, variable in zip(taken, variables, strict=True):
         slices[name] = slice(start, start + variable.size)
