@@ -165,7 +165,8 @@ def _listed_numbers(obj: Any) -> tuple[str, str]:
         return "numbers", _rows_of(
             f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T", rows=rows
         )
-    remedy = _line("x" if isinstance(obj, list | tuple) else "list(x)")
+    values = "x" if isinstance(obj, list | tuple) else "list(x)"
+    remedy = _line(values, f"kl_plugins.draws({values})")
     return "numbers", remedy.replace("norm(mean, sd)", "norm(*x)") if isinstance(obj, tuple) else remedy
 
 
@@ -177,7 +178,7 @@ def _fitted(obj: Any, values: str) -> str:
     if ndim == 0:
         return _PARAMETERS
     if ndim == 1:
-        return _line(values)
+        return _line(values, values if type(obj).__name__ != "Index" else f"{values}.values")
     if hasattr(obj, "columns"):  # pandas' columns are the variables
         same = " and the columns of both sides in the same order"
         return _rows_of("x.mean()", "x.cov()", "x.T", same)
@@ -185,20 +186,19 @@ def _fitted(obj: Any, values: str) -> str:
     return _rows_of(f"{rows}.mean(axis=0)", f"numpy.cov({rows}, rowvar=False)", f"{rows}.T", rows=rows)
 
 
-def _line(values: str) -> str:
+def _line(values: str, draws: str) -> str:
+    """Of one variable: `values` is what SciPy takes, `draws` what `estimate_kl` takes."""
     return (
-        f"fit a distribution to draws x, scipy.stats.norm(*scipy.stats.norm.fit({values})), or pass "
-        f"scipy.stats.gaussian_kde({values}) or kl_plugins.draws({values}) to kl_plugins.estimate_kl; "
-        f"{_PARAMETERS}"
+        f"fit a distribution to draws x, scipy.stats.norm(*scipy.stats.norm.fit({values})), or pass the "
+        f"draws {draws}, or scipy.stats.gaussian_kde({values}), to kl_plugins.estimate_kl; {_PARAMETERS}"
     )
 
 
 def _rows_of(mean: str, cov: str, columns: str, order: str = "", rows: str = "x") -> str:
     return (
         f"fit a distribution to draws x, one in each row{order}, "
-        f"scipy.stats.multivariate_normal({mean}, {cov}), or pass "
-        f"scipy.stats.gaussian_kde({columns}) or kl_plugins.draws({rows}) to kl_plugins.estimate_kl; "
-        f"{_PARAMETERS}"
+        f"scipy.stats.multivariate_normal({mean}, {cov}), or pass the draws {rows}, or "
+        f"scipy.stats.gaussian_kde({columns}), to kl_plugins.estimate_kl; {_PARAMETERS}"
     )
 
 

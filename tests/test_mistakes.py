@@ -38,9 +38,10 @@ DRAWS = xr.Dataset({name: (("chain", "draw"), x) for name, x in ELEMENTS.items()
 
 FIT = "scipy.stats.norm(*scipy.stats.norm.fit({}))"
 KDE, AS_DRAWS = "scipy.stats.gaussian_kde({})", "kl_plugins.draws({})"
+AS_IT_IS = "the draws {}, or"
 FITS = "scipy.stats.multivariate_normal({0}.mean(axis=0), numpy.cov({0}, rowvar=False))"
 OF_DATA = {
-    "a vector": (LINE, [FIT.format("x"), KDE.format("x"), AS_DRAWS.format("x")]),
+    "a vector": (LINE, [FIT.format("x"), KDE.format("x"), AS_IT_IS.format("x")]),
     "rows": (ROWS, [FITS.format("x"), KDE.format("x.T")]),
     "a matrix": (numpy.asmatrix(ROWS), [FITS.format("numpy.asarray(x)"), KDE.format("numpy.asarray(x).T")]),
     "chains of rows": (
@@ -48,28 +49,31 @@ OF_DATA = {
         [
             FITS.format("x.reshape(-1, x.shape[-1])"),
             KDE.format("x.reshape(-1, x.shape[-1]).T"),
-            AS_DRAWS.format("x.reshape(-1, x.shape[-1])"),
+            AS_IT_IS.format("x.reshape(-1, x.shape[-1])"),
         ],
     ),
-    "a list": (list(LINE), [FIT.format("x"), KDE.format("x")]),
+    "a list": (list(LINE), [FIT.format("x"), KDE.format("x"), AS_DRAWS.format("x")]),
     "a list of rows": (
         ROWS.tolist(),
-        [FITS.format("numpy.array(x)"), KDE.format("numpy.array(x).T"), AS_DRAWS.format("numpy.array(x)")],
+        [FITS.format("numpy.array(x)"), KDE.format("numpy.array(x).T"), AS_IT_IS.format("numpy.array(x)")],
     ),
     "a set": (set(LINE), [FIT.format("list(x)"), KDE.format("list(x)"), AS_DRAWS.format("list(x)")]),
     "a range": (range(9), [FIT.format("list(x)"), KDE.format("list(x)")]),
     "parameters": ((0.0, 1.0), ["scipy.stats.norm(*x)"]),
-    "a series": (pd.Series(LINE), [FIT.format("x"), KDE.format("x")]),
-    "an index": (pd.Index(LINE), [FIT.format("x"), KDE.format("x")]),
+    "a series": (pd.Series(LINE), [FIT.format("x"), KDE.format("x"), AS_IT_IS.format("x")]),
+    "an index": (pd.Index(LINE), [FIT.format("x"), KDE.format("x"), AS_IT_IS.format("x.values")]),
     "a frame": (
         pd.DataFrame(ROWS),
-        ["scipy.stats.multivariate_normal(x.mean(), x.cov())", KDE.format("x.T")],
+        ["scipy.stats.multivariate_normal(x.mean(), x.cov())", KDE.format("x.T"), AS_IT_IS.format("x")],
     ),
-    "a labelled array": (xr.DataArray(LINE), [FIT.format("x.values"), KDE.format("x.values")]),
+    "a labelled array": (xr.DataArray(LINE), [FIT.format("x.values"), AS_IT_IS.format("x.values")]),
     "a labelled array of draws": (DRAWS["a"], ['kl_plugins.gaussian(x.to_dataset(name="x"))']),
     "a dataset of draws": (DRAWS, ["kl_plugins.gaussian(x)"]),
     "a trace": (TRACE, ["kl_plugins.gaussian(trace)"]),
-    "an array of JAX": (jnp.array(LINE), [FIT.format("numpy.asarray(x)"), KDE.format("numpy.asarray(x)")]),
+    "an array of JAX": (
+        jnp.array(LINE),
+        [FIT.format("numpy.asarray(x)"), AS_IT_IS.format("numpy.asarray(x)")],
+    ),
 }
 """An object, and the expressions that its message has to name."""
 
@@ -81,8 +85,8 @@ def test_data_are_told_which_distribution_can_be_made_of_them(x, remedies):
     names = {"x": x, "trace": x, "scipy": scipy, "numpy": numpy, "kl_plugins": kl_plugins}
     for remedy in remedies:
         assert remedy in str(caught.value)
-        made = eval(remedy, names)
-        estimated = "kde" in remedy or "draws(" in remedy
+        made = eval(remedy.removeprefix("the draws ").removesuffix(", or"), names)
+        estimated = "kde" in remedy or "draws" in remedy
         found = estimate_kl(made, made, draws=100, random_state=1) if estimated else kl(made, made)
         assert float(found) == 0.0
 
