@@ -27,7 +27,7 @@ from kl_plugins.variational.optimum.distance import OptimumDistance
 from kl_plugins.variational.optimum.draw_counts import too_large
 from kl_plugins.variational.optimum.fixed_draws import elbo_gap
 from kl_plugins.variational.optimum.progress import Report
-from kl_plugins.variational.optimum.ranks import FULL_RANK_DIMENSIONS, find_full_rank
+from kl_plugins.variational.optimum.ranks import UNASKED_DIMENSIONS, find_full_rank
 from kl_plugins.variational.optimum.scale_families import (
     TriangularScales,
     family_of,
@@ -198,7 +198,7 @@ def best_full_rank(
     family = TriangularScales(((d, True),))
     if distance is not None and (family_of(q.covariance).every_correlation or d == 1):
         return distance.optimum, distance.sampling_error
-    if wanted is False or (wanted is None and d > FULL_RANK_DIMENSIONS) or too_large(family):
+    if wanted is False or (wanted is None and d > UNASKED_DIMENSIONS) or too_large(family):
         return None, np.inf
     centre = q if distance is None else distance.optimum
     found = find_full_rank(target, member_of(family, centre), tolerance, rng, report, most_evaluations)

@@ -29,7 +29,7 @@ from kl_plugins.variational.optimum.search import (
 from kl_plugins.variational.optimum.starts import at_average_curvature, starts_from
 from kl_plugins.variational.target.density import TargetDensity
 
-FULL_RANK_DIMENSIONS = 100
+UNASKED_DIMENSIONS = 100
 """Up to so many dimensions the best full-rank Gaussian is sought unasked."""
 COORDINATES = 16
 """A tolerance is for so many: divergences add up over coordinates, so that of more it is as much larger."""
@@ -106,7 +106,7 @@ def find_low_rank(
     Gaussian. The best with all correlations is another start, and bounds what others can reach.
     """
     wide = None
-    if target.dimension <= FULL_RANK_DIMENSIONS:
+    if target.dimension <= UNASKED_DIMENSIONS:
         _, centre = with_constant_metric(family, starts[0])
         wide = find_full_rank(
             target,
