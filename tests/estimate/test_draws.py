@@ -12,7 +12,7 @@ from scipy import stats
 
 from kl_plugins import EstimateWarning, MultivariateNormal, draws, estimate_kl, gaussian, kl
 from kl_plugins.estimate.draws.continuous import Points, divergence
-from kl_plugins.estimate.draws.dependence import thinning
+from kl_plugins.estimate.draws.dependence import dependence_time
 from kl_plugins.estimate.draws.gaussianising import likeliest_map, log_normal_density
 from kl_plugins.estimate.draws.margins import Logarithms
 from kl_plugins.estimate.draws.sample import Draws
@@ -134,7 +134,7 @@ def autoregressive(chains, n, rho, rng, mean=0.0):
 def test_chains_are_worth_what_they_are_worth(rho):
     rng = np.random.default_rng(4)
     p, q = autoregressive(2, 1200, rho, rng), autoregressive(2, 1200, rho, rng, 0.5)
-    assert 0.5 < thinning(p[..., None]) / ((1.0 + rho) / (1.0 - rho)) < 2.0
+    assert 0.5 < dependence_time(p[..., None]) / ((1.0 + rho) / (1.0 - rho)) < 2.0
     found = estimate_kl(draws(p, chain_dim=0), draws(q, chain_dim=0), random_state=1)
     assert not off_by(found, 0.125)
     unsaid = estimate_kl(p[0], stats.norm(0.5), random_state=1)  # a chain, though nobody says so

@@ -41,14 +41,19 @@ _SHARE = 2.0
 
 @dataclass(frozen=True)
 class Points:
-    """Independent draws, as far as they can be told from such: shape (n, d), and weights that add up to 1."""
+    """Draws, shape (n, d), and weights that add up to 1.
+
+    They are independent, as far as they can be told from such, or each is worth this share of one that is.
+    """
 
     values: FloatArray
     weights: FloatArray
+    share: float = 1.0
 
     @property
     def worth(self) -> float:
-        return effective_number(self.weights)
+        """So many independent draws of equal weight are worth as much."""
+        return self.share * effective_number(self.weights)
 
     def blocks_left_out(self) -> Iterator[tuple[FloatArray, FloatArray, NDArray[np.intp]]]:
         """The draws without each of some blocks of consecutive ones, their weights, and which these are."""

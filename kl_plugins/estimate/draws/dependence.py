@@ -12,21 +12,24 @@ from kl_plugins.ops.protocol import FloatArray
 _DEPENDENT = 1.5
 """Draws with shorter times of autocorrelation are taken as they are; the error's blocks see what is left."""
 _FEWEST = 10
+PER_TIME = 2
+"""So many draws are kept of each time of autocorrelation: one alone leaves out what others tell of tails and
+spreads, which have shorter times, and of more the neighbours would be of one stretch of a chain."""
 
 
-def thinning(chains: FloatArray) -> int:
-    """Every how many draws are as good as independent, of chains of shape (chains, draws, d).
+def dependence_time(chains: FloatArray) -> float:
+    """How many draws of chains, of shape (chains, draws, d), are worth one that is independent.
 
     That is the longest time of autocorrelation of the coordinates and of their distances from the middle. It
     counts chains that disagree, too (A. Vehtari et al., 2021, arXiv:1903.08008).
     """
     count, length, _ = chains.shape
     if length < _FEWEST:
-        return 1
+        return 1.0
     scores = _normal_scores(chains)
     times = [_time(part) for part in np.moveaxis(np.concatenate([scores, scores**2], axis=2), 2, 0)]
     longest = max(times) / (1.0 + 4.0 / math.sqrt(count * length))  # as the longest of several is by chance
-    return 1 if longest < _DEPENDENT else min(math.ceil(longest), length)
+    return 1.0 if longest < _DEPENDENT else min(longest, float(length))
 
 
 def in_order(chain: FloatArray) -> bool:

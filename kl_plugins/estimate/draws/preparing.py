@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kl_plugins.estimate.draws.continuous import Points
-from kl_plugins.estimate.draws.dependence import in_order, thinning
+from kl_plugins.estimate.draws.dependence import PER_TIME, dependence_time, in_order
 from kl_plugins.estimate.draws.sample import Draws
 from kl_plugins.estimate.moments import draws_needed, linearly_dependent, still
 from kl_plugins.families.named import some_of
@@ -49,10 +50,10 @@ def prepared(given: Draws) -> Prepared:
     discrete = counting or _counts(chains)
     if not discrete:
         _check_constant(chains.reshape(-1, chains.shape[2]), given.elements)
-    step = 1
+    time = 1.0
     if not given.independent and (given.chained or not in_order(chains[0])):
-        step = thinning(chains)
-    step = max(step, -(-chains.shape[0] * chains.shape[1] // _MOST))
+        time = dependence_time(chains)
+    step = max(math.ceil(time / PER_TIME), math.ceil(chains.shape[0] * chains.shape[1] / _MOST))
     thinned = chains[:, ::step]
     weights = np.full(chains.shape[:2], 1.0) if given.weights is None else given.weights
     kept = weights[:, ::step]
@@ -66,8 +67,8 @@ def prepared(given: Draws) -> Prepared:
     atom = None
     if not discrete:
         values, weight, atom = _without_repeats(values, weight, given.elements)
-    points = Points(values, weight / weight.sum())
-    _check_number(points, chains, step, given.weights is not None)
+    points = Points(values, weight / weight.sum(), min(step / time, 1.0))
+    _check_number(points, chains, time, given.weights is not None)
     return Prepared(points, discrete, discrete and not counting, atom)
 
 
@@ -135,15 +136,15 @@ def _merged(chains: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatA
     return np.concatenate(values), np.concatenate(merged)
 
 
-def _check_number(points: Points, chains: FloatArray, step: int, weighted: bool) -> None:
+def _check_number(points: Points, chains: FloatArray, time: float, weighted: bool) -> None:
     """Raise ValueError where draws are too few for anything."""
     d, needed = chains.shape[2], draws_needed(chains.shape[2])
     worth = points.worth
     if 2.0 * worth >= needed:
         return
     given = chains.shape[0] * chains.shape[1]
-    why = " by their weights" if weighted else " as they follow each other" if step > 1 else ""
-    remedy = " (kl_plugins.draws(x, independent=True), if they do not)" if step > 1 else ""
+    why = " by their weights" if weighted else " as they follow each other" if time > 1.0 else ""
+    remedy = " (kl_plugins.draws(x, independent=True), if they do not)" if time > 1.0 else ""
     said = f", worth {worth:.0f} independent ones{why}{remedy}" if worth < given - 0.5 else ""
     along = _ALONG if d > given else ""
     raise ValueError(
