@@ -85,9 +85,14 @@ def elbo_gap(
 
 @np.errstate(over="ignore", invalid="ignore")
 def minimise(
-    target: Target, family: ScaleFamily, start: Gaussian, draws: FloatArray, accuracy: float
+    target: Target,
+    family: ScaleFamily,
+    start: Gaussian,
+    draws: FloatArray,
+    accuracy: float,
+    ratios: FloatArray | None = None,
 ) -> Minimum:
-    """The Gaussian of the family with the largest ELBO over fixed draws, shape (n, d).
+    """The Gaussian of the family with the largest ELBO over fixed draws, shape (n, d), weighted by `ratios`.
 
     In coordinates around a reference in which the Fisher information is constant, with the means rotated so
     that their Hessian is the identity: L-BFGS while far, Newton's method (conjugate gradients, with products
@@ -98,7 +103,7 @@ def minimise(
     """
     gaussian, remaining = start, np.inf
     for _ in range(RESTARTS):
-        whitened = WhitenedELBO(target, family, gaussian, draws)
+        whitened = WhitenedELBO(target, family, gaussian, draws, ratios=ratios)
         if not np.isfinite(whitened.value):
             return Minimum(gaussian, np.inf, np.inf)
         if resolution(gaussian) > 1.0:  # its draws are no more than rounding
@@ -127,18 +132,20 @@ class WhitenedELBO:
         reference: Gaussian,
         draws: FloatArray,
         dense_dimensions: int = DENSE_DIMENSIONS,
+        ratios: FloatArray | None = None,
     ) -> None:
         self.target, self.family, self.reference, self.draws = target, family, reference, draws
+        self.ratios = _ratios(draws, ratios)
         self.dimension = len(reference.mean)
         self.rotation = None if self.dimension > dense_dimensions else self._rotation()
         self.chart = family.around(reference.root)
         self.weights: FloatArray = np.concatenate([np.ones(self.dimension), self.chart.metric])
         self.value, self.slope = self(np.zeros(len(self.weights)))
 
-    def over(self, draws: FloatArray) -> WhitenedELBO:
+    def over(self, draws: FloatArray, ratios: FloatArray | None = None) -> WhitenedELBO:
         """The same coordinates, and −ELBO over other draws."""
         part = copy(self)
-        part.draws = draws
+        part.draws, part.ratios = draws, _ratios(draws, ratios)
         part.value, part.slope = part(np.zeros(len(self.weights)))
         return part
 
@@ -162,14 +169,14 @@ class WhitenedELBO:
         values, gradients = self.target(self.reference.mean + self.family.spread(self.reference.root, w))
         if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
             return np.inf, np.zeros((sets, len(coordinates)))
-        pulled = -self.family.pull(self.reference.root, gradients)
+        pulled = -self.family.pull(self.reference.root, gradients) * self.ratios[:, None]
         slopes = []
         for some, draws in zip(np.split(pulled, sets), np.split(self.draws, sets), strict=True):
             slope_u = some.mean(axis=0)
             slope_u = slope_u if self.rotation is None else slope_u @ self.rotation
             slope_t = self.chart.slope(some, draws, change) - self.chart.log_det_slope(change)
             slopes.append(np.concatenate([slope_u, slope_t]) / np.sqrt(self.weights))
-        return float(-values.mean() - self.chart.log_det(change)), np.stack(slopes)
+        return float(-np.mean(values * self.ratios) - self.chart.log_det(change)), np.stack(slopes)
 
     def far_minimum(self) -> FloatArray:
         """Coordinates where L-BFGS ends."""
@@ -245,7 +252,9 @@ class WhitenedELBO:
         part = self
         # The Hessian changes the steps, not where they end: that over fewer draws will do.
         if enough < half:
-            part = self.over(mirrored(with_exact_moments(self.draws[:enough])))
+            ratios = self.ratios[:enough] / self.ratios[:enough].mean()
+            some = mirrored(with_exact_moments(self.draws[:enough], ratios))
+            part = self.over(some, np.concatenate([ratios, ratios]))
         base = part.slope
 
         length = max(SHORTEST_STEP, float(np.sqrt(resolution(self.reference))))
@@ -280,12 +289,18 @@ class WhitenedELBO:
         d = self.dimension
         if self.family.every_correlation:
             return None
-        centres = self.draws[: int(np.clip(len(self.draws) // (2 * d), 1, 16))]
-        hessian = expected_hessian(self.target, self.family, self.reference, centres)
+        count = int(np.clip(len(self.draws) // (2 * d), 1, 16))
+        centres, ratios = self.draws[:count], self.ratios[:count]
+        hessian = expected_hessian(self.target, self.family, self.reference, centres, ratios=ratios)
         if hessian is None:
             return None
         vectors, roots = positive_eigen(hessian)
         return vectors / roots
+
+
+def _ratios(draws: FloatArray, ratios: FloatArray | None) -> FloatArray:
+    """The weights of draws, whose mean is 1: those that are given, else all equal."""
+    return np.ones(len(draws)) if ratios is None else ratios
 
 
 def whitened_target(target: Target, family: ScaleFamily, gaussian: Gaussian) -> Target:
@@ -304,7 +319,12 @@ def resolution(gaussian: Gaussian) -> float:
 
 
 def expected_hessian(
-    target: Target, family: ScaleFamily, reference: Gaussian, centres: FloatArray, symmetric: bool = True
+    target: Target,
+    family: ScaleFamily,
+    reference: Gaussian,
+    centres: FloatArray,
+    symmetric: bool = True,
+    ratios: FloatArray | None = None,
 ) -> FloatArray | None:
     """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too.
 
@@ -322,7 +342,7 @@ def expected_hessian(
     finite = np.isfinite(hessians).all(axis=(1, 2))
     if not finite.any():
         return None
-    hessian: FloatArray = hessians[finite].mean(axis=0)
+    hessian: FloatArray = np.average(hessians[finite], axis=0, weights=_ratios(centres, ratios)[finite])
     return 0.5 * (hessian + hessian.T) if symmetric else hessian
 
 

@@ -274,7 +274,7 @@ def draws_in_sets(sets: int, count: int, dimension: int, rng: np.random.Generato
     Single sets have not: matched one by one they would all be wrong by as much where tails matter, and their
     differences would not show it.
     """
-    draws = np.concatenate([_half_of_draws(count // 2, dimension, rng) for _ in range(sets)])
+    draws = np.concatenate([half_of_draws(count // 2, dimension, rng) for _ in range(sets)])
     return [mirrored(half) for half in np.split(with_exact_moments(draws), sets)]
 
 
@@ -283,19 +283,21 @@ def mirrored(draws: FloatArray) -> FloatArray:
     return np.concatenate([draws, -draws])
 
 
-def with_exact_moments(draws: FloatArray) -> FloatArray:
+def with_exact_moments(draws: FloatArray, ratios: FloatArray | None = None) -> FloatArray:
     """The draws scaled so that with their mirror images they have the second moments of the standard normal.
 
-    All of them where there are at least two draws per dimension, else the variances alone.
+    All of them where there are at least two draws per dimension, else the variances alone. Weighted by
+    `ratios`, whose mean is 1.
     """
     count, dimension = draws.shape
+    weighted = draws if ratios is None else draws * ratios[:, None]
     if count < 2 * dimension:
-        return np.asarray(draws / np.sqrt(np.mean(draws**2, axis=0)))
-    factor = np.linalg.cholesky(draws.T @ draws / count)
+        return np.asarray(draws / np.sqrt(np.mean(weighted * draws, axis=0)))
+    factor = np.linalg.cholesky(weighted.T @ draws / count)
     return np.asarray(solve_triangular(factor, draws.T, lower=True).T)
 
 
-def _half_of_draws(count: int, dimension: int, rng: np.random.Generator) -> FloatArray:
+def half_of_draws(count: int, dimension: int, rng: np.random.Generator) -> FloatArray:
     """Quasi-random draws, without their mirror images."""
     if dimension > MOST_DIMENSIONS:
         return rng.standard_normal((count, dimension))

@@ -24,7 +24,7 @@ from kl_plugins.variational.optimum.draw_counts import (
     most_draws,
     too_large,
 )
-from kl_plugins.variational.optimum.fixed_draws import minimise
+from kl_plugins.variational.optimum.fixed_draws import Minimum, minimise
 from kl_plugins.variational.optimum.nonconvergence import (
     discontinuity_obstacle,
     hides_optimum,
@@ -34,6 +34,7 @@ from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws
+from kl_plugins.variational.optimum.weighted_draws import farther_draws
 from kl_plugins.variational.target.density import TargetDensity
 
 STRICTNESS = 4.0
@@ -137,10 +138,11 @@ def find_optimum(
     A coarse optimum from every start and from `further`, over the same few draws; the best of them starts
     the pairs, of equals the one from the earliest start. Each pair is two independent sets of draws, more
     than those before, until the optima over them agree to a quarter of the tolerance. As one agreement may
-    be luck another pair over as many draws has to agree, and to lead to the same place. Sets of fewer draws
-    than usual have to agree that much better. Gradients do not see jumps of the log density: these are looked
-    for. Once the target has had `most_evaluations` in all the search
-    ends, by default after `MOST_EVALUATIONS` of its own.
+    be luck, or what rare draws decide be missed by both, another pair over as many draws has to agree, of
+    which one reaches farther, and to lead to the same place. If not, all draws reach farther from then on.
+    Sets of fewer draws than usual have to agree that much better. Gradients do not see jumps of the log
+    density: these are looked for. Once the target has had `most_evaluations` in all the search ends, by
+    default after `MOST_EVALUATIONS` of its own.
     """
     if limit := too_large(family):
         raise ValueError(limit)
@@ -166,13 +168,11 @@ def find_optimum(
         obstacle = Reason.UNBOUNDED_ELBO.told(where=endless)
     if obstacle is not None:
         history.append(Agreement(len(coarse), np.inf))
-    reached, agreed, nowhere = False, False, False
+    reached, agreed, nowhere, farther = False, False, False, 0
     while not (reached or obstacle):
         density.begin(f"two optima over {draws:,d} draws each")
         try:
-            first, second = (
-                minimise(density, family, current, normal_draws(draws, d, rng), REST * goal) for _ in range(2)
-            )
+            first, second = _fixed_optima(density, family, current, draws, farther, REST * goal, rng)
         except OutOfEvaluationsError:
             obstacle = Reason.OUT_OF_EVALUATIONS.told()
             nowhere = not history
@@ -204,6 +204,7 @@ def find_optimum(
                 obstacle = Reason.COLLINEAR.told()
         elif left > goal and len(history) > 1:
             obstacle = why_not_converged(target, family, current, goal, rng)
+        farther = 2 if agreed else max(farther, int(agrees))
         agreed = agrees and not agreed
         if not (reached or obstacle or agreed):
             more = min(more_draws(draws, history[-1].jeffreys, goal), most)
@@ -231,6 +232,31 @@ def find_optimum(
         led=candidates[0].start < len(starts)
         or any(one.start < len(starts) and one.remaining < 0.1 for one in candidates),
     )
+
+
+def _fixed_optima(
+    density: MeteredDensity,
+    family: ScaleFamily,
+    start: Gaussian,
+    draws: int,
+    farther: int,
+    accuracy: float,
+    rng: np.random.Generator,
+) -> list[Minimum]:
+    """The optima over two independent sets of so many draws, of which the last `farther` reach farther.
+
+    A density that is not finite there, and is at normal draws, is not asked farther out.
+    """
+    found = []
+    for kind in range(2):
+        if kind >= 2 - farther:
+            there = farther_draws(density, family, start, draws, rng)
+            far = minimise(density, family, start, there.draws, accuracy, there.ratios)
+            if np.isfinite(far.value):
+                found.append(far)
+                continue
+        found.append(minimise(density, family, start, normal_draws(draws, family.dimension, rng), accuracy))
+    return found
 
 
 def _middle(family: ScaleFamily, p: Gaussian, q: Gaussian) -> Gaussian:
