@@ -13,6 +13,7 @@ from kl_plugins.covariance.base import (
     triangular_divergence,
 )
 from kl_plugins.covariance.full import Full
+from kl_plugins.errors import Requirement
 from kl_plugins.formulas.shared import (
     divergence_of_variances,
     normal_divergence,
@@ -212,8 +213,8 @@ def needs_axis(values: Array, name: str, ops: ArrayOperations) -> None:
 
 
 def positive_and_finite(values: Array, name: str, ops: ArrayOperations, core_ndim: int = 1) -> Conditions:
-    yield ops.all_finite(values, core_ndim), f"{name} must be finite, but holds NaN or infinity"
-    yield ops.all_positive(values, core_ndim), f"{name} must be positive"
+    yield ops.all_finite(values, core_ndim), Requirement(name, "must be finite, but holds NaN or infinity")
+    yield ops.all_positive(values, core_ndim), Requirement(name, "must be positive")
 
 
 @log_det_divergences.register(Isotropic, Isotropic, cost="O(1) in the covariances, O(d) in the means")

@@ -13,6 +13,7 @@ from kl_plugins.covariance.base import (
     triangular_divergence,
 )
 from kl_plugins.covariance.full import Dense
+from kl_plugins.errors import Requirement
 from kl_plugins.formulas.recursions import ahead, mean_squares, residuals, windows
 from kl_plugins.formulas.shared import scale_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
@@ -87,6 +88,10 @@ class Markov(Covariance[Value]):
     def unwhiten_transposed(self, rows: Array) -> Array:
         """A⁻ᵀ of each row, which has shape (..., n, d): the row times Σ's Cholesky factor."""
         return self.ops.solve_lower_band_transposed(self.inverse_band[..., None, :, :], rows)
+
+    def series_of(self, levels: Array) -> Array:
+        """The numbers xₜ = Σₖ φₖ(t) xₜ₋ₖ + cₜ of the given c, shape (..., d)."""
+        return self.ops.solve_lower_band(self.inverse_band, levels / self.scales)
 
     def log_det(self) -> Array:
         batch = self.ops.zeros_like(self.regressions.sum(axis=(-2, -1)))
@@ -169,8 +174,8 @@ class Autoregressive(Markov[Value]):
             ) from None
 
     def further_conditions(self) -> Conditions:
-        ops = self.ops
-        yield ops.all_finite(self.regressions, 2), "coefficients must be finite, but hold NaN or infinity"
+        ops, finite = self.ops, "must be finite, but holds NaN or infinity"
+        yield ops.all_finite(self.regressions, 2), Requirement("coefficients", finite)
         yield from positive_and_finite(self.scales, "scales", ops)
 
     @cached_property

@@ -19,7 +19,8 @@ x = pt.dscalar("x")
 
 
 def walk(mean):
-    return pm.GaussianRandomWalk.dist(mean, 1.0, init_dist=pm.Normal.dist(), steps=3)
+    steps = pm.StudentT.dist(3.0, mean, 1.0)
+    return pm.RandomWalk.dist(init_dist=pm.Normal.dist(), innovation_dist=steps, steps=3)
 
 
 # Each: random variables of a mean that have no closed form with a normal distribution.

@@ -8,6 +8,7 @@ Words = Mapping[str, str | tuple[str, str]]
 """Another library's names by ours, with the meaning where it takes more than a name."""
 
 pymc_words: dict[str, Words] = {
+    "AutoRegressiveRV": {"coefficients": "rho", "scales": "sigma", "mean": "rho"},
     "AsymmetricLaplaceRV": {"loc": "mu", "scale": ("scale", "1/b")},
     "BetaRV": {"a": "alpha", "b": "beta"},
     "CARRV": {"mean": "mu"},
@@ -34,6 +35,7 @@ pymc_words: dict[str, Words] = {
     "NormalRV": {"mean": "mu", "scale": "sigma"},
     "ParetoRV": {"scale": "m"},
     "PoissonRV": {"mean": "mu"},
+    "RandomWalkRV": {"scales": "sigma", "mean": "mu"},
     "SkewStudentTRV": {"loc": "mu", "scale": ("scale", "sigma √(a + b)")},
     "StudentTRV": {"df": ("nu", "the degrees of freedom"), "loc": "mu"},
     "TriangularRV": {"loc": "lower"},

@@ -8,4 +8,5 @@ from kl_plugins.plugins.pymc import (  # noqa: F401
     multivariate,
     powers,
     products,
+    series,
 )
