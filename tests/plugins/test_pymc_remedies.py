@@ -19,7 +19,7 @@ x = pt.dscalar("x")
 
 
 def walk(mean):
-    steps = pm.StudentT.dist(3.0, mean, 1.0)
+    steps = pm.StudentT.dist(3.0, mu=mean, sigma=1.0)
     return pm.RandomWalk.dist(init_dist=pm.Normal.dist(), innovation_dist=steps, steps=3)
 
 

@@ -92,7 +92,7 @@ def test_error_names_the_parameter():
     sigma = pt.dscalar()
     walk = pm.GaussianRandomWalk.dist(0.0, sigma, init_dist=normal(), steps=3)
     other = pm.GaussianRandomWalk.dist(0.0, 1.0, init_dist=normal(), steps=3)
-    with pytest.raises(ValueError, match="p: sigma .*must be positive"):
+    with pytest.raises(ValueError, match=r"p: sigma .*must be positive"):
         value(kl(walk, other), {sigma: -1.0})
 
 
