@@ -43,6 +43,10 @@ CONTINUOUS: dict[str, list[tuple[str, ...]]] = {
         ("stats.t(9.0, 0.1, 0.5)", "pm.StudentT.dist(9.0, mu=0.1, sigma=0.5)"),
         ("stats.jf_skew_t(4.0, 5.0, 0.1, 0.5)", "pm.SkewStudentT.dist(4.0, 5.0, mu=0.1, sigma=0.5)"),
         ("stats.johnsonsu(0.3, 1.5, 0.1, 0.5)",),
+        ("stats.gennorm(1.5, 0.1, 0.5)",),
+        ("stats.dgamma(1.5, 0.1, 0.2)",),
+        ("stats.dweibull(1.5, 0.1, 0.3)",),
+        ("stats.skewcauchy(0.3, 0.1, 0.5)",),
         ("stats.powernorm(2.0, 0.2, 1.1)",),
     ],
     "positive": [
@@ -107,6 +111,7 @@ CONTINUOUS: dict[str, list[tuple[str, ...]]] = {
     "on the circle": [
         ("stats.vonmises(2.0, 0.3)", "pm.VonMises.dist(0.3, 2.0)"),
         ("stats.vonmises_line(2.0, 0.3)",),
+        ("stats.wrapcauchy(0.5)",),
     ],
 }
 

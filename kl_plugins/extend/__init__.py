@@ -133,12 +133,14 @@ if TYPE_CHECKING:
     from kl_plugins.families.power_normal import PowerNormal as PowerNormal
     from kl_plugins.families.reciprocals import Reciprocal as Reciprocal
     from kl_plugins.families.sinh_transformed import SinhTransformed as SinhTransformed
+    from kl_plugins.families.skew_cauchy import SkewCauchy as SkewCauchy
     from kl_plugins.families.student_t import Cauchy as Cauchy
     from kl_plugins.families.student_t import HalfCauchy as HalfCauchy
     from kl_plugins.families.student_t import HalfStudentT as HalfStudentT
     from kl_plugins.families.student_t import Halved as Halved
     from kl_plugins.families.student_t import HeavyTailed as HeavyTailed
     from kl_plugins.families.student_t import StudentT as StudentT
+    from kl_plugins.families.symmetrised import Symmetrised as Symmetrised
     from kl_plugins.families.triangular import Triangular as Triangular
     from kl_plugins.families.truncated_normal import TruncatedNormal as TruncatedNormal
     from kl_plugins.families.uniform import Uniform as Uniform
@@ -153,6 +155,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.wishart import InverseWishart as InverseWishart
     from kl_plugins.families.wishart import Wishart as Wishart
     from kl_plugins.families.wishart import WishartLike as WishartLike
+    from kl_plugins.families.wrapped_cauchy import WrappedCauchy as WrappedCauchy
     from kl_plugins.families.zero_inflated import ZeroInflated as ZeroInflated
     from kl_plugins.families.zipf import Zipf as Zipf
     from kl_plugins.families.zipf import Zipfian as Zipfian

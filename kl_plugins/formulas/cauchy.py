@@ -1,4 +1,4 @@
-"""The divergence of Cauchy distributions."""
+"""The divergence of Cauchy distributions, whole and wrapped around a circle."""
 
 from __future__ import annotations
 
@@ -39,3 +39,33 @@ def _cauchy_divergence_gradient(
     e, d = (p_scale - q_scale) / total, step / total
     size = 1.0 + d * d
     return (e - d * d) / (p_scale * size), -(e + d * d) / (q_scale * size), 2.0 * d / (total * size)
+
+
+def cauchy_divergence_of_ratio(log_ratio: Array, ops: Operations) -> Array:
+    """That of a common place, from the logarithm of the ratio of the scales: log cosh² of its half."""
+    return ops.elementwise(_of_ratio, _of_ratio_gradient, log_ratio)
+
+
+def _of_ratio(log_ratio: Array, ops: Operations) -> Array:
+    half = 0.5 * ops.absolute(log_ratio)
+    return ops.select(half <= 20.0, lambda x: _log_cosh_square(x, ops), lambda x: 2.0 * (x - _LOG_2), half)
+
+
+def _log_cosh_square(x: Array, ops: Operations) -> Array:
+    some = ops.minimum(x, 20.0)
+    sinh = 0.5 * (ops.expm1(some) - ops.expm1(-some))
+    return ops.log1p(sinh * sinh)
+
+
+def _of_ratio_gradient(log_ratio: Array, ops: Operations) -> tuple[Array]:
+    """The hyperbolic tangent of the half."""
+    small = ops.expm1(-ops.absolute(log_ratio))
+    return (-ops.sign(log_ratio) * small / (2.0 + small),)
+
+
+_LOG_2 = 0.6931471805599453
+
+
+def wrapped_cauchy_divergence(p: Array, q: Array, ops: Operations) -> Array:
+    """log[(1 − p q)²/((1 − p²)(1 − q²))] of the resultant lengths p and q, without cancellation."""
+    return ops.log1p(((p - q) / ((1.0 - p) * (1.0 + p))) * ((p - q) / ((1.0 - q) * (1.0 + q))))
