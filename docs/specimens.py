@@ -154,6 +154,7 @@ SEVERAL: dict[str, list[tuple[str, ...]]] = {
             "pm.GaussianRandomWalk.dist(0.2, 0.8, init_dist=pm.Normal.dist(0.0, 1.0), steps=1)",
             "pm.AR.dist([0.2, 1.0], 0.8, init_dist=pm.Normal.dist(0.0, 1.0), steps=1, constant=True)",
         ),
+        ("pm.ICAR.dist(np.array([[0, 1], [1, 0]]), sigma=0.8, zero_sum_stdev=0.5)",),
         ("pm.CAR.dist([0.0, 1.0], W=[[0, 1], [1, 0]], alpha=0.5, tau=2.0)",),
         ("pm.KroneckerNormal.dist([0.0, 0.0], covs=[[[2.0]], [[1.0, 0.5], [0.5, 2.0]]])",),
         ("stats.multinomial(5, [0.2, 0.8])", "pm.Multinomial.dist(5, [0.2, 0.8])"),

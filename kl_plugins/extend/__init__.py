@@ -149,6 +149,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.urn_counts import DirichletMultinomial as DirichletMultinomial
     from kl_plugins.families.urn_counts import MultivariateHypergeometric as MultivariateHypergeometric
     from kl_plugins.families.urn_counts import UrnCounts as UrnCounts
+    from kl_plugins.families.vector_series import VectorSeries as VectorSeries
     from kl_plugins.families.von_mises import VonMises as VonMises
     from kl_plugins.families.von_mises import VonMisesLine as VonMisesLine
     from kl_plugins.families.von_mises_fisher import VonMisesFisher as VonMisesFisher

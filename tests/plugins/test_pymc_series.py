@@ -40,6 +40,15 @@ SERIES = {
         steps=4,
         constant=True,
     ),
+    "vectors": lambda: pm.MvGaussianRandomWalk.dist(
+        np.array([0.1, 0.2, 0.3]), cov=np.eye(3) + 0.4, init_dist=vector(), steps=4
+    ),
+    "pairs": lambda: pm.MvGaussianRandomWalk.dist(
+        np.array([[0.1, 0.2], [0.5, 0.0]]),
+        chol=np.array([[1.0, 0.0], [0.5, 2.0]]),
+        init_dist=pm.MvNormal.dist(np.zeros(2), 4.0 * np.eye(2)),
+        steps=3,
+    ),
     "dependent": lambda: pm.AR.dist(np.array([0.5, 0.2, -0.1]), tau=TWO, init_dist=vector(), shape=(2, 7)),
 }
 
@@ -50,7 +59,8 @@ def test_density_is_that_of_pymc(name):
     made = recognise(variable)
     at = np.random.default_rng(1).normal(size=variable.shape.eval(mode="FAST_COMPILE"))
     assert isinstance(made.covariance, Autoregressive)
-    np.testing.assert_allclose(*value([made.log_prob(pt.constant(at)), pm.logp(variable, at)]), rtol=1e-13)
+    point = at.reshape((*at.shape[: at.ndim - len(made.event_shape)], -1))
+    np.testing.assert_allclose(*value([made.log_prob(pt.constant(point)), pm.logp(variable, at)]), rtol=1e-13)
 
 
 def test_divergence_of_two_walks():
@@ -62,6 +72,36 @@ def test_divergence_of_two_walks():
     found, step = value([kl(p, q), kl(normal(ONE, ONE), normal(THIRD, TWO))])
     np.testing.assert_allclose(found, 7.0 * step, rtol=1e-13)
     assert explain(p, q).cost == "O(d b³) for b lags: each variable given those before it"
+
+
+def test_divergence_of_walks_of_vectors():
+    steps = [(np.array([0.1, 0.2, 0.3]), np.eye(3) + 0.4), (np.zeros(3), 2.0 * np.eye(3) - 0.3)]
+    p, q = (pm.MvGaussianRandomWalk.dist(mu, cov=cov, init_dist=vector(), steps=5) for mu, cov in steps)
+    found, step, same = value([kl(p, q), kl(*[pm.MvNormal.dist(mu, cov) for mu, cov in steps]), kl(p, p)])
+    np.testing.assert_allclose(found, 5.0 * step, rtol=1e-12)
+    assert same == 0.0
+    assert recognise(p).event_shape == (6, 3)
+
+
+CHAIN = np.diag(np.ones(4), 1) + np.diag(np.ones(4), -1)
+
+
+def test_intrinsic_autoregression():
+    """Its density is PyMC's but for a constant, and so its divergence is that of a precision."""
+    variable = pm.ICAR.dist(CHAIN, sigma=np.array(0.7), zero_sum_stdev=np.array(0.01))
+    made, at = recognise(variable), np.random.default_rng(2).normal(size=(2, 5))
+    ours = value(made.log_prob(pt.constant(at)))
+    theirs = value([pm.logp(variable, point) for point in at])
+    np.testing.assert_allclose(ours[1] - ours[0], theirs[1] - theirs[0], rtol=1e-10)
+    wider = pm.ICAR.dist(CHAIN, sigma=np.array(1.4), zero_sum_stdev=np.array(0.01))
+    np.testing.assert_allclose(value(kl(variable, wider)), 4.0 * (0.125 - 0.5 + np.log(2.0)), rtol=1e-9)
+
+
+def test_intrinsic_autoregression_of_places_that_are_apart():
+    apart = np.kron(np.eye(2), CHAIN[:2, :2])
+    variable = pm.ICAR.dist(apart, zero_sum_stdev=np.array(1.0))
+    with pytest.raises(ValueError, match="p: W must connect all places"):
+        kl(variable, pm.MvNormal.dist(np.zeros(4), np.eye(4)))
 
 
 def test_divergence_of_processes_with_levels():

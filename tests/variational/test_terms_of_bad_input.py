@@ -173,7 +173,7 @@ def test_variables_are_called_as_their_makers_are():
     with pm.Model() as model:
         pm.AR("auto", [0.5], sigma=1.0, steps=3, init_dist=pm.Gumbel.dist(0.0, 1.0))
         pm.GaussianRandomWalk("walk", 0.0, 1.0, steps=3, init_dist=pm.Gumbel.dist(0.0, 1.0))
-        pm.MvGaussianRandomWalk("vectors", mu=np.zeros(2), cov=np.eye(2), steps=3, init_dist=vector)
+        pm.MvStudentTRandomWalk("vectors", nu=4.0, mu=np.zeros(2), scale=np.eye(2), steps=3, init_dist=vector)
         pm.LKJCholeskyCov("factor", n=2, eta=2.0, sd_dist=pm.Exponential.dist(1.0))
         pm.CustomDist("own", 0.0, logp=lambda x, mu: -((x - mu) ** 2))
         pm.CustomDist("square", 0.0, dist=lambda mu, size: pm.Normal.dist(mu, size=size) ** 2)
@@ -183,7 +183,7 @@ def test_variables_are_called_as_their_makers_are():
     for name, called in (
         ("auto", "AR"),
         ("walk", "GaussianRandomWalk"),
-        ("vectors", "MvGaussianRandomWalk"),
+        ("vectors", "MvStudentTRandomWalk"),
         ("factor", "LKJCholeskyCov"),
         ("own", "CustomDist"),
         ("square", "CustomDist"),

@@ -13,7 +13,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.mixture import MixtureRV
-from pymc.distributions.multivariate import CARRV
+from pymc.distributions.multivariate import CARRV, ICARRV
 from pymc.distributions.shape_utils import change_dist_size
 from pymc.distributions.transforms import _default_transform
 from pytensor.compile.mode import Mode
@@ -62,7 +62,7 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
     if not _is_random(variable):
         raise not_random(variable)
     _require_values(variable)
-    if isinstance(variable.owner.op, CARRV):
+    if isinstance(variable.owner.op, CARRV | ICARRV):
         return _gaussian(variable)
     log_density = log_density or _log_density(variable, *_log_prob(variable))
     shape = tuple(int(length) for length in variable.shape.eval(mode=_MODE))
@@ -108,9 +108,9 @@ def _in_numbers(made: Any, numbers: Mapping[int, FloatArray]) -> Any:
 
 
 def _gaussian(variable: Variable) -> Density:
-    """Of pm.CAR, whose draws have other covariances than its density, and that lacks a constant.
+    """Of pm.CAR, whose draws have other covariances than its density, and of pm.ICAR, which has no draws.
 
-    So PyMC 5.28 and 6.4 at least; it matters where the neighbours differ between the sides.
+    Both densities lack a constant in PyMC 5.28 and 6.4 at least; it matters where the sides' differ.
     """
     made = recognise(variable)
     assert isinstance(made, MultivariateNormal)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pymc.distributions.multivariate import CARRV, LKJCorrRV, WishartRV, _LKJCholeskyCovRV
+import pytensor.tensor as pt
+from pymc.distributions.multivariate import CARRV, ICARRV, LKJCorrRV, WishartRV, _LKJCholeskyCovRV
 from pytensor.graph.basic import Variable
 from pytensor.graph.op import Op
 from pytensor.sparse import SparseTensorType, dense_from_sparse
 from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.variable import TensorConstant
+from scipy.sparse.csgraph import connected_components
 
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.errors import NoClosedFormError
@@ -65,3 +68,27 @@ def _(
     alpha, tau = ops.asarray(alpha, "alpha")[..., None, None], ops.asarray(tau, "tau")[..., None, None]
     matrix = tau * (ops.from_diagonal(neighbours.sum(axis=-1)) - alpha * neighbours)
     return MultivariateNormal(broadcast_parameter(mean, batch, 1, "mu"), Precision(matrix))
+
+
+@family.register(ICARRV)
+def _(
+    op: Op, neighbours: Variable, sigma: Variable, zero_sum_stdev: Variable, *, batch: Array
+) -> Distribution:
+    """The intrinsic conditional autoregression, which PyMC makes proper by a normal density of the sum.
+
+    Its precision is (D − W) / sigma² + 1 / (N zero_sum_stdev)², D the numbers of neighbours of N places; PyMC
+    leaves a constant out of the density. Of places that are not all connected it is no distribution.
+    """
+    if isinstance(neighbours, TensorConstant) and connected_components(neighbours.data)[0] > 1:
+        raise ValueError(
+            "W must connect all places: pm.ICAR of several islands is improper, as each may be anywhere; take "
+            "one pm.ICAR for each, or pm.CAR with alpha < 1"
+        )
+    neighbours = ops.asarray(neighbours, "W")
+    sigma, stdev = ops.asarray(sigma, "sigma"), ops.asarray(zero_sum_stdev, "zero_sum_stdev")
+    sigma = ops.guard(sigma, [(sigma > 0.0, "sigma must be positive")])
+    degrees = neighbours.sum(axis=-1)
+    penalty = 1.0 / pt.square(degrees.shape[-1] * stdev)
+    laplacian = ops.from_diagonal(degrees) - neighbours
+    matrix = laplacian / pt.square(sigma)[..., None, None] + penalty[..., None, None]
+    return MultivariateNormal(broadcast_parameter(pt.zeros_like(degrees), batch, 1, "mu"), Precision(matrix))

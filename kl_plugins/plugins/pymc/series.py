@@ -13,6 +13,7 @@ from kl_plugins.errors import no_closed_form_of_one
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
+from kl_plugins.families.vector_series import VectorSeries
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.graph import constant_of
@@ -25,11 +26,33 @@ def _(op: Op, first: Variable, innovations: Variable, steps: Variable, *, batch:
     """The sums of a first value and of independent steps, along the first axis of either."""
     start, step = _normal(first, "first value"), _normal(innovations, "steps")
     if not (isinstance(start, Normal) and isinstance(step, Normal)):
-        raise no_closed_form_of_one("a random walk of vectors")
+        return _walk_of_vectors(start, step)
     parts = [pt.broadcast_arrays(one.mean, one.scale) for one in (start, step)]
     mean, scales = (pt.moveaxis(pt.concatenate(pair, axis=0), 0, -1) for pair in zip(*parts, strict=True))
     coefficients = pt.ones((ops.runtime_shape(scales)[-1], 1), dtype=scales.dtype)
     return MultivariateNormal(pt.cumsum(mean, axis=-1), Autoregressive(coefficients, scales))
+
+
+def _walk_of_vectors(start: Normal | MultivariateNormal, step: Normal | MultivariateNormal) -> Distribution:
+    """Entry i of a step is regressed on those before it, which are differences of entries of both times."""
+    length = start.mean.type.shape[-1]
+    if length is None:
+        raise ValueError("init_dist must have a known number of variables: see pytensor.tensor.specify_shape")
+    (_, first, first_scales), (_, lagged, scales) = (
+        _each_given_those_before(one, length) for one in (start, step)
+    )
+    among = lagged[..., : length - 1]
+    later = pt.concatenate([among, pt.ones_like(lagged[..., :1]), -among], axis=-1)
+    earlier = pt.concatenate([first, pt.zeros_like(first[..., : length - 1])], axis=-1)
+    coefficients = pt.moveaxis(pt.concatenate([earlier, later], axis=0), 0, -3)
+    mean, scales = (
+        pt.moveaxis(pt.concatenate(pair, axis=0), 0, -2)
+        for pair in ((start.mean, step.mean), (first_scales, scales))
+    )
+    *members, times, _ = ops.runtime_shape(mean)
+    rows = (*members, times * length)
+    covariance = Autoregressive(coefficients.reshape((*rows, 2 * length - 1)), scales.reshape(rows))
+    return VectorSeries(pt.cumsum(mean, axis=-2).reshape(rows), covariance, length)
 
 
 @family.register(AutoRegressiveRV)
