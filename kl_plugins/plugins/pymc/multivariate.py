@@ -81,8 +81,8 @@ def _(
     """
     if isinstance(neighbours, TensorConstant) and connected_components(neighbours.data)[0] > 1:
         raise ValueError(
-            "W must connect all places: pm.ICAR of several islands is improper, as each may be anywhere; take "
-            "one pm.ICAR for each, or pm.CAR with alpha < 1"
+            "W must connect all places: pm.ICAR of several islands is improper, as each may be anywhere; "
+            "take one pm.ICAR for each, or pm.CAR with alpha < 1"
         )
     neighbours = ops.asarray(neighbours, "W")
     sigma, stdev = ops.asarray(sigma, "sigma"), ops.asarray(zero_sum_stdev, "zero_sum_stdev")
