@@ -17,10 +17,11 @@ import numpy as np
 
 from kl_plugins import MultivariateNormal, NoClosedFormError, explain, extend, kl
 from kl_plugins.extend import Distribution, recognise
+from kl_plugins.families.core.by_nodes import QUADRATURE
 from specimens import ALIASES, CONTINUOUS, COVARIANCES, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
 PAGES = Path(__file__).parent / "reference"
-KINDS = "closed form", "exact sum", "no closed form", "infinite"
+KINDS = "closed form", "exact sum", "quadrature", "no closed form", "infinite"
 
 
 def in_numbers(obj: object) -> Any:
@@ -47,7 +48,10 @@ def kind(p: object, q: object) -> str:
         return "no closed form"
     if np.isinf(value):
         return "infinite"
-    return "exact sum" if explain(p, q).rule.endswith("by_outcomes") else "closed form"
+    found = explain(p, q)
+    if found.cost == QUADRATURE:
+        return "quadrature"
+    return "exact sum" if found.rule.endswith("by_outcomes") else "closed form"
 
 
 def pairs(groups: dict[str, list[tuple[str, ...]]]) -> Iterator[str]:

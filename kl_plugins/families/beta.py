@@ -7,6 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from kl_plugins.families.core.affine import AffineMap, affine_map
+from kl_plugins.families.core.by_nodes import QUADRATURE, at_least, on_arrays, within
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
@@ -22,6 +23,7 @@ from kl_plugins.formulas.beta import (
     digamma_difference,
     log_beta,
 )
+from kl_plugins.formulas.beta_powers import BetaPower, beta_power_divergence
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import weighted_exp_remainder
 from kl_plugins.formulas.gamma import log_moment
@@ -29,7 +31,7 @@ from kl_plugins.formulas.gamma_ratios import residue_divergence
 from kl_plugins.formulas.overlaps import beta_overlap
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
-from kl_plugins.parameters.certainty import certainly_equal
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
@@ -106,13 +108,39 @@ class Beta(Continuous):
         return (ops.trigamma(self.a) - ops.trigamma(self.a + self.b)) / self.power / self.power
 
 
-@closed_form(Beta, Beta)
-def beta_beta(p: Beta, q: Beta) -> Array:
-    """That of the beta variables, where both are the same power on the same interval; else by statistics."""
+def _cost(p: Beta, q: Beta) -> str:
     at = affine_map(p, q)
-    if not (at.fixes_zero and at.fixes_one and certainly_equal(p.power, q.power, p.ops)):
+    return QUADRATURE if at.fixes_zero and at.fixes_one and _needs_nodes(p, q) else "O(1)"
+
+
+def _needs_nodes(p: Beta, q: Beta) -> bool:
+    """Whether powers differ, and log(1 − z^power) is in q's density."""
+    return not (certainly_equal(p.power, q.power, p.ops) or certainly_is(q.b, 1.0))
+
+
+@closed_form(Beta, Beta, _cost)
+def beta_beta(p: Beta, q: Beta) -> Array:
+    """That of the beta variables, where both are the same power on the same interval.
+
+    Of other powers on the same interval, over nodes; else by statistics.
+    """
+    at = affine_map(p, q)
+    if not (at.fixes_zero and at.fixes_one):
+        return by_statistics(p, q)
+    if _needs_nodes(p, q):
+        return on_arrays(_of_other_powers, p, q)
+    if not certainly_equal(p.power, q.power, p.ops):
         return by_statistics(p, q)
     return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
+
+
+_LEAST = 0.001
+"""The least a and b whose tails the nodes resolve."""
+
+
+def _of_other_powers(p: Beta, q: Beta) -> Array:
+    value = beta_power_divergence(BetaPower(p.a, p.b, p.power), BetaPower(q.a, q.b, q.power), p.ops)
+    return within(p, q, value, at_least(_LEAST, "shapes", (p.a, p.b, q.a, q.b), p.ops))
 
 
 @closed_form(Beta, GeneralizedGamma)

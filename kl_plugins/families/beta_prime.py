@@ -7,12 +7,14 @@ from typing import ClassVar
 import numpy as np
 
 from kl_plugins.families.core.affine import AffineMap, affine_map
+from kl_plugins.families.core.by_nodes import QUADRATURE, on_arrays
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.log_odds import by_log_odds
 from kl_plugins.families.core.names import from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, Log1p
-from kl_plugins.families.pareto import Pareto, from_lower_end
+from kl_plugins.families.pareto import Pareto, from_lower_end, lomax_log_odds
 from kl_plugins.formulas.beta import (
     beta_divergence,
     beta_negentropy,
@@ -20,6 +22,8 @@ from kl_plugins.formulas.beta import (
     log1p_ratio,
     log_beta,
 )
+from kl_plugins.formulas.cancellation_free import log_ratio
+from kl_plugins.formulas.log_odds import LogOdds
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
@@ -83,33 +87,59 @@ class BetaPrime(Continuous):
         return self.ops.trigamma(self.a) + self.ops.trigamma(self.b)
 
 
-@closed_form(BetaPrime, BetaPrime)
-def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Array:
-    """That of the beta variables, where both have the same origin and scale; else by statistics."""
+def _cost(p: BetaPrime, q: BetaPrime) -> str:
     at = affine_map(p, q)
-    if not (at.fixes_zero and certainly_equal(at.ratio, 1.0, p.ops)):
+    return QUADRATURE if at.fixes_zero and not certainly_equal(at.ratio, 1.0, p.ops) else "O(1)"
+
+
+@closed_form(BetaPrime, BetaPrime, _cost)
+def beta_prime_beta_prime(p: BetaPrime, q: BetaPrime) -> Array:
+    """That of the beta variables, where both have the same origin and scale.
+
+    Of one origin and other scales, over nodes; else by statistics.
+    """
+    at = affine_map(p, q)
+    if not at.fixes_zero:
         return by_statistics(p, q)
+    if not certainly_equal(at.ratio, 1.0, p.ops):
+        return on_arrays(_of_other_scales, p, q)
     return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
-@closed_form(Pareto, BetaPrime)
+def _lomax_cost(p: BetaPrime | Pareto, q: BetaPrime | Pareto) -> str:
+    return "O(1)" if certainly_equal(p.scale, q.scale, p.ops) else QUADRATURE
+
+
+def _of_other_scales(p: BetaPrime | Pareto, q: BetaPrime | Pareto) -> Array:
+    return by_log_odds(p, q, _log_odds(p), _log_odds(q), log_ratio(p.scale, q.scale, p.ops))
+
+
+def _log_odds(x: BetaPrime | Pareto) -> LogOdds:
+    return LogOdds(x.a, x.b, 1.0) if isinstance(x, BetaPrime) else lomax_log_odds(x)
+
+
+@closed_form(Pareto, BetaPrime, _lomax_cost)
 def pareto_beta_prime(p: Pareto, q: BetaPrime) -> Array:
-    """A Pareto variable that starts where q does is a beta prime variable with a = 1."""
+    """A Pareto variable that starts where q does is a beta prime variable with a = 1; else by statistics."""
     at = affine_map(p, q)
-    if not (from_lower_end(p, at) and certainly_equal(at.ratio, 1.0, p.ops)):
+    if not from_lower_end(p, at):
         return by_statistics(p, q)
+    if not certainly_equal(at.ratio, 1.0, p.ops):
+        return on_arrays(_of_other_scales, p, q)
     return q.broadcast(p.broadcast(beta_divergence(1.0, p.alpha, q.a, q.b, p.ops)))
 
 
-@closed_form(BetaPrime, Pareto)
+@closed_form(BetaPrime, Pareto, _lomax_cost)
 def beta_prime_pareto(p: BetaPrime, q: Pareto) -> Array:
     """A Pareto variable that starts where p does is a beta prime variable with a = 1."""
     at = affine_map(p, q)
     rounding = 1e-14 * (1.0 + 2.0 * abs(q.loc) / q.scale)
     starts_there = not p.ops.symbolic or is_literal(at.shift)
     starts_there = starts_there and bool(np.all(abs(at.shift - 1.0) <= rounding))
-    if not (starts_there and certainly_equal(at.ratio, 1.0, p.ops)):
+    if not starts_there:
         return by_statistics(p, q)
+    if not certainly_equal(at.ratio, 1.0, p.ops):
+        return on_arrays(_of_other_scales, p, q)
     return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, 1.0, q.alpha, p.ops)))
 
 

@@ -6,14 +6,17 @@ import math
 from functools import partial
 
 from kl_plugins.families.core.affine import AffineMap
+from kl_plugins.families.core.by_nodes import QUADRATURE, by_nodes, on_arrays
 from kl_plugins.families.core.closed_forms import closed_form
-from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.log_odds import by_log_odds
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Identity, Softplus, Statistic
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.formulas.cancellation_free import size
 from kl_plugins.formulas.exponential import scaled_exp1
+from kl_plugins.formulas.log_odds import LogOdds
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal, certainly_is
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
@@ -40,11 +43,15 @@ class Logistic(Continuous):
         return 2.0
 
 
-@closed_form(Logistic, Logistic)
+def _unless_of_one_scale(p: Continuous, q: Continuous) -> str:
+    return "O(1)" if certainly_equal(p.scale, q.scale, p.ops) else QUADRATURE
+
+
+@closed_form(Logistic, Logistic, _unless_of_one_scale)
 def logistic_logistic(p: Logistic, q: Logistic) -> Array:
-    """δ coth(δ/2) − 2 with δ = |Δloc| / scale, where the scales are the same; else none is known."""
+    """δ coth(δ/2) − 2 with δ = |Δloc| / scale, where the scales are the same; else over nodes."""
     if not certainly_equal(p.scale, q.scale, p.ops):
-        return by_statistics(p, q)
+        return on_arrays(logistic_or_secant, p, q)
     scale = p.scale + 0.0 * q.scale  # NaN where either is
     value = p.ops.elementwise(_shift_divergence, _shift_gradient, (p.loc - q.loc) / scale)
     return q.broadcast(p.broadcast(value))
@@ -149,6 +156,23 @@ class HyperbolicSecant(Continuous):
 
     def standard_entropy(self) -> Array:
         return math.log(2.0 * math.pi)
+
+
+def _log_odds(x: Logistic | HyperbolicSecant) -> LogOdds:
+    """Logistic variables are log-odds of uniform ones, hyperbolic secant ones half those of Beta(½, ½)."""
+    if isinstance(x, Logistic):
+        return LogOdds(1.0, 1.0, x.scale)
+    return LogOdds(0.5, 0.5, 0.5 * x.scale)
+
+
+@by_nodes(Logistic, HyperbolicSecant)
+def logistic_or_secant(p: Logistic | HyperbolicSecant, q: Logistic | HyperbolicSecant) -> Array:
+    """E_p[q/p − 1 − log(q/p)] over nodes around both."""
+    return by_log_odds(p, q, _log_odds(p), _log_odds(q), p.loc - q.loc)
+
+
+by_nodes(HyperbolicSecant, Logistic)(logistic_or_secant)
+by_nodes(HyperbolicSecant, HyperbolicSecant)(logistic_or_secant)
 
 
 @expects(HyperbolicSecant, LogCosh)

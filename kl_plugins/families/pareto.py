@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
+from kl_plugins.families.core.by_nodes import QUADRATURE, on_arrays
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import (
     Continuous,
@@ -15,12 +16,14 @@ from kl_plugins.families.core.continuous import (
     log_square_of_multiple,
     power_of_multiple,
 )
+from kl_plugins.families.core.log_odds import by_log_odds
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Log1p, LogSquare, Power
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.formulas.beta import digamma_difference, log_beta
 from kl_plugins.formulas.cancellation_free import identity_minus_log, log_ratio
+from kl_plugins.formulas.log_odds import LogOdds
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is, is_literal
@@ -63,20 +66,42 @@ class Pareto(Continuous):
         return self.ops.where(exists, self.alpha / excess, float("inf"))
 
 
-@closed_form(Pareto, Pareto)
+def _cost(p: Pareto, q: Pareto) -> str:
+    return QUADRATURE if not affine_map(p, q).fixes_zero and at_lower_end(p, q) else "O(1)"
+
+
+@closed_form(Pareto, Pareto, _cost)
 def pareto_pareto(p: Pareto, q: Pareto) -> Array:
     """ρ − 1 − log ρ + α_q log(scale_p/scale_q), ρ = α_q/α_p, where `loc` is common to both.
 
     Two non-negative terms: that of exponential distributions, and that of where p starts. q must not start
-    above p.
+    above p. Where the two start at one place, as Lomax variables do, and are not the same, over nodes.
     """
     ops, at = p.ops, affine_map(p, q)
     if not at.fixes_zero:
-        return by_statistics(p, q)
+        return on_arrays(lomax_lomax, p, q) if at_lower_end(p, q) else by_statistics(p, q)
     value = 2.0 * variance_divergence(q.alpha, p.alpha, ops) + q.alpha * ops.maximum(
         log_ratio(p.scale, q.scale, ops), 0.0
     )
     return in_shape_of_pair(p, q, value, outside(p, q, at))
+
+
+def at_lower_end(p: Pareto, q: Pareto) -> bool:
+    """Whether both certainly start at one place."""
+    if p.ops.symbolic:
+        return False
+    ends = p.loc + p.scale, q.loc + q.scale
+    rounding = 1e-14 * (abs(p.loc) + p.scale + abs(q.loc) + q.scale)
+    return bool(np.all(abs(ends[0] - ends[1]) <= rounding))
+
+
+def lomax_log_odds(p: Pareto) -> LogOdds:
+    """The logarithm of how far p is above its lower end, in units of the scale, is that of odds."""
+    return LogOdds(1.0, p.alpha, 1.0)
+
+
+def lomax_lomax(p: Pareto, q: Pareto) -> Array:
+    return by_log_odds(p, q, lomax_log_odds(p), lomax_log_odds(q), log_ratio(p.scale, q.scale, p.ops))
 
 
 def from_lower_end(p: Pareto, at: AffineMap) -> bool:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from kl_plugins.families.core.affine import AffineMap, same_location
+from kl_plugins.families.core.by_nodes import at_least, by_nodes, not_far_apart, within
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.names import from_pymc, from_scipy
@@ -18,6 +19,7 @@ from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio
 from kl_plugins.formulas.cauchy import cauchy_divergence
 from kl_plugins.formulas.gamma import log_moment
+from kl_plugins.formulas.student_t import student_t_divergence
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
 from kl_plugins.ops.protocol import Array
@@ -174,6 +176,40 @@ def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
     if not (same_location(p, q) and p.sign == q.sign):
         return by_statistics(p, q)
     return q.broadcast(p.broadcast(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
+
+
+@by_nodes(StudentT, StudentT)
+def student_t_student_t(p: StudentT, q: StudentT | Cauchy) -> Array:
+    """E_p[q/p − 1 − log(q/p)] over nodes around both."""
+    return _by_nodes(p, q, p.loc - q.loc)
+
+
+by_nodes(StudentT, Cauchy)(student_t_student_t)
+
+
+@by_nodes(HalfStudentT, HalfStudentT)
+def half_student_t_half_student_t(p: HalfStudentT, q: HalfStudentT | HalfCauchy) -> Array:
+    """That of the whole distributions, where both start at the same place; else by statistics."""
+    if not (same_location(p, q) and p.sign == q.sign):
+        return by_statistics(p, q)
+    return _by_nodes(p, q, 0.0 * p.sigma)
+
+
+by_nodes(HalfStudentT, HalfCauchy)(half_student_t_half_student_t)
+
+_LEAST_DF = 0.01
+"""The least degrees of freedom whose tails the nodes resolve."""
+
+
+def _by_nodes(p: HeavyTailed, q: HeavyTailed, step: Array) -> Array:
+    of_p, of_q, ops = (p.df, _sigma(p)), (q.df, _sigma(q)), p.ops
+    conditions = at_least(_LEAST_DF, "degrees of freedom", (p.df, q.df), ops)
+    conditions |= not_far_apart(of_p[1], of_q[1], step, ops)
+    return within(p, q, student_t_divergence(of_p, of_q, step, ops), conditions)
+
+
+def _sigma(x: HeavyTailed) -> Array:
+    return x.sigma if isinstance(x, StudentT | HalfStudentT) else x.scale
 
 
 @expects(HeavyTailed, Log1pSquare)

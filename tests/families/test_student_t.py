@@ -165,8 +165,6 @@ def test_moments_and_supports():
 
 
 def test_other_pairs_have_no_closed_form():
-    with pytest.raises(NoClosedFormError, match=r"p: scipy.stats.t\(3.0\) and q: .*estimate_kl"):
-        kl(stats.t(3.0), stats.t(4.0))
     with pytest.raises(NoClosedFormError, match=r"p: scipy.stats.norm\(\) and q: scipy.stats.cauchy"):
         kl(stats.norm(), stats.cauchy())
     with pytest.raises(NoClosedFormError, match="log z"):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kl_plugins import NoClosedFormError, kl
+from kl_plugins import NoClosedFormError, explain, kl
+from kl_plugins.families.core.by_nodes import QUADRATURE
 from kl_plugins.ops import compiled
 from kl_plugins.ops import numpy as ops
 from kl_plugins.ops.compiled import loops
@@ -140,6 +141,8 @@ def test_every_pair(p_name, made):
     for q_name, make in FAMILIES.items():
         p, q = FAMILIES[p_name](a, b), make(c, d)
         try:
+            if explain(p, q).cost == QUADRATURE:
+                continue
             expected = by_arrays(p, q)
         except NoClosedFormError:
             with pytest.raises(NoClosedFormError):
@@ -157,6 +160,8 @@ def test_equal_neighbouring_and_missing_members(name, made):
     for step in (1e-7, 1e-3, 0.03):
         q = FAMILIES[name](a * (1 + step), b * (1 - step))
         try:
+            if explain(p, q).cost == QUADRATURE:
+                return
             value = kl(p, q)
         except NoClosedFormError:
             return
@@ -184,6 +189,8 @@ def test_extreme_parameters(p_name):
             given[place][: len(EXTREME)] = EXTREME
             try:
                 p, q = FAMILIES[p_name](*given[:2]), make(*given[2:])
+                if explain(p, q).cost == QUADRATURE:
+                    continue
                 expected = by_arrays(p, q)
             except (NoClosedFormError, ValueError):
                 continue

@@ -203,9 +203,19 @@ def test_operations_on_several_arrays_agree(name):
     np.testing.assert_allclose(found, OTHERS[name](MATRIX, VECTOR, arrays), rtol=1e-13, atol=1e-15)
 
 
+def test_a_block_of_a_batch_is_like_the_batch():
+    def powers(x, y, ops):
+        return ops.sum_last(ops.expand_last(x) * np.arange(3.0) + ops.expand_last(y))
+
+    x, y = np.linspace(0.0, 1.0, 40).reshape(20, 2), np.array([0.5, 2.0])
+    np.testing.assert_allclose(arrays.blockwise(powers, x, y), 3.0 * (x + y), rtol=1e-15)
+    assert arrays.blockwise(powers, x[:0], y).shape == (0, 2)
+    np.testing.assert_allclose(value(graphs.blockwise(powers, pt.constant(x), pt.constant(y))), 3.0 * (x + y))
+
+
 def test_every_operation_is_compared():
     compared = {*ON_NUMBERS, *ON_ARRAYS, *OTHERS, "select", "pick", "choose", "rarely", "where", "replace"}
-    compared |= {"elementwise"}
+    compared |= {"elementwise", "blockwise"}
     compared |= {"logical_and", "logical_or", "logical_not", "asarray", "literal", "known", "same", "inside"}
     compared |= {"known_log", "epsilon", "shape", "evaluate"}
     rest = {"symbolic", "scalar", "graphs", "require"}

@@ -15,6 +15,7 @@ from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.distribution import kl_rules
 from kl_plugins.families.core.statements import LogDensity, UnknownExpectationError
 from kl_plugins.families.core.statistics import Statistic
+from kl_plugins.ops.deferred import deferred
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter, part
@@ -96,7 +97,15 @@ class LogDensityOf(Statistic):
         return self.image.base.log_prob(self.image.preimage(z)) + self.image.log_slope(z)
 
 
-@closed_form(Image, Image)
+def _cost(p: Image, q: Image) -> str:
+    """That of the bases, if it is theirs; nothing is computed but what decides."""
+    p, q = deferred(p, q)
+    base = p.base_in(q.scale) if p.sign == q.sign and p.has_map_of(q) and same_location(p, q) else None
+    rule = None if base is None else kl_rules.find(base, q.base)
+    return "O(1)" if rule is None else rule.explain(base, q.base)[1]
+
+
+@closed_form(Image, Image, _cost)
 def image_image(p: Image, q: Image) -> Array:
     """That of the bases, where both are images under one map; else by statistics."""
     if p.sign != q.sign or not p.has_map_of(q) or (base := p.base_in(q.scale)) is None:

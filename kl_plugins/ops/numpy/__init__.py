@@ -31,6 +31,9 @@ PIECE = 16_384
 _LONG_PIECE = 65_536
 """The same where most of the passes are those of compiled kernels: the calls count more than the cache."""
 
+_BLOCK = 16
+"""Members of a batch that are worked on together where each has a thousand numbers on the way."""
+
 _SHORT = 24
 """Up to this length a formula is faster on Python's floats, one after the other, than on the vector."""
 
@@ -206,6 +209,17 @@ def _put_together(function: Callable[[slice], Array], length: int, step: int) ->
             out = out.astype(np.result_type(out, found))
         out[piece] = found
     return out
+
+
+def blockwise(function: Callable[..., Array], *args: Array) -> Array:
+    arrays = np.broadcast_arrays(*args)
+    if arrays[0].size <= _BLOCK:
+        return function(*args, _HERE)
+    vectors = [array.ravel() for array in arrays]
+    found = _put_together(
+        lambda piece: function(*[vector[piece] for vector in vectors], _HERE), len(vectors[0]), _BLOCK
+    )
+    return found.reshape(arrays[0].shape)
 
 
 def of_long_vectors(function: Callable[[Array], Array]) -> Callable[[Array], Array]:

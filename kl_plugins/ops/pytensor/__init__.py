@@ -265,6 +265,10 @@ def expand_last(value: Array) -> Array:
     return value if type(value) is float else value[..., None]
 
 
+def blockwise(function: Callable[..., Array], *args: Array) -> Array:
+    return function(*args, _HERE)
+
+
 def require(conditions: Conditions) -> None:
     """Symbolic conditions are checked when the graph runs: see `guard`."""
 

@@ -1,0 +1,72 @@
+"""Pairs whose divergence is an integral over one variable, as a sum over fixed nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce, wraps
+from typing import cast
+
+import numpy as np
+
+from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
+from kl_plugins.families.core.univariate import Univariate
+from kl_plugins.formulas.fixed_nodes import COUNT
+from kl_plugins.ops import numpy as array_ops
+from kl_plugins.ops.protocol import Array, Operations, SymbolicOperations
+from kl_plugins.rules import Formula
+
+QUADRATURE = f"quadrature, {COUNT} nodes"
+"""What `explain` says of the cost."""
+
+
+def by_nodes(p_type: type, q_type: type) -> Callable[[Formula], Formula]:
+    """Register the decorated function of arrays or variables for a pair of families; see `closed_form`."""
+    register = closed_form(p_type, q_type, QUADRATURE)
+
+    def decorate(function: Formula) -> Formula:
+        @wraps(function)
+        def of_arrays(p: Univariate, q: Univariate) -> Array:
+            return on_arrays(function, p, q)
+
+        register(of_arrays)
+        return function
+
+    return decorate
+
+
+def within(p: Univariate, q: Univariate, value: Array, conditions: dict[str, Array]) -> Array:
+    """The value of the pair, where what the nodes resolve holds: NoClosedFormError with the text where not.
+
+    A graph raises when it runs.
+    """
+    value, ops = q.broadcast(p.broadcast(value)), p.ops
+    open_ones = []
+    for text, holds in conditions.items():
+        if ops.symbolic and type(holds) is not bool:
+            open_ones.append((holds, f"KL(p‖q): {text}"))
+        elif not np.all(holds):
+            raise no_closed_form(p, q, text)
+    return cast(SymbolicOperations, ops).guard(value, open_ones) if open_ones else value
+
+
+def at_least(least: float, what: str, values: Sequence[Array], ops: Operations) -> dict[str, Array]:
+    """The condition of `within` that no value is so small that its tails hardly end."""
+    smallest = reduce(ops.minimum, values)
+    return {f"its quadrature is for {what} of {least:g} or more": ops.logical_not(smallest < least)}
+
+
+def not_far_apart(p_scale: Array, q_scale: Array, step: Array, ops: Operations) -> dict[str, Array]:
+    """The condition of `within` on the scales and the difference of the places."""
+    largest = ops.maximum(ops.maximum(p_scale, q_scale), abs(step))
+    text = f"its quadrature is for scales and places up to {_APART:g} times the smaller scale apart"
+    return {text: ops.logical_not(largest > _APART * ops.minimum(p_scale, q_scale))}
+
+
+_APART = 1e16
+
+
+def on_arrays(function: Formula, p: Univariate, q: Univariate) -> Array:
+    """``function(p, q)``, of plain numbers as arrays: a thousand nodes are a vector."""
+    if p.ops.scalar:
+        return array_ops.evaluate(function, p.to_arrays(), q.to_arrays())
+    return function(p, q)
