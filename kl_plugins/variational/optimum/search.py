@@ -34,7 +34,7 @@ from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws
-from kl_plugins.variational.optimum.weighted_draws import farther_draws
+from kl_plugins.variational.optimum.weighted_draws import MOST_DIMENSIONS, farther_draws
 from kl_plugins.variational.target.density import TargetDensity
 
 STRICTNESS = 4.0
@@ -245,9 +245,12 @@ def _fixed_optima(
 ) -> list[Minimum]:
     """The optima over two independent sets of so many draws, of which the last `farther` reach farther.
 
-    A density that is not finite there, and is at normal draws, is not asked farther out.
+    A density that is not finite there, and is at normal draws, is not asked farther out, nor one of many
+    dimensions.
     """
     found = []
+    if family.dimension > MOST_DIMENSIONS:
+        farther = 0
     for kind in range(2):
         if kind >= 2 - farther:
             there = farther_draws(density, family, start, draws, rng)

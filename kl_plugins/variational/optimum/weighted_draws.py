@@ -23,8 +23,8 @@ REACH = 2.0
 """How much farther."""
 SEEN_WITH = 512
 """Draws that show along which directions a log density is least like a Gaussian's."""
-ENOUGH = 4
-"""Draws per dimension from which on they show how gradients bend with all coordinates at once."""
+MOST_DIMENSIONS = 128
+"""A quarter of these draws. In more dimensions they do not show it, and weights cost more than they tell."""
 POWERS = 10
 """Steps of the power method for these directions, which need not be exact."""
 
@@ -74,10 +74,7 @@ def _bent_directions(
         return np.asarray(along.T)
     z, slopes = z[finite], slopes[finite] / max(float(np.max(abs(slopes[finite]))), 1e-300)
     slopes = slopes - slopes.mean(axis=0)
-    if len(z) >= ENOUGH * d:
-        rest = slopes - z @ np.linalg.lstsq(z, slopes)[0]
-    else:
-        rest = slopes - z * np.mean(slopes * z, axis=0)
+    rest = slopes - z @ np.linalg.lstsq(z, slopes)[0]
     for _ in range(POWERS):
         along = np.linalg.qr(rest.T @ (rest @ along))[0]
     return np.asarray(along.T)
