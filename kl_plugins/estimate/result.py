@@ -46,6 +46,25 @@ class Method(StrEnum):
         """Whether it is for draws."""
         return self in (Method.NEIGHBOURS, Method.COUNTS)
 
+    @property
+    def covered(self) -> str:
+        """What the error covers, in a sentence."""
+        return _COVERED[self]
+
+
+_STANDARD = "The error is a standard error: the truth is within twice of it some 95 times in a hundred."
+_COVERED = {
+    Method.SUM: "The error bounds what the sum leaves out, and rounding.",
+    Method.QUADRATURE: "The error is a bound, as far as one can be had from what was evaluated.",
+    Method.MONTE_CARLO: _STANDARD,
+    Method.SUPPORT: "The supports alone decide it.",
+    Method.NEIGHBOURS: (
+        f"{_STANDARD} It covers what the draws leave open, and part of what neighbours found beyond smooth "
+        "maps."
+    ),
+    Method.COUNTS: f"{_STANDARD} It covers what the draws leave open, and values that were not drawn.",
+}
+
 
 class Doubt(StrEnum):
     """Why an estimate is not to be relied on, with places for details."""
@@ -130,16 +149,25 @@ class KLEstimate(Generic[Numbers, Truths]):
     def __repr__(self) -> str:
         doubt = "" if np.all(self.converged) else ", not converged"
         if np.ndim(self.value):
-            numbers = (
-                f"{np.array2string(self.value, precision=6)} ± {np.array2string(self.error, precision=1)}"
-            )
+            values, errors = np.asarray(self.value), np.asarray(self.error)
+            of_errors = np.array2string(errors, formatter={"float_kind": "{:.1g}".format})
+            numbers = f"{np.array2string(values, precision=6)} ± {of_errors}"
         else:
             numbers = _numbers(self.value, self.error)
         return f"KLEstimate({numbers}, {self.method}, n={self.n}{doubt})"
 
-    def _repr_html_(self) -> str:
+    def __str__(self) -> str:
+        return f"{self!r}\n{self._how()}"
+
+    def _how(self) -> str:
+        """By which method, with how much, and what the error covers."""
         of_what = "draws of p" if self.method.takes_draws else "evaluations of the pair of densities"
-        how = paragraph(f"By {self.method}, with {self.n:,d} {of_what}.")
+        if self.method.takes_draws and self.n:
+            of_what += ", not counting those that repeat others or follow them closely"
+        return f"By {self.method}, with {self.n:,d} {of_what}. {self.method.covered}"
+
+    def _repr_html_(self) -> str:
+        how = paragraph(self._how())
         values, errors, converged = (np.asarray(one) for one in (self.value, self.error, self.converged))
         good = int(converged.sum())
         if not values.ndim:

@@ -319,6 +319,7 @@ DEGENERATE = {
         ValueError,
         "^p: too few draws for 40 dimensions: 30",
     ),
+    "one": (X[:1], ValueError, "^p: too few draws for 2 dimensions: 1"),
     "constant": (X * [1.0, 0.0], ValueError, "^p: column 1: all draws are the same"),
     "dependent": (
         X @ [[1.0, 1.0], [0.0, 0.0]],
@@ -420,6 +421,20 @@ def test_weights_go_by_labels():
             draws(held, weights=other)
     with pytest.raises(TypeError, match=r"^weights must be real numbers, got str"):
         draws(ONE, weights="abc")
+
+
+def test_estimates_say_what_their_errors_cover():
+    counts = (3 * X[:, 0]).astype(int)
+    for p, q, words in (
+        (X, Y, ("nearest neighbours", "not counting those", "what neighbours found")),
+        (counts, counts + 1, ("counts", "values that were not drawn")),
+        (stats.gamma(2.0), stats.norm(), ("By quadrature", "is a bound")),
+    ):
+        first, said = str(found := estimate_kl(p, q, random_state=1)).split("\n")
+        assert first == repr(found)
+        assert all(word in said for word in words)
+    each = estimate_kl(draws(pd.DataFrame(X), joint=False), pd.DataFrame(Y), random_state=1)
+    assert float(repr(each).split("± [")[1].split()[0]) > 0.0  # small errors are not 0
 
 
 def test_weights_in_one_draw_are_one_draw():

@@ -48,7 +48,7 @@ def prepared(given: Draws) -> Prepared:
         )
     counting = any(given.counting)
     discrete = counting or _counts(chains)
-    if not discrete:
+    if not discrete and chains.shape[0] * chains.shape[1] > 1:  # one draw is too few
         _check_constant(chains.reshape(-1, chains.shape[2]), given.elements)
     time = 1.0
     if not given.independent and (given.chained or not in_order(chains[0])):
