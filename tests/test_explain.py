@@ -49,7 +49,7 @@ SPECIAL |= {"power", "betainc", "gammainc", "gammaincc", "sin", "cos", "arctan"}
 FORMULAS = {"log", "choose", "pick", "select", "elementwise", "sum_last", "in_pieces"} | SPECIAL
 
 PLACES_ARE_COMPUTED = {"lognorm", "fisk", "loglaplace", "loguniform", "reciprocal"}
-PLACES_ARE_COMPUTED |= {"burr", "burr12", "mielke", "powerlognorm"}
+PLACES_ARE_COMPUTED |= {"burr", "burr12", "mielke", "powerlognorm", "truncpareto"}
 """Whether two logarithms start together, or where a support ends, takes a logarithm or an exponential."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from kl_plugins.families.core.images import Image
+from kl_plugins.families.core.images import Image, multiple_of
 from kl_plugins.families.core.names import from_scipy, if_positive
 from kl_plugins.families.truncated_normal import TruncatedNormal
 from kl_plugins.ops.protocol import Array
@@ -22,9 +22,7 @@ class Reciprocal(Image):
         """A multiple of the base: any scales serve."""
         if certainly_is(scale, self.scale):
             return self.base
-        factor, base = scale / self.scale, self.base
-        state = base.__getstate__() | {"loc": factor * base.loc, "scale": factor * base.scale}
-        return base.unchecked(base.ops, **state)
+        return multiple_of(self.base, scale / self.scale)
 
     def preimage(self, z: Array) -> Array:
         return 1.0 / z

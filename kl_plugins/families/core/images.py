@@ -83,6 +83,12 @@ class Image(OfBase):
         return self.base.standard_entropy() + self.ops.log(self.base.scale) + self.mean_log_stretch()
 
 
+def multiple_of(base: Any, factor: Array) -> Any:
+    """The distribution of factor·B, of a family with a location and a scale."""
+    state = base.__getstate__() | {"loc": factor * base.loc, "scale": factor * base.scale}
+    return base.unchecked(base.ops, **state)
+
+
 @dataclass(frozen=True, eq=False)
 class LogDensityOf(Statistic):
     """The log density of the standard variable of an image."""
