@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.by_nodes import QUADRATURE, at_least, on_arrays, within
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.maps import Logarithm, Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.overlaps import overlap_of
 from kl_plugins.families.core.statements import LogDensity, expects
@@ -56,6 +57,9 @@ class Beta(Continuous):
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
     power: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def mirrored(self) -> Self | None:
+        return self.changed(a=self.b, b=self.a, loc=-self.loc - self.scale) if self.is_plain else None
 
     @property
     def is_plain(self) -> bool:
@@ -224,3 +228,20 @@ def beta_beta_overlap(p: Beta, q: Beta, s: Array, t: Array, balanced: bool) -> A
     """Of those on one interval, of one power."""
     alike = all(p.ops.same(getattr(p, name), getattr(q, name)) for name in ("loc", "scale", "power"))
     return beta_overlap((p.a, p.b), (q.a, q.b), s, t, p.ops) if alike and balanced else None
+
+
+@image_of(Beta, Raised)
+def power_of_beta(p: Beta, of: Raised) -> Beta | None:
+    """A positive one, of those that start at 0."""
+    c = p.ops.literal(of.exponent)
+    if c is None or c < 0.0 or not starts_at_zero(p):
+        return None
+    return Beta(p.a, p.b, 0.0, p.scale**c, p.power / c)
+
+
+@image_of(Beta, Logarithm)
+def log_of_beta(p: Beta, of: Logarithm) -> GeneralizedGamma | None:
+    """Of a power of a uniform variable minus an exponential one."""
+    if not (starts_at_zero(p) and certainly_equal(p.b, 1.0, p.ops)):
+        return None
+    return GeneralizedGamma(1.0, 1.0 / (p.a * p.power), 1.0, p.ops.log(p.scale), -1.0)

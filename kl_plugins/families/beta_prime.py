@@ -6,15 +6,20 @@ from typing import ClassVar
 
 import numpy as np
 
+from kl_plugins.families.beta import Beta
 from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.by_nodes import QUADRATURE, on_arrays
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.log_odds import by_log_odds
+from kl_plugins.families.core.maps import Odds, Raised, image_of, is_unit, starts_at_zero
 from kl_plugins.families.core.names import from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, Log1p
 from kl_plugins.families.pareto import Pareto, from_lower_end, lomax_log_odds
+from kl_plugins.families.student_t import HalfCauchy, HalfStudentT, Halved
+from kl_plugins.families.uniform import Uniform
 from kl_plugins.formulas.beta import (
     beta_divergence,
     beta_negentropy,
@@ -156,3 +161,28 @@ from_scipy("f")(
         "dfn dfd", lambda dfn, dfd, loc, scale: BetaPrime(0.5 * dfn, 0.5 * dfd, loc, scale * (dfd / dfn))
     )
 )
+
+
+@image_of(Beta, Odds)
+@image_of(Uniform, Odds)
+def odds_of_beta(p: Beta | Uniform, of: Odds) -> BetaPrime | None:
+    """Between 0 and 1."""
+    return BetaPrime(p.a, p.b) if p.is_plain and is_unit(p) else None
+
+
+@image_of(BetaPrime, Raised)
+def reciprocal_of_beta_prime(p: BetaPrime, of: Raised) -> BetaPrime | None:
+    is_known = p.ops.literal(of.exponent) == -1.0 and starts_at_zero(p)
+    return BetaPrime(p.b, p.a, 0.0, 1.0 / p.scale) if is_known else None
+
+
+@image_of(Halved, Raised)
+def square_of_half_t(p: HalfCauchy | HalfStudentT, of: Raised) -> Distribution | None:
+    """The square of Z is a ratio of gamma variables of shapes ½ and df/2; a reciprocal may be Cauchy."""
+    if isinstance(p, HalfCauchy) and p.ops.literal(of.exponent) == -1.0 and starts_at_zero(p):
+        return HalfCauchy(0.0, 1.0 / p.scale)
+    is_known = p.ops.literal(of.exponent) == 2.0 and starts_at_zero(p)
+    if not is_known:
+        return None
+    square = p.sigma * p.sigma * p.df if isinstance(p, HalfStudentT) else p.scale * p.scale
+    return BetaPrime(0.5, 0.5 * p.df, 0.0, square)

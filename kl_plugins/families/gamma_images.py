@@ -6,11 +6,13 @@ import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.maps import Exponential, Folded, Logarithm, Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.gamma import GeneralizedGamma
+from kl_plugins.families.gamma import GeneralizedGamma, Weibull
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import Array
+from kl_plugins.parameters.certainty import certainly_is, known_zero
 
 _NEARLY_NORMAL = 1.6e-5
 """SciPy takes Pearson's third type of a smaller skewness for normal."""
@@ -85,3 +87,40 @@ from_scipy("levy_l")(lambda loc, scale: _levy(loc, scale, -1.0))
 from_scipy("genextreme")(_extreme_value)
 from_scipy("pearson3")(_pearson_3)
 from_scipy("foldnorm")(_folded_normal)
+
+
+@image_of(Normal, Folded)
+def size_of_normal(p: Normal, of: Folded) -> GeneralizedGamma | None:
+    """Around 0 it is half-normal."""
+    return _folded_normal(0.0, 0.0, p.scale) if known_zero(p.mean, p.ops) else None
+
+
+@image_of(Normal, Raised)
+def square_of_normal(p: Normal, of: Raised) -> GeneralizedGamma | None:
+    """A multiple of χ² of one degree of freedom, around 0."""
+    if p.ops.literal(of.exponent) != 2.0 or not known_zero(p.mean, p.ops):
+        return None
+    return GeneralizedGamma(0.5, 2.0 * (p.scale * p.scale))
+
+
+@image_of(GeneralizedGamma, Raised)
+def power_of_gamma(p: GeneralizedGamma, of: Raised) -> GeneralizedGamma | None:
+    if not starts_at_zero(p):
+        return None
+    return GeneralizedGamma(p.concentration, p.scale**of.exponent, p.power / of.exponent)
+
+
+@image_of(GeneralizedGamma, Logarithm)
+def log_of_gamma(p: GeneralizedGamma, of: Logarithm) -> LogGamma | None:
+    """Where the sign of the power is known."""
+    power = 1.0 if isinstance(p, Weibull) else p.ops.literal(p.power)
+    if power is None or not starts_at_zero(p):
+        return None
+    sign = 1.0 if power > 0.0 else -1.0
+    return LogGamma(p.concentration, p.ops.log(p.scale), sign / p.power, sign)
+
+
+@image_of(LogGamma, Exponential)
+def exponential_of_log_gamma(p: LogGamma, of: Exponential) -> GeneralizedGamma:
+    place = p.loc if certainly_is(p.level, 0.0) else p.loc + p.sign * p.scale * p.level
+    return GeneralizedGamma(p.concentration, p.ops.exp(place), p.sign / p.scale)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from kl_plugins.families.beta import Beta
+from kl_plugins.families.beta_prime import BetaPrime
 from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.images import unless_common
+from kl_plugins.families.core.maps import Exponential, Logarithm, Sigmoid, image_of, is_unit, starts_at_zero
 from kl_plugins.families.core.names import from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Identity, Softplus
@@ -39,6 +42,9 @@ class GeneralizedLogistic(Continuous):
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
     common: ClassVar[str] = "loc and scale"
+
+    def mirrored(self) -> Self:
+        return self.changed(a=self.b, b=self.a, loc=-self.loc)
 
     def log_density(self) -> LogDensity:
         a, b = self.a, self.b
@@ -138,3 +144,25 @@ from_scipy("genlogistic")(if_positive("c", lambda c, loc, scale: GeneralizedLogi
 from_scipy("burr")(if_positive("c d", lambda c, d, loc, scale: _power(d, 1.0, c, loc, scale)))
 from_scipy("burr12")(if_positive("c d", lambda c, d, loc, scale: _power(1.0, d, c, loc, scale)))
 from_scipy("mielke")(if_positive("k s", lambda k, s, loc, scale: _power(k / s, 1.0, s, loc, scale)))
+
+
+@image_of(BetaPrime, Logarithm)
+def log_of_beta_prime(p: BetaPrime, of: Logarithm) -> Continuous | None:
+    """The logit of a beta variable; of a uniform one it is logistic."""
+    if not starts_at_zero(p):
+        return None
+    place, ops = p.ops.log(p.scale), p.ops
+    if certainly_equal(p.a, 1.0, ops) and certainly_equal(p.b, 1.0, ops):
+        return Logistic(place, 1.0)
+    return GeneralizedLogistic(p.a, p.b, place)
+
+
+@image_of(GeneralizedLogistic, Exponential)
+def exponential_of_logit(p: GeneralizedLogistic, of: Exponential) -> BetaPrime | GeneralizedBetaPrime:
+    is_known = certainly_equal(p.scale, 1.0, p.ops)
+    return BetaPrime(p.a, p.b, 0.0, p.ops.exp(p.loc)) if is_known else GeneralizedBetaPrime(p)
+
+
+@image_of(GeneralizedLogistic, Sigmoid)
+def sigmoid_of_logit(p: GeneralizedLogistic, of: Sigmoid) -> Beta | None:
+    return Beta(p.a, p.b) if is_unit(p) else None

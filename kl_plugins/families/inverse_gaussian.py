@@ -8,6 +8,7 @@ from typing import ClassVar
 from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.maps import Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Power
@@ -119,3 +120,9 @@ from_scipy("invgauss")(lambda mu, loc, scale: InverseGaussian(mu, 1.0, scale, lo
 from_scipy("wald")(lambda loc, scale: InverseGaussian(1.0, 1.0, scale, loc))
 from_scipy("recipinvgauss")(lambda mu, loc, scale: InverseGaussian(mu, 1.0, scale, loc, -1.0))
 from_pymc("WaldRV")(lambda mean, shape, loc: InverseGaussian(mean, shape, 1.0, loc))
+
+
+@image_of(InverseGaussian, Raised)
+def reciprocal_of_inverse_gaussian(p: InverseGaussian, of: Raised) -> InverseGaussian | None:
+    is_known = p.ops.literal(of.exponent) == -1.0 and starts_at_zero(p)
+    return p.changed(power=-p.power, scale=1.0 / p.scale) if is_known else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar, Self
 
 import numpy as np
 
 from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.maps import Folded, image_of
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Identity
@@ -27,7 +29,7 @@ from kl_plugins.formulas.interval_means import log1p_square
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.ops.protocol import Array, ArrayOperations
-from kl_plugins.parameters.certainty import certainly_is, is_literal
+from kl_plugins.parameters.certainty import certainly_is, is_literal, known_zero
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 _EULER = 0.5772156649015329
@@ -66,6 +68,7 @@ class Laplace(DoubleExponential):
 
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
+    symmetric: ClassVar[bool] = True
 
 
 class AsymmetricLaplace(DoubleExponential):
@@ -74,6 +77,9 @@ class AsymmetricLaplace(DoubleExponential):
     kappa: Array = parameter(POSITIVE)
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
+
+    def mirrored(self) -> Self:
+        return self.changed(kappa=1.0 / self.kappa, loc=-self.loc)
 
 
 @closed_form(Laplace, Laplace)
@@ -218,3 +224,9 @@ from_scipy("laplace")(Laplace)
 from_scipy("laplace_asymmetric")(AsymmetricLaplace)
 from_pymc("LaplaceRV")(Laplace)
 from_pymc("AsymmetricLaplaceRV")(lambda b, kappa, loc: AsymmetricLaplace(kappa, loc, 1.0 / b))
+
+
+@image_of(Laplace, Folded)
+def size_of_laplace(p: Laplace, of: Folded) -> GeneralizedGamma | None:
+    """Around 0 it is an exponential variable."""
+    return GeneralizedGamma(1.0, p.scale) if known_zero(p.loc, p.ops) else None

@@ -12,9 +12,11 @@ from kl_plugins.families.core.affine import AffineMap, identity_map, same_locati
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.images import Image, of_bases
+from kl_plugins.families.core.maps import Exponential, Logarithm, Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expectation, expects
 from kl_plugins.families.core.statistics import Exp, Identity, Log, LogSquare, Power, Square, Statistic
+from kl_plugins.families.core.univariate import EVERYWHERE
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_gamma import LogGamma, log_gamma_negentropy
@@ -221,3 +223,26 @@ from_scipy("loglaplace")(
 )
 from_scipy("gibrat")(lambda loc, scale: LogNormal(Normal(0.0, 1.0), scale, loc))
 from_pymc("LogNormalRV")(lambda mean, scale: LogNormal(Normal(mean, scale)))
+
+
+@image_of(Continuous, Exponential)
+def exponential(p: Continuous, of: Exponential) -> LogTransformed | None:
+    """Of whatever is everywhere."""
+    return LogTransformed(p) if p.ends == EVERYWHERE and p.standard_ends() == EVERYWHERE else None
+
+
+for _base, _family in ((Normal, LogNormal), (Logistic, LogLogistic), (Laplace, LogLaplace)):
+    image_of(_base, Exponential)(lambda p, of, family=_family: family(p))
+
+
+@image_of(LogTransformed, Logarithm)
+def logarithm(p: LogTransformed, of: Logarithm) -> Continuous | None:
+    return p.logarithm() if starts_at_zero(p) else None
+
+
+@image_of(LogTransformed, Raised)
+def power_of_exponential(p: LogTransformed, of: Raised) -> LogTransformed | None:
+    """The exponential of a multiple of the base."""
+    c = p.ops.literal(of.exponent)
+    multiple = p.base.moved(0.0, of.exponent, None if c is None else np.sign(c))
+    return type(p)(multiple, p.scale**of.exponent) if multiple is not None and starts_at_zero(p) else None

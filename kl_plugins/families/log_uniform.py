@@ -9,9 +9,11 @@ import numpy as np
 from kl_plugins.families.core.affine import affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.maps import Exponential, Logarithm, Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_scipy
 from kl_plugins.families.core.statements import LogDensity
 from kl_plugins.families.core.statistics import Log
+from kl_plugins.families.uniform import Uniform
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations
@@ -84,3 +86,22 @@ def _log_range(low: Array, high: Array) -> Array:
     if not np.all((np.asarray(low) > 0.0) & (np.asarray(high) > np.asarray(low)) | np.isnan(low + high)):
         raise ValueError("a must be positive, and b larger than a")
     return log_ratio(high, low, backend_of(low, high))
+
+
+@image_of(Uniform, Exponential)
+def exponential_of_uniform(p: Uniform, of: Exponential) -> LogUniform:
+    return LogUniform(p.scale, p.ops.exp(p.loc))
+
+
+@image_of(LogUniform, Logarithm)
+def log_of_log_uniform(p: LogUniform, of: Logarithm) -> Uniform | None:
+    return Uniform(p.ops.log(p.scale), p.log_range) if starts_at_zero(p) else None
+
+
+@image_of(LogUniform, Raised)
+def power_of_log_uniform(p: LogUniform, of: Raised) -> LogUniform | None:
+    c = p.ops.literal(of.exponent)
+    if c is None or not starts_at_zero(p):
+        return None
+    lower = p.scale**c if c > 0.0 else (p.scale * p.ops.exp(p.log_range)) ** c
+    return LogUniform(abs(c) * p.log_range, lower)

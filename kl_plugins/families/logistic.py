@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import ClassVar
 
 from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.by_nodes import QUADRATURE, by_nodes, on_arrays
@@ -29,6 +30,7 @@ class Logistic(Continuous):
 
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
+    symmetric: ClassVar[bool] = True
 
     def log_density(self) -> LogDensity:
         return LogDensity(0.0, ((-1.0, Identity()), (-2.0, Softplus())))
@@ -144,6 +146,7 @@ class HyperbolicSecant(Continuous):
 
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
+    symmetric: ClassVar[bool] = True
 
     def log_density(self) -> LogDensity:
         return LogDensity(-math.log(math.pi), ((-1.0, LogCosh()),))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from kl_plugins.families.beta import Beta
 from kl_plugins.families.core.affine import AffineMap, affine_map
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.images import unless_common
+from kl_plugins.families.core.maps import Odds, Sigmoid, image_of, is_unit
 from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, Log1m, Statistic
+from kl_plugins.families.log_transformed import LogNormal
+from kl_plugins.families.logistic import Logistic
 from kl_plugins.families.normal import Normal, normal_normal
 from kl_plugins.families.uniform import Uniform
 from kl_plugins.formulas.beta import digamma_difference
@@ -48,6 +51,9 @@ class LogitNormal(Continuous):
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
     common: ClassVar[str] = "loc and scale"
 
+    def mirrored(self) -> Self:
+        return self.changed(mean=-self.mean, loc=-self.loc - self.scale)
+
     def log_density(self) -> LogDensity:
         terms = ((-0.5, LogitSquare(self.mean, self.std)), (-1.0, Log()), (-1.0, Log1m()))
         return LogDensity(-_HALF_LOG_2PI - self.ops.log(self.std), terms)
@@ -81,3 +87,18 @@ def of_beta(p: Beta | Uniform, statistic: LogitSquare, at: AffineMap) -> Array:
 
 from_scipy("johnsonsb")(if_positive("_ b", lambda a, b, loc, scale: LogitNormal(-a / b, 1.0 / b, loc, scale)))
 from_pymc("LogitNormal")(LogitNormal)
+
+
+@image_of(Normal, Sigmoid)
+def sigmoid_of_normal(p: Normal, of: Sigmoid) -> LogitNormal:
+    return LogitNormal(p.mean, p.scale)
+
+
+@image_of(Logistic, Sigmoid)
+def sigmoid_of_logistic(p: Logistic, of: Sigmoid) -> Uniform | None:
+    return Uniform(0.0, 1.0) if is_unit(p) else None
+
+
+@image_of(LogitNormal, Odds)
+def odds_of_logit_normal(p: LogitNormal, of: Odds) -> LogNormal | None:
+    return LogNormal(_logit(p)) if is_unit(p) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from kl_plugins.families.core.affine import AffineMap, times
 from kl_plugins.families.core.closed_forms import closed_form
@@ -38,6 +39,8 @@ class Normal(Continuous):
 
     mean: Array = parameter(REAL)
     scale: Array = parameter(POSITIVE, meaning="the standard deviation")
+    place: ClassVar[str] = "mean"
+    symmetric: ClassVar[bool] = True
 
     @property
     def loc(self) -> Array:  # type: ignore[override]
@@ -54,9 +57,6 @@ class Normal(Continuous):
 
     def standard_entropy(self) -> Array:
         return 0.5 + _HALF_LOG_2PI
-
-    def moved(self, loc: Array, scale: Array) -> Normal:
-        return Normal(loc + scale * self.mean, abs(scale) * self.scale)
 
 
 @closed_form(Normal, Normal)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from kl_plugins.families.beta import Beta
 from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.by_nodes import QUADRATURE, on_arrays
 from kl_plugins.families.core.closed_forms import closed_form
@@ -17,6 +18,7 @@ from kl_plugins.families.core.continuous import (
     power_of_multiple,
 )
 from kl_plugins.families.core.log_odds import by_log_odds
+from kl_plugins.families.core.maps import Exponential, Logarithm, Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Exp, Log, Log1p, LogSquare, Power
@@ -26,7 +28,7 @@ from kl_plugins.formulas.cancellation_free import identity_minus_log, log_ratio
 from kl_plugins.formulas.log_odds import LogOdds
 from kl_plugins.formulas.shared import variance_divergence
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_is, is_literal
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is, is_literal
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
 
@@ -184,3 +186,30 @@ def exp(p: Pareto, statistic: Exp, at: AffineMap) -> Array:
 from_scipy("pareto")(lambda b, loc, scale: Pareto(b, scale, loc))
 from_scipy("lomax")(lambda c, loc, scale: Pareto(c, scale, loc - scale))
 from_pymc("ParetoRV")(Pareto)
+
+
+@image_of(GeneralizedGamma, Exponential)
+def exponential_of_exponential(p: GeneralizedGamma, of: Exponential) -> Pareto | Beta | None:
+    """Of an exponential variable, and of one that goes downwards, with any location."""
+    if not (certainly_equal(p.concentration, 1.0, p.ops) and certainly_equal(p.power, 1.0, p.ops)):
+        return None
+    rate, end = 1.0 / p.scale, p.ops.exp(p.loc)
+    return Pareto(rate, end) if certainly_is(p.sign, 1.0) else Beta(rate, 1.0, 0.0, end)
+
+
+@image_of(Pareto, Logarithm)
+def log_of_pareto(p: Pareto, of: Logarithm) -> GeneralizedGamma | None:
+    """An exponential variable from the logarithm of the lower end on."""
+    if not starts_at_zero(p):
+        return None
+    return GeneralizedGamma(1.0, 1.0 / p.alpha, 1.0, p.ops.log(p.scale))
+
+
+@image_of(Pareto, Raised)
+def power_of_pareto(p: Pareto, of: Raised) -> Pareto | Beta | None:
+    """A negative one is a power of a uniform variable."""
+    c = p.ops.literal(of.exponent)
+    if c is None or not starts_at_zero(p):
+        return None
+    scale = p.scale**c
+    return Pareto(p.alpha / c, scale) if c > 0.0 else Beta(p.alpha / -c, 1.0, 0.0, scale)

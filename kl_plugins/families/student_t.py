@@ -11,10 +11,12 @@ from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.by_nodes import at_least, by_nodes, not_far_apart, within
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.maps import Exponential, Folded, Logarithm, Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Log1pSquare, Softplus
 from kl_plugins.families.laplace import absolute_on_one_side
+from kl_plugins.families.logistic import HyperbolicSecant
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio
 from kl_plugins.formulas.cauchy import cauchy_divergence
@@ -23,7 +25,7 @@ from kl_plugins.formulas.student_t import student_t_divergence
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.gamma_residues import digamma_residue, digamma_rest, log_gamma_residue, stirling_rest
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_equal, certainly_is
+from kl_plugins.parameters.certainty import certainly_equal, certainly_is, known_zero
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
 _LOG_PI = math.log(math.pi)
@@ -129,6 +131,7 @@ class Cauchy(HeavyTailed):
 
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0)
+    symmetric: ClassVar[bool] = True
 
 
 class StudentT(HeavyTailed):
@@ -137,6 +140,8 @@ class StudentT(HeavyTailed):
     df: Array = parameter(_HALVED, static=True)
     loc: Array = parameter(REAL, default=0.0, static=True)
     sigma: Array = parameter(POSITIVE, default=1.0, static=True)
+    width: ClassVar[str] = "sigma"
+    symmetric: ClassVar[bool] = True
 
     @property
     def scale(self) -> Array:  # type: ignore[override]
@@ -158,6 +163,7 @@ class HalfStudentT(Halved):
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     sigma: Array = parameter(POSITIVE, default=1.0, static=True)
     sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
+    width: ClassVar[str] = "sigma"
 
     @property
     def scale(self) -> Array:  # type: ignore[override]
@@ -288,3 +294,35 @@ from_pymc("CauchyRV")(Cauchy)
 from_pymc("HalfCauchyRV")(lambda scale: HalfCauchy(0.0, scale))
 from_pymc("StudentTRV")(_student_t)
 from_pymc("HalfStudentTRV")(_half_student_t)
+
+
+@image_of(Cauchy, Folded)
+def size_of_cauchy(p: Cauchy, of: Folded) -> HalfCauchy | None:
+    return HalfCauchy(0.0, p.scale) if known_zero(p.loc, p.ops) else None
+
+
+@image_of(StudentT, Folded)
+def size_of_student_t(p: StudentT, of: Folded) -> HalfStudentT | None:
+    return HalfStudentT(p.df, 0.0, p.sigma) if known_zero(p.loc, p.ops) else None
+
+
+@image_of(Cauchy, Raised)
+def reciprocal_of_cauchy(p: Cauchy, of: Raised) -> Cauchy | None:
+    """https://en.wikipedia.org/wiki/Cauchy_distribution#Transformation_properties."""
+    if p.ops.literal(of.exponent) != -1.0:
+        return None
+    if known_zero(p.loc, p.ops):
+        return Cauchy(0.0, 1.0 / p.scale)
+    size = p.loc * p.loc + p.scale * p.scale
+    return Cauchy(p.loc / size, p.scale / size)
+
+
+@image_of(HalfCauchy, Logarithm)
+def log_of_half_cauchy(p: HalfCauchy, of: Logarithm) -> HyperbolicSecant | None:
+    return HyperbolicSecant(p.ops.log(p.scale)) if starts_at_zero(p) else None
+
+
+@image_of(HyperbolicSecant, Exponential)
+def exponential_of_secant(p: HyperbolicSecant, of: Exponential) -> HalfCauchy | None:
+    is_known = certainly_equal(p.scale, 1.0, p.ops)
+    return HalfCauchy(0.0, p.ops.exp(p.loc)) if is_known else None

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
 from kl_plugins.families.core.affine import AffineMap, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.images import OfBase, of_bases, unless_common
@@ -33,8 +31,8 @@ class Symmetrised(OfBase):
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     common: ClassVar[str] = "loc"
 
-    def moved(self, loc: Array, scale: Array) -> Self | None:
-        base = self.base.moved(0.0, np.abs(scale))
+    def moved(self, loc: Array, scale: Array, sign: float | None) -> Self | None:
+        base = self.base.moved(0.0, abs(scale), 1.0)
         return None if base is None else type(self)(base, loc + scale * self.loc)
 
     def log_density(self) -> LogDensity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -50,6 +50,9 @@ class Triangular(Continuous):
     loc: Array = parameter(REAL, typical=(0.5,), meaning="the lower end", default=0.0, static=True)
     scale: Array = parameter(POSITIVE, meaning="upper less lower end", default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def mirrored(self) -> Self:
+        return self.changed(mode=1.0 - self.mode, loc=-self.loc - self.scale)
 
     def log_density(self) -> LogDensity:
         return LogDensity(_LOG_2, ((1.0, LogTriangle(self.mode)),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
 from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite
@@ -38,6 +39,9 @@ class TruncatedNormal(Continuous):
     high: Array = parameter(EXTENDED_REAL, typical=(1.5, math.inf), static=True)
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
+
+    def mirrored(self) -> Self:
+        return self.changed(low=-self.high, high=-self.low, loc=-self.loc)
 
     def further_conditions(self) -> Conditions:
         yield opposite(self.low >= self.high, self.ops), "the lower end must be less than the upper end"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from kl_plugins.families.beta import Beta
+from kl_plugins.families.beta import Beta, log_of_beta, power_of_beta
 from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.maps import Logarithm, Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.overlaps import overlap_of
 from kl_plugins.families.core.statements import LogDensity, expects
@@ -50,6 +52,9 @@ class Uniform(Continuous):
     b: ClassVar[float] = 1.0
     is_plain: ClassVar[bool] = True
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def mirrored(self) -> Self:
+        return self.changed(loc=-self.loc - self.scale)
 
     def log_density(self) -> LogDensity:
         return LogDensity(0.0, ())
@@ -129,3 +134,13 @@ def difference(upper: Array, lower: Array) -> Array:
 
 from_scipy("uniform")(Uniform)
 from_pymc("UniformRV")(lambda lower, upper: Uniform(lower, difference(upper, lower)))
+
+
+@image_of(Uniform, Raised)
+def power_of_uniform(p: Uniform, of: Raised) -> Distribution | None:
+    return power_of_beta(Beta(1.0, 1.0, p.loc, p.scale), of) if starts_at_zero(p) else None
+
+
+@image_of(Uniform, Logarithm)
+def log_of_uniform(p: Uniform, of: Logarithm) -> Distribution | None:
+    return log_of_beta(Beta(1.0, 1.0, p.loc, p.scale), of)

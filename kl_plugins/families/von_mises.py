@@ -73,6 +73,7 @@ class VonMisesLine(Continuous):
     concentration: Array = parameter(NON_NEGATIVE, static=True)
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
+    symmetric: ClassVar[bool] = True
     ends: ClassVar[tuple[float, float]] = (-math.pi, math.pi)
 
     def log_density(self) -> LogDensity:

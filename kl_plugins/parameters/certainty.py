@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from kl_plugins.ops.protocol import Array, Operations
+from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 
 
 def is_literal(value: Array) -> TypeGuard[float]:
@@ -57,3 +57,8 @@ def certainly_zero(value: Array, ops: Operations) -> bool:
     if type(value) is float:
         return value == 0.0
     return not ops.symbolic and np.ndim(value) == 0 and bool(value == 0.0)
+
+
+def known_zero(value: Array, ops: ArrayOperations) -> bool:
+    """The same, which also looks at the constants of a graph."""
+    return certainly_zero(value, ops) or ops.literal(value) == 0.0

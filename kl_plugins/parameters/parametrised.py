@@ -57,6 +57,9 @@ class Parametrised:
     is_checked: bool = False
     """Whether its parameters were numbers when it was made, whose conditions no graph need check again."""
 
+    premises: tuple[tuple[Array, str], ...] = ()
+    """Further conditions, of what it was computed from in a graph, with their messages."""
+
     inside: frozenset[str] = frozenset()
     """The arrays all of whose numbers are certainly in their domains, and so no NaN."""
 
@@ -318,8 +321,14 @@ class Parametrised:
         """
         yield from ()
 
+    def provided(self, premises: Conditions) -> Self:
+        """The same object, which is new and nobody else's, with conditions of what it was computed from."""
+        self._state(premises=tuple(premises))
+        return self
+
     def conditions(self) -> Conditions:
         """Yield (condition, message) for the object's parameters and those of its parts."""
+        yield from self.premises
         if self.is_checked:
             return
         yield from (stated for stated in self.own_conditions() if not isinstance(stated[0], bool))

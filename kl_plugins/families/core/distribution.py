@@ -47,7 +47,7 @@ class Distribution(Parametrised, Generic[Value]):
 
         def decides(name: str) -> tuple[bool, bool]:
             """How much of what is known in closed form depends on that the parameter is one number."""
-            return is_literal(state[name]), name in ("loc", "power", "sign")
+            return is_literal(state[name]), name in ("loc", "mean", "power", "sign")
 
         name = min(self.parameters, key=decides)
         value = ops.asarray(state[name], name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import is_literal
+from kl_plugins.parameters.certainty import is_literal, known_zero
 from kl_plugins.parameters.shapes import Shape
 
 EVERYWHERE = (-math.inf, math.inf)
@@ -26,6 +26,15 @@ class Univariate(Distribution):
     loc = 0.0
     scale = 1.0
     sign = 1.0
+
+    place: ClassVar[str] = "loc"
+    """The name of the parameter that is the location."""
+
+    width: ClassVar[str] = "scale"
+    """The name of the parameter that multiplies a variable of location zero."""
+
+    symmetric: ClassVar[bool] = False
+    """Whether −Z has the distribution of Z."""
 
     @property
     def event_shape(self) -> Shape:
@@ -45,18 +54,36 @@ class Univariate(Distribution):
             state[name] = state[name].batch_slice(piece)
         return self.unchecked(self.ops, **state, inside=self.inside)
 
-    def moved(self, loc: Array, scale: Array) -> Self | None:
-        """The distributions of loc + scale·X; None where the family does not have them."""
-        state = self.__getstate__()
-        if not {"loc", "scale"} <= state.keys():
+    def moved(self, loc: Array, scale: Array, sign: float | None) -> Self | None:
+        """The distributions of loc + scale·X; None where the family does not have them.
+
+        `sign` is that of every scale; None where they differ, or are not known yet, which does not matter to
+        symmetric families.
+        """
+        own = self if self.symmetric or sign == 1.0 else self.mirrored() if sign == -1.0 else None
+        if own is None:
             return None
-        sign = np.sign(scale)
-        if np.any(sign < 0.0):
-            if "sign" not in state or np.any(sign > 0.0):
-                return None
-            state["sign"] = -state["sign"]
-        state["loc"], state["scale"] = loc + scale * state["loc"], abs(scale) * state["scale"]
+        state = own.__getstate__()
+        if self.place not in state or not (self.width in state or self.ops.literal(scale) == 1.0):
+            return None
+        factor = scale if own is self else -scale
+        place = state[self.place]
+        state[self.place] = loc if known_zero(place, self.ops) else loc + factor * place
+        if self.width in state:
+            size = factor if sign == 1.0 or own is not self else abs(factor)
+            state[self.width] = size * state[self.width]
         return type(self)(**state)
+
+    def mirrored(self) -> Self | None:
+        """The distributions of −X; None where the family does not have them."""
+        state = self.__getstate__()
+        if "sign" not in state:
+            return None
+        return self.changed(sign=-self.sign, loc=-self.loc)
+
+    def changed(self, **state: Array) -> Self:
+        """The same with other valid values for some of its fields."""
+        return self.unchecked(self.ops, **(self.__getstate__() | state))
 
     def broadcast(self, value: Array) -> Array:
         """`value`, broadcast against all parameters, and NaN where one of them is."""

@@ -22,15 +22,18 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.op import Op
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.mixture import Mixture
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import Array, FloatArray
+from kl_plugins.plugins.pytensor.functions import function_of
 from kl_plugins.plugins.pytensor.graph import original
 from kl_plugins.plugins.pytensor.random_variables import density, not_random
 from kl_plugins.recognition import recognise
@@ -59,14 +62,15 @@ def _remembered(variable: Variable) -> Density:
 def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray] | None = None) -> Density:
     """`log_density` is what was compiled for it before."""
     variable = original(variable)
-    if not _is_random(variable):
-        raise not_random(variable)
+    source = variable if _is_random(variable) else _mapped(variable)
     _require_values(variable)
     if isinstance(variable.owner.op, CARRV | ICARRV):
         return _gaussian(variable)
+    if source is not variable and (known := _recognised(variable)) is not None:
+        return density_of(_in_numbers(known, _numbers_of(known)))
     log_density = log_density or _log_density(variable, *_log_prob(variable))
     shape = tuple(int(length) for length in variable.shape.eval(mode=_MODE))
-    event_ndim = variable.owner.op.ndim_supp
+    event_ndim = source.owner.op.ndim_supp
     batch, event = shape[: len(shape) - event_ndim], shape[len(shape) - event_ndim :]
     discrete = np.dtype(variable.dtype).kind in "iub"
     measure = "discrete" if discrete else "mixed" if _has_atoms(variable) else "continuous"
@@ -76,7 +80,7 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
         name=type(variable.owner.op).__name__.removesuffix("RV"),
         measure=measure,
         log_density=log_density,
-        sample=_sampler(variable),
+        sample=_sampler(variable, source),
         support=None if discrete or event or measure == "mixed" else _support(variable),
         batch_shape=batch,
         event_shape=event,
@@ -86,18 +90,28 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
 
 def _with_components(found: Density, variable: Variable) -> Density:
     """The density of a mixture with where its components live; NaN where a parameter is."""
-    try:
-        made = recognise(variable)
-    except (TypeError, NoClosedFormError):
-        return found
+    made = _recognised(variable)
     if not isinstance(made, Mixture):
         return found
-    values = [value for value in made.values() if isinstance(value, Variable)]
-    numbers = dict(zip(map(id, values), pytensor.function([], values, mode=_MODE)(), strict=True))
+    numbers = _numbers_of(made)
     known = density_of(_in_numbers(made, numbers))
     if any(np.isnan(value).any() for value in numbers.values()):
         return replace(found, support=(np.nan, np.nan))
     return replace(found, quantile=known.quantile)
+
+
+def _recognised(variable: Variable) -> Distribution | None:
+    """One of our distributions for the variable; None where it is none."""
+    try:
+        return recognise(variable)
+    except (TypeError, NoClosedFormError):
+        return None
+
+
+def _numbers_of(made: Distribution) -> dict[int, FloatArray]:
+    """What its variables are, by their identities."""
+    values = [value for value in made.values() if isinstance(value, Variable)]
+    return dict(zip(map(id, values), pytensor.function([], values, mode=_MODE)(), strict=True))
 
 
 def _in_numbers(made: Any, numbers: Mapping[int, FloatArray]) -> Any:
@@ -117,6 +131,13 @@ def _gaussian(variable: Variable) -> Density:
     assert isinstance(made.covariance, Precision)
     numbers = pytensor.function([], [made.mean, made.covariance.precision], mode=_MODE)()
     return density_of(MultivariateNormal(numbers[0], Precision(numbers[1])))
+
+
+def _mapped(variable: Variable) -> Variable:
+    """The random variable that this one is a function of; TypeError where it is none."""
+    if variable.owner is None or not isinstance(variable.owner.op, Elemwise):
+        raise not_random(variable)
+    return function_of(variable).of
 
 
 def _is_random(variable: Variable) -> bool:
@@ -175,13 +196,18 @@ def _support(variable: Variable) -> tuple[Array, Array] | None:
     return -np.inf if low is None else low, np.inf if high is None else high
 
 
-def _sampler(variable: Variable) -> Callable[[int, np.random.Generator], FloatArray]:
+def _sampler(variable: Variable, source: Variable) -> Callable[[int, np.random.Generator], FloatArray]:
+    """Draws of the variable, which is random itself or a function of `source`."""
+
     def sample(count: int, rng: np.random.Generator) -> FloatArray:
         seed = int(rng.integers(2**31 - 1))
         try:
-            many = change_dist_size(variable, (count,), expand=True)
+            many = change_dist_size(source, (count,), expand=True)
         except NotImplementedError:
-            return np.asarray(pm.draw(variable, draws=count, random_seed=seed))
+            drawn = np.asarray(pm.draw(variable, draws=count, random_seed=seed))
+            return drawn[None] if count == 1 else drawn
+        if source is not variable:
+            many = vectorize_graph(variable, {source: many})
         return np.asarray(pm.draw(many, random_seed=seed, mode=_MODE))
 
     return sample

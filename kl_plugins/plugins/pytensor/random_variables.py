@@ -41,8 +41,8 @@ from kl_plugins.recognition import (
 def _(variable: Variable) -> Distribution:
     source = original(variable)
     node = source.owner
-    if node is None or not hasattr(node.op, "dist_params"):  # RandomVariable, or PyMC's symbolic ones
-        raise not_random(variable)
+    if not is_random(source):
+        return computed(None if node is None else node.op, variable)
     load_plugins_of(type(node.op))  # which is another library's, where that defines its own variables
     try:
         return family(node.op, *parameters_of(node.op, node), batch=_batch(source))
@@ -52,13 +52,27 @@ def _(variable: Variable) -> Distribution:
         raise
 
 
-def not_random(variable: Variable) -> TypeError:
-    """The error for a variable of a graph that has no distribution."""
+@singledispatch
+def computed(op: Op | None, variable: Variable) -> Distribution:
+    """The distribution of what a graph computes of random variables.
+
+    A function registered for the class of the last operation reads one.
+    """
+    raise not_random(variable)
+
+
+def is_random(variable: Variable) -> bool:
+    """Whether it is a RandomVariable's, or one of PyMC's symbolic ones."""
+    return variable.owner is not None and hasattr(variable.owner.op, "dist_params")
+
+
+def not_random(variable: Variable, why: str = "") -> TypeError:
+    """The error for a variable of a graph that has no distribution, or none that can be read off it."""
     node = original(variable).owner
     what = "a constant or an input" if node is None else f"the output of {node.op}"
     return TypeError(
-        f"{variable} is not a random variable but {what}: pass a variable of the model that has a "
-        "distribution, or a distribution with it as a parameter, such as pm.Normal.dist(mu, sigma)"
+        f"{variable} is not a random variable but {what}{why and ', '}{why}: pass a variable of the model "
+        "that has a distribution, or a distribution with it as a parameter, such as pm.Normal.dist(mu, sigma)"
     )
 
 
@@ -73,6 +87,8 @@ _WALKS = {
 @as_written.register(TensorVariable)
 def _(variable: Variable) -> str:
     node = original(variable).owner
+    if (function := as_function(node.op, variable)) is not None:
+        return function
     name = name_of_class(node.op)
     if name == "RandomWalk":
         innovations = [
@@ -82,6 +98,12 @@ def _(variable: Variable) -> str:
         ]
         name = _WALKS.get(innovations[-1] if innovations else "", name)
     return f"pm.{name}" if hasattr(node.op, "dist_params") else name
+
+
+@singledispatch
+def as_function(op: Op, variable: Variable) -> str | None:
+    """How a function of a random variable is written; None for others."""
+    return None
 
 
 def name_of_class(op: Op) -> str:

@@ -10,13 +10,21 @@ from scipy import stats
 from scipy.stats._distn_infrastructure import rv_generic
 from scipy.stats._distribution_infrastructure import (
     DiscreteDistribution,
+    FoldedDistribution,
+    MonotonicTransformedDistribution,
     ShiftedScaledDistribution,
+    TruncatedDistribution,
     UnivariateDistribution,
 )
 
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.maps import Affine, Exponential, Folded, Logarithm, Map, Raised, image
 from kl_plugins.families.core.names import made_by, shape_names
 from kl_plugins.families.core.univariate import Univariate
+from kl_plugins.families.normal import Normal
+from kl_plugins.families.truncated_normal import TruncatedNormal
+from kl_plugins.families.uniform import Uniform
 from kl_plugins.plugins.scipy.frozen import full_name, maker_of, number
 from kl_plugins.plugins.scipy.parameters import labels_of_new, unsupported
 from kl_plugins.recognition import recognise
@@ -53,12 +61,79 @@ def _(obj: Any) -> Distribution:
 
 @recognise.register(ShiftedScaledDistribution)
 def _(obj: Any) -> Distribution:
-    base = recognise(obj._dist)
     loc, scale = (number(np.asarray(obj._parameters[name])[()]) for name in ("loc", "scale"))
-    moved = base.moved(loc, scale) if isinstance(base, Univariate) else None
-    if moved is None:
-        raise unsupported(f"a shifted and scaled {base.describe()}", type(obj).__name__)
-    return moved.labelled(labels_of_new(obj))
+    signs = np.unique(np.sign(scale))
+    sign = float(signs[0]) if len(signs) == 1 else None
+    return _mapped(obj, [Affine(loc, scale, sign)], f"a shifted and scaled {recognise(obj._dist).describe()}")
+
+
+@recognise.register(MonotonicTransformedDistribution)
+def _(obj: Any) -> Distribution:
+    """Of an exponential, a logarithm, a power or a reciprocal, which SciPy's own functions make."""
+    function = obj._g
+    maps: list[Map] | None = None
+    if function is np.exp:
+        maps = [Exponential()]
+    elif function is np.log:
+        maps = [Logarithm()]
+    elif getattr(function, "__module__", "") == MonotonicTransformedDistribution.__module__:
+        maps = _maps_of_operator(_method_of(function), _enclosed(function))
+    return _mapped(obj, maps, f"a transformed {recognise(obj._dist).describe()}")
+
+
+@recognise.register(FoldedDistribution)
+def _(obj: Any) -> Distribution:
+    return _mapped(obj, [Folded()], f"the absolute value of a {recognise(obj._dist).describe()}")
+
+
+@recognise.register(TruncatedDistribution)
+def _(obj: Any) -> Distribution:
+    """Of what is normal or uniform already."""
+    base = recognise(obj._dist)
+    _valid(obj)
+    low, high = (number(obj._original_parameters[name]) for name in ("lb", "ub"))
+    if isinstance(base, Normal):
+        low, high = ((end - base.mean) / base.scale for end in (low, high))
+        return TruncatedNormal(low, high, base.mean, base.scale).labelled(labels_of_new(obj))
+    if isinstance(base, Uniform):
+        low, high = np.maximum(low, base.loc), np.minimum(high, base.loc + base.scale)
+        return Uniform(low, high - low).labelled(labels_of_new(obj))
+    raise unsupported(f"a truncated {base.describe()}", type(obj).__name__)
+
+
+def _maps_of_operator(method: str, other: Any) -> list[Map] | None:
+    """What a method of a distribution does with another operand, a number."""
+    if method == "__pow__":
+        return [Raised(float(other))]
+    if method == "__rpow__":
+        rate = float(np.log(other))
+        return [Affine(0.0, rate, float(np.sign(rate))), Exponential()]
+    return [Raised(-1.0)] if method == "__rtruediv__" else None
+
+
+def _method_of(function: Any) -> str:
+    """The method of a distribution that a function was made in."""
+    return str(function.__qualname__).removeprefix("UnivariateDistribution.").partition(".")[0]
+
+
+def _enclosed(function: Any) -> Any:
+    """The number that a function of SciPy's was made for; None where there is none."""
+    cells = function.__closure__ or ()
+    return cells[0].cell_contents if cells else None
+
+
+def _mapped(obj: Any, maps: list[Map] | None, what: str) -> Distribution:
+    """The distribution of a function of the variable that an object was made of."""
+    _valid(obj)
+    made = recognise(obj._dist)
+    if maps is None or not isinstance(made, Univariate):
+        raise unsupported(what, type(obj).__name__)
+    for one in maps:
+        try:
+            made = image(made, one, what)
+        except NoClosedFormError:
+            raise unsupported(what, type(obj).__name__) from None
+    return made.labelled(labels_of_new(obj))
 
 
 @cache

@@ -1,0 +1,242 @@
+"""Functions of one random variable, which are read off graphs: exponentials, multiples, powers and so on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.traversal import walk
+from pytensor.raise_op import CheckAndRaise
+from pytensor.tensor.basic import ScalarFromTensor
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import All
+from pytensor.tensor.shape import Shape, Shape_i
+
+from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.maps import (
+    Affine,
+    Exponential,
+    Folded,
+    Logarithm,
+    Map,
+    Odds,
+    Raised,
+    Sigmoid,
+    image,
+)
+from kl_plugins.ops import pytensor as ops
+from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.plugins.pytensor.graph import original
+from kl_plugins.plugins.pytensor.random_variables import as_function, computed, is_random, not_random
+from kl_plugins.recognition import as_written, recognise, requirement_as_written
+
+
+class Function(NamedTuple):
+    """Maps, the first of them first, of a random variable."""
+
+    of: Variable
+    maps: list[Map]
+
+    def texts(self) -> list[str]:
+        """How what each map makes is written."""
+        found = [as_written(self.of)]
+        for one in self.maps:
+            found.append(one.text.format(found[-1]))
+        return found[1:]
+
+
+class _NotReadError(Exception):
+    """Why an operation is no map of a random variable."""
+
+
+@computed.register(Elemwise)
+def _(op: Any, variable: Variable) -> Distribution:
+    function = function_of(variable)
+    base = made = recognise(function.of)
+    premises = [(holds, requirement_as_written(text, function.of)) for holds, text in base.conditions()]
+    for one, text in zip(function.maps, function.texts(), strict=True):
+        premises += _conditions(one)
+        made = image(made, one, text).to(ops)
+    return base if made is base else made.provided(premises)
+
+
+@as_function.register(Elemwise)
+def _(op: Any, variable: Variable) -> str:
+    try:
+        function = function_of(variable)
+    except TypeError:
+        return str(variable)
+    return [as_written(function.of), *function.texts()][-1]
+
+
+def function_of(variable: Variable) -> Function:
+    """The variable as a function of one random variable; TypeError, which says why, where it is none."""
+    maps: list[Map] = []
+    found = original(variable)
+    while not is_random(found):
+        if not _random_ones(found):
+            raise not_random(variable)
+        try:
+            found, first = _read(found.owner)
+        except _NotReadError as error:
+            raise not_random(variable, str(error)) from None
+        maps = [*first, *maps]
+    return Function(found, maps)
+
+
+def _random_ones(variable: Variable) -> list[Variable]:
+    """The random variables that it is computed from; their own parameters are not looked at."""
+
+    def parents(x: Variable) -> Sequence[Variable]:
+        depends = x.owner is not None and not is_random(x) and not isinstance(x.owner.op, Shape | Shape_i)
+        return x.owner.inputs if depends else ()
+
+    return [x for x in walk([variable], parents) if is_random(x)]
+
+
+def _read(node: Apply) -> tuple[Variable, Sequence[Map]]:
+    """The variable that a node maps, and how."""
+    kind = type(getattr(node.op, "scalar_op", None)) if isinstance(node.op, Elemwise) else None
+    random = [x for x in node.inputs if _random_ones(x)]
+    if len(random) > 1:
+        if kind is ps.Mul and len(set(map(original, node.inputs))) == 1:
+            return original(random[0]), [Raised(float(len(random)))]
+        if kind is ps.TrueDiv and (source := _of_odds(*node.inputs)) is not None:
+            return source, [Odds()]
+        sources = list(dict.fromkeys(source for x in random for source in _random_ones(x)))
+        if len(sources) == 1:
+            raise _NotReadError(f"in which {_called(sources[0])} occurs more than once")
+        raise _NotReadError(f"of several random variables ({', '.join(map(_called, sources))})")
+    if kind in _OF_ONE:
+        return original(random[0]), _OF_ONE[kind]
+    if kind not in _OF_TWO:
+        raise _NotReadError(f"of which {node.op} is not a function with a known distribution")
+    _require_own_shape(random[0], node.out)
+    numbers = [x for x in node.inputs if x is not random[0]]
+    number = numbers[0] if len(numbers) == 1 else node.op(*numbers)
+    known = ops.literal(number)
+    value = ops.asarray(number, "the other operand") if known is None else known
+    return original(random[0]), _OF_TWO[kind](value, node.inputs[0] is random[0])
+
+
+def _called(variable: Variable) -> str:
+    return variable.name or as_written(variable)
+
+
+def _of_odds(above: Variable, below: Variable) -> Variable | None:
+    """The x of x/(1 − x)."""
+    node, source = original(below).owner, original(above)
+    is_rest = isinstance(getattr(node.op, "scalar_op", None), ps.Sub) and original(node.inputs[1]) is source
+    return source if is_rest and ops.literal(node.inputs[0]) == 1.0 else None
+
+
+def _require_own_shape(random: Variable, out: Variable) -> None:
+    """Elements that are one random number are not independent."""
+    lengths = zip(random.type.shape, out.type.shape, strict=True)
+    if isinstance(getattr(random.owner, "op", None), DimShuffle) or any(a == 1 != b for a, b in lengths):
+        (source,) = _random_ones(random)
+        raise _NotReadError(
+            f"in which the elements of {_called(source)} are repeated (make it of that shape)"
+        )
+
+
+def _sign(value: Array) -> float | None:
+    """That which a factor certainly has: of a number, or of an operation whose results are positive."""
+    known = ops.literal(value)
+    if known is not None:
+        if known == 0.0 or not math.isfinite(known):
+            raise _NotReadError(f"in which it is multiplied or divided by {known:g}")
+        return math.copysign(1.0, known)
+    node = value.owner
+    if node is not None and isinstance(node.op, CheckAndRaise):
+        return 1.0 if any(map(_says_positive, node.inputs[1:])) else _sign(node.inputs[0])
+    if node is None or not isinstance(node.op, Elemwise | DimShuffle):
+        return None
+    if isinstance(node.op, Elemwise):
+        kind = type(node.op.scalar_op)
+        if kind in _POSITIVE:
+            return 1.0
+        if kind in (ps.Mul, ps.TrueDiv):
+            signs = [_sign(x) for x in node.inputs]
+            return None if None in signs else math.prod(filter(None, signs))
+        if kind is ps.Neg:
+            sign = _sign(node.inputs[0])
+            return sign and -sign
+        if kind is not ps.Cast:
+            return None
+    return _sign(node.inputs[0])
+
+
+def _says_positive(condition: Variable) -> bool:
+    """Whether a check asks that all of something are more than zero, which then is what it returns."""
+    node = condition.owner
+    while node is not None and isinstance(node.op, All | DimShuffle | ScalarFromTensor):
+        node = node.inputs[0].owner
+    is_greater = node is not None and isinstance(getattr(node.op, "scalar_op", None), ps.GT)
+    return is_greater and ops.literal(node.inputs[1]) == 0.0
+
+
+_POSITIVE = (ps.Exp, ps.Softplus, ps.Sigmoid, ps.Abs, ps.Sqr, ps.Sqrt)
+"""But for zero, which is no factor."""
+
+
+def _conditions(of: Map) -> Conditions:
+    """Of numbers that are known only when the graph runs."""
+    if isinstance(of, Affine) and not isinstance(of.scale, float):
+        yield pt.neq(of.scale, 0.0), "the factor of a random variable must not be 0"
+    if isinstance(of, Raised) and not isinstance(of.exponent, float):
+        yield pt.neq(of.exponent, 0.0), "the exponent of a random variable must not be 0"
+
+
+def _times(c: Array) -> Affine:
+    return Affine(0.0, c, _sign(c))
+
+
+def _quotient(c: Array, comes_first: bool) -> list[Map]:
+    sign = _sign(c)
+    return [Affine(0.0, 1.0 / c, sign)] if comes_first else [Raised(-1.0), Affine(0.0, c, sign)]
+
+
+def _power(c: Array, comes_first: bool) -> list[Map]:
+    """A power of the variable, or of a number that is raised to it."""
+    if comes_first:
+        if isinstance(c, float):
+            _sign(c)
+        return [Raised(c)]
+    if not isinstance(c, float) or not 0.0 < c < math.inf or c == 1.0:
+        raise _NotReadError("in which what is raised to it is no positive number other than 1")
+    return [_times(math.log(c)), Exponential()]
+
+
+_LOG_2, _LOG_10 = math.log(2.0), math.log(10.0)
+
+_OF_ONE: dict[Any, Sequence[Map]] = {
+    ps.Abs: (Folded(),),
+    ps.Cast: (),
+    ps.Exp: (Exponential(),),
+    ps.Exp2: (_times(_LOG_2), Exponential()),
+    ps.Expm1: (Exponential(), Affine(-1.0, 1.0, 1.0)),
+    ps.Log: (Logarithm(),),
+    ps.Log10: (Logarithm(), _times(1.0 / _LOG_10)),
+    ps.Log1p: (Affine(1.0, 1.0, 1.0), Logarithm()),
+    ps.Log2: (Logarithm(), _times(1.0 / _LOG_2)),
+    ps.Neg: (Affine(0.0, -1.0, -1.0),),
+    ps.Reciprocal: (Raised(-1.0),),
+    ps.Sigmoid: (Sigmoid(),),
+    ps.Sqr: (Raised(2.0),),
+    ps.Sqrt: (Raised(0.5),),
+}
+"""By the class of the operation on numbers."""
+
+_OF_TWO: dict[Any, Callable[[Array, bool], Sequence[Map]]] = {
+    ps.Add: lambda c, comes_first: [Affine(c, 1.0, 1.0)],
+    ps.Mul: lambda c, comes_first: [_times(c)],
+    ps.Pow: _power,
+    ps.Sub: lambda c, comes_first: [Affine(-c, 1.0, 1.0)] if comes_first else [Affine(c, -1.0, -1.0)],
+    ps.TrueDiv: _quotient,
+}
+"""Functions of the other operand, and of whether the random one is the first."""
