@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from kl_plugins.families.birnbaum_saunders import BirnbaumSaunders as BirnbaumSaunders
     from kl_plugins.families.categorical import Categorical as Categorical
     from kl_plugins.families.categorical import Multinomial as Multinomial
+    from kl_plugins.families.core.images import Image as Image
+    from kl_plugins.families.core.images import OfBase as OfBase
     from kl_plugins.families.core.univariate import Univariate as Univariate
     from kl_plugins.families.dirichlet import Dirichlet as Dirichlet
     from kl_plugins.families.discrete_exponential import Boltzmann as Boltzmann

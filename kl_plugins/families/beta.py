@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar, Self
 
 from kl_plugins.families.core.affine import AffineMap, affine_map
-from kl_plugins.families.core.by_nodes import QUADRATURE, at_least, on_arrays, within
+from kl_plugins.families.core.by_nodes import QUADRATURE, between, on_arrays, within
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.maps import Logarithm, Raised, image_of, starts_at_zero
@@ -138,13 +138,14 @@ def beta_beta(p: Beta, q: Beta) -> Array:
     return q.broadcast(p.broadcast(beta_divergence(p.a, p.b, q.a, q.b, p.ops)))
 
 
-_LEAST = 0.001
-"""The least a and b whose tails the nodes resolve."""
+_LEAST, _MOST = 0.001, 1e6
+"""The least shapes whose tails the nodes resolve, and the largest."""
 
 
 def _of_other_powers(p: Beta, q: Beta) -> Array:
     value = beta_power_divergence(BetaPower(p.a, p.b, p.power), BetaPower(q.a, q.b, q.power), p.ops)
-    return within(p, q, value, at_least(_LEAST, "shapes", (p.a, p.b, q.a, q.b), p.ops))
+    shapes = p.a, p.b, q.a, q.b, p.power, q.power
+    return within(p, q, value, between(_LEAST, _MOST, "shapes", shapes, p.ops))
 
 
 @closed_form(Beta, GeneralizedGamma)

@@ -50,19 +50,19 @@ class GeneralizedLogistic(Continuous):
         a, b = self.a, self.b
         return LogDensity(-log_beta(a, b, self.ops), ((-b, Identity()), (-a - b, Softplus())))
 
-    def mean_logs(self) -> tuple[Array, Array]:
+    def of_both_sides(self) -> tuple[Array, Array]:
         """E log B and E log(1 − B)."""
         return digamma_difference(self.a, self.b, self.ops), digamma_difference(self.b, self.a, self.ops)
 
     def standard_mean(self) -> Array:
-        above, below = self.mean_logs()
+        above, below = self.of_both_sides()
         return above - below
 
     def standard_variance(self) -> Array:
         return self.ops.trigamma(self.a) + self.ops.trigamma(self.b)
 
     def standard_entropy(self) -> Array:
-        above, below = self.mean_logs()
+        above, below = self.of_both_sides()
         return log_beta(self.a, self.b, self.ops) - self.a * above - self.b * below
 
     def comes_near_normal(self) -> bool:
@@ -76,7 +76,7 @@ class GeneralizedLogistic(Continuous):
         a, b, ops = self.a, self.b, self.ops
         total = a + b
         bends = (b / total) * (scaled_trigamma(a, ops) / a) + (a / total) * (scaled_trigamma(b, ops) / b)
-        above, below = self.mean_logs()
+        above, below = self.of_both_sides()
         means = (above + log1p_ratio(b, a, ops)) + (below + log1p_ratio(a, b, ops))
         wider = 0.5 * (log1p_ratio(1.0, total, ops) + ops.log1p(bends))
         return ops.maximum(beta_negentropy(a, b, ops) + wider + means, 0.0)
@@ -103,7 +103,7 @@ def softplus(p: GeneralizedLogistic, statistic: Softplus, at: AffineMap) -> Arra
     """−E log B, or −E log(1 − B) where q points the other way."""
     if not (at.fixes_zero and certainly_equal(abs(at.ratio), 1.0, p.ops)):
         return None
-    above, below = p.mean_logs()
+    above, below = p.of_both_sides()
     return -p.ops.where(at.ratio > 0.0, above, below)
 
 
@@ -112,7 +112,7 @@ def log_cosh(p: GeneralizedLogistic, statistic: LogCosh, at: AffineMap) -> Array
     """−½ (E log B + E log(1 − B)) − log 2, of half the logit."""
     if not (at.fixes_zero and certainly_equal(abs(at.ratio), 0.5, p.ops)):
         return None
-    above, below = p.mean_logs()
+    above, below = p.of_both_sides()
     return -0.5 * (above + below) - _LOG_2
 
 

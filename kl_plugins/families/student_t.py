@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from kl_plugins.families.core.affine import AffineMap, same_location
-from kl_plugins.families.core.by_nodes import at_least, by_nodes, not_far_apart, within
+from kl_plugins.families.core.by_nodes import between, by_nodes, not_far_apart, within
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
 from kl_plugins.families.core.maps import Exponential, Folded, Logarithm, Raised, image_of, starts_at_zero
@@ -203,13 +203,13 @@ def half_student_t_half_student_t(p: HalfStudentT, q: HalfStudentT | HalfCauchy)
 
 by_nodes(HalfStudentT, HalfCauchy)(half_student_t_half_student_t)
 
-_LEAST_DF = 0.01
-"""The least degrees of freedom whose tails the nodes resolve."""
+_LEAST_DF, _MOST_DF = 0.01, 1e8
+"""The least degrees of freedom whose tails the nodes resolve, and the most."""
 
 
 def _by_nodes(p: HeavyTailed, q: HeavyTailed, step: Array) -> Array:
     of_p, of_q, ops = (p.df, _sigma(p)), (q.df, _sigma(q)), p.ops
-    conditions = at_least(_LEAST_DF, "degrees of freedom", (p.df, q.df), ops)
+    conditions = between(_LEAST_DF, _MOST_DF, "degrees of freedom", (p.df, q.df), ops)
     conditions |= not_far_apart(of_p[1], of_q[1], step, ops)
     return within(p, q, student_t_divergence(of_p, of_q, step, ops), conditions)
 

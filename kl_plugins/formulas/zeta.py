@@ -19,6 +19,9 @@ _COEFFICIENTS = (
 )
 """B₂ⱼ/(2j)!, https://dlmf.nist.gov/2.10.i."""
 
+_NOTHING_LEFT = 400.0
+"""From this exponent on powers of 17 and more are zero, and products of it are not to overflow."""
+
 _NEAR = 0.05
 """Up to this difference, relative to the distance from the pole at 1, a divergence is an integral."""
 
@@ -45,6 +48,7 @@ def _between(a: Array, last: Array, ops: Operations) -> Array:
     )
     start, stop = ops.exp(-a * math.log(_FIRST)), ops.exp(-a * ops.log(last))
     value = start * _FIRST * width * mean + 0.5 * (start + stop)
+    a = ops.minimum(a, _NOTHING_LEFT)
     rising, first, end = a, start / _FIRST, stop / last
     for j, coefficient in enumerate(_COEFFICIENTS):
         value = value + coefficient * rising * (first - end)
@@ -66,6 +70,7 @@ def zeta_moments(a: Array, ops: Operations) -> tuple[Array, Array, Array]:
     zeroth = zeroth + (tail + 0.5 * start)
     first = first + (tail * slope + 0.5 * log_n * start)
     second = second + (tail * (slope * slope + away * away) + 0.5 * log_n * log_n * start)
+    a = ops.minimum(a, _NOTHING_LEFT)
     power, rising, inverses, squares = start / _FIRST, a, 1.0 / a, 1.0 / (a * a)
     for j, coefficient in enumerate(_COEFFICIENTS):
         term, slope = coefficient * rising * power, log_n - inverses

@@ -13,8 +13,6 @@ from kl_plugins.families.gamma import GeneralizedGamma
 
 REFUSED = {
     "multivariate_t": stats.multivariate_t([0.0, 0.0], np.eye(2)),
-    "dirichlet_multinomial": stats.dirichlet_multinomial([1.0, 2.0], 3),
-    "multivariate_hypergeom": stats.multivariate_hypergeom([3, 4], 2),
     "random_correlation": stats.random_correlation([0.5, 1.5]),
     "random_table": stats.random_table([2, 3], [1, 4]),
     "ortho_group": stats.ortho_group(3),

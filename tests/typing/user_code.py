@@ -17,6 +17,8 @@ from xarray_einstats.stats import XrContinuousRV, multivariate_normal
 
 import kl_plugins
 from kl_plugins import (
+    Autoregressive,
+    Banded,
     BlockDiagonal,
     Cholesky,
     Dense,
@@ -207,6 +209,8 @@ def structures(normal: Graph) -> None:
         dense,
         Cholesky([[1.0, 0.0], [0.5, 1.0]]),
         Precision([[2.0, 0.0], [0.0, 2.0]]),
+        Banded([[0.0, 0.5], [2.0, 2.0]]),
+        Autoregressive([[0.0], [0.5]], [1.0, 2.0]),
         LowRank([1.0, 1.0], [[1.0], [0.0]]),
         Kronecker((Dense([[2.0]]), diagonal)),
         BlockDiagonal([Diagonal([1.0]), Diagonal([2.0])]),

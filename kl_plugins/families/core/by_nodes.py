@@ -49,20 +49,31 @@ def within(p: Univariate, q: Univariate, value: Array, conditions: dict[str, Arr
     return cast(SymbolicOperations, ops).guard(value, open_ones) if open_ones else value
 
 
-def at_least(least: float, what: str, values: Sequence[Array], ops: Operations) -> dict[str, Array]:
-    """The condition of `within` that no value is so small that its tails hardly end."""
-    smallest = reduce(ops.minimum, values)
-    return {f"its quadrature is for {what} of {least:g} or more": ops.logical_not(smallest < least)}
+def between(
+    least: float, most: float, what: str, values: Sequence[Array], ops: Operations
+) -> dict[str, Array]:
+    """The condition of `within` that no value is so small that tails hardly end, or too large for digits."""
+    outside = ops.logical_or(reduce(ops.minimum, values) < least, reduce(ops.maximum, values) > most)
+    return {f"its quadrature is for {what} from {least:g} to {most:g}": ops.logical_not(outside)}
 
 
 def not_far_apart(p_scale: Array, q_scale: Array, step: Array, ops: Operations) -> dict[str, Array]:
     """The condition of `within` on the scales and the difference of the places."""
     largest = ops.maximum(ops.maximum(p_scale, q_scale), abs(step))
     text = f"its quadrature is for scales and places up to {_APART:g} times the smaller scale apart"
-    return {text: ops.logical_not(largest > _APART * ops.minimum(p_scale, q_scale))}
+    smallest = ops.minimum(p_scale, q_scale)
+    outside = ops.logical_or(smallest < 1.0 / _LARGEST, largest > _LARGEST)
+    return {
+        text: ops.logical_not(largest > _APART * smallest),
+        f"its quadrature is for scales and places from 1/{_LARGEST:g} to {_LARGEST:g}": ops.logical_not(
+            outside
+        ),
+    }
 
 
 _APART = 1e16
+_LARGEST = 1e150
+"""Squares of more are beyond the floats."""
 
 
 def on_arrays(function: Formula, p: Univariate, q: Univariate) -> Array:
