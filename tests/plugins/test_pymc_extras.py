@@ -21,7 +21,7 @@ from pymc_extras.inference.advi import (
     adam,
     fit_advi,
 )
-from scipy import optimize
+from scipy import optimize, stats
 
 from kl_plugins import gaussian, jeffreys, kl
 from kl_plugins.errors import EstimateWarning, NotRecognisedError
@@ -321,3 +321,11 @@ def test_a_stream_of_batches_is_not_taken_for_all_the_data():
     distance = distance_to_optimum(trainer, whole, random_seed=1)
     np.testing.assert_allclose(distance.optimum.mean, data.sum() / 41.0, atol=1e-6)
     np.testing.assert_allclose(distance.jeffreys, jeffreys(q, distance.optimum), rtol=1e-9)
+
+
+def test_distributions_that_are_functions_of_others():
+    scale = pt.dscalar("scale")
+    assert kl(pmx.Chi.dist(3.0), stats.chi(3)).eval() == pytest.approx(0.0, abs=1e-15)
+    found = kl(pmx.Maxwell.dist(scale), stats.maxwell(scale=2.0))
+    expected = kl(stats.maxwell(scale=1.5), stats.maxwell(scale=2.0))
+    assert found.eval({scale: 1.5}) == pytest.approx(expected, rel=1e-12)
