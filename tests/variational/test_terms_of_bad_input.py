@@ -176,7 +176,7 @@ def test_variables_are_called_as_their_makers_are():
         pm.MvStudentTRandomWalk("vectors", nu=4.0, mu=np.zeros(2), scale=np.eye(2), steps=3, init_dist=vector)
         pm.LKJCholeskyCov("factor", n=2, eta=2.0, sd_dist=pm.Exponential.dist(1.0))
         pm.CustomDist("own", 0.0, logp=lambda x, mu: -((x - mu) ** 2))
-        pm.CustomDist("square", 0.0, dist=lambda mu, size: pm.Normal.dist(mu, size=size) ** 2)
+        pm.CustomDist("square", 0.0, dist=lambda mu, size: pm.Normal.dist(mu, size=size) ** 3)
         approximation = pm.MeanField()
     with pytest.raises(NoClosedFormError) as caught:
         kl_terms(model, approximation)

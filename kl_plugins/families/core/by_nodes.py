@@ -72,8 +72,8 @@ def not_far_apart(p_scale: Array, q_scale: Array, step: Array, ops: Operations) 
 
 
 _APART = 1e16
-_LARGEST = 1e150
-"""Squares of more are beyond the floats."""
+_LARGEST = np.float64(1e150)
+"""Squares of more are beyond the floats. As a literal PyTensor would try it in single precision."""
 
 
 def on_arrays(function: Formula, p: Univariate, q: Univariate) -> Array:
