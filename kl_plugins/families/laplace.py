@@ -123,7 +123,12 @@ def double_exponential_double_exponential(p: DoubleExponential, q: DoubleExponen
     k, side = ops.where(forward, p.kappa, inverse), ops.where(forward, down, up)
     t = size(p.loc - q.loc, ops) / p.scale / k
     far = ops.exp(b)
-    moved = (k * k * ops.exp(a) + far) * exp_remainder(-t, ops) + t * far * ops.expm1(a - b)
+    near, remainder = ops.exp(a), exp_remainder(-t, ops)
+    moved = ops.where(
+        t > 1.0,  # the same, in terms of e^a and e^b, of which either may be much the larger
+        near * (k * k * remainder + t) + far * ops.expm1(-t),
+        (k * k * near + far) * remainder + t * far * ops.expm1(a - b),
+    )
     # The second part may be negative; the rounding of the sum then may be, too.
     apart = infinite_where_undefined(side * moved, ops)
     value = centred + (apart if ops.symbolic else ops.where(together, 0.0, apart))
@@ -169,12 +174,16 @@ def absolute_of_normal(p: Normal, statistic: Absolute, at: AffineMap) -> Array:
 
 @expects(LogGamma, Absolute)
 def absolute_of_gumbel(p: LogGamma, statistic: Absolute, at: AffineMap) -> Array:
-    """|ratio| (2 E[max(Z + m, 0)] − E[Z + m]), where the first is E₁(exp(−m)) for Gumbel variables."""
+    """|ratio| (2 E[max(Z + m, 0)] − E[Z + m]), where the first is E₁(exp(−m)) for Gumbel variables.
+
+    From m = 40 on, E₁(exp(−m)) grows as m does: the rest is less than exp(−40), and exp(−m) underflows later.
+    """
     if not certainly_is(p.concentration, 1.0):
         return None
     ops, m = p.ops, at.shift / at.ratio
-    x = ops.exp(ops.minimum(-m, 6.7)) + 0.0 * at.ratio  # above it the integral is 0
-    return abs(at.ratio) * (2.0 * ops.exp(-x) * scaled_exp1(x, ops) + _EULER - m)
+    near = ops.minimum(m, 40.0)
+    x = ops.exp(ops.minimum(-near, 6.7)) + 0.0 * at.ratio  # above it the integral is 0
+    return abs(at.ratio) * (2.0 * (ops.exp(-x) * scaled_exp1(x, ops) + (m - near)) + _EULER - m)
 
 
 @expects(GeneralizedGamma, Absolute)

@@ -205,14 +205,19 @@ def power_uniform_mean(exponent: Array, start: Array, step: Array, ops: Operatio
 
 
 def _power_average(exponent: Array, start: Array, step: Array, ops: Operations) -> Array:
-    """With m = exponent + 1 and L = log(high/low): high^m [1 − exp(−m L)]/m, and high^m/m from zero."""
+    """With m = exponent + 1 and L = log(high/low): high^m [1 − exp(−m L)]/m, and high^m/m from zero.
+
+    For negative m the same from the lower end, so that no power overflows that another should undo.
+    """
     end, m = start + step, exponent + 1.0
     low, high = ops.minimum(start, end), ops.maximum(start, end)
     width = ops.absolute(step)
 
     def above(low: Array, high: Array, width: Array, m: Array) -> Array:
-        growth = ops.log1p(width / low)
-        return ops.power(high, exponent) * _decay_mean(m * growth, ops) * (growth * (high / width))
+        growth, falls = ops.log1p(width / low), m < 0.0
+        largest = ops.where(falls, low, high)
+        decay = _decay_mean(ops.where(falls, -m, m) * growth, ops)
+        return ops.power(largest, exponent) * decay * (growth * (largest / width))
 
     def from_zero(low: Array, high: Array, width: Array, m: Array) -> Array:
         converges = m > 0.0
