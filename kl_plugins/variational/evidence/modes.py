@@ -15,7 +15,7 @@ from kl_plugins.families.named import NamedMultivariateNormal, Snapshot
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.evidence.moments import Estimate
 from kl_plugins.variational.evidence.proposals import draws_of
-from kl_plugins.variational.optimum.fixed_draws import expected_hessian
+from kl_plugins.variational.optimum.hessians import expected_hessian
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, standard_deviations
 from kl_plugins.variational.optimum.starts import ascend, overdispersed_points, prior_points, symmetric_images
 from kl_plugins.variational.target.density import TargetDensity

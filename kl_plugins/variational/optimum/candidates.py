@@ -11,7 +11,8 @@ from kl_plugins.dispatch import jeffreys
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.budget import OutOfEvaluationsError
-from kl_plugins.variational.optimum.fixed_draws import Target, minimise, negative_elbo
+from kl_plugins.variational.optimum.fixed_draws import minimise, negative_elbo
+from kl_plugins.variational.optimum.hessians import Target
 from kl_plugins.variational.optimum.propriety import wraps_around
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
 from kl_plugins.variational.target.density import TargetDensity

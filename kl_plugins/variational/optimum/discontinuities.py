@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from kl_plugins.estimate.moments import jackknife_errors
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.fixed_draws import Target, WhitenedELBO, resolution, whitened_target
+from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO
+from kl_plugins.variational.optimum.hessians import Target, resolution, whitened_target
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,
     ScaleFamily,

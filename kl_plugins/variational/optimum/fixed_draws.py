@@ -12,18 +12,21 @@ from scipy.optimize import minimize
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.conjugate_gradients import conjugate_gradients
 from kl_plugins.variational.optimum.draw_counts import draws_for_curvature
+from kl_plugins.variational.optimum.hessians import (
+    Target,
+    expected_hessian,
+    positive_eigen,
+    ratios_or_ones,
+    resolution,
+)
 from kl_plugins.variational.optimum.scale_families import (
     ConstantMetric,
     Gaussian,
     ScaleFamily,
     mirrored,
     normal_draws,
-    scales_of,
     with_exact_moments,
 )
-
-Target = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
-"""Points of shape (n, d) → log densities and gradients."""
 
 RESTARTS = 30
 ITERATIONS = 60
@@ -33,8 +36,8 @@ LARGEST_LOG_SCALE = 4.0
 """How far one run may take the logarithm of a scale, so that no step overflows the log density."""
 DENSE_DIMENSIONS = 300
 """Up to so many dimensions the means are preconditioned by the whole Hessian."""
-SHORTEST_STEP, HESSIAN_STEP = 1e-5, 1e-4
-"""Of differences of gradients, in sds, one-sided and central; longer near the resolution of floats."""
+SHORTEST_STEP = 1e-5
+"""Of one-sided differences of gradients, in sds; longer near the resolution of floats."""
 SOLVER_STEPS = 80
 SOLVER_ACCURACY = 1e-3
 NOISE = 1e-9
@@ -135,7 +138,7 @@ class WhitenedELBO:
         ratios: FloatArray | None = None,
     ) -> None:
         self.target, self.family, self.reference, self.draws = target, family, reference, draws
-        self.ratios = _ratios(draws, ratios)
+        self.ratios = ratios_or_ones(draws, ratios)
         self.dimension = len(reference.mean)
         self.rotation = None if self.dimension > dense_dimensions else self._rotation()
         self.chart = family.around(reference.root)
@@ -145,7 +148,7 @@ class WhitenedELBO:
     def over(self, draws: FloatArray, ratios: FloatArray | None = None) -> WhitenedELBO:
         """The same coordinates, and −ELBO over other draws."""
         part = copy(self)
-        part.draws, part.ratios = draws, _ratios(draws, ratios)
+        part.draws, part.ratios = draws, ratios_or_ones(draws, ratios)
         part.value, part.slope = part(np.zeros(len(self.weights)))
         return part
 
@@ -296,59 +299,3 @@ class WhitenedELBO:
             return None
         vectors, roots = positive_eigen(hessian)
         return vectors / roots
-
-
-def _ratios(draws: FloatArray, ratios: FloatArray | None) -> FloatArray:
-    """The weights of draws, whose mean is 1: those that are given, else all equal."""
-    return np.ones(len(draws)) if ratios is None else ratios
-
-
-def whitened_target(target: Target, family: ScaleFamily, gaussian: Gaussian) -> Target:
-    """The log density of x = m + C z as a function of z."""
-
-    def density(z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        values, gradients = target(gaussian.mean + family.spread(gaussian.root, z))
-        return values, family.pull(gaussian.root, gradients)
-
-    return density
-
-
-def resolution(gaussian: Gaussian) -> float:
-    """The spacing of float64 numbers at the means, in standard deviations: the largest of the coordinates."""
-    return float(np.max(np.spacing(abs(gaussian.mean)) / scales_of(gaussian)))
-
-
-def expected_hessian(
-    target: Target,
-    family: ScaleFamily,
-    reference: Gaussian,
-    centres: FloatArray,
-    symmetric: bool = True,
-    ratios: FloatArray | None = None,
-) -> FloatArray | None:
-    """Mean of −∇² log p at the whitened points `centres`, by differences of gradients; whitened too.
-
-    Before it is made symmetric its asymmetry is its error.
-    """
-    d = len(reference.mean)
-    # The error of the difference is of the order of step², that of rounding of resolution / step.
-    step = max(HESSIAN_STEP, float(np.cbrt(resolution(reference))))
-    offsets = step * np.concatenate([np.eye(d), -np.eye(d)])
-    points = (centres[:, None, :] + offsets).reshape(-1, d)
-    _, gradients = whitened_target(target, family, reference)(points)
-    pulled = gradients.reshape(len(centres), 2, d, d)
-    with np.errstate(invalid="ignore"):  # gradients far out may be infinite, and are left out
-        hessians = (pulled[:, 1] - pulled[:, 0]) / (2.0 * step)
-    finite = np.isfinite(hessians).all(axis=(1, 2))
-    if not finite.any():
-        return None
-    hessian: FloatArray = np.average(hessians[finite], axis=0, weights=_ratios(centres, ratios)[finite])
-    return 0.5 * (hessian + hessian.T) if symmetric else hessian
-
-
-def positive_eigen(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Eigenvectors, and the square roots of the eigenvalues' sizes, none smaller than 10⁻⁵ of the largest."""
-    values, vectors = np.linalg.eigh(matrix)
-    roots = np.sqrt(np.abs(values))
-    largest = float(roots.max())
-    return vectors, np.maximum(roots, 1e-5 * largest if largest > 0.0 else 1.0)

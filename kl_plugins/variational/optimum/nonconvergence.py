@@ -8,13 +8,8 @@ from kl_plugins.covariance.axis_aligned import DiagonalScales
 from kl_plugins.families.named import NamedMultivariateNormal, element_names
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.discontinuities import displacement_by_discontinuities, find_discontinuity
-from kl_plugins.variational.optimum.fixed_draws import (
-    DENSE_DIMENSIONS,
-    Target,
-    expected_hessian,
-    resolution,
-    whitened_target,
-)
+from kl_plugins.variational.optimum.fixed_draws import DENSE_DIMENSIONS
+from kl_plugins.variational.optimum.hessians import Target, expected_hessian, resolution, whitened_target
 from kl_plugins.variational.optimum.propriety import endless_direction
 from kl_plugins.variational.optimum.reasons import Obstacle, Reason
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, scales_of

@@ -7,7 +7,7 @@ import numpy as np
 from kl_plugins.covariance.axis_aligned import AxisAligned
 from kl_plugins.families.named import Snapshot, element_names
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.fixed_draws import expected_hessian
+from kl_plugins.variational.optimum.hessians import expected_hessian
 from kl_plugins.variational.optimum.reasons import REMEDIES, Obstacle, Reason, Whereabouts
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,

@@ -23,15 +23,8 @@ from scipy.linalg import cho_factor, cho_solve
 from kl_plugins.estimate.moments import jackknife_errors
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.conjugate_gradients import conjugate_gradients
-from kl_plugins.variational.optimum.fixed_draws import (
-    HESSIAN_STEP,
-    NEAR,
-    SOLVER_ACCURACY,
-    SOLVER_STEPS,
-    Target,
-    WhitenedELBO,
-    resolution,
-)
+from kl_plugins.variational.optimum.fixed_draws import NEAR, SOLVER_ACCURACY, SOLVER_STEPS, WhitenedELBO
+from kl_plugins.variational.optimum.hessians import HESSIAN_STEP, Target, resolution
 from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.reasons import NoResponse
 from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily

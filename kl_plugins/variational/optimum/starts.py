@@ -17,13 +17,8 @@ from kl_plugins.families.named import Variable
 from kl_plugins.interrupts import answer_interrupt
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.draw_counts import COARSE_DRAWS, FIRST_DRAWS, draws_for_covariances
-from kl_plugins.variational.optimum.fixed_draws import (
-    DENSE_DIMENSIONS,
-    Target,
-    expected_hessian,
-    minimise,
-    positive_eigen,
-)
+from kl_plugins.variational.optimum.fixed_draws import DENSE_DIMENSIONS, minimise
+from kl_plugins.variational.optimum.hessians import Target, expected_hessian, positive_eigen
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,
     MeanFieldScales,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kl_plugins.ops.protocol import FloatArray
-from kl_plugins.variational.optimum.fixed_draws import Target, whitened_target
+from kl_plugins.variational.optimum.hessians import Target, whitened_target
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,
     ScaleFamily,
