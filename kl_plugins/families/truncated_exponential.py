@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
+
+from kl_plugins.errors import Requirement
 from kl_plugins.families.core.affine import AffineMap, affine_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite
 from kl_plugins.families.core.continuous import Continuous
@@ -134,6 +137,8 @@ class TruncatedWeibull(Image):
 
 
 def _pareto(b: Array, c: Array, loc: Array, scale: Array) -> TruncatedPareto:
+    if np.any(np.less_equal(c, 1.0)):
+        raise ValueError(Requirement("c", "must be greater than 1"))
     width = backend_of(c).log(c)
     return TruncatedPareto(TruncatedExponential(-b * width, 0.0, width), scale, loc)
 

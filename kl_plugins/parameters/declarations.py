@@ -76,7 +76,7 @@ class Domain(NamedTuple):
                 bound = "not be negative" if self.low == 0.0 else f"be at least {self.low:g}"
                 yield ops.logical_not(value < self.low), Requirement(called, f"must {bound}", meaning)
             else:
-                bound = "positive" if self.low == 0.0 else f"greater than {self.low:g}"
+                bound = "positive" if 0.0 <= self.low < 1e-300 else f"greater than {self.low:g}"
                 yield ops.logical_not(value <= self.low), Requirement(called, f"must be {bound}", meaning)
         if self.high < math.inf:
             bound = "at most" if self.closed else "less than"

@@ -5,6 +5,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pymc.pytensorf import rewrite_pregrad
 from scipy import stats
 
 from graphs import value
@@ -179,6 +180,35 @@ def test_derivatives_of_others(name):
         for e in steps
     ]
     assert np.array(slopes) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "Kumaraswamy" else pytest.param(name, marks=pytest.mark.slow) for name in GRAPHS]
+)
+def test_derivatives_are_the_same_once_pymc_has_rewritten_a_log_density(name):
+    """Which it does before it differentiates: nodes lose inputs there, and PyTensor's own stops are gone."""
+    variables = [pt.dscalar(letter) for letter in "abcd"]
+    at = 0.7, 1.2, 1.5, 0.8
+    slopes = pytensor.function(variables, pytensor.grad(kl(*GRAPHS[name][0](*variables)), variables))(*at)
+    rewritten = rewrite_pregrad(kl(*GRAPHS[name][0](*variables)))
+    found = pytensor.function(variables, pytensor.grad(rewritten, variables))(*at)
+    assert np.array(found) == pytest.approx(np.array(slopes), rel=1e-12)
+
+
+@pytest.mark.parametrize("df", [1e-5, 1e12])
+def test_equal_ones_are_zero_apart_outside_of_the_range_too(df):
+    assert kl(stats.t(df, 1.0, 2.0), stats.t(df, 1.0, 2.0)) == 0.0
+    np.testing.assert_array_equal(kl(stats.t([df, 3.0]), stats.t([df, 3.0])), [0.0, 0.0])
+    with pytest.raises(NoClosedFormError, match=r"its quadrature is for degrees of freedom from 0\.01 to 1e"):
+        kl(stats.t([df, 3.0]), stats.t([df, 3.0], 1.0))
+
+
+def test_bad_parameters_are_told_as_such_where_a_graph_runs():
+    df, sigma = pt.dscalars("df", "sigma")
+    term = kl(pm.StudentT.dist(df, 0.0, sigma=sigma), pm.StudentT.dist(4.0, 0.0, sigma=1.0))
+    for values, message in (((3.0, -1.0), "p: sigma"), ((-1.0, 1.0), "p: nu"), ((1e-4, 1.0), "estimate_kl")):
+        with pytest.raises(ValueError, match=message):
+            term.eval(dict(zip((df, sigma), values, strict=True)))
 
 
 @pytest.mark.slow

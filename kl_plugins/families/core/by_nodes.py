@@ -40,21 +40,38 @@ def within(p: Univariate, q: Univariate, value: Array, conditions: dict[str, Arr
     A graph raises when it runs.
     """
     value, ops = q.broadcast(p.broadcast(value)), p.ops
+    alike = _alike(p, q)
+    value = value if alike is False else ops.where(alike, 0.0, value)
     open_ones = []
     for text, holds in conditions.items():
         if ops.symbolic and type(holds) is not bool:
-            open_ones.append((holds, f"KL(p‖q): {text}"))
-        elif not np.all(holds):
+            open_ones.append((holds, f"KL(p‖q): {text}; kl_plugins.estimate_kl estimates that of numbers"))
+        elif not np.all(np.logical_or(holds, alike)):
             raise no_closed_form(p, q, text)
     return cast(SymbolicOperations, ops).guard(value, open_ones) if open_ones else value
+
+
+def _alike(p: Univariate, q: Univariate) -> Array:
+    """Where all numbers are the same on both sides, wherever these are; graphs have their 0 from the rule."""
+    if p.ops.symbolic or type(p) is not type(q):
+        return False
+    pairs = [(getattr(p, name), getattr(q, name)) for name in p.parameters]
+    return reduce(np.logical_and, [np.equal(x, y) for x, y in pairs])
 
 
 def between(
     least: float, most: float, what: str, values: Sequence[Array], ops: Operations
 ) -> dict[str, Array]:
     """The condition of `within` that no value is so small that tails hardly end, or too large for digits."""
-    outside = ops.logical_or(reduce(ops.minimum, values) < least, reduce(ops.maximum, values) > most)
+    smallest = reduce(ops.minimum, values)
+    small = ops.logical_and(_is_valid(smallest, ops), smallest < least)
+    outside = ops.logical_or(small, reduce(ops.maximum, values) > most)
     return {f"its quadrature is for {what} from {least:g} to {most:g}": ops.logical_not(outside)}
+
+
+def _is_valid(smallest: Array, ops: Operations) -> Array:
+    """Whether it is positive, of which a graph has another condition, whose words are the user's."""
+    return smallest > 0.0 if ops.symbolic else True
 
 
 def not_far_apart(p_scale: Array, q_scale: Array, step: Array, ops: Operations) -> dict[str, Array]:
@@ -62,9 +79,11 @@ def not_far_apart(p_scale: Array, q_scale: Array, step: Array, ops: Operations) 
     largest = ops.maximum(ops.maximum(p_scale, q_scale), abs(step))
     text = f"its quadrature is for scales and places up to {_APART:g} times the smaller scale apart"
     smallest = ops.minimum(p_scale, q_scale)
-    outside = ops.logical_or(smallest < 1.0 / _LARGEST, largest > _LARGEST)
+    valid = _is_valid(smallest, ops)
+    small = ops.logical_and(valid, smallest < 1.0 / _LARGEST)
+    outside = ops.logical_or(small, largest > _LARGEST)
     return {
-        text: ops.logical_not(largest > _APART * smallest),
+        text: ops.logical_not(ops.logical_and(valid, largest > _APART * smallest)),
         f"its quadrature is for scales and places from 1/{_LARGEST:g} to {_LARGEST:g}": ops.logical_not(
             outside
         ),

@@ -195,6 +195,23 @@ def elementwise(value: Callable[..., Array], gradient: Callable[..., Array] | No
     return _formulas[key](*[pt.cast(pt.as_tensor_variable(arg), dtype) for arg in args])
 
 
+def stop_gradient(value: Array) -> Array:
+    """The value as a formula whose derivative is zero.
+
+    Of PyTensor's own node, `disconnected_grad`, nothing is left once PyMC has rewritten a log density, as it
+    does before it differentiates it.
+    """
+    return elementwise(_itself, _no_slope, value)
+
+
+def _itself(value: Array, ops: Operations) -> Array:
+    return value
+
+
+def _no_slope(value: Array, ops: Operations) -> tuple[Array]:
+    return (ops.zeros_like(value),)
+
+
 @dataclass(frozen=True)
 class _InGraphs:
     """A function of arguments and a backend, with this backend; unlike a closure it can be pickled."""

@@ -11,6 +11,7 @@ import pytensor
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import Composite
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.variable import TensorConstant
@@ -132,4 +133,13 @@ def formula(value: Callable[..., Array], gradient: Array, dtype: str, nin: int) 
             return as_scalar(inputs[0])
         return op.scalar_op(*map(as_scalar, inputs))
 
-    return Formula(scalars, [as_scalar(value(*tensors))], gradient)
+    found = as_scalar(value(*tensors))
+    # PyTensor would make another operation without the inputs that the value is not written in, and that
+    # one would have no derivatives. By these inputs too there may be some, as they are stated.
+    if found in scalars:
+        found = ps.identity(found)
+    used = set(ancestors([found]))
+    for scalar in scalars:
+        if scalar not in used:
+            found = ps.second(scalar, found)
+    return Formula(scalars, [found], gradient)

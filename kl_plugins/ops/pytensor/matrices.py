@@ -6,16 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.gradient import disconnected_grad
 
 from kl_plugins.ops.protocol import Array
 
 
 def isfinite(value: Array) -> Array:
     return pt.invert(pt.or_(pt.isnan(value), pt.isinf(value)))
-
-
-stop_gradient = disconnected_grad
 
 
 def epsilon(value: Array) -> float:

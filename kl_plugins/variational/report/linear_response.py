@@ -142,7 +142,7 @@ class LinearResponse:
         A function g of the variables has the mean E_q[g] under the optimum q. Its variance is what linear
         response gives that mean, by how much it grows as the log density is tilted along g itself, and the
         variance under q of what is left of g without its combination of linear and quadratic terms, to which
-        q does not respond: Var_q(g) + sᵀ H⁻¹ s − |s|², with s = ∇E_q[g] and H the Hessian of −ELBO in
+        q does not respond: Var_q(g) + sᵀ H⁻¹ s − sᵀ s, with s = ∇E_q[g] and H the Hessian of −ELBO in
         coordinates in which the Fisher information of the family is the identity. It is exact where q is the
         posterior, and for linear functions linear response alone. `diagnose` does not judge these numbers,
         but the Gaussian over the unconstrained variables.
