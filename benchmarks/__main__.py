@@ -1,7 +1,7 @@
 """Run the benchmarks on one core, keep their rows in results.json, and render the tables from it.
 
 python -m benchmarks                       all of them, at the commit that is checked out
-python -m benchmarks --only speed          replace the rows of one, at the commit of the others
+python -m benchmarks --only speed          replace the rows of one, on the machine of the others
 python -m benchmarks --render              only write the tables of README and docs from results.json
 python -m benchmarks --quick               small sizes, to see that they run; nothing is kept
 python -m benchmarks --pythons A:B         compile_times with these interpreters, for two generations of PyMC
@@ -43,14 +43,14 @@ BENCHMARKS = {
     "gradients": Benchmark("time of value and gradient in graphs", 600),
     "compile_times": Benchmark("time to compile graphs", 2400),
     "estimators": Benchmark("bias and error of Monte Carlo rules", 600),
-    "draws": Benchmark("estimates from draws, and how often their intervals hold the truth", 3000),
+    "draws": Benchmark("estimates from draws, and how often their intervals hold the truth", 7200),
     "optimiser_bias": Benchmark("where PyMC's default optimiser comes to rest", 1200),
     "variational": Benchmark("who claims that a fit converged, and how truly", 1800),
     "minibatches": Benchmark("certificates of fits with minibatches, and their cost", 7200),
-    "large_models": Benchmark("certificates and verdicts of large models, and their cost", 3600),
+    "large_models": Benchmark("certificates and verdicts of large models, and their cost", 7200),
     "verdicts": Benchmark("verdicts on fits beside reference draws", 1200),
-    "trainer": Benchmark("watched fits of pymc-extras' Trainer, and the steps they save", 3600),
-    "linear_response": Benchmark("corrected sds of mean-field fits beside reference draws", 1200),
+    "trainer": Benchmark("watched fits of pymc-extras' Trainer, and the steps they save", 7200),
+    "linear_response": Benchmark("corrected sds of mean-field fits beside reference draws", 3600),
 }
 
 
@@ -76,18 +76,20 @@ def run(
         return found, time.perf_counter() - began
 
 
-def start(only: list[str], commit: str) -> dict[str, Any]:
-    """What the new rows go into: the results of the same commit, or nothing yet."""
+def start(only: list[str]) -> dict[str, Any]:
+    """What the new rows go into: the results of the same machine and libraries, or nothing yet.
+
+    A benchmark's ratios are of one run. Benchmarks may be of different commits, which are kept with them.
+    """
     fresh = record.header() | {"seconds": {}, "not_run": {}}
     if not only or not record.RESULTS.exists():
         return fresh | {"not_run": dict.fromkeys(BENCHMARKS, "left out")}
     kept = record.read()
-    if kept["commit"] != commit:
-        sys.exit(
-            f"results.json is of commit {kept['commit'][:7]}, this is {commit[:7]}: results are\n"
-            "of one commit, so run all benchmarks, or check that commit out"
-        )
-    return kept | {key: fresh[key] for key in ("date", "dirty")}
+    other = [key for key in ("machine", "python", "libraries") if kept[key] != fresh[key]]
+    if other:
+        sys.exit(f"results.json is of another {' and other '.join(other)}: run all benchmarks")
+    later = dict.fromkeys(only, fresh["commit"]) if fresh["commit"] != kept["commit"] else {}
+    return kept | {"date": fresh["date"], "dirty": fresh["dirty"], "later": kept["later"] | later}
 
 
 def main() -> None:
@@ -106,7 +108,7 @@ def main() -> None:
     pin()
     if not args.quick and (changes := record.uncommitted()):
         sys.exit(f"results are those of a commit, and this is in none:\n{changes}")
-    results = {} if args.quick else start(args.only, record.git("rev-parse", "HEAD"))
+    results = {} if args.quick else start(args.only)
     began, failures = time.perf_counter(), []
     for name in args.only or BENCHMARKS:
         print(f"{name:16s} {BENCHMARKS[name].shows:55s}", end="", flush=True)

@@ -1,4 +1,4 @@
-"""results.json: the rows of all benchmarks at one commit, and what they were measured on."""
+"""results.json: the rows of all benchmarks, what they were measured on, and at which commits."""
 
 from __future__ import annotations
 
@@ -49,12 +49,16 @@ def cpu() -> str:
 
 
 def header() -> dict[str, Any]:
-    """Where and when: commit, version, machine, and the versions of Python and the libraries."""
+    """Where and when: commit, version, machine, and the versions of Python and the libraries.
+
+    `later` has the commits of the benchmarks that were run again since, by name.
+    """
     import kl_plugins
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "commit": git("rev-parse", "HEAD"),
+        "later": {},
         "dirty": bool(uncommitted()),
         "version": kl_plugins.__version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -62,6 +66,11 @@ def header() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES + PEERS},
     }
+
+
+def commit_of(name: str, results: dict[str, Any]) -> str:
+    """The commit at which a benchmark was run: that of the whole run, or a later one."""
+    return results["later"].get(name, results["commit"])
 
 
 def version(name: str) -> str | None:

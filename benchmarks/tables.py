@@ -23,10 +23,14 @@ def measured(results: dict[str, Any]) -> str:
     machine, libraries = results["machine"], results["libraries"]
     cores = "one core" if machine["cores"] == 1 else f"{machine['cores']} cores"
     versions = ", ".join(f"{name} {libraries[key]}" for key, name in NAMES.items() if libraries[key])
+    later: dict[str, list[str]] = {}
+    for name, commit in results["later"].items():
+        later.setdefault(commit, []).append(f"`{name}`")
+    others = "".join(f"\nAt commit `{commit[:10]}`: {', '.join(names)}." for commit, names in later.items())
     return (
-        f"Measured at commit `{results['commit'][:10]}` (version {results['version']}) on "
+        f"Measured at commit `{results['commit'][:10]}` (version {results['version']}) until "
         f"{results['date'][:10]}, on {cores} of {machine['cpu']} ({machine['system']}),\n"
-        f"with Python {results['python']}, {versions}."
+        f"with Python {results['python']}, {versions}.{others}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables of README and docs are those of results.json, which is of one commit."""
+"""The tables of README and docs are those of results.json, which names the commit of each benchmark."""
 
 import re
 
@@ -31,8 +31,9 @@ def test_every_table_is_shown_somewhere():
     assert TABLES.keys() - shown == set()
 
 
-def test_the_results_are_of_one_commit():
-    assert re.fullmatch("[0-9a-f]{40}", RESULTS["commit"])
+def test_the_results_name_their_commits():
+    assert RESULTS["later"].keys() <= BENCHMARKS.keys()
+    assert all(re.fullmatch("[0-9a-f]{40}", record.commit_of(name, RESULTS)) for name in BENCHMARKS)
     assert RESULTS["dirty"] is False
     assert RESULTS["machine"]["cores"] == 1
 
@@ -45,11 +46,21 @@ def test_every_benchmark_was_run_or_says_why_not():
     assert all("posteriordb" in reason or reason == "added after this run" for reason in reasons)
 
 
-def test_rows_of_another_commit_are_refused(monkeypatch):
-    monkeypatch.setattr(record, "header", lambda: {"date": "today", "dirty": False})
-    assert start(["speed"], RESULTS["commit"])["commit"] == RESULTS["commit"]
-    with pytest.raises(SystemExit, match="results are\nof one commit"):
-        start(["speed"], "0" * 40)
+def test_rows_of_another_commit_keep_its_name(monkeypatch):
+    today = {key: RESULTS[key] for key in ("machine", "python", "libraries")}
+    today |= {"date": "today", "dirty": False, "commit": "0" * 40, "later": {}}
+    monkeypatch.setattr(record, "header", lambda: today)
+    found = start(["speed"])
+    assert record.commit_of("speed", found) == "0" * 40
+    assert record.commit_of("accuracy", found) == record.commit_of("accuracy", RESULTS)
+    assert "`0000000000`: " in content("measured", found)
+
+
+def test_rows_of_another_machine_are_refused(monkeypatch):
+    today = {"machine": {}, "python": RESULTS["python"], "libraries": {}, "commit": "0" * 40}
+    monkeypatch.setattr(record, "header", lambda: today)
+    with pytest.raises(SystemExit, match="another machine and other libraries: run all"):
+        start(["speed"])
 
 
 def test_what_was_not_run_is_said():
