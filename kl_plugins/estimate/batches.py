@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.density import Density
 from kl_plugins.estimate.result import KLEstimate, Method
 from kl_plugins.progress import Report
-
-if TYPE_CHECKING:
-    from kl_plugins.estimate.terms import Outcome
 
 MOST = {Method.SUM: 1 << 21, Method.QUADRATURE: 400_000}
 """So often the pair of log densities is evaluated at most."""
@@ -24,13 +22,16 @@ def one_by_one(
     q: Density,
     method: Method,
     tolerance: float,
-    batch: tuple[int, ...],
+    undefined: tuple[NDArray[np.bool], str],
     clock: Clock,
     report: Report,
 ) -> tuple[KLEstimate, str]:
-    """Each pair of a batch by itself, and why that is not to be relied on, if it is not."""
+    """Each pair of a batch by itself, and why that is not to be relied on, if it is not.
+
+    `undefined` says which of them have a parameter that is NaN, and why these have no estimate.
+    """
     from kl_plugins.estimate.pair import Pair
-    from kl_plugins.estimate.terms import UNDEFINED
+    from kl_plugins.estimate.terms import Outcome
 
     function: Callable[[Pair, float, int], Outcome]
     if method is Method.SUM:
@@ -40,14 +41,18 @@ def one_by_one(
         from kl_plugins.estimate.quadrature import quadrature
 
         function = piecewise if serves(p, q) else quadrature
+    unknown, why = undefined
+    batch = unknown.shape
     value, error, good = np.empty(batch), np.empty(batch), np.empty(batch, bool)
     n = 0
     reasons: dict[str, None] = {}
     for done, index in enumerate(np.ndindex(batch)):
         if batch:
             report(f"estimating KL(p‖q) by {method}: {done:,d} of {value.size:,d}")
-        pair = Pair(p.member(index), q.member(index), clock)
-        found = UNDEFINED if pair.undefined else function(pair, tolerance, MOST[method])
+        if unknown[index]:
+            found = Outcome(np.nan, np.nan, 0, why)
+        else:
+            found = function(Pair(p.member(index), q.member(index), clock), tolerance, MOST[method])
         value[index], error[index], good[index] = found.value, found.error, not found.why
         n += found.n
         reasons[found.why] = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from kl_plugins.estimate.undefined import Unknown
 from kl_plugins.mistakes import mistaken
 from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.protocol import FloatArray
@@ -52,6 +53,9 @@ class Density:
         Whether its class is known to have a density without steps inside. Else it is looked at more closely.
     batch_shape, event_shape : tuple of int
         As in PyTorch.
+    unknown : mapping
+        Of the parameters that are NaN, by name: where they are, as an array of bool that broadcasts to
+        ``batch_shape``. The estimates there are NaN, and a warning says why.
 
     Examples
     --------
@@ -81,6 +85,7 @@ class Density:
     batch_shape: tuple[int, ...] = ()
     event_shape: tuple[int, ...] = ()
     labels: Labels | None = None
+    unknown: Unknown = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.measure in _MEASURES:

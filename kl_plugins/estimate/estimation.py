@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from kl_plugins.errors import EstimateWarning, HasNames, NoClosedFormError
-from kl_plugins.estimate import families, mixtures  # noqa: F401  (register our own distributions)
+from kl_plugins.errors import EstimateWarning, HasNames
 from kl_plugins.estimate.batches import one_by_one, result_of
 from kl_plugins.estimate.clock import Clock
-from kl_plugins.estimate.density import Density, density_of, how_to_say
 from kl_plugins.estimate.draws.sample import are_draws
-from kl_plugins.estimate.naming import named_density
 from kl_plugins.estimate.result import KLEstimate, Method
+from kl_plugins.estimate.sides import batch_of, density_of_side, warn_of_present_values
+from kl_plugins.estimate.undefined import undefined
 from kl_plugins.families.independent import factors_of
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.labelled import whose_names
-from kl_plugins.parameters.labels import joined
-from kl_plugins.parameters.shapes import in_words
 from kl_plugins.progress import AFTER, Report, no_report, progress_line
-from kl_plugins.recognition import is_symbolic, load_plugins_of, recognise
 
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias, TypedDict, Unpack
@@ -107,7 +103,7 @@ def estimate_kl(
         With ``value``, ``error``, ``method``, ``n`` and ``converged``; arrays of the broadcast batch
         shape of `p` and `q` (DataArrays, by the names of dimensions, where parameters are arrays of
         xarray), or floats. Never negative; ``inf`` where `p` was seen where `q` is zero, and where
-        the integral was seen to diverge; NaN only where a parameter is NaN.
+        the integral was seen to diverge; NaN, not converged, only where a parameter is NaN.
 
     Warns
     -----
@@ -201,22 +197,24 @@ def estimate(
 
         if method is not None:
             raise ValueError(f"draws have their own methods, so that method must be None, got {method!r}")
-        return estimate_from_draws(p, q, _density, count=draws, rng=rng, time_limit=time_limit, report=report)
+        return estimate_from_draws(
+            p, q, density_of_side, count=draws, rng=rng, time_limit=time_limit, report=report
+        )
     options = {"draws": draws, "tolerance": tolerance, "random_state": rng, "time_limit": time_limit}
     if (factors := factors_of(p, q)) is not None:
         found, why = estimate(*factors, method=method, report=report, **options)
         sums = found.value.sum(-1), found.error.sum(-1)
         return result_of(sums[0], sums[1], found.method, found.n, found.converged.all(-1)), why
     try:
-        sides = _density(p, "p"), _density(q, "q")
+        sides = density_of_side(p, "p"), density_of_side(q, "q")
         named = False
     except HasNames:
         named = True
     if named:
         report(f"estimating KL(p‖q) by name, for at most {time_limit:g} s")
         return _by_name(p, q, method=method, progressbar=False, **options), ""
-    _warn_of_present_values(p=p, q=q)
-    batch = _check(*sides)
+    warn_of_present_values(p=p, q=q)
+    batch = batch_of(*sides)
     measures = [side.measure for side in sides]
     if measures[0] != measures[1] and measures != ["continuous", "mixed"]:
         return result_of(np.full(batch, np.inf), np.zeros(batch), Method.SUPPORT, 0, np.full(batch, True)), ""
@@ -225,6 +223,10 @@ def estimate(
     chosen = (fit or [Method.MONTE_CARLO])[0] if method is None else Method(method)
     if chosen not in (*fit, Method.MONTE_CARLO):
         raise ValueError(f"the method {method!r} is for univariate {_MEASURES[chosen]} pairs")
+    unknown, of_unknown = undefined(*sides, batch)
+    if unknown.all():
+        nan = np.full(batch, np.nan)
+        return result_of(nan, nan, chosen, 0, ~unknown), of_unknown
     clock = Clock(time_limit)
     report(f"estimating KL(p‖q) by {chosen}, for at most {time_limit:g} s")
     if chosen is Method.MONTE_CARLO:
@@ -232,40 +234,9 @@ def estimate(
 
         with answered_in_time():
             value, error, n, good, why = monte_carlo(*sides, draws, rng, clock)
-        return result_of(value, error, chosen, n, good), why
+        return result_of(value, error, chosen, n, good & ~unknown), of_unknown or why
     with answered_in_time():
-        return one_by_one(*sides, chosen, tolerance, batch, clock, report)
-
-
-def _warn_of_present_values(**given: object) -> None:
-    """EstimateWarning where a side has a density, and so values, but these may change."""
-    changing = " and ".join(side for side, obj in given.items() if is_symbolic(obj))
-    if changing:
-        warnings.warn(
-            f"{changing}: parameters depend on shared variables. The estimate is a number at their present "
-            "values, without gradients: in a graph take pm.logp(p, w) - pm.logp(q, w) at draws w of p",
-            EstimateWarning,
-            stacklevel=4,
-        )
-
-
-def _density(obj: object, side: str) -> Density:
-    """What is known of a side; what has no density of its own may be one of our families."""
-    load_plugins_of(type(obj))
-    try:
-        if not density_of.knows(type(obj)):
-            try:
-                return named_density(recognise(obj), side)
-            except HasNames:
-                raise
-            except (TypeError, NoClosedFormError):
-                pass
-        return named_density(obj, side)
-    except HasNames:
-        raise
-    except (TypeError, ValueError, NotImplementedError) as error:
-        kind = TypeError if isinstance(error, TypeError) else type(error)
-        raise kind(f"{side}: {error}") from error
+        return one_by_one(*sides, chosen, tolerance, (unknown, of_unknown), clock, report)
 
 
 def _by_name(p: object, q: object, **options: Any) -> KLEstimate:
@@ -282,7 +253,7 @@ def _by_name(p: object, q: object, **options: Any) -> KLEstimate:
             "estimates need numbers at once, not a graph: .compute() the parameters of p and q first"
         )
     for side, obj in sides.items():
-        if found[side] is None and np.prod(_density(obj, side).batch_shape) != 1:
+        if found[side] is None and np.prod(density_of_side(obj, side).batch_shape) != 1:
             raise ValueError(
                 f"{side} has a batch without names of dimensions, beside a side that has them, and nothing "
                 "goes by position there: give its parameters names, xarray.DataArray(values, dims=...)"
@@ -295,23 +266,6 @@ def _by_name(p: object, q: object, **options: Any) -> KLEstimate:
 
     value, error, converged = who.compute(parts, sides, found, ("kl", "error", "converged"))
     return replace(plain[0], value=value, error=error, converged=converged)
-
-
-def _check(p: Density, q: Density) -> tuple[int, ...]:
-    """The batch shape of the pair."""
-    if p.event_shape != q.event_shape:
-        raise ValueError(
-            f"p and q have different event shapes, {in_words(p.event_shape)} against "
-            f"{in_words(q.event_shape)}: p is {p.name} with event shape {p.event_shape}, q is "
-            f"{q.name} with event shape {q.event_shape}{how_to_say(p, q)}"
-        )
-    joined(p.labels, q.labels, ("p", "q"))
-    try:
-        return np.broadcast_shapes(p.batch_shape, q.batch_shape)
-    except ValueError:
-        raise ValueError(
-            f"batch shape {p.batch_shape} of p does not broadcast against batch shape {q.batch_shape} of q"
-        ) from None
 
 
 def _is_number(value: object) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from kl_plugins.errors import HasNames
 from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.estimate.undefined import Unknown, nan_among
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
@@ -93,8 +94,21 @@ def _(made: Any) -> Density:
 
 
 def _density(made: Any, labels: Any, measure: str, log_density: Any, **known: Any) -> Density:
-    known |= {"batch_shape": made.batch_shape, "labels": labels}
+    known |= {"batch_shape": made.batch_shape, "labels": labels, "unknown": unknown_in(made)}
     return Density(made.describe(), measure, log_density, **known)
+
+
+def unknown_in(made: Any) -> Unknown:
+    """The parameters that are NaN, those of its parts included."""
+    stated = [(one.called, getattr(made, name), one.core_ndim) for name, one in made.parameters.items()]
+    found = dict(nan_among(stated))
+    for part in made.components():
+        for name, where in unknown_in(part).items():
+            inside = where.ndim - len(made.batch_shape)  # such as the components of a mixture
+            found[name] = (
+                where.any(axis=tuple(range(where.ndim - inside, where.ndim))) if inside > 0 else where
+            )
+    return found
 
 
 def numbers_of(made: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kl_plugins.estimate.density import Density, density_of
-from kl_plugins.estimate.families import numbers_of
+from kl_plugins.estimate.families import numbers_of, unknown_in
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.mixture import Mixture
 from kl_plugins.families.multivariate_normal import MultivariateNormal
@@ -39,6 +39,7 @@ def _(made: Any) -> Density:
         batch_shape=made.batch_shape,
         event_shape=made.event_shape,
         labels=labels,
+        unknown=unknown_in(made),
     )
 
 

@@ -52,11 +52,11 @@ def monte_carlo(
         error = np.sqrt(variance) / len(terms)
     infinite = np.isposinf(value)
     error = np.where(infinite, 0.0, error)
-    value, error, good = np.array(value), np.array(error), np.array(infinite | np.isnan(value))
+    value, error, good = np.array(value), np.array(error), np.array(infinite)
     whys: dict[str, None] = {}
     for index in np.ndindex(batch):
         known = good[index] or mean_is_known(terms[0][(slice(None), *index)])
-        why = "" if known else Doubt.DOMINATED
+        why = "" if known else Doubt.NAN_AT_DRAWS if np.isnan(value[index]) else Doubt.DOMINATED
         found = not_negative(Outcome(float(value[index]), float(error[index]), n, why))
         value[index], error[index], good[index] = found.value, found.error, not found.why
         whys[found.why] = None

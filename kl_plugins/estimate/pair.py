@@ -27,8 +27,6 @@ class Pair:
     ----------
     outside : bool
         Whether p was seen where q's support, as it is declared, does not reach.
-    undefined : bool
-        Whether an end of a support is not a number.
     unknown : bool
         Whether a log density was not a number inside its support.
     n : int
@@ -44,7 +42,6 @@ class Pair:
             b if a == b or bool(abs(a - b) <= _ROUNDED * max(abs(a), abs(b)) < math.inf) else a
             for a, b in zip(p_ends, self.q_ends, strict=True)
         )
-        self.undefined = any(map(math.isnan, (*self.p_ends, *self.q_ends)))
         self.outside = self.unknown = clock.cut = False
         self.dark = (-math.inf, math.nan)
         self.marks: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))

@@ -106,6 +106,8 @@ class Doubt(StrEnum):
         "{discrete} is discrete, and {other} is not. Counts are given as integers, or whole numbers, on both "
         "sides, measurements as floats"
     )
+    NAN = "{what} {verb} NaN"
+    NAN_AT_DRAWS = "a log density is not a number at some of the draws"
     NOT_A_NUMBER = " (a log density is not a number inside its support)"
 
 

@@ -55,7 +55,7 @@ def not_negative(found: Outcome) -> Outcome:
     return replace(found, value=0.0, error=max(found.error, -found.value), why=why)
 
 
-INFINITE, UNDEFINED = Outcome(math.inf, 0.0, 0), Outcome(math.nan, math.nan, 0)
+INFINITE = Outcome(math.inf, 0.0, 0)
 _OFF, _HELD, _SEEN = 1e-7, 1e-9, 0.05
 """So far may a mass be off where it does little harm, and where q is said to end; and so much of p's may be
 unseen where a tail diverges."""

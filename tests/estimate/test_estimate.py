@@ -20,6 +20,7 @@ from kl_plugins import (
     kl,
 )
 from kl_plugins.families.gamma import GeneralizedGamma
+from kl_plugins.families.student_t import StudentT
 
 CLOSED = {
     "normal": (stats.norm(), stats.norm(1, 2)),
@@ -253,10 +254,53 @@ def test_a_density_that_is_none():
         assert estimate_kl(Unnormalised(), stats.norm(1)).error == np.inf
 
 
-def test_nan_goes_through():
-    assert np.isnan(estimate_kl(stats.norm(np.nan), stats.norm()).value)
-    both = estimate_kl(stats.norm([np.nan, 0.0]), stats.norm(1))
-    np.testing.assert_array_equal(np.isnan(both.value), [True, False])
+UNKNOWN = {
+    "SciPy": (lambda: stats.norm(np.nan, 1), stats.cauchy(), "loc of p is NaN"),
+    "shape and scale": (
+        lambda: stats.gamma(np.nan, scale=np.nan),
+        stats.cauchy(),
+        "a and scale of p are",
+    ),
+    "several dimensions": (
+        lambda: stats.multivariate_normal([np.nan, 0.0]),
+        stats.multivariate_t([0.0, 0.0], np.eye(2), 3.0),
+        "mean of p is NaN",
+    ),
+    "PyMC": (lambda: pm.Normal.dist(np.nan, 1), stats.cauchy(), "mu of p is NaN"),
+    "PyMC checks it": (lambda: pm.Gamma.dist(np.nan, 1), stats.cauchy(), "alpha of p is NaN"),
+    "PyMC cannot draw": (lambda: pm.Poisson.dist(np.nan), stats.nbinom(2, 0.5), "mu of p is NaN"),
+    "no family": (lambda: pm.SkewNormal.dist(0, 1, np.nan), stats.cauchy(), "a parameter of p is NaN"),
+    "our own": (lambda: StudentT(3.0, np.nan), stats.cauchy(), "loc of p is NaN"),
+}
+
+
+@pytest.mark.parametrize(("p", "q", "why"), UNKNOWN.values(), ids=UNKNOWN)
+def test_a_parameter_that_is_nan(p, q, why):
+    with pytest.warns(EstimateWarning, match=f"not to be relied on: {why}"):
+        found = estimate_kl(p(), q)
+    assert np.isnan(found.value)
+    assert found.converged is False
+    with pytest.warns(EstimateWarning, match=why.replace(" p ", " q ")):
+        assert np.isnan(estimate_kl(q, p()).value)
+
+
+def test_nan_in_a_batch():
+    for method in ("quadrature", "monte carlo"):
+        with pytest.warns(EstimateWarning, match="loc of p is NaN"):
+            both = estimate_kl(stats.norm([np.nan, 0.0]), stats.norm(1), method=method, draws=200)
+        np.testing.assert_array_equal(np.isnan(both.value), [True, False])
+        np.testing.assert_array_equal(both.converged, [False, True])
+
+
+class Broken(Unnormalised):
+    def logpdf(self, x):
+        return np.full(np.shape(x), np.nan)
+
+
+def test_a_density_that_is_not_a_number_at_draws():
+    with pytest.warns(EstimateWarning, match="q: .*not a number|a log density is not a number"):
+        found = estimate_kl(stats.norm(), Broken(), method="monte carlo", draws=200)
+    assert not found.converged
 
 
 COVERAGE = {

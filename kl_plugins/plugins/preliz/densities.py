@@ -9,6 +9,7 @@ from preliz.distributions.distributions import Distribution as Univariate
 from preliz.distributions.distributions_multivariate import Multivariate
 
 from kl_plugins.estimate.density import Density, density_of, event_shape_of
+from kl_plugins.estimate.undefined import nan_among
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import labels_of_parameters
 from kl_plugins.plugins.preliz.families import KNOWN
@@ -48,6 +49,7 @@ def _(obj: Any) -> Density:
         support=None if atoms else (low, high),
         batch_shape=batch,
         labels=labels_of_parameters(own(obj)),
+        unknown=nan_among((key, value, 0) for key, value in own(obj).items()),
     )
 
 

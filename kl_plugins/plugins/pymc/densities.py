@@ -29,14 +29,16 @@ from pytensor.tensor.variable import TensorConstant
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.estimate.families import unknown_in
+from kl_plugins.estimate.undefined import Unknown, nan_among
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.mixture import Mixture
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.plugins.pytensor.functions import function_of
 from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.plugins.pytensor.random_variables import density, not_random
-from kl_plugins.recognition import recognise
+from kl_plugins.plugins.pytensor.random_variables import density, not_random, parameters_of
+from kl_plugins.recognition import parameters_as_written, recognise
 
 _MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
 """Elementwise operations on long arrays are as fast in NumPy, and there is nothing to wait for."""
@@ -84,20 +86,36 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
         support=None if discrete or event or measure == "mixed" else _support(variable),
         batch_shape=batch,
         event_shape=event,
+        unknown=_unknown(source),
     )
     return _with_components(found, variable) if isinstance(variable.owner.op, MixtureRV) else found
 
 
 def _with_components(found: Density, variable: Variable) -> Density:
-    """The density of a mixture with where its components live; NaN where a parameter is."""
+    """The density of a mixture with where its components live."""
     made = _recognised(variable)
     if not isinstance(made, Mixture):
         return found
+    return replace(found, quantile=density_of(_in_numbers(made, _numbers_of(made))).quantile)
+
+
+def _unknown(variable: Variable) -> Unknown:
+    """The parameters of a random variable that are NaN, by PyMC's names where these are known."""
+    made = _recognised(variable)
+    if made is None:
+        op, inputs = variable.owner.op, parameters_of(variable.owner.op, variable.owner)
+        cores = getattr(op, "ndims_params", None) or (0,) * len(inputs)
+        constants = [(x, core) for x, core in zip(inputs, cores, strict=False) if isinstance(x, Constant)]
+        return nan_among(("a parameter", x.data, core) for x, core in constants)
     numbers = _numbers_of(made)
-    known = density_of(_in_numbers(made, numbers))
-    if any(np.isnan(value).any() for value in numbers.values()):
-        return replace(found, support=(np.nan, np.nan))
-    return replace(found, quantile=known.quantile)
+    values: list[Any] = [numbers.get(id(value), value) for value in made.values()]
+    if not any(np.isnan(value).any() for value in values):
+        return {}
+    called = {
+        ours: words if isinstance(words, str) else words[0]
+        for ours, words in parameters_as_written(variable).items()
+    }
+    return {called.get(ours, ours): where for ours, where in unknown_in(_in_numbers(made, numbers)).items()}
 
 
 def _recognised(variable: Variable) -> Distribution | None:
@@ -111,6 +129,8 @@ def _recognised(variable: Variable) -> Distribution | None:
 def _numbers_of(made: Distribution) -> dict[int, FloatArray]:
     """What its variables are, by their identities."""
     values = [value for value in made.values() if isinstance(value, Variable)]
+    if all(isinstance(value, Constant) for value in values):
+        return {id(value): value.data for value in values}
     return dict(zip(map(id, values), pytensor.function([], values, mode=_MODE)(), strict=True))
 
 

@@ -13,6 +13,7 @@ from scipy.stats._distribution_infrastructure import DiscreteDistribution, Univa
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
 
 from kl_plugins.estimate.density import Density, density_of, event_shape_of
+from kl_plugins.estimate.undefined import nan_among
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import labels_of_parameters
 from kl_plugins.plugins.scipy.parameters import given_to, labels_of_new
@@ -38,7 +39,8 @@ def _(obj: Any) -> Density:
 def _frozen(obj: Any, measure: str) -> Density:
     name = obj.dist.name or type(obj.dist).__name__
     shapes, loc, scale = obj.dist._parse_args(*obj.args, **obj.kwds)
-    labels = labels_of_parameters(given_to(obj.dist, shapes, {"loc": loc, "scale": scale}))
+    given = given_to(obj.dist, shapes, {"loc": loc, "scale": scale})
+    labels = labels_of_parameters(given)
     if labels is not None:  # its methods would broadcast points against them by name
         kwds = {key: np.asarray(value) for key, value in obj.kwds.items()}
         obj = obj.dist(*map(np.asarray, obj.args), **kwds)
@@ -47,8 +49,8 @@ def _frozen(obj: Any, measure: str) -> Density:
     valid = np.logical_and(obj.dist._argcheck(*shapes), np.asarray(scale) > 0.0)
     unknown = np.isnan(np.sum(np.broadcast_arrays(*shapes, loc, scale), axis=0))
     if not np.all(valid | unknown):
-        given = ", ".join(map(str, (*obj.args, *(f"{key}={value}" for key, value in obj.kwds.items()))))
-        raise ValueError(f"scipy.stats.{name}({given[:80]}) has parameters out of its domain")
+        written = ", ".join(map(str, (*obj.args, *(f"{key}={value}" for key, value in obj.kwds.items()))))
+        raise ValueError(f"scipy.stats.{name}({written[:80]}) has parameters out of its domain")
     points = None
     breaks = None
     if isinstance(obj.dist, rv_histogram) and not batch:
@@ -67,6 +69,7 @@ def _frozen(obj: Any, measure: str) -> Density:
         logarithmic=measure == "discrete" and type(obj.dist)._logpmf is not rv_discrete._logpmf,
         batch_shape=batch,
         labels=labels,
+        unknown=nan_among((key, value, 0) for key, value in given.items()),
     )
 
 
@@ -146,6 +149,7 @@ def _(obj: Any) -> Density:
         log_density=_of_rows(name, log_density, len(event)),
         sample=sample,
         event_shape=event,
+        unknown=nan_among((key, x, np.ndim(x)) for key, x in vars(obj).items() if not key.startswith("_")),
     )
 
 
