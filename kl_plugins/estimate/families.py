@@ -104,10 +104,8 @@ def unknown_in(made: Any) -> Unknown:
     found = dict(nan_among(stated))
     for part in made.components():
         for name, where in unknown_in(part).items():
-            inside = where.ndim - len(made.batch_shape)  # such as the components of a mixture
-            found[name] = (
-                where.any(axis=tuple(range(where.ndim - inside, where.ndim))) if inside > 0 else where
-            )
+            inside = max(where.ndim - len(made.batch_shape), 0)  # such as the components of a mixture
+            found[name] = np.asarray(where.any(axis=tuple(range(where.ndim - inside, where.ndim))))
     return found
 
 
