@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.estimate.undefined import Unknown
+from kl_plugins.estimate.unknown import Unknown
 from kl_plugins.mistakes import mistaken
 from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.protocol import FloatArray

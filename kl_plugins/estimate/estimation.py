@@ -14,8 +14,7 @@ from kl_plugins.estimate.batches import one_by_one, result_of
 from kl_plugins.estimate.clock import Clock
 from kl_plugins.estimate.draws.sample import are_draws
 from kl_plugins.estimate.result import KLEstimate, Method
-from kl_plugins.estimate.sides import batch_of, density_of_side, warn_of_present_values
-from kl_plugins.estimate.undefined import undefined
+from kl_plugins.estimate.sides import batch_of, density_of_side, undefined, warn_of_present_values
 from kl_plugins.families.independent import factors_of
 from kl_plugins.interrupts import answered_in_time
 from kl_plugins.labelled import whose_names

@@ -8,7 +8,7 @@ import numpy as np
 
 from kl_plugins.errors import HasNames
 from kl_plugins.estimate.density import Density, density_of
-from kl_plugins.estimate.undefined import Unknown, nan_among
+from kl_plugins.estimate.unknown import Unknown, nan_among
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution

@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kl_plugins.errors import EstimateWarning, HasNames, NoClosedFormError
 from kl_plugins.estimate import families, mixtures  # noqa: F401  (register our own distributions)
 from kl_plugins.estimate.density import Density, density_of, how_to_say
 from kl_plugins.estimate.naming import named_density
+from kl_plugins.estimate.result import Doubt
 from kl_plugins.parameters.labels import joined
 from kl_plugins.parameters.shapes import in_words
 from kl_plugins.recognition import is_symbolic, load_plugins_of, recognise
@@ -61,3 +63,18 @@ def batch_of(p: Density, q: Density) -> tuple[int, ...]:
         raise ValueError(
             f"batch shape {p.batch_shape} of p does not broadcast against batch shape {q.batch_shape} of q"
         ) from None
+
+
+def undefined(p: Density, q: Density, batch: tuple[int, ...]) -> tuple[NDArray[np.bool], str]:
+    """Which pairs of a batch have a parameter that is NaN, and why there is no estimate of these."""
+    where = np.zeros(batch, bool)
+    whys: list[str] = []
+    for name, side in (("p", p), ("q", q)):
+        for mask in side.unknown.values():
+            where |= mask
+        if side.unknown:
+            words = " and ".join(side.unknown)
+            whys.append(
+                Doubt.NAN.format(what=f"{words} of {name}", verb="are" if len(side.unknown) > 1 else "is")
+            )
+    return where, "; ".join(whys)

@@ -9,7 +9,7 @@ from preliz.distributions.distributions import Distribution as Univariate
 from preliz.distributions.distributions_multivariate import Multivariate
 
 from kl_plugins.estimate.density import Density, density_of, event_shape_of
-from kl_plugins.estimate.undefined import nan_among
+from kl_plugins.estimate.unknown import nan_among
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import labels_of_parameters
 from kl_plugins.plugins.preliz.families import KNOWN

@@ -30,7 +30,7 @@ from kl_plugins.covariance.precision import Precision
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.estimate.families import unknown_in
-from kl_plugins.estimate.undefined import Unknown, nan_among
+from kl_plugins.estimate.unknown import Unknown, nan_among
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.mixture import Mixture
 from kl_plugins.families.multivariate_normal import MultivariateNormal

@@ -13,7 +13,7 @@ from scipy.stats._distribution_infrastructure import DiscreteDistribution, Univa
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
 
 from kl_plugins.estimate.density import Density, density_of, event_shape_of
-from kl_plugins.estimate.undefined import nan_among
+from kl_plugins.estimate.unknown import nan_among
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import labels_of_parameters
 from kl_plugins.plugins.scipy.parameters import given_to, labels_of_new
