@@ -502,4 +502,4 @@ def loguniform(a: float, b: float) -> Density:
 def vonmises(kappa: float) -> Density:
     kappa = real(kappa)
     constant = -(2 * arb.pi() * acb(kappa).bessel_i(0).real).log()
-    return Density(total(constant, (kappa, Cos())), None, None, circular=True)
+    return Density(total(constant, (kappa, Cos())), None, None, turn=(-arb.pi(), arb.pi()))

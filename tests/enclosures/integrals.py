@@ -23,18 +23,20 @@ LEAST = arb(2) ** -170
 class Density:
     """The log density of a standard variable on (low, high), where None is infinite.
 
-    On the circle the support is a whole turn, and log q is periodic. At marks the integral is cut,
-    to be quick.
+    On the circle it is taken over one `turn`, and is smooth where its ends meet. At marks the integral is
+    cut, to be quick; at poles the log density is infinite, and what is on either side has an end there.
     """
 
     log: Sum
     low: fmpq | None
     high: fmpq | None
-    circular: bool = False
+    turn: tuple[arb, arb] | None = None
     marks: tuple[fmpq, ...] = ()
+    poles: tuple[fmpq, ...] = ()
 
     def kinks(self) -> Iterator[fmpq]:
         yield from self.marks
+        yield from self.poles
         for _, term in self.log.terms:
             if isinstance(term, Sided):
                 yield term.kink
@@ -97,6 +99,11 @@ class _Pair:
             ratio = combined((arb(1), log_p), (arb(-1), log_q), (arb(1), scale))
         return tails.bound(log_p, ratio, end)
 
+    def ends(self) -> set[fmpq | None]:
+        """The finite ends of p, and the poles of both, of which some may be outside."""
+        poles = {*self.p.poles, *(self.frame.place(pole) for pole in (self.q.poles if self.q else ()))}
+        return {self.p.low, self.p.high, *poles} - {None}
+
     def breaks(self) -> list[fmpq | None]:
         """The ends of p, and between them the kinks of both; with one break at least between two ends."""
         low, high = self.p.low, self.p.high
@@ -107,10 +114,10 @@ class _Pair:
             kinks.add((fmpq(0) if high is None else high) - 1)
         if low is None and high is None:
             kinks.add(fmpq(1))
-        if low is not None and high is not None:
-            kinks.add((low + high) / 2)
         within = [one for one in kinks if (low is None or one > low) and (high is None or one < high)]
-        return [low, *sorted(within), high]
+        places = [low, *sorted(within), high]
+        middles = [(a + b) / 2 for a, b in pairwise(places) if self.ends() >= {a, b}]
+        return [low, *sorted([*within, *middles]), high]
 
 
 def _enclosed(pair: _Pair) -> arb:
@@ -126,30 +133,26 @@ def _enclosed(pair: _Pair) -> arb:
 
 
 def _integrated(pair: _Pair, tolerance: arb, relative: arb) -> arb:
-    if pair.p.circular:
-        return _piece(pair, STANDARD.loc, 1, False, None, None, (-arb.pi(), arb.pi()), tolerance, relative)
+    if pair.p.turn is not None:
+        return _piece(pair, STANDARD.loc, 1, False, None, None, pair.p.turn, tolerance, relative)
     total = arb(0)
-    places = list(pairwise(pair.breaks()))
-    for index, (low, high) in enumerate(places):
-        first, last = index == 0, index == len(places) - 1
-        if not (first or last):
+    for low, high in pairwise(pair.breaks()):
+        if low is not None and high is not None and not pair.ends() & {low, high}:
             total += _piece(pair, fmpq(0), 1, False, low, high, (real(low), real(high)), tolerance, relative)
             continue
-        total += _outer(pair, low, high, first, last, tolerance, relative)
+        total += _outer(pair, low, high, tolerance, relative)
     return total
 
 
-def _outer(
-    pair: _Pair, low: fmpq | None, high: fmpq | None, first: bool, last: bool, tolerance: arb, relative: arb
-) -> arb:
-    """A piece at one end of p's support, or all of it where that is a half-line: x = base ± e^t."""
-    start, stop = pair.p.low, pair.p.high
-    if first and start is not None:
-        base, sign = start, 1
-    elif last and stop is not None:
-        base, sign = stop, -1
+def _outer(pair: _Pair, low: fmpq | None, high: fmpq | None, tolerance: arb, relative: arb) -> arb:
+    """A piece at an end or a pole, or all of p's support where that is a half-line: x = base ± e^t."""
+    ends = pair.ends()
+    if low in ends:
+        base, sign = low, 1
+    elif high in ends:
+        base, sign = high, -1
     else:  # an infinite end; the centre is the other end, or 0
-        base, sign = (stop if first else start) or fmpq(0), -1 if first else 1
+        base, sign = (pair.p.high if low is None else pair.p.low) or fmpq(0), -1 if low is None else 1
     near, far = (low, high) if sign > 0 else (high, low)
     total = arb(0)
     limits = []

@@ -105,6 +105,23 @@ def nchypergeom_fisher(total: float, good: float, draws: float, odds: float) -> 
     return table(counts, [one / sum(weights) for one in weights])
 
 
+@named("nchypergeom_wallenius")
+def nchypergeom_wallenius(total: float, good: float, draws: float, odds: float) -> Mass:
+    """Draw by draw."""
+    good, bad, draws, odds = int(good), int(total) - int(good), int(draws), real(odds)
+    found = {0: arb(1)}
+    for drawn in range(draws):
+        following: dict[int, arb] = {}
+        for k, one in found.items():
+            weights = {k + 1: odds * (good - k), k: arb(bad - drawn + k)}
+            for number, weight in weights.items():
+                if not weight.is_zero():
+                    chance = one * weight / sum(weights.values())
+                    following[number] = following.get(number, arb(0)) + chance
+        found = following
+    return table(list(found), list(found.values()))
+
+
 @named("poisson_binom")
 def poisson_binom(*p: float) -> Mass:
     """Trial by trial."""
@@ -190,3 +207,10 @@ def dlaplace(a: float) -> Mass:
     a = real(a)
     ratio = (-a).exp()
     return Mass(lambda k: (a / 2).tanh().log() - a * abs(k), None, None, lambda k: ratio, ratio)
+
+
+@named("zipf")
+def zipf(a: float) -> Mass:
+    power = real(a)
+    constant = power.zeta().log()
+    return Mass(lambda k: -power * arb(k).log() - constant, 1, None, power=power)

@@ -27,7 +27,7 @@ from specimens import CONTINUOUS, DISCRETE, made, name_of
 
 from . import integrals, sums
 from .coordinates import rational
-from .densities import DENSITIES
+from .images import DENSITIES
 from .masses import MASSES
 from .variants import EXTREME
 

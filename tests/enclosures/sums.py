@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flint import arb
+from flint import acb, acb_series, arb
 
 from .integrals import OutsideError
 
@@ -25,7 +25,8 @@ class Mass:
     """The log probabilities of whole numbers from `low` to `high`, where None is infinite.
 
     Beyond `settled` the ratio of neighbours, p(k+1)/p(k), is monotone and has a limit. If that is 0, it
-    falls no faster than 1/(k+1). A two-sided one, without `low`, is symmetric around 0.
+    falls no faster than 1/(k+1). A two-sided one, without `low`, is symmetric around 0. With `power` it is
+    p(1)·k^(−power) from 1 on, which has no such ratio; Arb encloses ζ and its derivative instead.
     """
 
     log: Callable[[int], arb | None]
@@ -34,6 +35,7 @@ class Mass:
     ratio: Callable[[int], arb] | None = None
     limit: arb | None = None
     settled: int = 1
+    power: arb | None = None
 
     def bounds(self, k: int) -> tuple[arb, arb]:
         """Upper bounds from k on: of the ratio, and of |log ratio|/k."""
@@ -52,7 +54,18 @@ def divergence(p: Mass, q: Mass, shift: int = 0) -> arb:
         return _upwards(p, q, shift, 0) + _upwards(p, q, -shift, 1)
     if p.high is not None:
         return sum((_term(p, q, shift, k) for k in range(p.low, p.high + 1)), arb(0))
+    if p.power is not None:
+        return _of_powers(p, q, shift)
     return _upwards(p, q, shift, p.low)
+
+
+def _of_powers(p: Mass, q: Mass, shift: int) -> arb:
+    """log p(1)/q(1) and a multiple of E[log k] = −ζ'(a)/ζ(a)."""
+    if q.power is None or shift != 0:
+        raise OutsideError
+    zeta = acb_series([p.power, 1], prec=2).zeta()
+    mean = -(zeta[1] / zeta[0]).real
+    return p.log(1) - q.log(1) + (q.power - p.power) * mean  # type: ignore[operator]
 
 
 def mass(p: Mass) -> arb:
@@ -61,6 +74,9 @@ def mass(p: Mass) -> arb:
         return sum(
             (log.exp() for k in range(p.low or 0, p.high + 1) if (log := p.log(k)) is not None), arb(0)
         )
+    if p.power is not None:
+        first = sum((p.log(k).exp() for k in range(1, 100)), arb(0))  # type: ignore[union-attr]
+        return first + p.log(1).exp() * acb(p.power).zeta(100).real  # type: ignore[union-attr]
     total, k = arb(0), p.low or 0
     while True:
         here = p.log(k).exp()  # type: ignore[union-attr]
