@@ -164,6 +164,7 @@ SEVERAL: dict[str, list[tuple[str, ...]]] = {
         ("stats.dirichlet_multinomial([1.5, 2.5], 5)", "pm.DirichletMultinomial.dist(5, [1.5, 2.5])"),
         ("stats.multivariate_hypergeom([4, 6], 5)",),
         ("stats.dirichlet([1.5, 2.5])", "pm.Dirichlet.dist([1.5, 2.5])"),
+        ("pm.StickBreakingWeights.dist(1.5, K=1)",),
         ("stats.vonmises_fisher([0.6, 0.8], 2.0)",),
         ("stats.uniform_direction(2)",),
     ],

@@ -136,6 +136,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.reciprocals import Reciprocal as Reciprocal
     from kl_plugins.families.sinh_transformed import SinhTransformed as SinhTransformed
     from kl_plugins.families.skew_cauchy import SkewCauchy as SkewCauchy
+    from kl_plugins.families.stick_breaking import StickBreaking as StickBreaking
     from kl_plugins.families.student_t import Cauchy as Cauchy
     from kl_plugins.families.student_t import HalfCauchy as HalfCauchy
     from kl_plugins.families.student_t import HalfStudentT as HalfStudentT

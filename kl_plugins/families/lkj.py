@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from kl_plugins.families.core.distribution import kl_rules
-from kl_plugins.families.core.multivariate import Multivariate
+from kl_plugins.families.core.multivariate import Multivariate, check_count
 from kl_plugins.formulas.gamma_ratios import residue_divergence, shifted_divergence
 from kl_plugins.ops.gamma_residues import digamma_residue, log_gamma_residue
 from kl_plugins.ops.protocol import Array
@@ -50,8 +50,7 @@ class LKJ(Multivariate):
     dimension: int = constant()
 
     def check_shapes(self) -> None:
-        if self.dimension != int(self.dimension) or self.dimension < 1:
-            raise ValueError(f"dimension must be a positive integer, got {self.dimension}")
+        check_count(self.dimension, "dimension")
         super().check_shapes()
 
     @property

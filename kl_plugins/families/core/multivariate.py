@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kl_plugins.errors import Requirement
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.ops import array_backend_of
 from kl_plugins.parameters.shapes import Shape
@@ -52,3 +53,9 @@ class Multivariate(Distribution):
         except ValueError:
             shapes = [f"{name} {self.ops.shape(getattr(self, name))}" for name in self.parameters]
             raise ValueError(f"batch shapes of {' and '.join(shapes)} do not broadcast") from None
+
+
+def check_count(value: float, name: str) -> None:
+    """ValueError where a constant of that name is no positive whole number."""
+    if value != int(value) or value < 1:
+        raise ValueError(Requirement(name, f"must be a positive integer, got {value}"))

@@ -1,9 +1,16 @@
-"""PyMC's random matrices, whose parameters mean different things between versions, and its CAR."""
+"""PyMC's random matrices and weights, whose parameters are not those of our families, and its CAR."""
 
 from __future__ import annotations
 
 import pytensor.tensor as pt
-from pymc.distributions.multivariate import CARRV, ICARRV, LKJCorrRV, WishartRV, _LKJCholeskyCovRV
+from pymc.distributions.multivariate import (
+    CARRV,
+    ICARRV,
+    LKJCorrRV,
+    StickBreakingWeightsRV,
+    WishartRV,
+    _LKJCholeskyCovRV,
+)
 from pytensor.graph.basic import Variable
 from pytensor.graph.op import Op
 from pytensor.sparse import SparseTensorType, dense_from_sparse
@@ -16,6 +23,7 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.lkj import LKJ
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.stick_breaking import StickBreaking
 from kl_plugins.families.wishart import Wishart
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
@@ -36,10 +44,24 @@ def _(op: Op, nu: Variable, scale: Variable, *, batch: Array) -> Distribution:
 @family.register(LKJCorrRV)
 def _(op: Op, n: Variable, eta: Variable, *, batch: Array) -> Distribution:
     """A matrix from PyMC 6 on, before that what is above its diagonal."""
-    dimension = constant_of(n)
-    if dimension is None:
-        raise NoClosedFormError("LKJCorr is understood where n is a constant, not a variable of the graph")
-    made = LKJ(eta, int(dimension))
+    made = LKJ(eta, _constant(n, "LKJCorr", "n"))
+    return made if batch is None else made.expand(batch)
+
+
+def _constant(count: Variable, name: str, called: str) -> int:
+    """The number that a parameter is which decides how many variables there are."""
+    known = constant_of(count)
+    if known is None:
+        raise NoClosedFormError(
+            f"{name} is understood where {called} is a constant, not a variable of the graph"
+        )
+    return int(known)
+
+
+@family.register(StickBreakingWeightsRV)
+def _(op: Op, alpha: Variable, sticks: Variable, *, batch: Array) -> Distribution:
+    """PyMC's K counts the breaks: it has a weight more."""
+    made = StickBreaking(alpha, _constant(sticks, "StickBreakingWeights", "K"))
     return made if batch is None else made.expand(batch)
 
 
