@@ -27,7 +27,10 @@ SUMS_OF_TERMS = {
     *("beta_gamma", "pareto_exponential", "pareto_pareto"),
 }
 """Rules by which terms of either sign are added: their rounding stays, however small the divergence."""
-ELSEWHERE = {"gamma_gamma", "truncated_truncated", "truncated_exponential_truncated_exponential"}
+ELSEWHERE = {
+    *("gamma_gamma", "truncated_truncated", "truncated_exponential_truncated_exponential"),
+    "bradford_bradford",
+}
 """Rules that do so where two distributions start at different places."""
 NOT_ENCLOSED: set[str] = set()
 """Names of the table of pairs whose densities `enclosures` has not yet."""

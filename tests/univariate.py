@@ -14,5 +14,5 @@ NAMES = [
     *["HyperbolicSecant", "Hypergeometric", "InverseGaussian", "Laplace", "LogGamma", "LogSeries", "Poisson"],
     *["LogUniform", "Logistic", "LogitNormal", "NegativeBinomial", "Normal", "StudentT", "Triangular"],
     *["TruncatedNormal", "Uniform", "VonMisesLine", "Weibull"],
-    *["GeneralizedLogistic", "SkewCauchy", "TruncatedExponential", "WrappedCauchy"],
+    *["Bradford", "GeneralizedLogistic", "SkewCauchy", "TruncatedExponential", "WrappedCauchy"],
 ]

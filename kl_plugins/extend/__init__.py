@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.beta_prime import BetaPrime as BetaPrime
     from kl_plugins.families.binomial import Binomial as Binomial
     from kl_plugins.families.birnbaum_saunders import BirnbaumSaunders as BirnbaumSaunders
+    from kl_plugins.families.bradford import Bradford as Bradford
     from kl_plugins.families.categorical import Categorical as Categorical
     from kl_plugins.families.categorical import Multinomial as Multinomial
     from kl_plugins.families.core.images import Image as Image

@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import NamedTuple, cast
 
 import numpy as np
+from numpy.polynomial import legendre
 
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import is_literal
@@ -25,6 +26,18 @@ _NODES = (0.01985507175123188, 0.10166676129318664, 0.2372337950418355, 0.408282
           0.5917173212478249, 0.7627662049581645, 0.8983332387068134, 0.9801449282487681)  # fmt: skip
 _WEIGHTS = (0.05061426814518813, 0.11119051722668724, 0.15685332293894366, 0.18134189168918100,
             0.18134189168918100, 0.15685332293894366, 0.11119051722668724, 0.05061426814518813)  # fmt: skip
+
+
+def gauss_legendre(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Nodes and weights on (0, 1), polished: those of NumPy would leave errors of 10⁻¹⁴ in the integrals."""
+    polynomial = np.zeros(count + 1, np.longdouble)
+    polynomial[-1] = 1.0
+    slope = legendre.legder(polynomial)
+    x = legendre.leggauss(count)[0].astype(np.longdouble)
+    for _ in range(2):
+        x = x - legendre.legval(x, polynomial) / legendre.legval(x, slope)
+    weights = 2.0 / ((1.0 - x * x) * legendre.legval(x, slope) ** 2)
+    return tuple(map(float, 0.5 * (x + 1.0))), tuple(map(float, 0.5 * weights))
 
 
 class Integrand(NamedTuple):

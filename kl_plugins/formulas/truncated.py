@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-from numpy.polynomial import legendre
-
 from kl_plugins.formulas.cancellation_free import log_ratio_value
-from kl_plugins.formulas.interval_means import weighted_sum, whole
+from kl_plugins.formulas.interval_means import gauss_legendre, weighted_sum, whole
 from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.certainty import certainly_infinite
 
@@ -28,19 +25,7 @@ _ENDS = 32.0 * 2.220446049250313e-16
 """Ends that differ by so much of their size are the same."""
 
 
-def _gauss_legendre(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Nodes and weights on (0, 1), polished: those of NumPy would leave errors of 10⁻¹⁴ in the integrals."""
-    polynomial = np.zeros(count + 1, np.longdouble)
-    polynomial[-1] = 1.0
-    slope = legendre.legder(polynomial)
-    x = legendre.leggauss(count)[0].astype(np.longdouble)
-    for _ in range(2):
-        x = x - legendre.legval(x, polynomial) / legendre.legval(x, slope)
-    weights = 2.0 / ((1.0 - x * x) * legendre.legval(x, slope) ** 2)
-    return tuple(map(float, 0.5 * (x + 1.0))), tuple(map(float, 0.5 * weights))
-
-
-_NODES, _WEIGHTS = _gauss_legendre(44)
+_NODES, _WEIGHTS = gauss_legendre(44)
 
 
 class _Kernel(NamedTuple):

@@ -18,32 +18,45 @@ _NEAR = 0.04
 
 def log_mass(x: Array, ops: Operations) -> Array:
     """log[(1 − exp(−x))/x] for x ≥ 0, which is 0 at 0."""
-    return ops.elementwise(_log_mass, _log_mass_gradient, x)
+    return ops.elementwise(log_mass_value, _log_mass_gradient, x)
 
 
-def _log_mass(x: Array, ops: Operations) -> Array:
+def log_mass_value(x: Array, ops: Operations) -> Array:
+    """The same as part of a larger formula."""
     some = ops.where(x > 1e-20, x, 1e-20)
     return ops.log(-ops.expm1(-some) / some)
 
 
 def _log_mass_gradient(x: Array, ops: Operations) -> tuple[Array]:
-    return (-_distance(x, ops),)
+    return (-distance_value(x, ops),)
 
 
 def distance_from_end(x: Array, ops: Operations) -> Array:
     """The mean distance from the end that is favoured, 1/x − 1/(exp(x) − 1), for x ≥ 0."""
-    return ops.elementwise(_distance, _distance_gradient, x)
+    return ops.elementwise(distance_value, _distance_gradient, x)
 
 
-def _distance(x: Array, ops: Operations) -> Array:
+def distance_value(x: Array, ops: Operations) -> Array:
+    """The same as part of a larger formula."""
     return ops.select(x <= _SMALL, _distance_near, lambda x: _distance_far(x, ops), x)
 
 
 def _distance_near(x: Array) -> Array:
+    return 0.5 - x * _bend_near(x)
+
+
+def bend(x: Array, ops: Operations) -> Array:
+    """(½ − distance)/x, for x ≥ 0, as part of a larger formula."""
+    return ops.select(
+        x <= _SMALL, _bend_near, lambda x: (0.5 - _distance_far(x, ops)) / ops.maximum(x, _SMALL), x
+    )
+
+
+def _bend_near(x: Array) -> Array:
     y = x * x
     tail = 691 / 1307674368000 - y * (1 / 74724249600 - y * (3617 / 10670622842880000))
     tail = 1 / 30240 - y * (1 / 1209600 - y * (1 / 47900160 - y * tail))
-    return 0.5 - x * (1 / 12 - y * (1 / 720 - y * tail))
+    return 1 / 12 - y * (1 / 720 - y * tail)
 
 
 def _distance_far(x: Array, ops: Operations) -> Array:
@@ -100,8 +113,8 @@ def _far(x: Array, y: Array, ops: Operations) -> Array:
     is_large = ops.logical_and(x > 1.0, size > 1.0)
     some, other = ops.where(is_large, x, 1.0), ops.where(is_large, size, 1.0)
     large = log_ratio_value(some, other, ops) + ops.log(ops.expm1(-other) / ops.expm1(-some))
-    change = ops.where(is_large, large, _log_mass(size, ops) - _log_mass(x, ops))
-    return ops.maximum(ops.maximum(-y, 0.0) + (y - x) * _distance(x, ops) + change, 0.0)
+    change = ops.where(is_large, large, log_mass_value(size, ops) - log_mass_value(x, ops))
+    return ops.maximum(ops.maximum(-y, 0.0) + (y - x) * distance_value(x, ops) + change, 0.0)
 
 
 def _divergence_gradient(p: Array, q: Array, ops: Operations) -> tuple[Array, Array]:
@@ -109,7 +122,7 @@ def _divergence_gradient(p: Array, q: Array, ops: Operations) -> tuple[Array, Ar
 
 
 def _mean(slope: Array, ops: Operations) -> Array:
-    distance = _distance(ops.absolute(slope), ops)
+    distance = distance_value(ops.absolute(slope), ops)
     return ops.where(slope > 0.0, 1.0 - distance, distance)
 
 

@@ -421,6 +421,12 @@ def truncexpon(b: float) -> Density:
     return between(ZERO, rational(b), -(-(-real(b)).expm1()).log(), (-1, Linear()))
 
 
+@named("bradford")
+def bradford(c: float) -> Density:
+    constant = real(c).log() - real(c).log1p().log()
+    return between(ZERO, UNIT, constant, (-1, Log1pPower(UNIT, real(c))))
+
+
 @named("truncpareto")
 def truncpareto(b: float, c: float) -> Density:
     constant = real(b).log() - (1 - real(c) ** -real(b)).log()

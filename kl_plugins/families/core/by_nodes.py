@@ -15,8 +15,14 @@ from kl_plugins.ops import numpy as array_ops
 from kl_plugins.ops.protocol import Array, Operations, SymbolicOperations
 from kl_plugins.rules import Formula
 
-QUADRATURE = f"quadrature, {COUNT} nodes"
-"""What `explain` says of the cost."""
+
+def cost_of_nodes(count: int) -> str:
+    """What `explain` says of the cost."""
+    return f"quadrature, {count} nodes"
+
+
+QUADRATURE = cost_of_nodes(COUNT)
+"""That of the nodes of `fixed_nodes`."""
 
 
 def by_nodes(p_type: type, q_type: type) -> Callable[[Formula], Formula]:
