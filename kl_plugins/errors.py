@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class Requirement(str):
     """What a parameter must be, as the text of an error that knows which parameter it is about.
@@ -29,6 +31,44 @@ class Requirement(str):
 
     def __reduce__(self) -> tuple[type[Requirement], tuple[str, str, str]]:
         return Requirement, (self.parameter, self.demand, self.meaning)
+
+
+class Uncommon(str):
+    """That a pair has a closed form where both sides share parameters: which, by the names of our family."""
+
+    __slots__ = ("names",)
+
+    names: tuple[str, ...]
+
+    def __new__(cls, *names: str) -> Uncommon:
+        made = super().__new__(cls, f"there is one for a common {in_a_row(names)}")
+        made.names = names
+        return made
+
+
+class Apart(str):
+    """What is needed of a pair because its places differ, with these words first.
+
+    Whoever knows what the caller gave can say in what the sides differ: the locations of our families may be
+    made of a scale and a shape.
+    """
+
+    __slots__ = ("hint", "needed", "of_locations")
+
+    needed: str
+    of_locations: bool
+    hint: str
+
+    def __new__(cls, needed: str, of_locations: bool = True, hint: str = "") -> Apart:
+        where = f"their locations differ{hint}" if of_locations else "their supports end at different places"
+        made = super().__new__(cls, f"{where}, so that {needed}")
+        made.needed, made.of_locations, made.hint = needed, of_locations, hint
+        return made
+
+
+def in_a_row(names: Sequence[str]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 class NoClosedFormError(NotImplementedError):

@@ -17,6 +17,7 @@ from kl_plugins.recognition import (
     as_written,
     is_symbolic,
     load_plugins_of,
+    obstacle_as_written,
     recognise,
     representative,
     shared_classes,
@@ -101,6 +102,7 @@ def no_closed_form(p: object, q: object, why: str = "") -> NoClosedFormError:
     from kl_plugins.estimate.families import may_be_estimated  # and with it many families
 
     symbolic = is_symbolic(p) or is_symbolic(q)
+    why = obstacle_as_written(why, p, q)
     return no_closed_form_of_pair(as_written(p), as_written(q), why, symbolic, may_be_estimated(p, q))
 
 

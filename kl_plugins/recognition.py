@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError, NotRecognisedError, Requirement
+from kl_plugins.errors import Apart, NoClosedFormError, NotRecognisedError, Requirement, Uncommon, in_a_row
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.mistakes import installed, mistaken, traced
 from kl_plugins.open_functions import OpenFunction
@@ -103,6 +103,39 @@ def requirement_as_written(message: str, obj: object) -> str:
         return message
     assert isinstance(message, Requirement)
     return message.renamed(called) if isinstance(called, str) else message.renamed(*called)
+
+
+@OpenFunction
+def arguments_of(obj: object) -> Mapping[str, Any]:
+    """What a caller gave for the parameters of an object, by name, where its library tells."""
+    return {}
+
+
+def obstacle_as_written(why: str, p: object, q: object) -> str:
+    """What is in the way of a pair, in the words of the libraries of the two objects."""
+    if isinstance(why, Uncommon):
+        return Uncommon(*(_common_name(name, p, q) for name in why.names))
+    return _differing(why, p, q) if isinstance(why, Apart) else why
+
+
+def _common_name(name: str, p: object, q: object) -> str:
+    """What both sides call a parameter, or each of them."""
+    of_p, of_q = (parameters_as_written(side).get(name, name) for side in (p, q))
+    first, second = (one if isinstance(one, str) else one[1] for one in (of_p, of_q))
+    return first if first == second else f"{first} (of q {second})"
+
+
+def _differing(why: Apart, p: object, q: object) -> str:
+    """In which of the arguments two objects of one kind differ; of others whether it is the location."""
+    of_p, of_q = arguments_of(p), arguments_of(q)
+    if not (of_p and of_q):
+        return why
+    differ = [name for name in of_p if name in of_q and np.any(np.not_equal(of_p[name], of_q[name]))]
+    if "loc" in differ:
+        return Apart(why.needed, True, why.hint)
+    if list(of_p) == list(of_q) and type(representative(p)) is type(representative(q)):
+        return f"they differ in {in_a_row(differ)}, so that {why.needed}"
+    return why.needed if why.of_locations else why
 
 
 @OpenFunction

@@ -18,7 +18,7 @@ class BirnbaumSaunders(Image):
     """
 
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    common: ClassVar[str] = "loc and scale"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
     def preimage(self, z: Array) -> Array:
         root = self.ops.sqrt(z)

@@ -22,7 +22,7 @@ class ExponentiatedWeibull(Image):
 
     power: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    common: ClassVar[str] = "loc, scale and c"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale", "power")
 
     def has_map_of(self, other: Image) -> bool:
         return isinstance(other, ExponentiatedWeibull) and certainly_equal(self.power, other.power, self.ops)

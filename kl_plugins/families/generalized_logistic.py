@@ -41,7 +41,7 @@ class GeneralizedLogistic(Continuous):
     b: Array = parameter(POSITIVE, static=True)
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
-    common: ClassVar[str] = "loc and scale"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
     def mirrored(self) -> Self:
         return self.changed(a=self.b, b=self.a, loc=-self.loc)
@@ -132,7 +132,7 @@ class GeneralizedBetaPrime(LogTransformed):
     https://en.wikipedia.org/wiki/Generalized_beta_distribution, of the second kind.
     """
 
-    common: ClassVar[str] = "loc, scale and c (of mielke s)"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale", "power")
 
 
 def _power(a: Array, b: Array, power: Array, loc: Array, scale: Array) -> GeneralizedBetaPrime:

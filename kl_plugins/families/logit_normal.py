@@ -49,7 +49,7 @@ class LogitNormal(Continuous):
     loc: Array = parameter(REAL, typical=(0.0,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, typical=(1.0,), default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    common: ClassVar[str] = "loc and scale"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
     def mirrored(self) -> Self:
         return self.changed(mean=-self.mean, loc=-self.loc - self.scale)

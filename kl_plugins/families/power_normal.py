@@ -22,7 +22,7 @@ class PowerNormal(Image):
     https://www.itl.nist.gov/div898/handbook/eda/section3/eda366d.htm.
     """
 
-    common: ClassVar[str] = "loc and scale"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
     def preimage(self, z: Array) -> Array:
         return _HALF_LOG_2PI - log_integral(z, math.inf, self.ops)
@@ -34,7 +34,7 @@ class PowerNormal(Image):
 class PowerLogNormal(LogTransformed):
     """X = loc + scale·exp(B), B a power-normal variable."""
 
-    common: ClassVar[str] = "loc, scale and s"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale", "s")
 
 
 def _power_normal(c: Array, loc: Array, scale: Array) -> PowerNormal:

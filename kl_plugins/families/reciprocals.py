@@ -16,7 +16,7 @@ class Reciprocal(Image):
     """X = loc + scale/B, B a positive variable of the family `base`."""
 
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    common: ClassVar[str] = "loc"
+    common: ClassVar[tuple[str, ...]] = ("loc",)
 
     def base_in(self, scale: Array) -> Any:
         """A multiple of the base: any scales serve."""

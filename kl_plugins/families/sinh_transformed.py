@@ -23,7 +23,7 @@ class SinhTransformed(Image):
     https://en.wikipedia.org/wiki/Johnson%27s_SU-distribution is one of a normal base.
     """
 
-    common: ClassVar[str] = "loc and scale (of jf_skew_t scale·√(a + b))"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
     def preimage(self, z: Array) -> Array:
         size, ops = abs(z), self.ops

@@ -43,7 +43,7 @@ class SkewCauchy(Continuous):
     skewness: Array = parameter(Domain(-1.0, 1.0), called="a", meaning="the skewness", static=True)
     loc: Array = parameter(REAL, default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
-    common: ClassVar[str] = "loc"
+    common: ClassVar[tuple[str, ...]] = ("loc",)
 
     def log_density(self) -> LogDensity:
         return LogDensity(-math.log(math.pi), ((-1.0, SkewedLog1pSquare(self.skewness)),))

@@ -29,7 +29,7 @@ class Symmetrised(OfBase):
     """
 
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
-    common: ClassVar[str] = "loc"
+    common: ClassVar[tuple[str, ...]] = ("loc",)
 
     def moved(self, loc: Array, scale: Array, sign: float | None) -> Self | None:
         base = self.base.moved(0.0, abs(scale), 1.0)

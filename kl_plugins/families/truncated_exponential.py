@@ -100,7 +100,7 @@ class TruncatedPareto(LogTransformed):
     """X = loc + scale·exp(B), B with an exponential density on an interval."""
 
     ends: ClassVar[tuple[float, float]] = (1.0, math.inf)
-    common: ClassVar[str] = "loc"
+    common: ClassVar[tuple[str, ...]] = ("loc",)
 
     def standard_ends(self) -> tuple[Array, Array]:
         base, ops = self.base, self.ops
@@ -113,7 +113,7 @@ class TruncatedWeibull(Image):
 
     power: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    common: ClassVar[str] = "loc and c"
+    common: ClassVar[tuple[str, ...]] = ("loc", "power")
 
     def standard_ends(self) -> tuple[Array, Array]:
         base, root = self.base, 1.0 / self.power

@@ -44,7 +44,7 @@ class WrappedCauchy(Continuous):
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     scale: Array = parameter(POSITIVE, default=1.0, static=True)
     ends: ClassVar[tuple[float, float]] = (0.0, _CIRCLE)
-    common: ClassVar[str] = "loc and scale"
+    common: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
     def log_density(self) -> LogDensity:
         c, ops = self.length, self.ops

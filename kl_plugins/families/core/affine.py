@@ -110,8 +110,8 @@ def _offset(first: Array, second: Array, q: Univariate) -> Array:
 
 
 def _step(first: Array, second: Array, q: Univariate) -> Array:
-    """`_offset` of arrays."""
-    difference = first - second
+    """`_offset` of arrays, of which some may have turned out to be numbers."""
+    difference = np.asarray(first - second)
     if q.ends == EVERYWHERE:
         if not np.any(difference):
             return 0.0

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import Apart, NoClosedFormError
 from kl_plugins.families.core.affine import AffineMap, affine_map, identity_map, in_shape_of_pair, outside
 from kl_plugins.families.core.closed_forms import closed_form, infinite, no_closed_form
 from kl_plugins.families.core.statements import (
@@ -203,21 +203,20 @@ def _terms_where_known(
             with suppress(UnknownExpectationError):
                 return _terms(p, q, at)
     remedy = "" if is_ours(type(p)) and is_ours(type(q)) else needed.remedy
-    raise no_closed_form(
-        p, q, f"{_moved_apart(p, q, at)}it needs the expectation under p of {needed}{remedy}"
-    )
+    why = f"it needs the expectation under p of {needed}{remedy}"
+    raise no_closed_form(p, q, _moved_apart(p, q, at, why))
 
 
-def _moved_apart(p: Continuous, q: Continuous, at: AffineMap) -> str:
-    """That the locations differ, where that alone is in the way."""
+_FIT = " (a fit has them at 0 with floc=0, as in scipy.stats.gamma.fit(x, floc=0))"
+
+
+def _moved_apart(p: Continuous, q: Continuous, at: AffineMap, why: str) -> str:
+    """That the places differ, where that alone is in the way."""
     try:
         _terms(p, q, at._replace(shift=0.0, upper=None if at.upper is None else 0.0))
     except UnknownExpectationError:
-        return ""
-    fit = (
-        "" if p.ops.symbolic else " (a fit has them at 0 with floc=0, as in scipy.stats.gamma.fit(x, floc=0))"
-    )
-    return f"their locations differ{fit}, so that "
+        return why
+    return Apart(why, not at.fixes_zero, "" if p.ops.symbolic else _FIT)
 
 
 closed_form(Continuous, Continuous)(by_statistics)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import NoClosedFormError, Uncommon
 from kl_plugins.families.core.affine import affine_map, in_shape_of_pair, outside, same_location
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
@@ -52,8 +52,8 @@ class Image(OfBase):
     loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
     sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
 
-    common: ClassVar[str] = ""
-    """What both sides have to share for a closed form, in SciPy's words: for the error where they do not."""
+    common: ClassVar[tuple[str, ...]] = ()
+    """What both sides have to share for a closed form: for the error where they do not."""
 
     def preimage(self, z: Array) -> Array:
         """f⁻¹(z)."""
@@ -140,7 +140,7 @@ def unless_common(p: Any, q: Any) -> Array:
     try:
         return by_statistics(p, q)
     except NoClosedFormError:
-        common = getattr(p, "common", "")
+        common = getattr(p, "common", ())
         if not (common and type(p) is type(q)):
             raise
-        raise no_closed_form(p, q, f"there is one for a common {common}") from None
+        raise no_closed_form(p, q, Uncommon(*common)) from None

@@ -36,7 +36,7 @@ pymc_words: dict[str, Words] = {
     "ParetoRV": {"scale": "m"},
     "PoissonRV": {"mean": "mu"},
     "RandomWalkRV": {"scales": "sigma", "mean": "mu"},
-    "SkewStudentTRV": {"loc": "mu", "scale": ("scale", "sigma √(a + b)")},
+    "SkewStudentTRV": {"loc": "mu", "scale": ("scale", "sigma·√(a + b)")},
     "StickBreakingWeightsRV": {"concentration": "alpha", "breaks": "K"},
     "StudentTRV": {"df": ("nu", "the degrees of freedom"), "loc": "mu"},
     "TriangularRV": {"loc": "lower"},

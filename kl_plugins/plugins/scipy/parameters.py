@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen
+
 from kl_plugins.errors import NoClosedFormError, Requirement
 from kl_plugins.families.core.names import shape_names
+from kl_plugins.families.core.pymc_words import Words
+from kl_plugins.families.core.scipy_words import scipy_words
 from kl_plugins.parameters.labels import Labels, joined, labels_of_parameters
+from kl_plugins.recognition import arguments_of, parameters_as_written
 
 
 def given_to(generator: Any, shapes: Sequence[Any], places: dict[str, Any]) -> dict[str, Any]:
@@ -60,3 +65,16 @@ def unsupported(name: str, key: str, estimated: bool = True) -> NoClosedFormErro
         f"no closed form is known for {name}; {estimate}"
         f"if you have a closed form, register it with kl_plugins.register_kl for {key}"
     )
+
+
+@arguments_of.register(rv_continuous_frozen)
+@arguments_of.register(rv_discrete_frozen)
+def _(obj: Any) -> dict[str, Any]:
+    shapes, loc, scale = obj.dist._parse_args(*obj.args, **obj.kwds)
+    return given_to(obj.dist, shapes, {"loc": loc, "scale": scale})
+
+
+@parameters_as_written.register(rv_continuous_frozen)
+@parameters_as_written.register(rv_discrete_frozen)
+def _(obj: Any) -> Words:
+    return scipy_words.get(obj.dist.name, {})
