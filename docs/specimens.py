@@ -166,6 +166,7 @@ SEVERAL: dict[str, list[tuple[str, ...]]] = {
         ("stats.multivariate_hypergeom([4, 6], 5)",),
         ("stats.dirichlet([1.5, 2.5])", "pm.Dirichlet.dist([1.5, 2.5])"),
         ("pm.StickBreakingWeights.dist(1.5, K=1)",),
+        ("stats.normal_inverse_gamma(0.5, 2.0, 3.0, 1.5)",),
         ("stats.vonmises_fisher([0.6, 0.8], 2.0)",),
         ("stats.uniform_direction(2)",),
     ],
@@ -180,6 +181,7 @@ SEVERAL: dict[str, list[tuple[str, ...]]] = {
         ),
         ("stats.invwishart(5, [[1.0, 0.5], [0.5, 2.0]])",),
         ("pm.LKJCorr.dist(n=2, eta=2.0)",),
+        ("pm.LKJCholeskyCov.dist(n=2, eta=2.0, sd_dist=pm.HalfNormal.dist(1.2), compute_corr=False)",),
     ],
 }
 

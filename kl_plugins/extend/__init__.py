@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.laplace import DoubleExponential as DoubleExponential
     from kl_plugins.families.laplace import Laplace as Laplace
     from kl_plugins.families.lkj import LKJ as LKJ
+    from kl_plugins.families.lkj_covariance import LKJCovariance as LKJCovariance
     from kl_plugins.families.log_gamma import LogGamma as LogGamma
     from kl_plugins.families.log_transformed import LogLaplace as LogLaplace
     from kl_plugins.families.log_transformed import LogLogistic as LogLogistic
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
         WalleniusHypergeometric as WalleniusHypergeometric,
     )
     from kl_plugins.families.normal import Normal as Normal
+    from kl_plugins.families.normal_inverse_gamma import NormalInverseGamma as NormalInverseGamma
     from kl_plugins.families.pareto import Pareto as Pareto
     from kl_plugins.families.point_masses import PointMasses as PointMasses
     from kl_plugins.families.poisson import Poisson as Poisson

@@ -137,9 +137,6 @@ def test_bad_input():
     refusals = NoClosedFormError, pt.exceptions.NotScalarConstantError  # the second by PyMC 5 itself
     with pytest.raises(refusals, match=r"^(p: LKJCorr is understood where n is a constant.*)?$"):
         kl(pm.LKJCorr.dist(n=n, eta=1.0), LKJ(1.0, 3))
-    packed = pm.LKJCholeskyCov.dist(eta=1.0, n=3, sd_dist=pm.Exponential.dist(1.0), compute_corr=False)
-    with pytest.raises(NoClosedFormError, match="q: no closed form is known for LKJCholeskyCov"):
-        kl(LKJ(1.0, 3), packed)
     eta = pt.scalar("eta", dtype="float64")
     with pytest.raises(ValueError, match=r"p: concentration \(eta\) must be positive"):
         value(kl(LKJ(eta, 3), LKJ(1.0, 3)), {eta: -1.0})

@@ -18,7 +18,6 @@ REFUSED = {
     "ortho_group": stats.ortho_group(3),
     "special_ortho_group": stats.special_ortho_group(3),
     "unitary_group": stats.unitary_group(3),
-    "normal_inverse_gamma": stats.normal_inverse_gamma(),
 }
 if hasattr(stats, "matrix_t"):
     REFUSED["matrix_t"] = stats.matrix_t(np.zeros((2, 2)), np.eye(2), np.eye(2), 4)

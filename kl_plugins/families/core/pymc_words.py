@@ -27,6 +27,7 @@ pymc_words: dict[str, Words] = {
     "KumaraswamyRV": {"power": "a"},
     "LaplaceRV": {"loc": "mu", "scale": "b"},
     "LKJCorrRV": {"concentration": "eta", "dimension": "n"},
+    "_LKJCholeskyCovRV": {"concentration": "eta", "dimension": "n", "scales": "sd_dist"},
     "LogNormalRV": {"mean": "mu", "scale": "sigma"},
     "LogisticRV": {"loc": "mu", "scale": "s"},
     "LogitNormal": {"mean": "mu", "std": "sigma"},

@@ -2,6 +2,7 @@
 
 from kl_plugins.plugins.pymc import (  # noqa: F401
     approximations,
+    correlations,
     custom,
     densities,
     improper,

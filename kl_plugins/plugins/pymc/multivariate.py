@@ -1,4 +1,4 @@
-"""PyMC's random matrices and weights, whose parameters are not those of our families, and its CAR."""
+"""PyMC's Wishart matrices and broken sticks, whose parameters are not those of our families, and its CAR."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import pytensor.tensor as pt
 from pymc.distributions.multivariate import (
     CARRV,
     ICARRV,
-    LKJCorrRV,
     StickBreakingWeightsRV,
     WishartRV,
-    _LKJCholeskyCovRV,
 )
 from pytensor.graph.basic import Variable
 from pytensor.graph.op import Op
@@ -19,15 +17,13 @@ from pytensor.tensor.variable import TensorConstant
 from scipy.sparse.csgraph import connected_components
 
 from kl_plugins.covariance.precision import Precision
-from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.lkj import LKJ
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.stick_breaking import StickBreaking
 from kl_plugins.families.wishart import Wishart
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
-from kl_plugins.plugins.pytensor.graph import constant_of, input_of
+from kl_plugins.plugins.pytensor.graph import input_of, known_count
 from kl_plugins.plugins.pytensor.random_variables import broadcast_parameter, family
 
 
@@ -41,36 +37,11 @@ def _(op: Op, nu: Variable, scale: Variable, *, batch: Array) -> Distribution:
     return made if batch is None else made.expand(batch)
 
 
-@family.register(LKJCorrRV)
-def _(op: Op, n: Variable, eta: Variable, *, batch: Array) -> Distribution:
-    """A matrix from PyMC 6 on, before that what is above its diagonal."""
-    made = LKJ(eta, _constant(n, "LKJCorr", "n"))
-    return made if batch is None else made.expand(batch)
-
-
-def _constant(count: Variable, name: str, called: str) -> int:
-    """The number that a parameter is which decides how many variables there are."""
-    known = constant_of(count)
-    if known is None:
-        raise NoClosedFormError(
-            f"{name} is understood where {called} is a constant, not a variable of the graph"
-        )
-    return int(known)
-
-
 @family.register(StickBreakingWeightsRV)
 def _(op: Op, alpha: Variable, sticks: Variable, *, batch: Array) -> Distribution:
     """PyMC's K counts the breaks: it has a weight more."""
-    made = StickBreaking(alpha, _constant(sticks, "StickBreakingWeights", "K"))
+    made = StickBreaking(alpha, known_count(sticks, "StickBreakingWeights", "K"))
     return made if batch is None else made.expand(batch)
-
-
-@family.register(_LKJCholeskyCovRV)
-def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
-    raise NoClosedFormError(
-        "no closed form is known for LKJCholeskyCov, a correlation matrix and scales in one: LKJCorr and the "
-        "distributions of the scales are understood, each by itself"
-    )
 
 
 @family.register(CARRV)

@@ -16,6 +16,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import SpecifyShape
 
+from kl_plugins.errors import NoClosedFormError
 from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.protocol import Array
 from kl_plugins.recognition import load_plugins_of
@@ -128,3 +129,13 @@ def constant_of(variable: Variable) -> Array:
         return pt.get_underlying_scalar_constant_value(variable)
     except pt.exceptions.NotScalarConstantError:
         return None
+
+
+def known_count(count: Variable, name: str, called: str) -> int:
+    """The number of something that a parameter of a distribution is, which has to be a constant."""
+    known = constant_of(count)
+    if known is None:
+        raise NoClosedFormError(
+            f"{name} is understood where {called} is a constant, not a variable of the graph"
+        )
+    return int(known)

@@ -18,7 +18,7 @@ _PARAMETERS = {
     "dirichlet_multinomial": ("alpha", "n"),
     "invwishart": ("df", "scale"),
     "multivariate_hypergeom": ("m", "n"),
-    "normal_inverse_gamma": ("mu", "lmbda", "a", "b"),
+    "normal_inverse_gamma": ("_shapes",),  # all of them
     "uniform_direction": ("dim",),
     "vonmises_fisher": ("mu", "kappa"),
     "wishart": ("df", "scale"),
@@ -37,7 +37,8 @@ def _(obj: object) -> Distribution:
         raise unsupported(f"the subclass {kind.__name__} of a frozen distribution", kind.__name__, estimated)
     if make is None or attributes is None:
         raise unsupported(f"scipy.stats.{name}", f"type(scipy.stats.{name}(...))", estimated)
-    return cast(Distribution, make(*[np.asarray(getattr(obj, attribute)) for attribute in attributes]))
+    held = [getattr(obj, attribute) for attribute in attributes]
+    return cast(Distribution, make(*map(np.asarray, held[0] if attributes == ("_shapes",) else held)))
 
 
 @recognise.register(multivariate.multinomial_frozen)
