@@ -24,6 +24,7 @@ from kl_plugins import (
     Kronecker,
     LowRank,
     Precision,
+    ZeroSum,
 )
 from kl_plugins.extend import Covariance, Eigendecomposition, Singular  # type: ignore[attr-defined]
 
@@ -158,6 +159,7 @@ SEVERAL: dict[str, list[tuple[str, ...]]] = {
             "pm.GaussianRandomWalk.dist(0.2, 0.8, init_dist=pm.Normal.dist(0.0, 1.0), steps=1)",
             "pm.AR.dist([0.2, 1.0], 0.8, init_dist=pm.Normal.dist(0.0, 1.0), steps=1, constant=True)",
         ),
+        ("pm.ZeroSumNormal.dist(0.8, shape=2)",),
         ("pm.ICAR.dist(np.array([[0, 1], [1, 0]]), sigma=0.8, zero_sum_stdev=0.5)",),
         ("pm.CAR.dist([0.0, 1.0], W=[[0, 1], [1, 0]], alpha=0.5, tau=2.0)",),
         ("pm.KroneckerNormal.dist([0.0, 0.0], covs=[[[2.0]], [[1.0, 0.5], [0.5, 2.0]]])",),
@@ -233,6 +235,7 @@ COVARIANCES: dict[str, Callable[[], Covariance]] = {
     "LowRank": lambda: LowRank(np.ones(12), np.ones((12, 1))),
     "Kronecker": lambda: Kronecker((Dense(_MATRIX[:3, :3]), Dense(_MATRIX[:4, :4]))),
     "BlockDiagonal": lambda: BlockDiagonal((Dense(_MATRIX[:6, :6]), Dense(_MATRIX[6:, 6:]))),
+    "ZeroSum": lambda: ZeroSum(2.0, 12),
     "Singular": lambda: Singular(np.eye(12)[:, :3], Dense(_MATRIX[:3, :3])),
 }
 """One covariance of 12 variables of each structure, with one column, two factors or two blocks."""

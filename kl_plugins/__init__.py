@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.low_rank import LowRank
     from kl_plugins.covariance.markov import Autoregressive
     from kl_plugins.covariance.precision import Precision
+    from kl_plugins.covariance.zero_sum import ZeroSum
     from kl_plugins.estimate.draws.sample import draws
     from kl_plugins.estimate.estimation import estimate_kl
     from kl_plugins.estimate.result import KLEstimate
@@ -55,6 +56,7 @@ __all__ = [
     "NoClosedFormError",
     "NoClosedFormWarning",
     "Precision",
+    "ZeroSum",
     "cross_entropy",
     "draws",
     "entropy",
@@ -87,6 +89,7 @@ _HOMES = {
     "LowRank": "covariance.low_rank",
     "MultivariateNormal": "families.multivariate_normal",
     "Precision": "covariance.precision",
+    "ZeroSum": "covariance.zero_sum",
     "draws": "estimate.draws.sample",
     "estimate_kl": "estimate.estimation",
     "gaussian": "posteriors.summary",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kl_plugins.covariance.markov import Markov
 from kl_plugins.errors import Requirement
 from kl_plugins.ops.protocol import Array, Conditions
@@ -15,7 +17,6 @@ from kl_plugins.parameters.values import Value
 if TYPE_CHECKING:
     from typing import overload
 
-    import numpy as np
     from numpy.typing import ArrayLike
 
     from kl_plugins.parameters.values import Matrix, Symbol, Variable
@@ -36,7 +37,7 @@ class Banded(Markov[Value]):
     Raises
     ------
     ValueError
-        If the diagonals are not finite, or a graph does not know how many there are.
+        If the diagonals are not finite or a whole matrix, or a graph does not know how many there are.
     TypeError
         If their dimensions have names, which do not say where a diagonal begins.
     numpy.linalg.LinAlgError
@@ -81,11 +82,22 @@ class Banded(Markov[Value]):
             raise ValueError(
                 "precision must have a known number of diagonals: give it with pytensor.tensor.specify_shape"
             )
+        if shape[-1] is not None and 2 < shape[-2] == shape[-1] and self._is_whole_matrix():
+            raise ValueError(
+                "precision is a whole symmetric matrix: Banded takes its diagonals as rows, shape "
+                "(..., b + 1, d), of which the last is the main one, or with lower=True the first; "
+                "Precision(matrix) takes the matrix"
+            )
         if shape[-1] is not None and shape[-2] > shape[-1]:
             raise ValueError(
                 f"precision has {shape[-2]} diagonals of {shape[-1]} variables: it must have shape "
                 "(..., b + 1, d), each diagonal a row"
             )
+
+    def _is_whole_matrix(self) -> bool:
+        """Whether it is, as far as is known, a symmetric matrix, which rows of diagonals hardly ever are."""
+        known = self.ops.known(self.precision)
+        return known is not None and np.array_equal(known, np.swapaxes(known, -2, -1))
 
     def _complete(self) -> None:
         _ = self.rows
@@ -111,7 +123,9 @@ class Banded(Markov[Value]):
     @cached_property
     def rows(self) -> Array:
         """Rows of A, P = AᵀA: entry (k, t) is A[t, t − k], shape (..., b + 1, d)."""
-        return self.ops.cholesky_band(self.reversed_band, "precision")[..., ::-1]
+        main = "first" if self.lower else "last"
+        taken = f", where its rows are taken as diagonals, the main one {main}"
+        return self.ops.cholesky_band(self.reversed_band, "precision", taken)[..., ::-1]
 
     @cached_property
     def scales(self) -> Array:

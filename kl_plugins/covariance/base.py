@@ -131,6 +131,11 @@ class Covariance(Parametrised, Generic[Value]):
         """Rank of Σ: the dimension, except of singular covariances."""
         return self.dimension
 
+    @property
+    def is_singular(self) -> bool:
+        """Whether it is known to have no density in all its dimensions."""
+        return self.rank is not self.dimension and self.rank != self.dimension
+
     def matrix(self) -> Array:
         """The covariance matrix Σ, shape (..., d, d)."""
         return self.ops.matmul(self.factor, self.ops.transpose(self.factor))

@@ -1,4 +1,4 @@
-"""Singular covariances: Gaussians that live on an affine subspace. Numbers only."""
+"""Singular covariances: Gaussians that live on an affine subspace."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import numpy as np
 
 from kl_plugins.covariance.base import Covariance, log_det_divergence, log_det_divergences
 from kl_plugins.covariance.full import Cholesky
-from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import parameter, part
 from kl_plugins.parameters.shapes import broadcast_shapes
 
-_TOLERANCE = 1e-8
+TOLERANCE = 1e-8
 """Sine of the largest angle between subspaces that still count as the same one."""
+
+P_IS_SINGULAR = "O(1): p is singular and q is not"
+Q_IS_SINGULAR = "O(1): q is singular and p is not"
+"""What a pair costs that has no subspace in common."""
 
 
 class Singular(Covariance):
@@ -43,20 +47,19 @@ class Singular(Covariance):
 
     def whiten(self, x: Array) -> Array:
         """Whitened coordinates in the subspace, and one more: infinite where `x` points out of it."""
-        if self.ops.symbolic:  # a graph has no singular p, and against any other the divergence is infinite
-            return self.ops.zeros_like(x)
-        coordinates = (x[..., None, :] @ self.basis)[..., 0, :]
-        within = (coordinates[..., None, :] @ self.ops.transpose(self.basis))[..., 0, :]
-        outside = np.linalg.norm(x - within, axis=-1)
-        slack = _TOLERANCE * (np.linalg.norm(x, axis=-1) + self.largest_scale)
-        whitened = self.inner.whiten(coordinates)
-        out = np.broadcast_to(np.where(outside > slack, np.inf, 0.0), whitened.shape[:-1])
-        return self.ops.concatenate([whitened, out[..., None]])
+        ops, basis = self.ops, self.basis
+        coordinates = ops.matmul(x[..., None, :], basis)
+        within = ops.matmul(coordinates, ops.transpose(basis))[..., 0, :]
+        whitened = self.inner.whiten(coordinates[..., 0, :])
+        return and_outside(whitened, x - within, x, self.largest_scale, ops)
 
     @cached_property
     def largest_scale(self) -> Array:
-        """Standard deviation of the widest coordinate, shape ``batch_shape``."""
-        return np.sqrt(self.ops.diagonal(self.inner.matrix()).max(axis=-1, initial=0.0))
+        """Standard deviation of the widest coordinate, shape ``batch_shape``; 0 where there is none."""
+        variances = self.ops.diagonal(self.inner.matrix())
+        if self.rank == 0:
+            return self.ops.zeros_like(variances.sum(axis=-1))
+        return self.ops.sqrt(self.ops.max_last(variances))
 
     def log_det(self) -> Array:
         return self.ops.broadcast_to(self.inner.log_det(), self.batch_shape)
@@ -67,8 +70,16 @@ class Singular(Covariance):
         return self.unchecked(self.ops, basis=self.basis[..., index, :], inner=self.inner)
 
 
-@log_det_divergences.register(Singular, Covariance, cost="O(1): p is singular and q is not", precedence=1)
-@log_det_divergences.register(Covariance, Singular, cost="O(1): q is singular and p is not", precedence=1)
+def and_outside(whitened: Array, outside: Array, x: Array, scale: Array, ops: ArrayOperations) -> Array:
+    """Coordinates of x in a subspace, and one more, infinite where what is outside of it is not small."""
+    far, near = (ops.max_last(ops.absolute(part)) for part in (outside, x))
+    out = ops.where(far > TOLERANCE * (near + scale), np.inf, 0.0)[..., None]
+    shape = ops.runtime_shape(whitened)[:-1]
+    return ops.concatenate([whitened, ops.broadcast_to(out, (*shape, 1))])
+
+
+@log_det_divergences.register(Singular, Covariance, cost=P_IS_SINGULAR, precedence=1)
+@log_det_divergences.register(Covariance, Singular, cost=Q_IS_SINGULAR, precedence=1)
 def different_subspaces(p: Covariance, q: Covariance) -> Array:
     """One lives on a subspace that the other gives probability 0 or leaves: infinite."""
     batch = broadcast_shapes(p.batch_shape, q.batch_shape)
@@ -89,7 +100,7 @@ def singular_singular(p: Singular, q: Singular) -> Array:
         return np.broadcast_to(log_det_divergence(p.inner, q.inner), same.shape)
     ops = p.ops
     rotation = ops.transpose(q.basis) @ p.basis
-    aligned = np.linalg.norm(p.basis - q.basis @ rotation, ord=2, axis=(-2, -1)) <= _TOLERANCE
+    aligned = np.linalg.norm(p.basis - q.basis @ rotation, ord=2, axis=(-2, -1)) <= TOLERANCE
     # where they are not, any factor will do
     safe = np.where(aligned[..., None, None], rotation, ops.eye_like(rotation))
     factor = ops.cholesky_of_root(safe @ p.inner.factor)

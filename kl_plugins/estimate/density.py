@@ -19,6 +19,11 @@ _MEASURES = ("continuous", "discrete", "mixed")
 """Those that methods of estimation are for; a slip in one would be a measure of its own."""
 
 
+def on_subspace(rank: int) -> str:
+    """The measure of a density that is one of volume on a subspace of so many dimensions."""
+    return f"continuous on a subspace of {rank} dimensions"
+
+
 @dataclass(frozen=True)
 class Density:
     """A distribution, or a batch of them, as far as estimates need to know it.

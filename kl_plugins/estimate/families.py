@@ -84,7 +84,12 @@ def _finite(value: object) -> Any:
 @density_of.register(MultivariateNormal)
 def _(made: Any) -> Density:
     labels, made = made.labels, numbers_of(made)
-    factor = np.linalg.cholesky(np.asarray(made.covariance.matrix(), np.float64))  # refuses singular ones
+    if made.covariance.is_singular:
+        raise ValueError(
+            f"{made.describe()} is singular: estimates take such distributions of SciPy and PyMC, and kl has "
+            "the divergence from every normal distribution"
+        )
+    factor = np.linalg.cholesky(np.asarray(made.covariance.matrix(), np.float64))
 
     def sample(count: int, rng: np.random.Generator) -> FloatArray:
         normal = rng.standard_normal((count, *made.batch_shape, *made.event_shape, 1))

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.markov import Markov as Markov
     from kl_plugins.covariance.precision import Precision as Precision
     from kl_plugins.covariance.singular import Singular as Singular
+    from kl_plugins.covariance.zero_sum import ZeroSum as ZeroSum
     from kl_plugins.families.beta import Beta as Beta
     from kl_plugins.families.beta_prime import BetaPrime as BetaPrime
     from kl_plugins.families.binomial import Binomial as Binomial
@@ -167,6 +168,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.wishart import WishartLike as WishartLike
     from kl_plugins.families.wrapped_cauchy import WrappedCauchy as WrappedCauchy
     from kl_plugins.families.zero_inflated import ZeroInflated as ZeroInflated
+    from kl_plugins.families.zero_sum_normal import ZeroSumNormal as ZeroSumNormal
     from kl_plugins.families.zipf import Zipf as Zipf
     from kl_plugins.families.zipf import Zipfian as Zipfian
 

@@ -38,7 +38,7 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
     ----------
     mean : array_like or TensorVariable, shape (..., d)
     covariance : Isotropic, Diagonal, Dense, Cholesky, Precision, Banded, Autoregressive, LowRank, \
-            Kronecker or BlockDiagonal
+            Kronecker, BlockDiagonal or ZeroSum
         The covariance and its structure; leading (batch) dimensions broadcast against the mean's.
     dims : hashable or sequence of hashable, optional
         Of parameters with named dimensions: the name of the dimension of the variables, and of that of the
@@ -103,7 +103,8 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
                 "covariance must say its structure: a plain covariance matrix is Dense(matrix); others are "
                 "Diagonal(variances), Isotropic(variance, dim), Cholesky(factor), Precision(matrix), "
                 "Banded(precision), Autoregressive(coefficients, scales), LowRank(diagonal, factor), "
-                f"Kronecker(factors) or BlockDiagonal(blocks), got {type(self.covariance).__name__}"
+                "Kronecker(factors), BlockDiagonal(blocks) or ZeroSum(scale, sizes), got "
+                f"{type(self.covariance).__name__}"
             )
         if self.dims is not None:
             self._state(dims=self._checked_dims(self.dims))
@@ -167,8 +168,11 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
         return f"{type(self).__name__}({structure})"
 
     def log_prob(self, x: Array) -> Array:
-        """log p(x), −½ [d ln 2π + ln|Σ| + (x − μ)ᵀΣ⁻¹(x − μ)] for regular Σ; `x` has shape (..., d)."""
-        normaliser = 0.5 * (self.mean.shape[-1] * math.log(2.0 * math.pi) + self.covariance.log_det())
+        """log p(x), −½ [r ln 2π + ln|Σ| + (x − μ)ᵀΣ⁻¹(x − μ)]; `x` has shape (..., d).
+
+        Where Σ, of rank r, is singular it is the density on the subspace that the distribution lives on.
+        """
+        normaliser = 0.5 * (self._rank() * math.log(2.0 * math.pi) + self.covariance.log_det())
         return -self.covariance.quadratic_form(x - self.mean) - normaliser
 
     def entropy(self) -> Value:
@@ -177,13 +181,14 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
         Source: https://statproofbook.github.io/P/mvn-dent. Where Σ is singular it is, as in SciPy, the
         entropy on the subspace that the distribution lives on.
         """
-        rank = self.covariance.rank
-        if rank is None:
-            rank = self.mean.shape[-1]
         constant = math.log(2.0 * math.pi * math.e)
-        one = 0.5 * (rank * constant + self.covariance.log_det())
+        one = 0.5 * (self._rank() * constant + self.covariance.log_det())
         value: Value = one + self.ops.zeros_like(self.mean[..., 0])
         return value
+
+    def _rank(self) -> Array:
+        """The number of dimensions that the distribution lives in."""
+        return self.mean.shape[-1] if self.covariance.rank is None else self.covariance.rank
 
 
 def _by_covariance(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Rule, Any, Any]:
@@ -203,7 +208,7 @@ def multivariate_normal_multivariate_normal(p: MultivariateNormal, q: Multivaria
 def overlap(p: MultivariateNormal, q: MultivariateNormal, s: Array, t: Array, balanced: bool) -> Array:
     """By the covariance tΣp + sΣq; variable by variable, where both are diagonal. Not of singular ones."""
     ops, step, first, second = p.ops, p.mean - q.mean, p.covariance, q.covariance
-    if _is_singular(first) or _is_singular(second):
+    if first.is_singular or second.is_singular:
         return None
     if isinstance(first, AxisAligned) and isinstance(second, AxisAligned):
         scales = first.full_scales(), second.full_scales()
@@ -212,11 +217,6 @@ def overlap(p: MultivariateNormal, q: MultivariateNormal, s: Array, t: Array, ba
     dimension = 0.5 * (s + t - 1.0) * ops.asarray(p.mean.shape[-1], "dimension")
     sizes = [0.5 * t * first.log_det(), 0.5 * (1.0 - t) * second.log_det(), -0.5 * both.log_det()]
     return bounded([-s * t * both.quadratic_form(step), *sizes, dimension], ops)
-
-
-def _is_singular(covariance: Covariance) -> bool:
-    """Whether it is known to have no density in all its dimensions."""
-    return covariance.rank is not covariance.dimension and covariance.rank != covariance.dimension
 
 
 def _times(exponents: Array, matrices: Array) -> Array:
@@ -228,7 +228,7 @@ def ratio_mean(p: MultivariateNormal, c: MultivariateNormal, b: MultivariateNorm
     """Variable by variable, where all are diagonal; else of two components that share one covariance."""
     ops, steps = p.ops, (p.mean - c.mean, p.mean - b.mean)
     own, shared, other = p.covariance, c.covariance, b.covariance
-    if any(map(_is_singular, (own, shared, other))):
+    if any(covariance.is_singular for covariance in (own, shared, other)):
         return None
     if isinstance(own, AxisAligned) and isinstance(shared, AxisAligned) and isinstance(other, AxisAligned):
         scales = own.full_scales(), shared.full_scales(), other.full_scales()
@@ -250,7 +250,7 @@ def gaussians_of_mixtures(
     ops = p.ops
     if isinstance(p.covariance, AxisAligned) and isinstance(q.covariance, AxisAligned):
         return _like(p, p.covariance.full_scales(), w), _like(q, q.covariance.full_scales(), v)
-    if _is_singular(p.covariance) or _is_singular(q.covariance):
+    if p.covariance.is_singular or q.covariance.is_singular:
         return None
     means = [ops.matmul(weights[..., None, :], side.mean) for side, weights in ((p, w), (q, v))]
     step, share = q.mean - means[1], v[..., None]

@@ -225,8 +225,11 @@ class ArrayOperations(Operations, Protocol):
         `remedy` is what the error says of singular matrices.
         """
 
-    def cholesky_band(self, band: Array, name: str, /) -> Array:
-        """The lower Cholesky factor of a banded matrix: entry (k, j) is that of row j + k and column j."""
+    def cholesky_band(self, band: Array, name: str, remedy: str = "", /) -> Array:
+        """The lower Cholesky factor of a banded matrix: entry (k, j) is that of row j + k and column j.
+
+        Where there is none, as for `cholesky`.
+        """
 
     def cholesky_of_root(self, root: Array, /) -> Array:
         """The lower Cholesky factor of ``root @ root.T``."""

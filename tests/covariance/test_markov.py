@@ -213,7 +213,13 @@ BAD = [
     (lambda: Autoregressive(pt.dmatrix(), np.ones(4)), ValueError, "known number of lags"),
     (lambda: Banded(np.ones((5, 2))), ValueError, "5 diagonals of 2 variables"),
     (lambda: Banded(np.ones(2)), ValueError, r"must have shape \(\.\.\., b \+ 1, d\)"),
-    (lambda: Banded([[0.0, 1.0], [1.0, 1.0]]), LinAlgError, "precision must be positive definite"),
+    (
+        lambda: Banded([[0.0, 1.0], [1.0, 1.0]]),
+        LinAlgError,
+        "precision must be positive definite, where its rows are taken as diagonals, the main one last",
+    ),
+    (lambda: Banded([[1.0, 1.0], [2.0, 0.0]], lower=True), LinAlgError, "the main one first"),
+    (lambda: Banded(np.eye(4)), ValueError, r"a whole symmetric matrix: .*Precision\(matrix\) takes"),
     (lambda: Banded([[0.0, np.nan], [1.0, 1.0]]), ValueError, "precision must be finite"),
     (lambda: Banded(pt.dmatrix()), ValueError, "known number of diagonals"),
 ]

@@ -81,9 +81,8 @@ REFUSED = {
     "Flat": "Flat is improper",
     "HalfFlat": "HalfFlat is improper",
     "Censored": "no closed form is known for a censored variable",
-    "ZeroSumNormal": "no closed form is known for the random variable ZeroSumNormal",
 }
-OVER_VECTORS = {"Categorical", "Dirichlet", "MvNormal"}
+OVER_VECTORS = {"Categorical", "Dirichlet", "MvNormal", "ZeroSumNormal"}
 KINDS = {
     name: kind
     for name, kind in vars(pmd).items()
@@ -146,7 +145,6 @@ def test_families(name):
 def test_families_without_closed_forms(name):
     made = {
         "Censored": lambda: pmd.Censored.dist(pmd.Normal.dist(), lower=0.0, dim_lengths={}),
-        "ZeroSumNormal": lambda: pmd.ZeroSumNormal.dist(core_dims="k", dim_lengths={"k": 3}),
     }
     p = made.get(name, lambda: KINDS[name].dist())()
     with pytest.raises(NoClosedFormError, match=f"^p: {REFUSED[name]}"):
@@ -251,6 +249,25 @@ def test_categories_and_compositions():
         assert found.type.dims == ("group",)
         expected = kl(ordinary.dist(p), ordinary.dist(q)).eval(mode=PYTHON)
         np.testing.assert_allclose(value(found), expected, rtol=1e-13)
+
+
+def test_arrays_that_sum_to_zero():
+    """Over one dimension or two, in batches; infinitely far from a regular Gaussian."""
+    sigma = named([1.0, 2.0], "group")
+    lengths = {"row": 2, "column": 3, "group": 2}
+    for core_dims, rank in (("row", 1), (("row", "column"), 2)):
+        p, q = (
+            pmd.ZeroSumNormal.dist(scale, core_dims=core_dims, dim_lengths=lengths) for scale in (sigma, 2.0)
+        )
+        found = kl(p, q)
+        assert "group" in found.type.dims
+        want = rank * kl(stats.norm(0.0, [1.0, 2.0]), stats.norm(0.0, 2.0))
+        by_group = value(found).reshape(2, -1) if found.type.dims[0] == "group" else value(found).T
+        np.testing.assert_allclose(by_group, np.broadcast_to(want[:, None], by_group.shape), rtol=1e-13)
+    regular = gaussians("row", "column")[0]
+    assert value(kl(pmd.ZeroSumNormal.dist(core_dims="row", dim_lengths={"row": 2}), regular)) == np.inf
+    with pytest.raises(ValueError, match="different event shapes"):
+        kl(pmd.ZeroSumNormal.dist(core_dims="row", dim_lengths={"row": 3}), regular)
 
 
 def test_what_parameters_are_made_of_is_seen():

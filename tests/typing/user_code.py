@@ -36,6 +36,7 @@ from kl_plugins import (
     NoClosedFormError,
     NoClosedFormWarning,
     Precision,
+    ZeroSum,
     cross_entropy,
     draws,
     entropy,
@@ -214,6 +215,7 @@ def structures(normal: Graph) -> None:
         LowRank([1.0, 1.0], [[1.0], [0.0]]),
         Kronecker((Dense([[2.0]]), diagonal)),
         BlockDiagonal([Diagonal([1.0]), Diagonal([2.0])]),
+        ZeroSum(1.0, 2),
     )
     for covariance in covariances:
         p = MultivariateNormal([0.0, 1.0], covariance)

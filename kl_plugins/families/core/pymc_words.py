@@ -47,5 +47,6 @@ pymc_words: dict[str, Words] = {
     "WaldRV": {"mean": "mu", "shape": "lam"},
     "WeibullBetaRV": {"power": "alpha", "scale": "beta"},
     "WishartRV": {"df": "nu", "scale": "V"},
+    "ZeroSumNormalRV": {"scale": "sigma"},
 }
 """By the class of the random variable's operation."""

@@ -39,13 +39,13 @@ def _solved(band: FloatArray, right: FloatArray, trans: int) -> FloatArray:
     return out
 
 
-def cholesky_band(band: FloatArray, name: str) -> FloatArray:
+def cholesky_band(band: FloatArray, name: str, remedy: str = "") -> FloatArray:
     (factor,) = _linalg().get_lapack_funcs(("pbtrf",), (band,))
     out = np.empty_like(band)
     for index in np.ndindex(*band.shape[:-2]):
         out[index], info = factor(band[index], lower=1)
         if info:
-            raise np.linalg.LinAlgError(f"{name} must be positive definite")
+            raise np.linalg.LinAlgError(f"{name} must be positive definite{remedy}")
     return out
 
 

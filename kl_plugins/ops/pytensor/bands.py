@@ -118,7 +118,7 @@ def solve_lower_band_transposed(band: Array, right: Array) -> Array:
     return _solve_transposed(band, right)
 
 
-def cholesky_band(band: Array, name: str) -> Array:
+def cholesky_band(band: Array, name: str, remedy: str = "") -> Array:
     return _cholesky(band)
 
 

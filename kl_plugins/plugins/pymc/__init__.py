@@ -11,4 +11,5 @@ from kl_plugins.plugins.pymc import (  # noqa: F401
     powers,
     products,
     series,
+    zero_sum,
 )

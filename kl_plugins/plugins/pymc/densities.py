@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.mixture import MixtureRV
-from pymc.distributions.multivariate import CARRV, ICARRV
+from pymc.distributions.multivariate import CARRV, ICARRV, ZeroSumNormalRV
 from pymc.distributions.shape_utils import change_dist_size
 from pymc.distributions.transforms import _default_transform
 from pytensor.compile.mode import Mode
@@ -28,7 +29,7 @@ from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.errors import NoClosedFormError
-from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.estimate.density import Density, density_of, on_subspace
 from kl_plugins.estimate.families import unknown_in
 from kl_plugins.estimate.unknown import Unknown, nan_among
 from kl_plugins.families.core.distribution import Distribution
@@ -78,6 +79,8 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
     measure = "discrete" if discrete else "mixed" if _has_atoms(variable) else "continuous"
     if type(variable.owner.op).__name__ in ("DirichletRV", "StickBreakingWeightsRV"):
         measure = "simplex"
+    elif isinstance(variable.owner.op, ZeroSumNormalRV):
+        measure = on_subspace(math.prod(length - 1 for length in event))
     found = Density(
         name=type(variable.owner.op).__name__.removesuffix("RV"),
         measure=measure,

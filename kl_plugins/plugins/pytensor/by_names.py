@@ -187,6 +187,8 @@ def _check(arguments: Mapping[str, Mapping[int, Argument]], found: Mapping[str, 
 def _check_along(name: Hashable, one: Argument, other: Argument) -> None:
     """ValueError where two parameters certainly differ along a dimension."""
     lengths = one.length(name), other.length(name)
+    if 1 in lengths and name in one.core_dims and name in other.core_dims:
+        return  # as the scale of pmd.ZeroSumNormal has, one for all: event shapes are looked at later
     if None not in lengths and lengths[0] != lengths[1]:
         raise ValueError(
             f"{one} and {other} have different lengths along {name!r}, {lengths[0]} and {lengths[1]}"

@@ -12,7 +12,7 @@ from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_
 from scipy.stats._distribution_infrastructure import DiscreteDistribution, UnivariateDistribution
 from scipy.stats._multivariate import multi_rv_frozen, multi_rv_generic
 
-from kl_plugins.estimate.density import Density, density_of, event_shape_of
+from kl_plugins.estimate.density import Density, density_of, event_shape_of, on_subspace
 from kl_plugins.estimate.unknown import nan_among
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.parameters.labels import labels_of_parameters
@@ -129,7 +129,7 @@ def _(obj: Any) -> Density:
     measure = _MEASURES.get(name, measure)
     rank = getattr(getattr(obj, "cov_object", None), "rank", None)
     if rank is not None and rank < obj.dim:
-        measure = f"continuous on a subspace of {rank} dimensions"
+        measure = on_subspace(rank)
 
     def sample(count: int, rng: np.random.Generator) -> FloatArray:
         drawn = draw(count, rng)

@@ -128,6 +128,8 @@ def closed_form(rv: Any, transform: Any, part: Part, shape: tuple[int, ...]) -> 
         _check_support(rv, single, prior)
         divergence = divergence_of(single, written)
         return divergence if part.root is None else divergence + pt.log(part.scale / part.own).sum()
+    if prior.covariance.is_singular:
+        raise _infinite(rv, "ZeroSumTransform([-1])")
     if len(prior.event_shape) > 1:
         written = prior = MultivariateNormal(prior.mean, prior.covariance)  # over the entries of a matrix
         shape = (*shape[:-2], shape[-2] * shape[-1])
@@ -157,7 +159,12 @@ def _check_support(rv: Any, single: Distribution, prior: Distribution) -> None:
         transform = "log"
     elif certainly_is(prior.loc, 0.0) and certainly_is(prior.scale, 1.0) and prior.ends == (0.0, 1.0):
         transform = "logodds"
-    raise InfiniteTermError(
+    raise _infinite(rv, transform)
+
+
+def _infinite(rv: Any, transform: str) -> InfiniteTermError:
+    """The error for a variable without the transform to the support of its prior."""
+    return InfiniteTermError(
         f"the term of {rv.name!r} is infinite whatever the parameters: the approximation has mass outside of "
         f"the support of the prior, {as_written(rv)}. Make the variable with a transform to that support, as "
         f"transform=pm.distributions.transforms.{transform}"
