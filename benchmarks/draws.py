@@ -186,14 +186,15 @@ def truth(p, q):
 
 
 def rows(repetitions: int = 40, draws: int = 1000) -> list[Row]:
-    """Of each pair and method: bias, standard deviation, half of the interval, its coverage and seconds."""
+    """Of each pair and method: bias, standard deviation, half of the interval, its coverage and seconds.
+
+    An infinite error is the answer that the draws do not tell; intervals are those of the others.
+    """
     found = []
     for name, (p, q) in PAIRS.items():
         exact = truth(p, q)
         row: Row = {"pair": name, "kl": exact, "draws": draws, "methods": {}}
         for called, method in METHODS.items():
-            if called == "ArviZ" and not _has_arviz():
-                continue
             values, halves, start = [], [], time.process_time()
             for seed in range(repetitions):
                 rng = np.random.default_rng(seed)
@@ -206,9 +207,11 @@ def rows(repetitions: int = 40, draws: int = 1000) -> list[Row]:
             of_intervals = {}
             if halves[0] is not None:
                 widths = np.array(halves)
+                answered = np.isfinite(widths)
                 of_intervals = {
-                    "half": json_number(np.mean(widths)),
-                    "covered": float(np.mean(abs(off) <= widths)),
+                    "half": json_number(np.mean(widths[answered])),
+                    "covered": float(np.mean((abs(off) <= widths)[answered])),
+                    "answered": float(np.mean(answered)),
                 }
             row["methods"][called] = {
                 "bias": json_number(off.mean()),
@@ -217,14 +220,6 @@ def rows(repetitions: int = 40, draws: int = 1000) -> list[Row]:
             } | of_intervals
         found.append(row)
     return found
-
-
-def _has_arviz() -> bool:
-    try:
-        from arviz_stats import kl_divergence
-    except ImportError:
-        return False
-    return callable(kl_divergence)
 
 
 if __name__ == "__main__":

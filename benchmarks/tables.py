@@ -262,7 +262,8 @@ def from_draws(rows: Rows) -> str:
         bias = f"{float(found['bias']):+.3f}"
         if "half" not in found:
             return f"{bias}, no interval"
-        return f"{bias} ± {float(found['half']):.3f}, {100 * found['covered']:.0f} %"
+        unknown = f" ({100 * (1 - found['answered']):.0f} % without)" if found["answered"] < 1 else ""
+        return f"{bias} ± {float(found['half']):.3f}, {100 * found['covered']:.0f} %{unknown}"
 
     return table(
         ["pair", "KL (nats)", *[f"{name}: bias ± half, covered" for name in names]],
