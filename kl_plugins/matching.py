@@ -9,12 +9,14 @@ from typing import Any
 from kl_plugins.errors import HasNames, NoClosedFormError, NotRecognisedError, advised, no_closed_form_of_pair
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.families.core.maps import without_common_maps
 from kl_plugins.labelled import labelled_of
 from kl_plugins.mistakes import check_class
 from kl_plugins.open_functions import remembered
 from kl_plugins.ops import backend_of
 from kl_plugins.recognition import (
     as_written,
+    composed,
     is_symbolic,
     load_plugins_of,
     obstacle_as_written,
@@ -81,7 +83,12 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
             if any(labelled_of(side) for side in (p, q)):
                 raise HasNames
             return found
-        ours_p, ours_q = (_recognised_in_pair(side, p, q) for side in "pq")
+        try:
+            ours_p, ours_q = (_recognised_in_pair(side, p, q) for side in "pq")
+        except NoClosedFormError:
+            if (bases := _bases(p, q)) is None:
+                raise
+            ours_p, ours_q = bases
     if not (ours_p.ops.scalar and ours_q.ops.scalar):  # numbers have no shapes
         ours_p.check_against(ours_q)
     rule = kl_rules.find(ours_p, ours_q)
@@ -94,6 +101,17 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
             ops = next((side.ops for side in (ours_p, ours_q) if side.ops.symbolic), ops)
         ours_p, ours_q = ours_p.to(ops, values), ours_q.to(ops, values)
     return rule, ours_p, ours_q
+
+
+def _bases(p: object, q: object) -> tuple[Distribution, Distribution] | None:
+    """Where both sides are functions that end with the same maps: the two before these, if they are ours."""
+    of_p, of_q = composed(p), composed(q)
+    if of_p is None or of_q is None:
+        return None
+    try:
+        return without_common_maps(of_p, of_q)
+    except (NoClosedFormError, TypeError, ValueError):
+        return None
 
 
 def no_closed_form(p: object, q: object, why: str = "") -> NoClosedFormError:

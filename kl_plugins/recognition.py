@@ -15,6 +15,7 @@ import numpy as np
 
 from kl_plugins.errors import Apart, NoClosedFormError, NotRecognisedError, Requirement, Uncommon, in_a_row
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.maps import Composed
 from kl_plugins.mistakes import installed, mistaken, traced
 from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.named import BY_NAME
@@ -77,6 +78,12 @@ def representative(obj: object) -> Any:
     Where a library has one class for all its distributions, it is what tells them apart.
     """
     return obj
+
+
+@OpenFunction
+def composed(obj: object) -> Composed | None:
+    """What an object is as a function of one random variable; None of others."""
+    return None
 
 
 @OpenFunction

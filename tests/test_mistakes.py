@@ -146,7 +146,7 @@ OTHERS = {
     ),
     "a computed variable": (
         pt.exp(pt.scalar("mu")),
-        "is not a random variable but the output of Exp: pass a variable",
+        "it is not a random variable but computed without one: pass a variable",
     ),
     "PyTorch's": (
         OF_PYTORCH(),

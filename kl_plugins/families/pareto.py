@@ -90,7 +90,7 @@ def pareto_pareto(p: Pareto, q: Pareto) -> Array:
 
 def at_lower_end(p: Pareto, q: Pareto) -> bool:
     """Whether both certainly start at one place."""
-    if p.ops.symbolic:
+    if p.ops.symbolic and not all(map(is_literal, (p.loc, p.scale, q.loc, q.scale))):
         return False
     ends = p.loc + p.scale, q.loc + q.scale
     rounding = 1e-14 * (abs(p.loc) + p.scale + abs(q.loc) + q.scale)

@@ -167,9 +167,15 @@ def test_errors_at_build_time(build, message):
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        (lambda: pm.Normal.dist() + pm.Normal.dist(), "is not a random variable but the output of"),
-        (lambda: pm.Normal.dist(0.0, 1.0, shape=3)[0], "is not a random variable but the output of"),
-        (lambda: pm.Normal.dist(0.0, 1.0, shape=(2, 3))[None], "is not a random variable but the output of"),
+        (lambda: pm.Normal.dist() + pm.Normal.dist(), r"several random variables \(pm.Normal, pm.Normal\)"),
+        (
+            lambda: pm.Normal.dist(0.0, 1.0, shape=3)[0],
+            "it is not a random variable but a part of pm.Normal: pass",
+        ),
+        (
+            lambda: pm.Normal.dist(0.0, 1.0, shape=(2, 3))[None],
+            "is not .* but pm.Normal with other dimensions:",
+        ),
         (lambda: s, "s is not a random variable but a constant or an input"),
         (lambda: pt.constant(1.0), "is not a random variable but a constant or an input"),
     ],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from kl_plugins.errors import no_closed_form_of_one
 from kl_plugins.families.core.distribution import Distribution
@@ -34,6 +34,14 @@ class Logarithm(Map):
     text = "log({})"
 
 
+@dataclass(frozen=True)
+class Increasing(Map):
+    """An increasing function of real numbers, of which no family has images; `odd`: it keeps their signs."""
+
+    text: str  # type: ignore[misc]
+    odd: bool = False
+
+
 class Folded(Map):
     text = "|{}|"
 
@@ -53,7 +61,10 @@ class Raised(Map):
     """A power, whose exponent is not 0."""
 
     exponent: Array
-    text = "{} ** c"
+
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        return f"{{}} ** {self.exponent:g}" if is_literal(self.exponent) else "{} ** c"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +75,60 @@ class Affine(Map):
     scale: Array
     sign: float | None
     text = "a + b * {}"
+
+
+class Composed(NamedTuple):
+    """A function of one random variable."""
+
+    maps: Sequence[Map]
+    """The first of them first."""
+
+    after: Callable[[int], Distribution]
+    """The distribution of what the first so many of them make, with the conditions of all."""
+
+
+def without_common_maps(p: Composed, q: Composed) -> tuple[Distribution, Distribution] | None:
+    """The two before the last maps that are the same on both sides, and bijections of where they live.
+
+    A bijection changes no divergence. None where there is no such map.
+    """
+    common = 0
+    while common < min(len(p.maps), len(q.maps)) and _are_same(p.maps[-1 - common], q.maps[-1 - common]):
+        common += 1
+    if not common:
+        return None
+    first = len(p.maps) - common
+    bases = p.after(first), q.after(len(q.maps) - common)
+    positive = all(isinstance(base, Univariate) and starts_at_zero(base) for base in bases)
+    for one in p.maps[first:]:
+        if not _is_injective(one, positive):
+            return None
+        positive = _is_positive(one, positive)
+    return bases
+
+
+def _are_same(first: Map, second: Map) -> bool:
+    """Whether two maps certainly are; numbers of graphs are the same variables, or equal constants."""
+    if type(first) is not type(second):
+        return False
+    pairs = zip(vars(first).values(), vars(second).values(), strict=True)
+    return all(a is b or (is_literal(a) and a == b) or (isinstance(a, str) and a == b) for a, b in pairs)
+
+
+def _is_injective(one: Map, positive: bool) -> bool:
+    """Whether no two values have one image; `positive` is whether all of them certainly are that."""
+    if isinstance(one, Raised):
+        return positive or (is_literal(one.exponent) and one.exponent % 2.0 == 1.0)
+    return positive or not isinstance(one, Folded | Logarithm)
+
+
+def _is_positive(one: Map, positive: bool) -> bool:
+    """Whether the images certainly are positive, where all values are."""
+    if isinstance(one, Exponential | Sigmoid):
+        return True
+    if isinstance(one, Affine):
+        return positive and is_literal(one.loc) and one.loc >= 0.0 and one.sign == 1.0
+    return positive and (isinstance(one, Raised | Folded) or (isinstance(one, Increasing) and one.odd))
 
 
 def image_of(family: type, kind: type[Map]) -> Callable[[ImageRule], ImageRule]:

@@ -24,6 +24,7 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
 
@@ -38,7 +39,8 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.plugins.pytensor.functions import function_of
 from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.plugins.pytensor.random_variables import density, not_random, parameters_of
+from kl_plugins.plugins.pytensor.not_random import not_random
+from kl_plugins.plugins.pytensor.random_variables import density
 from kl_plugins.recognition import parameters_as_written, recognise
 
 _MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
@@ -106,7 +108,10 @@ def _unknown(variable: Variable) -> Unknown:
     """The parameters of a random variable that are NaN, by PyMC's names where these are known."""
     made = _recognised(variable)
     if made is None:
-        op, inputs = variable.owner.op, parameters_of(variable.owner.op, variable.owner)
+        op = variable.owner.op
+        if not (isinstance(op, RandomVariable) or getattr(op, "extended_signature", None)):
+            return {}  # as of pm.Truncated, which has no list of parameters
+        inputs = op.dist_params(variable.owner)
         cores = getattr(op, "ndims_params", None) or (0,) * len(inputs)
         constants = [(x, core) for x, core in zip(inputs, cores, strict=False) if isinstance(x, Constant)]
         return nan_among(("a parameter", x.data, core) for x, core in constants)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Variable
-from pytensor.graph.traversal import walk
 from pytensor.raise_op import CheckAndRaise
 from pytensor.tensor.basic import ScalarFromTensor
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import All
-from pytensor.tensor.shape import Shape, Shape_i
+from pytensor.tensor.variable import TensorVariable
 
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.maps import (
     Affine,
+    Composed,
     Exponential,
     Folded,
+    Increasing,
     Logarithm,
     Map,
     Odds,
@@ -30,9 +33,10 @@ from kl_plugins.families.core.maps import (
 )
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array, Conditions
-from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.plugins.pytensor.random_variables import as_function, computed, is_random, not_random
-from kl_plugins.recognition import as_written, recognise, requirement_as_written
+from kl_plugins.plugins.pytensor.graph import constant_of, original
+from kl_plugins.plugins.pytensor.not_random import is_random, not_random, random_ones, result_of
+from kl_plugins.plugins.pytensor.random_variables import as_function, computed
+from kl_plugins.recognition import as_written, composed, recognise, requirement_as_written
 
 
 class Function(NamedTuple):
@@ -50,18 +54,32 @@ class Function(NamedTuple):
 
 
 class _NotReadError(Exception):
-    """Why an operation is no map of a random variable."""
+    """What is no map of a random variable, with braces where the random ones are named."""
 
 
 @computed.register(Elemwise)
 def _(op: Any, variable: Variable) -> Distribution:
     function = function_of(variable)
+    return _distribution(function, len(function.maps))
+
+
+@composed.register(TensorVariable)
+def _(variable: Variable) -> Composed | None:
+    if not isinstance(getattr(original(variable).owner, "op", None), Elemwise):
+        return None
+    function = function_of(variable)
+    return Composed(function.maps, partial(_distribution, function))
+
+
+def _distribution(function: Function, count: int) -> Distribution:
+    """That of what the first so many maps make, with the conditions of all of them."""
     base = made = recognise(function.of)
-    premises = [(holds, requirement_as_written(text, function.of)) for holds, text in base.conditions()]
-    for one, text in zip(function.maps, function.texts(), strict=True):
-        premises += _conditions(one)
+    for one, text in zip(function.maps[:count], function.texts(), strict=False):
         made = image(made, one, text).to(ops)
-    return base if made is base else made.provided(premises)
+    premises = list(chain.from_iterable(map(_conditions, function.maps)))
+    if made is not base:
+        premises += [(holds, requirement_as_written(text, function.of)) for holds, text in base.conditions()]
+    return made.provided(premises) if premises or made is not base else base
 
 
 @as_function.register(Elemwise)
@@ -78,7 +96,7 @@ def function_of(variable: Variable) -> Function:
     maps: list[Map] = []
     found = original(variable)
     while not is_random(found):
-        if not _random_ones(found):
+        if not random_ones(found):
             raise not_random(variable)
         try:
             found, first = _read(found.owner)
@@ -88,68 +106,57 @@ def function_of(variable: Variable) -> Function:
     return Function(found, maps)
 
 
-def _random_ones(variable: Variable) -> list[Variable]:
-    """The random variables that it is computed from; their own parameters are not looked at."""
-
-    def parents(x: Variable) -> Sequence[Variable]:
-        depends = x.owner is not None and not is_random(x) and not isinstance(x.owner.op, Shape | Shape_i)
-        return x.owner.inputs if depends else ()
-
-    return [x for x in walk([variable], parents) if is_random(x)]
-
-
 def _read(node: Apply) -> tuple[Variable, Sequence[Map]]:
     """The variable that a node maps, and how."""
     kind = type(getattr(node.op, "scalar_op", None)) if isinstance(node.op, Elemwise) else None
-    random = [x for x in node.inputs if _random_ones(x)]
+    random = [x for x in node.inputs if random_ones(x)]
     if len(random) > 1:
         if kind is ps.Mul and len(set(map(original, node.inputs))) == 1:
             return original(random[0]), [Raised(float(len(random)))]
         if kind is ps.TrueDiv and (source := _of_odds(*node.inputs)) is not None:
             return source, [Odds()]
-        sources = list(dict.fromkeys(source for x in random for source in _random_ones(x)))
-        if len(sources) == 1:
-            raise _NotReadError(f"in which {_called(sources[0])} occurs more than once")
-        raise _NotReadError(f"of several random variables ({', '.join(map(_called, sources))})")
+        if len({source for x in random for source in random_ones(x)}) == 1:
+            raise _NotReadError("a function of {} in which it occurs more than once")
+        raise _NotReadError("a function of several random variables ({})")
     if kind in _OF_ONE:
         return original(random[0]), _OF_ONE[kind]
     if kind not in _OF_TWO:
-        raise _NotReadError(f"of which {node.op} is not a function with a known distribution")
+        raise _NotReadError(result_of(node))
     _require_own_shape(random[0], node.out)
     numbers = [x for x in node.inputs if x is not random[0]]
     number = numbers[0] if len(numbers) == 1 else node.op(*numbers)
-    known = ops.literal(number)
+    known = _literal(number)
     value = ops.asarray(number, "the other operand") if known is None else known
     return original(random[0]), _OF_TWO[kind](value, node.inputs[0] is random[0])
 
 
-def _called(variable: Variable) -> str:
-    return variable.name or as_written(variable)
+def _literal(value: Array) -> float | None:
+    """The number that it is for all elements, where that is known; PyTensor gives constants dimensions."""
+    known = ops.literal(value)
+    expanded = constant_of(value) if known is None and isinstance(value, Variable) else None
+    return known if expanded is None else float(expanded)
 
 
 def _of_odds(above: Variable, below: Variable) -> Variable | None:
     """The x of x/(1 − x)."""
     node, source = original(below).owner, original(above)
     is_rest = isinstance(getattr(node.op, "scalar_op", None), ps.Sub) and original(node.inputs[1]) is source
-    return source if is_rest and ops.literal(node.inputs[0]) == 1.0 else None
+    return source if is_rest and _literal(node.inputs[0]) == 1.0 else None
 
 
 def _require_own_shape(random: Variable, out: Variable) -> None:
     """Elements that are one random number are not independent."""
     lengths = zip(random.type.shape, out.type.shape, strict=True)
     if isinstance(getattr(random.owner, "op", None), DimShuffle) or any(a == 1 != b for a, b in lengths):
-        (source,) = _random_ones(random)
-        raise _NotReadError(
-            f"in which the elements of {_called(source)} are repeated (make it of that shape)"
-        )
+        raise _NotReadError("a function of {} in which its elements are repeated (make it of that shape)")
 
 
 def _sign(value: Array) -> float | None:
     """That which a factor certainly has: of a number, or of an operation whose results are positive."""
-    known = ops.literal(value)
+    known = _literal(value)
     if known is not None:
         if known == 0.0 or not math.isfinite(known):
-            raise _NotReadError(f"in which it is multiplied or divided by {known:g}")
+            raise _NotReadError(f"a function of {{}} in which it is multiplied or divided by {known:g}")
         return math.copysign(1.0, known)
     node = value.owner
     if node is not None and isinstance(node.op, CheckAndRaise):
@@ -177,7 +184,7 @@ def _says_positive(condition: Variable) -> bool:
     while node is not None and isinstance(node.op, All | DimShuffle | ScalarFromTensor):
         node = node.inputs[0].owner
     is_greater = node is not None and isinstance(getattr(node.op, "scalar_op", None), ps.GT)
-    return is_greater and ops.literal(node.inputs[1]) == 0.0
+    return is_greater and _literal(node.inputs[1]) == 0.0
 
 
 _POSITIVE = (ps.Exp, ps.Softplus, ps.Sigmoid, ps.Abs, ps.Sqr, ps.Sqrt)
@@ -208,7 +215,9 @@ def _power(c: Array, comes_first: bool) -> list[Map]:
             _sign(c)
         return [Raised(c)]
     if not isinstance(c, float) or not 0.0 < c < math.inf or c == 1.0:
-        raise _NotReadError("in which what is raised to it is no positive number other than 1")
+        raise _NotReadError(
+            "a function of {} in which what is raised to it is no positive number other than 1"
+        )
     return [_times(math.log(c)), Exponential()]
 
 
@@ -216,7 +225,10 @@ _LOG_2, _LOG_10 = math.log(2.0), math.log(10.0)
 
 _OF_ONE: dict[Any, Sequence[Map]] = {
     ps.Abs: (Folded(),),
+    ps.ArcSinh: (Increasing("arcsinh({})", odd=True),),
+    ps.ArcTan: (Increasing("arctan({})", odd=True),),
     ps.Cast: (),
+    ps.Erf: (Increasing("erf({})", odd=True),),
     ps.Exp: (Exponential(),),
     ps.Exp2: (_times(_LOG_2), Exponential()),
     ps.Expm1: (Exponential(), Affine(-1.0, 1.0, 1.0)),
@@ -227,8 +239,11 @@ _OF_ONE: dict[Any, Sequence[Map]] = {
     ps.Neg: (Affine(0.0, -1.0, -1.0),),
     ps.Reciprocal: (Raised(-1.0),),
     ps.Sigmoid: (Sigmoid(),),
+    ps.Sinh: (Increasing("sinh({})", odd=True),),
+    ps.Softplus: (Increasing("softplus({})"),),
     ps.Sqr: (Raised(2.0),),
     ps.Sqrt: (Raised(0.5),),
+    ps.Tanh: (Increasing("tanh({})", odd=True),),
 }
 """By the class of the operation on numbers."""
 

@@ -26,6 +26,7 @@ from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import original
+from kl_plugins.plugins.pytensor.not_random import is_random, not_random
 from kl_plugins.recognition import (
     as_written,
     is_symbolic,
@@ -59,21 +60,6 @@ def computed(op: Op | None, variable: Variable) -> Distribution:
     A function registered for the class of the last operation reads one.
     """
     raise not_random(variable)
-
-
-def is_random(variable: Variable) -> bool:
-    """Whether it is a RandomVariable's, or one of PyMC's symbolic ones."""
-    return variable.owner is not None and hasattr(variable.owner.op, "dist_params")
-
-
-def not_random(variable: Variable, why: str = "") -> TypeError:
-    """The error for a variable of a graph that has no distribution, or none that can be read off it."""
-    node = original(variable).owner
-    what = "a constant or an input" if node is None else f"the output of {node.op}"
-    return TypeError(
-        f"{variable} is not a random variable but {what}{why and ', '}{why}: pass a variable of the model "
-        "that has a distribution, or a distribution with it as a parameter, such as pm.Normal.dist(mu, sigma)"
-    )
 
 
 _WALKS = {
