@@ -10,7 +10,8 @@ from pytensor.tensor.variable import TensorConstant
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.lkj_covariance import LKJCovariance
 from kl_plugins.plugins.pytensor.graph import constant_of, original
-from kl_plugins.plugins.pytensor.random_variables import as_function, computed, is_random, not_random
+from kl_plugins.plugins.pytensor.not_random import is_random, not_random
+from kl_plugins.plugins.pytensor.random_variables import as_function, computed
 from kl_plugins.recognition import as_written, recognise, requirement_as_written
 
 
