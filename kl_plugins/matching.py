@@ -9,7 +9,6 @@ from typing import Any
 from kl_plugins.errors import HasNames, NoClosedFormError, NotRecognisedError, advised, no_closed_form_of_pair
 from kl_plugins.estimate.density import has_density
 from kl_plugins.families.core.distribution import Distribution, kl_rules
-from kl_plugins.families.core.maps import without_common_maps
 from kl_plugins.labelled import labelled_of
 from kl_plugins.mistakes import check_class
 from kl_plugins.open_functions import remembered
@@ -105,6 +104,8 @@ def match(p: object, q: object) -> tuple[Rule, Any, Any]:
 
 def _bases(p: object, q: object) -> tuple[Distribution, Distribution] | None:
     """Where both sides are functions that end with the same maps: the two before these, if they are ours."""
+    from kl_plugins.families.core.maps import without_common_maps  # seldom needed
+
     of_p, of_q = composed(p), composed(q)
     if of_p is None or of_q is None:
         return None

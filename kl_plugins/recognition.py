@@ -15,7 +15,6 @@ import numpy as np
 
 from kl_plugins.errors import Apart, NoClosedFormError, NotRecognisedError, Requirement, Uncommon, in_a_row
 from kl_plugins.families.core.distribution import Distribution
-from kl_plugins.families.core.maps import Composed
 from kl_plugins.mistakes import installed, mistaken, traced
 from kl_plugins.open_functions import OpenFunction
 from kl_plugins.ops.named import BY_NAME
@@ -23,6 +22,8 @@ from kl_plugins.rules import load_all
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from kl_plugins.families.core.maps import Composed
 
 GROUP = "kl_plugins"
 
