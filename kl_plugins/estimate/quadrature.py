@@ -26,6 +26,8 @@ _GONE = math.log(5e-324)
 _ENOUGH = 17
 _ROUGH, _FINE, _CLOSE = 1e-10, 1e-14, 4e-13
 """So far may the mass in a panel be off; and where some is missing; and all of it, to look no closer."""
+_SOME = 1e-10
+"""What a node has to hold of p for p/q there to matter."""
 _GRADES = np.array([0.0, 2.0**-12, 2.0**-8, 2.0**-4, 0.5, 1.0 - 2.0**-4, 1.0 - 2.0**-8, 1.0 - 2.0**-12, 1.0])
 
 
@@ -47,6 +49,7 @@ class _Integral:
         self.pair, self.tolerance, self.most = pair, tolerance, most
         self.sums: FloatArray = np.zeros(6)
         self.refinement_error, self.left = math.inf, [np.full(3, math.nan)]
+        self.log_ratio = -math.inf
 
     def outcome(self) -> Outcome:
         """Integrate, and judge what was found."""
@@ -56,7 +59,8 @@ class _Integral:
             self.integrate()
             if not pair.outside:
                 p, q = (own + float(self.sums[5]) for own in pair.roundoffs())
-                seen = Diagnostics((p, q), float(self.sums[4]), pair.zero(), pair.doubt())
+                ratio = math.exp(min(self.log_ratio, 700.0))
+                seen = Diagnostics((p, q), float(self.sums[4]), pair.zero(), pair.doubt(), ratio=ratio)
         except TimeIsUpError:
             clock.cut = True
         if pair.outside:
@@ -129,6 +133,10 @@ class _Integral:
             gone = (found[1] == 0.0) & np.where(log_p > -np.inf, ~(term < _GONE), inside)
             dark = pair.zeros(x, log_p, log_q, np.log(slope * half[:, None]))
             held = (found * _WEIGHTS).sum(axis=-1) * half
+            some = found[1] * (_WEIGHTS * half[:, None]) > _SOME
+            self.log_ratio = max(
+                self.log_ratio, float(np.max((log_p - log_q)[some & ~dark], initial=-np.inf))
+            )
             return held, abs(x).max(axis=-1), np.array([gone.any(axis=-1), dark.any(axis=-1)])
 
     def outwards(

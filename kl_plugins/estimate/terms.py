@@ -59,6 +59,8 @@ INFINITE = Outcome(math.inf, 0.0, 0)
 _OFF, _HELD, _SEEN = 1e-7, 1e-9, 0.05
 """So far may a mass be off where it does little harm, and where q is said to end; and so much of p's may be
 unseen where a tail diverges."""
+_MANY, _LITTLE = 10.0, 1e-4
+"""Where p is so many times q, what q lacks may change the divergence by so much of it and no more."""
 _BY_CHANCE, _ROUNDING = 5.0, 1e-9
 """By so many errors, and by so much more, an estimate may be below zero."""
 LEAST_LACK = 4e-13
@@ -83,6 +85,8 @@ class Diagnostics:
         Why the masses tell nothing, if they don't.
     noise : pair of floats
         How far the log densities of p and q may be off, all along, because of rounding.
+    ratio : float
+        The largest p/q where p holds something.
     """
 
     rounding: tuple[float, float]
@@ -90,6 +94,7 @@ class Diagnostics:
     zero: bool = False
     doubt: str = ""
     noise: tuple[float, float] = (0.0, 0.0)
+    ratio: float = 0.0
 
 
 def judged(
@@ -104,8 +109,8 @@ def judged(
 
     `refinement_error` is the error that refinement has left. The masses of both sides, found on the way, tell
     whether anything has been missed: mass of p that was not found may hold any divergence, that of q no more
-    than itself. Where they are too large, a relative error ε of p changes the result by ε times itself, one
-    of q by ε² if it is the same everywhere, and by no more than ε wherever it is.
+    than itself, and p/q times itself where it is. Where they are too large, a relative error ε of p changes
+    the result by ε times itself, one of q by ε² if it is the same everywhere.
     """
     value = float(sums[0])
     rounding = float(sums[3]) + _by_noise(value, seen)
@@ -127,8 +132,10 @@ def judged(
     if not math.isfinite(tail):
         return Outcome(value, math.inf, n, Doubt.SLOW_TAIL)
     off = abs(sums[1:3] - 1.0)
-    astray = off[1] if off[1] > seen.rounding[1] else off[1] ** 2
+    astray = off[1] * (1.0 + seen.ratio) if off[1] > seen.rounding[1] else off[1] ** 2
     error = refinement_error + tail + rounding + off[0] * value + astray + seen.lost * _HIDDEN
+    if seen.ratio > _MANY and _LITTLE * value < astray > off[1]:
+        return Outcome(value, float(error), n, Doubt.MASS.format(side="q", mass=_mass(sums[2])))
     if tail > tolerance * value:
         return Outcome(value, float(error), n, Doubt.TAIL.format(tail=tail))
     if refinement_error > tolerance * value + rounding:
