@@ -156,6 +156,10 @@ SEVERAL: dict[str, list[tuple[str, ...]]] = {
             "pm.MvNormal.dist([0.0, 1.0], cov=[[1.0, 0.5], [0.5, 2.0]])",
         ),
         (
+            "stats.multivariate_t([0.0, 1.0], [[1.0, 0.5], [0.5, 2.0]], 4.0)",
+            "pm.MvStudentT.dist(nu=4.0, mu=[0.0, 1.0], scale=[[1.0, 0.5], [0.5, 2.0]])",
+        ),
+        (
             "pm.GaussianRandomWalk.dist(0.2, 0.8, init_dist=pm.Normal.dist(0.0, 1.0), steps=1)",
             "pm.AR.dist([0.2, 1.0], 0.8, init_dist=pm.Normal.dist(0.0, 1.0), steps=1, constant=True)",
         ),

@@ -123,6 +123,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.matrix_normal import MatrixNormal as MatrixNormal
     from kl_plugins.families.mixture import Mixture as Mixture
     from kl_plugins.families.multivariate_normal import MultivariateNormal as MultivariateNormal
+    from kl_plugins.families.multivariate_t import MultivariateT as MultivariateT
     from kl_plugins.families.named import NamedMultivariateNormal as NamedMultivariateNormal
     from kl_plugins.families.negative_binomial import NegativeBinomial as NegativeBinomial
     from kl_plugins.families.noncentral_hypergeometric import FisherHypergeometric as FisherHypergeometric

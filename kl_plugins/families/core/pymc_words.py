@@ -33,6 +33,7 @@ pymc_words: dict[str, Words] = {
     "LogitNormal": {"mean": "mu", "std": "sigma"},
     "MoyalRV": {"loc": "mu", "scale": "sigma"},
     "MvNormalRV": {"mean": "mu", "covariance": "cov"},
+    "MvStudentTRV": {"df": ("nu", "the degrees of freedom"), "mean": "mu", "covariance": "scale"},
     "NormalRV": {"mean": "mu", "scale": "sigma"},
     "ParetoRV": {"scale": "m"},
     "PoissonRV": {"mean": "mu"},

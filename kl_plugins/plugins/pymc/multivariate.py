@@ -1,4 +1,4 @@
-"""PyMC's Wishart matrices and broken sticks, whose parameters are not those of our families, and its CAR."""
+"""PyMC's vectors and matrices whose parameters are not those of our families."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytensor.tensor as pt
 from pymc.distributions.multivariate import (
     CARRV,
     ICARRV,
+    MvStudentTRV,
     StickBreakingWeightsRV,
     WishartRV,
 )
@@ -19,10 +20,12 @@ from scipy.sparse.csgraph import connected_components
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.multivariate_t import MultivariateT
 from kl_plugins.families.stick_breaking import StickBreaking
 from kl_plugins.families.wishart import Wishart
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
+from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import input_of, known_count
 from kl_plugins.plugins.pytensor.random_variables import broadcast_parameter, family
 
@@ -42,6 +45,12 @@ def _(op: Op, alpha: Variable, sticks: Variable, *, batch: Array) -> Distributio
     """PyMC's K counts the breaks: it has a weight more."""
     made = StickBreaking(alpha, known_count(sticks, "StickBreakingWeights", "K"))
     return made if batch is None else made.expand(batch)
+
+
+@family.register(MvStudentTRV)
+def _(op: Op, nu: Variable, mean: Variable, scale: Variable, *, batch: Array) -> Distribution:
+    gaussian = MultivariateNormal(broadcast_parameter(mean, batch, 1, "mu"), covariance_of(scale))
+    return MultivariateT(nu, gaussian)
 
 
 @family.register(CARRV)

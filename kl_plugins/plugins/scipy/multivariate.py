@@ -7,9 +7,12 @@ from typing import Any, cast
 import numpy as np
 from scipy.stats import _multivariate as multivariate
 
+from kl_plugins.covariance.detection import from_matrix
 from kl_plugins.families.categorical import Multinomial
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import scipy_names
+from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.multivariate_t import MultivariateT
 from kl_plugins.plugins.scipy.parameters import unsupported
 from kl_plugins.recognition import recognise
 
@@ -29,12 +32,9 @@ _PARAMETERS = {
 @recognise.register(multivariate.multi_rv_frozen)
 @recognise.register(getattr(multivariate, "matrix_t_frozen", multivariate.multi_rv_frozen))  # SciPy ≥ 1.17
 def _(obj: object) -> Distribution:
-    kind = type(obj)
-    name = kind.__name__.removesuffix("_frozen")
+    name = type(obj).__name__.removesuffix("_frozen")
     make, attributes = scipy_names.get(name), _PARAMETERS.get(name)
-    estimated = hasattr(obj, "logpdf") or hasattr(obj, "logpmf")
-    if kind.__module__ != multivariate.__name__:  # a subclass may have overridden the density
-        raise unsupported(f"the subclass {kind.__name__} of a frozen distribution", kind.__name__, estimated)
+    estimated = _require_scipys_own(obj)
     if make is None or attributes is None:
         raise unsupported(f"scipy.stats.{name}", f"type(scipy.stats.{name}(...))", estimated)
     held = [getattr(obj, attribute) for attribute in attributes]
@@ -46,3 +46,20 @@ def _(obj: Any) -> Distribution:
     if np.any(obj.npcond):  # SciPy has put what is missing to 1 into the last probability
         raise ValueError("n must be a whole number that is not negative, p probabilities that sum to 1")
     return Multinomial(np.asarray(obj.n), obj.p)
+
+
+@recognise.register(multivariate.multivariate_t_frozen)
+def _(obj: Any) -> Distribution:
+    """With infinitely many degrees of freedom it is normal."""
+    _require_scipys_own(obj)
+    gaussian = MultivariateNormal(obj.loc, from_matrix(np.asarray(obj.shape, np.float64)))
+    return gaussian if obj.df == np.inf else MultivariateT(obj.df, gaussian)
+
+
+def _require_scipys_own(obj: object) -> bool:
+    """NoClosedFormError of a subclass, which may have overridden the density; else whether there is one."""
+    kind, has_density = type(obj), hasattr(obj, "logpdf") or hasattr(obj, "logpmf")
+    if kind.__module__ != multivariate.__name__:
+        what = f"the subclass {kind.__name__} of a frozen distribution"
+        raise unsupported(what, kind.__name__, has_density)
+    return has_density
