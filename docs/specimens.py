@@ -146,6 +146,11 @@ DISCRETE: dict[str, list[tuple[str, ...]]] = {
         ("stats.logser(0.6)",),
         ("stats.dlaplace(0.8)",),
         ("stats.zipf(2.5)",),
+        ("stats.betanbinom(3, 2.5, 1.5)",),
+        ("stats.yulesimon(2.5)",),
+        ("pm.DiscreteWeibull.dist(0.5, 1.2)",),
+        ("pm.ZeroInflatedPoisson.dist(0.7, 2.5)",),
+        ("pm.ZeroInflatedNegativeBinomial.dist(0.7, 4.5, 3.0)",),
     ],
 }
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from kl_plugins import MultivariateNormal, NoClosedFormError, explain, extend, kl
 from kl_plugins.extend import Distribution, recognise
+from kl_plugins.families.core.discrete import NATS
 from specimens import ALIASES, CONTINUOUS, COVARIANCES, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
 PAGES = Path(__file__).parent / "reference"
@@ -39,7 +40,7 @@ def _evaluated(made: Any) -> Any:
     return type(made)(*[_evaluated(getattr(made, field.name)) for field in _stated(made)])
 
 
-def kind(p: object, q: object) -> str:
+def kind(p: Any, q: object) -> str:
     """How the divergence of a pair is had: one of `KINDS`."""
     try:
         value = kl(p, q)
@@ -50,7 +51,9 @@ def kind(p: object, q: object) -> str:
     found = explain(p, q)
     if found.cost.startswith("quadrature"):
         return "quadrature"
-    return "exact sum" if found.rule.endswith("by_outcomes") else "closed form"
+    if not found.rule.endswith("by_outcomes"):
+        return "closed form"
+    return "no closed form" if p.reach(NATS) == np.inf else "exact sum"  # of different parameters
 
 
 def pairs(groups: dict[str, list[tuple[str, ...]]]) -> Iterator[str]:

@@ -37,7 +37,8 @@ def test_the_names_of_a_row_are_one_distribution(row):
     first = tables.in_numbers(made(row[0]))
     for one in row:
         value = kl(first, made(one))
-        assert (value.eval() if hasattr(value, "eval") else value) == 0.0, one
+        found = value.eval() if hasattr(value, "eval") else value
+        assert 0.0 <= found < 1e-30, one  # the square of what a compiler rounds otherwise
 
 
 @pytest.mark.slow

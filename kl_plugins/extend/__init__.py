@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.singular import Singular as Singular
     from kl_plugins.covariance.zero_sum import ZeroSum as ZeroSum
     from kl_plugins.families.beta import Beta as Beta
+    from kl_plugins.families.beta_negative_binomial import BetaNegativeBinomial as BetaNegativeBinomial
     from kl_plugins.families.beta_prime import BetaPrime as BetaPrime
     from kl_plugins.families.binomial import Binomial as Binomial
     from kl_plugins.families.birnbaum_saunders import BirnbaumSaunders as BirnbaumSaunders
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.discrete_exponential import Boltzmann as Boltzmann
     from kl_plugins.families.discrete_exponential import DiscreteLaplace as DiscreteLaplace
     from kl_plugins.families.discrete_exponential import LogSeries as LogSeries
+    from kl_plugins.families.discrete_weibull import DiscreteWeibull as DiscreteWeibull
     from kl_plugins.families.exponentiated_weibull import ExponentiatedWeibull as ExponentiatedWeibull
     from kl_plugins.families.gamma import GeneralizedGamma as GeneralizedGamma
     from kl_plugins.families.gamma import Weibull as Weibull

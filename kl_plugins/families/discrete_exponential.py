@@ -8,7 +8,7 @@ from typing import ClassVar
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.families.core.outcomes import by_supports, same_location_where
+from kl_plugins.families.core.outcomes import by_supports, cost_at_places, same_location_where
 from kl_plugins.formulas.cancellation_free import identity_minus_log, log_ratio_value, taylor_remainder
 from kl_plugins.ops.protocol import Array, ArrayOperations
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
@@ -28,10 +28,14 @@ class LogSeries(Discrete):
 
     def log_pmf(self, k: Array) -> Array:
         ops, p = self.ops, self.p
-        return k * ops.log(p) - ops.log(k) - ops.log(-ops.log1p(-p))
+        return (k - 1.0) * ops.log(p) - ops.log(k) - ops.log1p(_rest(p, 1.0 - p, ops))
+
+    def reach(self, nats: Array) -> Array:
+        """P(Z ≥ k) ≤ pᵏ/(k p (1 − p)), and pᵏ ≤ exp(−k (1 − p))."""
+        return 1.0 + nats / (1.0 - self.p)
 
 
-@closed_form(LogSeries, LogSeries)
+@closed_form(LogSeries, LogSeries, cost_at_places)
 def log_series_log_series(p: LogSeries, q: LogSeries) -> Array:
     """That of an exponential family with log p as parameter and log(−log(1 − p)) as log-partition function.
 
@@ -98,6 +102,9 @@ class DiscreteLaplace(Discrete):
 
     def log_pmf(self, k: Array) -> Array:
         return _log_tanh_half(self.rate, self.ops) - self.rate * abs(k)
+
+    def reach(self, nats: Array) -> Array:
+        return nats / self.rate
 
     def entropy(self) -> Array:
         rate, ops = self.rate, self.ops

@@ -8,6 +8,7 @@ from typing import ClassVar
 from kl_plugins.families.core.images import Image
 from kl_plugins.families.core.names import from_scipy, if_positive
 from kl_plugins.families.gamma import GeneralizedGamma
+from kl_plugins.formulas.cancellation_free import log_one_less_exp
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_equal
 from kl_plugins.parameters.declarations import POSITIVE, parameter
@@ -29,8 +30,7 @@ class ExponentiatedWeibull(Image):
 
     def _log_below(self, z: Array) -> Array:
         """log(1 − exp(−z^power)), of a Weibull variable's probability below z."""
-        x, ops = z**self.power, self.ops
-        return ops.select(x < 0.7, lambda x: ops.log(-ops.expm1(-x)), lambda x: ops.log1p(-ops.exp(-x)), x)
+        return log_one_less_exp(z**self.power, self.ops)
 
     def preimage(self, z: Array) -> Array:
         return -self._log_below(z)

@@ -43,6 +43,14 @@ class NegativeBinomial(Discrete):
         n, ops = self.n, self.ops
         return ops.log(n / (n + k)) + log_binomial(k, n + k, self.failure, self.p, ops)
 
+    def reach(self, nats: Array) -> Array:
+        """Bernstein's inequality: cumulants are at most r!/2 v c^(r−2), v the variance and c = 1/p.
+
+        S. Boucheron, G. Lugosi, P. Massart, Concentration Inequalities, 2013, section 2.4 (sub-gamma).
+        """
+        mean = self.n * (self.failure / self.p)
+        return mean + self.ops.sqrt(2.0 * nats * (mean / self.p)) + nats / self.p
+
     def point(self) -> Array:
         return self.ops.equal(self.failure, 0.0)
 
@@ -53,9 +61,12 @@ class NegativeBinomial(Discrete):
         return self.broadcast(trial_entropy(self.p, self.failure, self.ops) / self.p)
 
 
-@closed_form(NegativeBinomial, NegativeBinomial)
+@closed_form(NegativeBinomial, NegativeBinomial, "O(1) for the same n, else O(n) for n outcomes")
 def negative_binomial_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Array:
-    """n/p trials' divergence for the same n; geometric ones may also be shifted against each other."""
+    """n/p trials' divergence for the same n; geometric ones may also be shifted against each other.
+
+    Others are sums over the outcomes.
+    """
     if p.ops.scalar and not (p.n == q.n and p.loc == q.loc):
         p, q = p.to_arrays(), q.to_arrays()
         return arrays.evaluate(negative_binomial_negative_binomial, p, q)

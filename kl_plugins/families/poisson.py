@@ -7,7 +7,7 @@ from typing import ClassVar
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.families.core.outcomes import by_supports, same_location_where
+from kl_plugins.families.core.outcomes import by_supports, cost_at_places, same_location_where
 from kl_plugins.families.core.overlaps import overlap_of
 from kl_plugins.formulas.discrete import counts_divergence, log_poisson
 from kl_plugins.formulas.overlaps import poisson_overlap
@@ -25,11 +25,16 @@ class Poisson(Discrete):
     def log_pmf(self, k: Array) -> Array:
         return log_poisson(k, self.mean, self.ops)
 
+    def reach(self, nats: Array) -> Array:
+        """Bernstein's inequality."""
+        half = nats / 3.0
+        return self.mean + half + self.ops.sqrt(half * half + 2.0 * nats * self.mean)
+
     def point(self) -> Array:
         return self.ops.equal(self.mean, 0.0)
 
 
-@closed_form(Poisson, Poisson)
+@closed_form(Poisson, Poisson, cost_at_places)
 def poisson_poisson(p: Poisson, q: Poisson) -> Array:
     """mean_q − mean_p − mean_p log(mean_q / mean_p), https://statproofbook.github.io/P/poiss-kl."""
     value = counts_divergence(p.mean, q.mean, p.ops)

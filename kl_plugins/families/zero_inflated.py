@@ -34,6 +34,16 @@ class ZeroInflated(Discrete):
             return choose(end, 0.0)
         return self.ops.minimum(end, 0.0) if choose is min else self.ops.maximum(end, 0.0)
 
+    def growth(self) -> Array:
+        return self.base.growth()
+
+    def reach(self, nats: Array) -> Array:
+        """That of the base, or zero."""
+        of_base = self.base.reach(nats)
+        if of_base is None or certainly_infinite(of_base):
+            return of_base
+        return self._outer(of_base + self.base.loc, max)
+
     def widened(self) -> Discrete:
         state = super().widened().__getstate__() | {"base": self.base.widened()}
         return self.unchecked(self.ops, **state)
@@ -45,5 +55,9 @@ class ZeroInflated(Discrete):
         ops, loc = self.ops, self.base.loc
         weight = ops.expand_last(self.weight)
         within = self.base.log_masses(k - ops.expand_last(loc))
-        at_zero = ops.log(weight * ops.exp(within) + (1.0 - weight))
-        return ops.where(ops.equal(k, 0.0), at_zero, ops.log(weight) + within)
+        total, less = weight * ops.exp(within) + (1.0 - weight), weight * ops.expm1(within)
+        within = ops.log(weight) + within
+        is_sum = ops.logical_and(ops.equal(k, 0.0), total > 0.0)  # which is 0 where a weight of 1 underflows
+        far = ops.log(ops.where(is_sum, total, 1.0))
+        at_zero = ops.where(less > -0.5, ops.log1p(ops.maximum(less, -0.5)), far)
+        return ops.where(is_sum, at_zero, within)

@@ -26,6 +26,9 @@ class Zipf(Discrete):
         ops = self.ops
         return -self.a * ops.log(k) - ops.log1p(zeta_moments(self.a, ops)[0])
 
+    def reach(self, nats: Array) -> Array:
+        return _INFINITY
+
     def entropy(self) -> Array:
         return self.broadcast(zeta_entropy(self.a, self.ops))
 

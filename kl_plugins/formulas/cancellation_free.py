@@ -28,6 +28,11 @@ def identity_minus_log(x: Array, ops: Operations) -> Array:
     )
 
 
+def log_one_less_exp(x: Array, ops: Operations) -> Array:
+    """log(1 − exp(−x)) for x > 0."""
+    return ops.select(x < 0.7, lambda x: ops.log(-ops.expm1(-x)), lambda x: ops.log1p(-ops.exp(-x)), x)
+
+
 def multiple_of_excess(size: Array, step: Array, ops: Operations) -> Array:
     """size·[x − log(1 + x)], x = step/size ≥ 0, which may be beyond the floats."""
     return ops.select(

@@ -197,6 +197,9 @@ class ArrayOperations(Operations, Protocol):
     def runtime_shape(self, x: Array, /) -> tuple[Array, ...]:
         """The shape as a running graph knows it."""
 
+    def steps(self, count: Array, /) -> Array:
+        """0, 1, 2, …, `count` of them, which may be known to a running graph only."""
+
     def stop_gradient(self, x: Array, /) -> Array:
         """The value, which is not differentiated."""
 

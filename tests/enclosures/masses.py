@@ -5,6 +5,7 @@ As in `densities.py`; functions take the shapes, and None is the logarithm of 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from flint import arb
@@ -175,8 +176,10 @@ def poisson(mu: float) -> Mass:
 
 @named("nbinom")
 def nbinom(n: float, p: float) -> Mass:
-    n, p = real(n), real(p)
+    return negative_binomial(real(n), real(p))
 
+
+def negative_binomial(n: arb, p: arb) -> Mass:
     def log(k: int) -> arb:
         return (n + k).lgamma() - n.lgamma() - log_factorial(k) + n * p.log() + k * (1 - p).log()
 
@@ -193,6 +196,72 @@ def geom(p: float) -> Mass:
 def planck(rate: float) -> Mass:
     ratio = (-real(rate)).exp()
     return Mass(lambda k: -k * real(rate) + (1 - ratio).log(), 0, None, lambda k: ratio, ratio)
+
+
+def zero_inflated(psi: float, base: Mass) -> Mass:
+    """One that starts at 0; from 1 on the ratios are those of the base."""
+
+    def log(k: int) -> arb | None:
+        here = base.log(k)
+        assert here is not None
+        return (real(psi) * here.exp() + (0 if k else 1 - real(psi))).log()
+
+    return Mass(log, 0, None, base.ratio, base.limit)
+
+
+@named("pm.ZeroInflatedPoisson")
+def zero_inflated_poisson(psi: float, mu: float) -> Mass:
+    return zero_inflated(psi, poisson(mu))
+
+
+@named("pm.ZeroInflatedNegativeBinomial")
+def zero_inflated_negative_binomial(psi: float, mu: float, alpha: float) -> Mass:
+    return zero_inflated(psi, negative_binomial(real(alpha), real(alpha) / (real(mu) + real(alpha))))
+
+
+@named("pm.DiscreteWeibull")
+def discrete_weibull(q: float, beta: float) -> Mass:
+    """Log-concave for β > 1, as the Weibull distribution is: ratios fall.
+
+    By an increasing hazard −log ratio(k) ≤ r [(k + 1)^β − k^β] with r = −log q, for β ≤ 2 at most
+    r β 2^(β−1) k.
+    """
+    rate, beta = -real(q).log(), real(beta)
+    assert 1 < beta <= 2
+    assert rate * beta * arb(2) ** (beta - 1) <= 1
+
+    def log(k: int) -> arb:
+        first, second = arb(k) ** beta, arb(k + 1) ** beta
+        return (-(-rate * (second - first)).expm1()).log() - rate * first
+
+    return Mass(log, 0, None, lambda k: (log(k + 1) - log(k)).exp(), arb(0))
+
+
+@named("betanbinom")
+def betanbinom(n: float, a: float, b: float) -> Mass:
+    """1 less the ratio of neighbours is (A k + B)/((k + 1)(k + s)), which falls beyond its largest point."""
+    start, rise, s = int(n) * b, 1.0 + a, a + b + n
+    offset = abs(s - start)
+    settled = 1 + math.ceil(
+        2.0 + (offset + math.sqrt(offset**2 + rise * (rise * s + offset * (1.0 + s)))) / rise
+    )
+    n, a, b = real(n), real(a), real(b)
+    constant = (a + b).lgamma() - a.lgamma() - b.lgamma() - n.lgamma() + (a + n).lgamma()
+
+    def log(k: int) -> arb:
+        return constant + (n + k).lgamma() - log_factorial(k) + (b + k).lgamma() - (a + n + b + k).lgamma()
+
+    return Mass(log, 0, None, lambda k: (n + k) * (b + k) / ((k + 1) * (a + b + n + k)), arb(1), settled)
+
+
+@named("yulesimon")
+def yulesimon(alpha: float) -> Mass:
+    alpha = real(alpha)
+
+    def log(k: int) -> arb:
+        return alpha.log() + arb(k).lgamma() + (alpha + 1).lgamma() - (alpha + 1 + k).lgamma()
+
+    return Mass(log, 1, None, lambda k: k / (k + alpha + 1), arb(1))
 
 
 @named("logser")

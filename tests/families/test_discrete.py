@@ -67,7 +67,8 @@ CLOSED = [(name, name) for name in ENDLESS] + [
     ("geom", "nbinom, n=1"), ("geom", "planck"), ("planck", "nbinom, n=1"), ("nbinom, n=1", "geom"),
     *[(p, q) for p in ENDLESS for q in FINITE],
     *[("dlaplace", q) for q in ENDLESS if q != "dlaplace"],
-    ("poisson, loc", "nbinom"),
+    ("poisson, loc", "nbinom"), ("poisson", "nbinom"), ("nbinom", "nbinom, n=1"), ("geom", "poisson"),
+    ("poisson", "poisson, loc"), ("logser", "geom"), ("poisson", "dlaplace"), ("logser", "nbinom"),
 ]  # fmt: skip
 
 
@@ -75,17 +76,6 @@ CLOSED = [(name, name) for name in ENDLESS] + [
 def test_pairs_with_endless_support(p, q):
     value, exact = kl(ALL[p], ALL[q]), summed(ALL[p], ALL[q])
     assert value == (0.0 if p == q else pytest.approx(exact, rel=1e-12))
-
-
-@pytest.mark.parametrize(
-    ("p", "q"),
-    [("poisson", "nbinom"), ("nbinom", "nbinom, n=1"), ("geom", "poisson"), ("poisson", "poisson, loc"),
-     ("logser", "geom"), ("poisson", "dlaplace")],
-)  # fmt: skip
-def test_endless_sums_are_not_closed(p, q):
-    for call in (kl, explain):
-        with pytest.raises(NoClosedFormError, match=r"infinitely many outcomes to sum over; .*estimate_kl"):
-            call(ALL[p], ALL[q])
 
 
 def test_members_of_one_endless_family():
@@ -102,16 +92,10 @@ def test_members_of_one_endless_family():
         assert kl(p, q) == pytest.approx(summed(p, q), rel=1e-11)
 
 
-@pytest.mark.parametrize("name", [*FINITE, "geom", "nbinom, n=1", "planck", "dlaplace"])
+@pytest.mark.parametrize("name", ALL)
 def test_entropies(name):
     assert entropy(ALL[name]) == pytest.approx(float(ALL[name].entropy()), rel=1e-12)
     assert cross_entropy(ALL[name], ALL[name]) == entropy(ALL[name])
-
-
-@pytest.mark.parametrize("name", ["poisson", "nbinom", "logser"])
-def test_entropies_without_closed_form(name):
-    with pytest.raises(NoClosedFormError, match="has no closed form"):
-        entropy(ALL[name])
 
 
 # Extreme parameters, judged by mpmath
@@ -370,7 +354,9 @@ def test_too_many_outcomes():
             kl(stats.binom(n, 0.3), stats.binom(2 * n, 0.3))
     many = kl(stats.bernoulli(np.full(10**6, 0.3)), stats.poisson(2.0))
     assert many[-1] == pytest.approx(kl(stats.bernoulli(0.3), stats.poisson(2.0)), rel=1e-13)
-    with pytest.raises(NoClosedFormError, match="entropy of Binomial is not known: 1000000001 outcomes"):
+    with pytest.raises(
+        NoClosedFormError, match=r"entropy of Binomial is not known: .* outcomes are more than"
+    ):
         entropy(stats.binom(10**9, 0.3))
 
 

@@ -160,6 +160,7 @@ ON_ARRAYS = {
     "covariance_recursion": (np.stack([ROOT, MATRIX, ROOT.T]), np.stack([MATRIX] * 3)),
     **dict.fromkeys(["solve_lower_band", "solve_lower_band_transposed"], (ROOT[:2] + 1.0, VECTOR)),
     "triangular_ratio_squares": (ROOT, 2.0 * ROOT, np.array([True, False, True])),
+    "steps": (np.array(3.0),),
     "take_along_last": (VECTOR, np.array([2, 0])),
 }
 OTHERS = {

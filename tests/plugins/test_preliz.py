@@ -1,11 +1,14 @@
 """PreliZ's distributions: each is a family of ours, or refused with what to do instead; none is forgotten."""
 
+from importlib.metadata import version
+
 import numpy as np
 import preliz as pz
 import pytest
 from scipy import stats
 
 from kl_plugins import (
+    EstimateWarning,
     NoClosedFormError,
     cross_entropy,
     entropy,
@@ -19,8 +22,12 @@ from kl_plugins.extend import density_of, recognise
 from specimens import made
 from tables import in_numbers
 
+IS_OLD = version("preliz").startswith("0.24.")
 # PreliZ 0.24 with PyTensor 2.38.
-pytestmark = pytest.mark.filterwarnings("ignore:The `broadcastable` keyword:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The `broadcastable` keyword:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Numba will use object mode to run XlogY0:UserWarning"),
+]
 
 SAME = {
     "AsymmetricLaplace": ("(kappa=1.5, mu=0.1, b=0.2)", "stats.laplace_asymmetric(1.5, 0.1, 0.2)"),
@@ -34,6 +41,7 @@ SAME = {
     "Cauchy": ("(0.1, 0.5)", "stats.cauchy(0.1, 0.5)"),
     "ChiSquared": ("(11)", "stats.chi2(11)"),
     "Dirichlet": ("([1.5, 2.5])", "stats.dirichlet([1.5, 2.5])"),
+    "DiscreteWeibull": ("(0.5, 1.2)", "pm.DiscreteWeibull.dist(0.5, 1.2)"),
     "DiscreteUniform": ("(1, 5)", "stats.randint(1, 6)"),
     "Exponential": ("(1.25)", "stats.expon(scale=0.8)"),
     "Frechet": ("(5.5, 1.2)", "stats.invweibull(5.5, scale=1.2)"),
@@ -71,20 +79,22 @@ SAME = {
     "Weibull": ("(2.2, 1.3)", "stats.weibull_min(2.2, scale=1.3)"),
     "Wishart": ("(5, [[1.0, 0.5], [0.5, 2.0]])", "stats.wishart(5, [[1.0, 0.5], [0.5, 2.0]])"),
     "ZeroInflatedBinomial": ("(0.7, 5, 0.4)", "pm.ZeroInflatedBinomial.dist(0.7, 5, 0.4)"),
+    "ZeroInflatedNegativeBinomial": (
+        "(0.3, 2.0, 1.5)",
+        "pm.ZeroInflatedNegativeBinomial.dist(0.3, mu=2.0, alpha=1.5)",
+    ),
+    "ZeroInflatedPoisson": ("(0.3, 2.5)", "pm.ZeroInflatedPoisson.dist(0.3, 2.5)"),
 }
 """By class: the parameters, and the same distribution of SciPy's or PyMC's."""
 
 REFUSED = {
     "Censored": ("(pz.Normal(0, 1), -1, 2)", "atoms at its ends"),
-    "DiscreteWeibull": ("(0.5, 1.2)", "its entropy is no finite sum"),
     "ExGaussian": ("(0, 1, 2)", "the logarithm of a sum of a normal and an exponential variable's density"),
     "Hurdle": ("(pz.Gamma(2, 1), 0.3)", "an atom at zero"),
     "Mixture": ("([pz.Normal(0, 1), pz.Gamma(2, 1)], [0.4, 0.6])", "the logarithm of a sum"),
     "Rice": ("(1, 2)", "the logarithm of a Bessel function"),
     "SkewNormal": ("(0, 1, 2)", "the logarithm of the normal distribution function"),
     "Truncated": ("(pz.Gamma(2, 1), 1, 3)", "moments of what is left, for any distribution but the normal"),
-    "ZeroInflatedNegativeBinomial": ("(0.3, 2, 1)", "infinitely many outcomes of a mixture"),
-    "ZeroInflatedPoisson": ("(0.3, 2)", "infinitely many outcomes of a mixture"),
 }
 """By class: the parameters, and what is in the way of a closed form."""
 
@@ -255,7 +265,7 @@ def test_parameters_out_of_their_domain_are_called_as_preliz_does(function, call
     ("call", "message"),
     [
         ("Rice(1.0, -1.0)", "sigma must be above 0.0000, in pz.Rice(nu=1, sigma=-1)"),
-        ("ZeroInflatedPoisson(1.5, 2.0)", "psi must be between 0.0000 and 1.0000"),
+        ("ZeroInflatedPoisson(1.5, 2.0)", "psi (the weight) must be at most 1"),
         ("Truncated(pz.Gamma(2, 1), 3, 1)", "upper must be above lower"),
         ("Hurdle(pz.Gamma(2, 1), 1.5)", "psi must be positive and at most 1"),
         ("Mixture([pz.Gamma(2, 1), pz.Gamma(3, 1)], [-1, 2])", "weights must be not negative"),
@@ -298,18 +308,15 @@ def test_prelizs_own_density_is_that_of_the_family(name, parameters, same):
         x = own.quantile(np.array([0.01, 0.1, 0.3, 0.5, 0.8, 0.99]))
     with np.errstate(divide="ignore"):
         expected = other.log_density(x)
-    np.testing.assert_allclose(own.log_density(x), expected, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(own.log_density(x), expected, rtol=1e-7, atol=1e-8)  # to PreliZ's digits
 
 
 ESTIMATED = {
     "Censored": (stats.norm(), np.inf),
-    "DiscreteWeibull": (stats.geom(0.5, loc=-1), None),
     "ExGaussian": (stats.exponnorm(2.0, 0.0, 1.0), 0.0),
     "Mixture": (stats.norm(1.0, 2.0), None),
     "SkewNormal": (stats.skewnorm(2.0), 0.0),
     "Truncated": (stats.uniform(1.0, 2.0), None),
-    "ZeroInflatedNegativeBinomial": (stats.poisson(1.0), None),
-    "ZeroInflatedPoisson": (stats.poisson(1.0), None),
 }
 """By class: another distribution, and the divergence where it is known; else plain sums say it."""
 
@@ -319,14 +326,17 @@ ESTIMATED = {
 def test_estimates_of_what_has_no_closed_form(name):
     mine, (q, known) = of_preliz(name, REFUSED[name][0]), ESTIMATED[name]
     if known is None:
-        if mine.kind == "discrete":
-            x = np.arange(0.0, 200.0)
-            log_p, log_q = mine.logpdf(x), q.logpmf(x)
-            known = np.nansum(np.exp(log_p) * (log_p - log_q))
+        x = np.linspace(*(mine.support if name == "Truncated" else (-20.0, 60.0)), 400_001)
+        if name == "Mixture":  # whose own density is another in PreliZ 0.24
+            density = 0.4 * stats.norm(0, 1).pdf(x) + 0.6 * stats.gamma(2).pdf(x)
+            log_p = np.log(density)
         else:
-            x = np.linspace(*(mine.support if name == "Truncated" else (-20.0, 60.0)), 400_001)
             log_p = mine.logpdf(x)
-            known = np.trapezoid(np.exp(log_p) * (log_p - q.logpdf(x)), x)
+        known = np.trapezoid(np.exp(log_p) * (log_p - q.logpdf(x)), x)
+    if name == "ExGaussian" and IS_OLD:  # whose density has eight digits
+        with pytest.warns(EstimateWarning, match="the mass found of p is 1 - "):
+            estimate_kl(mine, q)
+        return
     found = estimate_kl(mine, q)
     np.testing.assert_allclose(found.value, known, rtol=1e-6, atol=1e-8)
     assert found.converged

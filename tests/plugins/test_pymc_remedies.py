@@ -29,7 +29,6 @@ WITHOUT = {
     "mixture": lambda mean: pm.NormalMixture.dist([0.5, 0.5], [mean, 1.0], [1.0, 1.0]),
     "truncated": lambda mean: pm.Truncated.dist(pm.Gamma.dist(2.0, 1.0 + mean), upper=2.0),
     "censored": lambda mean: pm.Censored.dist(pm.Normal.dist(mean, 1.0), None, 0.0),
-    "zero-inflated": lambda mean: pm.ZeroInflatedPoisson.dist(0.5, 1.0 + mean),
     "hurdle": lambda mean: pm.HurdlePoisson.dist(0.5, 1.0 + mean),
     "random walk": walk,
     "ExGaussian": lambda mean: pm.ExGaussian.dist(mean, 1.0, nu=1.0),

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import math
 from functools import reduce
+from typing import cast
 
 import numpy as np
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops import numpy as arrays
-from kl_plugins.ops.protocol import Array, ArrayOperations
+from kl_plugins.ops.protocol import Array, ArrayOperations, SymbolicOperations
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.declarations import is_broken
+from kl_plugins.parameters.shapes import Shape
 
 MOST_TERMS = 10_000_000
 """So many terms are summed at most, the members of a batch counted together."""
+
+NATS, _NATS_PER_POWER = 90.0, 2.0
+"""Of endlessly many outcomes those are summed beyond which p has no more than exp(−90), 10⁻³⁹.
+
+Where −log q grows like t^m, beyond T where p has exp(−t) left, they hold about T^m exp(−T) of what is summed,
+in units of (m/e)^m. With T = 90 + 2 m that is less than 10⁻¹⁶ for any m.
+"""
+
+_MORE, _FURTHER = 4.0, 1000.0
+"""Up to so many times p's outcomes, and more, those of q are summed too; beyond, they are 1 less the sum."""
 
 MATHEMATICS = (
     "write its mathematics in self.ops (self.ops.log, self.ops.where), not in math, int(), float() or if"
@@ -66,6 +78,18 @@ class Discrete(Univariate):
         """Where an endless support has shrunk to its lower end: False, or an array."""
         return False
 
+    def growth(self) -> Array:
+        """The power of k with which −log P(Z > k) grows, where outcomes are endlessly many."""
+        return 1.0
+
+    def reach(self, nats: Array) -> Array:
+        """A number that Z, of endlessly many outcomes, exceeds with a probability of at most exp(−nats).
+
+        ∞ where probabilities fall like a power; None where it is not known, or where −log P(Z = k) may grow
+        faster than any power of k. Divergences from and of what states it are sums.
+        """
+        return None
+
     def widened(self) -> Discrete:
         """The same with one more batch dimension, the last, of length 1."""
         state, ops = self.__getstate__(), self.ops
@@ -104,13 +128,17 @@ class Discrete(Univariate):
         try:
             count = self.count_outcomes()
             if count is None:
-                raise NoClosedFormError(f"the entropy of {self.describe()} has no closed form")
+                if self.reach(NATS) is None:
+                    raise NoClosedFormError(f"the entropy of {self.describe()} has no closed form")
+                count = endless_count(self, self)
+            count, few = limited(count, self.batch_shape, self.ops)
             log_p = self.log_masses(self.outcomes(0, count))
         except UnknownCountError as error:
             raise NoClosedFormError(f"the entropy of {self.describe()} is not known: {error}") from None
         ops = self.ops
         missing = ops.equal(log_p, -_INFINITY)
-        return 0.0 - ops.sum_last(ops.exp(log_p) * ops.where(missing, 0.0, log_p))
+        value = 0.0 - ops.sum_last(ops.exp(log_p) * ops.where(missing, 0.0, log_p))
+        return cast(SymbolicOperations, ops).guard(value, few) if few else value
 
     def count_outcomes(self) -> int | None:
         """The largest number in a batch; None where there is no end."""
@@ -125,17 +153,61 @@ class Discrete(Univariate):
             )
         widths = np.asarray(width, np.float64)
         widest = np.max(widths, initial=0.0, where=np.isfinite(widths))
-        size = math.prod(length or 1 for length in self.batch_shape)
-        if (widest + 1.0) * size > MOST_TERMS:
-            number = f"{widest + 1.0:.0f} outcomes times {size} distributions"
-            raise UnknownCountError(f"{number} are more than {MOST_TERMS} terms to sum")
-        return int(widest) + 1
+        count: int = limited(int(widest) + 1, self.batch_shape, self.ops)[0]
+        return count
 
-    def outcomes(self, extra: int, count: int) -> Array:
+    def outcomes(self, extra: int, count: Array) -> Array:
         """The first `count` outcomes of Z, and `extra` numbers on either side, along a last axis."""
         low, ops = self.standard_ends()[0], self.ops
-        steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
+        if isinstance(count, int):
+            steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
+        else:
+            steps = ops.steps(count + 2.0 * extra) - float(extra)
         return ops.expand_last(low) + steps
+
+
+def endless_count(p: Discrete, q: Discrete) -> Array:
+    """How many of p's endlessly many outcomes are summed, from the first on; one number, or that of a graph.
+
+    UnknownCountError where that is not known, or they are too many.
+    """
+    ops, low = p.ops, p.standard_ends()[0]
+    own, other = p.reach(NATS + _NATS_PER_POWER * (q.growth() / p.growth())), q.reach(NATS)
+    if own is None or other is None or certainly_infinite(low):
+        raise UnknownCountError("p has infinitely many outcomes to sum over")
+    if certainly_infinite(own):
+        raise UnknownCountError("p has infinitely many outcomes to sum over, whose probabilities fall slowly")
+    count = own - low + 1.0
+    if not certainly_infinite(other):
+        of_q, most = other + q.loc - p.loc - low + 1.0, _MORE * count + _FURTHER
+        if ops.known(count) is not None and ops.known(of_q) is None:
+            count = most  # a constant, which JAX needs
+        else:
+            count = ops.maximum(count, ops.minimum(of_q, most))
+    known = ops.known(count)
+    if known is not None:
+        known = np.asarray(known, np.float64)
+        widest = np.max(known, initial=1.0, where=~np.isnan(known))
+        return limited(int(min(widest, 1e300)) + 1, (), ops)[0]
+    count = ops.where(ops.isnan(count), 1.0, count)
+    while count.ndim:
+        count = ops.max_last(count)
+    return ops.floor(count) + 1.0
+
+
+def limited(count: Array, shape: Shape, ops: ArrayOperations) -> tuple[Array, list[tuple[Array, str]]]:
+    """How many outcomes are summed for each of a batch, as they are not too many; in graphs, the conditions.
+
+    UnknownCountError where they are, as far as that is known.
+    """
+    size = math.prod(length or 1 for length in shape)
+    if isinstance(count, int):
+        if count * size > MOST_TERMS:
+            number = f"{count:.4g} outcomes" + (f" times {size} distributions" if size > 1 else "")
+            raise UnknownCountError(f"{number} are more than {MOST_TERMS} terms to sum")
+        return count, []
+    few = ops.logical_not(count * float(size) > MOST_TERMS)
+    return ops.where(few, count, 1.0), [(few, f"p has more than {MOST_TERMS} terms to sum")]
 
 
 def either(ops: ArrayOperations, *conditions: Array) -> Array:

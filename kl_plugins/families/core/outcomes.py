@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 
 from kl_plugins.families.core.closed_forms import closed_form, no_closed_form
-from kl_plugins.families.core.discrete import MOST_TERMS, Discrete, UnknownCountError, either
+from kl_plugins.families.core.discrete import (
+    NATS,
+    Discrete,
+    UnknownCountError,
+    either,
+    endless_count,
+    limited,
+)
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
-from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.protocol import Array, ArrayOperations, SymbolicOperations
 from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.parameters.declarations import is_broken
 from kl_plugins.parameters.shapes import broadcast_shapes
@@ -36,38 +44,45 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
     if p.ops.scalar:
         return arrays.evaluate(by_outcomes, p.to_arrays(), q.to_arrays())
     try:
-        ops, count = p.ops, p.count_outcomes()
+        count = p.count_outcomes()
+        if count is not None:
+            return _summed(p, q, count)
     except UnknownCountError as error:
         raise no_closed_form(p, q, str(error)) from None
-    if count is None:
-        return by_supports(p, q, 0.0, alike)
-    batch = broadcast_shapes(p.batch_shape, q.batch_shape)
-    size = math.prod(length or 1 for length in batch)
-    if count * size > MOST_TERMS:
-        number = f"{count} outcomes times {size} pairs"
-        raise no_closed_form(p, q, f"{number} are more than {MOST_TERMS} terms to sum")
-    shift = p.loc - q.loc
-    extra = _BEYOND if (count + 2 * _BEYOND) * size <= MOST_TERMS else 0
+    return by_supports(p, q, 0.0, alike)
+
+
+def _summed(p: Discrete, q: Discrete, count: Array) -> Array:
+    """The sum over so many outcomes of p, and what q has beyond."""
+    ops = p.ops
+    count, few = limited(count, broadcast_shapes(p.batch_shape, q.batch_shape), ops)
+    shift, extra = p.loc - q.loc, _BEYOND
     k = p.outcomes(extra, count)
-    try:
-        log_p, log_q = p.log_masses(k), q.log_masses(k + ops.expand_last(shift))
-    except UnknownCountError as error:
-        raise no_closed_form(p, q, str(error)) from None
+    log_p, log_q = p.log_masses(k), q.log_masses(k + ops.expand_last(shift))
     value = ops.sum_last(outcome_divergence(log_p, log_q, ops))
-    low, high = q.standard_ends()
+    (low, high), reach = q.standard_ends(), q.reach(NATS)
+    proved = reach is not None and not certainly_infinite(reach)
+    high = reach if proved and certainly_infinite(high) else high
     first = p.standard_ends()[0] + shift - extra
     unseen = either(ops, first > low, first + (count + 2.0 * extra - 1.0) < high)
     if unseen is not False:
-        rest = 1.0 - ops.sum_last(ops.exp(log_q))
-        rest = ops.where(rest > ROUNDING, rest, 0.0)
+        rest = _rest(log_q, extra, proved, ops)
         value = value + (rest if unseen is True else ops.where(unseen, rest, 0.0))
+    value = cast(SymbolicOperations, ops).guard(value, few) if few else value
     return q.broadcast(p.broadcast(value))
+
+
+def _rest(log_q: Array, first: int, proved: bool, ops: ArrayOperations) -> Array:
+    """1 less the sum of probabilities, with the digits of 1 less the first of p's, which may be almost 1."""
+    others = -ops.expm1(log_q[..., first])
+    rest = others - ops.sum_last(ops.exp(log_q[..., :first])) - ops.sum_last(ops.exp(log_q[..., first + 1 :]))
+    return ops.where(rest > ROUNDING * (others if proved else 1.0), rest, 0.0)
 
 
 def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = False) -> Array:
     """`value` where it `holds`; elsewhere −log q of p's only outcome, or +∞ as p's support is not inside q's.
 
-    NoClosedFormError where neither is the case.
+    Where neither is the case, a sum over p's outcomes, until nothing is left; else NoClosedFormError.
     """
     if holds is True:
         return q.broadcast(p.broadcast(value))
@@ -77,11 +92,13 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
     ops, point, beyond = p.ops, p.point(), _beyond(p, q)
     nan = _has_nan(p, q)
     known = beyond if ops.symbolic else either(ops, holds, point, beyond, nan)
-    if not (known is True or (known is not False and not ops.symbolic and known.all())):
-        apart = type(p) is type(q) and same_location_where(p, q) is not True
-        moved = "their locations differ, and " if apart else ""
-        raise no_closed_form(p, q, f"{moved}p has infinitely many outcomes to sum over")
     other: Array = _INFINITY
+    if not (known is True or (known is not False and not ops.symbolic and known.all())):
+        try:
+            other = _summed(p, q, endless_count(p, q))
+        except UnknownCountError as error:
+            apart = type(p) is type(q) and same_location_where(p, q) is not True
+            raise no_closed_form(p, q, f"{'their locations differ, and ' if apart else ''}{error}") from None
     if point is not False:
         low = p.outcomes(0, 1) + ops.expand_last(p.loc) - ops.expand_last(q.loc)
         other = ops.where(point, -ops.sum_last(q.log_masses(low)), other)
@@ -125,8 +142,16 @@ def same_location_where(p: Discrete, q: Discrete) -> Array:
     return False if p.ops.symbolic else np.equal(p.loc, q.loc)
 
 
+def cost_at_places(p: Discrete, q: Discrete) -> str:
+    """Of members of one family with a closed form where they are not shifted against each other."""
+    return "O(1)" if same_location_where(p, q) is True else _cost(p, q)
+
+
 def _cost(p: Discrete, q: Discrete) -> str:
-    return "O(1)" if any(map(certainly_infinite, p.standard_ends())) else "O(n) for the n outcomes of p"
+    if not any(map(certainly_infinite, p.standard_ends())):
+        return "O(n) for the n outcomes of p"
+    endless = any(map(certainly_infinite, q.standard_ends())) and not certainly_infinite(p.reach(1.0))
+    return "O(n) for n outcomes of p, until it has less than exp(−90)" if endless else "O(1)"
 
 
 closed_form(Discrete, Discrete, _cost)(by_outcomes)

@@ -35,6 +35,10 @@ def known(value: Array) -> Array:
     return value
 
 
+def steps(count: Array) -> Array:
+    return np.arange(float(count))
+
+
 def take_along_last(values: Array, index: Array) -> Array:
     ndim = max(values.ndim, index.ndim)
     values = values.reshape((1,) * (ndim - values.ndim) + values.shape)

@@ -98,6 +98,10 @@ def known(value: Array) -> Array:
     return value.eval(mode=Mode("py", None))
 
 
+def steps(count: Array) -> Array:
+    return pt.cast(pt.arange(pt.cast(count, "int64")), "float64")
+
+
 def take_along_last(values: Array, index: Array) -> Array:
     if index.dtype.startswith("float"):  # NaN is no place: what is taken there becomes NaN elsewhere
         index = pt.cast(pt.where(pt.isnan(index), 0.0, index), "int64")

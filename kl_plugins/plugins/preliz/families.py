@@ -16,6 +16,7 @@ from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import Maker, made_by, pymc_names, scipy_names
 from kl_plugins.families.core.pymc_words import Words, pymc_words
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.poisson import Poisson
 from kl_plugins.families.wishart import Wishart
 from kl_plugins.families.zero_inflated import ZeroInflated
 from kl_plugins.labelled import Labelled, labelled
@@ -37,6 +38,7 @@ _PYMC: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
     "Cauchy": ("CauchyRV", lambda d: (d.alpha, d.beta)),
     "Dirichlet": ("DirichletRV", lambda d: (d.alpha,)),
     "DiscreteUniform": ("DiscreteUniformRV", lambda d: (d.lower, d.upper)),
+    "DiscreteWeibull": ("DiscreteWeibullRV", lambda d: (d.q, d.beta)),
     "Exponential": ("ExponentialRV", lambda d: (1.0 / d.lam,)),
     "Gamma": ("GammaRV", lambda d: (d.alpha, 1.0 / d.beta)),
     "Geometric": ("GeometricRV", lambda d: (d.p,)),
@@ -101,6 +103,14 @@ _MADE: dict[str, tuple[Callable[[Any], Distribution], Words]] = {
     "ZeroInflatedBinomial": (
         lambda d: ZeroInflated(_number(d.psi), Binomial(_number(d.n), _number(d.p))),
         {"weight": "psi"},
+    ),
+    "ZeroInflatedNegativeBinomial": (
+        lambda d: ZeroInflated(_number(d.psi), pymc_names["NegBinomialRV"](*map(_number, (d.n, d.p)))),
+        {"weight": "psi"},
+    ),
+    "ZeroInflatedPoisson": (
+        lambda d: ZeroInflated(_number(d.psi), Poisson(_number(d.mu))),
+        {"weight": "psi", "mean": "mu"},
     ),
 }
 """By class: what makes a family where neither library has a name for it, and PreliZ's names of parameters."""

@@ -27,7 +27,7 @@ from kl_plugins.recognition import recognise
 
 @family.register(MixtureRV)
 def _(op: Op, weights: Variable, *components: Variable, batch: Array) -> Distribution:
-    """A point at zero and a discrete family with finitely many outcomes is a discrete family itself."""
+    """A point at zero and a discrete family whose outcomes can be summed is a discrete family itself."""
     made = [_recognised(component) for component in components]
     weights = ops.asarray(weights, "w")
     found: Distribution | None = None
@@ -41,7 +41,9 @@ def _(op: Op, weights: Variable, *components: Variable, batch: Array) -> Distrib
 
 def _zero_inflated(weights: Variable, point: Distribution, base: Distribution) -> Distribution | None:
     is_point = isinstance(point, Dirac) and point.ops.known(point.loc) == 0.0
-    if not (is_point and isinstance(base, Discrete)) or any(map(certainly_infinite, base.standard_ends())):
+    if not (is_point and isinstance(base, Discrete)):
+        return None
+    if any(map(certainly_infinite, base.standard_ends())) and base.reach(1.0) is None:
         return None
     sums_to_one = abs(pt.sum(weights, -1) - 1.0) < 1e-6
     weight = ops.guard(weights[..., 1], [(sums_to_one, "the weights must sum to 1")])
