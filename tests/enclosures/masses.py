@@ -282,4 +282,5 @@ def dlaplace(a: float) -> Mass:
 def zipf(a: float) -> Mass:
     power = real(a)
     constant = power.zeta().log()
-    return Mass(lambda k: -power * arb(k).log() - constant, 1, None, power=power)
+    ratio = lambda k: (arb(k) / (k + 1)) ** power  # noqa: E731
+    return Mass(lambda k: -power * arb(k).log() - constant, 1, None, ratio, arb(1), power=power)

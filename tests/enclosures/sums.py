@@ -26,7 +26,7 @@ class Mass:
 
     Beyond `settled` the ratio of neighbours, p(k+1)/p(k), is monotone and has a limit. If that is 0, it
     falls no faster than 1/(k+1). A two-sided one, without `low`, is symmetric around 0. With `power` it is
-    p(1)·k^(−power) from 1 on, which has no such ratio; Arb encloses ζ and its derivative instead.
+    p(1)·k^(−power) from 1 on, where the ratio bounds no sum; Arb encloses ζ and its derivative instead.
     """
 
     log: Callable[[int], arb | None]
