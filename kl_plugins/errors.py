@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class Requirement(str):
@@ -11,17 +12,27 @@ class Requirement(str):
     Whoever knows the parameter by another name, such as a plugin, can say it with that one.
     """
 
-    __slots__ = ("demand", "meaning", "parameter")
+    __slots__ = ("demand", "meaning", "parameter", "values")
 
     parameter: str
     demand: str
     meaning: str
+    values: Any
+    """What the parameter is, to say which of its numbers it is about; None where that is not known."""
 
-    def __new__(cls, parameter: str, demand: str, meaning: str = "") -> Requirement:
+    def __new__(cls, parameter: str, demand: str, meaning: str = "", values: Any = None) -> Requirement:
         called = f"{parameter} ({meaning})" if meaning else parameter
         made = super().__new__(cls, f"{called} {demand}")
-        made.parameter, made.demand, made.meaning = parameter, demand, meaning
+        made.parameter, made.demand, made.meaning, made.values = parameter, demand, meaning, values
         return made
+
+    def at(self, index: tuple[int, ...], shape: tuple[int, ...]) -> Requirement:
+        """The same with the number at one place among several, where the numbers are known."""
+        if getattr(self.values, "shape", None) != shape:
+            return self
+        place = str(index[0] if len(index) == 1 else index)
+        demand = f"{self.demand}, got {self.values[index]:g} at index {place}"
+        return Requirement(self.parameter, demand, self.meaning)
 
     def renamed(self, name: str, meaning: str = "") -> Requirement:
         """The same, with the parameter by another name and its first name as the meaning, if it has none."""

@@ -8,6 +8,7 @@ from scipy import stats
 from scipy.stats._distr_params import distcont
 
 from kl_plugins import NoClosedFormError, explain, kl
+from kl_plugins.families.binomial import Binomial
 from kl_plugins.families.core.names import scipy_names
 from kl_plugins.families.generalized_logistic import GeneralizedBetaPrime, GeneralizedLogistic
 
@@ -83,3 +84,35 @@ PAIRS = {
 @pytest.mark.parametrize(("p", "q", "words"), PAIRS.values(), ids=PAIRS)
 def test_what_is_in_the_way(p, q, words):
     assert words in refusal(p, q)
+
+
+INVALID = {
+    "a vector": (lambda: stats.norm(0.0, [1.0, 2.0, -3.0]), "must be positive, got -3 at index 2, in scipy"),
+    "a matrix": (lambda: stats.gamma([[1.0, 2.0], [3.0, -1.0]]), "got -1 at index (1, 1), in scipy"),
+    "trials": (lambda: stats.poisson_binom([0.1, 1.2]), "p must be at most 1, got 1.2 at index 1, in scipy"),
+    "probabilities": (
+        lambda: stats.multinomial(3, [0.1, -0.2, 1.1]),
+        "p must be probabilities, got -0.2 at index 1",
+    ),
+    "draws": (lambda: stats.multinomial(-3, [0.3, 0.7]), "n must be a whole number that is not negative"),
+    "whole numbers": (lambda: Binomial([3.0, 2.5], 0.5), "must be a whole number, got 2.5 at index 1"),
+    "ours": (lambda: GeneralizedLogistic([1.0, 0.0], 1.0), "a must be positive, got 0 at index 1"),
+    "one number": (
+        lambda: stats.norm(0.0, -3.0),
+        "must be positive, in scipy.stats.norm(loc=0.0, scale=-3.0)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "words"), INVALID.values(), ids=INVALID)
+def test_which_of_several_numbers_is_invalid(make, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        kl(make(), stats.norm())
+
+
+def test_many_degrees_of_freedom_have_a_limit():
+    told = refusal(stats.t(1e9), stats.t(3))
+    assert "to 1e+08 (the limit of more, a normal distribution, has infinitely many)" in told
+    inf = float("inf")
+    assert kl(stats.t(inf, 1.0, 2.0), stats.norm()) == kl(stats.norm(1.0, 2.0), stats.norm())
+    assert kl(stats.t(3), stats.t(inf, 1.0, 2.0)) == kl(stats.t(3), stats.norm(1.0, 2.0))

@@ -205,11 +205,12 @@ by_nodes(HalfStudentT, HalfCauchy)(half_student_t_half_student_t)
 
 _LEAST_DF, _MOST_DF = 0.01, 1e8
 """The least degrees of freedom whose tails the nodes resolve, and the most."""
+_BEYOND = " (the limit of more, a normal distribution, has infinitely many)"
 
 
 def _by_nodes(p: HeavyTailed, q: HeavyTailed, step: Array) -> Array:
     of_p, of_q, ops = (p.df, _sigma(p)), (q.df, _sigma(q)), p.ops
-    conditions = between(_LEAST_DF, _MOST_DF, "degrees of freedom", (p.df, q.df), ops)
+    conditions = between(_LEAST_DF, _MOST_DF, "degrees of freedom", (p.df, q.df), ops, _BEYOND)
     conditions |= not_far_apart(of_p[1], of_q[1], step, ops)
     return within(p, q, student_t_divergence(of_p, of_q, step, ops), conditions)
 

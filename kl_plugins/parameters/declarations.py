@@ -71,19 +71,23 @@ class Domain(NamedTuple):
 
     def conditions(self, value: Array, called: str, ops: Operations, meaning: str = "") -> Conditions:
         """Yield (condition, message) for the interval; NaN passes: it comes out where it went in."""
+
+        def required(demand: str) -> Requirement:
+            return Requirement(called, f"must {demand}", meaning, value)
+
         if self.low > -math.inf:
             if self.closed:
-                bound = "not be negative" if self.low == 0.0 else f"be at least {self.low:g}"
-                yield ops.logical_not(value < self.low), Requirement(called, f"must {bound}", meaning)
+                demand = "not be negative" if self.low == 0.0 else f"be at least {self.low:g}"
+                yield ops.logical_not(value < self.low), required(demand)
             else:
                 bound = "positive" if 0.0 <= self.low < 1e-300 else f"greater than {self.low:g}"
-                yield ops.logical_not(value <= self.low), Requirement(called, f"must be {bound}", meaning)
+                yield ops.logical_not(value <= self.low), required(f"be {bound}")
         if self.high < math.inf:
             bound = "at most" if self.closed else "less than"
             beyond = value > self.high if self.closed else value >= self.high
-            yield ops.logical_not(beyond), Requirement(called, f"must be {bound} {self.high:g}", meaning)
+            yield ops.logical_not(beyond), required(f"be {bound} {self.high:g}")
         elif self.finite:
-            yield ops.logical_not(ops.isinf(value)), Requirement(called, "must be finite", meaning)
+            yield ops.logical_not(ops.isinf(value)), required("be finite")
 
 
 def is_broken(value: Array, ops: Operations) -> Array:
@@ -116,9 +120,12 @@ class Parameter(NamedTuple):
             return
         if not inside:
             for holds, message in self.domain.conditions(value, self.called, ops, self.meaning):
-                yield (cast(ArrayOperations, ops).all_last(holds) if self.core_ndim else holds), message
+                # Of numbers each condition is asked once, and says where it does not hold.
+                of_members = self.core_ndim and ops.graphs
+                yield (cast(ArrayOperations, ops).all_last(holds) if of_members else holds), message
         if self.domain.whole:
-            yield ops.logical_not(is_broken(value, ops)), Requirement(self.called, "must be a whole number")
+            text = Requirement(self.called, "must be a whole number", "", value)
+            yield ops.logical_not(is_broken(value, ops)), text
 
 
 def parameter(

@@ -66,13 +66,16 @@ def _alike(p: Univariate, q: Univariate) -> Array:
 
 
 def between(
-    least: float, most: float, what: str, values: Sequence[Array], ops: Operations
+    least: float, most: float, what: str, values: Sequence[Array], ops: Operations, beyond: str = ""
 ) -> dict[str, Array]:
-    """The condition of `within` that no value is so small that tails hardly end, or too large for digits."""
+    """The condition of `within` that no value is so small that tails hardly end, or too large for digits.
+
+    `beyond` is what to do where they are larger.
+    """
     smallest = reduce(ops.minimum, values)
     small = ops.logical_and(_is_valid(smallest, ops), smallest < least)
     outside = ops.logical_or(small, reduce(ops.maximum, values) > most)
-    return {f"its quadrature is for {what} from {least:g} to {most:g}": ops.logical_not(outside)}
+    return {f"its quadrature is for {what} from {least:g} to {most:g}{beyond}": ops.logical_not(outside)}
 
 
 def _is_valid(smallest: Array, ops: Operations) -> Array:

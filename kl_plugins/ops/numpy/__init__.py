@@ -280,7 +280,14 @@ def expand_last(value: Array) -> Array:
 def require(conditions: Conditions) -> None:
     for holds, message in conditions:
         if not (holds if isinstance(holds, bool) else holds.all()):
-            raise ValueError(message)
+            raise ValueError(_with_place(message, holds))
+
+
+def _with_place(message: str, holds: Any) -> str:
+    """What a parameter must be, with the first of several numbers that it is not."""
+    if not isinstance(message, Requirement) or np.size(holds) < 2:
+        return message
+    return message.at(tuple(map(int, np.argwhere(np.logical_not(holds))[0])), np.shape(holds))
 
 
 def evaluate(formula: Callable[..., Any], *sides: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import _multivariate as multivariate
 
 from kl_plugins.covariance.detection import from_matrix
+from kl_plugins.errors import Requirement
 from kl_plugins.families.categorical import Multinomial
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import scipy_names
@@ -44,7 +45,7 @@ def _(obj: object) -> Distribution:
 @recognise.register(multivariate.multinomial_frozen)
 def _(obj: Any) -> Distribution:
     if np.any(obj.npcond):  # SciPy has put what is missing to 1 into the last probability
-        raise ValueError("n must be a whole number that is not negative, p probabilities that sum to 1")
+        raise ValueError(_wrong_of_multinomial(np.asarray(obj.n), np.asarray(obj.p)))
     return Multinomial(np.asarray(obj.n), obj.p)
 
 
@@ -63,3 +64,16 @@ def _require_scipys_own(obj: object) -> bool:
         what = f"the subclass {kind.__name__} of a frozen distribution"
         raise unsupported(what, kind.__name__, has_density)
     return has_density
+
+
+def _wrong_of_multinomial(n: Any, p: Any) -> Requirement:
+    """What SciPy takes amiss of the parameters."""
+    for name, value, holds in (
+        ("n", n, (n >= 0) & (n % 1 == 0)),
+        ("p", p, (p >= 0.0) & (p <= 1.0)),
+    ):
+        if not holds.all():
+            kind = "a whole number that is not negative" if name == "n" else "probabilities"
+            found = Requirement(name, f"must be {kind}", "", value)
+            return found.at(tuple(map(int, np.argwhere(~holds)[0])), holds.shape) if holds.size > 1 else found
+    return Requirement("p", "must sum to 1")

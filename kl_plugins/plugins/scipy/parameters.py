@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from scipy.stats._distn_infrastructure import rv_continuous_frozen, rv_discrete_frozen
 
 from kl_plugins.errors import NoClosedFormError, Requirement
@@ -17,7 +18,10 @@ from kl_plugins.recognition import arguments_of, parameters_as_written
 
 def given_to(generator: Any, shapes: Sequence[Any], places: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a generator's distribution by their names."""
-    return dict(zip(shape_names(generator), shapes, strict=False)) | places
+    names = shape_names(generator)
+    if len(names) == 1 < len(shapes):  # poisson_binom hands over its probabilities one by one
+        shapes = [np.stack(np.broadcast_arrays(*shapes), axis=-1)]
+    return dict(zip(names, shapes, strict=False)) | places
 
 
 _CALLED = {
