@@ -99,13 +99,13 @@ class NoClosedFormError(NotImplementedError):
     --------
     >>> from scipy import stats
     >>> from kl_plugins import NoClosedFormError, estimate_kl, kl
-    >>> p, q = stats.norm(), stats.cauchy()
+    >>> p, q = stats.laplace(), stats.cauchy()
     >>> try:
     ...     value = kl(p, q)
     ... except NoClosedFormError:
     ...     value = estimate_kl(p, q).value
     >>> round(value, 6)
-    0.259245
+    0.138339
     """
 
     why: str | None = None

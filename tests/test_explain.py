@@ -185,7 +185,7 @@ def test_all_structures_are_explained_without_a_formula(monkeypatch):
 
 def test_products_are_refused_in_the_words_of_the_pair():
     pairs = [
-        (independent(stats.t([3.0, 4.0])), independent(stats.logistic([1.0, 2.0]))),
+        (independent(stats.laplace([3.0, 4.0])), independent(stats.logistic([1.0, 2.0]))),
         (stats.multivariate_normal([0.0, 0.0], MATRIX), independent(stats.t([3.0, 4.0]))),
         (stats.multivariate_normal([0.0, 0.0]), independent(stats.gamma([3.0, 4.0], loc=-1.0))),
         (independent(stats.gamma([3.0, 4.0])), independent(stats.norm([1.0, 2.0]))),
@@ -224,6 +224,7 @@ def test_nothing_is_computed_where_nothing_depends_on_the_numbers(monkeypatch):
     seconds = [stats.norm(y, x), stats.laplace(y, x), stats.gumbel_l(y, x), stats.cauchy(y, x)]
     pairs = [pair for pair in product(firsts, seconds) if outcome(kl, *pair) == "known"]
     pairs += [(stats.uniform(x, y), stats.uniform(y, x)), (stats.truncnorm(-y, y), stats.truncnorm(-x, y))]
+    pairs = [pair for pair in pairs if explain(*pair).cost == "O(1)"]  # the ranges of quadratures do depend
     assert len(pairs) > 20
     computed = Deferred.now
 

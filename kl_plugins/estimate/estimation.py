@@ -136,9 +136,9 @@ def estimate_kl(
     --------
     >>> from scipy import stats
     >>> from kl_plugins import estimate_kl
-    >>> found = estimate_kl(stats.norm(), stats.cauchy())
+    >>> found = estimate_kl(stats.laplace(), stats.cauchy())
     >>> found.method, round(found.value, 9), found.error < 1e-8
-    ('quadrature', 0.259244532, True)
+    ('quadrature', 0.138338628, True)
     >>> estimate_kl(stats.cauchy(), stats.norm()).value
     inf
     >>> round(estimate_kl(stats.poisson(4.0), stats.nbinom(4, 0.5)).value, 9)

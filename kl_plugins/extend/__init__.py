@@ -152,6 +152,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.student_t import StudentT as StudentT
     from kl_plugins.families.symmetrised import Symmetrised as Symmetrised
     from kl_plugins.families.triangular import Triangular as Triangular
+    from kl_plugins.families.truncated import TruncatedLogNormal as TruncatedLogNormal
     from kl_plugins.families.truncated_exponential import TruncatedExponential as TruncatedExponential
     from kl_plugins.families.truncated_exponential import TruncatedPareto as TruncatedPareto
     from kl_plugins.families.truncated_exponential import TruncatedWeibull as TruncatedWeibull

@@ -11,7 +11,7 @@ import numpy as np
 from kl_plugins.families.core.affine import AffineMap, identity_map, same_location
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.continuous import Continuous, by_statistics
-from kl_plugins.families.core.images import Image, of_bases
+from kl_plugins.families.core.images import Image, cost_of_bases, of_bases
 from kl_plugins.families.core.maps import Exponential, Logarithm, Raised, image_of, starts_at_zero
 from kl_plugins.families.core.names import from_pymc, from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expectation, expects
@@ -26,7 +26,7 @@ from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.exponential import log_normal_negentropy
 from kl_plugins.formulas.shared import normal_divergence
 from kl_plugins.formulas.sums import infinite_where_undefined
-from kl_plugins.ops.deferred import of_floats
+from kl_plugins.ops.deferred import deferred, of_floats
 from kl_plugins.ops.gamma_residues import digamma_residue
 from kl_plugins.ops.protocol import Array, Operations
 from kl_plugins.parameters.certainty import certainly_is, certainly_zero, is_literal
@@ -99,7 +99,17 @@ class OfLog(Statistic):
         return self.statistic(self.base.sign * (ops.log(z) - self.base.loc) / self.base.scale, ops)
 
 
-@closed_form(LogTransformed, GeneralizedGamma)
+def _cost(p: Any, q: Any) -> str:
+    """That of the logarithms."""
+    p, q = deferred(p, q)
+    if not _from_one_place(p, q):
+        return "O(1)"
+    if isinstance(q, GeneralizedGamma):
+        return cost_of_bases(p.logarithm(q.scale), _log_gamma(q))
+    return cost_of_bases(_log_gamma(p), q.logarithm(p.scale))
+
+
+@closed_form(LogTransformed, GeneralizedGamma, _cost)
 def log_transformed_gamma(p: LogTransformed, q: GeneralizedGamma) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     q_log = _log_gamma(q)
@@ -108,7 +118,7 @@ def log_transformed_gamma(p: LogTransformed, q: GeneralizedGamma) -> Array:
     return of_bases(p, q, p.logarithm(q.scale), q_log)
 
 
-@closed_form(GeneralizedGamma, LogTransformed)
+@closed_form(GeneralizedGamma, LogTransformed, _cost)
 def gamma_log_transformed(p: GeneralizedGamma, q: LogTransformed) -> Array:
     """The divergence of the logarithms, where both start at the same place; else by statistics."""
     p_log = _log_gamma(p)

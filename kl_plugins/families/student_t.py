@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from kl_plugins.families.core.maps import Exponential, Folded, Logarithm, Raised
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Log1pSquare, Softplus
+from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.laplace import absolute_on_one_side
 from kl_plugins.families.logistic import HyperbolicSecant
 from kl_plugins.families.normal import Normal
@@ -29,6 +30,7 @@ from kl_plugins.parameters.certainty import certainly_equal, certainly_is, known
 from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
 _LOG_PI = math.log(math.pi)
+_ROOT_HALF = math.sqrt(0.5)
 _PSI_HALF_LESS = 1.9635100260214235
 """−ψ(½), https://dlmf.nist.gov/5.4.13."""
 
@@ -185,12 +187,14 @@ def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
 
 
 @by_nodes(StudentT, StudentT)
-def student_t_student_t(p: StudentT, q: StudentT | Cauchy) -> Array:
+def student_t_student_t(p: StudentT | Normal, q: StudentT | Cauchy) -> Array:
     """E_p[q/p − 1 − log(q/p)] over nodes around both."""
     return _by_nodes(p, q, p.loc - q.loc)
 
 
 by_nodes(StudentT, Cauchy)(student_t_student_t)
+by_nodes(Normal, StudentT)(student_t_student_t)
+by_nodes(Normal, Cauchy)(student_t_student_t)
 
 
 @by_nodes(HalfStudentT, HalfStudentT)
@@ -203,19 +207,41 @@ def half_student_t_half_student_t(p: HalfStudentT, q: HalfStudentT | HalfCauchy)
 
 by_nodes(HalfStudentT, HalfCauchy)(half_student_t_half_student_t)
 
-_LEAST_DF, _MOST_DF = 0.01, 1e8
+
+@by_nodes(GeneralizedGamma, Halved)
+def half_normal_half_student_t(p: GeneralizedGamma, q: Halved) -> Array:
+    """That of the whole distributions, where both start at the same place; else by statistics."""
+    is_half_normal = certainly_is(p.concentration, 0.5) and certainly_is(p.power, 2.0)
+    if not (is_half_normal and same_location(p, q) and p.sign == q.sign):
+        return by_statistics(p, q)
+    return _by_nodes(p, q, 0.0 * p.scale)
+
+
+LEAST_DF, MOST_DF = 0.01, 1e8
 """The least degrees of freedom whose tails the nodes resolve, and the most."""
-_BEYOND = " (the limit of more, a normal distribution, has infinitely many)"
+BEYOND_DF = " (the limit of more, a normal distribution, has infinitely many)"
+
+NORMAL_DF = 1e30
+"""With so many a t variable is a normal one, to rounding of more than the floats."""
 
 
-def _by_nodes(p: HeavyTailed, q: HeavyTailed, step: Array) -> Array:
-    of_p, of_q, ops = (p.df, _sigma(p)), (q.df, _sigma(q)), p.ops
-    conditions = between(_LEAST_DF, _MOST_DF, "degrees of freedom", (p.df, q.df), ops, _BEYOND)
+def _by_nodes(p: Any, q: HeavyTailed, step: Array) -> Array:
+    of_p, of_q, ops = (df_of(p), sigma_of(p)), (q.df, sigma_of(q)), p.ops
+    stated = [x.df for x in (p, q) if isinstance(x, HeavyTailed)]
+    conditions = between(LEAST_DF, MOST_DF, "degrees of freedom", stated, ops, BEYOND_DF)
     conditions |= not_far_apart(of_p[1], of_q[1], step, ops)
     return within(p, q, student_t_divergence(of_p, of_q, step, ops), conditions)
 
 
-def _sigma(x: HeavyTailed) -> Array:
+def df_of(x: Any) -> Array:
+    """Of a normal distribution, whole or halved, `NORMAL_DF`."""
+    return x.df if isinstance(x, HeavyTailed) else NORMAL_DF
+
+
+def sigma_of(x: Any) -> Array:
+    """The scale of the t variable."""
+    if isinstance(x, GeneralizedGamma):
+        return _ROOT_HALF * x.scale
     return x.sigma if isinstance(x, StudentT | HalfStudentT) else x.scale
 
 
@@ -237,9 +263,19 @@ def log1p_square_halved(p: Halved, statistic: Log1pSquare, at: AffineMap) -> Arr
 
 @expects(HeavyTailed, Absolute)
 def absolute(p: HeavyTailed, statistic: Absolute, at: AffineMap) -> Array:
+    """About k, where z is 0, E|Z − k| = |k| (2 F(|k|) − 1) + (1 + k²) 2 f(k)/(df − 1), f the density.
+
+    As df f E[|Z|; |Z| > k] is an integral of its derivative; https://dlmf.nist.gov/8.17 is F.
+    """
     if _is_cauchy(p):
         return math.inf
-    return abs(at.ratio) * p.absolute_moment(1.0) if at.fixes_zero else None
+    if at.fixes_zero:
+        return abs(at.ratio) * p.absolute_moment(1.0)
+    ops, kink = p.ops, abs(at.shift / at.ratio)
+    square = kink * kink
+    within_kink = ops.betainc(0.5, 0.5 * p.df, square / (1.0 + square))
+    beyond = p.absolute_moment(1.0) * ops.exp(-0.5 * (p.df - 1.0) * ops.log1p(square))
+    return abs(at.ratio) * (kink * within_kink + beyond)
 
 
 @expects(HeavyTailed, Exp)

@@ -109,7 +109,8 @@ def absolute(p: TruncatedNormal, statistic: Absolute, at: AffineMap) -> Array:
     return ops.absolute(at.ratio) * (p.standard_mean() - kink + 2.0 * below)
 
 
-def _between(mean: Array, scale: Array, lower: Array, upper: Array) -> TruncatedNormal:
+def truncated_between(mean: Array, scale: Array, lower: Array, upper: Array) -> TruncatedNormal:
+    """With these ends, of a normal variable of this mean and standard deviation before it is truncated."""
     return TruncatedNormal(_standard(lower, mean, scale), _standard(upper, mean, scale), mean, scale)
 
 
@@ -125,4 +126,4 @@ def _standard(end: Array, mean: Array, scale: Array) -> Array:
 
 
 from_scipy("truncnorm")(TruncatedNormal)
-from_pymc("TruncatedNormalRV")(_between)
+from_pymc("TruncatedNormalRV")(truncated_between)

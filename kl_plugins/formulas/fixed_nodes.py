@@ -73,16 +73,44 @@ class Densities(NamedTuple):
     Parameters
     ----------
     log_density, gradient : callable
-        Functions ``(distance, beyond, *parameters, ops)`` of either side, and their derivatives by all but
-        `ops`.
+        Functions ``(distance, beyond, *parameters, ops)`` of p, and their derivatives by all but `ops`.
     log_ratio : callable
         r with its own digits: ``(from_p, from_q, beyond, *parameters of p, *parameters of q, *rest, ops)``.
         Its derivatives are those of the two, and none by the rest.
+    of_q : tuple of two callables, optional
+        The same functions of q, where they are others.
     """
 
     log_density: Function
     gradient: Function
     log_ratio: Function
+    of_q: tuple[Function, Function] | None = None
+
+
+class Side(NamedTuple):
+    """A density that meets those of other families: where it is, its parameters, and its functions."""
+
+    extent: Extent
+    parameters: Parameters
+    log_density: Function
+    gradient: Function
+
+
+def unlike_divergence(p: Side, q: Side, step: Array, one_sided: Array, ops: ArrayOperations) -> Array:
+    """KL of densities of two families, which are never so close that log p − log q needs its own digits."""
+    densities = _unlike(p[2:], q[2:], len(p.parameters))
+    return divergence_by_nodes(densities, ops, p[:2], q[:2], step, (), one_sided)
+
+
+@cache
+def _unlike(p: tuple[Function, Function], q: tuple[Function, Function], count: int) -> Densities:
+    """One object for each, as `elementwise` keeps what it makes of it."""
+    return Densities(*p, partial(_difference, p[0], q[0], count), q)
+
+
+def _difference(log_p: Function, log_q: Function, count: int, *args: Array) -> Array:
+    from_p, from_q, beyond, *given, ops = args
+    return log_p(from_p, beyond, *given[:count], ops) - log_q(from_q, beyond, *given[count:], ops)
 
 
 def divergence_by_nodes(
@@ -100,7 +128,7 @@ def divergence_by_nodes(
     those of p that it is E_p[r] itself, taken over p alone: q has no part in where the nodes end.
     """
     args = (*p[0], *q[0], step, one_sided, *p[1], *q[1], *rest)
-    function = partial(_divergence, densities, len(p[1]))
+    function = partial(_divergence, densities, len(p[1]), len(q[1]))
     return ops.blockwise(function, *[in_double(x, ops) for x in args])
 
 
@@ -109,20 +137,23 @@ def in_double(value: Array, ops: Operations) -> Array:
     return ops.asarray(value, "") if is_literal(value) else value + np.float64(0.0)
 
 
-def _divergence(densities: Densities, count: int, *args: Array) -> Array:
-    """`divergence_by_nodes` of arrays that broadcast; `count` parameters are of each side."""
+def _divergence(densities: Densities, count: int, q_count: int, *args: Array) -> Array:
+    """`divergence_by_nodes` of arrays that broadcast; so many parameters are of p, and of q."""
     *given, ops = args
     along = [ops.expand_last(x) for x in given]
     still = [ops.stop_gradient(x) for x in along[:6]]
     at = _nodes(Extent(*still[:2]), Extent(*still[2:4]), still[4], still[5], ops)
     # Nodes stay where they are, counted from p, however the integral over x is differentiated.
     from_q = at.from_q + (along[4] - still[4]) if ops.graphs else at.from_q
-    of_p, of_q = along[6 : 6 + count], along[6 + count : 6 + 2 * count]
-    density = partial(_at_once, ops, densities.log_density, densities.gradient)
-    log_ratio = partial(_at_once, ops, densities.log_ratio, _gradient_of_ratio(densities.gradient, count))
+    of_p, of_q = along[6 : 6 + count], along[6 + count : 6 + count + q_count]
+    own = densities.log_density, densities.gradient
+    others = densities.of_q or own
+    by_all = _gradient_of_ratio(own[1], count, others[1], q_count)
+    log_ratio = partial(_at_once, ops, densities.log_ratio, by_all)
     terms = _at_once(
         ops, _term, _term_gradient,
-        density(at.from_p, at.beyond, *of_p), density(from_q, at.beyond, *of_q),
+        _at_once(ops, *own, at.from_p, at.beyond, *of_p),
+        _at_once(ops, *others, from_q, at.beyond, *of_q),
         log_ratio(at.from_p, from_q, at.beyond, *along[6:]), still[5],
     )  # fmt: skip
     return ops.sum_last(at.length * terms)
@@ -134,16 +165,18 @@ def _at_once(ops: Operations, value: Function, gradient: Function | None, *args:
 
 
 @cache
-def _gradient_of_ratio(gradient: Function, count: int) -> Function:
+def _gradient_of_ratio(gradient: Function, count: int, gradient_of_q: Function, q_count: int) -> Function:
     """One object for each, as `elementwise` keeps what it makes of it."""
-    return partial(_ratio_gradient, gradient, count)
+    return partial(_ratio_gradient, gradient, count, gradient_of_q, q_count)
 
 
-def _ratio_gradient(gradient: Function, count: int, *args: Array) -> tuple[Array, ...]:
+def _ratio_gradient(
+    gradient: Function, count: int, gradient_of_q: Function, q_count: int, *args: Array
+) -> tuple[Array, ...]:
     from_p, from_q, beyond, *given, ops = args
-    of_p, of_q, rest = given[:count], given[count : 2 * count], given[2 * count :]
+    of_p, of_q, rest = given[:count], given[count : count + q_count], given[count + q_count :]
     by_p, further_p, *by_parameters_of_p = gradient(from_p, beyond, *of_p, ops)
-    by_q, further_q, *by_parameters_of_q = gradient(from_q, beyond, *of_q, ops)
+    by_q, further_q, *by_parameters_of_q = gradient_of_q(from_q, beyond, *of_q, ops)
     nothing = [ops.zeros_like(x) for x in rest]
     return (
         by_p,

@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kl_plugins.formulas.cancellation_free import log_ratio
-from kl_plugins.formulas.fixed_nodes import GAUSS, NOTHING, Densities, Extent, divergence_by_nodes, in_double
+from kl_plugins.formulas.fixed_nodes import (
+    GAUSS,
+    NOTHING,
+    Densities,
+    Extent,
+    Side,
+    divergence_by_nodes,
+    in_double,
+)
 from kl_plugins.formulas.gamma import NEAR
 from kl_plugins.ops.gamma_residues import digamma_residue_value, log_gamma_residue_value
 from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
@@ -33,6 +41,26 @@ def log_odds_divergence(p: LogOdds, q: LogOdds, step: Array, ops: ArrayOperation
     difference = log_ratio(q.scale, p.scale, ops) + log_beta_difference(p.a, p.b, q.a, q.b, ops)
     of_p, of_q = ((_extent(x, ops), (*x, _at_place(x, ops))) for x in (p, q))
     return divergence_by_nodes(_DENSITIES, ops, of_p, of_q, apart, (step, difference))
+
+
+def symmetric_side(a: float, scale: Array, ops: ArrayOperations) -> Side:
+    """A variable with b = a, such as a logistic one, beside those of other families."""
+    scale = in_double(scale, ops)
+    x = LogOdds(a + 0.0 * scale, a + 0.0 * scale, scale)
+    return Side(_extent(x, ops), (*x, _at_place(x, ops)), _far_log_density, _far_log_density_gradient)
+
+
+def _far_log_density(distance: Array, beyond: Array, *rest: Array) -> Array:
+    """With tails that are exponential where others are powers."""
+    further = rest[-1].exp(beyond)
+    return _log_density(distance * further, beyond, *rest) + beyond
+
+
+def _far_log_density_gradient(distance: Array, beyond: Array, *rest: Array) -> tuple[Array, ...]:
+    further = rest[-1].exp(beyond)
+    slope, _, *others = _log_density_gradient(distance * further, beyond, *rest)
+    by_distance = slope * further
+    return by_distance, by_distance * distance + 1.0, *others
 
 
 def _place(a: Array, b: Array, ops: Operations) -> Array:

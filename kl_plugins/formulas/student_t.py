@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 
 from kl_plugins.formulas.cancellation_free import identity_minus_log, log_ratio
-from kl_plugins.formulas.fixed_nodes import GAUSS, NOTHING, Densities, Extent, divergence_by_nodes, in_double
+from kl_plugins.formulas.fixed_nodes import (
+    GAUSS,
+    NOTHING,
+    Densities,
+    Extent,
+    Side,
+    divergence_by_nodes,
+    in_double,
+)
 from kl_plugins.formulas.gamma import NEAR
 from kl_plugins.formulas.shared import identity_minus_log1p
 from kl_plugins.ops.gamma_residues import digamma_rest_value, stirling_rest_value
@@ -27,6 +35,15 @@ def student_t_divergence(
     of_p = _extent(p_df, p_sigma, NOTHING + ops.log1p(q_df), ops), _parameters(p_df, p_sigma, ops)
     of_q = _extent(q_df, q_sigma, NOTHING, ops), _parameters(q_df, q_sigma, ops)
     return divergence_by_nodes(_DENSITIES, ops, of_p, of_q, step, (step, at_0), one_sided)
+
+
+def student_t_side(df: Array, sigma: Array, moments: float, ops: ArrayOperations) -> Side:
+    """A t variable beside those of other families, whose log densities grow like so many moments."""
+    df, sigma = (in_double(x, ops) for x in (df, sigma))
+    nothing = NOTHING * df / (df - moments) if moments else NOTHING + 0.0 * df
+    return Side(
+        _extent(df, sigma, nothing, ops), _parameters(df, sigma, ops), _log_density, _log_density_gradient
+    )
 
 
 def _parameters(df: Array, sigma: Array, ops: Operations) -> tuple[Array, Array, Array]:

@@ -88,12 +88,12 @@ def test_the_shift_at_extreme_parameters(step, scale):
 
 
 def test_others_have_no_closed_form():
-    with pytest.raises(NoClosedFormError, match=r"p: scipy.stats.logistic\(\) and q: .*estimate_kl"):
-        kl(stats.logistic(), stats.t(3.0))
+    with pytest.raises(NoClosedFormError, match=r"p: scipy.stats.laplace\(\) and q: .*estimate_kl"):
+        kl(stats.laplace(), stats.t(3.0))
     with pytest.raises(NoClosedFormError, match=r"log\(1 \+ exp"):
-        explain(pm.Normal.dist(0.0, 1.0), pm.Logistic.dist(0.0, pt.dscalar()))
+        explain(pm.Laplace.dist(0.0, 1.0), pm.Logistic.dist(0.0, pt.dscalar()))
     with pytest.raises(NoClosedFormError, match="cosh"):
-        kl(stats.norm(), stats.hypsecant(0.0, 2.0))
+        kl(stats.laplace(), stats.hypsecant(0.0, 2.0))
 
 
 def test_batches():

@@ -25,9 +25,11 @@ QUADRATURE = cost_of_nodes(COUNT)
 """That of the nodes of `fixed_nodes`."""
 
 
-def by_nodes(p_type: type, q_type: type) -> Callable[[Formula], Formula]:
+def by_nodes(
+    p_type: type, q_type: type, stated: str | Callable[[Univariate, Univariate], str] = QUADRATURE
+) -> Callable[[Formula], Formula]:
     """Register the decorated function of arrays or variables for a pair of families; see `closed_form`."""
-    register = closed_form(p_type, q_type, QUADRATURE)
+    register = closed_form(p_type, q_type, stated)
 
     def decorate(function: Formula) -> Formula:
         @wraps(function)

@@ -107,8 +107,13 @@ def _cost(p: Image, q: Image) -> str:
     """That of the bases, if it is theirs; nothing is computed but what decides."""
     p, q = deferred(p, q)
     base = p.base_in(q.scale) if p.sign == q.sign and p.has_map_of(q) and same_location(p, q) else None
-    rule = None if base is None else kl_rules.find(base, q.base)
-    return "O(1)" if rule is None else rule.explain(base, q.base)[1]
+    return cost_of_bases(base, q.base)
+
+
+def cost_of_bases(p_base: Any, q_base: Any) -> str:
+    """That of the rule of the two, if there are both."""
+    rule = None if p_base is None or q_base is None else kl_rules.find(p_base, q_base)
+    return "O(1)" if rule is None else rule.explain(p_base, q_base)[1]
 
 
 @closed_form(Image, Image, _cost)

@@ -11,5 +11,6 @@ from kl_plugins.plugins.pymc import (  # noqa: F401
     powers,
     products,
     series,
+    truncations,
     zero_sum,
 )

@@ -1,14 +1,13 @@
-"""PyMC's mixtures; truncated and censored variables, which have no closed form and are refused by name."""
+"""PyMC's mixtures; censored variables, which have no closed form and are refused by name."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import pytensor.tensor as pt
 from pymc.distributions.censored import CensoredRV
 from pymc.distributions.mixture import MixtureRV, _HurdleRV
-from pymc.distributions.truncated import TruncatedRV
-from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.basic import Variable
 from pytensor.graph.op import Op
 
 from kl_plugins.errors import NoClosedFormError, no_closed_form_of_one
@@ -21,7 +20,7 @@ from kl_plugins.families.zero_inflated import ZeroInflated
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_infinite, certainly_is
-from kl_plugins.plugins.pytensor.random_variables import family, parameters_of
+from kl_plugins.plugins.pytensor.random_variables import family
 from kl_plugins.recognition import recognise
 
 
@@ -101,8 +100,3 @@ def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
 @family.register(CensoredRV)
 def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
     raise no_closed_form_of_one("a censored variable (pm.Censored)")
-
-
-@parameters_of.register(TruncatedRV)
-def _(op: Op, node: Apply) -> NoReturn:
-    raise no_closed_form_of_one("a truncated variable (pm.Truncated)")

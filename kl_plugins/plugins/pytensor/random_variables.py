@@ -130,6 +130,8 @@ def parameters_of(op: Op, node: Apply) -> Sequence[Variable]:
 def _batch(variable: Variable) -> tuple[Array, ...] | None:
     """Batch shape of a random variable that was given a size; None where its parameters decide it."""
     op = variable.owner.op
+    if getattr(op, "extended_signature", "") is None:  # which does not say where its size is
+        return None
     size = op.size_param(variable.owner)
     if size is None or isinstance(size.type, NoneTypeT):
         return None

@@ -21,10 +21,8 @@ from kl_plugins.errors import NoClosedFormError
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.maps import Affine, Exponential, Folded, Logarithm, Map, Raised, image
 from kl_plugins.families.core.names import made_by, shape_names
+from kl_plugins.families.core.truncations import truncation
 from kl_plugins.families.core.univariate import Univariate
-from kl_plugins.families.normal import Normal
-from kl_plugins.families.truncated_normal import TruncatedNormal
-from kl_plugins.families.uniform import Uniform
 from kl_plugins.plugins.scipy.frozen import full_name, maker_of, number
 from kl_plugins.plugins.scipy.parameters import labels_of_new, unsupported
 from kl_plugins.recognition import recognise
@@ -88,17 +86,13 @@ def _(obj: Any) -> Distribution:
 
 @recognise.register(TruncatedDistribution)
 def _(obj: Any) -> Distribution:
-    """Of what is normal or uniform already."""
+    """Of what is a family then."""
     base = recognise(obj._dist)
     _valid(obj)
-    low, high = (number(obj._original_parameters[name]) for name in ("lb", "ub"))
-    if isinstance(base, Normal):
-        low, high = ((end - base.mean) / base.scale for end in (low, high))
-        return TruncatedNormal(low, high, base.mean, base.scale).labelled(labels_of_new(obj))
-    if isinstance(base, Uniform):
-        low, high = np.maximum(low, base.loc), np.minimum(high, base.loc + base.scale)
-        return Uniform(low, high - low).labelled(labels_of_new(obj))
-    raise unsupported(f"a truncated {base.describe()}", type(obj).__name__)
+    made = truncation(base, *(number(obj._original_parameters[name]) for name in ("lb", "ub")))
+    if made is None:
+        raise unsupported(f"a truncated {base.describe()}", type(obj).__name__)
+    return made.labelled(labels_of_new(obj))  # type: ignore[no-any-return]
 
 
 def _maps_of_operator(method: str, other: Any) -> list[Map] | None:
