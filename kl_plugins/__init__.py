@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.axis_aligned import Diagonal, Isotropic
     from kl_plugins.covariance.banded import Banded
     from kl_plugins.covariance.block_diagonal import BlockDiagonal
+    from kl_plugins.covariance.conditional_autoregressive import ConditionalAutoregressive
     from kl_plugins.covariance.full import Cholesky, Dense
     from kl_plugins.covariance.kronecker import Kronecker
     from kl_plugins.covariance.low_rank import LowRank
@@ -41,6 +42,7 @@ __all__ = [
     "Banded",
     "BlockDiagonal",
     "Cholesky",
+    "ConditionalAutoregressive",
     "Dense",
     "Diagonal",
     "EstimateWarning",
@@ -78,6 +80,7 @@ _HOMES = {
     "Banded": "covariance.banded",
     "BlockDiagonal": "covariance.block_diagonal",
     "Cholesky": "covariance.full",
+    "ConditionalAutoregressive": "covariance.conditional_autoregressive",
     "Dense": "covariance.full",
     "Diagonal": "covariance.axis_aligned",
     "Isotropic": "covariance.axis_aligned",

@@ -71,6 +71,9 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.banded import Banded as Banded
     from kl_plugins.covariance.block_diagonal import BlockDiagonal as BlockDiagonal
     from kl_plugins.covariance.composite import Composite as Composite
+    from kl_plugins.covariance.conditional_autoregressive import (
+        ConditionalAutoregressive as ConditionalAutoregressive,
+    )
     from kl_plugins.covariance.eigendecomposition import Eigendecomposition as Eigendecomposition
     from kl_plugins.covariance.full import Cholesky as Cholesky
     from kl_plugins.covariance.full import Dense as Dense

@@ -37,8 +37,8 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
     Parameters
     ----------
     mean : array_like or TensorVariable, shape (..., d)
-    covariance : Isotropic, Diagonal, Dense, Cholesky, Precision, Banded, Autoregressive, LowRank, \
-            Kronecker, BlockDiagonal or ZeroSum
+    covariance : Isotropic, Diagonal, Dense, Cholesky, Precision, Banded, Autoregressive, \
+            ConditionalAutoregressive, LowRank, Kronecker, BlockDiagonal or ZeroSum
         The covariance and its structure; leading (batch) dimensions broadcast against the mean's.
     dims : hashable or sequence of hashable, optional
         Of parameters with named dimensions: the name of the dimension of the variables, and of that of the
@@ -102,7 +102,8 @@ class MultivariateNormal(Distribution[Value], Generic[Value, Vectors]):
             raise TypeError(
                 "covariance must say its structure: a plain covariance matrix is Dense(matrix); others are "
                 "Diagonal(variances), Isotropic(variance, dim), Cholesky(factor), Precision(matrix), "
-                "Banded(precision), Autoregressive(coefficients, scales), LowRank(diagonal, factor), "
+                "Banded(precision), Autoregressive(coefficients, scales), "
+                "ConditionalAutoregressive(weights, alpha, tau), LowRank(diagonal, factor), "
                 "Kronecker(factors), BlockDiagonal(blocks) or ZeroSum(scale, sizes), got "
                 f"{type(self.covariance).__name__}"
             )

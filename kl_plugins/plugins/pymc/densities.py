@@ -28,7 +28,6 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.variable import TensorConstant
 
-from kl_plugins.covariance.precision import Precision
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of, on_subspace
 from kl_plugins.estimate.families import unknown_in
@@ -156,9 +155,7 @@ def _gaussian(variable: Variable) -> Density:
     """
     made = recognise(variable)
     assert isinstance(made, MultivariateNormal)
-    assert isinstance(made.covariance, Precision)
-    numbers = pytensor.function([], [made.mean, made.covariance.precision], mode=_MODE)()
-    return density_of(MultivariateNormal(numbers[0], Precision(numbers[1])))
+    return density_of(_in_numbers(made, _numbers_of(made)))
 
 
 def _mapped(variable: Variable) -> Variable:

@@ -10,13 +10,15 @@ from pymc.distributions.multivariate import (
     StickBreakingWeightsRV,
     WishartRV,
 )
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.op import Op
 from pytensor.sparse import SparseTensorType, dense_from_sparse
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.variable import TensorConstant
 from scipy.sparse.csgraph import connected_components
 
+from kl_plugins.covariance.conditional_autoregressive import ConditionalAutoregressive
+from kl_plugins.covariance.neighbours import Neighbours
 from kl_plugins.covariance.precision import Precision
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
@@ -26,7 +28,7 @@ from kl_plugins.families.wishart import Wishart
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.covariance import covariance_of
-from kl_plugins.plugins.pytensor.graph import input_of, known_count
+from kl_plugins.plugins.pytensor.graph import input_of, known_count, see_through
 from kl_plugins.plugins.pytensor.random_variables import broadcast_parameter, family
 
 
@@ -64,12 +66,30 @@ def _(
     batch: Array,
 ) -> Distribution:
     """The conditional autoregression: its precision is tau (D − alpha W), D the numbers of neighbours."""
+    mean = broadcast_parameter(mean, batch, 1, "mu")
+    places = _constant_neighbours(neighbours)
+    if places is not None:
+        alpha, tau = ops.asarray(alpha, "alpha"), ops.asarray(tau, "tau")
+        return MultivariateNormal(mean, ConditionalAutoregressive(places, alpha, tau))
     if isinstance(neighbours.type, SparseTensorType):
         neighbours = dense_from_sparse(neighbours)
     neighbours = ops.asarray(neighbours, "W")
     alpha, tau = ops.asarray(alpha, "alpha")[..., None, None], ops.asarray(tau, "tau")[..., None, None]
     matrix = tau * (ops.from_diagonal(neighbours.sum(axis=-1)) - alpha * neighbours)
-    return MultivariateNormal(broadcast_parameter(mean, batch, 1, "mu"), Precision(matrix))
+    return MultivariateNormal(mean, Precision(matrix))
+
+
+def _constant_neighbours(matrix: Variable) -> Neighbours | None:
+    """The weights where they are constants, and those of neighbours; else None."""
+    matrix = see_through(matrix)
+    sparse = input_of(matrix, "DenseFromSparse")
+    matrix = matrix if sparse is None else sparse
+    if not isinstance(matrix, Constant):
+        return None
+    try:
+        return Neighbours(matrix.data)
+    except ValueError:
+        return None
 
 
 @family.register(ICARRV)
