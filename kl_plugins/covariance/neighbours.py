@@ -62,7 +62,7 @@ class Neighbours:
     def degrees(self) -> FloatArray:
         """The sum of the weights of each place, shape (d,)."""
         ends = np.concatenate([self.first, self.second])
-        return np.bincount(ends, np.concatenate([self.weights] * 2), self.size)
+        return np.bincount(ends, np.concatenate([self.weights] * 2), self.size).astype(np.float64)
 
     @cached_property
     def matrix(self) -> FloatArray:
