@@ -18,8 +18,14 @@ from kl_plugins.estimate.density import Density, density_of
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.labelled import ByNames, Labelled, by_names_of, check_events, labelled, listed
 from kl_plugins.parameters.labels import has_names
-from kl_plugins.plugins.pytensor.dims import in_order
+from kl_plugins.plugins.pytensor.dims import RandomWithNames, in_order, random_itself
+from kl_plugins.plugins.pytensor.functions_by_name import (
+    FunctionWithNames,
+    function_with_names,
+    random_by_name,
+)
 from kl_plugins.plugins.pytensor.graph import random_with_names
+from kl_plugins.plugins.pytensor.not_random import not_random
 from kl_plugins.plugins.pytensor.open_model import differs_from_open_model
 from kl_plugins.plugins.pytensor.random_variables import name_of_class
 from kl_plugins.recognition import as_written, is_symbolic, recognise
@@ -212,6 +218,12 @@ def _check_in_model(name: Hashable, one: Argument) -> None:
         )
 
 
+@random_with_names.register(XTensorVariable)
+def _(variable: Any) -> RandomWithNames | None:
+    """A random variable, or a function of one."""
+    return random_itself(variable) or function_with_names(variable)
+
+
 _BY_NAMES = ByNames(compute, stand_ins, symbolic=True)
 
 
@@ -237,6 +249,8 @@ def _(variable: Any) -> Labelled | None:
 
 @recognise.register(XTensorVariable)
 def _(variable: Any) -> Distribution:
+    if _is_censored(variable.owner):
+        raise no_closed_form_of_one("a censored variable (pmd.Censored)")
     taken = random_with_names(variable)
     if taken is not None and not taken.parameters:
         return recognise(taken.ordinary(taken.batch_dims))
@@ -246,14 +260,9 @@ def _(variable: Any) -> Distribution:
             "cross_entropy, explain and independent go by: make it of PyMC's ordinary variables, such as "
             "pm.Normal.dist"
         )
-    node = variable.owner
-    if _is_censored(node):
-        raise no_closed_form_of_one("a censored variable (pmd.Censored)")
-    what = "a constant or an input" if node is None else f"the output of {node.op}"
-    raise TypeError(
-        f"{variable} is not a random variable but {what}: pass a variable of the model that has a "
-        "distribution, or a distribution with it as a parameter, such as pmd.Normal.dist(mu, sigma)"
-    )
+    sources = random_by_name(variable)
+    what = "a function of several random variables ({})" if len(sources) > 1 else ""
+    raise not_random(variable, what, of="pmd", sources=sources)
 
 
 def _is_censored(node: Apply | None) -> bool:
@@ -266,6 +275,8 @@ def _is_censored(node: Apply | None) -> bool:
 @as_written.register(XTensorVariable)
 def _(variable: Any) -> str:
     taken = random_with_names(variable)
+    if isinstance(taken, FunctionWithNames):
+        return as_written(taken.ordinary(taken.batch_dims))
     return str(variable) if taken is None else f"pmd.{name_of_class(taken.op)}"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -15,19 +16,18 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.xtensor.basic import Rename, XOp, XTensorFromTensor, XTypeCastOp, xtensor_from_tensor
 from pytensor.xtensor.math import Dot
 from pytensor.xtensor.shape import Transpose
-from pytensor.xtensor.type import XTensorVariable
 from pytensor.xtensor.vectorization import XRV
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.labelled import listed
 from kl_plugins.ops.pytensor import runtime_shape
-from kl_plugins.plugins.pytensor.graph import random_with_names
 from kl_plugins.plugins.pytensor.lowering import lowered
 
 Dims = tuple[Any, ...]
 
 
-class RandomWithNames(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class RandomWithNames:
     """A random variable with named dimensions, taken apart."""
 
     op: Op
@@ -102,8 +102,7 @@ class RandomWithNames(NamedTuple):
         return self.ordinary(batch)
 
 
-@random_with_names.register(XTensorVariable)
-def _(variable: Variable) -> RandomWithNames | None:
+def random_itself(variable: Variable) -> RandomWithNames | None:
     """The random variable that a variable is, or of which it is a transposed one; None where it is none."""
     node = variable.owner
     while node is not None and isinstance(node.op, Transpose):

@@ -27,14 +27,16 @@ def random_ones(variable: Variable) -> list[Variable]:
     return [x for x in walk([variable], parents, bfs=False) if is_random(x)]
 
 
-def not_random(variable: Variable, what: str = "", of: str = "pm") -> TypeError:
+def not_random(
+    variable: Variable, what: str = "", of: str = "pm", sources: Sequence[Variable] | None = None
+) -> TypeError:
     """The error for a variable of a graph that has no distribution, or none that can be read off it.
 
     `what` it is instead has braces where the random variables are named that it is computed from; `of` is the
-    module whose distributions the remedy names.
+    module whose distributions the remedy names, `sources` are these random variables.
     """
     node = original(variable).owner
-    sources = random_ones(variable)
+    sources = random_ones(variable) if sources is None else sources
     if node is None:
         what = "a constant or an input"
     elif not sources:
