@@ -144,6 +144,9 @@ def _pareto(b: Array, c: Array, loc: Array, scale: Array) -> TruncatedPareto:
 
 
 def _weibull(c: Array, a: Array, b: Array, loc: Array, scale: Array) -> TruncatedWeibull:
+    with np.errstate(over="ignore"):
+        if np.any(np.isinf(np.power(b, 1.0 * c))):
+            raise ValueError(Requirement("b", "must have a power, b ** c, within the floats"))
     low, high = a**c, b**c
     return TruncatedWeibull(TruncatedExponential(low - high, low, high - low), scale, loc, power=c)
 

@@ -15,6 +15,7 @@ from kl_plugins.families.core.statistics import Absolute, Exp, Square
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.sums import infinite_where_undefined
 from kl_plugins.formulas.truncated import (
+    log_exp_mean,
     log_integral,
     truncated_divergence,
     truncated_entropy,
@@ -91,10 +92,9 @@ def truncated_normal(p: TruncatedNormal, q: Normal) -> Array:
 
 @expects(TruncatedNormal, Exp)
 def exp(p: TruncatedNormal, statistic: Exp, at: AffineMap) -> Array:
-    """The moment generating function: exp(t²/2) times the ratio of the masses between the ends less t."""
+    """The moment generating function."""
     t = statistic.rate * at.ratio
-    masses = log_integral(p.low - t, p.high - t, p.ops) - log_integral(p.low, p.high, p.ops)
-    return p.ops.exp(statistic.rate * at.shift + 0.5 * t * t + masses)
+    return p.ops.exp(statistic.rate * at.shift + log_exp_mean(t, p.low, p.high, p.ops))
 
 
 @expects(TruncatedNormal, Absolute)

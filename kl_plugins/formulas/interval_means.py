@@ -17,6 +17,7 @@ from kl_plugins.ops.protocol import Array, ArrayOperations, Operations
 from kl_plugins.parameters.certainty import is_literal
 
 Function = Callable[[Array, Operations], Array]
+Antiderivative = Callable[[Array, Array, Array, Operations], Array]
 
 _WIDTH = 0.25
 """Up to this many times the distance of its middle from a singularity an interval is narrow."""
@@ -41,11 +42,15 @@ def gauss_legendre(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 class Integrand(NamedTuple):
-    """A function with its first and second antiderivative, and its distance from a singularity."""
+    """A function with its first and second antiderivative, and its distance from a singularity.
+
+    The antiderivatives are in units of a step, F(z)/step and G(z)/step², functions of z, z/step, step and
+    operations: squares of wide intervals are beyond the floats.
+    """
 
     value: Function
-    first: Function
-    second: Function
+    first: Antiderivative
+    second: Antiderivative
     distance: Function
 
 
@@ -103,7 +108,8 @@ def average(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
         return quadrature(lambda z: f.value(z, ops), ops, start, step)
 
     def wide(start: Array, step: Array) -> Array:
-        return (f.first(start + step, ops) - f.first(start, ops)) / step
+        end = start + step
+        return f.first(end, end / step, step, ops) - f.first(start, start / step, step, ops)
 
     return ops.select(_is_narrow(f, start, step, ops), narrow, wide, start, step)
 
@@ -116,8 +122,9 @@ def ramp(f: Integrand, start: Array, step: Array, ops: Operations) -> Array:
 
     def wide(start: Array, step: Array) -> Array:
         end = start + step
-        rise = (f.second(end, ops) - f.second(start, ops)) / step
-        return 2.0 * ((f.first(end, ops) - rise) / step)
+        low, high = start / step, end / step
+        rise = f.second(end, high, step, ops) - f.second(start, low, step, ops)
+        return 2.0 * (f.first(end, high, step, ops) - rise)
 
     return ops.select(_is_narrow(f, start, step, ops), narrow, wide, start, step)
 
@@ -131,14 +138,23 @@ def _log_or_zero(z: Array, ops: Operations) -> Array:
     return ops.log(ops.where(z > 0.0, z, 1.0))
 
 
-def _log_square_first(z: Array, ops: Operations) -> Array:
+def _log_square_first(z: Array, r: Array, step: Array, ops: Operations) -> Array:
     x = _log_or_zero(z, ops)
-    return z * (x * (x - 2.0) + 2.0)
+    return r * (x * (x - 2.0) + 2.0)
 
 
-def _log_square_second(z: Array, ops: Operations) -> Array:
+def _log_square_second(z: Array, r: Array, step: Array, ops: Operations) -> Array:
     x = _log_or_zero(z, ops)
-    return z * z * (0.5 * x * (x - 3.0) + 1.75)
+    return r * r * (0.5 * x * (x - 3.0) + 1.75)
+
+
+def _log1p_square_first(z: Array, r: Array, step: Array, ops: Operations) -> Array:
+    return r * (log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z) / step
+
+
+def _log1p_square_second(z: Array, r: Array, step: Array, ops: Operations) -> Array:
+    unit = 1.0 / step
+    return 0.5 * (r * r - unit * unit) * log1p_square(z, ops) - 1.5 * r * r + 2.0 * r * (ops.arctan(z) * unit)
 
 
 def _distance_from_zero(z: Array, ops: Operations) -> Array:
@@ -154,8 +170,8 @@ def log1p_square(z: Array, ops: Operations) -> Array:
 
 LOG = Integrand(
     lambda z, ops: ops.log(z),
-    lambda z, ops: z * (_log_or_zero(z, ops) - 1.0),
-    lambda z, ops: 0.5 * z * z * (_log_or_zero(z, ops) - 1.5),
+    lambda z, r, step, ops: r * (_log_or_zero(z, ops) - 1.0),
+    lambda z, r, step, ops: 0.5 * r * r * (_log_or_zero(z, ops) - 1.5),
     _distance_from_zero,
 )
 LOG_SQUARE = Integrand(
@@ -163,14 +179,14 @@ LOG_SQUARE = Integrand(
 )
 LOG1P_SQUARE = Integrand(
     log1p_square,
-    lambda z, ops: z * (log1p_square(z, ops) - 2.0) + 2.0 * ops.arctan(z),
-    lambda z, ops: 0.5 * (z * z - 1.0) * log1p_square(z, ops) - 1.5 * z * z + 2.0 * z * ops.arctan(z),
+    _log1p_square_first,
+    _log1p_square_second,
     lambda z, ops: 0.7 * (1.0 + ops.absolute(z)),  # from i
 )
 ABSOLUTE = Integrand(
     lambda z, ops: ops.absolute(z),
-    lambda z, ops: 0.5 * z * ops.absolute(z),
-    lambda z, ops: z * z * ops.absolute(z) / 6.0,
+    lambda z, r, step, ops: 0.5 * r * ops.absolute(z),
+    lambda z, r, step, ops: r * r * ops.absolute(z) / 6.0,
     _distance_from_zero,
 )
 
@@ -259,12 +275,14 @@ def _power_triangular_mean(exponent: Array, mode: Array, start: Array, step: Arr
         return ramp_quadrature(lambda z, k: ops.power(z, k), ops, start, step, exponent)
 
     def wide(start: Array, step: Array) -> Array:
-        first = flat(exponent + 1.0, start, step)
+        unit, sign = ops.absolute(step), ops.sign(step)
+        start = start / unit
+        first = flat(exponent + 1.0, start, sign)
         # From zero the second part is none, though it may be zero times infinity.
         second = ops.select(
-            start > 0.0, lambda s, h: s * flat(exponent, s, h), lambda s, h: 0.0 * s, start, step
+            start > 0.0, lambda s, h: s * flat(exponent, s, h), lambda s, h: 0.0 * s, start, sign
         )
-        return 2.0 * ((first - second) / step)
+        return 2.0 * ((first - second) * sign) * ops.power(unit, exponent)
 
     def ramp(start: Array, step: Array) -> Array:
         bends = 1.0 + 0.1 * ops.absolute(exponent)

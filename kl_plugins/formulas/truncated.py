@@ -63,9 +63,14 @@ class _Kernel(NamedTuple):
 
 def _kernel(low: Array, high: Array, ops: Operations) -> _Kernel:
     mode = ops.minimum(ops.maximum(low, 0.0), high)
+    return _kernel_from(low, high, mode, mode, ops)
+
+
+def _kernel_from(low: Array, high: Array, place: Array, mode: Array, ops: Operations) -> _Kernel:
+    """That of the normal density whose mean is `mode` below `place`, where it is greatest."""
     reach = _CUT / (ops.sqrt(mode * mode + _CUT) + ops.absolute(mode))
-    start = ops.maximum(low - mode, -reach)
-    width = ops.minimum(high - mode, reach) - start
+    start = ops.maximum(low - place, -reach)
+    width = ops.minimum(high - place, reach) - start
     k = _Kernel(mode, start, width, None, None, None)
     mass = k.integral(lambda y: 1.0, ops)
     first = k.integral(lambda y: y, ops) / mass
@@ -80,6 +85,18 @@ def log_integral(low: Array, high: Array, ops: Operations) -> Array:
 def _log_integral(low: Array, high: Array, ops: Operations) -> Array:
     k = _kernel(low, high, ops)
     return ops.log(k.total) - 0.5 * k.mode * k.mode
+
+
+def log_exp_mean(t: Array, low: Array, high: Array, ops: Operations) -> Array:
+    """log E exp(tz)."""
+    return whole(_log_exp_mean, ops, t, low, high)
+
+
+def _log_exp_mean(t: Array, low: Array, high: Array, ops: Operations) -> Array:
+    """By the normal density around t and its top c: tz − z²/2 = c (t − c/2) − (c − t) y − y²/2, z = c + y."""
+    c, k = ops.minimum(ops.maximum(low, t), high), _kernel(low, high, ops)
+    turned = _kernel_from(low, high, c, c - t, ops)
+    return ops.log(turned.total / k.total) + (c * (t - 0.5 * c) + 0.5 * k.mode * k.mode)
 
 
 def truncated_mean(low: Array, high: Array, ops: Operations) -> Array:
