@@ -45,7 +45,8 @@ class Banded(Markov[Value]):
 
     See Also
     --------
-    Autoregressive : the same by regressions, which keep more digits where P is nearly singular.
+    Autoregressive : the same by regressions, which keep more digits where P is nearly singular and the other
+        side is not nearly equal.
 
     Examples
     --------

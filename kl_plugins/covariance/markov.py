@@ -183,7 +183,10 @@ class Autoregressive(Markov[Value]):
         return self.ops.below_diagonal(self.coefficients)
 
 
-@log_det_divergences.register(Markov, Markov, cost="O(d b³) for b lags: each variable given those before it")
+SERIES_COST = "O(d b³) for b lags: each variable given those before it"
+
+
+@log_det_divergences.register(Markov, Markov, cost=SERIES_COST)
 def markov_markov(p: Markov, q: Markov) -> Array:
     """The chain rule: each variable given those before it, averaged over these by p.
 

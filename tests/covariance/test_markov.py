@@ -121,6 +121,30 @@ def test_nearly_equal_pair_keeps_its_digits(lags, distance):
     assert kl(p, p) == kl(q, q) == 0.0
 
 
+@pytest.mark.parametrize("distance", [1e-2, 1e-5, 1e-9])
+@pytest.mark.parametrize(("order", "ridge"), [(1, 1.0), (1, 1e-6), (2, 1e-3), (3, 1.0)])
+def test_nearly_equal_bands_keep_their_digits(order, ridge, distance):
+    """Of integrated walks with a small ridge, whose Cholesky factors have lost them."""
+    d, rng = 20, np.random.default_rng(order)
+    steps = np.linalg.matrix_power(np.eye(d) - np.eye(d, k=-1), order)
+    precision = steps.T @ steps + ridge * np.eye(d)
+    band = np.zeros((order + 1, d))
+    for k in range(order + 1):
+        band[order - k, k:] = np.diagonal(precision, k)
+    moved = band.copy()
+    moved[-1] += ridge * distance * rng.uniform(0.5, 1.0, d)
+    sides = [
+        (MultivariateNormal(np.zeros(d), Banded(x)), oracle.from_band(np.zeros(d), x)) for x in (band, moved)
+    ]
+    for (p, exact_p), (q, exact_q) in (sides, reversed(sides)):
+        assert oracle.relative_error(kl(p, q), oracle.kl(exact_p, exact_q)) < 1e-9
+        assert kl(p, p) == 0.0
+    wider = MultivariateNormal(np.zeros(d), Banded(np.vstack([np.zeros((2, d)), moved])))
+    np.testing.assert_allclose(kl(sides[0][0], wider), kl(sides[0][0], sides[1][0]), rtol=1e-9)
+    whole = MultivariateNormal(np.zeros(d), Banded(np.stack([band, moved])))
+    np.testing.assert_array_equal(kl(whole, sides[1][0]), [kl(*(side[0] for side in sides)), 0.0])
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_integrated_series_keep_their_digits(order):
     """Their variances grow like t^(2 order − 1), those of their differences do not."""

@@ -29,7 +29,7 @@ def members(contract):
 
 OF_NUMPY_ALONE = {
     *("in_pieces", "of_long_vectors", "plain_covariances", "plain_means"),
-    *("by_loop", "column_norms_below", "cholesky_band_gradient"),
+    *("by_loop", "column_norms_below", "cholesky_band_gradient", "cholesky_band_step"),
 }
 NODES = {"SolveLowerBand", "CovarianceRecursion", "CholeskyBand", "CholeskyBandGradient"}
 BACKENDS = {

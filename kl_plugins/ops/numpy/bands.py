@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kl_plugins.ops.protocol import FloatArray
+from kl_plugins.ops.protocol import Array, FloatArray
 
 
 @cache
@@ -56,18 +56,67 @@ def cholesky_band_gradient(factor: FloatArray, gradient: FloatArray) -> FloatArr
     C[r + s, j − s] dC[s, j − s], C[k, j] being the entry of the band: a banded triangular system for the dC,
     column by column.
     """
+    inside = _inside(factor)
+    given = np.where(inside, gradient, 0.0).T.ravel()
+    return solve_lower_band_transposed(_system(factor), given).reshape(factor.shape[::-1]).T
+
+
+def cholesky_band_step(factor: FloatArray, change: FloatArray, limit: float) -> FloatArray | None:
+    """What one band's Cholesky factor C changes by where the matrix does; None where it is much work.
+
+    From (C + E)(C + E)ᵀ = P + ΔP, by steps CEᵀ + ECᵀ = ΔP − EEᵀ with the last E on the right. Each is a
+    banded system for the entries of E, which keep the digits that ΔP has. The diagonal of E is at most
+    `limit` times that of C, so that steps converge.
+    """
     width, size = factor.shape
-    inside = np.arange(size) < size - np.arange(width)[:, None]
-    entries = np.where(inside, factor, 0.0)
+    if size * width * (width - 1) ** 2 > _MOST_ENTRIES:
+        return None
+    system, inside = _system(factor), _inside(factor)
+    step = np.zeros_like(factor)
+    for _ in range(_STEPS):
+        right = np.where(inside, change - _product(step), 0.0).T.ravel()
+        last, step = step, solve_lower_band(system, right).reshape(factor.shape[::-1]).T
+        if not (np.abs(step[0]) <= limit * factor[0]).all():
+            return None
+        if np.all(np.abs(step - last) <= 4.0 * np.finfo(step.dtype).eps * np.abs(step).max(axis=0)):
+            return step
+    return None
+
+
+_STEPS = 12
+"""After which a step that is small has converged."""
+
+_MOST_ENTRIES = 20_000_000
+"""Of the system for a factor's derivatives, which has b² diagonals for a band of b."""
+
+
+def _product(factor: FloatArray) -> FloatArray:
+    """The band of FFᵀ, of F by its band: (k, j) sums over s what is (k + s, j − s) times (s, j − s)."""
+    width, size = factor.shape
+    out = np.zeros_like(factor)
+    for s in range(width):
+        for k in range(width - s):
+            out[k, s:] += factor[k + s, : size - s] * factor[s, : size - s]
+    return out
+
+
+def _inside(band: FloatArray) -> Array:
+    """Which entries of a band are of the matrix."""
+    width, size = band.shape
+    return np.arange(size) < size - np.arange(width)[:, None]
+
+
+def _system(factor: FloatArray) -> FloatArray:
+    """The banded system by which derivatives of one factor C give those of the band of P = CCᵀ."""
+    width, size = factor.shape
+    entries = np.where(_inside(factor), factor, 0.0)
     system = np.zeros((size, width, (width - 1) ** 2 + 1), factor.dtype)
     for a in range(width):  # the diagonal that an entry dC[a, j] is of
         for s in range(a):
             system[:, a, s * (width - 1)] = entries[s]
         for r in range(width - a):
             system[:, a, a * (width - 1) + r] = (1.0 if r else 2.0) * entries[a + r]
-    band = system.reshape(size * width, -1).T
-    given = np.where(inside, gradient, 0.0).T.ravel()
-    return solve_lower_band_transposed(band, given).reshape(size, width).T
+    return system.reshape(size * width, -1).T
 
 
 def below_diagonal(matrix: FloatArray) -> FloatArray:
