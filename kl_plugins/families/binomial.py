@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kl_plugins.families.core.closed_forms import closed_form
 from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.families.core.maps import Affine, image_of
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.outcomes import by_outcomes
 from kl_plugins.families.core.overlaps import overlap_of
@@ -42,6 +43,14 @@ def binomial_binomial(p: Binomial, q: Binomial) -> Array:
     if not is_literal(p.n) or p.n == 0.0:
         value = ops.where(ops.equal(p.n, 0.0), 0.0 * p.p, value)
     return q.broadcast(p.broadcast(value))
+
+
+@image_of(Binomial, Affine)
+def failures(p: Binomial, of: Affine) -> Binomial | None:
+    """−X is the number of failures less n, which is binomial as well."""
+    if p.ops.literal(of.scale) != -1.0:
+        return p.moved(of.loc, of.scale, of.sign)
+    return Binomial(p.n, p.ops.complement(p.p), of.loc - p.n - p.loc)
 
 
 @overlap_of(Binomial, Binomial)

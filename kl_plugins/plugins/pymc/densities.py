@@ -38,7 +38,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import Array, FloatArray
 from kl_plugins.plugins.pytensor.functions import function_of
 from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.plugins.pytensor.not_random import not_random
+from kl_plugins.plugins.pytensor.not_random import not_random, random_ones
 from kl_plugins.plugins.pytensor.random_variables import density
 from kl_plugins.recognition import parameters_as_written, recognise
 
@@ -160,9 +160,12 @@ def _gaussian(variable: Variable) -> Density:
 
 def _mapped(variable: Variable) -> Variable:
     """The random variable that this one is a function of; TypeError where it is none."""
-    if variable.owner is None or not isinstance(variable.owner.op, Elemwise):
-        raise not_random(variable)
-    return function_of(variable).of
+    source = variable
+    if variable.owner is not None and isinstance(variable.owner.op, Elemwise):
+        source = function_of(variable).of
+    if not _is_random(source) and (_recognised(source) is None or _recognised(variable) is None):
+        raise not_random(variable)  # of a combination of Gaussian variables densities are those of families
+    return random_ones(source)[0]
 
 
 def _is_random(variable: Variable) -> bool:

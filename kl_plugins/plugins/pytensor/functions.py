@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any, NamedTuple
 
 import pytensor.scalar as ps
@@ -33,6 +32,7 @@ from kl_plugins.families.core.maps import (
 )
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.plugins.pytensor.combinations import called, combination_of
 from kl_plugins.plugins.pytensor.graph import constant_of, original
 from kl_plugins.plugins.pytensor.not_random import is_random, not_random, random_ones, result_of
 from kl_plugins.plugins.pytensor.random_variables import as_function, computed
@@ -60,6 +60,8 @@ class _NotReadError(Exception):
 @computed.register(Elemwise)
 def _(op: Any, variable: Variable) -> Distribution:
     function = function_of(variable)
+    if not function.maps and (found := combination_of(variable)) is not None:
+        return found
     return _distribution(function, len(function.maps))
 
 
@@ -76,18 +78,20 @@ def _distribution(function: Function, count: int) -> Distribution:
     base = made = recognise(function.of)
     for one, text in zip(function.maps[:count], function.texts(), strict=False):
         made = image(made, one, text).to(ops)
-    premises = list(chain.from_iterable(map(_conditions, function.maps)))
+    premises = [stated for one in function.maps for stated in _conditions(one, bool(base.event_shape))]
     if made is not base:
         premises += [(holds, requirement_as_written(text, function.of)) for holds, text in base.conditions()]
     return made.provided(premises) if premises or made is not base else base
 
 
 @as_function.register(Elemwise)
-def _(op: Any, variable: Variable) -> str:
+def _(op: Any, variable: Variable) -> str | None:
     try:
         function = function_of(variable)
     except TypeError:
         return str(variable)
+    if function.of is original(variable):  # linear in several elements
+        return called(op, variable)
     return [as_written(function.of), *function.texts()][-1]
 
 
@@ -101,6 +105,8 @@ def function_of(variable: Variable) -> Function:
         try:
             found, first = _read(found.owner)
         except _NotReadError as error:
+            if combination_of(found) is not None:
+                break
             raise not_random(variable, str(error)) from None
         maps = [*first, *maps]
     return Function(found, maps)
@@ -191,10 +197,11 @@ _POSITIVE = (ps.Exp, ps.Softplus, ps.Sigmoid, ps.Abs, ps.Sqr, ps.Sqrt)
 """But for zero, which is no factor."""
 
 
-def _conditions(of: Map) -> Conditions:
+def _conditions(of: Map, of_vectors: bool) -> Conditions:
     """Of numbers that are known only when the graph runs."""
     if isinstance(of, Affine) and not isinstance(of.scale, float):
-        yield pt.neq(of.scale, 0.0), "the factor of a random variable must not be 0"
+        holds = pt.neq(of.scale, 0.0)
+        yield pt.all(holds) if of_vectors else holds, "the factor of a random variable must not be 0"
     if isinstance(of, Raised) and not isinstance(of.exponent, float):
         yield pt.neq(of.exponent, 0.0), "the exponent of a random variable must not be 0"
 
