@@ -30,6 +30,11 @@ _KINDS: dict[str, tuple[str, str]] = {
     "arviz.InferenceData": ("draws", _TRACE),
     "kl_plugins.Draws": ("draws", "kl_plugins.estimate_kl takes them"),
     "builtins.generator": ("an iterator", "pairwise_kl takes all that it yields, kl one distribution"),
+    "scipy.FitResult": (
+        "the result of a fit",
+        "its parameters make a distribution, for example scipy.stats.norm(*result.params)",
+    ),
+    "scipy.ECDFResult": ("an empirical distribution", "kl_plugins.estimate_kl takes the draws themselves"),
     "pymc.Model": (
         "a model",
         "pass one of its variables, or a fit of it: kl_plugins.variational.fit, or pm.fit",

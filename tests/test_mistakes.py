@@ -140,6 +140,10 @@ OTHERS = {
     "a method": (pm.Normal.dist, "a function: call it, if it makes a distribution"),
     "a module": (stats, "a module: make one of its distributions, for example scipy.stats.norm(0, 1)"),
     "an empty list": ([], "empty: pass one distribution"),
+    "a result of scipy.stats.fit": (
+        stats.fit(stats.norm, [1.0, 2.0, 4.0], {"loc": (0, 3), "scale": (0.1, 3)}),
+        "the result of a fit: its parameters make a distribution",
+    ),
     "an input of a graph": (
         pt.scalar("mu"),
         "mu is not a random variable but a constant or an input: pass a variable",

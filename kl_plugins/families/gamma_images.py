@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from kl_plugins.errors import NoClosedFormError
+from kl_plugins.errors import NoClosedFormError, no_closed_form_of_one
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.maps import Exponential, Folded, Logarithm, Raised, image_of, starts_at_zero
-from kl_plugins.families.core.names import from_scipy
+from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.gamma import GeneralizedGamma, Weibull
 from kl_plugins.families.log_gamma import LogGamma
 from kl_plugins.families.normal import Normal
+from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.certainty import certainly_is, known_zero
 
@@ -38,6 +41,22 @@ def _extreme_value(c: Array, loc: Array, scale: Array) -> Continuous:
         return LogGamma(1.0, loc + 0.0 * c, scale, -1.0)
     refuse_small(c, "genextreme with a shape c this close to 0, a Gumbel distribution's")
     return GeneralizedGamma(1.0, scale / abs(c), 1.0 / c, loc + scale / c, -sign)
+
+
+def of_extras(make: Callable[[float, Array, Array], Continuous], what: str) -> Callable[..., Continuous]:
+    """What makes a family of pymc-extras' mu, sigma and xi, whose sign decides the family."""
+
+    def made(mu: Array, sigma: Array, xi: Array) -> Continuous:
+        shape, *places = (backend_of(x).literal(x) for x in (xi, mu, sigma))
+        if shape is None:
+            raise no_closed_form_of_one(
+                f"pymc_extras.{what} whose xi is not one number that is known before a graph runs"
+            )
+        if None in places:
+            return make(shape, mu, sigma)
+        return make(shape, *places)  # as numbers places may be seen to be common
+
+    return made
 
 
 def _pearson_3(skew: Array, loc: Array, scale: Array) -> Continuous:
@@ -85,6 +104,7 @@ def common_sign(value: Array, what: str) -> float:
 from_scipy("levy")(_levy)
 from_scipy("levy_l")(lambda loc, scale: _levy(loc, scale, -1.0))
 from_scipy("genextreme")(_extreme_value)
+from_pymc("GenExtremeRV")(of_extras(lambda xi, loc, scale: _extreme_value(-xi, loc, scale), "GenExtreme"))
 from_scipy("pearson3")(_pearson_3)
 from_scipy("foldnorm")(_folded_normal)
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from kl_plugins.families.beta import Beta
 from kl_plugins.families.core.continuous import Continuous
-from kl_plugins.families.core.names import from_scipy
+from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.gamma import GeneralizedGamma
-from kl_plugins.families.gamma_images import common_sign, refuse_small
+from kl_plugins.families.gamma_images import common_sign, of_extras, refuse_small
 from kl_plugins.families.pareto import Pareto
 from kl_plugins.ops.protocol import Array
 
@@ -28,3 +28,6 @@ def _of_shape(c: Array, loc: Array, scale: Array) -> Continuous:
         return Beta(1.0, -1.0 / c, loc, -scale / c)
     refuse_small(c, "genpareto with a positive shape c this close to 0, an exponential distribution's")
     return Pareto(1.0 / c, scale / c, loc - scale / c)
+
+
+from_pymc("GenParetoRV")(of_extras(_of_shape, "GenPareto"))

@@ -44,6 +44,8 @@ class Priors:
         self.free = {rv.name: rv for rv in model.free_RVs}
         owners = {value.name: rv.name for rv, value in model.rvs_to_values.items()}
         self._every = value_variables(model)
+        if not self._every:
+            raise ValueError("the model has no free random variables, whose priors the posterior has left")
         self.variables: dict[str, Variable] = {owners[one.name]: one for one in self._every}
         stops = np.cumsum([one.size for one in self._every]).tolist()
         self._places = {

@@ -24,7 +24,7 @@ from pymc_extras.inference.advi import (
 from scipy import optimize, stats
 
 from kl_plugins import gaussian, jeffreys, kl
-from kl_plugins.errors import EstimateWarning, NotRecognisedError
+from kl_plugins.errors import EstimateWarning, NoClosedFormError, NotRecognisedError
 from kl_plugins.families.named import NamedMultivariateNormal
 from kl_plugins.variational import diagnose, distance_to_optimum, snapshot
 
@@ -329,3 +329,24 @@ def test_distributions_that_are_functions_of_others():
     found = kl(pmx.Maxwell.dist(scale), stats.maxwell(scale=2.0))
     expected = kl(stats.maxwell(scale=1.5), stats.maxwell(scale=2.0))
     assert found.eval({scale: 1.5}) == pytest.approx(expected, rel=1e-12)
+
+
+DISTRIBUTIONS = {
+    "GenExtreme": (lambda: pmx.GenExtreme.dist(0.1, 2.0, 0.2), stats.genextreme(-0.2, 0.1, 2.0)),
+    "GenExtreme, bounded": (lambda: pmx.GenExtreme.dist(0.1, 2.0, -0.2), stats.genextreme(0.2, 0.1, 2.0)),
+    "GenPareto": (lambda: pmx.GenPareto.dist(0.1, 2.0, 0.2), stats.genpareto(0.2, 0.1, 2.0)),
+    "GenPareto, bounded": (lambda: pmx.GenPareto.dist(0.1, 2.0, -0.2), stats.genpareto(-0.2, 0.1, 2.0)),
+    "Chi": (lambda: pmx.Chi.dist(3.0), stats.chi(3)),
+    "Maxwell": (lambda: pmx.Maxwell.dist(2.0), stats.maxwell(scale=2.0)),
+}
+
+
+@pytest.mark.parametrize(("make", "known"), DISTRIBUTIONS.values(), ids=DISTRIBUTIONS)
+def test_distributions_are_families_of_ours(make, known):
+    for pair in ((make(), known), (known, make())):
+        assert kl(*pair).eval(mode="FAST_COMPILE") == pytest.approx(0.0, abs=1e-15)
+
+
+def test_a_shape_that_only_the_graph_knows_is_refused():
+    with pytest.raises(NoClosedFormError, match=r"^p: .*pymc_extras.GenPareto whose xi is not one number"):
+        kl(pmx.GenPareto.dist(0.0, 1.0, pt.dscalar()), stats.genpareto(0.2))

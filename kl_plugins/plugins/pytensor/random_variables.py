@@ -166,14 +166,16 @@ def family(op: Op, *parameters: Variable, batch: tuple[Array, ...] | None) -> Di
         Batch shape, where it was given.
     """
     make = pymc_names.get(type(op).__name__)
-    if make is not None and (
-        type(op).__module__.partition(".")[0] in ("pytensor", "pymc") or _is_logit_normal(op)
-    ):
+    if make is not None and (type(op).__module__.partition(".")[0] in _THEIRS or _is_logit_normal(op)):
         values = [ops.asarray(value, name) for value, name in zip(parameters, "abcdefgh", strict=False)]
         made = made_by(make, values, type(op).__name__)
         made = made.to(ops)  # plain numbers alone are a graph too
         return made if batch is None else made.expand(batch)
     raise no_closed_form_of_one(f"the random variable {name_of_class(op)}")
+
+
+_THEIRS = ("pytensor", "pymc", "pymc_extras")
+"""Whose classes the names are of."""
 
 
 def _is_logit_normal(op: Op) -> bool:
