@@ -77,8 +77,7 @@ def _independence(factor: Variable) -> Conditions:
     """Rounding leaves something of what is a combination of the others."""
     yield pt.eq(factor.shape[0], factor.shape[1]), _INDEPENDENT
     sizes = pt.sqrt(pt.sum(pt.square(factor), axis=-1))
-    least = np.float64(1e-13) * sizes
-    regular = ops.all_last(ops.diagonal(factor) > least)
+    regular = ops.all_last(ops.diagonal(factor) > 512.0 * ops.epsilon(factor) * sizes)
     yield regular, _INDEPENDENT
 
 
