@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.bradford import Bradford as Bradford
     from kl_plugins.families.categorical import Categorical as Categorical
     from kl_plugins.families.categorical import Multinomial as Multinomial
+    from kl_plugins.families.censored import Censored as Censored
     from kl_plugins.families.core.images import Image as Image
     from kl_plugins.families.core.images import OfBase as OfBase
     from kl_plugins.families.core.univariate import Univariate as Univariate

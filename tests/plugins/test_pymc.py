@@ -200,7 +200,7 @@ def test_what_is_not_a_random_variable(what, message):
             r"a truncated variable .*estimate_kl",
         ),
         (
-            lambda: pm.Censored.dist(pm.Normal.dist(), None, 0.0),
+            lambda: pm.Censored.dist(pm.Poisson.dist(2.0), None, 3),
             r"a censored variable .*estimate_kl",
         ),
         (

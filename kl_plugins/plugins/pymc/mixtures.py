@@ -1,11 +1,10 @@
-"""PyMC's mixtures; censored variables, which have no closed form and are refused by name."""
+"""PyMC's mixtures; hurdle models, which have no closed form and are refused by name."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytensor.tensor as pt
-from pymc.distributions.censored import CensoredRV
 from pymc.distributions.mixture import MixtureRV, _HurdleRV
 from pytensor.graph.basic import Variable
 from pytensor.graph.op import Op
@@ -95,8 +94,3 @@ def _joined(members: list[Any]) -> Any:
 @family.register(_HurdleRV)
 def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
     raise no_closed_form_of_one("a hurdle model (pm.Hurdle…), a mixture")
-
-
-@family.register(CensoredRV)
-def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
-    raise no_closed_form_of_one("a censored variable (pm.Censored)")

@@ -1,20 +1,23 @@
-"""PyMC's truncated variables, where they are of a family."""
+"""PyMC's truncated and censored variables, where they are of a family."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pymc.distributions.censored import CensoredRV
 from pymc.distributions.truncated import TruncatedRV
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 
 from kl_plugins.errors import no_closed_form_of_one
+from kl_plugins.families.censored import censored
+from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.truncations import truncation
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.protocol import Array
 from kl_plugins.plugins.pytensor.random_variables import family, parameters_of
-from kl_plugins.recognition import as_written
+from kl_plugins.recognition import as_written, recognise
 
 
 @parameters_of.register(TruncatedRV)
@@ -34,3 +37,12 @@ def _(op: Op, base: Variable, lower: Variable, upper: Variable, *, batch: Array)
     shape = tuple(base.shape[i] if n is None else n for i, n in enumerate(base.type.shape))
     found: Distribution = made.to(ops).expand(shape)
     return found
+
+
+@family.register(CensoredRV)
+def _(op: Op, base: Variable, lower: Variable, upper: Variable, *, batch: Array) -> Distribution:
+    whole = recognise(base)
+    if not isinstance(whole, Continuous):
+        raise no_closed_form_of_one(f"a censored variable (pm.Censored of {as_written(base)})")
+    found: Distribution = censored(whole, ops.asarray(lower, "lower"), ops.asarray(upper, "upper")).to(ops)
+    return found if batch is None else found.expand(batch)
