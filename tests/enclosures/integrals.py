@@ -77,8 +77,10 @@ class _Pair:
     frame: Frame
 
     def inside(self) -> bool:
-        """Whether the support of p is within that of q."""
+        """Whether the support of p is within that of q, which may be one turn from an end on."""
         assert self.q is not None
+        if self.q.turn is not None and self.q.low is not None and self.frame.scale <= 1:
+            return self.frame.loc == 0 and self.frame.scale == 1
         ends = (self.p.low, self.q.low, -1), (self.p.high, self.q.high, 1)
         return all(
             theirs is None or (ours is not None and sign * (self.frame.place(theirs) - ours) >= 0)
