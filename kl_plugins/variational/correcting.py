@@ -16,9 +16,10 @@ from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.distance import OptimumDistance, distance_by_search
 from kl_plugins.variational.optimum.draw_counts import MOST_DRAWS, draws_for_covariances
 from kl_plugins.variational.optimum.progress import Report, progress_line
+from kl_plugins.variational.optimum.quasi_random import draws_in_sets
 from kl_plugins.variational.optimum.reasons import NoResponse
 from kl_plugins.variational.optimum.response import Curvature
-from kl_plugins.variational.optimum.scale_families import ScaleFamily, draws_in_sets, family_of, member_of
+from kl_plugins.variational.optimum.scale_families import ScaleFamily, family_of, member_of
 from kl_plugins.variational.report.certificate import Certificate
 from kl_plugins.variational.report.linear_response import LinearResponse
 from kl_plugins.variational.report.wording import ResponseText

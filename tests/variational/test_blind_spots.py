@@ -22,7 +22,7 @@ from kl_plugins.variational.evidence.importance import error_factor, importance,
 from kl_plugins.variational.evidence.moments import Estimate, Moments, compare_moments
 from kl_plugins.variational.evidence.proposals import Survey
 from kl_plugins.variational.optimum.propriety import endless_direction, outside_support
-from kl_plugins.variational.optimum.starts import prior_points, symmetric_images
+from kl_plugins.variational.optimum.start_points import prior_points, symmetric_images
 from kl_plugins.variational.target.density import TargetDensity, variables_in
 
 

@@ -11,12 +11,8 @@ from kl_plugins.variational import fit, snapshot
 from kl_plugins.variational.optimum.conjugate_gradients import ROUGH, conjugate_gradients
 from kl_plugins.variational.optimum.draw_counts import draws_for_curvature, fewest_draws, more_draws
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO
-from kl_plugins.variational.optimum.scale_families import (
-    Gaussian,
-    MeanFieldScales,
-    TriangularScales,
-    normal_draws,
-)
+from kl_plugins.variational.optimum.quasi_random import normal_draws
+from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, TriangularScales
 
 
 @pytest.mark.parametrize("condition", [1e1, 1e3, 1e5])

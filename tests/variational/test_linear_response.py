@@ -11,13 +11,9 @@ from kl_plugins.variational import LinearResponse, diagnose, fit, linear_respons
 from kl_plugins.variational.correcting import SETS, _draws_of_a_set
 from kl_plugins.variational.evidence.functions import function_moments
 from kl_plugins.variational.optimum.fixed_draws import minimise
+from kl_plugins.variational.optimum.quasi_random import draws_in_sets
 from kl_plugins.variational.optimum.response import Curvature
-from kl_plugins.variational.optimum.scale_families import (
-    Gaussian,
-    MeanFieldScales,
-    TriangularScales,
-    draws_in_sets,
-)
+from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, TriangularScales
 from kl_plugins.variational.target.derived import functions_of
 
 QUIET = {"random_seed": 1, "progressbar": False}

@@ -10,11 +10,11 @@ from kl_plugins import LowRank, MultivariateNormal, jeffreys
 from kl_plugins.variational import distance_to_optimum, linear_response
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO, minimise
 from kl_plugins.variational.optimum.low_rank_scales import LowRankScales
+from kl_plugins.variational.optimum.quasi_random import normal_draws
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,
     TriangularScales,
     family_of,
-    normal_draws,
     with_constant_metric,
 )
 

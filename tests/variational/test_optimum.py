@@ -14,8 +14,9 @@ from pymc.variational.opvi import Approximation, Group
 from kl_plugins import Cholesky, Diagonal, MultivariateNormal, jeffreys
 from kl_plugins.families.named import NamedMultivariateNormal, Variable
 from kl_plugins.variational import distance_to_optimum, fit, snapshot
+from kl_plugins.variational.optimum.quasi_random import normal_draws
 from kl_plugins.variational.optimum.reasons import Reason
-from kl_plugins.variational.optimum.scale_families import MeanFieldScales, TriangularScales, normal_draws
+from kl_plugins.variational.optimum.scale_families import MeanFieldScales, TriangularScales
 from kl_plugins.variational.optimum.search import find_optimum
 from kl_plugins.variational.optimum.starts import starts_from
 from kl_plugins.variational.target.density import TargetDensity

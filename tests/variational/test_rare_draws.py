@@ -7,8 +7,9 @@ import pytest
 from scipy.optimize import brentq
 
 from kl_plugins import Diagonal, MultivariateNormal, jeffreys
+from kl_plugins.variational.optimum.quasi_random import normal_draws
 from kl_plugins.variational.optimum.reasons import Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, normal_draws
+from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales
 from kl_plugins.variational.optimum.search import find_optimum
 from kl_plugins.variational.optimum.starts import starts_from
 from kl_plugins.variational.optimum.weighted_draws import PARTS, farther_draws

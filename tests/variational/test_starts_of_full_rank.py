@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kl_plugins.variational.optimum.fixed_draws import minimise
-from kl_plugins.variational.optimum.scale_families import Gaussian, TriangularScales, normal_draws
+from kl_plugins.variational.optimum.quasi_random import normal_draws
+from kl_plugins.variational.optimum.scale_families import Gaussian, TriangularScales
 from kl_plugins.variational.optimum.starts import at_average_curvature
 
 DIMENSION = 12

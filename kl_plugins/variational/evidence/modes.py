@@ -17,7 +17,8 @@ from kl_plugins.variational.evidence.moments import Estimate
 from kl_plugins.variational.evidence.proposals import draws_of
 from kl_plugins.variational.optimum.hessians import expected_hessian
 from kl_plugins.variational.optimum.scale_families import Gaussian, MeanFieldScales, standard_deviations
-from kl_plugins.variational.optimum.starts import ascend, overdispersed_points, prior_points, symmetric_images
+from kl_plugins.variational.optimum.start_points import overdispersed_points, prior_points, symmetric_images
+from kl_plugins.variational.optimum.starts import ascend
 from kl_plugins.variational.target.density import TargetDensity
 
 EVALUATIONS = 8_000

@@ -11,10 +11,10 @@ from kl_plugins.estimate.moments import jackknife_errors
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.fixed_draws import WhitenedELBO
 from kl_plugins.variational.optimum.hessians import Target, resolution, whitened_target
+from kl_plugins.variational.optimum.quasi_random import normal_draws
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,
     ScaleFamily,
-    normal_draws,
     scales_of,
     with_constant_metric,
 )

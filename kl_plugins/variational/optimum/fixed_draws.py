@@ -19,14 +19,8 @@ from kl_plugins.variational.optimum.hessians import (
     ratios_or_ones,
     resolution,
 )
-from kl_plugins.variational.optimum.scale_families import (
-    ConstantMetric,
-    Gaussian,
-    ScaleFamily,
-    mirrored,
-    normal_draws,
-    with_exact_moments,
-)
+from kl_plugins.variational.optimum.quasi_random import mirrored, normal_draws, with_exact_moments
+from kl_plugins.variational.optimum.scale_families import ConstantMetric, Gaussian, ScaleFamily
 
 RESTARTS = 30
 ITERATIONS = 60

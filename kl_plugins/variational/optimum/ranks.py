@@ -11,12 +11,12 @@ from kl_plugins.variational.optimum.conjugate_gradients import conjugate_gradien
 from kl_plugins.variational.optimum.fixed_draws import SOLVER_ACCURACY, SOLVER_STEPS, WhitenedELBO, elbo_gap
 from kl_plugins.variational.optimum.low_rank_scales import LEAST, LowRankScales
 from kl_plugins.variational.optimum.progress import Report
+from kl_plugins.variational.optimum.quasi_random import normal_draws
 from kl_plugins.variational.optimum.reasons import Reason
 from kl_plugins.variational.optimum.scale_families import (
     Gaussian,
     TriangularScales,
     member_of,
-    normal_draws,
     with_constant_metric,
 )
 from kl_plugins.variational.optimum.search import (

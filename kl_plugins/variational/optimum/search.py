@@ -32,8 +32,9 @@ from kl_plugins.variational.optimum.nonconvergence import (
 )
 from kl_plugins.variational.optimum.progress import Report
 from kl_plugins.variational.optimum.propriety import collapse, outside_support, within_turn, wraps_around
+from kl_plugins.variational.optimum.quasi_random import normal_draws
 from kl_plugins.variational.optimum.reasons import WITHOUT_OPTIMUM, WITHOUT_REST, Obstacle, Reason
-from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily, normal_draws
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
 from kl_plugins.variational.optimum.weighted_draws import MOST_DIMENSIONS, farther_draws
 from kl_plugins.variational.target.density import TargetDensity
 

@@ -8,14 +8,13 @@ import numpy as np
 
 from kl_plugins.ops.protocol import FloatArray
 from kl_plugins.variational.optimum.hessians import Target, whitened_target
-from kl_plugins.variational.optimum.scale_families import (
-    Gaussian,
-    ScaleFamily,
+from kl_plugins.variational.optimum.quasi_random import (
     half_of_draws,
     mirrored,
     normal_draws,
     with_exact_moments,
 )
+from kl_plugins.variational.optimum.scale_families import Gaussian, ScaleFamily
 
 PARTS = 4
 """One part of the draws is standard normal, each of the others reaches farther along a direction."""
