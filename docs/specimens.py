@@ -152,6 +152,8 @@ DISCRETE: dict[str, list[tuple[str, ...]]] = {
         ("pm.DiscreteWeibull.dist(0.5, 1.2)",),
         ("pm.ZeroInflatedPoisson.dist(0.7, 2.5)",),
         ("pm.ZeroInflatedNegativeBinomial.dist(0.7, 4.5, 3.0)",),
+        ("pm.HurdlePoisson.dist(0.7, 2.5)",),
+        ("pm.HurdleNegativeBinomial.dist(0.7, 4.5, 3.0)",),
     ],
 }
 
@@ -204,6 +206,9 @@ ALIASES = (
     "pm.OrderedMultinomial.dist(0.0, cutpoints=[-1.0, 1.0], n=5)",
     "pm.OrderedProbit.dist(0.0, cutpoints=[-1.0, 1.0])",
     "pm.Truncated.dist(pm.Normal.dist(), lower=0.0, upper=1.0)",
+    "pm.Truncated.dist(pm.Poisson.dist(2.5), lower=1, upper=6)",
+    "pm.HurdleGamma.dist(0.7, 5.0, 2.5)",
+    "pm.HurdleLogNormal.dist(0.7, 0.0, 0.5)",
 )
 """Other ways to the same families."""
 

@@ -18,6 +18,7 @@ import numpy as np
 from kl_plugins import MultivariateNormal, NoClosedFormError, explain, extend, kl
 from kl_plugins.extend import Distribution, recognise
 from kl_plugins.families.core.discrete import NATS
+from kl_plugins.parameters.certainty import certainly_infinite
 from specimens import ALIASES, CONTINUOUS, COVARIANCES, DISCRETE, SEVERAL, UNIVARIATE, made, name_of
 
 PAGES = Path(__file__).parent / "reference"
@@ -53,7 +54,8 @@ def kind(p: Any, q: object) -> str:
         return "quadrature"
     if not found.rule.endswith("by_outcomes"):
         return "closed form"
-    return "no closed form" if p.reach(NATS) == np.inf else "exact sum"  # of different parameters
+    slow = certainly_infinite(p.for_decisions().reach(NATS))
+    return "no closed form" if slow else "exact sum"  # of different parameters
 
 
 def pairs(groups: dict[str, list[tuple[str, ...]]]) -> Iterator[str]:

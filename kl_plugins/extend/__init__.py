@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.generalized_logistic import GeneralizedBetaPrime as GeneralizedBetaPrime
     from kl_plugins.families.generalized_logistic import GeneralizedLogistic as GeneralizedLogistic
     from kl_plugins.families.gompertz import Gompertz as Gompertz
+    from kl_plugins.families.hurdle import Hurdle as Hurdle
     from kl_plugins.families.hypergeometric import BetaBinomial as BetaBinomial
     from kl_plugins.families.hypergeometric import Hypergeometric as Hypergeometric
     from kl_plugins.families.independent import Independent as Independent
@@ -157,6 +158,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.symmetrised import Symmetrised as Symmetrised
     from kl_plugins.families.triangular import Triangular as Triangular
     from kl_plugins.families.truncated import TruncatedLogNormal as TruncatedLogNormal
+    from kl_plugins.families.truncated_counts import TruncatedCounts as TruncatedCounts
     from kl_plugins.families.truncated_exponential import TruncatedExponential as TruncatedExponential
     from kl_plugins.families.truncated_exponential import TruncatedPareto as TruncatedPareto
     from kl_plugins.families.truncated_exponential import TruncatedWeibull as TruncatedWeibull

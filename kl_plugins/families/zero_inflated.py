@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kl_plugins.families.core.discrete import Discrete
+from kl_plugins.families.core.discrete import Discrete, bounded
 from kl_plugins.ops.protocol import Array
-from kl_plugins.parameters.certainty import certainly_infinite, is_literal
+from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.parameters.declarations import PROBABILITY, parameter, part
 
 
@@ -25,14 +25,8 @@ class ZeroInflated(Discrete):
 
     def standard_ends(self) -> tuple[Array, Array]:
         """Those of the base and zero."""
-        ends, loc = self.base.standard_ends(), self.base.loc
-        low, high = (end if certainly_infinite(end) else end + loc for end in ends)
-        return self._outer(low, min), self._outer(high, max)
-
-    def _outer(self, end: Array, choose: Array) -> Array:
-        if is_literal(end):
-            return choose(end, 0.0)
-        return self.ops.minimum(end, 0.0) if choose is min else self.ops.maximum(end, 0.0)
+        low, high = self.base.located_ends()
+        return bounded(low, 0.0, min, self.ops), bounded(high, 0.0, max, self.ops)
 
     def growth(self) -> Array:
         return self.base.growth()
@@ -42,7 +36,7 @@ class ZeroInflated(Discrete):
         of_base = self.base.reach(nats)
         if of_base is None or certainly_infinite(of_base):
             return of_base
-        return self._outer(of_base + self.base.loc, max)
+        return bounded(of_base + self.base.loc, 0.0, max, self.ops)
 
     def widened(self) -> Discrete:
         state = super().widened().__getstate__() | {"base": self.base.widened()}

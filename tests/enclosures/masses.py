@@ -198,13 +198,17 @@ def planck(rate: float) -> Mass:
     return Mass(lambda k: -k * real(rate) + (1 - ratio).log(), 0, None, lambda k: ratio, ratio)
 
 
+def _log_at(base: Mass, k: int) -> arb:
+    here = base.log(k)
+    assert here is not None
+    return here
+
+
 def zero_inflated(psi: float, base: Mass) -> Mass:
     """One that starts at 0; from 1 on the ratios are those of the base."""
 
-    def log(k: int) -> arb | None:
-        here = base.log(k)
-        assert here is not None
-        return (real(psi) * here.exp() + (0 if k else 1 - real(psi))).log()
+    def log(k: int) -> arb:
+        return (real(psi) * _log_at(base, k).exp() + (0 if k else 1 - real(psi))).log()
 
     return Mass(log, 0, None, base.ratio, base.limit)
 
@@ -217,6 +221,26 @@ def zero_inflated_poisson(psi: float, mu: float) -> Mass:
 @named("pm.ZeroInflatedNegativeBinomial")
 def zero_inflated_negative_binomial(psi: float, mu: float, alpha: float) -> Mass:
     return zero_inflated(psi, negative_binomial(real(alpha), real(alpha) / (real(mu) + real(alpha))))
+
+
+def hurdle(psi: float, base: Mass) -> Mass:
+    """As `zero_inflated`, of a base without its zero."""
+    whole = 1 - _log_at(base, 0).exp()
+
+    def log(k: int) -> arb:
+        return (real(psi) * _log_at(base, k).exp() / whole if k else 1 - real(psi)).log()
+
+    return Mass(log, 0, None, base.ratio, base.limit)
+
+
+@named("pm.HurdlePoisson")
+def hurdle_poisson(psi: float, mu: float) -> Mass:
+    return hurdle(psi, poisson(mu))
+
+
+@named("pm.HurdleNegativeBinomial")
+def hurdle_negative_binomial(psi: float, mu: float, alpha: float) -> Mass:
+    return hurdle(psi, negative_binomial(real(alpha), real(alpha) / (real(mu) + real(alpha))))
 
 
 @named("pm.DiscreteWeibull")

@@ -98,6 +98,8 @@ EXTREME: dict[str, list[list[Any]]] = {
     "poisson": [[1e-9, 0], [3e4, 0], [0.5, 0]],
     "pm.ZeroInflatedPoisson": [[1e-6, 2.5, 0], [0.999999, 40.0, 0], [0.3, 1e-6, 0]],
     "pm.ZeroInflatedNegativeBinomial": [[1e-6, 4.5, 3.0, 0], [0.999999, 0.2, 0.01, 0]],
+    "pm.HurdlePoisson": [[1e-6, 2.5, 0], [0.999999, 40.0, 0], [0.3, 1e-6, 0]],
+    "pm.HurdleNegativeBinomial": [[1e-6, 4.5, 3.0, 0], [0.999999, 0.2, 0.01, 0]],
     "pm.DiscreteWeibull": [[0.8, 1.6, 0], [0.99, 1.3, 0]],
     "betanbinom": [[1, 0.5, 30.0, 0], [40, 12.0, 0.2, 0]],
     "yulesimon": [[0.2, 0], [30.0, 0]],

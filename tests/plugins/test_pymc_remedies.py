@@ -29,11 +29,10 @@ WITHOUT = {
     "mixture": lambda mean: pm.NormalMixture.dist([0.5, 0.5], [mean, 1.0], [1.0, 1.0]),
     "truncated": lambda mean: pm.Truncated.dist(pm.Gamma.dist(2.0, 1.0 + mean), upper=2.0),
     "censored": lambda mean: pm.Censored.dist(pm.Normal.dist(mean, 1.0), None, 0.0),
-    "hurdle": lambda mean: pm.HurdlePoisson.dist(0.5, 1.0 + mean),
     "random walk": walk,
     "ExGaussian": lambda mean: pm.ExGaussian.dist(mean, 1.0, nu=1.0),
 }
-INTERNALS = ("RV", "inline", "kl_plugins.plugins", "_Hurdle")
+INTERNALS = ("RV", "inline", "kl_plugins.plugins")
 
 
 def message_of(p, q):

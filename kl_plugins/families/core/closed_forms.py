@@ -93,7 +93,8 @@ def closed_form(
             if p.ops.symbolic:
                 decide(p, q)
             else:
-                p.ops.evaluate(decide, p, q)
+                of_numbers = p.for_decisions(), q.for_decisions()
+                of_numbers[0].ops.evaluate(decide, *of_numbers)
             return stated if isinstance(stated, str) else stated(p, q)
 
         kl_rules.register(p_type, q_type, cost=cost)(of_vectors)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import reduce
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 
@@ -70,6 +71,10 @@ class Discrete(Univariate):
     np.float64(0.143841)
     """
 
+    def for_decisions(self) -> Self:
+        """Outcomes are arrays."""
+        return self.to_arrays() if self.ops.scalar else self
+
     def log_pmf(self, k: Array) -> Array:
         """The logarithm of the probability that Z is `k`, a whole number inside the support."""
         raise NotImplementedError(f"{type(self).__name__} states no log_pmf: the logarithm of P(Z = k)")
@@ -77,6 +82,12 @@ class Discrete(Univariate):
     def point(self) -> Array:
         """Where an endless support has shrunk to its lower end: False, or an array."""
         return False
+
+    def located_ends(self) -> tuple[Array, Array]:
+        """The ends of the support of loc + Z; floats where they are infinite."""
+        low, high = self.standard_ends()
+        loc = self.loc
+        return low if certainly_infinite(low) else low + loc, high if certainly_infinite(high) else high + loc
 
     def growth(self) -> Array:
         """The power of k with which −log P(Z > k) grows, where outcomes are endlessly many."""
@@ -208,6 +219,13 @@ def limited(count: Array, shape: Shape, ops: ArrayOperations) -> tuple[Array, li
         return count, []
     few = ops.logical_not(count * float(size) > MOST_TERMS)
     return ops.where(few, count, 1.0), [(few, f"p has more than {MOST_TERMS} terms to sum")]
+
+
+def bounded(end: Array, bound: Array, choose: Callable[..., Array], ops: ArrayOperations) -> Array:
+    """The `max` or `min` of two ends of supports, a float where both are."""
+    if is_literal(end) and is_literal(bound):
+        return choose(end, bound)
+    return ops.maximum(end, bound) if choose is max else ops.minimum(end, bound)
 
 
 def either(ops: ArrayOperations, *conditions: Array) -> Array:

@@ -130,7 +130,7 @@ def _has_nan(p: Discrete, q: Discrete) -> Array:
 
 def _trace(side: Discrete) -> Array:
     """0, NaN where a parameter is NaN."""
-    own = [0.0 * getattr(side, name) for name in side.parameters]
+    own = [np.where(np.isnan(getattr(side, name)), math.nan, 0.0) for name in side.parameters]
     own = [x.sum(-1) if core else x for x, (_, core) in zip(own, side.cores(), strict=True)]
     return sum(own) + sum(_trace(getattr(side, name)) for name in side.parts)
 
@@ -150,7 +150,8 @@ def cost_at_places(p: Discrete, q: Discrete) -> str:
 def _cost(p: Discrete, q: Discrete) -> str:
     if not any(map(certainly_infinite, p.standard_ends())):
         return "O(n) for the n outcomes of p"
-    endless = any(map(certainly_infinite, q.standard_ends())) and not certainly_infinite(p.reach(1.0))
+    slow = certainly_infinite(p.for_decisions().reach(NATS))
+    endless = any(map(certainly_infinite, q.standard_ends())) and not slow
     return "O(n) for n outcomes of p, until it has less than exp(−90)" if endless else "O(1)"
 
 

@@ -23,6 +23,7 @@ pymc_words: dict[str, Words] = {
     "HalfNormalRV": {"scale": "sigma"},
     "HalfStudentTRV": {"df": ("nu", "the degrees of freedom")},
     "HyperGeometricRV": {"good": "k", "bad": ("bad", "N − k"), "draws": "n"},
+    "_HurdleRV": {"weight": "psi"},
     "InvGammaRV": {"concentration": "alpha", "scale": "beta"},
     "KumaraswamyRV": {"power": "a"},
     "LaplaceRV": {"loc": "mu", "scale": "b"},

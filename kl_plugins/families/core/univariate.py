@@ -44,6 +44,10 @@ class Univariate(Distribution):
         """The ends of the support of Z; floats where they are the same for all parameters."""
         return self.ends
 
+    def for_decisions(self) -> Self:
+        """The same, in operations that decide whether there is a closed form of numbers."""
+        return self
+
     def batch_slice(self, piece: slice) -> Self:
         """Those of a vector of distributions that are in a slice."""
         state = self.__getstate__()

@@ -1,4 +1,4 @@
-"""PyMC's mixtures; hurdle models, which have no closed form and are refused by name."""
+"""PyMC's mixtures and hurdle models."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kl_plugins.errors import NoClosedFormError, no_closed_form_of_one
 from kl_plugins.families.core.components import as_group
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.hurdle import Hurdle
 from kl_plugins.families.mixture import Mixture
 from kl_plugins.families.uniform_integers import Dirac
 from kl_plugins.families.zero_inflated import ZeroInflated
@@ -44,8 +45,7 @@ def _zero_inflated(weights: Variable, point: Distribution, base: Distribution) -
     if any(map(certainly_infinite, base.standard_ends())) and base.reach(1.0) is None:
         return None
     sums_to_one = abs(pt.sum(weights, -1) - 1.0) < 1e-6
-    weight = ops.guard(weights[..., 1], [(sums_to_one, "the weights must sum to 1")])
-    return ZeroInflated(weight, base)
+    return ZeroInflated(ops.guard(weights[..., 1], [(sums_to_one, "the weights must sum to 1")]), base)
 
 
 def _recognised(variable: Variable) -> Distribution:
@@ -92,5 +92,9 @@ def _joined(members: list[Any]) -> Any:
 
 
 @family.register(_HurdleRV)
-def _(op: Op, *parameters: Variable, batch: Array) -> Distribution:
-    raise no_closed_form_of_one("a hurdle model (pm.Hurdle…), a mixture")
+def _(op: Op, weights: Variable, zero: Variable, variable: Variable, batch: Array) -> Distribution:
+    """What is beside zero is a continuous family, or a discrete one that is truncated at 1."""
+    base: Any = recognise(variable)
+    weight = ops.asarray(weights, "psi")[..., 1]
+    found = ZeroInflated(weight, base) if isinstance(base, Discrete) else Hurdle(weight, base)
+    return found if batch is None else found.expand(batch)
