@@ -218,7 +218,7 @@ def test_locations_that_differ_are_named_and_how_a_fit_keeps_them():
     [
         (pm.HalfNormal.dist(1.0), pm.Cauchy.dist(0.0, 1.0), ("pm.HalfNormal", "pm.Cauchy")),
         (pm.Exponential.dist(1.0), stats.t(3.0), ("pm.Exponential", "scipy.stats.t(3.0)")),
-        (stats.geom(0.5), pm.Poisson.dist(1.0), ("scipy.stats.geom(0.5)", "pm.Poisson")),
+        (stats.weibull_min(2.0), pm.StudentT.dist(3.0), ("scipy.stats.weibull_min(2.0)", "pm.StudentT")),
         (stats.rayleigh(), stats.t(3.0), ("scipy.stats.rayleigh()", "scipy.stats.t(3.0)")),
     ],
 )
