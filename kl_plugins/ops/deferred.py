@@ -37,6 +37,17 @@ class Deferred:
             self._value, self._call = now(function(*map(now, args), **options)), None
         return self._value
 
+    def is_given(self) -> bool:
+        return self._call is None or self._call[0] is _itself
+
+    def leaves(self) -> Iterator[Array]:
+        """What it is computed of, or the value once it is."""
+        if self._call is None:
+            yield self._value
+        else:
+            for value in (*self._call[1], *self._call[2].values()):
+                yield from leaves(value)
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         return Deferred(getattr(ufunc, method), *inputs, **options)
 
@@ -72,6 +83,17 @@ class Deferred:
         return getattr(np.asarray(value) if type(value) in _PLAIN else value, name)
 
 
+def leaves(value: Array) -> Iterator[Array]:
+    """What a value is computed of, which nobody has put off."""
+    if isinstance(value, Deferred):
+        yield from value.leaves()
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
 def now(value: Array) -> Array:
     """The value itself, computed if that was put off."""
     if isinstance(value, list | tuple) and any(isinstance(item, Deferred) for item in value):
@@ -102,6 +124,9 @@ class _Operations(ModuleType):
         self._ops = ops
         self.symbolic, self.scalar, self.graphs = ops.symbolic, False, ops.graphs
 
+    def _knows(self, leaf: Any) -> bool:
+        return not self._ops.symbolic or self._ops.known(leaf) is not None
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -109,6 +134,10 @@ class _Operations(ModuleType):
         def operation(*args: Any, **options: Any) -> Any:
             return getattr(self._ops, name)(*args, **options)
 
+        if name == "known":
+            return lambda value: operation(now(value)) if all(map(self._knows, leaves(value))) else None
+        if name == "known_log":  # what a formula computes has none, but for what it was given
+            return lambda value: operation(now(value)) if _is_given(value) else None
         if name in _ASKED:
             return lambda *args: operation(*map(now, args))
         return lambda *args, **options: Deferred(operation, *args, **options)
@@ -144,11 +173,20 @@ def deferred(*sides: Any) -> list[Any]:
     return [_deferred(side, held) for side in sides]
 
 
+def _itself(value: Array) -> Array:
+    return value
+
+
+def _is_given(value: Array) -> bool:
+    """Whether nothing has to be computed for it: a parameter, or what is known already."""
+    return not isinstance(value, Deferred) or value.is_given()
+
+
 def _deferred(side: Any, held: dict[int, Deferred]) -> Any:
     state = side.__getstate__()
     for name in side.parameters:
         if type(value := state[name]) is not float:
-            state[name] = held.setdefault(id(value), Deferred(lambda value=value: value))
+            state[name] = held.setdefault(id(value), Deferred(_itself, value))
     for name in side.parts:
         state[name] = _deferred(state[name], held)
     return side.unchecked(_deferring(side.ops), **state)

@@ -15,7 +15,7 @@ from kl_plugins.ops import numpy as arrays
 from kl_plugins.ops.protocol import Array, ArrayOperations, SymbolicOperations
 from kl_plugins.parameters.certainty import certainly_infinite, is_literal
 from kl_plugins.parameters.declarations import is_broken
-from kl_plugins.parameters.shapes import Shape
+from kl_plugins.parameters.shapes import Shape, broadcast_shapes
 
 MOST_TERMS = 10_000_000
 """So many terms are summed at most, the members of a batch counted together."""
@@ -200,8 +200,8 @@ def endless_count(p: Discrete, q: Discrete) -> Array:
         known = np.asarray(known, np.float64)
         widest = np.max(known, initial=1.0, where=~np.isnan(known))
         return limited(int(min(widest, 1e300)) + 1, (), ops)[0]
-    count = ops.where(ops.isnan(count), 1.0, count)
-    while count.ndim:
+    count = q.broadcast(p.broadcast(ops.where(ops.isnan(count), 1.0, count)))
+    for _ in broadcast_shapes(p.batch_shape, q.batch_shape):
         count = ops.max_last(count)
     return ops.floor(count) + 1.0
 

@@ -18,6 +18,7 @@ from kl_plugins.families.core.discrete import (
 )
 from kl_plugins.formulas.discrete import outcome_divergence
 from kl_plugins.ops import numpy as arrays
+from kl_plugins.ops.deferred import deferred
 from kl_plugins.ops.protocol import Array, ArrayOperations, SymbolicOperations
 from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.parameters.declarations import is_broken
@@ -150,7 +151,8 @@ def cost_at_places(p: Discrete, q: Discrete) -> str:
 def _cost(p: Discrete, q: Discrete) -> str:
     if not any(map(certainly_infinite, p.standard_ends())):
         return "O(n) for the n outcomes of p"
-    slow = certainly_infinite(p.for_decisions().reach(NATS))
+    (p,) = deferred(p.for_decisions())
+    slow = certainly_infinite(p.reach(NATS))
     endless = any(map(certainly_infinite, q.standard_ends())) and not slow
     return "O(n) for n outcomes of p, until it has less than exp(−90)" if endless else "O(1)"
 
