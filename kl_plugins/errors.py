@@ -200,7 +200,7 @@ class NoClosedFormWarning(UserWarning):
     >>> import warnings
     >>> from scipy import stats
     >>> from kl_plugins import NoClosedFormWarning, pairwise_kl
-    >>> ps = {"normal": stats.norm(), "Cauchy": stats.cauchy()}
+    >>> ps = {"Laplace": stats.laplace(), "Cauchy": stats.cauchy()}
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", NoClosedFormWarning)
     ...     table = pairwise_kl(ps)

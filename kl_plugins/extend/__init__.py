@@ -108,6 +108,9 @@ if TYPE_CHECKING:
     from kl_plugins.families.generalized_logistic import GeneralizedBetaPrime as GeneralizedBetaPrime
     from kl_plugins.families.generalized_logistic import GeneralizedLogistic as GeneralizedLogistic
     from kl_plugins.families.gompertz import Gompertz as Gompertz
+    from kl_plugins.families.half_student_t import HalfCauchy as HalfCauchy
+    from kl_plugins.families.half_student_t import HalfStudentT as HalfStudentT
+    from kl_plugins.families.half_student_t import Halved as Halved
     from kl_plugins.families.hurdle import Hurdle as Hurdle
     from kl_plugins.families.hypergeometric import BetaBinomial as BetaBinomial
     from kl_plugins.families.hypergeometric import Hypergeometric as Hypergeometric
@@ -150,9 +153,6 @@ if TYPE_CHECKING:
     from kl_plugins.families.skew_cauchy import SkewCauchy as SkewCauchy
     from kl_plugins.families.stick_breaking import StickBreaking as StickBreaking
     from kl_plugins.families.student_t import Cauchy as Cauchy
-    from kl_plugins.families.student_t import HalfCauchy as HalfCauchy
-    from kl_plugins.families.student_t import HalfStudentT as HalfStudentT
-    from kl_plugins.families.student_t import Halved as Halved
     from kl_plugins.families.student_t import HeavyTailed as HeavyTailed
     from kl_plugins.families.student_t import StudentT as StudentT
     from kl_plugins.families.symmetrised import Symmetrised as Symmetrised

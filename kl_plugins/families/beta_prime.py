@@ -17,8 +17,8 @@ from kl_plugins.families.core.maps import Odds, Raised, image_of, is_unit, start
 from kl_plugins.families.core.names import from_scipy, if_positive
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Log, Log1p
+from kl_plugins.families.half_student_t import HalfCauchy, HalfStudentT, Halved
 from kl_plugins.families.pareto import Pareto, from_lower_end, lomax_log_odds
-from kl_plugins.families.student_t import HalfCauchy, HalfStudentT, Halved
 from kl_plugins.families.uniform import Uniform
 from kl_plugins.formulas.beta import (
     beta_divergence,

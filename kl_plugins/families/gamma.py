@@ -160,6 +160,11 @@ def _square_root(df: Array, loc: Array, scale: Array) -> GeneralizedGamma:
     return GeneralizedGamma(0.5 * df, _ROOT_2 * scale, 2.0, loc)
 
 
+def half_normal(loc: Array, scale: Array) -> GeneralizedGamma:
+    """Absolute values of normal variables around zero, moved by loc."""
+    return _square_root(1.0, loc, scale)
+
+
 _ROOT_2 = 1.4142135623730951
 
 from_scipy("gamma", "erlang")(lambda a, loc, scale: GeneralizedGamma(a, scale, loc=loc))
@@ -185,7 +190,7 @@ from_scipy("nakagami")(
     if_positive("nu", lambda nu, loc, scale: GeneralizedGamma(nu, scale / nu**0.5, 2.0, loc))
 )
 from_scipy("chi")(_square_root)
-from_scipy("halfnorm")(lambda loc, scale: _square_root(1.0, loc, scale))
+from_scipy("halfnorm")(half_normal)
 from_scipy("rayleigh")(lambda loc, scale: _square_root(2.0, loc, scale))
 from_scipy("maxwell")(lambda loc, scale: _square_root(3.0, loc, scale))
 
@@ -193,7 +198,7 @@ from_pymc("GammaRV")(GeneralizedGamma)
 from_pymc("ExponentialRV")(lambda scale: GeneralizedGamma(1.0, scale))
 from_pymc("InvGammaRV")(lambda a, scale: GeneralizedGamma(a, scale, -1.0))
 from_pymc("WeibullBetaRV")(lambda c, scale: Weibull(1.0, scale, c))
-from_pymc("HalfNormalRV")(lambda loc, scale: _square_root(1.0, loc, scale))
+from_pymc("HalfNormalRV")(half_normal)
 
 __getattr__ = old_names(__name__, {"Gamma": f"{__name__}.GeneralizedGamma"})
 

@@ -47,7 +47,7 @@ class LKJCovariance(Distribution):
     >>> p = LKJCovariance(LKJ(1.0, 2), independent(recognise(stats.expon(scale=[1.0, 2.0]))))
     >>> q = LKJCovariance(LKJ(2.0, 2), independent(recognise(stats.expon(scale=[1.0, 1.0]))))
     >>> round(float(kl(p, q)), 6)
-    0.515094
+    0.515093
     """
 
     correlations: LKJ = part()

@@ -1,23 +1,19 @@
-"""Student's t distribution and the Cauchy distribution, whole and halved."""
+"""Student's t distribution and the Cauchy distribution."""
 
 from __future__ import annotations
 
 import math
 from typing import Any, ClassVar
 
-import numpy as np
-
-from kl_plugins.families.core.affine import AffineMap, same_location
+from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.by_nodes import between, by_nodes, not_far_apart, within
 from kl_plugins.families.core.closed_forms import closed_form
-from kl_plugins.families.core.continuous import Continuous, by_statistics
-from kl_plugins.families.core.maps import Exponential, Folded, Logarithm, Raised, image_of, starts_at_zero
+from kl_plugins.families.core.continuous import Continuous
+from kl_plugins.families.core.maps import Raised, image_of
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.statements import LogDensity, expects
 from kl_plugins.families.core.statistics import Absolute, Exp, Log1pSquare, Softplus
 from kl_plugins.families.gamma import GeneralizedGamma
-from kl_plugins.families.laplace import absolute_on_one_side
-from kl_plugins.families.logistic import HyperbolicSecant
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.beta import log1p_ratio
 from kl_plugins.formulas.cauchy import cauchy_divergence
@@ -31,10 +27,7 @@ from kl_plugins.parameters.declarations import POSITIVE, REAL, Domain, parameter
 
 _LOG_PI = math.log(math.pi)
 _ROOT_HALF = math.sqrt(0.5)
-_PSI_HALF_LESS = 1.9635100260214235
-"""−ψ(½), https://dlmf.nist.gov/5.4.13."""
-
-_HALVED = Domain(5e-324)
+HALVABLE = Domain(5e-324)
 """Half of the smallest float is zero."""
 
 
@@ -98,36 +91,6 @@ class HeavyTailed(Continuous):
         return ops.exp(logs - order * ops.log(self.df))
 
 
-class Halved(HeavyTailed):
-    """X = loc + sign·scale·|Z|."""
-
-    def comes_near_normal(self) -> bool:
-        return False
-
-    ends: ClassVar[tuple[float, float]] = (0.0, math.inf)
-
-    def _constant(self) -> Array:
-        return math.log(2.0) + super()._constant()
-
-    def moment(self, order: Array) -> Array:
-        return self.absolute_moment(order)
-
-    def mean_log(self) -> Array:
-        """(ψ(½) − ψ(df/2)) / 2: Z² is a ratio of gamma variables."""
-        return -0.5 * (_PSI_HALF_LESS + self.ops.digamma(0.5 * self.df))
-
-    def variance_log(self) -> Array:
-        return 0.25 * (0.5 * math.pi**2 + self.ops.trigamma(0.5 * self.df))
-
-    def standard_mean(self) -> Array:
-        return self.moment(1.0)
-
-    def standard_variance(self) -> Array:
-        """E[Z²] less the square of the mean."""
-        second, mean = super().standard_variance(), self.moment(1.0)
-        return self.ops.where(second < math.inf, second - mean * mean, math.inf)
-
-
 class Cauchy(HeavyTailed):
     """Cauchy distributions."""
 
@@ -139,33 +102,11 @@ class Cauchy(HeavyTailed):
 class StudentT(HeavyTailed):
     """Student's t distributions: loc + sigma·T, T with `df` degrees of freedom."""
 
-    df: Array = parameter(_HALVED, static=True)
+    df: Array = parameter(HALVABLE, static=True)
     loc: Array = parameter(REAL, default=0.0, static=True)
     sigma: Array = parameter(POSITIVE, default=1.0, static=True)
     width: ClassVar[str] = "sigma"
     symmetric: ClassVar[bool] = True
-
-    @property
-    def scale(self) -> Array:  # type: ignore[override]
-        return self.sigma * self.ops.sqrt(self.df)
-
-
-class HalfCauchy(Halved):
-    """The absolute values of Cauchy variables around zero, moved by loc."""
-
-    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
-    scale: Array = parameter(POSITIVE, default=1.0)
-    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
-
-
-class HalfStudentT(Halved):
-    """The absolute values of Student's t variables around zero, moved by loc."""
-
-    df: Array = parameter(_HALVED, static=True)
-    loc: Array = parameter(REAL, typical=(0.5,), default=0.0, static=True)
-    sigma: Array = parameter(POSITIVE, default=1.0, static=True)
-    sign: Array = parameter(REAL, typical=(-1.0,), default=1.0, static=True)
-    width: ClassVar[str] = "sigma"
 
     @property
     def scale(self) -> Array:  # type: ignore[override]
@@ -178,43 +119,15 @@ def cauchy_cauchy(p: Cauchy, q: Cauchy) -> Array:
     return cauchy_divergence(p.scale, q.scale, p.loc - q.loc, p.ops)
 
 
-@closed_form(HalfCauchy, HalfCauchy)
-def half_cauchy_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Array:
-    """That of the whole distributions, where both start at the same place; else by statistics."""
-    if not (same_location(p, q) and p.sign == q.sign):
-        return by_statistics(p, q)
-    return q.broadcast(p.broadcast(cauchy_divergence(p.scale, q.scale, 0.0 * p.scale, p.ops)))
-
-
 @by_nodes(StudentT, StudentT)
 def student_t_student_t(p: StudentT | Normal, q: StudentT | Cauchy) -> Array:
     """E_p[q/p − 1 − log(q/p)] over nodes around both."""
-    return _by_nodes(p, q, p.loc - q.loc)
+    return t_over_nodes(p, q, p.loc - q.loc)
 
 
 by_nodes(StudentT, Cauchy)(student_t_student_t)
 by_nodes(Normal, StudentT)(student_t_student_t)
 by_nodes(Normal, Cauchy)(student_t_student_t)
-
-
-@by_nodes(HalfStudentT, HalfStudentT)
-def half_student_t_half_student_t(p: HalfStudentT, q: HalfStudentT | HalfCauchy) -> Array:
-    """That of the whole distributions, where both start at the same place; else by statistics."""
-    if not (same_location(p, q) and p.sign == q.sign):
-        return by_statistics(p, q)
-    return _by_nodes(p, q, 0.0 * p.sigma)
-
-
-by_nodes(HalfStudentT, HalfCauchy)(half_student_t_half_student_t)
-
-
-@by_nodes(GeneralizedGamma, Halved)
-def half_normal_half_student_t(p: GeneralizedGamma, q: Halved) -> Array:
-    """That of the whole distributions, where both start at the same place; else by statistics."""
-    is_half_normal = certainly_is(p.concentration, 0.5) and certainly_is(p.power, 2.0)
-    if not (is_half_normal and same_location(p, q) and p.sign == q.sign):
-        return by_statistics(p, q)
-    return _by_nodes(p, q, 0.0 * p.scale)
 
 
 LEAST_DF, MOST_DF = 0.01, 1e8
@@ -225,7 +138,8 @@ NORMAL_DF = 1e30
 """With so many a t variable is a normal one, to rounding of more than the floats."""
 
 
-def _by_nodes(p: Any, q: HeavyTailed, step: Array) -> Array:
+def t_over_nodes(p: Any, q: HeavyTailed, step: Array) -> Array:
+    """The divergence of t variables, normal ones included, whose places are `step` apart."""
     of_p, of_q, ops = (df_of(p), sigma_of(p)), (q.df, sigma_of(q)), p.ops
     stated = [x.df for x in (p, q) if isinstance(x, HeavyTailed)]
     conditions = between(LEAST_DF, MOST_DF, "degrees of freedom", stated, ops, BEYOND_DF)
@@ -242,23 +156,18 @@ def sigma_of(x: Any) -> Array:
     """The scale of the t variable."""
     if isinstance(x, GeneralizedGamma):
         return _ROOT_HALF * x.scale
-    return x.sigma if isinstance(x, StudentT | HalfStudentT) else x.scale
+    return x.sigma if hasattr(x, "sigma") else x.scale
 
 
 @expects(HeavyTailed, Log1pSquare)
 def log1p_square(p: HeavyTailed, statistic: Log1pSquare, at: AffineMap) -> Array:
     """For Cauchy variables log((1 + |ratio|)² + shift²); else known where the scales of Z are the same."""
     ops = p.ops
-    if _is_cauchy(p):
+    if is_cauchy(p):
         widened = 1.0 + abs(at.ratio)
         distance = at.shift / widened
         return 2.0 * ops.log1p(abs(at.ratio)) + ops.log1p(distance * distance)
     return p.log1p_square() if at.fixes_zero and certainly_equal(abs(at.ratio), 1.0, ops) else None
-
-
-@expects(Halved, Log1pSquare)
-def log1p_square_halved(p: Halved, statistic: Log1pSquare, at: AffineMap) -> Array:
-    return log1p_square(p, statistic, at) if at.fixes_zero else None
 
 
 @expects(HeavyTailed, Absolute)
@@ -267,7 +176,7 @@ def absolute(p: HeavyTailed, statistic: Absolute, at: AffineMap) -> Array:
 
     As df f E[|Z|; |Z| > k] is an integral of its derivative; https://dlmf.nist.gov/8.17 is F.
     """
-    if _is_cauchy(p):
+    if is_cauchy(p):
         return math.inf
     if at.fixes_zero:
         return abs(at.ratio) * p.absolute_moment(1.0)
@@ -285,30 +194,10 @@ def exp(p: HeavyTailed, statistic: Exp, at: AffineMap) -> Array:
 
 @expects(HeavyTailed, Softplus)
 def softplus(p: HeavyTailed, statistic: Softplus, at: AffineMap) -> Array:
-    return math.inf if _is_cauchy(p) else None
+    return math.inf if is_cauchy(p) else None
 
 
-@expects(Halved, Absolute)
-def absolute_halved(p: Halved, statistic: Absolute, at: AffineMap) -> Array:
-    if _is_cauchy(p):
-        return math.inf
-    return absolute_on_one_side(p, statistic, at)
-
-
-@expects(Halved, Exp)
-def exp_halved(p: Halved, statistic: Exp, at: AffineMap) -> Array:
-    """+∞ on the side of the heavy tail; there is no closed form on the other."""
-    t = statistic.rate * at.ratio
-    return math.inf if not p.ops.symbolic and np.all(t > 0.0) else None
-
-
-@expects(Halved, Softplus)
-def softplus_halved(p: Halved, statistic: Softplus, at: AffineMap) -> Array:
-    """+∞ on the side of the heavy tail; there is no closed form on the other."""
-    return math.inf if _is_cauchy(p) and not p.ops.symbolic and np.all(at.ratio < 0.0) else None
-
-
-def _is_cauchy(p: HeavyTailed) -> bool:
+def is_cauchy(p: HeavyTailed) -> bool:
     return certainly_is(p.df, 1.0)
 
 
@@ -320,27 +209,10 @@ def _student_t(df: Array, loc: Array, scale: Array) -> HeavyTailed | Normal:
     return Cauchy(loc, scale) if known == 1.0 else StudentT(df, loc, scale)
 
 
-def _half_student_t(df: Array, scale: Array) -> Halved:
-    return HalfCauchy(0.0, scale) if backend_of(df).literal(df) == 1.0 else HalfStudentT(df, 0.0, scale)
-
-
 from_scipy("cauchy")(Cauchy)
-from_scipy("halfcauchy")(HalfCauchy)
 from_scipy("t")(_student_t)
 from_pymc("CauchyRV")(Cauchy)
-from_pymc("HalfCauchyRV")(lambda scale: HalfCauchy(0.0, scale))
 from_pymc("StudentTRV")(_student_t)
-from_pymc("HalfStudentTRV")(_half_student_t)
-
-
-@image_of(Cauchy, Folded)
-def size_of_cauchy(p: Cauchy, of: Folded) -> HalfCauchy | None:
-    return HalfCauchy(0.0, p.scale) if known_zero(p.loc, p.ops) else None
-
-
-@image_of(StudentT, Folded)
-def size_of_student_t(p: StudentT, of: Folded) -> HalfStudentT | None:
-    return HalfStudentT(p.df, 0.0, p.sigma) if known_zero(p.loc, p.ops) else None
 
 
 @image_of(Cauchy, Raised)
@@ -352,14 +224,3 @@ def reciprocal_of_cauchy(p: Cauchy, of: Raised) -> Cauchy | None:
         return Cauchy(0.0, 1.0 / p.scale)
     size = p.loc * p.loc + p.scale * p.scale
     return Cauchy(p.loc / size, p.scale / size)
-
-
-@image_of(HalfCauchy, Logarithm)
-def log_of_half_cauchy(p: HalfCauchy, of: Logarithm) -> HyperbolicSecant | None:
-    return HyperbolicSecant(p.ops.log(p.scale)) if starts_at_zero(p) else None
-
-
-@image_of(HyperbolicSecant, Exponential)
-def exponential_of_secant(p: HyperbolicSecant, of: Exponential) -> HalfCauchy | None:
-    is_known = certainly_equal(p.scale, 1.0, p.ops)
-    return HalfCauchy(0.0, p.ops.exp(p.loc)) if is_known else None

@@ -157,4 +157,4 @@ def test_products_of_normals_and_of_others():
     with pytest.raises(NoClosedFormError, match=r"p: Independent\(Laplace\) and q: scipy.stats.multivar"):
         kl(independent(stats.laplace([2.0, 3.0])), full)
     with pytest.raises(NoClosedFormError, match="sum of those of their parts"):
-        kl(independent(normals), independent(stats.cauchy([0.0, 1.0])))
+        kl(independent(stats.laplace([2.0, 3.0])), independent(stats.cauchy([0.0, 1.0])))

@@ -262,7 +262,10 @@ SIZED = {
 }
 
 
-@pytest.mark.parametrize("make", SIZED.values(), ids=SIZED)
+@pytest.mark.parametrize(
+    "make",
+    [pytest.param(SIZED[x], id=x, marks=[pytest.mark.slow] * ("Student" in x)) for x in SIZED],
+)
 def test_a_size_is_kept_where_all_parameters_are_plain_numbers(make):
     for p, q in ((make(size=3), make()), (make(), make(size=3))):
         graph = kl(p, q)

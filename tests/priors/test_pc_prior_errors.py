@@ -128,7 +128,13 @@ ERRORS = {
         ValueError,
         r"p = family\(parameter\) from q, the base: .*event shapes",
     ),
-    "no closed form": (deviation, stats.cauchy(), {}, NoClosedFormError, r"p = family\(parameter\)"),
+    "no closed form": (
+        lambda scale: pm.Laplace.dist(0.0, scale),
+        stats.cauchy(),
+        {},
+        NoClosedFormError,
+        r"p = family\(parameter\)",
+    ),
     "nothing else is near the base": (
         deviation,
         stats.norm(0.0, 1.0),

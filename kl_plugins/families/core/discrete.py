@@ -200,7 +200,8 @@ def endless_count(p: Discrete, q: Discrete) -> Array:
         known = np.asarray(known, np.float64)
         widest = np.max(known, initial=1.0, where=~np.isnan(known))
         return limited(int(min(widest, 1e300)) + 1, (), ops)[0]
-    count = q.broadcast(p.broadcast(ops.where(ops.isnan(count), 1.0, count)))
+    count = q.broadcast(p.broadcast(count))
+    count = ops.where(ops.isnan(count), 1.0, count)
     for _ in broadcast_shapes(p.batch_shape, q.batch_shape):
         count = ops.max_last(count)
     return ops.floor(count) + 1.0
