@@ -270,7 +270,6 @@ WITHOUT = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Scan return signature:DeprecationWarning")  # PyMC 5, truncating
 @pytest.mark.parametrize("message", WITHOUT)
 def test_refused_by_name(message):
     with pytest.raises(NoClosedFormError, match=f"p: no closed form .*{message}.*estimate_kl"):

@@ -25,8 +25,6 @@ from kl_plugins.extend import (
 )
 
 INFINITY = float("inf")
-# PyMC 5, truncating.
-pytestmark = pytest.mark.filterwarnings("ignore:Scan return signature:DeprecationWarning")
 
 
 def log_poisson(mean):

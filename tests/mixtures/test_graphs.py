@@ -79,7 +79,6 @@ def test_others_have_those_of_numbers(name):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Scan return signature:DeprecationWarning")  # PyMC 5, truncating
 def test_zero_inflated_counts():
     """Sums over their outcomes, which bounds are, too."""
     assert kl(pm.ZeroInflatedBinomial.dist(0.4, 5, 0.3), stats.binom(5, 0.3)).eval(mode=QUICK) > 0.0
