@@ -202,6 +202,7 @@ def test_equal_ones_are_zero_apart_outside_of_the_range_too(df):
         kl(stats.t([df, 3.0]), stats.t([df, 3.0], 1.0))
 
 
+@pytest.mark.slow
 def test_bad_parameters_are_told_as_such_where_a_graph_runs():
     df, sigma = pt.dscalars("df", "sigma")
     term = kl(pm.StudentT.dist(df, 0.0, sigma=sigma), pm.StudentT.dist(4.0, 0.0, sigma=1.0))
