@@ -54,7 +54,7 @@ def kind(p: Any, q: object) -> str:
         return "quadrature"
     if not found.rule.endswith("by_outcomes"):
         return "closed form"
-    slow = certainly_infinite(p.for_decisions().reach(NATS))
+    slow = certainly_infinite(recognise(p).for_decisions().reach(NATS))
     return "no closed form" if slow else "exact sum"  # of different parameters
 
 
