@@ -82,7 +82,7 @@ def variant(name, kind):
     "kinds",
     [
         ("plain", "plain"),
-        ("moved", "plain"),
+        pytest.param(("moved", "plain"), marks=pytest.mark.slow),
         pytest.param(("plain", "batch"), marks=pytest.mark.slow),
         ("batch", "batch"),
     ],

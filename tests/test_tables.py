@@ -33,7 +33,17 @@ def test_every_name_that_a_family_states_is_there():
     assert ours(pymc_names) - of_pymc_extras <= operations
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: name_of(row[0]))
+DEAR = {"t", "pm.HalfStudentT", "pm.HurdleNegativeBinomial", "pm.HurdlePoisson", "pm.KroneckerNormal"}
+"""Whose graphs take long to evaluate."""
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=name_of(row[0]), marks=[pytest.mark.slow] * (name_of(row[0]) in DEAR))
+        for row in ROWS
+    ],
+)
 def test_the_names_of_a_row_are_one_distribution(row):
     first = tables.in_numbers(made(row[0]))
     for one in row:

@@ -30,8 +30,8 @@ from kl_plugins.extend import (
 )
 from univariate import NAMES
 
-SOME = [pytest.param(name, marks=[pytest.mark.slow] * (i % 4 > 0)) for i, name in enumerate(NAMES)]
-"""Every family, of which one in four is enough for every day."""
+SOME = [pytest.param(name, marks=[pytest.mark.slow] * (i % 8 > 0)) for i, name in enumerate(NAMES)]
+"""Every family, of which one in eight is enough for every day."""
 
 
 @pytest.mark.parametrize("name", SOME)

@@ -174,7 +174,10 @@ HURDLES = {
 }
 
 
-@pytest.mark.parametrize("name", HURDLES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name == "HurdleNegativeBinomial")) for name in HURDLES],
+)
 def test_pymcs_hurdles(name):
     variable, ours = (make() for make in HURDLES[name])
     is_count = variable.dtype == "int64"

@@ -184,6 +184,7 @@ def test_batches():
     assert kl(stats.cauchy([0.0, 1.0]), stats.norm()).tolist() == [np.inf, np.inf]
 
 
+@pytest.mark.slow
 def test_graphs_and_their_gradients():
     errors = errors_of_graph(
         lambda a, b, c, d: (pm.Cauchy.dist(a, b), pm.Cauchy.dist(c, d)),

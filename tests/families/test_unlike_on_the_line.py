@@ -108,10 +108,8 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name == "t and logistic" else pytest.param(name, marks=pytest.mark.slow) for name in GRAPHS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GRAPHS)
 def test_graphs_and_their_gradients(name, monkeypatch):
     """By a rule of fewer digits, as Python takes node by node."""
     monkeypatch.setattr(fixed_nodes, "_PLACES", (2.0 * np.arange(192) - 191.0) / 192)

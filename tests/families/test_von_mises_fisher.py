@@ -151,6 +151,7 @@ def test_batches():
     assert entropy(VonMisesFisher(means, 2.0)).shape == (2,)
 
 
+@pytest.mark.slow
 def test_gradients():
     """By the concentrations, and by directions where they turn."""
     mean, other = direction(3, 0), direction(3, 1)

@@ -134,7 +134,13 @@ def parameters(seed, low=0.5, high=20.0):
     return np.random.default_rng(seed).uniform(low, high, (4, COUNT))
 
 
-@pytest.mark.parametrize("p_name", FAMILIES)
+@pytest.mark.parametrize(
+    "p_name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("geom", "nbinom", "truncnorm", "betaprime")))
+        for name in FAMILIES
+    ],
+)
 def test_every_pair(p_name, made):
     a, b, c, d = parameters(1)
     c[:30], d[:30] = a[:30] * 1.01, b[:30] * 0.99
