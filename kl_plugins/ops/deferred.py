@@ -40,13 +40,9 @@ class Deferred:
     def is_given(self) -> bool:
         return self._call is None or self._call[0] is _itself
 
-    def leaves(self) -> Iterator[Array]:
+    def arguments(self) -> tuple[Array, ...]:
         """What it is computed of, or the value once it is."""
-        if self._call is None:
-            yield self._value
-        else:
-            for value in (*self._call[1], *self._call[2].values()):
-                yield from leaves(value)
+        return (self._value,) if self._call is None else (*self._call[1], *self._call[2].values())
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         return Deferred(getattr(ufunc, method), *inputs, **options)
@@ -85,13 +81,16 @@ class Deferred:
 
 def leaves(value: Array) -> Iterator[Array]:
     """What a value is computed of, which nobody has put off."""
-    if isinstance(value, Deferred):
-        yield from value.leaves()
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from leaves(item)
-    else:
-        yield value
+    seen, left = set(), [value]
+    while left:
+        value = left.pop()
+        if isinstance(value, list | tuple):
+            left.extend(value)
+        elif not isinstance(value, Deferred):
+            yield value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            left.extend(value.arguments())
 
 
 def now(value: Array) -> Array:
@@ -124,8 +123,11 @@ class _Operations(ModuleType):
         self._ops = ops
         self.symbolic, self.scalar, self.graphs = ops.symbolic, False, ops.graphs
 
-    def _knows(self, leaf: Any) -> bool:
-        return not self._ops.symbolic or self._ops.known(leaf) is not None
+    def _known(self, value: Array) -> Array | None:
+        """As in the operations, but what depends on an unknown variable is not built to see that."""
+        if self.symbolic and any(self._ops.known(leaf) is None for leaf in leaves(value)):
+            return None
+        return self._ops.known(now(value))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -135,7 +137,7 @@ class _Operations(ModuleType):
             return getattr(self._ops, name)(*args, **options)
 
         if name == "known":
-            return lambda value: operation(now(value)) if all(map(self._knows, leaves(value))) else None
+            return self._known
         if name == "known_log":  # what a formula computes has none, but for what it was given
             return lambda value: operation(now(value)) if _is_given(value) else None
         if name in _ASKED:
