@@ -110,6 +110,7 @@ CONTINUOUS: dict[str, list[tuple[str, ...]]] = {
         ("stats.johnsonsb(-0.125, 1.25)", "pm.LogitNormal.dist(0.1, 0.8)"),
         ("stats.loguniform(0.1, 1.0)", "stats.reciprocal(0.1, 1.0)"),
         ("stats.bradford(2.0)",),
+        ("stats.argus(2.5)",),
         ("stats.truncexpon(2.0, 0.0, 0.5)",),
         ("stats.truncpareto(1.5, 2.0, -1.0)",),
         ("stats.truncweibull_min(1.5, 0.0, 1.0)",),

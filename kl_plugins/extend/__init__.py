@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from kl_plugins.covariance.precision import Precision as Precision
     from kl_plugins.covariance.singular import Singular as Singular
     from kl_plugins.covariance.zero_sum import ZeroSum as ZeroSum
+    from kl_plugins.families.argus import Argus as Argus
     from kl_plugins.families.beta import Beta as Beta
     from kl_plugins.families.beta_negative_binomial import BetaNegativeBinomial as BetaNegativeBinomial
     from kl_plugins.families.beta_prime import BetaPrime as BetaPrime

@@ -427,6 +427,15 @@ def bradford(c: float) -> Density:
     return between(ZERO, UNIT, constant, (-1, Log1pPower(UNIT, real(c))))
 
 
+@named("argus")
+def argus(chi: float) -> Density:
+    """With κ = χ²/2 the mass ∫₀¹ √y exp(−κ y) dy is exp(−κ) ₁F₁(1; 5/2; κ)/(3/2)."""
+    kappa = real(chi) ** 2 / 2
+    mass = kappa.hypgeom_1f1(arb(1), arb(2.5)) / arb(1.5)
+    terms = (1, Log()), (0.5, Log(UNIT, -1)), (0.5, Log(-UNIT, 1)), (kappa, Square())
+    return between(ZERO, UNIT, arb.const_log2() - mass.log(), *terms)
+
+
 @named("truncpareto")
 def truncpareto(b: float, c: float) -> Density:
     constant = real(b).log() - (1 - real(c) ** -real(b)).log()
