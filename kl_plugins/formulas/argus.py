@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from kl_plugins.formulas.cancellation_free import exp_minus_tangent, log_ratio_value
 from kl_plugins.formulas.interval_means import gauss_legendre, weighted_sum, whole
 from kl_plugins.ops.protocol import Array, Operations
@@ -18,7 +20,16 @@ from kl_plugins.ops.protocol import Array, Operations
 COUNT = 72
 """Of the nodes."""
 
-_NODES, _WEIGHTS = gauss_legendre(COUNT)
+
+def _drawn_to_both_ends(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Gauss's nodes under u³ (10 − 15 u + 6 u²), which is flat at 0 and 1, and twice their weights."""
+    nodes, weights = map(np.asarray, gauss_legendre(count))
+    slopes = 30.0 * (nodes * (1.0 - nodes)) ** 2
+    places = nodes**3 * (10.0 - nodes * (15.0 - 6.0 * nodes))
+    return tuple(map(float, places)), tuple(map(float, 2.0 * weights * slopes))
+
+
+_NODES, _WEIGHTS = _drawn_to_both_ends(COUNT)
 
 _HALF_PI = 0.5 * math.pi
 _LOG_2 = math.log(2.0)
@@ -126,20 +137,12 @@ def _mean_sum(
     """∫₀¹ function √y exp(−κ y) dy in units of reach³."""
 
     def term(u: Array, kappa: Array, reach: Array, *args: Array) -> Array:
-        left = 1.0 - u
-        t = reach * _drawn(u)
+        t = reach * u
         sine = ops.sin(t)
-        at = _Place(t, ops.sin(_HALF_PI - reach + reach * _drawn(left)), sine * sine, sine / reach)
-        slope = 30.0 * (u * left) * (u * left)
-        density = 2.0 * slope * at.share * at.share * at.x * ops.exp(-kappa * at.y)
-        return density * function(at, ops, *args)
+        at = _Place(t, ops.cos(t), sine * sine, sine / reach)
+        return at.share * at.share * at.x * ops.exp(-kappa * at.y) * function(at, ops, *args)
 
     return weighted_sum(_NODES, _WEIGHTS, term, ops, kappa, reach, *args)
-
-
-def _drawn(u: Array) -> Array:
-    """From 0 to 1, flat at both."""
-    return u * u * u * (10.0 - u * (15.0 - 6.0 * u))
 
 
 def argus_divergence(p: Array, q: Array, ops: Operations) -> Array:
