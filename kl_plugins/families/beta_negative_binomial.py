@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_scipy
-from kl_plugins.formulas.discrete import log_binomial
-from kl_plugins.formulas.gamma import log_moment
+from kl_plugins.formulas.discrete import log_beta_binomial
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import POSITIVE, REAL, parameter
 
@@ -25,11 +24,9 @@ class BetaNegativeBinomial(Discrete):
     ends: ClassVar[tuple[float, float]] = (0.0, float("inf"))
 
     def log_pmf(self, k: Array) -> Array:
-        """That of the negative binomial with the mean probability, and what rising factorials add."""
-        n, a, b, ops = self.n, self.a, self.b, self.ops
-        total, trials = a + b, n + k
-        spread = log_moment(a, n, ops) + log_moment(b, k, ops) - log_moment(total, trials, ops)
-        return ops.log(n / trials) + log_binomial(k, trials, b / total, a / total, ops) + spread
+        """n/(n + k) times the probability of n successes in n + k trials."""
+        n, ops = self.n, self.ops
+        return ops.log(n / (n + k)) + log_beta_binomial(k, n, self.b, self.a, ops)
 
     def reach(self, nats: Array) -> Array:
         return float("inf")

@@ -26,7 +26,7 @@ class Binomial(Discrete):
         return 0.0, self.n
 
     def log_pmf(self, k: Array) -> Array:
-        return log_binomial(k, self.n, self.p, self.ops.complement(self.p), self.ops)
+        return log_binomial(k, self.n - k, self.p, self.ops.complement(self.p), self.ops)
 
 
 @closed_form(Binomial, Binomial, "O(1) for the same n, else O(n)")

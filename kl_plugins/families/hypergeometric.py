@@ -7,8 +7,7 @@ import numpy as np
 from kl_plugins.errors import Requirement
 from kl_plugins.families.core.discrete import Discrete, opposite, plain
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.formulas.discrete import log_binomial
-from kl_plugins.formulas.gamma import log_moment
+from kl_plugins.formulas.discrete import log_beta_binomial, log_binomial
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import COUNT, POSITIVE, REAL, parameter
 
@@ -35,9 +34,10 @@ class Hypergeometric(Discrete):
         ops, total = self.ops, self.good + self.bad
         some = ops.maximum(total, 1.0)
         p, failure = self.draws / some, (total - self.draws) / some
-        drawn = log_binomial(k, self.good, p, failure, ops)
-        rest = log_binomial(self.draws - k, self.bad, p, failure, ops)
-        return drawn + rest - log_binomial(self.draws, total, p, failure, ops)
+        others = self.draws - k
+        drawn = log_binomial(k, self.good - k, p, failure, ops)
+        rest = log_binomial(others, self.bad - others, p, failure, ops)
+        return drawn + rest - log_binomial(self.draws, total - self.draws, p, failure, ops)
 
 
 class BetaBinomial(Discrete):
@@ -52,11 +52,7 @@ class BetaBinomial(Discrete):
         return 0.0, self.n
 
     def log_pmf(self, k: Array) -> Array:
-        """That of the binomial distribution with the mean probability, and what rising factorials add."""
-        n, a, b, ops = self.n, self.alpha, self.beta, self.ops
-        total = a + b
-        spread = log_moment(a, k, ops) + log_moment(b, n - k, ops) - log_moment(total, n, ops)
-        return log_binomial(k, n, a / total, b / total, ops) + spread
+        return log_beta_binomial(k, self.n - k, self.alpha, self.beta, self.ops)
 
 
 @from_scipy("nhypergeom")

@@ -41,7 +41,7 @@ class NegativeBinomial(Discrete):
     def log_pmf(self, k: Array) -> Array:
         """n/(n + k) times the probability of n successes in n + k trials."""
         n, ops = self.n, self.ops
-        return ops.log(n / (n + k)) + log_binomial(k, n + k, self.failure, self.p, ops)
+        return ops.log(n / (n + k)) + log_binomial(k, n, self.failure, self.p, ops)
 
     def reach(self, nats: Array) -> Array:
         """Bernstein's inequality: cumulants are at most r!/2 v c^(r−2), v the variance and c = 1/p.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from kl_plugins.formulas.beta import log1p_ratio
 from kl_plugins.formulas.cancellation_free import exp_minus_tangent, log_ratio_value
 from kl_plugins.formulas.shared import identity_minus_log1p
-from kl_plugins.ops.gamma_residues import log_gamma_residue
+from kl_plugins.ops.gamma_residues import log_gamma_residue, stirling_rest
 from kl_plugins.ops.protocol import Array, Operations
 
 _NEAR = 0.18
 """Up to this difference of their logarithms two probabilities are compared by a series."""
+
+_TINY = 1e-300
+"""Smaller expected numbers may underflow, to +∞ in place of next to nothing."""
 
 _INFINITY = float("inf")
 
@@ -134,10 +138,30 @@ def log_poisson(k: Array, mean: Array, ops: Operations) -> Array:
     return -counts_divergence(k, mean, ops) - _stirling_excess(k, ops)
 
 
-def log_binomial(k: Array, n: Array, p: Array, failure: Array, ops: Operations) -> Array:
-    """Logarithm of the probability of k successes in n trials; the same source."""
-    ways = _stirling_excess(n, ops) - _stirling_excess(k, ops) - _stirling_excess(n - k, ops)
-    return ways - _from_expected(k, n, p, ops) - _from_expected(n - k, n, failure, ops)
+def log_binomial(k: Array, rest: Array, p: Array, failure: Array, ops: Operations) -> Array:
+    """Logarithm of the probability of k successes, and as many failures as `rest`; the same source."""
+    n = k + rest
+    ways = _stirling_excess(n, ops) - _stirling_excess(k, ops) - _stirling_excess(rest, ops)
+    return ways - _from_expected(k, n, p, ops) - _from_expected(rest, n, failure, ops)
+
+
+def log_beta_binomial(k: Array, rest: Array, a: Array, b: Array, ops: Operations) -> Array:
+    """The same, where the probability of success is a beta(a, b) variable.
+
+    Of the large parts of ln Γ is left how far k : rest and a : b are from their sums, a + k : b + rest.
+    """
+    total = a + b
+    whole = total + (k + rest)
+    p, failure = (a + k) / whole, (b + rest) / whole
+    shares = ops.maximum(total * p, _TINY), ops.maximum(total * failure, _TINY)
+    apart = counts_divergence(a, shares[0], ops) + counts_divergence(b, shares[1], ops)
+    beyond = _rest_of_rise(a, k, ops) + _rest_of_rise(b, rest, ops) - _rest_of_rise(total, k + rest, ops)
+    return log_binomial(k, rest, p, failure, ops) - apart + beyond
+
+
+def _rest_of_rise(x: Array, step: Array, ops: Operations) -> Array:
+    """How much log Γ(x) − (x log x − x) rises in a step; small where x is large."""
+    return stirling_rest(x + step, ops) - stirling_rest(x, ops) - 0.5 * log1p_ratio(step, x, ops)
 
 
 def _from_expected(k: Array, n: Array, p: Array, ops: Operations) -> Array:

@@ -12,6 +12,7 @@ from scipy import stats
 
 from graphs import AS_WRITTEN
 from kl_plugins import NoClosedFormError, entropy, explain, kl
+from kl_plugins.families.hypergeometric import BetaBinomial
 from kl_plugins.families.noncentral_hypergeometric import FisherHypergeometric, WalleniusHypergeometric
 from kl_plugins.families.poisson_binomial import PoissonBinomial
 from kl_plugins.families.zipf import Zipf, Zipfian
@@ -83,6 +84,27 @@ def test_against_the_definition(name):
     assert kl(p, p) == 0.0
     assert kl(make(*arguments, loc=1), make(*arguments, loc=1)) == 0.0
     assert kl(stats.poisson(3.0), p) == np.inf
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 10**6, 10**15])
+def test_probabilities_of_few_and_of_many_trials(n):
+    sizes = [1e-300, 0.3, 2.5, 1e5, 1e12]
+    cases = itertools.product(sorted({0, min(n, 1), n // 3, n}), sizes, sizes)
+    k, a, b = map(np.array, zip(*cases, strict=True))
+    with mp.workdps(50):
+
+        def log_ways(x, y):
+            return mp.loggamma(x + y) - mp.loggamma(x) - mp.loggamma(y)
+
+        def exact(k, a, b):
+            k, rest, a, b = map(mp.mpf, (k, n - k, a, b))
+            ways = log_ways(k + 1, rest + 1) - mp.log(n + 1)
+            return float(ways + log_ways(a, b) - log_ways(a + k, b + rest))
+
+        expected = [*map(exact, k.tolist(), a, b)]
+    with np.errstate(all="ignore"):  # as `kl` has it
+        found = BetaBinomial(n, a, b).log_prob(k * 1.0)
+    assert found == pytest.approx(expected, rel=1e-13, abs=1e-13)
 
 
 def test_close_to_each_other():
