@@ -31,17 +31,11 @@ class Censored(Univariate):
     upper: Array = parameter(EXTENDED_REAL, typical=(1.5, math.inf), static=True)
     base: Any = part()
 
-    def _become_plain(self) -> bool:
-        return False
-
     def further_conditions(self) -> Conditions:
         yield opposite(self.lower >= self.upper, self.ops), "the lower end must be less than the upper end"
 
     def describe(self) -> str:
         return f"Censored({self.base.describe()})"
-
-    def broadcast(self, value: Array) -> Array:
-        return self.base.broadcast(super().broadcast(value))
 
 
 @closed_form(Censored, Censored)

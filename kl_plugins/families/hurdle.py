@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
-from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.families.core.distribution import kl_rules
+from kl_plugins.families.core.parts import DivergenceOfParts
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.formulas.discrete import bernoulli_divergence
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import PROBABILITY, parameter, part
-from kl_plugins.rules import Rule
 
 _INFINITY = float("inf")
 
@@ -23,14 +20,8 @@ class Hurdle(Univariate):
     weight: Array = parameter(PROBABILITY)
     base: Continuous = part()
 
-    def _become_plain(self) -> bool:
-        return False
-
     def describe(self) -> str:
         return f"Hurdle({self.base.describe()})"
-
-    def broadcast(self, value: Array) -> Array:
-        return self.base.broadcast(super().broadcast(value))
 
     def standard_ends(self) -> tuple[Array, Array]:
         return -_INFINITY, _INFINITY
@@ -40,53 +31,29 @@ def _continuous(side: Univariate) -> Univariate:
     return side.base if isinstance(side, Hurdle) else side
 
 
-def _by_base(p: Univariate, q: Univariate) -> tuple[Rule, Any, Any]:
-    rule = kl_rules.find(_continuous(p), _continuous(q))
-    if rule is None:
-        raise _no_closed_form(p, q)
-    return rule, _continuous(p), _continuous(q)
+_of_continuous = DivergenceOfParts(
+    _continuous, "beside what is zero, there is none for the continuous variables"
+)
 
 
-def _no_closed_form(p: Distribution, q: Distribution) -> NoClosedFormError:
-    why = "beside what is zero, there is none for the continuous variables"
-    return no_closed_form_of_pair(p.describe(), q.describe(), why)
-
-
-def _cost(p: Univariate, q: Univariate) -> tuple[Rule, Any, Any]:
-    rule, first, second = _by_base(p, q)
-    try:
-        rule.explain(first, second)
-    except NoClosedFormError:
-        raise _no_closed_form(p, q) from None
-    return rule, first, second
-
-
-def _of_bases(p: Univariate, q: Univariate) -> Array:
-    rule, first, second = _by_base(p, q)
-    try:
-        return rule(first, second)
-    except NoClosedFormError:
-        raise _no_closed_form(p, q) from None
-
-
-@kl_rules.register(Hurdle, Hurdle, cost=_cost)
+@kl_rules.register(Hurdle, Hurdle, cost=_of_continuous.cost)
 def hurdle_hurdle(p: Hurdle, q: Hurdle) -> Array:
     """That of being zero, and of the rest with its probability."""
     ops, weight = p.ops, p.weight
     of_zero = bernoulli_divergence(weight, 1.0 - weight, q.weight, 1.0 - q.weight, ops)
-    return of_zero + ops.where(ops.equal(weight, 0.0), 0.0, weight * _of_bases(p, q))
+    return of_zero + ops.where(ops.equal(weight, 0.0), 0.0, weight * _of_continuous(p, q))
 
 
-@kl_rules.register(Hurdle, Continuous, cost=_cost)
+@kl_rules.register(Hurdle, Continuous, cost=_of_continuous.cost)
 def hurdle_continuous(p: Hurdle, q: Continuous) -> Array:
     """+∞ where zero has a probability."""
-    return p.ops.where(p.weight < 1.0, _INFINITY, _of_bases(p, q))
+    return p.ops.where(p.weight < 1.0, _INFINITY, _of_continuous(p, q))
 
 
-@kl_rules.register(Continuous, Hurdle, cost=_cost)
+@kl_rules.register(Continuous, Hurdle, cost=_of_continuous.cost)
 def continuous_hurdle(p: Continuous, q: Hurdle) -> Array:
     """That from the base, of which only a part of the probability is left."""
-    return _of_bases(p, q) - q.ops.log(q.weight)
+    return _of_continuous(p, q) - q.ops.log(q.weight)
 
 
 @kl_rules.register(Hurdle, Discrete, cost="O(1)")

@@ -6,8 +6,9 @@ from functools import cached_property, singledispatch
 from typing import Any
 
 from kl_plugins.covariance.axis_aligned import AxisAligned, DiagonalScales
-from kl_plugins.errors import NoClosedFormError, no_closed_form_of_pair
+from kl_plugins.errors import no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.families.core.parts import DivergenceOfParts
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.ops.protocol import Array, Conditions
@@ -50,25 +51,8 @@ class Independent(Distribution):
         return self.ops.sum_last(self.base.entropy())
 
 
-def _by_base(p: Independent, q: Independent) -> tuple[Rule, Any, Any]:
-    rule = kl_rules.find(p.base, q.base)
-    if rule is None:
-        raise _no_closed_form(p, q)
-    return rule, p.base, q.base
-
-
-def _no_closed_form(p: Distribution, q: Distribution) -> NoClosedFormError:
-    why = "where both are products, it is the sum of those of their parts"
-    return no_closed_form_of_pair(p.describe(), q.describe(), why)
-
-
-def _cost(p: Independent, q: Independent) -> tuple[Rule, Any, Any]:
-    rule, p_base, q_base = _by_base(p, q)
-    try:
-        rule.explain(p_base, q_base)
-    except NoClosedFormError:
-        raise _no_closed_form(p, q) from None
-    return rule, p_base, q_base
+_WHY = "where both are products, it is the sum of those of their parts"
+_of_parts = DivergenceOfParts(lambda side: side.base, _WHY)
 
 
 @singledispatch
@@ -83,14 +67,10 @@ def _(base: Normal) -> MultivariateNormal:
     return MultivariateNormal(mean, DiagonalScales(scale))
 
 
-@kl_rules.register(Independent, Independent, cost=_cost)
+@kl_rules.register(Independent, Independent, cost=_of_parts.cost)
 def independent_independent(p: Independent, q: Independent) -> Array:
     """The sum of the divergences of the independent parts."""
-    rule, p_base, q_base = _by_base(p, q)
-    try:
-        return p.ops.sum_last(rule(p_base, q_base))
-    except NoClosedFormError:
-        raise _no_closed_form(p, q) from None
+    return p.ops.sum_last(_of_parts(p, q))
 
 
 def as_product(made: object) -> Independent | None:
@@ -118,7 +98,7 @@ def factors_of(p: object, q: object) -> tuple[Distribution, Distribution] | None
 def _of_products(p: Any, q: Any) -> tuple[Rule, Any, Any]:
     products = as_product(p), as_product(q)
     if None in products:
-        raise _no_closed_form(p, q)
+        raise no_closed_form_of_pair(p.describe(), q.describe(), _WHY)
     rule = kl_rules.find(*products)
     assert rule is not None
     return rule, *products

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kl_plugins.errors import NoClosedFormError, Requirement, no_closed_form_of_pair
+from kl_plugins.errors import Requirement, no_closed_form_of_pair
 from kl_plugins.families.core.distribution import Distribution, kl_rules
+from kl_plugins.families.core.parts import DivergenceOfParts
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.families.independent import Independent, product_over_last
 from kl_plugins.families.lkj import LKJ, lkj_lkj
@@ -14,7 +13,6 @@ from kl_plugins.ops import array_backend_of
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import part
 from kl_plugins.parameters.shapes import Shape, in_words
-from kl_plugins.rules import Rule
 
 
 class LKJCovariance(Distribution):
@@ -75,36 +73,13 @@ def with_scales(correlations: LKJ, scales: Distribution) -> LKJCovariance:
     return LKJCovariance(correlations, scales if scales.event_shape else product_over_last(scales))
 
 
-def _by_scales(p: LKJCovariance, q: LKJCovariance) -> tuple[Rule, Any, Any]:
-    rule = kl_rules.find(p.scales, q.scales)
-    if rule is None:
-        raise _no_closed_form(p, q)
-    return rule, p.scales, q.scales
+_of_scales = DivergenceOfParts(lambda side: side.scales, "there is none for their scales, {} and {}")
 
 
-def _no_closed_form(p: LKJCovariance, q: LKJCovariance) -> NoClosedFormError:
-    scales = f"there is none for their scales, {p.scales.describe()} and {q.scales.describe()}"
-    return no_closed_form_of_pair(p.describe(), q.describe(), scales)
-
-
-def _cost(p: LKJCovariance, q: LKJCovariance) -> tuple[Rule, Any, Any]:
-    rule, first, second = _by_scales(p, q)
-    try:
-        rule.explain(first, second)
-    except NoClosedFormError:
-        raise _no_closed_form(p, q) from None
-    return rule, first, second
-
-
-@kl_rules.register(LKJCovariance, LKJCovariance, cost=_cost)
+@kl_rules.register(LKJCovariance, LKJCovariance, cost=_of_scales.cost)
 def lkj_covariance_lkj_covariance(p: LKJCovariance, q: LKJCovariance) -> Array:
     """That of the correlations and that of the scales, which are independent."""
-    rule, first, second = _by_scales(p, q)
-    try:
-        of_scales = rule(first, second)
-    except NoClosedFormError:
-        raise _no_closed_form(p, q) from None
-    return lkj_lkj(p.correlations, q.correlations) + of_scales
+    return lkj_lkj(p.correlations, q.correlations) + _of_scales(p, q)
 
 
 @kl_rules.register(LKJ, LKJCovariance, cost="none")

@@ -22,14 +22,8 @@ class TruncatedCounts(Discrete):
     high: Array = parameter(EXTENDED_REAL, called="upper", static=True)
     base: Discrete = part()
 
-    def _become_plain(self) -> bool:
-        return False
-
     def describe(self) -> str:
         return f"TruncatedCounts({self.base.describe()})"
-
-    def broadcast(self, value: Array) -> Array:
-        return self.base.broadcast(super().broadcast(value))
 
     def expand(self, batch: tuple[Array, ...]) -> Self:
         """Plain bounds stay plain."""

@@ -14,14 +14,8 @@ class ZeroInflated(Discrete):
     weight: Array = parameter(PROBABILITY)
     base: Discrete = part()
 
-    def _become_plain(self) -> bool:
-        return False
-
     def describe(self) -> str:
         return f"ZeroInflated({self.base.describe()})"
-
-    def broadcast(self, value: Array) -> Array:
-        return self.base.broadcast(super().broadcast(value))
 
     def standard_ends(self) -> tuple[Array, Array]:
         """Those of the base and zero."""

@@ -277,11 +277,15 @@ class Parametrised:
     def _become_plain(self) -> bool:
         """Take plain parameters at once where they are certainly valid; else leave them to be looked at.
 
-        Here: parameters that are all single numbers of their domains.
+        Here: parameters that are all single numbers of their domains, beside single parts of such.
         """
         if not self._may_be_plain:
             return False
         state = self.__dict__
+        for name in self.parts:
+            component = state[name]
+            if isinstance(component, tuple) or component.ops is not floats:
+                return False
         for name, low, high, whole in self._bounds:
             value = state[name]
             if not is_literal(value):

@@ -33,7 +33,13 @@ from kl_plugins import (
     register_kl,
 )
 from kl_plugins.families.categorical import Categorical
+from kl_plugins.families.censored import Censored
+from kl_plugins.families.hurdle import Hurdle
+from kl_plugins.families.log_transformed import LogNormal
 from kl_plugins.families.normal import Normal
+from kl_plugins.families.poisson import Poisson
+from kl_plugins.families.truncated_counts import TruncatedCounts
+from kl_plugins.families.zero_inflated import ZeroInflated
 
 CHAIN = xr.DataArray(
     [0.5, 1.0, 2.0], dims="chain", coords={"chain": [0, 1, 2], "model": ("chain", list("xyz"))}
@@ -80,6 +86,23 @@ def test_pairs_are_broadcast_by_name(door):
         assert set(found.coords) == {"chain", "group", "model"}
         found = computed(found) if found.chunks else found
         np.testing.assert_array_equal(found.values, expected)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: LogNormal(Normal(x, 1.0)),
+        lambda x: Hurdle(0.3, LogNormal(Normal(x, 1.0))),
+        lambda x: Censored(-1.0, 2.0, Normal(x, 1.0)),
+        lambda x: ZeroInflated(0.3, Poisson(x)),
+        lambda x: TruncatedCounts(1.0, 5.0, Poisson(x)),
+    ],
+)
+def test_labels_of_a_part(make):
+    """Beside plain parameters of the whole."""
+    found = kl(make(CHAIN), make(1.0))
+    assert found.dims == ("chain",)
+    np.testing.assert_array_equal(found, kl(make(CHAIN.values), make(1.0)))
 
 
 def test_entropies_of_more_parameters():

@@ -26,9 +26,6 @@ class OfBase(Continuous):
 
     base: Any = part()
 
-    def _become_plain(self) -> bool:
-        return self.base.ops.scalar and super()._become_plain()
-
     def converted(self, ops: ArrayOperations, beside: Sequence[Array] = ()) -> dict[str, Any]:
         own = [getattr(self, name) for name in self.parameters]
         base = self.base.to(ops, [*beside, *own])
@@ -37,9 +34,6 @@ class OfBase(Continuous):
     def expand(self, batch: tuple[Array, ...]) -> Self:
         state = self.__getstate__()
         return self.unchecked(self.ops, **(state | {"base": self.base.expand(batch)}))
-
-    def broadcast(self, value: Array) -> Array:
-        return self.base.broadcast(super().broadcast(value))
 
 
 class Image(OfBase):

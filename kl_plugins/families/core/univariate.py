@@ -90,7 +90,9 @@ class Univariate(Distribution):
         return self.unchecked(self.ops, **(self.__getstate__() | state))
 
     def broadcast(self, value: Array) -> Array:
-        """`value`, broadcast against all parameters, and NaN where one of them is."""
+        """`value`, broadcast against the parameters, those of parts too, and NaN where one of them is."""
+        for name in self.parts:
+            value = getattr(self, name).broadcast(value)
         if self.ops.scalar and not self.may_hold_nan:
             return value
         parameters = [getattr(self, name) for name in self.parameters]
