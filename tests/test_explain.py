@@ -78,6 +78,7 @@ def variant(name, kind):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kinds",
     [

@@ -178,6 +178,7 @@ def test_every_function_says_what_an_object_is_and_what_to_do(obj, message):
             assert message in str(caught.value)
 
 
+@pytest.mark.slow
 def test_numpyros_distributions_are_for_estimates():
     p, q = numpyro.distributions.Normal(0.0, 1.0), stats.norm(1.0)
     for function in (kl, explain, jeffreys):

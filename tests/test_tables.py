@@ -16,6 +16,7 @@ EVERY = [one for row in ROWS for one in row]
 pytestmark = pytest.mark.filterwarnings("ignore:The Wishart distribution:UserWarning")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", tables.TABLES)
 def test_pages_are_what_the_script_writes(page):
     text = (tables.PAGES / page).read_text(encoding="utf-8")

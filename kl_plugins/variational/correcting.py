@@ -136,8 +136,6 @@ def linear_response(
     >>> response.gaussian.covariance.matrix().round(3)
     array([[1.  , 1.  ],
            [1.  , 1.25]])
-    >>> variational.diagnose(response, random_seed=1, progressbar=False).verdict.level
-    'trust'
     """
     tolerance = check_tolerance(tolerance)
     if draws is not None:

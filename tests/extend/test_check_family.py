@@ -316,6 +316,7 @@ def test_other_distributions(name):
     check_family(kind, members, [*others, stats.uniform(-1.0, 9.0), stats.poisson(2.0)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forward", [True, False])
 def test_wrong_closed_forms_with_other_distributions(forward):
     kind, normal = wrong(), extend.Normal

@@ -157,6 +157,7 @@ PYMC = {
 OTHERS = [stats.binom(6, 0.4), stats.poisson(1.5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PYMC)
 def test_the_same_as_in_numbers(name):
     variable, numbers = PYMC[name]
@@ -201,6 +202,7 @@ GRAPHS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRAPHS)
 def test_gradients_are_finite_differences(name):
     graph = GRAPHS[name]()

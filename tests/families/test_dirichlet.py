@@ -120,6 +120,7 @@ def test_nan_stays():
     assert np.isnan(kl(Dirichlet([1.0, np.nan]), Dirichlet([1.0, 1.0])))
 
 
+@pytest.mark.slow
 def test_gradients():
     p, q = [np.array([0.5, 2.0, 30.0])], [np.array([0.7, 2.02, 11.0])]
     assert gradient_error(Dirichlet, p, q) < 1e-8

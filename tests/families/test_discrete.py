@@ -347,6 +347,7 @@ def test_invalid_parameters_are_refused_by_name(make, message):
         kl(stats.poisson(2.0), make())
 
 
+@pytest.mark.slow
 def test_too_many_outcomes():
     assert kl(stats.binom(10**9, 0.3), stats.binom(10**9, 0.4)) > 1e7
     for n in (10**9, np.full(10**5, 1000)):

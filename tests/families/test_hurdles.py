@@ -174,6 +174,7 @@ HURDLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.slow] * (name == "HurdleNegativeBinomial")) for name in HURDLES],

@@ -234,6 +234,7 @@ for _ in range(9):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     [WITHOUT_NUMBA, SMALL_BATCH, A_THOUSAND_CALLS],

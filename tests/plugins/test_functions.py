@@ -198,6 +198,7 @@ def test_one_bijection_on_both_sides_changes_nothing(function):
     assert explain(function(p), function(q)).rule == "normal_normal"
 
 
+@pytest.mark.slow
 def test_one_bijection_where_the_graph_knows_the_numbers():
     spread = pm.Normal.dist(0.0, S)
     found = kl(pt.tanh(spread), pt.tanh(pm.Normal.dist(1.0, 2.0)))

@@ -373,6 +373,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "plain"), FUNCTIONS.values(), ids=FUNCTIONS)
 def test_functions_of_a_variable(function, plain):
     means = np.arange(6.0).reshape(3, 2)

@@ -104,6 +104,7 @@ def test_intrinsic_autoregression_of_places_that_are_apart():
         kl(variable, pm.MvNormal.dist(np.zeros(4), np.eye(4)))
 
 
+@pytest.mark.slow
 def test_divergence_of_processes_with_levels():
     first, second = (
         pm.AR.dist(

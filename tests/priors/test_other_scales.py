@@ -84,6 +84,7 @@ def priors():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_known_densities_and_their_slopes(name, priors):
     _, base, at, distance, slope, _ = CASES[name]

@@ -72,6 +72,7 @@ def test_known_densities(name):
     np.testing.assert_allclose(logp(name, theta), expected, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_if_heavy(CASES))
 def test_mass_is_one_and_beyond_at_it_is_the_probability(name):
     case = CASES[name]
@@ -87,12 +88,14 @@ def test_mass_is_one_and_beyond_at_it_is_the_probability(name):
     np.testing.assert_allclose(np.cumsum(masses)[:-1], cdf(name, ends[1:-1]), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_if_heavy(CASES))
 def test_draws_follow_the_cumulative_probability(name):
     draws = pm.draw(prior(name), 600, random_seed=4)
     assert stats.kstest(cdf(name, draws), "uniform").pvalue > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_if_heavy(CASES))
 def test_gradients_near_the_base_and_far_from_it(name):
     case = CASES[name]
@@ -172,6 +175,7 @@ def test_prior_draws_of_a_model(model):
     assert np.corrcoef(np.squeeze(draws["several"]).T)[0, 1] < 0.2
 
 
+@pytest.mark.slow
 def test_a_model_goes_to_another_process(model):
     point = model.initial_point()
     copy = cloudpickle.loads(cloudpickle.dumps(model))

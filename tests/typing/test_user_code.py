@@ -129,6 +129,7 @@ def test_graphs_are_variables(user_code, model):
     user_code.penalised_complexity(pm.Model())
 
 
+@pytest.mark.slow
 def test_fits_and_diagnoses_have_the_types_that_checkers_claim(user_code, model):
     user_code.terms_of_an_elbo(model)
     user_code.fits(model)

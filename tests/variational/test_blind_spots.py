@@ -137,6 +137,7 @@ def test_errors_are_infinite_where_a_tail_holds_the_moment():
     assert str(Estimate(-3.25, np.inf)) == "-3.25 (error not known)"
 
 
+@pytest.mark.slow
 def test_no_error_of_a_moment_that_does_not_exist():
     with pm.Model() as model:
         pm.Cauchy("x", 0.0, 1.0)
@@ -255,6 +256,7 @@ def test_an_improper_posterior_is_refused(make, along):
         look(([0.0, 0.3], [1.0, 1.0]), model)
 
 
+@pytest.mark.slow
 def test_proper_posteriors_are_taken_as_such():
     with pm.Model() as model:
         pm.Cauchy("x", 0.0, 1.0)

@@ -67,6 +67,7 @@ def test_what_it_calls_converged_is_near_the_optimum(converged):
     assert "from the best approximation of its family" in repr(monitor)
 
 
+@pytest.mark.slow
 def test_once_the_optimum_is_known_every_look_has_its_distance():
     monitor = KLConvergence(every=1, random_seed=1)
     fitted(normals(scale=10.0), monitor, 20_000, adam())
@@ -103,6 +104,7 @@ def test_at_rest_off_the_optimum_is_said():
     assert 0.5 < monitor.distance.jeffreys / (6.0 * 0.083**2) < 2.0
 
 
+@pytest.mark.slow
 def test_on_the_way_through_the_optimum_the_claim_is_about_what_is_left():
     """From too narrow to 8 % too wide, where the default optimiser rests."""
     model, monitor = normals(scale=3.0), KLConvergence(0.02, random_seed=1)
@@ -293,6 +295,7 @@ def test_a_stream_without_total_size_is_stationary_at_most():
     assert monitor.distance is None
 
 
+@pytest.mark.slow
 def test_refining_goes_on_and_a_new_fit_starts_afresh():
     monitor = KLConvergence(1e-9, check=False)
     with normals(), warnings.catch_warnings():

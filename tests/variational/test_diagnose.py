@@ -86,6 +86,7 @@ def heavy_diagnosis():
 # Importance sampling
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [0.2, 0.5, 0.8])
 def test_khat_is_the_shape_of_the_tail(k):
     rng = np.random.default_rng(3)
@@ -240,6 +241,7 @@ def test_bounds_from_draws():
 # Verdicts
 
 
+@pytest.mark.slow
 def test_an_exact_fit_is_trusted(diagnoses):
     found = diagnoses["exact"]
     assert found.verdict.level == "trust"
@@ -291,6 +293,7 @@ def test_a_fit_that_weights_repair(diagnoses):
     assert abs(gap.elbo_gap - truth) < max(4.0 * gap.elbo_gap_error, 1e-6)
 
 
+@pytest.mark.slow
 def test_a_tail_out_of_reach(heavy_diagnosis):
     found = heavy_diagnosis
     for verdict in (found.verdict, found.verdict_without_reference):
@@ -504,6 +507,7 @@ def test_constrained_and_back(positive_model):
     np.testing.assert_allclose(unconstrained(positive_model, variables, values), points, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_means_of_constrained_variables(positive_model):
     q = ([-0.5, 0.0, 0.0], [0.09, 1.0, 1.0])
     found = diagnose(q, model=positive_model, draws=20_000, full_rank=False, random_seed=1)
@@ -619,6 +623,7 @@ def test_a_model_is_no_reference(gaussian_model):
         diagnose(FITS["exact"])
 
 
+@pytest.mark.slow
 def test_an_approximation_beyond_the_posterior(positive_model):
     with pytest.raises(ValueError, match=r"finite at 0 of 2500 draws .* fit it anew \(variational\.fit\)"):
         diagnose((np.full(3, 1000.0), np.ones(3)), model=positive_model, draws=2_500, random_seed=1)
@@ -678,6 +683,7 @@ def test_kept_in_a_file(diagnoses, tmp_path):
         assert [str(name) for name in kept["coordinate"].values] == list(diagnoses["narrow"].names)
 
 
+@pytest.mark.slow
 def test_a_trajectory_of_approximations(gaussian_model):
     path = [(MEAN + gap, np.diag(CORRELATED)) for gap in (4.0, 1.0, 0.0)]
     found = diagnose(path, model=gaussian_model, draws=3_000, full_rank=False, random_seed=1)

@@ -66,6 +66,7 @@ def test_angles():
     assert TargetDensity(model).angles.all()
 
 
+@pytest.mark.slow
 def test_terms(models):
     """Exact ones, those at draws of other variables, and those without a closed form."""
     found = []

@@ -155,6 +155,7 @@ def test_fits_of_a_jumping_density_are_not_certified(switched):
     assert "not known" in str(found.scalars()["jeffreys_to_optimum"])
 
 
+@pytest.mark.slow
 def test_a_watched_fit_of_a_jumping_density_claims_rest_at_most(switched):
     monitor = KLConvergence(1.0, every=5, random_seed=1)
     with switched, pytest.warns(NotConvergedWarning, match="stationary after .*not compared .*jumps"):

@@ -148,6 +148,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evaluation", [0, 30])
 @pytest.mark.parametrize("call", CALLS)
 def test_interrupts_between_evaluations(model, approximation, monkeypatch, call, evaluation):

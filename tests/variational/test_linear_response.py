@@ -260,6 +260,7 @@ def correlated():
 COVARIANCE = np.array([[1.0, 0.9, 0.3], [0.9, 1.0, 0.5], [0.3, 0.5, 4.0]])
 
 
+@pytest.mark.slow
 def test_of_a_fit_that_is_certified(correlated):
     _, approximation = correlated
     response = linear_response(approximation, **QUIET)

@@ -190,6 +190,7 @@ def small_chunks(monkeypatch):
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name == "several" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 )
@@ -350,6 +351,7 @@ def many_rows(monkeypatch):
     monkeypatch.setattr("kl_plugins.variational.optimum.draw_counts.EXTENSIVE", 1_000)
 
 
+@pytest.mark.slow
 def test_a_search_among_many_rows_begins_with_some(many_rows):
     model, exact = linear_regression()
     target = TargetDensity(model)
@@ -364,6 +366,7 @@ def test_a_search_among_many_rows_begins_with_some(many_rows):
     assert jeffreys(certificate.distribution, exact) < 1e-6
 
 
+@pytest.mark.slow
 def test_optima_of_some_rows_that_differ_are_sought_among_all(many_rows):
     rng = np.random.default_rng(2)
     with pm.Model() as model:

@@ -61,6 +61,7 @@ def test_pictures_take_the_names_of_either_scale(found):
     matplotlib.pyplot.close("all")
 
 
+@pytest.mark.slow
 def test_the_elements_of_approximations_and_densities():
     with pm.Model(coords={"site": SITES, "kind": ["a", "b"]}) as model:
         pm.Dirichlet("p", np.ones(2), dims=("site", "kind"))

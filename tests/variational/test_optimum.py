@@ -57,6 +57,7 @@ def test_the_optimum_of_a_gaussian_target_is_exact(d, condition, family):
     assert jeffreys(snapshot(approximation), gaussian_optimum(d, condition, family)) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["advi", "fullrank_advi"])
 def test_units_do_not_matter(family):
     units = np.geomspace(1e-6, 1e6, 5)
@@ -174,6 +175,7 @@ def test_the_laplace_approximation_of_pymc_extras(two_variables):
         distance_to_optimum(stored(fit=other), two_variables)
 
 
+@pytest.mark.slow
 def test_groups_have_an_optimum_of_their_own():
     P = np.array([[2.0, 1.0, 0.5], [1.0, 2.0, 0.3], [0.5, 0.3, 1.0]])
     with pm.Model() as model:
@@ -219,6 +221,7 @@ def test_optima_are_as_close_as_they_say(eight_schools):
             assert jeffreys(found.distribution, judge.distribution) <= 0.025
 
 
+@pytest.mark.slow
 def test_too_few_draws_are_not_certified(eight_schools):
     with pytest.warns(
         UserWarning, match=r"not certified: .*do not agree to 2.5e-06 nats, the tolerance over 4"
@@ -234,6 +237,7 @@ def test_too_few_draws_are_not_certified(eight_schools):
     assert "q* was not found to within the tolerance" in str(distance)
 
 
+@pytest.mark.slow
 def test_one_agreement_may_be_luck(two_variables):
     approximation = fit(two_variables, random_seed=1, max_draws=512, progressbar=False)
     assert approximation.certificate.certified
@@ -243,6 +247,7 @@ def test_one_agreement_may_be_luck(two_variables):
         fit(gaussian_model(100, 1.0), "fullrank_advi", max_draws=512, progressbar=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [2_000, 12_000, pytest.param(40_000, marks=pytest.mark.slow)])
 def test_a_search_ends_where_its_evaluations_do(eight_schools, most):
     """Among the coarse optima, in the first pair and after it."""
@@ -261,6 +266,7 @@ def test_a_search_ends_where_its_evaluations_do(eight_schools, most):
     assert not distance.reached
 
 
+@pytest.mark.slow
 def test_means_and_scales_that_trade_off():
     """In a funnel the gradient is small far from the optimum; the certificate must not be."""
     with pm.Model() as model:
@@ -523,6 +529,7 @@ def line_far_from_zero(offset):
     return model, mean, P
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("offset", "certified"), [(1e4, True), (1e7, True), (1e8, False), (1e10, False)])
 @pytest.mark.filterwarnings("ignore:the fit is not certified")
 def test_what_rounding_hides_is_not_certified(offset, certified):

@@ -30,6 +30,7 @@ def unconstrained(name, variables, draw):
     return np.concatenate(parts), log_jacobian
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", posteriors.MODELS)
 def test_the_log_density_is_the_stan_programs(name):
     target = TargetDensity(posteriors.model(name))

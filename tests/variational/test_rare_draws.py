@@ -66,6 +66,7 @@ def test_draws_that_reach_farther(rate):
         assert abs(np.mean(np.exp(rate * usual)) / exact - 1.0) > 0.25
 
 
+@pytest.mark.slow
 def test_a_density_that_ends_farther_out():
     """The optimum over normal draws is found, and why it is not certified is said, as it always was."""
     with pytensor.config.change_flags(mode="Mode"), pm.Model() as model:

@@ -186,6 +186,7 @@ def test_equal_ratios_beside_a_missing_tail_do_not_contradict_it():
     assert "right wherever the posterior has mass" in text
 
 
+@pytest.mark.slow
 def test_the_end_of_a_fit_says_whose_distance_it_tells():
     with pm.Model():
         pm.Normal("x", np.arange(3.0), 1.0, shape=3)
@@ -204,6 +205,7 @@ def test_the_end_of_a_fit_says_whose_distance_it_tells():
     assert float(last) == pytest.approx(truth, rel=0.01)
 
 
+@pytest.mark.slow
 def test_minibatches_that_have_no_whole_are_told_what_can_be_done():
     data = np.random.default_rng(1).normal(2.0, 1.0, size=500)
 

@@ -80,6 +80,7 @@ def test_a_saddle_is_not_certified(build):
     assert gap.elbo_gap == pytest.approx(0.0, abs=0.05)
 
 
+@pytest.mark.slow
 def test_what_sits_on_the_saddle_is_not_at_the_optimum():
     with pm.Model() as model:
         square()
@@ -100,6 +101,7 @@ def test_of_equal_optima_the_start_decides():
         assert mean == pytest.approx([place], abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("further", [0.0, 75_000.0])
 def test_an_angle_that_is_hardly_known(further):
     """Over all turns its density is not normalisable: the ELBO grows with the sd without bound."""
@@ -119,6 +121,7 @@ def test_an_angle_that_is_hardly_known(further):
     assert sd[0] < np.pi
 
 
+@pytest.mark.slow
 def test_modes_with_flat_tops():
     """exp(−12.5 x⁴) around every turn: the curvature at the top is the prior's, a tenth of a turn off."""
     with pm.Model() as model:

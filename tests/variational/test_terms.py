@@ -265,6 +265,7 @@ def test_bad_input(flat, nested):
         kl_terms(model, empirical)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [pytest.param(pm.MeanField, marks=pytest.mark.slow), pm.FullRank])
 def test_the_objective_has_the_gradients_of_pymcs_own_with_less_noise(family):
     """Eight schools: few data beside the priors."""
