@@ -147,6 +147,7 @@ DISCRETE: dict[str, list[tuple[str, ...]]] = {
         ("stats.planck(0.6)",),
         ("stats.logser(0.6)",),
         ("stats.dlaplace(0.8)",),
+        ("stats.skellam(2.5, 1.5)",),
         ("stats.zipf(2.5)",),
         ("stats.betanbinom(3, 2.5, 1.5)",),
         ("stats.yulesimon(2.5)",),

@@ -106,6 +106,9 @@ class DiscreteLaplace(Discrete):
     def reach(self, nats: Array) -> Array:
         return nats / self.rate
 
+    def lower_reach(self, nats: Array) -> Array:
+        return -self.reach(nats)
+
     def entropy(self) -> Array:
         rate, ops = self.rate, self.ops
         return self.broadcast(rate * _laplace_mean(rate, ops) - _log_tanh_half(rate, ops))

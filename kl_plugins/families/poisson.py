@@ -9,7 +9,7 @@ from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.names import from_pymc, from_scipy
 from kl_plugins.families.core.outcomes import by_supports, cost_at_places, same_location_where
 from kl_plugins.families.core.overlaps import overlap_of
-from kl_plugins.formulas.discrete import counts_divergence, log_poisson
+from kl_plugins.formulas.discrete import bernstein_bound, counts_divergence, log_poisson
 from kl_plugins.formulas.overlaps import poisson_overlap
 from kl_plugins.ops.protocol import Array
 from kl_plugins.parameters.declarations import NON_NEGATIVE, REAL, parameter
@@ -26,9 +26,7 @@ class Poisson(Discrete):
         return log_poisson(k, self.mean, self.ops)
 
     def reach(self, nats: Array) -> Array:
-        """Bernstein's inequality."""
-        half = nats / 3.0
-        return self.mean + half + self.ops.sqrt(half * half + 2.0 * nats * self.mean)
+        return self.mean + bernstein_bound(self.mean, nats, self.ops)
 
     def point(self) -> Array:
         return self.ops.equal(self.mean, 0.0)

@@ -6,7 +6,7 @@ from typing import Self, cast
 
 import numpy as np
 
-from kl_plugins.families.core.discrete import Discrete, bounded, either, endless_count, limited, opposite
+from kl_plugins.families.core.discrete import Discrete, bounded, either, endless_range, limited, opposite
 from kl_plugins.families.core.truncations import truncated
 from kl_plugins.formulas.cancellation_free import log_one_less_exp
 from kl_plugins.formulas.mixtures import log_sum
@@ -75,7 +75,7 @@ class TruncatedCounts(Discrete):
             missing = base.log_masses(ops.asarray(np.array([first - 1.0]), "k") - loc)[..., 0]
             return log_one_less_exp(-missing, ops)
         count = self.count_outcomes()
-        count = endless_count(self, self) if count is None else count
+        count = endless_range(self, self)[1] if count is None else count
         count, few = limited(count, self.batch_shape, ops)
         k = self.outcomes(0, count)
         beyond = k > ops.expand_last(last)

@@ -13,6 +13,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from kl_plugins.formulas.cancellation_free import taylor_remainder
+from kl_plugins.formulas.discrete import counts_divergence, log_poisson
 from kl_plugins.ops.protocol import Array, Operations
 
 _ORDERS = 20
@@ -20,6 +21,9 @@ _ORDERS = 20
 
 _TERMS = 8
 """Terms of the expansion."""
+
+_LARGE, _POWERS = 64.0, 76
+"""From this √(ν² + x²) on the expansion has all digits of every order; below, so many terms of the power series."""
 
 _HUGE = 1e15
 """Up to here arguments may be squared; beyond, the first term of their expansion is all there is."""
@@ -67,16 +71,21 @@ def _expansion(x: Array, order: Array, ops: Operations) -> Bessel:
     s = ops.sqrt(order * order + x * x)
     y = 1.0 / s
     square = (order * y) * (order * y)
-    sums = [0.0, 0.0, 0.0]
-    for polynomials in reversed(_polynomials()):
-        sums = [total * y + _at(square, c) for total, c in zip(sums, polynomials, strict=True)]
-    plain, first, second = sums[0] * y, sums[1] * y, sums[2] * y
+    plain, first, second = (_series(y, square, which) for which in range(3))
     total = order + s
     excess = order * order / (s + x)  # s − x
     value = excess - order * ops.log(total) - 0.5 * ops.log(2.0 * math.pi * s) + plain
     tail = y * y * (0.5 + first)
     curvature = order * y / total + y * y * (0.5 - square + second)
     return Bessel(value, 1.0 / total - tail, (order + excess) / total + x * tail, curvature)
+
+
+def _series(y: Array, square: Array, which: int) -> Array:
+    """Σₖ Eₖ(ν²/s²)/sᵏ from 1/s and ν²/s², or what its first or second derivatives have in its place."""
+    value: Array = 0.0
+    for polynomials in reversed(_polynomials()):
+        value = value * y + _at(square, polynomials[which])
+    return value * y
 
 
 def _at(square: Array, coefficients: tuple[float, ...]) -> Array:
@@ -125,6 +134,55 @@ def _product(left: list[Fraction], right: list[Fraction]) -> list[Fraction]:
         for j, b in enumerate(right):
             out[i + j] += a * b
     return out
+
+
+def log_skellam(k: Array, first: Array, second: Array, ops: Operations) -> Array:
+    """The logarithm of the probability that Poisson variables of two positive means have the difference k.
+
+    (m/n)^(k/2) exp(−m − n) I_|k|(2√(mn)), https://en.wikipedia.org/wiki/Skellam_distribution.
+    """
+    return ops.elementwise(_log_skellam, _log_skellam_gradient, k, first, second)
+
+
+def _log_skellam(k: Array, first: Array, second: Array, ops: Operations) -> Array:
+    order, above = ops.absolute(k), k >= 0.0
+    mean, other = ops.where(above, first, second), ops.where(above, second, first)
+    root = ops.sqrt(first) * ops.sqrt(second)
+    largest = ops.maximum(order, root)
+    u, v = order / largest, 2.0 * root / largest
+    s = largest * ops.sqrt(u * u + v * v)
+    return ops.choose(s < _LARGE, _log_skellam_near, _log_skellam_far, order, mean, other, root, s)
+
+
+def _log_skellam_near(
+    order: Array, mean: Array, other: Array, root: Array, s: Array, ops: Operations
+) -> Array:
+    """That the other count is 0, and by the power series, https://dlmf.nist.gov/10.25.E2, that it is not."""
+    root = ops.minimum(root, 0.5 * _LARGE)
+    square, series = root * root, 1.0
+    for j in range(_POWERS, 1, -1):
+        series = 1.0 + square / (float(j) * (order + float(j))) * series
+    return log_poisson(order, mean, ops) - other + ops.log1p(square / (order + 1.0) * series)
+
+
+def _log_skellam_far(
+    order: Array, mean: Array, other: Array, root: Array, s: Array, ops: Operations
+) -> Array:
+    """By the expansion: the likeliest counts of that difference, (s ± |k|)/2, may be far from their means."""
+    s = ops.maximum(s, _LARGE)
+    larger = 0.5 * (order + s)
+    apart = counts_divergence(larger, mean, ops) + counts_divergence(root / larger * root, other, ops)
+    y = 1.0 / s
+    return _series(y, (order * y) * (order * y), 0) - apart - 0.5 * ops.log(2.0 * math.pi * s)
+
+
+def _log_skellam_gradient(
+    k: Array, first: Array, second: Array, ops: Operations
+) -> tuple[Array, Array, Array]:
+    """P(k − 1)/P(k) − 1 and P(k + 1)/P(k) − 1. The difference k is a constant."""
+    here = log_skellam(k, first, second, ops)
+    before, after = (log_skellam(k + step, first, second, ops) - here for step in (-1.0, 1.0))
+    return 0.0 * k, ops.expm1(before), ops.expm1(after)
 
 
 def log_normaliser(x: Array, order: Array, ops: Operations) -> Array:

@@ -138,6 +138,17 @@ def log_poisson(k: Array, mean: Array, ops: Operations) -> Array:
     return -counts_divergence(k, mean, ops) - _stirling_excess(k, ops)
 
 
+def bernstein_bound(variance: Array, nats: Array, ops: Operations) -> Array:
+    """What a Poisson variable exceeds its mean by with a probability of at most exp(−nats).
+
+    So does a difference of two, of both their variances: exp(−t) − 1 + t ≤ exp(t) − 1 − t for t ≥ 0 in the
+    logarithm of the moment generating function. Bernstein's inequality:
+    https://en.wikipedia.org/wiki/Bernstein_inequalities_(probability_theory).
+    """
+    third = nats / 3.0
+    return third + ops.sqrt(third * third + 2.0 * nats * variance)
+
+
 def log_binomial(k: Array, rest: Array, p: Array, failure: Array, ops: Operations) -> Array:
     """Logarithm of the probability of k successes, and as many failures as `rest`; the same source."""
     n = k + rest

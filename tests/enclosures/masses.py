@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from flint import arb
 
@@ -300,6 +301,25 @@ def dlaplace(a: float) -> Mass:
     a = real(a)
     ratio = (-a).exp()
     return Mass(lambda k: (a / 2).tanh().log() - a * abs(k), None, None, lambda k: ratio, ratio)
+
+
+@named("skellam")
+def skellam(mu1: float, mu2: float) -> Mass:
+    """By I_|k|(x). It is log-concave, as Poisson distributions are, whose convolution it is: ratios fall.
+
+    With r_k = I_{k+1}/I_k they are √(m/n) r_k for k ≥ 0, and r_k = x/(2 (k + 1) + x r_{k+1}) with falling r
+    (https://dlmf.nist.gov/10.29.E1): (k + 1) r_k does not fall.
+    """
+    return replace(_skellam(real(mu1), real(mu2)), turned=_skellam(real(mu2), real(mu1)))
+
+
+def _skellam(m: arb, n: arb) -> Mass:
+    x, half = 2 * (m * n).sqrt(), (m / n).log() / 2
+
+    def log(k: int) -> arb:
+        return k * half - m - n + x.bessel_i(abs(k)).log()
+
+    return Mass(log, None, None, lambda k: (log(k + 1) - log(k)).exp(), arb(0))
 
 
 @named("zipf")

@@ -25,8 +25,9 @@ class Mass:
     """The log probabilities of whole numbers from `low` to `high`, where None is infinite.
 
     Beyond `settled` the ratio of neighbours, p(k+1)/p(k), is monotone and has a limit. If that is 0, it
-    falls no faster than 1/(k+1). A two-sided one, without `low`, is symmetric around 0. With `power` it is
-    p(1)·k^(−power) from 1 on, where the ratio bounds no sum; Arb encloses ζ and its derivative instead.
+    falls no faster than 1/(k+1). A two-sided one, without `low`, is symmetric around 0, or has its mirror
+    image in `turned`. With `power` it is p(1)·k^(−power) from 1 on, where the ratio bounds no sum; Arb
+    encloses ζ and its derivative instead.
     """
 
     log: Callable[[int], arb | None]
@@ -36,6 +37,11 @@ class Mass:
     limit: arb | None = None
     settled: int = 1
     power: arb | None = None
+    turned: Mass | None = None
+
+    def mirrored(self) -> Mass:
+        """That of −Z, of a two-sided one."""
+        return self.turned or self
 
     def bounds(self, k: int) -> tuple[arb, arb]:
         """Upper bounds from k on: of the ratio, and of |log ratio|/k."""
@@ -51,7 +57,9 @@ class Mass:
 def divergence(p: Mass, q: Mass, shift: int = 0) -> arb:
     """KL(p‖q), where q is moved up by a whole number."""
     if p.low is None:
-        return _upwards(p, q, shift, 0) + _upwards(p, q, -shift, 1)
+        if q.low is not None:
+            raise OutsideError
+        return _upwards(p, q, shift, 0) + _upwards(p.mirrored(), q.mirrored(), -shift, 1)
     if p.high is not None:
         return sum((_term(p, q, shift, k) for k in range(p.low, p.high + 1)), arb(0))
     if p.power is not None:
@@ -77,13 +85,18 @@ def mass(p: Mass) -> arb:
     if p.power is not None:
         first = sum((p.log(k).exp() for k in range(1, 100)), arb(0))  # type: ignore[union-attr]
         return first + p.log(1).exp() * acb(p.power).zeta(100).real  # type: ignore[union-attr]
-    total, k = arb(0), p.low or 0
+    if p.low is None:
+        return _mass_upwards(p, 0) + _mass_upwards(p.mirrored(), 1)
+    return _mass_upwards(p, p.low)
+
+
+def _mass_upwards(p: Mass, k: int) -> arb:
+    total = arb(0)
     while True:
         here = p.log(k).exp()  # type: ignore[union-attr]
         ratio = p.bounds(k)[0] if k >= p.settled else arb(1)
         if ratio < 1 and (rest := (here / (1 - ratio)).upper()) < arb(2) ** -80:
-            total += arb(0).union(rest)
-            return total if p.low is not None else 2 * total - p.log(0).exp()  # type: ignore[union-attr]
+            return total + arb(0).union(rest)
         total, k = total + here, k + 1
 
 

@@ -109,6 +109,7 @@ EXTREME: dict[str, list[list[Any]]] = {
     "planck": [[1e-3, 0], [30.0, 0]],
     "logser": [[1e-9, 0], [0.999, 0]],
     "zipf": [[1.001, 0], [60.0, 0], [1e3, 0]],
+    "skellam": [[1e-9, 2e-9, 0], [300.0, 4.0, 0], [0.5, 100.0, 0]],
     "dlaplace": [[1e-3, 0], [20.0, 0], [0.5, 0]],
 }
 """By name, more distributions than the reference's own one: parameters as in `rows`."""

@@ -101,6 +101,13 @@ class Discrete(Univariate):
         """
         return None
 
+    def lower_reach(self, nats: Array) -> Array:
+        """A number that Z falls below with a probability of at most exp(−nats): its lower end, if it has one.
+
+        As `reach`; −∞ where it is not known.
+        """
+        return self.standard_ends()[0]
+
     def widened(self) -> Discrete:
         """The same with one more batch dimension, the last, of length 1."""
         state, ops = self.__getstate__(), self.ops
@@ -137,13 +144,13 @@ class Discrete(Univariate):
         if self.ops.scalar:
             return arrays.evaluate(type(self).entropy, self.to_arrays())
         try:
-            count = self.count_outcomes()
+            first, count = self.standard_ends()[0], self.count_outcomes()
             if count is None:
                 if self.reach(NATS) is None:
                     raise NoClosedFormError(f"the entropy of {self.describe()} has no closed form")
-                count = endless_count(self, self)
+                first, count = endless_range(self, self)
             count, few = limited(count, self.batch_shape, self.ops)
-            log_p = self.log_masses(self.outcomes(0, count))
+            log_p = self.log_masses(self.outcomes(0, count, first))
         except UnknownCountError as error:
             raise NoClosedFormError(f"the entropy of {self.describe()} is not known: {error}") from None
         ops = self.ops
@@ -167,9 +174,12 @@ class Discrete(Univariate):
         count: int = limited(int(widest) + 1, self.batch_shape, self.ops)[0]
         return count
 
-    def outcomes(self, extra: int, count: Array) -> Array:
-        """The first `count` outcomes of Z, and `extra` numbers on either side, along a last axis."""
-        low, ops = self.standard_ends()[0], self.ops
+    def outcomes(self, extra: int, count: Array, first: Array = None) -> Array:
+        """`count` outcomes of Z from `first` on, and `extra` numbers on either side, along a last axis.
+
+        Without a `first` they are from the lower end on.
+        """
+        low, ops = self.standard_ends()[0] if first is None else first, self.ops
         if isinstance(count, int):
             steps = ops.asarray(np.arange(-float(extra), float(count + extra)), "k")
         else:
@@ -177,25 +187,38 @@ class Discrete(Univariate):
         return ops.expand_last(low) + steps
 
 
-def endless_count(p: Discrete, q: Discrete) -> Array:
-    """How many of p's endlessly many outcomes are summed, from the first on; one number, or that of a graph.
+def endless_range(p: Discrete, q: Discrete) -> tuple[Array, Array]:
+    """From where on p's endlessly many outcomes are summed, and how many: one number, or that of a graph.
 
     UnknownCountError where that is not known, or they are too many.
     """
-    ops, low = p.ops, p.standard_ends()[0]
-    own, other = p.reach(NATS + _NATS_PER_POWER * (q.growth() / p.growth())), q.reach(NATS)
+    ops, nats, shift = p.ops, NATS + _NATS_PER_POWER * (q.growth() / p.growth()), q.loc - p.loc
+    low, own, other = p.lower_reach(nats), p.reach(nats), q.reach(NATS)
     if own is None or other is None or certainly_infinite(low):
         raise UnknownCountError("p has infinitely many outcomes to sum over")
     if certainly_infinite(own):
         raise UnknownCountError("p has infinitely many outcomes to sum over, whose probabilities fall slowly")
     count = own - low + 1.0
-    if not certainly_infinite(other):
-        of_q, most = other + q.loc - p.loc - low + 1.0, _MORE * count + _FURTHER
+    most, first = _MORE * count + _FURTHER, low
+    if certainly_infinite(p.standard_ends()[0]):
+        of_q = q.lower_reach(NATS)
+        if not certainly_infinite(of_q):
+            first = ops.minimum(low, ops.maximum(of_q + shift, low - most))
+        first = ops.floor(first)
+        most = 2.0 * most
+    if not certainly_infinite(other) or first is not low:
+        of_q = own if certainly_infinite(other) else other + shift
+        of_q = ops.maximum(own, of_q) - first + 1.0
         if ops.known(count) is not None and ops.known(of_q) is None:
             count = most  # a constant, which JAX needs
         else:
             count = ops.maximum(count, ops.minimum(of_q, most))
-    known = ops.known(count)
+    return first, _largest(count, p, q)
+
+
+def _largest(count: Array, p: Discrete, q: Discrete) -> Array:
+    """Of the numbers of a batch the largest one."""
+    ops, known = p.ops, p.ops.known(count)
     if known is not None:
         known = np.asarray(known, np.float64)
         widest = np.max(known, initial=1.0, where=~np.isnan(known))

@@ -13,7 +13,7 @@ from kl_plugins.families.core.discrete import (
     Discrete,
     UnknownCountError,
     either,
-    endless_count,
+    endless_range,
     limited,
 )
 from kl_plugins.formulas.discrete import outcome_divergence
@@ -47,24 +47,24 @@ def by_outcomes(p: Discrete, q: Discrete) -> Array:
     try:
         count = p.count_outcomes()
         if count is not None:
-            return _summed(p, q, count)
+            return _summed(p, q, p.standard_ends()[0], count)
     except UnknownCountError as error:
         raise no_closed_form(p, q, str(error)) from None
     return by_supports(p, q, 0.0, alike)
 
 
-def _summed(p: Discrete, q: Discrete, count: Array) -> Array:
-    """The sum over so many outcomes of p, and what q has beyond."""
+def _summed(p: Discrete, q: Discrete, start: Array, count: Array) -> Array:
+    """The sum over so many outcomes of p from `start` on, and what q has beyond."""
     ops = p.ops
     count, few = limited(count, broadcast_shapes(p.batch_shape, q.batch_shape), ops)
     shift, extra = p.loc - q.loc, _BEYOND
-    k = p.outcomes(extra, count)
+    k = p.outcomes(extra, count, start)
     log_p, log_q = p.log_masses(k), q.log_masses(k + ops.expand_last(shift))
     value = ops.sum_last(outcome_divergence(log_p, log_q, ops))
-    (low, high), reach = q.standard_ends(), q.reach(NATS)
+    low, high, reach = q.lower_reach(NATS), q.standard_ends()[1], q.reach(NATS)
     proved = reach is not None and not certainly_infinite(reach)
     high = reach if proved and certainly_infinite(high) else high
-    first = p.standard_ends()[0] + shift - extra
+    first = start + shift - extra
     unseen = either(ops, first > low, first + (count + 2.0 * extra - 1.0) < high)
     if unseen is not False:
         rest = _rest(log_q, extra, proved, ops)
@@ -96,7 +96,7 @@ def by_supports(p: Discrete, q: Discrete, value: Array = 0.0, holds: Array = Fal
     other: Array = _INFINITY
     if not (known is True or (known is not False and not ops.symbolic and known.all())):
         try:
-            other = _summed(p, q, endless_count(p, q))
+            other = _summed(p, q, *endless_range(p, q))
         except UnknownCountError as error:
             apart = type(p) is type(q) and same_location_where(p, q) is not True
             raise no_closed_form(p, q, f"{'their locations differ, and ' if apart else ''}{error}") from None
