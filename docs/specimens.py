@@ -191,6 +191,7 @@ SEVERAL: dict[str, list[tuple[str, ...]]] = {
             "stats.matrix_normal(np.zeros((2, 2)), np.diag([1.0, 2.0]), np.eye(2))",
             "pm.MatrixNormal.dist(np.zeros((2, 2)), rowcov=np.diag([1.0, 2.0]), colcov=np.eye(2))",
         ),
+        ("stats.matrix_t(np.zeros((2, 2)), np.diag([1.0, 2.0]), np.eye(2), 4.0)",),
         (
             "stats.wishart(5, [[1.0, 0.5], [0.5, 2.0]])",
             "pm.Wishart.dist(nu=5, V=[[1.0, 0.5], [0.5, 2.0]])",

@@ -107,7 +107,7 @@ def multivariate_t_multivariate_normal(p: MultivariateT, q: MultivariateNormal) 
 
 
 def _cost(p: MultivariateT, q: MultivariateT) -> str:
-    _open_conditions(p, q, _ratio_of_scales(p.gaussian.covariance, q.gaussian.covariance)[1])
+    _open_conditions(p, q, ratio_of_scales(p.gaussian.covariance, q.gaussian.covariance)[1])
     return QUADRATURE
 
 
@@ -118,7 +118,7 @@ def multivariate_t_multivariate_t(p: MultivariateT, q: MultivariateT) -> Array:
     (x − μ)ᵀΣ⁻¹(x − μ) is df times a beta prime variable of d/2 and df/2: an integral over fixed nodes.
     """
     ops, means = p.ops, (p.gaussian.mean, q.gaussian.mean)
-    log_scale, alike = _ratio_of_scales(p.gaussian.covariance, q.gaussian.covariance)
+    log_scale, alike = ratio_of_scales(p.gaussian.covariance, q.gaussian.covariance)
     open_ones = _open_conditions(p, q, alike)
     if ops.symbolic and not open_ones and alike is True and ops.same(p.df, q.df):
         return ops.zero_or_nan(p.df) + ops.zero_or_nan(ops.sum_last(means[0]) + log_scale)
@@ -132,7 +132,7 @@ def multivariate_t_multivariate_t(p: MultivariateT, q: MultivariateT) -> Array:
 def _open_conditions(p: MultivariateT, q: MultivariateT, alike: Array) -> list[tuple[Array, str]]:
     """What only a running graph tells of the pair; NoClosedFormError where it is certainly another."""
     found = []
-    for holds in (alike, _same_place(p.gaussian, q.gaussian)):
+    for holds in (alike, same_place(p.gaussian, q.gaussian)):
         known = holds if type(holds) is bool else p.ops.known(holds)
         if known is None:
             found.append((holds, f"KL(p‖q) is known for {_COMMON}; kl_plugins.estimate_kl takes numbers"))
@@ -154,7 +154,7 @@ def _odds(x: BetaPrime) -> LogOdds:
     return LogOdds(x.a, x.b, 1.0)
 
 
-def _same_place(p: MultivariateNormal, q: MultivariateNormal) -> Array:
+def same_place(p: MultivariateNormal, q: MultivariateNormal) -> Array:
     """Whether the locations are the same, or NaN."""
     ops = p.ops
     if equal_where(p.mean, q.mean, ops) is True:
@@ -163,7 +163,7 @@ def _same_place(p: MultivariateNormal, q: MultivariateNormal) -> Array:
     return ops.all_last(ops.logical_or(ops.equal(step, 0.0), ops.isnan(step)))
 
 
-def _ratio_of_scales(p: Covariance, q: Covariance) -> tuple[Array, Array]:
+def ratio_of_scales(p: Covariance, q: Covariance) -> tuple[Array, Array]:
     """log s² where Σ_q is s² times Σ_p, and whether it is, up to rounding."""
     ops = p.ops
     if _certainly_same(p, q):

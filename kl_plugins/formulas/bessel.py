@@ -23,7 +23,7 @@ _TERMS = 8
 """Terms of the expansion."""
 
 _LARGE, _POWERS = 64.0, 76
-"""From this √(ν² + x²) on the expansion has all digits of every order; below, so many terms of the power series."""
+"""From this √(ν² + x²) on the expansion has all digits; else so many terms of the power series."""
 
 _HUGE = 1e15
 """Up to here arguments may be squared; beyond, the first term of their expansion is all there is."""

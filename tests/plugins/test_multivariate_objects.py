@@ -18,8 +18,6 @@ REFUSED = {
     "special_ortho_group": stats.special_ortho_group(3),
     "unitary_group": stats.unitary_group(3),
 }
-if hasattr(stats, "matrix_t"):
-    REFUSED["matrix_t"] = stats.matrix_t(np.zeros((2, 2)), np.eye(2), np.eye(2), 4)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -8,14 +8,17 @@ import numpy as np
 from scipy.stats import _multivariate as multivariate
 
 from kl_plugins.covariance.detection import from_matrix
+from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.errors import Requirement
 from kl_plugins.families.categorical import Multinomial
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import scipy_names
+from kl_plugins.families.matrix_normal import MatrixNormal
+from kl_plugins.families.matrix_t import MatrixT
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.multivariate_t import MultivariateT
 from kl_plugins.plugins.scipy.parameters import unsupported
-from kl_plugins.recognition import recognise
+from kl_plugins.recognition import as_written, recognise
 
 _PARAMETERS = {
     "dirichlet": ("alpha",),
@@ -31,7 +34,6 @@ _PARAMETERS = {
 
 
 @recognise.register(multivariate.multi_rv_frozen)
-@recognise.register(getattr(multivariate, "matrix_t_frozen", multivariate.multi_rv_frozen))  # SciPy ≥ 1.17
 def _(obj: object) -> Distribution:
     name = type(obj).__name__.removesuffix("_frozen")
     make, attributes = scipy_names.get(name), _PARAMETERS.get(name)
@@ -55,6 +57,17 @@ def _(obj: Any) -> Distribution:
     _require_scipys_own(obj)
     gaussian = MultivariateNormal(obj.loc, from_matrix(np.asarray(obj.shape, np.float64)))
     return gaussian if obj.df == np.inf else MultivariateT(obj.df, gaussian)
+
+
+def _matrix_t(obj: Any) -> Distribution:
+    _require_scipys_own(obj)
+    spreads = tuple(from_matrix(np.asarray(one, np.float64)) for one in (obj.row_spread, obj.col_spread))
+    return MatrixT(obj.df, MatrixNormal(np.ravel(obj.mean), Kronecker(spreads)))
+
+
+if hasattr(multivariate, "matrix_t_frozen"):  # SciPy ≥ 1.17
+    recognise.register(multivariate.matrix_t_frozen)(_matrix_t)
+    as_written.register(multivariate.matrix_t_frozen)(lambda obj: "scipy.stats.matrix_t")
 
 
 def _require_scipys_own(obj: object) -> bool:
