@@ -126,8 +126,9 @@ def matrix_t_matrix_t(p: MatrixT, q: MatrixT) -> Array:
     half, rows = 0.5 * p.columns()[1], 0.5 * p.event_shape[0]
     other = 0.5 * q.columns()[1]
     value = ops.sum_last(beta_divergence(half, rows + 0.0 * half, other, rows + 0.0 * other, ops))
-    for of in (p.gaussian, q.gaussian):
-        value = value + ops.zero_or_nan(ops.sum_last(of.mean) + of.covariance.log_det())
+    for side in (p, q):
+        of = side.gaussian
+        value = value + ops.zero_or_nan(side.df + ops.sum_last(of.mean) + of.covariance.log_det())
     return cast(SymbolicOperations, ops).guard(value, open_ones) if open_ones else value
 
 

@@ -93,6 +93,6 @@ def test_batches():
 def test_what_has_to_be_common(q):
     for function in (kl, explain):
         with pytest.raises(
-            NoClosedFormError, match="p: scipy.stats.matrix_t .*common mean and a common product"
+            NoClosedFormError, match=r"p: scipy\.stats\.matrix_t .*common mean and a common product"
         ):
             function(stats.matrix_t(MEAN, ROWS, COLUMNS, 5.0), q)
