@@ -68,17 +68,22 @@ class MatrixT(Distribution):
     def runtime_event_shape(self) -> tuple[Array, ...]:
         return self.gaussian.runtime_event_shape()
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of rows and columns, which a Kronecker product knows."""
+        return cast(tuple[int, int], self.event_shape)
+
     def columns(self) -> tuple[Array, Array]:
         """How many there are before each column, n − 1, …, 0, and degrees of freedom given these."""
-        before = self.ops.asarray(np.arange(self.event_shape[1] - 1.0, -1.0, -1.0), "columns")
-        return before, self.df[..., None] + (self.event_shape[1] - 1.0 - before)
+        before = self.ops.asarray(np.arange(self.sizes[1] - 1.0, -1.0, -1.0), "columns")
+        return before, self.df[..., None] + (self.sizes[1] - 1.0 - before)
 
     def entropy(self) -> Array:
         """That of each column, a multivariate t variable given the others, whose scale depends on them.
 
         Those of the degrees of freedom df + i, i < n, and what of E log|I + …| these do not have.
         """
-        ops, rows = self.ops, float(self.event_shape[0])
+        ops, rows = self.ops, float(self.sizes[0])
         before, df = self.columns()
         each = entropy_beyond_normal(df, rows, ops) - 0.5 * rows * ops.log(df)
         each = each + self._turned(before, df)
@@ -86,11 +91,11 @@ class MatrixT(Distribution):
 
     def _turned(self, before: Array, df: Array) -> Array:
         """½ j E log(1/z), z beta of df/2 and m/2: with j columns before."""
-        return -0.5 * before * digamma_difference(0.5 * df, 0.5 * self.event_shape[0] + 0.0 * df, self.ops)
+        return -0.5 * before * digamma_difference(0.5 * df, 0.5 * self.sizes[0] + 0.0 * df, self.ops)
 
     def beyond_normal(self) -> Array:
         """The divergence from the normal distribution of the same mean and covariance, for df > 2."""
-        ops, rows = self.ops, float(self.event_shape[0])
+        ops, rows = self.ops, float(self.sizes[0])
         before, df = self.columns()
         step = 0.5 * rows * ops.log1p((df - self.df[..., None]) / (self.df[..., None] - 2.0))
         return ops.sum_last(negentropy(df, rows, ops) + step - self._turned(before, df))
@@ -123,7 +128,7 @@ def _cost(p: MatrixT, q: MatrixT) -> str:
 def matrix_t_matrix_t(p: MatrixT, q: MatrixT) -> Array:
     """That of the beta variables, where all but the degrees of freedom is common."""
     ops, open_ones = p.ops, _open_conditions(p, q)
-    half, rows = 0.5 * p.columns()[1], 0.5 * p.event_shape[0]
+    half, rows = 0.5 * p.columns()[1], 0.5 * p.sizes[0]
     other = 0.5 * q.columns()[1]
     value = ops.sum_last(beta_divergence(half, rows + 0.0 * half, other, rows + 0.0 * other, ops))
     for side in (p, q):
