@@ -3,6 +3,7 @@
 from itertools import product
 
 import pytest
+from scipy import stats
 
 import tables
 from kl_plugins import NoClosedFormError, explain, extend, kl
@@ -36,14 +37,12 @@ def test_every_name_that_a_family_states_is_there():
 
 DEAR = {"t", "pm.HalfStudentT", "pm.HurdleNegativeBinomial", "pm.HurdlePoisson", "pm.KroneckerNormal"}
 """Whose graphs take long to evaluate."""
+MARKS = {name: [pytest.mark.slow] for name in DEAR}
+MARKS["matrix_t"] = [pytest.mark.skipif(not hasattr(stats, "matrix_t"), reason="SciPy 1.16 has no matrix_t")]
 
 
 @pytest.mark.parametrize(
-    "row",
-    [
-        pytest.param(row, id=name_of(row[0]), marks=[pytest.mark.slow] * (name_of(row[0]) in DEAR))
-        for row in ROWS
-    ],
+    "row", [pytest.param(row, id=name_of(row[0]), marks=MARKS.get(name_of(row[0]), [])) for row in ROWS]
 )
 def test_the_names_of_a_row_are_one_distribution(row):
     first = tables.in_numbers(made(row[0]))

@@ -10,17 +10,18 @@ import numpy as np
 from kl_plugins.covariance.base import Covariance, divergence_rule, gaussian_divergence
 from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.scaling import scaled
+from kl_plugins.errors import Requirement
 from kl_plugins.families.core.closed_forms import no_closed_form
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.multivariate_t import ratio_of_scales, same_place
+from kl_plugins.families.multivariate_t import ratio_of_scales, rounding, same_place
 from kl_plugins.formulas.beta import beta_divergence, digamma_difference
 from kl_plugins.formulas.multivariate_t import entropy_beyond_normal, negentropy
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops.protocol import Array, SymbolicOperations
 from kl_plugins.parameters.declarations import POSITIVE, parameter, part
-from kl_plugins.parameters.shapes import Shape
+from kl_plugins.parameters.shapes import Shape, in_words
 from kl_plugins.rules import Rule
 
 
@@ -39,7 +40,7 @@ class MatrixT(Distribution):
     Raises
     ------
     ValueError
-        If the degrees of freedom are not positive and finite.
+        If the degrees of freedom are not positive and finite, or `gaussian` is not of matrices.
 
     Notes
     -----
@@ -60,6 +61,11 @@ class MatrixT(Distribution):
     df: Array = parameter(POSITIVE, meaning="degrees of freedom")
     gaussian: MatrixNormal = part()
     find_backend = staticmethod(array_backend_of)
+
+    def check_shapes(self) -> None:
+        if len(found := self.gaussian.event_shape) != 2:
+            raise ValueError(Requirement("gaussian", f"must be of matrices, got {in_words(found)}"))
+        super().check_shapes()
 
     @property
     def event_shape(self) -> Shape:
@@ -143,9 +149,10 @@ _COMMON = "a common mean and a common product of row and column spreads"
 def _open_conditions(p: MatrixT, q: MatrixT) -> list[tuple[Array, str]]:
     """What only a running graph tells of the pair; NoClosedFormError where it is certainly another."""
     ops, found = p.ops, []
-    log_scale, alike = ratio_of_scales(p.gaussian.covariance, q.gaussian.covariance)
-    close = ops.logical_not(ops.absolute(log_scale) > 64.0 * ops.epsilon(log_scale))
-    for holds in (alike, close, same_place(p.gaussian, q.gaussian)):
+    factors = zip(p.gaussian.covariance.factors, q.gaussian.covariance.factors, strict=True)
+    (of_rows, rows), (of_columns, columns) = (ratio_of_scales(*both) for both in factors)
+    close = ops.logical_not(ops.absolute(of_rows + of_columns) > rounding(of_rows, ops))
+    for holds in (rows, columns, close, same_place(p.gaussian, q.gaussian)):
         known = holds if type(holds) is bool else ops.known(holds)
         if known is None:
             found.append((holds, f"KL(p‖q) is known for {_COMMON}; kl_plugins.estimate_kl takes numbers"))

@@ -19,7 +19,7 @@ from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.log_odds import LogOdds
 from kl_plugins.formulas.multivariate_t import entropy_beyond_normal, excess_of_scale, negentropy
 from kl_plugins.ops import array_backend_of
-from kl_plugins.ops.protocol import Array, SymbolicOperations
+from kl_plugins.ops.protocol import Array, ArrayOperations, SymbolicOperations
 from kl_plugins.parameters.certainty import equal_where
 from kl_plugins.parameters.declarations import POSITIVE, parameter, part
 from kl_plugins.parameters.shapes import Shape
@@ -172,12 +172,12 @@ def ratio_of_scales(p: Covariance, q: Covariance) -> tuple[Array, Array]:
         logs = 2.0 * log_ratio(q.full_scales(), p.full_scales(), ops)
         mean = logs.mean(-1)
         apart = ops.absolute(logs - mean[..., None])
-        return mean, ops.all_last(ops.logical_not(apart > _ROUNDING * ops.epsilon(apart)))
+        return mean, ops.all_last(ops.logical_not(apart > rounding(mean, ops)[..., None]))
     mean = 2.0 * log_ratio(ops.diagonal(q.factor), ops.diagonal(p.factor), ops).mean(-1)
     first, second = p.matrix(), q.matrix()
     sizes = ops.sqrt(ops.diagonal(second))
     apart = ops.absolute(second - ops.exp(mean)[..., None, None] * first)
-    bound = _ROUNDING * ops.epsilon(apart) * sizes[..., :, None] * sizes[..., None, :]
+    bound = rounding(mean, ops)[..., None, None] * sizes[..., :, None] * sizes[..., None, :]
     return mean, ops.all_last_two(ops.logical_not(apart > bound))
 
 
@@ -189,5 +189,6 @@ def _certainly_same(p: Covariance, q: Covariance) -> bool:
     return len(first) == len(second) and all(map(p.ops.same, first, second))
 
 
-_ROUNDING = 64.0
-"""So many machine epsilons two matrices may be from proportional."""
+def rounding(log_scale: Array, ops: ArrayOperations) -> Array:
+    """How far from proportional, relative to what they are, two matrices of that ratio may be."""
+    return 64.0 * ops.epsilon(log_scale) * (1.0 + ops.absolute(log_scale))

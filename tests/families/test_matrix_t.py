@@ -2,12 +2,18 @@
 
 import mpmath as mp
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 import pytest
+from pymc.logprob.utils import ParameterValueError
 from scipy import stats
 
+from graphs import value
 from kl_plugins import Dense, Isotropic, Kronecker, NoClosedFormError, entropy, explain, kl
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.matrix_t import MatrixT
+
+pytestmark = pytest.mark.skipif(not hasattr(stats, "matrix_t"), reason="SciPy 1.16 has no matrix_t")
 
 MEAN = np.arange(6.0).reshape(3, 2)
 ROWS = np.array([[2.0, 0.5, 0.3], [0.5, 1.0, -0.2], [0.3, -0.2, 3.0]])
@@ -82,17 +88,42 @@ def test_batches():
     assert kl(p, gaussian)[2] == np.inf
 
 
-@pytest.mark.parametrize(
-    "q",
-    [
-        stats.matrix_t(MEAN + 1.0, ROWS, COLUMNS, 5.0),
-        stats.matrix_t(MEAN, 2.0 * ROWS, COLUMNS, 5.0),
-        stats.matrix_t(MEAN, OTHER.rowcov, COLUMNS, 5.0),
-    ],
-)
-def test_what_has_to_be_common(q):
+@pytest.mark.parametrize("count", [1, 4])
+def test_large_spreads_are_compared_by_rows_and_by_columns(count):
+    """No product of them is made; their sizes may be anything where their product's is common."""
+    size, scale = 60 // count, 1e200
+    rows, columns = np.eye(size) + 0.1, np.eye(count) + 0.1
+    p = stats.matrix_t(np.zeros((size, count)), rows, columns, 5.0)
+    q = stats.matrix_t(np.zeros((size, count)), scale * rows, columns / scale, 7.0)
+    alike = MatrixNormal(np.zeros(size * count), Kronecker([Isotropic(1.0, size), Isotropic(1.0, count)]))
+    assert kl(p, q) == pytest.approx(kl(MatrixT(5.0, alike), MatrixT(7.0, alike)), rel=1e-14)
+
+
+@pytest.mark.slow
+def test_in_graphs():
+    df, mean, spread = pt.dscalar("df"), pt.dvector("mean"), pt.tensor("spread", shape=(2, 2))
+    p = MatrixT(df, MatrixNormal(mean, Kronecker([Dense(spread), Dense(ROWS)])))
+    gaussian = MatrixNormal(np.zeros(6), Kronecker([Dense(COLUMNS), Dense(ROWS)]))
+    total = kl(p, MatrixT(7.0, gaussian))
+    at = {df: 5.0, mean: np.zeros(6), spread: COLUMNS}
+    found, slope = value([total, pytensor.grad(total, df)], at)
+    alone = [kl(MatrixT(x, gaussian), MatrixT(7.0, gaussian)) for x in (5.0, 5.0 + 1e-5, 5.0 - 1e-5)]
+    assert found == pytest.approx(alone[0], rel=1e-13)
+    assert slope == pytest.approx((alone[1] - alone[2]) / 2e-5, rel=1e-8)
+    for other in ({mean: np.ones(6)}, {spread: 2.0 * COLUMNS}, {spread: np.eye(2)}):
+        with pytest.raises(ParameterValueError, match="a common mean and a common product"):
+            value(total, at | other)
+
+
+def test_a_gaussian_of_three_dimensions_is_refused():
+    with pytest.raises(ValueError, match="gaussian must be of matrices, got an array of 2 by 1 by 2"):
+        MatrixT(3.0, MatrixNormal(np.zeros(4), Kronecker([np.eye(2), np.eye(1), np.eye(2)])))
+
+
+@pytest.mark.parametrize(("mean", "rows"), [(MEAN + 1.0, ROWS), (MEAN, 2.0 * ROWS), (MEAN, OTHER.rowcov)])
+def test_what_has_to_be_common(mean, rows):
     for function in (kl, explain):
         with pytest.raises(
             NoClosedFormError, match=r"p: scipy\.stats\.matrix_t .*common mean and a common product"
         ):
-            function(stats.matrix_t(MEAN, ROWS, COLUMNS, 5.0), q)
+            function(stats.matrix_t(MEAN, ROWS, COLUMNS, 5.0), stats.matrix_t(mean, rows, COLUMNS, 5.0))

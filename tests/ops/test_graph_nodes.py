@@ -18,6 +18,7 @@ from pytensor.tensor.elemwise import Elemwise
 
 from graphs import value
 from kl_plugins.families.normal import Normal
+from kl_plugins.formulas.bessel import log_skellam
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.ops import pytensor as ops
@@ -75,6 +76,16 @@ def test_nodes_can_be_pickled():
     guarded = check_all(graph, [(p > 0.0, "p"), (q > 0.0, "q")])
     for node in (graph.owner, guarded.owner):
         assert pickle.loads(pickle.dumps(node.op)) == node.op
+
+
+def test_a_formula_whose_derivative_has_it_can_be_pickled():
+    mean, other = pt.dscalars("mean", "other")
+    graph = log_skellam(1.0, mean, other, ops)
+    first = pytensor.grad(graph, mean)
+    copy = pickle.loads(pickle.dumps(graph.owner.op))
+    assert copy == graph.owner.op
+    again = pytensor.grad(copy(*graph.owner.inputs), mean)
+    assert value(again, {mean: 3.0, other: 2.0}) == value(first, {mean: 3.0, other: 2.0})
 
 
 MESSAGES = {"x must be positive": -1.0, "x must be finite": np.inf}

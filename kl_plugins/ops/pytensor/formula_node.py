@@ -36,6 +36,10 @@ class Formula(Composite):  # type: ignore[misc]
     def clone(self) -> Formula:
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the derivatives, which are made anew: they may be written in the formula itself."""
+        return {**super().__getstate__(), "_derivatives": None, "_needed": []}
+
     def pullback(self, inputs: Array, outputs: Array, output_gradients: Array) -> list[Array]:
         if self._derivatives is None:
             derivatives = self._differentiated()
