@@ -258,7 +258,7 @@ class Parametrised:
         for name in self.__getstate__():
             first, second = getattr(self, name), getattr(other, name)
             if name in self.parameters:
-                found = found & equal_where(first, second, self.ops)
+                found = found & self._equal_where(first, second, self.parameters[name].core_ndim)
             elif isinstance(first, Parametrised):
                 found = found & first.same_where(second)
             else:
@@ -266,6 +266,16 @@ class Parametrised:
             if found is False:
                 return False
         return found if self.ops.symbolic else bool(np.all(found)) or found
+
+    def _equal_where(self, first: Array, second: Array, core_ndim: int) -> Array:
+        """Which members of a parameter are certainly equal: vectors of one length, in all entries."""
+        ops = self.ops
+        if not core_ndim or ops.graphs:
+            return equal_where(first, second, ops)
+        if ops.shape(first)[-core_ndim:] != ops.shape(second)[-core_ndim:]:
+            return False  # one entry beside several would be repeated
+        found = equal_where(first, second, ops)
+        return found if isinstance(found, bool) else found.all(tuple(range(-core_ndim, 0)))
 
     def has_no_nan(self) -> bool:
         """Whether that is certain of all arrays."""

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from graphs import AS_WRITTEN
-from kl_plugins import NoClosedFormError, entropy, explain, kl
+from kl_plugins import NoClosedFormError, entropy, explain, kl, pairwise_kl
 from kl_plugins.families.hypergeometric import BetaBinomial
 from kl_plugins.families.noncentral_hypergeometric import FisherHypergeometric, WalleniusHypergeometric
 from kl_plugins.families.poisson_binomial import PoissonBinomial
@@ -137,6 +137,25 @@ def test_batches_and_bounds():
         for pair in ((p, stats.poisson(3.0)), (stats.binom(3, 0.2), p), (point, p)):
             with pytest.raises(NoClosedFormError, match=r"too many.*estimate_kl"):
                 kl(*pair)
+
+
+@pytest.mark.parametrize(
+    ("p", "q"), [([0.1, 0.2], [0.1, 0.2, 0.3]), ([0.1], [0.1, 0.1, 0.1]), ([0.1, 0.2], [0.1, 0.2, 0.0])]
+)
+def test_different_numbers_of_trials(p, q):
+    """One trial beside several alike is not the same distribution."""
+    of_p, of_q = trials(p), trials(q)
+    expected = float(sum(x * mp.log(x / of_q[k]) for k, x in of_p.items()))
+    first, second = stats.poisson_binom(p), stats.poisson_binom(q)
+    back = np.inf if of_q[len(q)] else 0.0
+    assert kl(first, second) == pytest.approx(expected, rel=1e-14, abs=1e-15)
+    assert kl(second, first) == pytest.approx(back, abs=1e-15)
+    assert pairwise_kl([first, second]) == pytest.approx(np.array([[0.0, expected], [back, 0.0]]), abs=1e-15)
+    assert explain(first, second).rule == "by_outcomes"
+    members = PoissonBinomial(np.array([p, p])), PoissonBinomial(q)
+    assert kl(*members) == pytest.approx(expected, rel=1e-14, abs=1e-15)
+    graph = kl(PoissonBinomial(pt.constant(p)), PoissonBinomial(pt.constant(q)))
+    assert graph.eval(mode=AS_WRITTEN) == pytest.approx(expected, rel=1e-14, abs=1e-15)
 
 
 def exact_zeta(p, q):
