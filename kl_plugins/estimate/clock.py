@@ -27,6 +27,7 @@ class Clock:
     def __init__(self, limit: float):
         self.limit, self.end, self.cut = limit, monotonic() + limit, False
         self.each: dict[Callable[..., FloatArray], float] = {}
+        self.samplers: set[Callable[..., FloatArray]] = set()
 
     @property
     def why(self) -> str:
@@ -47,6 +48,14 @@ class Clock:
             if not counts:
                 self.end += took
         return found, took
+
+    def drawn(
+        self, sample: Callable[[int, np.random.Generator], FloatArray], count: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, float]:
+        """So many draws, and how long they took."""
+        found, took = self.timed(partial(sample, count, rng), counts=sample in self.samplers)
+        self.samplers.add(sample)
+        return np.asarray(found), took
 
     def evaluate(self, function: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
         """The function at all points: in parts, if they take long, between which the time is looked at."""

@@ -92,7 +92,8 @@ def estimate_kl(
         Seed of Monte Carlo, and of the bias of estimates from draws, as in SciPy.
     time_limit : float
         After so many seconds, for the whole batch, the best so far is returned, with its error, as not
-        converged. Nothing else depends on time.
+        converged. The first call of a log density or sampler, which may compile it, does not count. Nothing
+        else depends on time.
     progressbar : bool
         Whether to show what is being done, in a terminal or notebook, once it takes two seconds.
 

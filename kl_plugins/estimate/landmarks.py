@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
@@ -63,9 +62,9 @@ def _quantiles(quantile: Callable[[FloatArray], FloatArray], clock: Clock) -> Fl
 def _draws(sample: Callable[[int, np.random.Generator], FloatArray], clock: Clock) -> FloatArray:
     """Draws of a fixed seed, fewer if they take long."""
     found: FloatArray = np.empty(0)
-    clock.timed(lambda: sample(1, np.random.default_rng(0)), counts=False)
+    clock.drawn(sample, 1, np.random.default_rng(0))
     for count in _DRAWS:
-        found, took = clock.timed(partial(sample, count, np.random.default_rng(0)))
+        found, took = clock.drawn(sample, count, np.random.default_rng(0))
         if took * 8.0 > clock.limit:  # the next may be eight times as long
             clock.cut = clock.cut or count < _DRAWS[-1]
             break

@@ -87,11 +87,11 @@ def _log_ratios(
     assert side.sample is not None
     numbers = math.prod(batch) * math.prod(side.event_shape)
     step = max(1, _AT_ONCE // max(numbers, 1))
-    atoms = [_atoms(one) for one in (p, q)] if "mixed" in (p.measure, q.measure) else None
+    atoms = [_atoms(one, clock) for one in (p, q)] if "mixed" in (p.measure, q.measure) else None
     out = np.empty((draws, *batch))
     done = 0
     while done < draws:
-        drawn = np.asarray(side.sample(min(step, draws - done), rng))
+        drawn, _ = clock.drawn(side.sample, min(step, draws - done), rng)
         shape = (len(drawn), *(1,) * (len(batch) - len(side.batch_shape)), *drawn.shape[1:])
         drawn = np.broadcast_to(drawn.reshape(shape), (len(drawn), *batch, *side.event_shape))
         while len(drawn):
@@ -122,11 +122,12 @@ def _log_density(side: Density, x: FloatArray, batch: tuple[int, ...], clock: Cl
     return np.broadcast_to(value, (len(x), *batch))
 
 
-def _atoms(side: Density) -> FloatArray:
+def _atoms(side: Density, clock: Clock) -> FloatArray:
     """The values that come more than once among draws of a fixed seed."""
     if side.measure != "mixed" or side.sample is None:
         return np.empty(0)
-    values, counts = np.unique(side.sample(20_000, np.random.default_rng(0)), return_counts=True)
+    drawn, _ = clock.drawn(side.sample, 20_000, np.random.default_rng(0))
+    values, counts = np.unique(drawn, return_counts=True)
     return values[counts > 1]
 
 

@@ -238,6 +238,29 @@ def test_time_limit(monkeypatch):
         estimate_kl(stats.norm(), stats.norm(), time_limit=0.0)
 
 
+class CompiledAtFirst(Slow):
+    """Its first draws take two minutes."""
+
+    def __init__(self, mean):
+        super().__init__(mean)
+        self.compiled = False
+
+    def rvs(self, size):
+        Slow.now += 0.0 if self.compiled else 120.0
+        self.compiled = True
+        return super().rvs(size)
+
+
+def test_compilation_is_not_limited(monkeypatch):
+    monkeypatch.setattr(clock, "monotonic", lambda: Slow.now)
+    p, q = CompiledAtFirst(0.0), CompiledAtFirst(1.0)
+    started = Slow.now
+    found = estimate_kl(p, q, method="monte carlo", draws=2_000, random_state=1, time_limit=10.0)
+    assert Slow.now - started > 240.0
+    assert found.converged
+    assert found.n == 4_000
+
+
 def test_quantiles_that_fail():
     class Failing(stats.rv_continuous):
         def _pdf(self, x):
