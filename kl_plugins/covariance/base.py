@@ -171,7 +171,7 @@ class Covariance(Parametrised, Generic[Value]):
         return 2.0 * self.ops.sum_last(self.ops.log(self.ops.diagonal(self.factor)))
 
     def marginal(self, index: Array) -> Covariance:
-        """The covariance of the variables `index` (integers), in that order."""
+        """The covariance of the variables `index` (integers, each once), in that order."""
         raise NotImplementedError(f"{type(self).__name__} states no marginal: that of some variables")
 
 

@@ -65,7 +65,7 @@ class Singular(Covariance):
         return self.ops.broadcast_to(self.inner.log_det(), self.batch_shape)
 
     def marginal(self, index: Array) -> Covariance:
-        if len(set(index)) != self.dimension:
+        if not len(index) == len(set(index)) == self.dimension:
             raise ValueError("a marginal of a singular covariance needs all of its variables")
         return self.unchecked(self.ops, basis=self.basis[..., index, :], inner=self.inner)
 

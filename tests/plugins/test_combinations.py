@@ -128,3 +128,41 @@ def test_what_is_no_combination():
         NoClosedFormError, match=r"exp\(pm.MvNormal\), whose distribution is none of the families"
     ):
         kl(pt.exp(X), X)
+
+
+VARIANCE = pt.dscalar("variance")
+OF_STRUCTURES = {
+    "pm.MvNormal": X,
+    "diagonal": pm.MvNormal.dist(MEAN, np.diag([1.0, 4.0, 9.0])),
+    "of one variance": pm.MvNormal.dist(MEAN, VARIANCE * pt.eye(3)),
+    "pm.GaussianRandomWalk": pm.GaussianRandomWalk.dist(0.0, 1.0, init_dist=pm.Normal.dist(), steps=2),
+}
+
+
+@pytest.mark.parametrize("structure", OF_STRUCTURES)
+@pytest.mark.parametrize(("index", "twice"), [([0, 0], 0), ([1, 2, 1], 1), ([2, -1], 2)])
+def test_an_element_taken_twice_is_refused(structure, index, twice):
+    """Two variables that are one live on a line, where nothing else has a density."""
+    variable, other = OF_STRUCTURES[structure][index], stats.multivariate_normal(np.zeros(len(index)))
+    for side, pair in {"p": (variable, other), "q": (other, 2.0 * variable + 1.0)}.items():
+        with pytest.raises(ValueError, match=rf"^{side}: .* element {twice} taken more than once"):
+            kl(*pair)
+    with pytest.raises(ValueError, match=r"^p: .*: take each element once"):
+        kl(variable[::-1], other)
+
+
+def test_estimates_refuse_an_element_taken_twice():
+    plane = stats.multivariate_normal([0.0, 0.0])
+    with pytest.raises(ValueError, match=r"^p: x has its element 0 taken more than once"):
+        estimate_kl(X[[0, 0]], plane)
+    with pytest.raises(ValueError, match=r"^q: .* of these 2 only 1 are; leave out"):
+        estimate_kl(plane, np.array([[0.1, 0.2, 0.3], [0.3, 0.6, 0.9]]) @ X)
+
+
+def test_units_make_nothing_dependent():
+    """Weights that are far apart because variables, or combinations, are."""
+    scales = np.array([1e-12, 1.0, 1e12])
+    apart = pm.MvNormal.dist(MEAN / scales, COVARIANCE / np.outer(scales, scales))
+    for weights, of in ((A * scales, apart), (A * np.array([[1e-12], [1e12]]), X)):
+        variable = weights @ of
+        assert value(kl(variable, variable)) == 0.0

@@ -17,6 +17,7 @@ from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 
 from kl_plugins.covariance.full import Cholesky
+from kl_plugins.errors import in_a_row
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.normal import Normal
@@ -51,26 +52,56 @@ def combination_of(variable: Variable) -> Distribution | None:
     if type(base) is not MultivariateNormal or base.covariance.rank is not base.covariance.dimension:
         return None
     premises = [(holds, requirement_as_written(text, source)) for holds, text in base.conditions()]
-    index = _index(original(variable), source)
+    index = _index(variable, source)
     if index is not None and index.ndim:
+        _require_different(index, source)
         made = MultivariateNormal(base.mean[index], base.covariance.marginal(index))
         return made.provided(premises)
     origin = pt.zeros_like(base.mean)
     still = clone_replace(variable, {source: origin}, rebuild_strict=False)
     units = pt.eye(origin.shape[-1], dtype=origin.dtype)
     weights = pt.moveaxis(vectorize_graph(linear, {argument: units}), 0, -1)
+    if variable.ndim:
+        _require_independent(weights)
     root = ops.matmul(pt.atleast_2d(weights), base.covariance.factor)
     mean = still + pt.dot(weights, base.mean)
     if not variable.ndim:
         return Normal(mean, ops.sqrt(ops.sum_of_squares(root))).provided(premises)
-    count, length = weights.type.shape
-    if None not in (count, length) and count > length:
-        raise ValueError(f"{_INDEPENDENT}: {count} of {length} are not")
     factor = ops.cholesky_of_root(root)
     return MultivariateNormal(mean, Cholesky(factor)).provided([*_independence(factor), *premises])
 
 
 _INDEPENDENT = "combinations of Gaussian variables must be linearly independent"
+
+
+def _require_different(index: Any, source: Variable) -> None:
+    """ValueError where an element is there twice, and the variables so are on a line or plane."""
+    places, counts = np.unique(index, return_counts=True)
+    twice = [str(place) for place in places[counts > 1]]
+    if twice:
+        elements = f"element{'s' if len(twice) > 1 else ''} {in_a_row(twice)}"
+        raise ValueError(
+            f"{name_of_variable(source)} has its {elements} taken more than once, which makes it a singular "
+            "distribution, without a density: take each element once"
+        )
+
+
+def _require_independent(weights: Variable) -> None:
+    """ValueError where rows are combinations of the others, as far as that is known before the graph runs."""
+    count, length = weights.type.shape
+    if None not in (count, length) and count > length:
+        raise ValueError(f"{_INDEPENDENT}: {count} of {length} are not; leave out what the others determine")
+    known = ops.known(weights)
+    if known is None or not np.isfinite(known).all():
+        return
+    for axis in (0, 1):  # no variable or combination is of less weight for its units
+        sizes = np.linalg.norm(known, axis=axis, keepdims=True)
+        known = known / np.where(sizes > 0.0, sizes, 1.0)
+    rank = np.linalg.matrix_rank(known)
+    if rank < len(known):
+        raise ValueError(
+            f"{_INDEPENDENT}: of these {len(known)} only {rank} are; leave out what the others determine"
+        )
 
 
 def _independence(factor: Variable) -> Conditions:
@@ -83,11 +114,13 @@ def _independence(factor: Variable) -> Conditions:
 
 def _index(variable: Variable, source: Variable) -> Any:
     """Which variables they are, where they are elements in places that are known."""
+    variable, length = original(variable), source.type.shape[0]
+    if variable is source:
+        return None if length is None else np.arange(length)
     node = variable.owner
-    length = source.type.shape[0]
-    if not isinstance(node.op, _PARTS) or original(node.inputs[0]) is not source or length is None:
+    if not isinstance(node.op, _PARTS) or (within := _index(node.inputs[0], source)) is None:
         return None
-    places = node.clone_with_new_inputs([pt.constant(np.arange(length)), *node.inputs[1:]], strict=False)
+    places = node.clone_with_new_inputs([pt.constant(within), *node.inputs[1:]], strict=False)
     return ops.known(places.outputs[0])
 
 
