@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
+
+from kl_plugins.errors import no_closed_form_of_one
 from kl_plugins.families.core.affine import AffineMap
 from kl_plugins.families.core.by_nodes import between, by_nodes, not_far_apart, within
 from kl_plugins.families.core.closed_forms import closed_form
@@ -206,6 +209,12 @@ def _student_t(df: Array, loc: Array, scale: Array) -> HeavyTailed | Normal:
     known = backend_of(df).literal(df)
     if known is not None and known == math.inf:
         return Normal(loc, scale)
+    numbers = backend_of(df).known(df)
+    if numbers is not None and np.any(np.isposinf(numbers)):
+        raise no_closed_form_of_one(
+            "a batch of Student t distributions of which some have infinitely many degrees of freedom, which "
+            "are normal; take them apart"
+        )
     return Cauchy(loc, scale) if known == 1.0 else StudentT(df, loc, scale)
 
 

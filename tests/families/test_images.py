@@ -275,12 +275,17 @@ def test_what_is_refused():
         lambda: stats.johnsonsu(-1.0, 0.0): "^p: b must be positive",
         lambda: stats.burr12(1.0, 0.0): "^p: d must be positive",
         lambda: stats.fatiguelife(1.0, scale=-1.0): "^p: scale must be positive",
+        lambda: stats.triang(1.2): "^p: c .its place .* must be at most 1",
+        lambda: pm.Triangular.dist(0.0, 1.0, 1.5): "^p: c .its place .* must be at most 1",
+        lambda: pm.DiscreteUniform.dist(3, 1): "^p: upper − lower [+] 1 .* must be at least 1",
         lambda: stats.powerlognorm(1.0, -1.0): "^p: s must be positive",
     }.items():
         with pytest.raises(ValueError, match=message):
             kl(make(), stats.norm())
     with pytest.raises(NoClosedFormError, match="different signs; take them apart"):
         kl(stats.genpareto([1.0, -1.0]), stats.norm())
+    with pytest.raises(NoClosedFormError, match=r"infinitely many degrees .* take them apart"):
+        kl(stats.norm(), stats.t([3.0, np.inf]))
     with pytest.raises(NoClosedFormError, match="this close to 0"):
         kl(stats.genpareto(1e-9), stats.expon())
 

@@ -115,7 +115,9 @@ def test_what_is_no_combination():
     ):
         with pytest.raises(TypeError, match=message):
             kl(variable, stats.norm())
-    with pytest.raises(ValueError, match="must be linearly independent: 4 of 3 are not"):
+    with pytest.raises(
+        ValueError, match="must be linearly independent, but 4 combinations of 3 variables never are"
+    ):
         kl(np.ones((4, 3)) @ X, plane)
     for given in (np.ones((2, 3)), np.ones((4, 3))):
         with pytest.raises(ValueError, match="must be linearly independent"):

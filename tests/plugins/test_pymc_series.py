@@ -127,6 +127,15 @@ def test_steps_of_no_normal_distribution_are_refused():
     walk = pm.RandomWalk.dist(init_dist=normal(), innovation_dist=pm.Laplace.dist(0.0, 1.0), steps=3)
     with pytest.raises(NoClosedFormError, match="a series whose steps are Laplace, not normal"):
         kl(walk, pm.GaussianRandomWalk.dist(0.0, 1.0, init_dist=normal(), steps=3))
+    for make, beginning in (
+        (
+            lambda: pm.RandomWalk.dist(init_dist=pm.StudentT.dist(3.0), innovation_dist=normal(), steps=3),
+            "value is",
+        ),
+        (lambda: pm.AR.dist([0.3], init_dist=pm.StudentT.dist(3.0, shape=1), steps=3), "values are"),
+    ):
+        with pytest.raises(NoClosedFormError, match=f"a series whose first {beginning} StudentT, not normal"):
+            kl(make(), walk)
 
 
 def test_error_names_the_parameter():

@@ -24,7 +24,7 @@ from kl_plugins.recognition import recognise
 @family.register(RandomWalkRV)
 def _(op: Op, first: Variable, innovations: Variable, steps: Variable, *, batch: Array) -> Distribution:
     """The sums of a first value and of independent steps, along the first axis of either."""
-    start, step = _normal(first, "first value"), _normal(innovations, "steps")
+    start, step = _normal(first, "first value is"), _normal(innovations, "steps are")
     if not (isinstance(start, Normal) and isinstance(step, Normal)):
         return _walk_of_vectors(start, step)
     parts = [pt.broadcast_arrays(one.mean, one.scale) for one in (start, step)]
@@ -60,7 +60,7 @@ def _(
     op: AutoRegressiveRV, rhos: Variable, sigma: Variable, first: Variable, steps: Variable, *, batch: Array
 ) -> Distribution:
     """First values, and what each later one adds to a combination of as many before it."""
-    start, order = _normal(first, "first values"), op.ar_order
+    start, order = _normal(first, "first values are"), op.ar_order
     rhos, sigma = ops.asarray(rhos, "rho"), ops.asarray(sigma, "sigma")
     mean, own, scales = _each_given_those_before(start, order)
     members = ops.runtime_shape(first)[: first.ndim - 1]
@@ -79,9 +79,7 @@ def _normal(variable: Variable, what: str) -> Normal | MultivariateNormal:
     """The distribution of what a series is made of."""
     made = recognise(variable)
     if not isinstance(made, Normal | MultivariateNormal):
-        raise no_closed_form_of_one(
-            f"a series whose {what} are {name_of_class(variable.owner.op)}, not normal"
-        )
+        raise no_closed_form_of_one(f"a series whose {what} {name_of_class(variable.owner.op)}, not normal")
     return made
 
 

@@ -90,7 +90,10 @@ def _require_independent(weights: Variable) -> None:
     """ValueError where rows are combinations of the others, as far as that is known before the graph runs."""
     count, length = weights.type.shape
     if None not in (count, length) and count > length:
-        raise ValueError(f"{_INDEPENDENT}: {count} of {length} are not; leave out what the others determine")
+        raise ValueError(
+            f"{_INDEPENDENT}, but {count} combinations of {length} variables never are; leave out what the "
+            "others determine"
+        )
     known = ops.known(weights)
     if known is None or not np.isfinite(known).all():
         return

@@ -27,6 +27,7 @@ from kl_plugins.covariance.precision import Precision
 from kl_plugins.covariance.singular import Singular
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.names import made_by, scipy_names
+from kl_plugins.families.core.scipy_words import scipy_words
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.open_functions import remember
@@ -88,7 +89,7 @@ def made_of(
     except ValueError as error:
         given = given_to(generator, shapes, places)
         listed = ", ".join(f"{name}={_brief(value)}" for name, value in given.items())
-        told = in_words_of(given, error)
+        told = in_words_of(given, error, scipy_words.get(generator.name, {}))
         raise ValueError(f"{told}, in {full_name(generator)}({listed})") from None
 
 

@@ -37,15 +37,18 @@ _CALLED = {
 """What SciPy may call a parameter of our families, by what these call it."""
 
 
-def in_words_of(given: dict[str, Any], error: ValueError) -> str:
+def in_words_of(given: dict[str, Any], error: ValueError, words: Words) -> str:
     """The text of an error about a parameter of a family of ours, with what SciPy calls the parameter.
 
-    It is left as it is where SciPy knows our name, or where the parameter of SciPy is not certain.
+    `words` say what the distribution calls it in particular. It is left as it is where SciPy knows our name,
+    or where the parameter of SciPy is not certain.
     """
     (text,) = error.args or ("",)
     if not isinstance(text, Requirement):
         return str(error)
     ours, meaning = text.parameter, text.meaning
+    if called := words.get(ours):
+        return text.renamed(called) if isinstance(called, str) else text.renamed(*called)
     if ours in given or ours not in _CALLED or meaning.isidentifier():  # another name is said already
         return text
     shapes = [name for name in given if name not in ("loc", "scale")]
