@@ -122,7 +122,17 @@ def _log_distance(end: Array, loc: Array, ops: Operations) -> Array:
 @closed_form(Continuous, Censored)
 @closed_form(Discrete, Censored)
 def uncensored_censored(p: Continuous | Discrete, q: Censored) -> Array:
-    """p may have all of its mass at q's ends or between them, which nothing here looks at."""
+    """+∞ where p has no end where q has one, beyond which q has nothing.
+
+    Else p may have all of its mass between q's ends, which nothing here looks at, and so may counts, whose
+    endless supports may have shrunk to a point.
+    """
+    if isinstance(p, Continuous):
+        low, high = p.standard_ends()[:: 1 if p.sign == 1.0 else -1]
+        for own, end in ((low, q.lower), (high, q.upper)):
+            numbers = q.ops.known(end)
+            if certainly_infinite(own) and numbers is not None and not np.any(np.isinf(numbers)):
+                return infinite(p, q)
     raise no_closed_form(p, q, "one side is censored and the other is not")
 
 

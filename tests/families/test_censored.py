@@ -72,12 +72,28 @@ def test_batches_and_other_ends():
         Censored(2.0, 1.0, Normal(0.0, 1.0))
 
 
+def test_what_has_no_end_where_the_other_side_has_one():
+    for end in (-1.0, np.array([-1.0, 2.0, np.nan])):
+        for p, q in (
+            (stats.norm(), Censored(end, np.inf, Normal(0.0, 1.0))),
+            (stats.expon(), Censored(-np.inf, end, Normal(0.0, 1.0))),
+            (stats.gumbel_l(), Censored(end - 1.0, end, Normal(0.0, 1.0))),
+            (stats.levy_l(), Censored(end, np.inf, Normal(0.0, 1.0))),
+        ):
+            expected = np.where(np.isnan(end), np.nan, np.inf)
+            np.testing.assert_array_equal(kl(p, q), expected)
+    assert value(kl(pm.Normal.dist(), pm.Censored.dist(pm.Normal.dist(), -1.0, 1.0))) == np.inf
+    with pytest.raises(NoClosedFormError, match="one side is censored and the other is not"):
+        kl(stats.levy_l(), Censored(-np.inf, 1.0, Normal(0.0, 1.0)))
+
+
 def test_what_has_no_closed_form():
     p = Censored(-np.inf, 1.0, GeneralizedGamma(2.0, 1.0))
     with pytest.raises(NoClosedFormError, match="for two normal variables"):
         kl(p, Censored(-np.inf, 1.0, GeneralizedGamma(3.0, 1.0)))
-    with pytest.raises(NoClosedFormError, match="one side is censored and the other is not"):
-        kl(stats.norm(), Censored(-1.0, 2.0, Normal(0.0, 1.0)))
+    for inside in (stats.uniform(0.0, 1.0), stats.poisson(0.0), pm.Exponential.dist(1.0)):
+        with pytest.raises(NoClosedFormError, match="one side is censored and the other is not"):
+            kl(inside, Censored(-1.0, np.inf, Normal(0.0, 1.0)))
     with pytest.raises(NoClosedFormError, match="without a lower end"):
         kl(Censored(0.5, 1.0, GeneralizedGamma(1.0, 1.0)), Censored(0.5, 1.0, GeneralizedGamma(1.0, 2.0)))
     with pytest.raises(NoClosedFormError, match=r"pm\.Censored of pm\.Poisson"):
