@@ -7,13 +7,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from kl_plugins.errors import HasNames
-from kl_plugins.estimate.density import Density, density_of
+from kl_plugins.estimate.density import Density, density_of, on_subspace
 from kl_plugins.estimate.unknown import Unknown, nan_among
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.independent import factors_of
 from kl_plugins.families.multivariate_normal import MultivariateNormal
+from kl_plugins.families.zero_sum_normal import ZeroSumNormal
 from kl_plugins.labelled.products import ProductByName
 from kl_plugins.ops.protocol import FloatArray
 
@@ -96,6 +97,23 @@ def _(made: Any) -> Density:
         return np.asarray(made.mean + (factor @ normal)[..., 0])
 
     return _density(made, labels, "continuous", made.log_prob, sample=sample, event_shape=made.event_shape)
+
+
+@density_of.register(ZeroSumNormal)
+def _(made: Any) -> Density:
+    """On the subspace of the arrays that sum to zero, which the family's own functions have row by row."""
+    labels, made = made.labels, numbers_of(made)
+    spread, event = made.covariance, made.event_shape
+
+    def log_density(x: FloatArray) -> FloatArray:
+        return np.asarray(made.log_prob(x.reshape(*x.shape[: x.ndim - len(event)], -1)))
+
+    def sample(count: int, rng: np.random.Generator) -> FloatArray:
+        normal = rng.standard_normal((count, *made.batch_shape, spread.dimension))
+        drawn = made.mean + spread.scale[..., None] * spread.projected(normal)
+        return np.asarray(drawn).reshape(count, *made.batch_shape, *event)
+
+    return _density(made, labels, on_subspace(spread.rank), log_density, sample=sample, event_shape=event)
 
 
 def _density(made: Any, labels: Any, measure: str, log_density: Any, **known: Any) -> Density:

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from graphs import value
-from kl_plugins import entropy, estimate_kl, explain, kl
+from kl_plugins import EstimateWarning, NoClosedFormError, entropy, estimate_kl, explain, kl
 from kl_plugins.extend import recognise
 from kl_plugins.variational import kl_terms
 
@@ -92,3 +92,62 @@ def test_term_without_the_transform_is_infinite():
         approximation = pm.MeanField()
     with pytest.raises(ValueError, match=r"'z' is infinite.*transforms.ZeroSumTransform\(\[-1\]\)"):
         kl_terms(model, approximation)
+
+
+Z, OTHER = (pm.ZeroSumNormal.dist(1.0, shape=4) for _ in range(2))
+MULTIPLES = {
+    "negative": (-Z, 1.0),
+    "twice": (2.0 * Z, 2.0),
+    "by an array of ones": (Z * np.ones(4), 1.0),
+    "of a multiple": (2.0 * Z / -4.0, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", MULTIPLES)
+def test_multiples_are_of_that_scale(name):
+    variable, scale = MULTIPLES[name]
+    want = 3 * kl(stats.norm(0.0, scale), stats.norm())
+    np.testing.assert_allclose(value(kl(variable, Z)), want, rtol=1e-13)
+    found = estimate_kl(variable, Z, random_state=1, draws=2000)
+    assert abs(found.value - want) <= 4.0 * found.error + 1e-12
+    regular = pm.MvNormal.dist(np.zeros(4), np.eye(4))
+    assert value(kl(variable, regular)) == estimate_kl(variable, regular).value == np.inf
+
+
+def test_multiples_of_matrices_and_by_symbols():
+    scales, factor = np.array([1.0, 2.0]), pt.dscalar()
+    matrices = pm.ZeroSumNormal.dist(scales[:, None, None], n_zerosum_axes=2, shape=(2, 3, 4))
+    found = value(kl(np.array([1.0, -2.0])[:, None, None] * matrices, matrices))
+    np.testing.assert_allclose(found, [0.0, 6 * kl(stats.norm(0.0, 2.0), stats.norm())], rtol=1e-13)
+    graph = kl(factor * Z, OTHER)
+    want, below, above = (3 * kl(stats.norm(0.0, s), stats.norm()) for s in (1.5, 1.5 - 1e-5, 1.5 + 1e-5))
+    found, slope = value([graph, pytensor.grad(graph, factor)], {factor: -1.5})
+    np.testing.assert_allclose([found, -slope], [want, (above - below) / 2e-5], rtol=1e-8)
+    with pytest.raises(ValueError, match="the factor of a random variable must not be 0"):
+        value(graph, {factor: 0.0})
+
+
+@pytest.mark.parametrize(
+    "variable", [Z + 1.0, 1.0 - Z, Z * np.arange(1.0, 5.0), pt.exp(Z), Z**2, abs(Z), pt.dvector() * Z]
+)
+def test_other_functions_have_no_density(variable):
+    """They were infinitely far from everything, whose points are not theirs."""
+    with pytest.raises(NoClosedFormError, match=r"^p: .* only multiples by one number are understood"):
+        kl(variable, Z)
+
+
+def test_estimates_refuse_other_functions():
+    for function in (lambda z: z + 1.0, pt.exp, lambda z: z * np.arange(1.0, 5.0)):
+        with pytest.raises(TypeError, match=r"^q: .* only multiples by one number are understood"):
+            estimate_kl(Z, function(Z))
+    assert value(kl(pt.exp(2.0 * Z), pt.exp(2.0 * OTHER))) == 0.0
+
+
+def test_estimate_of_a_multiple_in_a_model():
+    """Of an axis whose length the model may change."""
+    with pm.Model(coords={"a": range(4)}):
+        z = pm.ZeroSumNormal("z", 1.0, dims="a")
+    want = 3 * kl(stats.norm(0.0, 2.0), stats.norm())
+    with pytest.warns(EstimateWarning, match="parameters depend on shared variables"):
+        found = estimate_kl(2.0 * z, z, random_state=1, draws=2000)
+    assert abs(found.value - want) < 4.0 * found.error < 1.0

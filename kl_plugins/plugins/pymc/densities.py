@@ -70,8 +70,10 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
     _require_values(variable)
     if isinstance(variable.owner.op, CARRV | ICARRV):
         return _gaussian(variable)
-    if source is not variable and (known := _recognised(variable)) is not None:
-        return density_of(_in_numbers(known, _numbers_of(known)))
+    if source is not variable:
+        known = _on_subspace(variable) if _sums_to_zero(source) else _recognised(variable)
+        if known is not None:
+            return density_of(_in_numbers(known, _numbers_of(known)))
     log_density = log_density or _log_density(variable, *_log_prob(variable))
     shape = tuple(int(length) for length in variable.shape.eval(mode=_MODE))
     event_ndim = source.owner.op.ndim_supp
@@ -80,7 +82,7 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
     measure = "discrete" if discrete else "mixed" if _has_atoms(variable) else "continuous"
     if type(variable.owner.op).__name__ in ("DirichletRV", "StickBreakingWeightsRV"):
         measure = "simplex"
-    elif isinstance(variable.owner.op, ZeroSumNormalRV):
+    elif _sums_to_zero(variable):
         measure = on_subspace(math.prod(length - 1 for length in event))
     found = Density(
         name=type(variable.owner.op).__name__.removesuffix("RV"),
@@ -133,6 +135,18 @@ def _recognised(variable: Variable) -> Distribution | None:
         return None
 
 
+def _sums_to_zero(variable: Variable) -> bool:
+    return isinstance(variable.owner.op, ZeroSumNormalRV)
+
+
+def _on_subspace(variable: Variable) -> Distribution:
+    """Of a function of an array that sums to zero, whose points PyMC would look for in all dimensions."""
+    try:
+        return recognise(variable)
+    except NoClosedFormError as error:
+        raise TypeError(str(error)) from error
+
+
 def _numbers_of(made: Distribution) -> dict[int, FloatArray]:
     """What its variables are, by their identities."""
     values = [value for value in made.values() if isinstance(value, Variable)]
@@ -143,9 +157,17 @@ def _numbers_of(made: Distribution) -> dict[int, FloatArray]:
 
 def _in_numbers(made: Any, numbers: Mapping[int, FloatArray]) -> Any:
     """The same of the numbers of its variables, checked as what a caller makes of numbers is."""
-    state = {name: numbers.get(id(value), value) for name, value in made.__getstate__().items()}
+    state = {
+        name: tuple(map(_known_length, value)) if isinstance(value, tuple) else numbers.get(id(value), value)
+        for name, value in made.__getstate__().items()
+    }
     state |= made.parts_by(lambda part: _in_numbers(part, numbers))
     return type(made)(**state)
+
+
+def _known_length(size: Any) -> Any:
+    """A length that is a variable of the graph as a number."""
+    return int(size.eval(mode=_MODE)) if isinstance(size, Variable) else size
 
 
 def _gaussian(variable: Variable) -> Density:
