@@ -11,11 +11,10 @@ from kl_plugins.covariance.base import Covariance, divergence_rule, gaussian_div
 from kl_plugins.covariance.kronecker import Kronecker
 from kl_plugins.covariance.scaling import scaled
 from kl_plugins.errors import Requirement
-from kl_plugins.families.core.closed_forms import no_closed_form
 from kl_plugins.families.core.distribution import Distribution, kl_rules
 from kl_plugins.families.matrix_normal import MatrixNormal
 from kl_plugins.families.multivariate_normal import MultivariateNormal
-from kl_plugins.families.multivariate_t import ratio_of_scales, rounding, same_place
+from kl_plugins.families.multivariate_t import open_conditions, ratio_of_scales, rounding, same_place
 from kl_plugins.formulas.beta import beta_divergence, digamma_difference
 from kl_plugins.formulas.multivariate_t import entropy_beyond_normal, negentropy
 from kl_plugins.ops import array_backend_of
@@ -148,14 +147,8 @@ _COMMON = "a common mean and a common product of row and column spreads"
 
 def _open_conditions(p: MatrixT, q: MatrixT) -> list[tuple[Array, str]]:
     """What only a running graph tells of the pair; NoClosedFormError where it is certainly another."""
-    ops, found = p.ops, []
+    ops = p.ops
     factors = zip(p.gaussian.covariance.factors, q.gaussian.covariance.factors, strict=True)
     (of_rows, rows), (of_columns, columns) = (ratio_of_scales(*both) for both in factors)
     close = ops.logical_not(ops.absolute(of_rows + of_columns) > rounding(of_rows, ops))
-    for holds in (rows, columns, close, same_place(p.gaussian, q.gaussian)):
-        known = holds if type(holds) is bool else ops.known(holds)
-        if known is None:
-            found.append((holds, f"KL(p‖q) is known for {_COMMON}; kl_plugins.estimate_kl takes numbers"))
-        elif not np.all(known):
-            raise no_closed_form(p, q, f"there is one for {_COMMON}")
-    return found
+    return open_conditions(p, q, _COMMON, rows, columns, close, same_place(p.gaussian, q.gaussian))

@@ -18,6 +18,7 @@ from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.formulas.cancellation_free import log_ratio
 from kl_plugins.formulas.log_odds import LogOdds
 from kl_plugins.formulas.multivariate_t import entropy_beyond_normal, excess_of_scale, negentropy
+from kl_plugins.formulas.normal_to_t import COUNT, normal_to_t_divergence
 from kl_plugins.ops import array_backend_of
 from kl_plugins.ops.protocol import Array, ArrayOperations, SymbolicOperations
 from kl_plugins.parameters.certainty import equal_where
@@ -106,6 +107,40 @@ def multivariate_t_multivariate_normal(p: MultivariateT, q: MultivariateNormal) 
     return ops.where(exists, value, math.inf)
 
 
+def _by_distances(p: MultivariateNormal, q: MultivariateT) -> str:
+    if p.ops.symbolic:
+        _distances(p, q)
+    return f"quadrature, {COUNT} nodes"
+
+
+@kl_rules.register(MultivariateNormal, MultivariateT, cost=_by_distances)
+def multivariate_normal_multivariate_t(p: MultivariateNormal, q: MultivariateT) -> Array:
+    """An integral over fixed nodes: of the squared distance from q's location the Laplace transform is known.
+
+    https://en.wikipedia.org/wiki/Generalized_chi-squared_distribution. Infinite where p is singular.
+    """
+    ops, own, of = p.ops, p.covariance, q.gaussian.covariance
+    if own.is_singular:
+        return math.inf + ops.zero_or_nan(q.df + ops.sum_last(p.mean - q.gaussian.mean))
+    centred, log_ratio = log_det_divergence(own, of), own.log_det() - of.log_det()
+    return normal_to_t_divergence(centred, log_ratio, *_distances(p, q), q.df, q.dimension, ops)
+
+
+def _distances(p: MultivariateNormal, q: MultivariateT) -> tuple[Array, Array]:
+    """λᵢ and λᵢaᵢ², with Σ λᵢ(zᵢ + aᵢ)² the squared distance; of numbers, or independent variables."""
+    ops, own, of, step = p.ops, p.covariance, q.gaussian.covariance, p.mean - q.gaussian.mean
+    if isinstance(own, AxisAligned) and isinstance(of, AxisAligned):
+        scales = of.full_scales()
+        return ops.square(own.full_scales() / scales), ops.square(step / scales)
+    if ops.symbolic:
+        raise no_closed_form(p, q, "in a graph there is one where the variables of both are independent")
+    root = of.whiten_columns(own.factor)
+    exists = np.isfinite(root).all((-2, -1), keepdims=True)
+    left, sizes, _ = np.linalg.svd(np.where(exists, root, 0.0))
+    turned = (left * of.whiten(step)[..., :, None]).sum(-2)
+    return np.where(exists[..., 0], np.square(sizes), math.nan), np.square(turned)
+
+
 def _cost(p: MultivariateT, q: MultivariateT) -> str:
     _open_conditions(p, q, ratio_of_scales(p.gaussian.covariance, q.gaussian.covariance)[1])
     return QUADRATURE
@@ -130,14 +165,20 @@ def multivariate_t_multivariate_t(p: MultivariateT, q: MultivariateT) -> Array:
 
 
 def _open_conditions(p: MultivariateT, q: MultivariateT, alike: Array) -> list[tuple[Array, str]]:
+    return open_conditions(p, q, _COMMON, alike, same_place(p.gaussian, q.gaussian))
+
+
+def open_conditions(
+    p: Distribution, q: Distribution, served: str, *conditions: Array
+) -> list[tuple[Array, str]]:
     """What only a running graph tells of the pair; NoClosedFormError where it is certainly another."""
     found = []
-    for holds in (alike, same_place(p.gaussian, q.gaussian)):
+    for holds in conditions:
         known = holds if type(holds) is bool else p.ops.known(holds)
         if known is None:
-            found.append((holds, f"KL(p‖q) is known for {_COMMON}; kl_plugins.estimate_kl takes numbers"))
+            found.append((holds, f"KL(p‖q) is known for {served}; kl_plugins.estimate_kl takes numbers"))
         elif not np.all(known):
-            raise no_closed_form(p, q, f"there is one for {_COMMON}")
+            raise no_closed_form(p, q, f"there is one for {served}")
     return found
 
 
