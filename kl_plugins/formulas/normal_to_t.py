@@ -5,8 +5,9 @@ v = u/(ν + E s), https://en.wikipedia.org/wiki/Frullani_integral gives
 
     log(1 + E s/ν) − E log(1 + s/ν) = ∫ (exp R(u) − 1) exp(−u)/u du,  R = v E s + log E exp(−v s) ≥ 0.
 
-What is expected is in https://en.wikipedia.org/wiki/Generalized_chi-squared_distribution. The trapezoidal rule in log u converges geometrically: L. N. Trefethen, J. A. C. Weideman, The exponentially
-convergent trapezoidal rule, 2014. Where ν is large, what cancels has been taken off beforehand.
+The expectation is in https://en.wikipedia.org/wiki/Generalized_chi-squared_distribution. The trapezoidal rule
+in log u converges geometrically: L. N. Trefethen, J. A. C. Weideman, The exponentially convergent trapezoidal
+rule, 2014. Where ν is large, what cancels has been taken off beforehand.
 """
 
 from __future__ import annotations
