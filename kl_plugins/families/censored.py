@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
@@ -11,14 +12,21 @@ from kl_plugins.families.core.affine import same_location
 from kl_plugins.families.core.closed_forms import closed_form, infinite, no_closed_form
 from kl_plugins.families.core.continuous import Continuous
 from kl_plugins.families.core.discrete import Discrete, opposite
+from kl_plugins.families.core.parts import DivergenceOfParts
+from kl_plugins.families.core.truncations import plain_if_infinite
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.log_transformed import LogNormal
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.censored import Piece, censored_divergence, exponential_pieces, normal_pieces
-from kl_plugins.ops.protocol import Array, Conditions, Operations
+from kl_plugins.ops.protocol import Array, Conditions, Operations, SymbolicOperations
 from kl_plugins.parameters.certainty import certainly_infinite, certainly_is
 from kl_plugins.parameters.declarations import EXTENDED_REAL, parameter, part
+
+_OPEN = (
+    "KL(p‖q): nothing of p is beyond its {} end, which has to be known before the graph runs: make it a "
+    "constant, or leave it out"
+)
 
 
 class Censored(Univariate):
@@ -32,54 +40,80 @@ class Censored(Univariate):
     base: Any = part()
 
     def further_conditions(self) -> Conditions:
-        yield opposite(self.lower >= self.upper, self.ops), "the lower end must be less than the upper end"
+        ops, start = self.ops, _start(self.base)
+        yield opposite(self.lower >= self.upper, ops), "the lower end must be less than the upper end"
+        if start is not None:
+            message = "the upper end must be greater than the least value of the variable"
+            yield opposite(self.upper <= start, ops), message
 
     def describe(self) -> str:
         return f"Censored({self.base.describe()})"
 
 
+def _start(base: Univariate) -> Array | None:
+    """The least value of a variable of whose family that is the location."""
+    return base.loc if certainly_is(base.standard_ends()[0], 0.0) and certainly_is(base.sign, 1.0) else None
+
+
+def _lower(lower: Array, start: Array | None, ops: Operations) -> Array:
+    """The lower end; −∞, which is none, where the variable starts there or above."""
+    if start is None:
+        return lower
+    known = ops.literal(lower), ops.literal(start)
+    if known[0] is not None and known[1] is not None:
+        return -math.inf if known[0] <= known[1] else lower
+    return ops.where(lower <= start, -math.inf, lower)
+
+
 @closed_form(Censored, Censored)
 def censored_censored(p: Censored, q: Censored) -> Array:
     """That of the masses, and that between the ends; +∞ where the ends are not the same."""
-    ops, same = p.ops, _same_ends(p, q)
+    ops, start = p.ops, _start(p.base)
+    lower, others = (_lower(side.lower, start, ops) for side in (p, q))
+    same = _same([(lower, others), (p.upper, q.upper)], ops)
     if same is False:
         return infinite(p, q)
-    low, high = (_stated(p, q, end) for end in (p.lower, p.upper))
+    low, high = (_stated(p, q, end) for end in (lower, p.upper))
     pieces = _pieces(p, q, low, high)
     between_ends = 0 if certainly_infinite(low) else 1
     value = censored_divergence(pieces, [i == between_ends for i in range(len(pieces))], ops)
+    value = value if same is True else ops.where(same, value, math.inf)
     value = q.broadcast(p.broadcast(value))
-    return value if same is True else ops.where(same, value, math.inf)
+    beyond = {
+        name: ops.logical_and(ops.equal(ops.absolute(end), math.inf), same)
+        for name, end in (("lower", low), ("upper", high))
+        if ops.known(end) is None
+    }
+    return _unless(beyond, value, ops)
 
 
-def _same_ends(p: Censored, q: Censored) -> Array:
-    """Whether both are: True, False or an array."""
+def _unless(beyond: dict[str, Array], value: Array, ops: Operations) -> Array:
+    """The value, unless ends that only a running graph knows have nothing beyond them after all."""
+    if not beyond:
+        return value
+    conditions = [(ops.logical_not(is_so), _OPEN.format(name)) for name, is_so in beyond.items()]
+    return cast(SymbolicOperations, ops).guard(value, conditions)
+
+
+def _same(pairs: Sequence[tuple[Array, Array]], ops: Operations) -> Array:
+    """Whether the two of all pairs are the same: True, False or an array."""
     same: Array = True
-    for ends in ((p.lower, q.lower), (p.upper, q.upper)):
-        first, second = (_plain_if_infinite(end, p.ops) for end in ends)
-        if certainly_is(first, second):
-            continue
-        if certainly_infinite(first) or certainly_infinite(second):
+    for first, second in pairs:
+        known = ops.literal(first), ops.literal(second)
+        if known[0] is None or known[1] is None:
+            here = ops.equal(first, second)
+            same = here if same is True else ops.logical_and(same, here)
+        elif known[0] != known[1]:
             return False
-        here = p.ops.equal(first, second)
-        same = here if same is True else p.ops.logical_and(same, here)
     return same
-
-
-def _plain_if_infinite(end: Array, ops: Operations) -> Array:
-    known = ops.literal(end)
-    return known if known is not None and math.isinf(known) else end
 
 
 def _stated(p: Censored, q: Censored, end: Array) -> Array:
     """The end as a plain number where it is infinite; NoClosedFormError where some of several are."""
-    end = _plain_if_infinite(end, p.ops)
-    if certainly_infinite(end):
-        return end
-    numbers = p.ops.known(end)
-    if numbers is not None and np.any(np.isinf(numbers)):
-        raise no_closed_form(p, q, "some ends of a batch are infinite and others are not")
-    return end
+    stated = plain_if_infinite(end, p.ops)
+    if stated is None:
+        raise no_closed_form(p, q, "some ends of a batch have nothing beyond them and others have")
+    return stated
 
 
 def _pieces(p: Censored, q: Censored, low: Array, high: Array) -> list[Piece]:
@@ -96,7 +130,8 @@ def _pieces(p: Censored, q: Censored, low: Array, high: Array) -> list[Piece]:
     if _is_exponential(first) and _is_exponential(second) and _from_one_place(first, second):
         if not certainly_infinite(low):
             raise no_closed_form(p, q, "there is one for exponential variables without a lower end")
-        return exponential_pieces([0.0, high - first.loc, math.inf], first.scale, second.scale, ops)
+        ends = [] if certainly_infinite(high) else [high - first.loc]
+        return exponential_pieces([0.0, *ends, math.inf], first.scale, second.scale, ops)
     raise no_closed_form(
         p, q, "there is one for two normal variables, and for log-normal and exponential ones of a common loc"
     )
@@ -111,12 +146,29 @@ def _is_exponential(x: Any) -> bool:
 
 
 def _log_distance(end: Array, loc: Array, ops: Operations) -> Array:
-    """Of the logarithm; no end at all where it is where the variables start."""
-    known = ops.literal(end), ops.literal(loc)
-    if None not in known:
-        size = known[0] - known[1]  # type: ignore[operator]
-        return math.log(size) if 0.0 < size < math.inf else -math.inf if size <= 0.0 else math.inf
-    return ops.log(end - loc)
+    """Of the logarithm."""
+    return end if certainly_infinite(end) else ops.log(end - loc)
+
+
+_of_bases = DivergenceOfParts(
+    lambda side: side.base if isinstance(side, Censored) else side, "nothing is censored, and there is none"
+)
+
+
+@closed_form(Censored, Continuous)
+def censored_uncensored(p: Censored, q: Continuous) -> Array:
+    """+∞ where p is at an end with some probability; that of its base where both ends have nothing beyond."""
+    ops = p.ops
+    lower = _lower(p.lower, _start(p.base), ops)
+    free = _same([(lower, -math.inf), (p.upper, math.inf)], ops)
+    numbers = free if isinstance(free, bool) else ops.known(free)
+    if numbers is None:
+        return _unless({"lower or upper": free}, infinite(p, q), ops)
+    if np.all(numbers):
+        return q.broadcast(p.broadcast(_of_bases(p, q)))
+    if np.any(numbers):
+        raise no_closed_form(p, q, "some of a batch are censored and others are not")
+    return infinite(p, q)
 
 
 @closed_form(Continuous, Censored)
@@ -138,13 +190,10 @@ def uncensored_censored(p: Continuous | Discrete, q: Censored) -> Array:
 
 def censored(base: Univariate, lower: Array, upper: Array) -> Univariate:
     """The distribution, which is that of the base where nothing is censored."""
-    ops = base.ops
-    ends = base.standard_ends()
-    start = base.loc if certainly_is(ends[0], 0.0) and certainly_is(base.sign, 1.0) else None
+    ops, start = base.ops, _start(base)
     known = ops.literal(lower), None if start is None else ops.literal(start)
-    lower, upper = (_plain_if_infinite(end, ops) for end in (lower, upper))
-    if None not in known and known[0] <= known[1]:  # type: ignore[operator]
+    if known[0] is not None and known[1] is not None and known[0] <= known[1]:
         lower = -math.inf
-    if certainly_infinite(lower) and certainly_infinite(upper):
-        return base
-    return Censored(lower, upper, base)
+    ends = [plain_if_infinite(end, ops) for end in (lower, upper)]
+    is_free = certainly_is(ends[0], -math.inf) and certainly_is(ends[1], math.inf)
+    return base if is_free else Censored(lower, upper, base)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from kl_plugins.families.bradford import Bradford
-from kl_plugins.families.core.truncations import distance, higher, lower, truncated
+from kl_plugins.families.core.truncations import above, distance, higher, lower, truncated
 from kl_plugins.families.gamma import GeneralizedGamma
 from kl_plugins.families.laplace import Laplace
 from kl_plugins.families.log_transformed import LogNormal, LogTransformed
@@ -71,8 +71,8 @@ def _(
         return truncated_between(p.loc, _ROOT_HALF * p.scale, low, high)
     if not (is_exponential and _is_positive(p.power, ops)) or certainly_infinite(high):
         return None
-    distance(low, high, ops)
-    first, last = (((end - p.loc) / p.scale) ** p.power for end in (low, high))
+    ends = low, above(low, high, ops)
+    first, last = (((end - p.loc) / p.scale) ** p.power for end in ends)
     base = TruncatedExponential(first - last, first, last - first)
     return TruncatedWeibull(base, p.scale, p.loc, power=p.power)
 
@@ -108,10 +108,10 @@ def _(p: LogNormal, low: Array, high: Array) -> TruncatedLogNormal | None:
         size = (end - p.loc) / p.scale
         known = ops.literal(size)
         if known is not None:
-            ends.append(-math.inf if known <= 0.0 else math.log(known) if known < math.inf else math.inf)
+            ends.append(-math.inf if known <= 0.0 else math.log(known))
         else:
-            above = size > 0.0
-            ends.append(ops.where(above, ops.log(ops.where(above, size, 1.0)), -math.inf))
+            below = size <= 0.0
+            ends.append(ops.where(below, -math.inf, ops.log(ops.where(below, 1.0, size))))
     base = truncated_between(p.base.mean, p.base.scale, *ends)
     return TruncatedLogNormal(base, p.scale, p.loc)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self, cast
 
 import numpy as np
@@ -32,7 +33,7 @@ class TruncatedCounts(Discrete):
     def further_conditions(self) -> Conditions:
         message = "the distribution must have outcomes from lower to upper"
         (first, last), low, point = self.standard_ends(), self.base.located_ends()[0], self.base.point()
-        yield opposite(first > last, self.ops), message
+        yield opposite(either(self.ops, first > last, first >= math.inf), self.ops), message
         cut = first > low
         if point is not False and cut is not False:
             yield self.ops.logical_not(point if cut is True else self.ops.logical_and(point, cut)), message

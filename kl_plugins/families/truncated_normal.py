@@ -24,6 +24,7 @@ from kl_plugins.formulas.truncated import (
 )
 from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array, Conditions
+from kl_plugins.parameters.certainty import certainly_infinite
 from kl_plugins.parameters.declarations import EXTENDED_REAL, POSITIVE, REAL, parameter
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -79,7 +80,7 @@ def truncated_truncated(p: TruncatedNormal, q: TruncatedNormal) -> Array:
 def truncated_normal(p: TruncatedNormal, q: Normal) -> Array:
     """That from q between p's ends, and minus the logarithm of q's mass there, which q's tails lack of 1."""
     ops, at = p.ops, affine_map(p, q)
-    low, high = at.shift + at.ratio * p.low, at.shift + at.ratio * p.high
+    low, high = (end if certainly_infinite(end) else at.shift + at.ratio * end for end in (p.low, p.high))
     between = truncated_truncated(
         p, TruncatedNormal.unchecked(ops, low=low, high=high, loc=q.mean, scale=q.scale)
     )

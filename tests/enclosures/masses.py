@@ -214,16 +214,6 @@ def zero_inflated(psi: float, base: Mass) -> Mass:
     return Mass(log, 0, None, base.ratio, base.limit)
 
 
-@named("pm.ZeroInflatedPoisson")
-def zero_inflated_poisson(psi: float, mu: float) -> Mass:
-    return zero_inflated(psi, poisson(mu))
-
-
-@named("pm.ZeroInflatedNegativeBinomial")
-def zero_inflated_negative_binomial(psi: float, mu: float, alpha: float) -> Mass:
-    return zero_inflated(psi, negative_binomial(real(alpha), real(alpha) / (real(mu) + real(alpha))))
-
-
 def hurdle(psi: float, base: Mass) -> Mass:
     """As `zero_inflated`, of a base without its zero."""
     whole = 1 - _log_at(base, 0).exp()
@@ -234,14 +224,18 @@ def hurdle(psi: float, base: Mass) -> Mass:
     return Mass(log, 0, None, base.ratio, base.limit)
 
 
-@named("pm.HurdlePoisson")
-def hurdle_poisson(psi: float, mu: float) -> Mass:
-    return hurdle(psi, poisson(mu))
+def with_zero(make: Callable[[float, Mass], Mass], name: str) -> None:
+    """What PyMC calls so, of Poisson and of negative binomial variables."""
+    named(f"pm.{name}Poisson")(lambda psi, mu: make(psi, poisson(mu)))
+    named(f"pm.{name}NegativeBinomial")(
+        lambda psi, mu, alpha: make(
+            psi, negative_binomial(real(alpha), real(alpha) / (real(mu) + real(alpha)))
+        )
+    )
 
 
-@named("pm.HurdleNegativeBinomial")
-def hurdle_negative_binomial(psi: float, mu: float, alpha: float) -> Mass:
-    return hurdle(psi, negative_binomial(real(alpha), real(alpha) / (real(mu) + real(alpha))))
+with_zero(zero_inflated, "ZeroInflated")
+with_zero(hurdle, "Hurdle")
 
 
 @named("pm.DiscreteWeibull")

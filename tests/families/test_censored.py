@@ -3,6 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from scipy import integrate, stats
 
@@ -85,6 +86,68 @@ def test_what_has_no_end_where_the_other_side_has_one():
     assert value(kl(pm.Normal.dist(), pm.Censored.dist(pm.Normal.dist(), -1.0, 1.0))) == np.inf
     with pytest.raises(NoClosedFormError, match="one side is censored and the other is not"):
         kl(stats.levy_l(), Censored(-np.inf, 1.0, Normal(0.0, 1.0)))
+
+
+def of_normals(lower, upper):
+    return [Censored(lower, upper, Normal(mean, 1.0)) for mean in (0.3, 0.0)]
+
+
+def of_log_normals(lower, upper):
+    return [Censored(lower, upper, LogNormal(Normal(mean, 1.0))) for mean in (0.3, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("pair", "lower"), [(of_normals, -np.inf), (of_log_normals, 0.0), (of_log_normals, -1.0)]
+)
+def test_ends_with_nothing_beyond_are_none(pair, lower):
+    one = pair(-np.inf, 1.0)
+    expected = kl(*one)
+    assert kl(*pair(lower, 1.0)) == kl(pair(lower, 1.0)[0], one[1]) == expected
+    assert kl(*pair(np.full(2, lower), [1.0, 2.0]))[0] == pytest.approx(expected, rel=1e-13)
+    assert kl(one[0], pair([lower, 0.5], 1.0)[1]) == pytest.approx([expected, np.inf], rel=1e-13)
+    with pytest.raises(NoClosedFormError, match="some ends of a batch have nothing beyond them"):
+        kl(pair([lower, 0.5], 1.0)[0], one[1])
+    assert np.isnan(kl(pair([0.5, np.nan], 1.0)[0], one[1])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("pair", [of_normals, of_log_normals])
+def test_nothing_is_censored(pair):
+    (p, q), expected = pair(-np.inf, np.inf), kl(*[side.base for side in pair(-np.inf, np.inf)])
+    assert kl(p, q) == pytest.approx(expected, rel=1e-14)
+    assert kl(p, q.base) == expected
+    assert kl(*[Censored(-np.inf, np.inf, GeneralizedGamma(1.0, scale)) for scale in (1.0, 1.0)]) == 0.0
+    with pytest.raises(NoClosedFormError, match="some of a batch are censored and others are not"):
+        kl(pair(-np.inf, [1.0, np.inf])[0], q.base)
+    assert kl(pair([0.25, np.nan], np.inf)[0], q.base).tolist() == pytest.approx(
+        [np.inf, np.nan], nan_ok=True
+    )
+
+
+def test_ends_that_leave_nothing():
+    for lower, upper in [(np.inf, np.inf), (-np.inf, -np.inf), (np.inf, -np.inf)]:
+        with pytest.raises(ValueError, match="the lower end must be less than the upper end"):
+            kl(pm.Censored.dist(pm.Normal.dist(), lower, upper), pm.Normal.dist())
+    for base in (LogNormal(Normal(0.3, 0.5)), GeneralizedGamma(1.0, 2.0)):
+        with pytest.raises(ValueError, match="the upper end must be greater than the least value"):
+            Censored(-np.inf, [0.5, 0.0], base)
+
+
+def test_ends_that_only_a_running_graph_knows():
+    end = pt.dscalar("end")
+    sides = [pm.Censored.dist(pm.LogNormal.dist(mean), end, 3.0) for mean in (0.3, 0.0)]
+    term, to_whole = kl(*sides), kl(sides[0], pm.LogNormal.dist(0.0))
+    assert value(term, {end: 0.5}) == pytest.approx(kl(*of_log_normals(0.5, 3.0)), rel=1e-13)
+    assert value(to_whole, {end: 0.5}) == np.inf
+    assert np.isnan(value(term, {end: np.nan}))
+    for x in (0.0, -np.inf):
+        with pytest.raises(ValueError, match=r"nothing of p is beyond its lower end.*make it a constant"):
+            value(term, {end: x})
+    whole = kl(pm.Censored.dist(pm.Normal.dist(), upper=end), pm.Normal.dist())
+    with pytest.raises(ValueError, match=r"nothing of p is beyond its lower or upper end"):
+        value(whole, {end: np.inf})
+    term = kl(*[pm.Censored.dist(pm.LogNormal.dist(mean), upper=end) for mean in (0.3, 0.0)])
+    with pytest.raises(ValueError, match="the upper end must be greater than the least value"):
+        value(term, {end: -1.0})
 
 
 def test_what_has_no_closed_form():

@@ -110,6 +110,34 @@ def test_without_ends_it_is_the_normal():
     assert kl(p, stats.norm(1e8, 2.0)) == pytest.approx(0.0, abs=1e-13)
 
 
+INFINITE_ENDS = [
+    ([-2.0, -1.0], np.inf),
+    (-np.inf, [1.0, 2.0]),
+    ([-np.inf, -1.0], [2.0, np.inf]),
+    (-2.0, np.inf),
+]
+
+
+@pytest.mark.parametrize(("low", "high"), INFINITE_ENDS)
+@pytest.mark.parametrize("q", [stats.norm([0.3, 0.0]), stats.truncnorm([-np.inf, -1.5], [np.inf, 2.5])])
+def test_infinite_ends_in_batches(low, high, q):
+    """Each member by itself."""
+    whole = [np.broadcast_to(x, 2) for x in (low, high)]
+    others = [np.broadcast_to(x, 2) for x in q.args]
+    one_by_one = [
+        kl(stats.truncnorm(*[x[i] for x in whole]), q.dist(*[x[i] for x in others])) for i in range(2)
+    ]
+    assert kl(stats.truncnorm(low, high), q) == pytest.approx(one_by_one, rel=1e-13)
+
+
+def test_many_with_an_infinite_end():
+    low = np.linspace(-3.0, 3.0, 50_000)
+    found = kl(stats.truncnorm(low, np.inf), stats.norm(0.3))
+    assert found[::25_000] == pytest.approx(
+        kl(stats.truncnorm(low[::25_000], np.inf), stats.norm(0.3)), rel=1e-13
+    )
+
+
 def test_exactly_zero_at_equality():
     for frozen in FROZEN.values():
         assert kl(frozen, frozen) == 0.0

@@ -123,7 +123,36 @@ def test_what_is_refused():
     wrong = truncate(pm.Exponential.dist(2.0), lower=3.0, upper=0.5)
     with pytest.raises(ValueError, match=r"^p: the lower end must be less than the upper end"):
         kl(wrong, pm.Normal.dist())
+    for lower, upper in [(np.inf, None), (None, -np.inf)]:
+        with pytest.raises(ValueError, match=r"^p: the lower end must be less than the upper end"):
+            kl(truncate(pm.Exponential.dist(2.0), lower=lower, upper=upper), pm.Normal.dist())
+    lower = pt.dscalar("lower")
+    term = kl(*[truncate(pm.Poisson.dist(mean), lower=lower) for mean in (1.0, 2.0)])
+    with pytest.raises(ValueError, match="must have outcomes"):
+        value(term, {lower: np.inf})
+
+
+@pytest.mark.parametrize("family", [pm.Exponential.dist(2.0), pm.Weibull.dist(2.0, 1.0)])
+def test_ends_of_a_graph_that_are_refused(family):
     upper = pt.dvector("upper")
-    term = kl(truncate(pm.Exponential.dist(2.0), lower=3.0, upper=upper), pm.Normal.dist())
-    with pytest.raises(ValueError, match="the lower end must be less than the upper end"):
-        value(term, {upper: [4.0, 2.0]})
+    term = kl(truncate(family, lower=0.5, upper=upper), truncate(family, upper=9.0))
+    for last, message in [
+        (-2.0, "the lower end must be less than the upper end"),
+        (np.inf, "have to be known"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            value(term, {upper: [4.0, last]})
+
+
+def test_batches_of_ends_of_scipy():
+    normal = stats.make_distribution(stats.norm)()
+    for low in ([-1.0, 0.5], [-np.inf, -np.inf]):
+        expected = kl(stats.truncnorm(low, 2.0), stats.norm())
+        found = kl(stats.truncate(normal, np.array(low), 2.0), stats.norm())
+        assert found == pytest.approx(expected, rel=1e-13)
+
+
+def test_ends_that_are_nan():
+    lower = pt.dscalar("lower")
+    p, q = (truncate(pm.LogNormal.dist(mean, 1.0), lower=lower) for mean in (0.3, 0.0))
+    assert np.isnan(value(kl(p, q), {lower: np.nan}))

@@ -155,7 +155,12 @@ def outside(p: Univariate, q: Univariate, at: AffineMap) -> Array:
         if certainly_infinite(bound):
             continue
         if certainly_infinite(end):
-            return True
+            numbers = at.ops.known(bound)
+            endless = numbers is not None and np.isinf(numbers)
+            if not np.any(endless):
+                return True
+            found = at.ops.logical_or(np.logical_not(endless), found)
+            continue
         place = 0.0 if certainly_is(end, 0.0) else at.ratio * end
         gap = direction * (at.shift + place - bound)
         if certainly_not_negative(gap):

@@ -9,9 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from kl_plugins.ops import backend_of
 from kl_plugins.ops.protocol import Array, Operations, SymbolicOperations
+from kl_plugins.parameters.certainty import certainly_is
 
 _ORDER = "the lower end must be less than the upper end"
+_FINITE = "ends of a truncated variable that are infinite have to be known before the graph runs"
 
 
 @singledispatch
@@ -25,15 +28,18 @@ def truncated(p: Any, low: Array, high: Array) -> Any:
 
 def truncation(p: Any, low: Array, high: Array) -> Any:
     """The same of ends as users write them; ValueError where none is below the other."""
-    low, high = (_plain_if_infinite(end, p.ops) for end in (low, high))
+    p = p.to(backend_of(low, high, *p.values()))
+    low, high = (plain_if_infinite(end, p.ops) for end in (low, high))
     if low is None or high is None:
         return None
-    if low == -math.inf and high == math.inf:
+    if certainly_is(low, math.inf) or certainly_is(high, -math.inf):
+        raise ValueError(_ORDER)
+    if certainly_is(low, -math.inf) and certainly_is(high, math.inf):
         return p
     return truncated(p, low, high)
 
 
-def _plain_if_infinite(end: Array, ops: Operations) -> Array | None:
+def plain_if_infinite(end: Array, ops: Operations) -> Array | None:
     """As a float, where that is known to be infinite; None where some of several are."""
     known = ops.literal(end)
     if known is not None:
@@ -75,9 +81,22 @@ def distance(low: Array, high: Array, ops: Operations) -> Array:
     """high − low, which is positive: ValueError where that is not so, when a graph runs in a graph."""
     known = ops.literal(low), ops.literal(high)
     difference = high - low if None in known else cast(float, known[1]) - cast(float, known[0])
+    return _where_ordered(difference, difference, ops)
+
+
+def above(low: Array, high: Array, ops: Operations) -> Array:
+    """`high`, which is greater than `low`: ValueError as for `distance`."""
+    return _where_ordered(high, high - low, ops)
+
+
+def _where_ordered(value: Array, difference: Array, ops: Operations) -> Array:
     numbers = ops.known(difference)
     if numbers is not None:
         if np.any(np.less_equal(numbers, 0.0)):
             raise ValueError(_ORDER)
-        return difference
-    return cast(SymbolicOperations, ops).guard(difference, [(ops.logical_not(difference <= 0.0), _ORDER)])
+        return value
+    conditions = [
+        (ops.logical_not(difference <= 0.0), _ORDER),
+        (ops.logical_not(ops.equal(difference, math.inf)), _FINITE),
+    ]
+    return cast(SymbolicOperations, ops).guard(value, conditions)

@@ -89,9 +89,12 @@ def _(obj: Any) -> Distribution:
     """Of what is a family then."""
     base = recognise(obj._dist)
     _valid(obj)
-    made = truncation(base, *(number(obj._original_parameters[name]) for name in ("lb", "ub")))
+    ends = [number(obj._original_parameters[name]) for name in ("lb", "ub")]
+    made = truncation(base, *ends)
     if made is None:
         raise unsupported(f"a truncated {base.describe()}", type(obj).__name__)
+    batch = np.broadcast_shapes(made.batch_shape, *map(np.shape, ends))
+    made = made if made.batch_shape == batch else made.expand(batch)  # of ends that are all infinite
     return made.labelled(labels_of_new(obj))  # type: ignore[no-any-return]
 
 
