@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from kl_plugins.errors import in_a_row
 from kl_plugins.ops.protocol import FloatArray
 
 _ROUNDING = 1e-13
 """What an eigenvalue may be off by; of a chain of 100,000 places the second one is farther from 1."""
+
+
+SYMMETRIC = "must be symmetric"
+
+
+def neighbour_needed(alone: Sequence[int]) -> str:
+    """What weights must do that leave these places alone; which they are may not be known."""
+    needed = "must give each place a neighbour"
+    if len(alone) < 2:
+        return f"{needed}: {f'row {alone[0]} holds' if len(alone) else 'a row holds'} zeros alone"
+    places = [str(place) for place in alone[:_MOST_PLACES]]
+    more = ["others"] if len(alone) > _MOST_PLACES else []
+    return f"{needed}: rows {in_a_row([*places, *more])} hold zeros alone"
+
+
+_MOST_PLACES = 10
+"""So many are told, of the others only that there are some."""
 
 
 class Neighbours:
@@ -39,9 +58,10 @@ class Neighbours:
         below, above = (np.lexsort(keys) for keys in ((rows, columns), (columns, rows)))
         turned = zip((rows, columns, given), (columns, rows, given), strict=True)
         if not all(np.array_equal(first[above], second[below]) for first, second in turned):
-            raise ValueError("weights must be symmetric")
-        if len(set(rows.tolist())) < shape[0]:
-            raise ValueError("weights must give each place a neighbour: a row holds zeros alone")
+            raise ValueError(f"weights {SYMMETRIC}")
+        alone = np.setdiff1d(np.arange(shape[0]), rows).tolist()
+        if alone:
+            raise ValueError(f"weights {neighbour_needed(alone)}")
         upper = above[rows[above] < columns[above]]
         self.size = int(shape[0])
         self.first, self.second, self.weights = rows[upper], columns[upper], given[upper]

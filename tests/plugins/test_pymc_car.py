@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from graphs import value
-from kl_plugins import Diagonal, MultivariateNormal, Precision, explain, kl
+from kl_plugins import Diagonal, MultivariateNormal, Precision, estimate_kl, explain, kl
 from kl_plugins.extend import ConditionalAutoregressive, recognise
 from kl_plugins.variational import kl_terms
 
@@ -84,3 +84,23 @@ def test_error_names_the_parameter(changed, message):
     at = {"alpha": 0.5, "tau": 1.0} | changed
     with pytest.raises(ValueError, match=message):
         value(graph, {symbols[name]: number for name, number in at.items()})
+
+
+ISLANDS = np.pad(CHAIN[:3, :3], (0, 2))
+BAD_WEIGHTS = [
+    (ISLANDS, "W must give each place a neighbour: rows 3 and 4 hold zeros alone", "a row holds"),
+    (CHAIN + np.eye(5, k=1), "W must be symmetric", None),
+    (np.where(CHAIN > 0.0, np.nan, 0.0), "W must be finite", None),
+]
+
+
+@pytest.mark.parametrize(("weights", "message", "symbolic"), BAD_WEIGHTS)
+def test_error_names_the_weights(weights, message, symbolic):
+    good = pm.CAR.dist(MEAN, CHAIN, ALPHA, TAU)
+    bad, symbol = pm.CAR.dist(MEAN, weights, ALPHA, TAU), pt.dmatrix()
+    for compare in (kl, estimate_kl):
+        with pytest.raises(ValueError, match=f"^q: {message}"):
+            compare(good, bad)
+    graph = kl(pm.CAR.dist(MEAN, symbol, ALPHA, TAU), good)
+    with pytest.raises(ValueError, match=f"^p: W must .*{symbolic or ''}"):
+        value(graph, {symbol: weights})

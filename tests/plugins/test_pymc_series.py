@@ -9,7 +9,16 @@ import pytensor.tensor as pt
 import pytest
 
 from graphs import value
-from kl_plugins import Autoregressive, Dense, Diagonal, MultivariateNormal, NoClosedFormError, explain, kl
+from kl_plugins import (
+    Autoregressive,
+    Dense,
+    Diagonal,
+    MultivariateNormal,
+    NoClosedFormError,
+    estimate_kl,
+    explain,
+    kl,
+)
 from kl_plugins.extend import recognise
 from kl_plugins.variational import kl_terms
 
@@ -176,3 +185,21 @@ def test_priors_of_gaussian_processes():
         first = process.prior("f", x, reparameterize=False)
         second = pm.gp.Latent(cov_func=2.0 * pm.gp.cov.ExpQuad(1, ls=0.3)).prior("g", x, reparameterize=False)
     np.testing.assert_allclose(value(kl(first, second)), 2.0 * (0.5 - 1.0 + np.log(2.0)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["sigma", "zero_sum_stdev"])
+def test_intrinsic_field_names_what_must_be_positive(name):
+    """Their squares alone are in the precision, so that a negative one was like a positive one."""
+    good, symbol = pm.ICAR.dist(CHAIN), pt.dscalar()
+    for number in (-1.0, 0.0):
+        bad = pm.ICAR.dist(CHAIN, **{name: number})
+        for compare in (kl, estimate_kl):
+            with pytest.raises(ValueError, match=f"^p: {name} must be positive"):
+                compare(bad, good)
+    with pytest.raises(ValueError, match=f"^q: {name} must be positive"):
+        value(kl(good, pm.ICAR.dist(CHAIN, **{name: symbol})), {symbol: -1.0})
+    with pm.Model() as model:
+        unknown = pm.Flat("unknown")
+        pm.Potential("divergence", kl(good, pm.ICAR.dist(CHAIN, **{name: unknown})))
+    log_density = model.compile_logp(jacobian=False)
+    assert [log_density({"unknown": at}) for at in (-1.0, 0.0)] == [np.inf, np.inf]

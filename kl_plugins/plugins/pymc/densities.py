@@ -73,7 +73,7 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
     if source is not variable:
         known = _on_subspace(variable) if _sums_to_zero(source) else _recognised(variable)
         if known is not None:
-            return density_of(_in_numbers(known, _numbers_of(known)))
+            return _density_of_family(known)
     log_density = log_density or _log_density(variable, *_log_prob(variable))
     shape = tuple(int(length) for length in variable.shape.eval(mode=_MODE))
     event_ndim = source.owner.op.ndim_supp
@@ -177,6 +177,15 @@ def _gaussian(variable: Variable) -> Density:
     """
     made = recognise(variable)
     assert isinstance(made, MultivariateNormal)
+    return _density_of_family(made)
+
+
+def _density_of_family(made: Distribution) -> Density:
+    """That of its numbers; ValueError where what it was computed from is not as it has to be."""
+    holds, texts = [holds for holds, _ in made.premises], [text for _, text in made.premises]
+    for found, text in zip(pytensor.function([], holds, mode=_MODE)(), texts, strict=True):
+        if not np.all(found):
+            raise ValueError(text)
     return density_of(_in_numbers(made, _numbers_of(made)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.multivariate import (
     CARRV,
@@ -17,16 +18,18 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.variable import TensorConstant
 from scipy.sparse.csgraph import connected_components
 
+from kl_plugins.covariance.axis_aligned import positive_and_finite
 from kl_plugins.covariance.conditional_autoregressive import ConditionalAutoregressive
-from kl_plugins.covariance.neighbours import Neighbours
+from kl_plugins.covariance.neighbours import SYMMETRIC, Neighbours, neighbour_needed
 from kl_plugins.covariance.precision import Precision
+from kl_plugins.errors import Requirement
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.families.multivariate_t import MultivariateT
 from kl_plugins.families.stick_breaking import StickBreaking
 from kl_plugins.families.wishart import Wishart
 from kl_plugins.ops import pytensor as ops
-from kl_plugins.ops.protocol import Array
+from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.plugins.pytensor.covariance import covariance_of
 from kl_plugins.plugins.pytensor.graph import input_of, known_count, see_through
 from kl_plugins.plugins.pytensor.random_variables import broadcast_parameter, family
@@ -76,7 +79,17 @@ def _(
     neighbours = ops.asarray(neighbours, "W")
     alpha, tau = ops.asarray(alpha, "alpha")[..., None, None], ops.asarray(tau, "tau")[..., None, None]
     matrix = tau * (ops.from_diagonal(neighbours.sum(axis=-1)) - alpha * neighbours)
-    return MultivariateNormal(mean, Precision(matrix))
+    return MultivariateNormal(mean, Precision(matrix)).provided(_conditions_of_weights(neighbours))
+
+
+def _conditions_of_weights(neighbours: Variable) -> Conditions:
+    """Without which the precision is of no autoregression; PyMC's weights may be of any sign."""
+    yield ops.is_finite(neighbours), Requirement("W", "must be finite, but holds NaN or infinity")
+    yield ops.is_symmetric(neighbours), Requirement("W", SYMMETRIC)
+    has_neighbours = pt.any(pt.neq(neighbours, 0.0), axis=-1)
+    known = ops.known(has_neighbours)
+    alone = [] if known is None or known.ndim != 1 else np.flatnonzero(~known).tolist()
+    yield ops.all_last(has_neighbours), Requirement("W", neighbour_needed(alone))
 
 
 def _constant_neighbours(matrix: Variable) -> Neighbours | None:
@@ -108,9 +121,14 @@ def _(
         )
     neighbours = ops.asarray(neighbours, "W")
     sigma, stdev = ops.asarray(sigma, "sigma"), ops.asarray(zero_sum_stdev, "zero_sum_stdev")
-    sigma = ops.guard(sigma, [(sigma > 0.0, "sigma must be positive")])
     degrees = neighbours.sum(axis=-1)
     penalty = 1.0 / pt.square(degrees.shape[-1] * stdev)
     laplacian = ops.from_diagonal(degrees) - neighbours
     matrix = laplacian / pt.square(sigma)[..., None, None] + penalty[..., None, None]
-    return MultivariateNormal(broadcast_parameter(pt.zeros_like(degrees), batch, 1, "mu"), Precision(matrix))
+    made = MultivariateNormal(broadcast_parameter(pt.zeros_like(degrees), batch, 1, "mu"), Precision(matrix))
+    scales = {"sigma": sigma, "zero_sum_stdev": stdev}
+    return made.provided(
+        stated
+        for name, scale in scales.items()
+        for stated in positive_and_finite(scale, name, ops, core_ndim=0)
+    )
