@@ -106,6 +106,7 @@ CONTINUOUS: dict[str, list[tuple[str, ...]]] = {
         ("stats.semicircular(0.5, 0.5)",),
         ("pm.Kumaraswamy.dist(2.2, 3.1)",),
         ("stats.triang(0.3)", "pm.Triangular.dist(lower=0.0, upper=1.0, c=0.3)"),
+        ("stats.trapezoid(0.25, 0.75)",),
         ("stats.truncnorm(0.0, 1.0)", "pm.TruncatedNormal.dist(0.0, 1.0, lower=0.0, upper=1.0)"),
         ("stats.johnsonsb(-0.125, 1.25)", "pm.LogitNormal.dist(0.1, 0.8)"),
         ("stats.loguniform(0.1, 1.0)", "stats.reciprocal(0.1, 1.0)"),

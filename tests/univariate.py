@@ -14,5 +14,13 @@ NAMES = [
     *["HyperbolicSecant", "Hypergeometric", "InverseGaussian", "Laplace", "LogGamma", "LogSeries", "Poisson"],
     *["LogUniform", "Logistic", "LogitNormal", "NegativeBinomial", "Normal", "StudentT", "Triangular"],
     *["TruncatedNormal", "Uniform", "VonMisesLine", "Weibull"],
-    *["Argus", "Bradford", "GeneralizedLogistic", "SkewCauchy", "TruncatedExponential", "WrappedCauchy"],
+    *[
+        "Argus",
+        "Bradford",
+        "GeneralizedLogistic",
+        "SkewCauchy",
+        "Trapezoid",
+        "TruncatedExponential",
+        "WrappedCauchy",
+    ],
 ]

@@ -157,6 +157,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.student_t import HeavyTailed as HeavyTailed
     from kl_plugins.families.student_t import StudentT as StudentT
     from kl_plugins.families.symmetrised import Symmetrised as Symmetrised
+    from kl_plugins.families.trapezoid import Trapezoid as Trapezoid
     from kl_plugins.families.triangular import Triangular as Triangular
     from kl_plugins.families.truncated import TruncatedLogNormal as TruncatedLogNormal
     from kl_plugins.families.truncated_counts import TruncatedCounts as TruncatedCounts

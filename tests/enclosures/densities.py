@@ -474,6 +474,16 @@ def triang(c: float) -> Density:
     return between(ZERO, UNIT, 0, (1, Sided(rational(c), rising, falling)))
 
 
+@named("trapezoid")
+def trapezoid(c: float, d: float) -> Density:
+    rising = total(-real(c).log(), (1, Log())) if c > 0 else total(0)
+    falling = total(-(1 - real(d)).log(), (1, Log(UNIT, -1))) if d < 1 else total(0)
+    sides = Sided(rational(c), rising, total(0)), Sided(rational(d), total(0), falling)
+    return between(
+        ZERO, UNIT, arb.const_log2() - (1 + real(d) - real(c)).log(), *((1, side) for side in sides)
+    )
+
+
 @named("truncnorm")
 def truncnorm(a: float, b: float) -> Density:
     """The probability between a and b is a difference of what is beyond each, where that is small."""
