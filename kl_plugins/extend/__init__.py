@@ -132,6 +132,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.logistic import Logistic as Logistic
     from kl_plugins.families.logit_normal import LogitNormal as LogitNormal
     from kl_plugins.families.matrix_normal import MatrixNormal as MatrixNormal
+    from kl_plugins.families.matrix_t import MatrixT as MatrixT
     from kl_plugins.families.mixture import Mixture as Mixture
     from kl_plugins.families.multivariate_normal import MultivariateNormal as MultivariateNormal
     from kl_plugins.families.multivariate_t import MultivariateT as MultivariateT
@@ -151,6 +152,7 @@ if TYPE_CHECKING:
     from kl_plugins.families.power_normal import PowerNormal as PowerNormal
     from kl_plugins.families.reciprocals import Reciprocal as Reciprocal
     from kl_plugins.families.sinh_transformed import SinhTransformed as SinhTransformed
+    from kl_plugins.families.skellam import Skellam as Skellam
     from kl_plugins.families.skew_cauchy import SkewCauchy as SkewCauchy
     from kl_plugins.families.stick_breaking import StickBreaking as StickBreaking
     from kl_plugins.families.student_t import Cauchy as Cauchy
