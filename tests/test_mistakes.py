@@ -189,6 +189,7 @@ def test_numpyros_distributions_are_for_estimates():
     assert estimate_kl(p, q).value == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_what_jax_traces_has_no_value():
     of_parameter = jax.jit(lambda mean: kl(stats.norm(mean, 1.0), stats.norm()))
     of_number = jax.jit(lambda mean: kl(stats.norm(), mean))

@@ -180,6 +180,7 @@ def test_members_of_a_singular_batch_on_other_subspaces_are_infinitely_far():
     np.testing.assert_array_equal(kl(p, lower), np.full(3, np.inf))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [pytest.param(True, marks=pytest.mark.slow), False])
 @pytest.mark.parametrize("name", ["Kronecker", "BlockDiagonal"])
 @pytest.mark.parametrize(

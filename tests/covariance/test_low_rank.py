@@ -224,6 +224,7 @@ def test_bad_parameters(arguments, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", [0.0, 1e-6, 1.0])
 @pytest.mark.parametrize("columns", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_graph_and_its_gradient(distance, columns):

@@ -337,6 +337,7 @@ class Notched:
         return np.where((x >= 0.0) & (x <= 1.0), above + below, -np.inf)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [1e-6, 0.0])
 @pytest.mark.parametrize("width", [1e-2, 1e-3, 2e-4])
 def test_steps_of_classes_that_are_not_known(width, inside):

@@ -55,11 +55,13 @@ def autoregression(rho, scale):
     return pm.AR.dist(rho=[rho], sigma=1.0, init_dist=pm.Normal.dist(0, scale), steps=2)
 
 
+@pytest.mark.slow
 def test_random_walks():
     """Innovations and starting values are random variables, but no parameters."""
     agrees(walk(mu=0.0, sigma=1.0), walk(mu=0.5, sigma=1.5), 3.0 * kl(stats.norm(0, 1), stats.norm(0.5, 1.5)))
 
 
+@pytest.mark.slow
 def test_autoregressions():
     """KL of the start, and ½ (Δρ)² E[x²] of each step."""
     value = kl(stats.norm(0, 1), stats.norm(0, 2)) + 0.5 * 0.3**2 * (1.0 + 0.25 + 1.0)

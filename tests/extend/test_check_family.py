@@ -302,6 +302,7 @@ def test_what_is_not_stated_is_named():
         Shapeless(1.0).marginal(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Right", "GeneralizedGamma", "LogNormal", "Weibull"])
 def test_other_distributions(name):
     kind = Right if name == "Right" else getattr(extend, name)

@@ -86,11 +86,13 @@ def kind_with(expectation, **typical):
 OTHERS = [stats.norm(0.5, 1.0), stats.laplace(0.5, 2.0), stats.uniform(0, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [(), OTHERS, stats.norm(0.5, 1.0)])
 def test_a_right_one_against_others(others):
     check_family(kind_with(of_multiple(lambda ratio, order: abs(ratio) ** order)), against=others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typical", [(0.8, 1.5, 3.0), (0.7, 1.0, 2.5), (2.0,), (1.0, 2.0)])
 @pytest.mark.parametrize(
     "power", [lambda ratio, order: 1.0, lambda ratio, order: ratio, lambda ratio, order: ratio**2]

@@ -89,6 +89,7 @@ def graphs():
     return found
 
 
+@pytest.mark.slow
 def test_values(graphs):
     assert len(graphs) == len(CHOSEN) - 1
     function = pytensor.function([A, B, S], [graph for graph, _ in graphs.values()], mode=AS_WRITTEN)

@@ -211,6 +211,7 @@ def test_gradients_are_finite_differences(name):
     assert slope == pytest.approx((high - low) / 2e-6, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_compiled_by_default():
     graph = kl(pm.Binomial.dist(5, s), pm.Binomial.dist(6, 0.3))
     exact = kl(stats.binom(5, 0.4), stats.binom(6, 0.3))

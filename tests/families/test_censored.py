@@ -132,6 +132,7 @@ def test_ends_that_leave_nothing():
             Censored(-np.inf, [0.5, 0.0], base)
 
 
+@pytest.mark.slow
 def test_ends_that_only_a_running_graph_knows():
     end = pt.dscalar("end")
     sides = [pm.Censored.dist(pm.LogNormal.dist(mean), end, 3.0) for mean in (0.3, 0.0)]

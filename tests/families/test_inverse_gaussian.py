@@ -151,6 +151,7 @@ def test_batches_of_graphs():
     assert found == pytest.approx(numbers, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_graphs_and_their_gradients():
     errors = errors_of_graph(
         lambda m, a, n, b: (pm.Wald.dist(mu=m, lam=a), pm.Wald.dist(mu=n, lam=b)),

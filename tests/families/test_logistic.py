@@ -114,6 +114,7 @@ def test_a_scale_that_a_batch_shares():
     assert explain(*columns).cost == QUADRATURE
 
 
+@pytest.mark.slow
 def test_graphs_and_their_gradients():
     for step in (0.1, 2.0):
         errors = errors_of_graph(

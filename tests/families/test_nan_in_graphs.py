@@ -119,6 +119,7 @@ CHOSEN = [
 """Pairs that stand for all others."""
 
 
+@pytest.mark.slow
 def test_nan_of_chosen_pairs():
     found = {pair: wrong(*pair) for pair in CHOSEN}
     assert {pair: faults for pair, faults in found.items() if faults} == {}

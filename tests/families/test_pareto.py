@@ -83,6 +83,7 @@ def test_moments_that_diverge():
         kl(stats.pareto(2.0), stats.gumbel_r())
 
 
+@pytest.mark.slow
 @QUIET
 def test_pairs_against_quadrature():
     assert judged_pairs(FROZEN, ALL, rel=1e-7) == {"finite": 53, "infinite": 43, "unknown": 16}

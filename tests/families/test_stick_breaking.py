@@ -87,6 +87,7 @@ def test_equal_ones_and_batches():
     assert np.isnan(kl(StickBreaking(np.nan, 2), StickBreaking(1.0, 2)))
 
 
+@pytest.mark.slow
 def test_gradients():
     assert gradient_error(lambda alpha: StickBreaking(alpha, 3), [1.3], [2.9]) < 1e-8
     weights, alpha = pt.vector("weights", shape=(3,)), pt.scalar("alpha")

@@ -49,6 +49,7 @@ def test_expectations(frozen, statistic, shift, ratio):
     assert stated == pytest.approx(exact, rel=1e-8)
 
 
+@pytest.mark.slow
 @QUIET
 def test_pairs_against_quadrature():
     assert judged_pairs(FROZEN, ALL, rel=1e-8) == COUNTS

@@ -169,6 +169,7 @@ def test_gradients():
     np.testing.assert_allclose(found, exact, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_graph_that_knows_no_shapes():
     mean, kappa = pt.vector("mean", dtype="float64"), pt.scalar("kappa", dtype="float64")
     graph = kl(VonMisesFisher(mean, kappa), VonMisesFisher(direction(5, 0), 2.0))

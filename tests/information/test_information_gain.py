@@ -137,6 +137,7 @@ DOUBTFUL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DOUBTFUL)
 def test_a_gain_that_is_not_known_is_not_converged(case):
     prior, posterior, message = DOUBTFUL[case]

@@ -90,6 +90,7 @@ def test_gradient_is_zero_where_the_two_are_equal(name):
         np.testing.assert_array_equal(number, np.zeros_like(number))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("p", "q"), [("Dense", "Cholesky"), ("Cholesky", "Dense"), ("Precision", "Precision")]
 )

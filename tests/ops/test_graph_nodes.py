@@ -166,6 +166,7 @@ def test_conditions_on_matrices_are_loops(mode):
         function(lower[:2], np.ones(3))
 
 
+@pytest.mark.slow
 def test_in_numba_formulas_are_as_in_python():
     """Fused with other operations, once and several times, and of single precision."""
     p, q, r = pt.dscalars("p", "q", "r")

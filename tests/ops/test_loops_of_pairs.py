@@ -134,6 +134,7 @@ def parameters(seed, low=0.5, high=20.0):
     return np.random.default_rng(seed).uniform(low, high, (4, COUNT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "p_name",
     [

@@ -109,6 +109,7 @@ def test_coins_from_logits(name):
             np.testing.assert_allclose(got[3:], slopes, rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_sums_over_outcomes_take_logits_too():
     """A binomial of other trials, whose smallest probability underflows, and a categorical beside it."""
     binomial, vector = pm.Binomial.dist(2, pm.math.sigmoid(LOGIT)), pm.Categorical.dist(logit_p=LOGITS)

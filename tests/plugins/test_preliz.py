@@ -286,6 +286,7 @@ def test_what_has_no_closed_form_is_refused_by_name_and_can_be_estimated(name, p
     assert "kl_plugins.estimate_kl estimates the divergence with its error" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_estimate_by_prelizs_own_density():
     p = pz.Truncated(pz.Exponential(1.0), 2.0)  # an exponential variable that starts at 2
     found = estimate_kl(p, stats.expon(2.0, 3.0))

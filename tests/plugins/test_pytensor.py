@@ -168,6 +168,7 @@ STRUCTURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", STRUCTURES)
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
 def test_structures_of_our_own(p, batch):

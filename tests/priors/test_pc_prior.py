@@ -107,6 +107,7 @@ def test_gradients_near_the_base_and_far_from_it(name):
         np.testing.assert_allclose(found, slope, rtol=1e-5, atol=1e-6 + 1e-9 / step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_if_heavy(CASES))
 def test_outside_of_the_bounds_there_is_nothing(name):
     lower, upper = CASES[name].bounds

@@ -112,6 +112,7 @@ def test_a_reference_without_a_posterior(summed):
         reference_draws(groups(), summed, variables_in(summed))
 
 
+@pytest.mark.slow
 def test_no_variable_is_left_out_of_what_the_data_say_without_a_word():
     with pm.Model() as model:
         pm.Normal("x")

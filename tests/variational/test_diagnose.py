@@ -425,6 +425,7 @@ def test_another_optimum_is_a_reason_for_doubt(diagnoses):
     assert verdict_on(evidence(raw=raw, distance=far)).level == "trust"
 
 
+@pytest.mark.slow
 def test_a_reference_decides_where_there_is_one(heavy_diagnosis):
     found = heavy_diagnosis
     assert found.source == "the reference draws"

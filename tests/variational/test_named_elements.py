@@ -39,6 +39,7 @@ def found():
     return diagnosis
 
 
+@pytest.mark.slow
 def test_the_elements_of_a_diagnosis(found):
     assert found.names == NAMES
     assert tuple(found.summary().index) == NAMES

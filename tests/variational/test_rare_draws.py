@@ -36,6 +36,7 @@ def with_wall(rate, level, sd, d):
     return target, best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "level", "sd", "d", "seeds"), [(5.0, 1e-5, 1.0, 2, (3, 10)), (1.0, 1.0, 10.0, 1, (6, 13))]
 )
