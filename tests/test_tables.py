@@ -41,6 +41,7 @@ MARKS = {name: [pytest.mark.slow] for name in DEAR}
 MARKS["matrix_t"] = [pytest.mark.skipif(not hasattr(stats, "matrix_t"), reason="SciPy 1.16 has no matrix_t")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row", [pytest.param(row, id=name_of(row[0]), marks=MARKS.get(name_of(row[0]), [])) for row in ROWS]
 )
@@ -68,6 +69,7 @@ def test_graphs_have_the_same_closed_forms_as_numbers():
         assert (rule is None) == (kind == "no closed form"), (p, q)
 
 
+@pytest.mark.slow
 def test_continuous_and_discrete_distributions_are_infinitely_far_apart():
     sides = [
         [tables.in_numbers(made(row[0])) for group in groups.values() for row in group]

@@ -64,6 +64,7 @@ def test_pair_agrees_with_the_oracle(sizes, distance):
     assert explain(p, q).cost == BY_FACTORS
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(hs.integers(0, 2**32 - 1), hs.lists(hs.integers(1, 4), min_size=1, max_size=3))
 def test_any_shape_agrees_with_the_dense_equivalent(seed, sizes):

@@ -323,6 +323,7 @@ def test_graphs_and_their_gradients(p, p_lags, q, q_lags, known):
         )
 
 
+@pytest.mark.slow
 def test_curvature_at_equality():
     """Second derivatives by the coefficient: the sum of the mean squares of the walk before each step."""
     rho = pt.dscalar()

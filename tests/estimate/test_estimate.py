@@ -119,6 +119,7 @@ def test_zero_at_equality(p):
     assert estimate_kl(p, p).value == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weight", "place", "sd"),
     [(0.1, 30.0, 0.1), (0.0031598, 21.0, 0.01044133), (0.095, 24.238, 0.0377), (0.0006, 6.1, 1.757e-4)],

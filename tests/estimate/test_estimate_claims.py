@@ -306,6 +306,7 @@ sides = st.sampled_from(sorted(SHAPES)).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(sides, sides)
 def test_random_pairs_against_closed_forms(first, second):

@@ -34,11 +34,13 @@ SOME = [pytest.param(name, marks=[pytest.mark.slow] * (i % 8 > 0)) for i, name i
 """Every family, of which one in eight is enough for every day."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_our_families(name):
     check_family(getattr(extend, name))
 
 
+@pytest.mark.slow
 def test_our_families_of_other_families():
     normal, laplace, poisson = extend.Normal, extend.Laplace, extend.Poisson
     check_family(extend.LogNormal, [extend.LogNormal(normal(m, s)) for m, s in ((0.2, 0.5), (-0.3, 0.8))])

@@ -72,6 +72,7 @@ def test_estimates(p, q, scipy_p, scipy_q):
     assert np.all(abs(found.value - exact) <= found.error + 1e-12 * abs(np.asarray(exact)))
 
 
+@pytest.mark.slow
 def test_supports_and_what_is_not_found():
     assert estimate_kl(Counts(3.0), stats.binom(4, 0.5)).value == math.inf
     assert estimate_kl(Counts(3.0), Counts(3.0, 0.5)).value == math.inf

@@ -203,6 +203,7 @@ def triangles_nearby(c, below, above, step):
         return float(mp.quad(ratio, edges))
 
 
+@pytest.mark.slow
 @given(
     st.floats(0.05, 0.95), st.floats(-9, -3), st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(-1, 1))
 )

@@ -62,6 +62,7 @@ def graphs():
     return dict(zip(PAIRS, np.reshape(found, (len(PAIRS), 4)), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_values_and_gradients(graphs, name):
     frozen = PAIRS[name][1]

@@ -200,6 +200,7 @@ def test_batches():
     assert narrow.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_graphs_and_their_gradients():
     errors = errors_of_graph(
         lambda a, b, c, d: (pm.Laplace.dist(a, b), pm.Laplace.dist(c, d)),

@@ -99,6 +99,7 @@ indices = st.floats(-6, 6).map(lambda x: 10**x)
 scales = st.floats(-150, 150).map(lambda x: 10**x)
 
 
+@pytest.mark.slow
 @given(indices, scales, indices, st.floats(0, 150))
 def test_far_from_equal_at_extreme_parameters(b, s, c, log_ratio):
     t = s / 10**log_ratio

@@ -88,6 +88,7 @@ def test_accuracy_survives_the_rewrites(mode):
     np.testing.assert_allclose(normal, kl(st.norm(0, 1e-150), st.norm(0, 1e150)), rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["CVM", "NUMBA", "JAX"])
 def test_scales_whose_squares_underflow(mode):
     """The rewrites would put the series over the square of a scale; the value depends on the ratio alone."""
@@ -109,6 +110,7 @@ SIDES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIDES)
 def test_jax_without_known_dimensions(name):
     """JAX makes an identity only of a constant size; the number of columns of a low rank has to be known."""

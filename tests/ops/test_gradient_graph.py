@@ -65,6 +65,7 @@ def exact_gradient(p, q, points):
     return [np.tril(x) if name == "Cholesky" else x for x, name in zip(shaped, ["", p, "", q], strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "q"), [("Dense", "Dense"), ("Cholesky", "Cholesky"), ("Cholesky", "Dense")])
 def test_gradient_is_exact_far_and_near(p, q):
     """Relative error bounded however near the two are; the factors differ from 1 to 10⁻¹²."""
@@ -124,6 +125,7 @@ def test_hessian_vector_products(p, q):
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6 * np.abs(want).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Dense", "Cholesky"])
 def test_batches_sum_over_what_was_broadcast(name):
     """One p against two q, three means of p, the mean of q with a dimension of length 1."""

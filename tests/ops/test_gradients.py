@@ -96,6 +96,7 @@ def test_gradients(p, q):
             np.testing.assert_allclose(np.sum(gradient * direction), want, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_gradient_vanishes_where_the_two_are_equal(name):
     graph, inputs = symbolic_pair(name, name)
@@ -118,6 +119,7 @@ def test_factor_with_negative_diagonal():
     assert Cholesky((ROOT * SIGNS).astype(np.float32)).factor.dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["Cholesky", "Dense", "Diagonal", "Isotropic"])
 def test_gradients_by_a_factor_with_negative_diagonal(other):
     """Those by the entries of a column change sign with it."""
@@ -159,6 +161,7 @@ def test_hessian_away_from_equality():
             np.testing.assert_allclose(value(second, {scale: point}), want(point), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_hessian_of_a_multivariate_normal():
     """In the mean of p it is the inverse of q's covariance, whatever the structures."""
     mean = pt.dvector("mean")

@@ -146,6 +146,7 @@ def conditions_on_a_matrix(matrix, vector):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["CVM", "NUMBA"])
 def test_conditions_on_matrices_are_loops(mode):
     """Against the same conditions by NumPy; no array is made for them."""

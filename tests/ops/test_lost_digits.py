@@ -147,6 +147,7 @@ def test_what_is_far_from_normal(p, q, exact):
     assert kl(p, q) == pytest.approx(exact, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_long_vectors_of_logarithms():
     many = np.full(200_000, 0.5)
     assert kl(stats.lognorm(many), stats.gamma(2.0)) == pytest.approx(

@@ -27,6 +27,7 @@ def composites(function):
     return [n for n in nodes if isinstance(n.op, Elemwise) and isinstance(n.op.scalar_op, Composite)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_same_numbers_without_a_loop_in_python(name):
     x = pt.dvector("x")

@@ -92,6 +92,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_event_shapes_that_only_a_running_graph_knows(name):
     p, q = PAIRS[name]

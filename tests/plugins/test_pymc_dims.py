@@ -385,6 +385,7 @@ def test_functions_of_a_variable(function, plain):
     assert not value(kl(function(p), function(p))).any()
 
 
+@pytest.mark.slow
 def test_estimates_and_families_of_functions():
     p = pmd.math.exp(pmd.Normal.dist(named([0.0, 1.0], "place"), 1.0))
     assert value(entropy(p)) == pytest.approx(stats.lognorm(1.0, scale=np.exp([0.0, 1.0])).entropy())

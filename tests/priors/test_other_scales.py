@@ -102,6 +102,7 @@ def test_known_densities_and_their_slopes(name, priors):
     np.testing.assert_allclose(found[1], (around[1] - around[0]) / (2.0 * step), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_draws_are_exponential_in_the_distance(name, priors):
     at, distance = CASES[name].at, CASES[name].distance
@@ -110,6 +111,7 @@ def test_draws_are_exponential_in_the_distance(name, priors):
     assert stats.kstest(distances, stats.expon(scale=1.0 / RATE).cdf).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_a_base_distribution_at_an_end_of_the_logarithm():
     """The prior of log(ν − 2) is that of ν."""
     settings = {"base": pm.Normal.dist(0.0, 1.0), "probability": PROBABILITY}

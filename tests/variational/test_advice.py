@@ -38,6 +38,7 @@ def groups(**draws):
     return arviz.InferenceData(**given) if version("arviz").startswith("0.") else xr.DataTree.from_dict(given)
 
 
+@pytest.mark.slow
 def test_independence_is_not_the_cause_of_what_missing_convergence_does(summed):
     far = look((np.full(2, 30.0), np.full(2, 0.08)), summed)
     assert far.distance.jeffreys > 1_000.0

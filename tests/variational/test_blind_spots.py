@@ -81,6 +81,7 @@ def test_a_mode_that_only_the_prior_knows():
     assert [round(mode.point[0]) for mode in look(([0.0], [0.01]), model).modes] == [700]
 
 
+@pytest.mark.slow
 def test_a_turn_further_is_no_other_mode():
     with pm.Model() as model:
         pm.VonMises("angle", 3.0, 4.0)
@@ -325,6 +326,7 @@ def test_progress_in_a_notebook_without_widgets_is_silent(monkeypatch, recwarn):
     assert not [w for w in recwarn if "ipywidgets" in str(w.message)]
 
 
+@pytest.mark.slow
 def test_log_densities_without_gradients(monkeypatch):
     with pm.Model() as model:
         x = pm.Normal("x", shape=3)

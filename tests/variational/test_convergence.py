@@ -159,6 +159,7 @@ def test_what_moves_yet_is_not_stopped():
     assert monitor.status in ("converged", "not stationary")
 
 
+@pytest.mark.slow
 def test_a_fit_that_ends_too_early_is_not_stationary():
     model, monitor = normals(), KLConvergence(random_seed=1)
     with pytest.warns(

@@ -170,6 +170,7 @@ def test_a_watched_fit_of_a_jumping_density_claims_rest_at_most(switched):
     assert np.isnan(monitor.history[-1].to_optimum)
 
 
+@pytest.mark.slow
 def test_jumps_are_the_reason_where_nothing_rests():
     with pm.Model() as model:
         x = pm.Normal("x", 0.0, 3.0)

@@ -151,6 +151,7 @@ def test_convergence_without_an_optimum_has_an_upper_bound_where_the_fit_rests()
     assert texts(ax)[-1] == "stopped at 200, at most 0.013 nats away, R̂ 1"
 
 
+@pytest.mark.slow
 def test_divergences_are_sorted_and_faults_bold(found):
     ax = plot_kl(found)
     ticks = ax.get_yticklabels()

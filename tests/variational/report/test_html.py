@@ -44,6 +44,7 @@ def test_a_certificate_claims_a_distance_only_where_it_certifies_it(fitted):
     assert rows(replace(refused, jeffreys=np.inf)._repr_html_())[lines.ERROR] == "not known"
 
 
+@pytest.mark.slow
 def test_a_diagnosis_shows_all_that_it_prints(fitted):
     model, approximation = fitted
     found = diagnose(approximation, model=model, draws=3_000, random_seed=1, progressbar=False)
