@@ -7,7 +7,7 @@ import numpy as np
 from kl_plugins.errors import Requirement
 from kl_plugins.families.core.discrete import Discrete, opposite, plain
 from kl_plugins.families.core.names import from_pymc, from_scipy
-from kl_plugins.formulas.discrete import log_beta_binomial, log_binomial
+from kl_plugins.formulas.discrete import failures, log_beta_binomial, log_binomial
 from kl_plugins.ops.protocol import Array, Conditions
 from kl_plugins.parameters.declarations import COUNT, POSITIVE, REAL, parameter
 
@@ -52,7 +52,8 @@ class BetaBinomial(Discrete):
         return 0.0, self.n
 
     def log_pmf(self, k: Array) -> Array:
-        return log_beta_binomial(k, self.n - k, self.alpha, self.beta, self.ops)
+        ops = self.ops
+        return log_beta_binomial(k, failures(self.n, k, ops), self.alpha, self.beta, ops)
 
 
 @from_scipy("nhypergeom")

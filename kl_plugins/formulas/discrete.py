@@ -170,6 +170,19 @@ def log_beta_binomial(k: Array, rest: Array, a: Array, b: Array, ops: Operations
     return log_binomial(k, rest, p, failure, ops) - apart + beyond
 
 
+def failures(n: Array, k: Array, ops: Operations) -> Array:
+    """n − k in one node of a graph: what makes (b + n) − k of b + (n − k) loses a small b."""
+    return ops.elementwise(_failures, _failures_gradient, n, k)
+
+
+def _failures(n: Array, k: Array, ops: Operations) -> Array:
+    return n - k
+
+
+def _failures_gradient(n: Array, k: Array, ops: Operations) -> tuple[Array, Array]:
+    return 1.0 + 0.0 * n, -1.0 + 0.0 * k
+
+
 def _rest_of_rise(x: Array, step: Array, ops: Operations) -> Array:
     """How much log Γ(x) − (x log x − x) rises in a step; small where x is large."""
     return stirling_rest(x + step, ops) - stirling_rest(x, ops) - 0.5 * log1p_ratio(step, x, ops)

@@ -107,6 +107,14 @@ def test_probabilities_of_few_and_of_many_trials(n):
     assert found == pytest.approx(expected, rel=1e-13, abs=1e-13)
 
 
+def test_graphs_of_few_pseudo_counts():
+    """Rewrites of b + (n − k) to (b + n) − k would lose them."""
+    a, b = pt.dscalars("a", "b")
+    graph = kl(pm.BetaBinomial.dist(n=20, alpha=a, beta=b), stats.binom(20, 0.3))
+    found = pytensor.function([a, b], graph, mode="FAST_COMPILE")(3e-13, 7e-13)
+    assert found == pytest.approx(kl(stats.betabinom(20, 3e-13, 7e-13), stats.binom(20, 0.3)), rel=1e-13)
+
+
 def test_close_to_each_other():
     """What is left has its digits: the halved Fisher information times the square of the step."""
     for make in (
