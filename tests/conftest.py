@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 from hypothesis import settings
 
@@ -24,13 +23,15 @@ if not os.environ.get("PYTEST_XDIST_WORKER"):
 
 
 def pytest_configure(config):
-    """Time limits of estimates are of processor time, as a machine may do something else for seconds.
+    """Time stands still for estimates, but in tests with clocks of their own.
 
-    And a cache of compiled kernels for this run alone: what one worker compiles, the others load.
+    A machine may do something else for seconds, and so may Python: looking for garbage among all that a run
+    has compiled takes some. And a cache of compiled kernels for this run alone: what one worker compiles, the
+    others load.
     """
     from kl_plugins.estimate import clock  # which loads NumPy
 
-    clock.monotonic = time.process_time
+    clock.monotonic = lambda: 0.0
     if not os.environ.get("PYTEST_XDIST_WORKER") and getattr(config.option, "numprocesses", None):
         folder = tempfile.TemporaryDirectory(prefix="kl_plugins-tests-")
         config.add_cleanup(folder.cleanup)

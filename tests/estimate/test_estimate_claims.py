@@ -261,6 +261,26 @@ def test_compilation_is_not_limited(monkeypatch):
     assert found.n == 4_000
 
 
+def test_a_sampler_that_paused_once_is_not_slow(monkeypatch):
+    """As when Python looks for garbage meanwhile."""
+    monkeypatch.setattr(clock, "monotonic", lambda: Slow.now)
+    sizes = []
+
+    class Paused(Slow):
+        def rvs(self, size):
+            sizes.append(size)
+            Slow.now += 3.0 if size == 128 and sizes.count(128) == 1 else 0.0
+            return super().rvs(size)
+
+        def logpdf(self, x):
+            return stats.norm.logpdf(x, self.mean)
+
+    started = Slow.now
+    assert estimate_kl(Paused(0.0), stats.norm(1.0), time_limit=10.0).converged
+    assert Slow.now - started == pytest.approx(3.0)
+    assert sizes.count(128) == 2
+
+
 def test_quantiles_that_fail():
     class Failing(stats.rv_continuous):
         def _pdf(self, x):
