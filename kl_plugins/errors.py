@@ -94,6 +94,8 @@ class NoClosedFormError(NotImplementedError):
         What is in the way of a pair whose sides are understood, each by itself.
     of_one : bool
         Whether one side is in the way of every pair, and the message does not say yet what to do instead.
+    remedy : str
+        What to do instead where one side is in the way.
 
     Examples
     --------
@@ -110,6 +112,7 @@ class NoClosedFormError(NotImplementedError):
 
     why: str | None = None
     of_one = False
+    remedy: str = "kl_plugins.estimate_kl estimates the divergence with its error"
 
 
 ESTIMATES_NEED_NUMBERS = (
@@ -139,17 +142,21 @@ def no_closed_form_of_pair(
     return error
 
 
-def no_closed_form_of_one(what: str) -> NoClosedFormError:
-    """The error for one side; where the pair is known, its message gets what to do instead."""
+def no_closed_form_of_one(what: str, remedy: str = "") -> NoClosedFormError:
+    """The error for one side; where the pair is known, its message gets what to do instead.
+
+    `remedy` says it where there are no estimates either.
+    """
     error = NoClosedFormError(f"no closed form is known for {what}")
     error.of_one = True
+    error.remedy = remedy or error.remedy
     return error
 
 
 def advised(error: NoClosedFormError, symbolic: bool) -> NoClosedFormError:
     """The error of one side, with what to do instead; `symbolic` is whether estimates lack numbers."""
-    remedy = "kl_plugins.estimate_kl estimates the divergence with its error"
-    if symbolic:
+    remedy = error.remedy
+    if symbolic and remedy == NoClosedFormError.remedy:
         remedy = f"{ESTIMATES_NEED_NUMBERS}; or write it as an expression of your own"
     return NoClosedFormError(f"{error}; {remedy}")
 

@@ -45,8 +45,8 @@ def _(made: Any) -> Density:
 
 def log_density_of(made: Mixture, parts: list[Density]) -> Callable[[FloatArray], FloatArray]:
     """Of points along the first axis, in pieces: of all components at once they may be more than fit."""
-    (group,) = made.groups if len(made.groups) == 1 else (None,)
-    shared = isinstance(group, MultivariateNormal) and group.covariance.batch_shape == () == made.batch_shape
+    group = _gaussians(made)
+    shared = group is not None and group.covariance.batch_shape == () == made.batch_shape
     of_piece = _of_kernels(made) if shared else _of_components(made, parts)
     each = made.weights.shape[-1] * prod(length or 1 for length in (*made.batch_shape, *made.event_shape))
     step = max(1, _AT_ONCE // max(each, 1))
@@ -57,6 +57,14 @@ def log_density_of(made: Mixture, parts: list[Density]) -> Callable[[FloatArray]
         return found[0] if len(found) == 1 else np.concatenate(found or [np.empty(x.shape[:1])])
 
     return log_density
+
+
+def _gaussians(made: Mixture) -> MultivariateNormal | None:
+    """All components, where they are one batch of Gaussians of full rank."""
+    group = made.groups[0]
+    if len(made.groups) > 1 or not isinstance(group, MultivariateNormal) or group.covariance.is_singular:
+        return None
+    return group
 
 
 def _of_components(made: Mixture, parts: list[Density]) -> Callable[[FloatArray], FloatArray]:
@@ -105,8 +113,7 @@ def _sampler(made: Mixture, parts: list[Density]) -> Callable[[int, np.random.Ge
     samplers = [part.sample for part in parts]
     if any(sampler is None for sampler in samplers) or made.batch_shape:
         return None
-    (group,) = made.groups if len(made.groups) == 1 else (None,)
-    if isinstance(group, MultivariateNormal):
+    if (group := _gaussians(made)) is not None:
         return _sampler_of_gaussians(made.weights, group)
 
     def sample(count: int, rng: np.random.Generator) -> FloatArray:

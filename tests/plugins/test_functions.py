@@ -243,6 +243,49 @@ def test_constants_that_broadcasting_gave_dimensions():
         assert value(found, {}) == pytest.approx(known)
 
 
+def test_a_function_that_leads_off_the_whole_numbers():
+    p = pm.Poisson.dist(3.0)
+    with pytest.raises(NoClosedFormError, match=r"has no estimate either: compare the variables themselves$"):
+        kl(2 * p, p)
+    with pytest.raises(TypeError, match=r"^q: a \+ b \* pm\.Poisson has no density"):
+        estimate_kl(p, 2 * p)
+    assert value(kl(2 * p, 2 * pm.Poisson.dist(1.0)), {}) == pytest.approx(3.0 * np.log(3.0) - 2.0, rel=1e-14)
+
+
+class SquaredSech:
+    """The tanh of which is uniform on (−1, 1)."""
+
+    def logpdf(self, x):
+        return np.log(2.0) - 2.0 * (np.abs(x) + np.log1p(np.exp(-2.0 * np.abs(x))))
+
+
+BOUNDED = {
+    "tanh": (lambda x: 3.0 * pt.tanh(x) + 1.0, stats.uniform(-2.0, 6.0), SquaredSech()),
+    "softplus": (pt.softplus, stats.expon(), stats.logistic()),
+    "arctan": (pt.arctan, stats.uniform(-np.pi / 2, np.pi), stats.cauchy()),
+    "arctan, falling": (
+        lambda x: -pt.arctan(2.0 * x),
+        stats.uniform(-np.pi / 2, np.pi),
+        stats.cauchy(0.0, 0.5),
+    ),
+}
+"""Functions, distributions on all of their images, and what the variables of these are."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOUNDED)
+def test_estimates_end_where_the_images_do(name):
+    function, q, before = BOUNDED[name]
+    x = pm.Normal.dist(0.3, 1.7)
+    if "arctan" in name and pm.__version__.startswith("5."):  # which has no density of arctangents
+        with pytest.raises(TypeError, match=r"p: .*arctan.* has no density"):
+            estimate_kl(function(x), q)
+        return
+    found = estimate_kl(function(x), q)
+    assert found.converged
+    assert found.value == pytest.approx(estimate_kl(stats.norm(0.3, 1.7), before).value, rel=1e-8)
+
+
 @pytest.mark.slow
 def test_estimates():
     for function, known in (

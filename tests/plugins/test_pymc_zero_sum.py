@@ -77,6 +77,23 @@ def test_estimate():
     assert abs(found.value - want) < 4.0 * found.error < 0.1
 
 
+@pytest.mark.slow
+def test_estimate_of_mixtures():
+    """Which are on the subspace of their components, in coordinates of which they are ordinary mixtures."""
+
+    def mixture(normals):
+        return pm.Mixture.dist(w=[0.3, 0.7], comp_dists=normals)
+
+    narrow, wide = (pm.ZeroSumNormal.dist(sigma, shape=3) for sigma in (1.0, 2.0))
+    flat = [pm.MvNormal.dist(np.zeros(2), scale**2 * np.eye(2)) for scale in (1.0, 2.0)]
+    want = estimate_kl(mixture(flat), flat[0], random_state=1, draws=100_000)
+    both = pm.ZeroSumNormal.dist(np.array([[1.0], [2.0]]), shape=(2, 3))
+    for p in (mixture([narrow, wide]), mixture(both)):
+        found = estimate_kl(p, narrow, random_state=2)
+        assert abs(found.value - want.value) < 4.0 * found.error < 0.1
+        assert estimate_kl(p, p, random_state=1).value == 0.0
+
+
 def test_error_names_the_parameter():
     sigma = pt.dscalar()
     graph = kl(pm.ZeroSumNormal.dist(sigma, shape=3), pm.ZeroSumNormal.dist(1.0, shape=3))

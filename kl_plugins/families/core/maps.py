@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from kl_plugins.errors import no_closed_form_of_one
+from kl_plugins.families.core.discrete import Discrete
 from kl_plugins.families.core.distribution import Distribution
 from kl_plugins.families.core.univariate import Univariate
 from kl_plugins.ops.protocol import Array
@@ -14,6 +15,11 @@ from kl_plugins.parameters.certainty import certainly_equal, certainly_is, is_li
 from kl_plugins.rules import RuleTable
 
 ImageRule = TypeVar("ImageRule", bound=Callable[[Any, Any], Distribution | None])
+
+_OF_DISCRETE = (
+    "the same function on both sides changes no divergence, and another of a discrete variable has no "
+    "estimate either: compare the variables themselves"
+)
 
 image_rules = RuleTable("image", "kl_plugins.families")
 """The family of an image, for pairs of a family and a map; a rule returns None where it is none."""
@@ -100,11 +106,21 @@ def without_common_maps(p: Composed, q: Composed) -> tuple[Distribution, Distrib
     first = len(p.maps) - common
     bases = p.after(first), q.after(len(q.maps) - common)
     positive = all(isinstance(base, Univariate) and starts_at_zero(base) for base in bases)
-    for one in p.maps[first:]:
-        if not _is_injective(one, positive):
-            return None
-        positive = _is_positive(one, positive)
+    if not all(_is_injective(*one) for one in _with_signs(p.maps[first:], positive)):
+        return None
     return bases
+
+
+def are_monotone(maps: Sequence[Map], positive: bool) -> bool:
+    """Whether maps certainly are so in a row; `positive` is whether all values of the variable are that."""
+    return all(_is_injective(*one) and not _has_pole(*one) for one in _with_signs(maps, positive))
+
+
+def _with_signs(maps: Sequence[Map], positive: bool) -> Iterator[tuple[Map, bool]]:
+    """Each map, and whether all values that it maps certainly are positive."""
+    for one in maps:
+        yield one, positive
+        positive = _is_positive(one, positive)
 
 
 def _are_same(first: Map, second: Map) -> bool:
@@ -120,6 +136,12 @@ def _is_injective(one: Map, positive: bool) -> bool:
     if isinstance(one, Raised):
         return positive or (is_literal(one.exponent) and one.exponent % 2.0 == 1.0)
     return positive or not isinstance(one, Folded | Logarithm)
+
+
+def _has_pole(one: Map, positive: bool) -> bool:
+    """Whether a map may be infinite between two values of its variable."""
+    rising = isinstance(one, Raised) and is_literal(one.exponent) and one.exponent > 0.0
+    return isinstance(one, Odds) or (isinstance(one, Raised) and not (positive or rising))
 
 
 def _is_positive(one: Map, positive: bool) -> bool:
@@ -152,7 +174,8 @@ def image(p: Distribution, of: Map, called: str) -> Distribution:
             f"{called}, as the sign of b is not known (write its absolute value, or an exponential)"
         )
     if found is None:
-        raise no_closed_form_of_one(f"{called}, whose distribution is none of the families")
+        remedy = _OF_DISCRETE if isinstance(p, Discrete) else ""
+        raise no_closed_form_of_one(f"{called}, whose distribution is none of the families", remedy)
     return found
 
 

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from pymc.distributions.mixture import MixtureRV
 from pymc.distributions.multivariate import CARRV, ICARRV, ZeroSumNormalRV
 from pymc.distributions.shape_utils import change_dist_size
 from pymc.distributions.transforms import _default_transform
-from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.op import Op
@@ -26,24 +25,22 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomType
-from pytensor.tensor.variable import TensorConstant
 
 from kl_plugins.errors import NoClosedFormError
 from kl_plugins.estimate.density import Density, density_of, on_subspace
 from kl_plugins.estimate.families import unknown_in
 from kl_plugins.estimate.unknown import Unknown, nan_among
 from kl_plugins.families.core.distribution import Distribution
+from kl_plugins.families.core.maps import are_monotone
 from kl_plugins.families.mixture import Mixture
 from kl_plugins.families.multivariate_normal import MultivariateNormal
 from kl_plugins.ops.protocol import Array, FloatArray
+from kl_plugins.plugins.pymc.log_densities import MODE, log_density_of
 from kl_plugins.plugins.pytensor.functions import function_of
 from kl_plugins.plugins.pytensor.graph import original
-from kl_plugins.plugins.pytensor.not_random import not_random, random_ones
+from kl_plugins.plugins.pytensor.not_random import is_random, not_random, random_ones
 from kl_plugins.plugins.pytensor.random_variables import density
 from kl_plugins.recognition import parameters_as_written, recognise
-
-_MODE = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
-"""Elementwise operations on long arrays are as fast in NumPy, and there is nothing to wait for."""
 
 
 @density.register(Op)
@@ -66,7 +63,7 @@ def _remembered(variable: Variable) -> Density:
 def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray] | None = None) -> Density:
     """`log_density` is what was compiled for it before."""
     variable = original(variable)
-    source = variable if _is_random(variable) else _mapped(variable)
+    source = variable if is_random(variable) else _mapped(variable)
     _require_values(variable)
     if isinstance(variable.owner.op, CARRV | ICARRV):
         return _gaussian(variable)
@@ -74,8 +71,8 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
         known = _on_subspace(variable) if _sums_to_zero(source) else _recognised(variable)
         if known is not None:
             return _density_of_family(known)
-    log_density = log_density or _log_density(variable, *_log_prob(variable))
-    shape = tuple(int(length) for length in variable.shape.eval(mode=_MODE))
+    log_density = log_density or log_density_of(variable)
+    shape = tuple(int(length) for length in variable.shape.eval(mode=MODE))
     event_ndim = source.owner.op.ndim_supp
     batch, event = shape[: len(shape) - event_ndim], shape[len(shape) - event_ndim :]
     discrete = np.dtype(variable.dtype).kind in "iub"
@@ -89,7 +86,7 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
         measure=measure,
         log_density=log_density,
         sample=_sampler(variable, source),
-        support=None if discrete or event or measure == "mixed" else _support(variable),
+        support=None if discrete or event or measure == "mixed" else _support_of_image(variable, source),
         batch_shape=batch,
         event_shape=event,
         unknown=_unknown(source),
@@ -98,11 +95,12 @@ def _density(variable: Variable, log_density: Callable[[FloatArray], FloatArray]
 
 
 def _with_components(found: Density, variable: Variable) -> Density:
-    """The density of a mixture with where its components live."""
+    """The density of a mixture with where its components live, which may be a subspace."""
     made = _recognised(variable)
     if not isinstance(made, Mixture):
         return found
-    return replace(found, quantile=density_of(_in_numbers(made, _numbers_of(made))).quantile)
+    known = density_of(_in_numbers(made, _numbers_of(made)))
+    return replace(found, measure=known.measure, quantile=known.quantile)
 
 
 def _unknown(variable: Variable) -> Unknown:
@@ -152,7 +150,7 @@ def _numbers_of(made: Distribution) -> dict[int, FloatArray]:
     values = [value for value in made.values() if isinstance(value, Variable)]
     if all(isinstance(value, Constant) for value in values):
         return {id(value): value.data for value in values}
-    return dict(zip(map(id, values), pytensor.function([], values, mode=_MODE)(), strict=True))
+    return dict(zip(map(id, values), pytensor.function([], values, mode=MODE)(), strict=True))
 
 
 def _in_numbers(made: Any, numbers: Mapping[int, FloatArray]) -> Any:
@@ -167,7 +165,7 @@ def _in_numbers(made: Any, numbers: Mapping[int, FloatArray]) -> Any:
 
 def _known_length(size: Any) -> Any:
     """A length that is a variable of the graph as a number."""
-    return int(size.eval(mode=_MODE)) if isinstance(size, Variable) else size
+    return int(size.eval(mode=MODE)) if isinstance(size, Variable) else size
 
 
 def _gaussian(variable: Variable) -> Density:
@@ -183,7 +181,7 @@ def _gaussian(variable: Variable) -> Density:
 def _density_of_family(made: Distribution) -> Density:
     """That of its numbers; ValueError where what it was computed from is not as it has to be."""
     holds, texts = [holds for holds, _ in made.premises], [text for _, text in made.premises]
-    for found, text in zip(pytensor.function([], holds, mode=_MODE)(), texts, strict=True):
+    for found, text in zip(pytensor.function([], holds, mode=MODE)(), texts, strict=True):
         if not np.all(found):
             raise ValueError(text)
     return density_of(_in_numbers(made, _numbers_of(made)))
@@ -194,14 +192,9 @@ def _mapped(variable: Variable) -> Variable:
     source = variable
     if variable.owner is not None and isinstance(variable.owner.op, Elemwise):
         source = function_of(variable).of
-    if not _is_random(source) and (_recognised(source) is None or _recognised(variable) is None):
+    if not is_random(source) and (_recognised(source) is None or _recognised(variable) is None):
         raise not_random(variable)  # of a combination of Gaussian variables densities are those of families
     return random_ones(source)[0]
-
-
-def _is_random(variable: Variable) -> bool:
-    node = variable.owner
-    return node is not None and hasattr(node.op, "dist_params") and hasattr(node.op, "ndim_supp")
 
 
 def _require_values(variable: Variable) -> None:
@@ -210,23 +203,6 @@ def _require_values(variable: Variable) -> None:
     for source in ancestors([variable]):
         if source.owner is None and not isinstance(source, Constant | SharedVariable):
             raise ValueError(f"{name} depends on {source}, which has no value: estimates need numbers")
-
-
-def _log_prob(variable: Variable) -> tuple[Variable, Variable]:
-    """The graph of the log density, and the variable for the point; ValueError where it is random itself.
-
-    Components of mixtures and innovations of random walks are random variables that are no parameters: their
-    densities take their places in it.
-    """
-    value = variable.type("value")
-    try:
-        log_prob = pm.logp(variable, value, warn_rvs=False)  # they are looked for below
-    except NotImplementedError as error:
-        raise TypeError(f"{variable.owner.op} has no density: {error}") from error
-    if any(map(_is_random, ancestors([log_prob]))):
-        name = type(variable.owner.op).__name__
-        raise ValueError(f"{name} has a parameter that is random itself: estimates need numbers")
-    return _in_doubles(log_prob, variable), value
 
 
 def _has_atoms(variable: Variable) -> bool:
@@ -249,10 +225,26 @@ def _support(variable: Variable) -> tuple[Array, Array] | None:
     if name != "Interval":
         return {"LogTransform": (0.0, np.inf), "LogOddsTransform": (0.0, 1.0)}.get(name)
     low, high = (
-        None if end is None else pt.as_tensor(end).eval(mode=_MODE).astype(float)
+        None if end is None else pt.as_tensor(end).eval(mode=MODE).astype(float)
         for end in transform.args_fn(*node.inputs)
     )
     return -np.inf if low is None else low, np.inf if high is None else high
+
+
+def _support_of_image(variable: Variable, source: Variable) -> tuple[Array, Array] | None:
+    """That of a function of a random variable is between the images of the ends of that one's.
+
+    PyMC's densities of arctangents go on beyond them.
+    """
+    support = _support(source)
+    if source is variable:
+        return support
+    low, high = (-np.inf, np.inf) if support is None else support
+    if not are_monotone(function_of(variable).maps, positive=bool(np.all(np.asarray(low) >= 0.0))):
+        return None
+    ends = [pt.constant(np.broadcast_to(end, source.shape.eval()), dtype=source.dtype) for end in (low, high)]
+    images = pytensor.function([], [clone_replace(variable, {source: end}) for end in ends], mode=MODE)()
+    return np.minimum(*images), np.maximum(*images)
 
 
 def _sampler(variable: Variable, source: Variable) -> Callable[[int, np.random.Generator], FloatArray]:
@@ -267,41 +259,6 @@ def _sampler(variable: Variable, source: Variable) -> Callable[[int, np.random.G
             return drawn[None] if count == 1 else drawn
         if source is not variable:
             many = vectorize_graph(variable, {source: many})
-        return np.asarray(pm.draw(many, random_seed=seed, mode=_MODE))
+        return np.asarray(pm.draw(many, random_seed=seed, mode=MODE))
 
     return sample
-
-
-def _log_density(
-    variable: Variable, log_prob: Variable, value: Variable
-) -> Callable[[FloatArray], FloatArray]:
-    """The log density at points along the first axis, compiled when it is first asked for."""
-    compiled = cache(lambda: _compiled(variable, log_prob, value))
-    return lambda x: compiled()(x)
-
-
-def _in_doubles(log_prob: Variable, variable: Variable) -> Variable:
-    """The same with small constants as float64: PyTensor makes int8 of 3, and float32 of its logarithm."""
-    small = [
-        source
-        for source in ancestors(variable.owner.inputs)
-        if isinstance(source, TensorConstant) and source.dtype != "float64" and source.dtype[0] in "uif"
-    ]
-    larger = {constant: pt.constant(constant.data.astype(np.float64)) for constant in small}
-    try:
-        replaced = clone_replace(log_prob, larger, rebuild_strict=False)
-    except Exception:  # one of them is a length or an index, and its operation refuses it in its own way
-        return log_prob
-    return replaced
-
-
-def _compiled(variable: Variable, log_prob: Variable, value: Variable) -> Callable[[FloatArray], FloatArray]:
-    values = pt.tensor("values", dtype=variable.dtype, shape=(None, *variable.type.shape))
-    try:
-        many = pytensor.function([values], vectorize_graph(log_prob, {value: values}), mode=_MODE)
-    # A graph that cannot be vectorised, of which operations and compilers raise what they like: one point
-    # after the other, which raises again what is wrong with the graph itself.
-    except Exception:
-        one = pytensor.function([value], log_prob, mode=_MODE)
-        return lambda x: np.stack([one(point) for point in x.astype(variable.dtype)])
-    return lambda x: np.asarray(many(x.astype(variable.dtype)), np.float64)
