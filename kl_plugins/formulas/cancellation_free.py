@@ -30,11 +30,15 @@ def identity_minus_log(x: Array, ops: Operations) -> Array:
 
 def log_one_less_exp(x: Array, ops: Operations) -> Array:
     """log(1 − exp(−x)) for x > 0."""
-    return ops.elementwise(_log_one_less_exp, lambda x, ops: (1.0 / ops.expm1(x),), x)
+    return ops.elementwise(_log_one_less_exp, _log_one_less_exp_gradient, x)
 
 
 def _log_one_less_exp(x: Array, ops: Operations) -> Array:
     return ops.select(x < 0.7, lambda x: ops.log(-ops.expm1(-x)), lambda x: ops.log1p(-ops.exp(-x)), x)
+
+
+def _log_one_less_exp_gradient(x: Array, ops: Operations) -> tuple[Array]:
+    return (1.0 / ops.expm1(x),)
 
 
 def multiple_of_excess(size: Array, step: Array, ops: Operations) -> Array:

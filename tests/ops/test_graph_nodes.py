@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 import re
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -16,10 +18,11 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.elemwise import Elemwise
 
+import kl_plugins
 from graphs import value
 from kl_plugins.families.normal import Normal
 from kl_plugins.formulas.bessel import log_skellam
-from kl_plugins.formulas.cancellation_free import log_ratio
+from kl_plugins.formulas.cancellation_free import log_one_less_exp, log_ratio
 from kl_plugins.formulas.shared import scale_divergence, variance_divergence
 from kl_plugins.ops import pytensor as ops
 from kl_plugins.ops.pytensor.checks import check_all
@@ -86,6 +89,30 @@ def test_a_formula_whose_derivative_has_it_can_be_pickled():
     assert copy == graph.owner.op
     again = pytensor.grad(copy(*graph.owner.inputs), mean)
     assert value(again, {mean: 3.0, other: 2.0}) == value(first, {mean: 3.0, other: 2.0})
+
+
+def test_formulas_are_functions_of_modules():
+    """Others cannot be pickled, as PyTensor 2 does when it compiles derivatives for C."""
+    handed = [
+        (path.name, ast.unparse(argument))
+        for path in Path(kl_plugins.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "elementwise"
+        for argument in node.args[:2]
+    ]
+    assert len(handed) > 100
+    assert not [one for one in handed if "lambda" in one[1] or "partial" in one[1]]
+
+
+@pytest.mark.parametrize("mode", ["CVM", "NUMBA"])
+def test_logarithm_of_one_less_an_exponential(mode):
+    x = pt.dscalar("x")
+    graph = log_one_less_exp(x, ops)
+    slope = pytensor.grad(graph, x)
+    assert pickle.loads(pickle.dumps(slope.owner.op)) == slope.owner.op
+    function = pytensor.function([x], [graph, slope], mode=mode)
+    for at in (0.1, 3.0):
+        assert function(at) == pytest.approx([np.log(-np.expm1(-at)), 1.0 / np.expm1(at)], rel=1e-14)
 
 
 MESSAGES = {"x must be positive": -1.0, "x must be finite": np.inf}
