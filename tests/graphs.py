@@ -30,6 +30,9 @@ BACKENDS = [
 ]
 """PyTensor's compilers of graphs; the one that is neither its own nor JAX is slow."""
 
+OF_DIAGONALS = [param for param in BACKENDS if OWN == "NUMBA" or param.values != ("NUMBA",)]
+"""Those that differentiate the diagonals of matrices; PyTensor 2 fails to compile that for Numba."""
+
 
 def value(graph: Any, inputs: dict[Any, Any] | None = None) -> Any:
     """The number that `graph` is (or the numbers, of a list), given those of `inputs` that it needs."""
