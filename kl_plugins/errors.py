@@ -94,8 +94,8 @@ class NoClosedFormError(NotImplementedError):
         What is in the way of a pair whose sides are understood, each by itself.
     of_one : bool
         Whether one side is in the way of every pair, and the message does not say yet what to do instead.
-    remedy : str
-        What to do instead where one side is in the way.
+    remedy : str or None
+        What to do instead where one side is in the way, and estimates are no way either.
 
     Examples
     --------
@@ -112,7 +112,7 @@ class NoClosedFormError(NotImplementedError):
 
     why: str | None = None
     of_one = False
-    remedy: str = "kl_plugins.estimate_kl estimates the divergence with its error"
+    remedy: str | None = None
 
 
 ESTIMATES_NEED_NUMBERS = (
@@ -142,23 +142,23 @@ def no_closed_form_of_pair(
     return error
 
 
-def no_closed_form_of_one(what: str, remedy: str = "") -> NoClosedFormError:
+def no_closed_form_of_one(what: str, remedy: str | None = None) -> NoClosedFormError:
     """The error for one side; where the pair is known, its message gets what to do instead.
 
     `remedy` says it where there are no estimates either.
     """
     error = NoClosedFormError(f"no closed form is known for {what}")
     error.of_one = True
-    error.remedy = remedy or error.remedy
+    error.remedy = remedy
     return error
 
 
 def advised(error: NoClosedFormError, symbolic: bool) -> NoClosedFormError:
     """The error of one side, with what to do instead; `symbolic` is whether estimates lack numbers."""
-    remedy = error.remedy
-    if symbolic and remedy == NoClosedFormError.remedy:
+    remedy = "kl_plugins.estimate_kl estimates the divergence with its error"
+    if symbolic:
         remedy = f"{ESTIMATES_NEED_NUMBERS}; or write it as an expression of your own"
-    return NoClosedFormError(f"{error}; {remedy}")
+    return NoClosedFormError(f"{error}; {error.remedy or remedy}")
 
 
 class HasNames(TypeError):  # noqa: N818

@@ -174,7 +174,7 @@ def image(p: Distribution, of: Map, called: str) -> Distribution:
             f"{called}, as the sign of b is not known (write its absolute value, or an exponential)"
         )
     if found is None:
-        remedy = _OF_DISCRETE if isinstance(p, Discrete) else ""
+        remedy = _OF_DISCRETE if isinstance(p, Discrete) else None
         raise no_closed_form_of_one(f"{called}, whose distribution is none of the families", remedy)
     return found
 

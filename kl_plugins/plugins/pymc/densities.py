@@ -242,7 +242,8 @@ def _support_of_image(variable: Variable, source: Variable) -> tuple[Array, Arra
     low, high = (-np.inf, np.inf) if support is None else support
     if not are_monotone(function_of(variable).maps, positive=bool(np.all(np.asarray(low) >= 0.0))):
         return None
-    ends = [pt.constant(np.broadcast_to(end, source.shape.eval()), dtype=source.dtype) for end in (low, high)]
+    shape = source.shape.eval(mode=MODE)
+    ends = [pt.constant(np.broadcast_to(end, shape), dtype=source.dtype) for end in (low, high)]
     images = pytensor.function([], [clone_replace(variable, {source: end}) for end in ends], mode=MODE)()
     return np.minimum(*images), np.maximum(*images)
 
