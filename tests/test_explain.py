@@ -83,8 +83,8 @@ def variant(name, kind):
     "kinds",
     [
         ("plain", "plain"),
-        pytest.param(("moved", "plain"), marks=pytest.mark.slow),
-        pytest.param(("plain", "batch"), marks=pytest.mark.slow),
+        ("moved", "plain"),
+        ("plain", "batch"),
         ("batch", "batch"),
     ],
 )

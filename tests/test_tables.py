@@ -41,7 +41,6 @@ MARKS = {name: [pytest.mark.slow] for name in DEAR}
 MARKS["matrix_t"] = [pytest.mark.skipif(not hasattr(stats, "matrix_t"), reason="SciPy 1.16 has no matrix_t")]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "row", [pytest.param(row, id=name_of(row[0]), marks=MARKS.get(name_of(row[0]), [])) for row in ROWS]
 )

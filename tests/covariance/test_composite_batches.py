@@ -181,16 +181,9 @@ def test_members_of_a_singular_batch_on_other_subspaces_are_infinitely_far():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("known", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("name", ["Kronecker", "BlockDiagonal"])
-@pytest.mark.parametrize(
-    "other",
-    [
-        "Dense",
-        "BlockDiagonal",
-        *(pytest.param(other, marks=pytest.mark.slow) for other in ("Kronecker", "Precision", "Diagonal")),
-    ],
-)
+@pytest.mark.parametrize("other", ["Dense", "BlockDiagonal", "Kronecker", "Precision", "Diagonal"])
 def test_graphs_of_batches(name, other, known):
     """The numbers of the same batch without a graph, and the slope of their sum in a direction."""
     rng = np.random.default_rng(6)

@@ -226,7 +226,7 @@ def test_bad_parameters(arguments, message):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("distance", [0.0, 1e-6, 1.0])
-@pytest.mark.parametrize("columns", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("columns", [2, 3])
 def test_graph_and_its_gradient(distance, columns):
     """The same number as NumPy's, with the derivatives of the dense closed form."""
     rng = np.random.default_rng(2)

@@ -49,7 +49,6 @@ class Scaled:
         return stats.norm.logpdf(x, 1.0) + np.log(self.factor)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "factor",
     [

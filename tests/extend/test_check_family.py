@@ -34,7 +34,6 @@ SOME = [pytest.param(name, marks=[pytest.mark.slow] * (i % 8 > 0)) for i, name i
 """Every family, of which one in eight is enough for every day."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_our_families(name):
     check_family(getattr(extend, name))

@@ -174,7 +174,6 @@ HURDLES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.slow] * (name == "HurdleNegativeBinomial")) for name in HURDLES],

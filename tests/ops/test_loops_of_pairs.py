@@ -135,13 +135,7 @@ def parameters(seed, low=0.5, high=20.0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "p_name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in ("geom", "nbinom", "truncnorm", "betaprime")))
-        for name in FAMILIES
-    ],
-)
+@pytest.mark.parametrize("p_name", FAMILIES)
 def test_every_pair(p_name, made):
     a, b, c, d = parameters(1)
     c[:30], d[:30] = a[:30] * 1.01, b[:30] * 0.99

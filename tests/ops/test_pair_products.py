@@ -177,7 +177,7 @@ def peak(function):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("separated", [True, False], ids=["products", "as kl"])
-@pytest.mark.parametrize(("count", "dimension"), [(300, 20), pytest.param(100, 60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("count", "dimension"), [(300, 20), (100, 60)])
 def test_memory_does_not_grow_with_pairs_times_matrices(count, dimension, separated):
     rng = np.random.default_rng(8)
     means = rng.normal(size=(count, dimension)) * (3.0 if separated else 0.0)

@@ -85,7 +85,6 @@ APPROXIMATIONS = {
 EVERY_DAY = ("mean field", "full rank, other order", "two groups")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "p", [pytest.param(p, marks=[pytest.mark.slow] * (p not in EVERY_DAY)) for p in APPROXIMATIONS]
 )

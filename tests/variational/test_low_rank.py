@@ -107,7 +107,7 @@ def low_rank_gaussian(d=12, k=2):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rank", [2, 4])
 def test_a_posterior_of_the_family_is_found(rank):
     """Also where there are more factors than it takes."""
     model, exact = low_rank_gaussian()

@@ -191,9 +191,7 @@ def small_chunks(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [name if name == "several" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
-)
+@pytest.mark.parametrize("name", CASES)
 def test_the_log_density_is_that_of_all_the_data(name, small_chunks):
     build = CASES[name]
     target, whole = TargetDensity(build(whole=False)), TargetDensity(build(whole=True))

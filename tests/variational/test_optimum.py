@@ -248,7 +248,7 @@ def test_one_agreement_may_be_luck(two_variables):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("most", [2_000, 12_000, pytest.param(40_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("most", [2_000, 12_000, 40_000])
 def test_a_search_ends_where_its_evaluations_do(eight_schools, most):
     """Among the coarse optima, in the first pair and after it."""
     given = {"random_seed": 1, "progressbar": False, "max_evaluations": most}

@@ -129,7 +129,7 @@ def test_full_rank_terms_of_gaussians_sum_to_the_joint_divergence():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [pytest.param(pm.MeanField, marks=pytest.mark.slow), pm.FullRank])
+@pytest.mark.parametrize("family", [pm.MeanField, pm.FullRank])
 def test_nested_priors_at_draws(nested, family):
     with nested:
         approximation = disturbed(family())
@@ -154,7 +154,7 @@ def awkward():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [pytest.param(pm.MeanField, marks=pytest.mark.slow), pm.FullRank])
+@pytest.mark.parametrize("family", [pm.MeanField, pm.FullRank])
 def test_what_has_no_closed_form_is_estimated_on_request(awkward, family):
     with awkward:
         approximation = disturbed(family())
@@ -266,7 +266,7 @@ def test_bad_input(flat, nested):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [pytest.param(pm.MeanField, marks=pytest.mark.slow), pm.FullRank])
+@pytest.mark.parametrize("family", [pm.MeanField, pm.FullRank])
 def test_the_objective_has_the_gradients_of_pymcs_own_with_less_noise(family):
     """Eight schools: few data beside the priors."""
     with pm.Model():
